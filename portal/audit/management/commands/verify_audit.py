@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.audit.models import AuditAnchor, AuditEntry
+from portal.audit.verification import verify
+
+
+class Command(BaseCommand):
+    help = "Prove that the audit trail is whole. Exit status 1 and a line per fault if it is not."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        faults = 0
+        for fault in verify():
+            faults += 1
+            self.stdout.write(self.style.ERROR(fault))
+        counts = f"{AuditEntry.objects.count()} entries, {AuditAnchor.objects.count()} anchors"
+        if faults:
+            raise CommandError(f"the audit trail is broken: {faults} faults in {counts}")
+        self.stdout.write(self.style.SUCCESS(f"the audit trail is whole: {counts}"))

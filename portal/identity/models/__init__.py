@@ -1,0 +1,30 @@
+from portal.identity.models.person import Identity, Person
+from portal.identity.models.role import Deputy, Role, RoleGrant
+from portal.identity.models.tree import (
+    CostCentre,
+    Node,
+    NodeKind,
+    NodeParent,
+    Organization,
+    Project,
+    ProjectOwner,
+    VatTreatment,
+    VatTreatmentPeriod,
+)
+
+__all__ = [
+    "CostCentre",
+    "Deputy",
+    "Identity",
+    "Node",
+    "NodeKind",
+    "NodeParent",
+    "Organization",
+    "Person",
+    "Project",
+    "ProjectOwner",
+    "Role",
+    "RoleGrant",
+    "VatTreatment",
+    "VatTreatmentPeriod",
+]

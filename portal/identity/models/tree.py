@@ -1,0 +1,166 @@
+"""The tree of organizations with projects as its leaves. What has history is ended, not deleted."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.models import DatedFact, PublicIdModel, no_overlap
+
+
+class NodeKind(models.TextChoices):
+    ORGANIZATION = "organization", _("Organization")
+    PROJECT = "project", _("Project")
+
+
+class Node(PublicIdModel):
+    """A place in the tree: roles, limits and budgets may stand on any node.
+
+    ``ancestor_ids`` lists the primary keys from the root to the parent; a move rewrites it for
+    the whole branch under the exclusive tree lock. The history is in ``NodeParent``.
+    """
+
+    kind = models.CharField(max_length=20, choices=NodeKind, editable=False)
+    code = models.SlugField(max_length=40)
+    name = models.CharField(max_length=120)
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="children")
+    ancestor_ids = ArrayField(models.BigIntegerField(), default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code"], condition=Q(ended_at=None), name="node_code_unique_among_living"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=NodeKind.values), name="node_kind_known"),
+            models.CheckConstraint(
+                condition=Q(parent=None, ancestor_ids=[])
+                | Q(parent__isnull=False, ancestor_ids__contains=[F("parent_id")]),
+                name="node_ancestors_end_with_parent",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=NodeKind.ORGANIZATION) | Q(parent__isnull=False),
+                name="node_project_belongs_to_organization",
+            ),
+        ]
+        indexes = [GinIndex(fields=["ancestor_ids"], name="node_by_ancestor")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def lineage_ids(self) -> list[int]:
+        """Primary keys from the root down to and including this node."""
+        return [*self.ancestor_ids, self.pk]
+
+
+class Organization(Node):
+    """A public body, or a part of one."""
+
+    oin = models.CharField(
+        max_length=20, blank=True, validators=[RegexValidator(r"^\d{20}$", _("20 digits"))]
+    )
+    kvk_number = models.CharField(
+        max_length=8, blank=True, validators=[RegexValidator(r"^\d{8}$", _("8 digits"))]
+    )
+    rsin = models.CharField(
+        max_length=9, blank=True, validators=[RegexValidator(r"^\d{9}$", _("9 digits"))]
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["oin"], condition=~Q(oin=""), name="organization_one_per_oin"
+            ),
+        ]
+
+
+class Project(Node):
+    """A workspace in which resources are ordered; the FOCUS sub account.
+
+    ``protection_level`` is the highest Te Beschermen Belang (VIRBI 2025: 1 highest, 4 lowest)
+    of its data; NULL means nobody classified it yet, and then nothing may be placed.
+    """
+
+    description = models.CharField(max_length=300, blank=True)
+    protection_level = models.PositiveSmallIntegerField(null=True)
+    has_personal_data = models.BooleanField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(protection_level=None) | Q(protection_level__range=(1, 4)),
+                name="project_protection_level_known",
+            ),
+        ]
+
+
+class NodeParent(DatedFact):
+    """Under which parent a node stood, when."""
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="parent_history")
+    parent = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [no_overlap("node_has_one_parent_at_a_time", "node_id")]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} under {self.parent_id}"
+
+
+class ProjectOwner(DatedFact):
+    """Who answers for a project, when."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="owner_history")
+    owner = models.ForeignKey("identity.Person", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [no_overlap("project_has_one_owner_at_a_time", "project_id")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} owned by {self.owner_id}"
+
+
+class CostCentre(DatedFact):
+    """The cost centre (kostenplaats) that a node's costs fall under; inherited downwards."""
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="cost_centres")
+    code = models.CharField(max_length=20)
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [no_overlap("node_has_one_cost_centre_at_a_time", "node_id")]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"
+
+
+class VatTreatment(models.TextChoices):
+    OUTSIDE_SCOPE = "outside_scope", _("Outside the scope of VAT")
+    STANDARD_21 = "standard_21", _("21% VAT")
+    EXEMPT = "exempt", _("Exempt from VAT")
+
+
+class VatTreatmentPeriod(DatedFact):
+    """How an organization's charges are taxed, when."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="vat_treatments"
+    )
+    treatment = models.CharField(max_length=20, choices=VatTreatment)
+
+    class Meta:
+        constraints = [
+            no_overlap("organization_has_one_vat_treatment_at_a_time", "organization_id"),
+            models.CheckConstraint(
+                condition=Q(treatment__in=VatTreatment.values), name="vat_treatment_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.treatment

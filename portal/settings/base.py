@@ -1,0 +1,228 @@
+"""The settings themselves, in Django's own names."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from celery.schedules import crontab
+from django.utils.translation import gettext_lazy as _
+from kombu import Queue
+
+from portal.core import configuration
+
+BASE_DIR: Final = Path(__file__).resolve().parents[2]
+DEBUG = False
+DEMO = os.environ.get("CLOUDLOKET_DEMO") == "1"
+
+PUBLIC_URL = configuration.public_url("CLOUDLOKET_PUBLIC_URL")
+ALLOWED_HOSTS = [PUBLIC_URL.host]
+SECRET_KEY = configuration.read_secret("CLOUDLOKET_SECRET_KEY_FILE", at_least=50)
+AUDIT_KEY = configuration.read_hex_key("CLOUDLOKET_AUDIT_KEY_FILE", length=32)
+ENCRYPTION_KEYS = configuration.read_versioned_keys("CLOUDLOKET_ENCRYPTION_KEY_FILE")
+OIDC_FILE = configuration.require("CLOUDLOKET_OIDC_FILE")
+CLOUDS = [name.strip() for name in configuration.require("CLOUDLOKET_CLOUDS").split(",")]
+STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
+
+# --- applications ------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "mozilla_django_oidc",
+    "rest_framework",
+    "drf_spectacular",
+    "portal.audit",
+    "portal.identity",
+    "portal.cloud",
+    "portal.web",
+    "billing",
+    "catalog",
+]
+MIDDLEWARE = [
+    "portal.web.security.SecurityHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "portal.web.middleware.HtmxVaryMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "portal.web.context.shell",
+            ],
+            "builtins": ["django.templatetags.i18n", "portal.web.templatetags.cloudloket"],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# --- database ----------------------------------------------------------------------------------
+
+_DATABASE_VARIABLE = (
+    "CLOUDLOKET_DATABASE_OWNER_URL"
+    if os.environ.get("CLOUDLOKET_AS_DATABASE_OWNER") == "1"
+    else "CLOUDLOKET_DATABASE_URL"
+)
+DATABASES = {
+    "default": {
+        **configuration.database(_DATABASE_VARIABLE),
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "options": "-c lock_timeout=4000 -c idle_in_transaction_session_timeout=60000",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people ------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "identity.Person"
+AUTHENTICATION_BACKENDS = ["portal.identity.oidc.backend.OidcBackend"]
+LOGIN_URL = "identity:login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())  # absolute: never renewed
+SESSION_IDLE_SECONDS = int(timedelta(hours=1).total_seconds())
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"  # the identity provider redirects back with a GET
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "portal.web.views.errors.csrf_failure"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.is_secure
+_COOKIE_PREFIX = "__Host-" if PUBLIC_URL.is_secure else "cloudloket-"
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrf"
+LANGUAGE_COOKIE_NAME = f"{_COOKIE_PREFIX}language"
+LANGUAGE_COOKIE_SECURE = PUBLIC_URL.is_secure
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+
+# --- transport ---------------------------------------------------------------------------------
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PUBLIC_URL.is_secure else None
+SECURE_SSL_REDIRECT = PUBLIC_URL.is_secure
+SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if PUBLIC_URL.is_secure else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PUBLIC_URL.is_secure
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes; the largest form is a few kB
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+APPEND_SLASH = False
+
+# --- language, time, files ---------------------------------------------------------------------
+
+LANGUAGE_CODE = "nl"
+LANGUAGES = [("nl", _("Dutch")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "Europe/Amsterdam"
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- work in the background --------------------------------------------------------------------
+
+CELERY_BROKER_URL = configuration.broker_url("CLOUDLOKET_BROKER_URL")
+_IS_RABBITMQ = CELERY_BROKER_URL.startswith("amqp")
+_QUEUE_TYPE = {"x-queue-type": "quorum"} if _IS_RABBITMQ else {}
+CELERY_TASK_QUEUES = [
+    Queue(name, routing_key=name, queue_arguments=_QUEUE_TYPE)
+    for name in ("interactive", "bulk", "billing")
+]
+CELERY_TASK_DEFAULT_QUEUE = "interactive"
+CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _IS_RABBITMQ else "classic"
+CELERY_WORKER_DETECT_QUORUM_QUEUES = _IS_RABBITMQ
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"confirm_publish": True}
+    if _IS_RABBITMQ
+    else {
+        "visibility_timeout": 3600,  # seconds; longer than any task, or Valkey delivers it twice
+        "socket_timeout": 10,
+        "socket_connect_timeout": 2,
+    }
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SOFT_TIME_LIMIT = 110  # seconds
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_PUBLISH_RETRY = False  # a lost doorbell is found by the sweep; a person must not wait
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = os.environ.get("CLOUDLOKET_BEAT_SCHEDULE_FILE", "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "catalog.sweep", "schedule": 5.0},
+    "sync-inventory": {"task": "catalog.sync_inventory", "schedule": 60.0},
+    "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
+    "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
+}
+
+# --- the engine --------------------------------------------------------------------------------
+
+STEP_LEASE = timedelta(seconds=float(os.environ.get("CLOUDLOKET_STEP_LEASE_SECONDS", "90")))
+UNKNOWN_OUTCOME_WAIT = timedelta(minutes=2)  # how long a create without an answer is looked for
+CLOUD_GATEWAY = "portal.cloud.openstack.connect"
+
+# --- interface for programs --------------------------------------------------------------------
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.core.problem.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Cloudloket",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "Order, approve and follow resources of the sovereign government cloud.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_PATH_PREFIX_TRIM": True,
+    "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
+}
+
+# --- what is written down ----------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("CLOUDLOKET_LOG_LEVEL", "INFO")},
+}
