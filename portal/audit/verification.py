@@ -11,17 +11,17 @@ from portal.audit.models import GENESIS, AuditAnchor, AuditChain, AuditEntry
 from portal.audit.services import anchor_mac, entry_mac
 
 
-@transaction.atomic
 def verify() -> Iterator[str]:
     """Yield one line per fault; nothing means that the trail is whole.
 
     The trail is read in chunks, so memory does not grow with its length. The chain heads are
     locked while it is read: an entry that is being written cannot look like a fault.
     """
-    chains = list(AuditChain.objects.select_for_update().order_by("number"))
-    for chain in chains:
-        yield from _verify_chain(chain)
-    yield from _verify_anchors({chain.number: chain for chain in chains})
+    with transaction.atomic():
+        chains = list(AuditChain.objects.select_for_update().order_by("number"))
+        for chain in chains:
+            yield from _verify_chain(chain)
+        yield from _verify_anchors({chain.number: chain for chain in chains})
 
 
 def _verify_chain(chain: AuditChain) -> Iterator[str]:

@@ -1,0 +1,256 @@
+"""What the portal asks of a cloud, in ids and facts. Only this file is known to the rest.
+
+A ``create_`` call makes exactly one thing with the marker in its body, and never retries by
+itself. A ``find_`` call returns everything that carries the marker, oldest first. The engine
+(``catalog.provisioning``) does the rest: look up, create, adopt, remove what is double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+class CloudError(Exception):
+    """A call that did not succeed.
+
+    Attributes:
+        request_id: OpenStack's ``x-openstack-request-id``, or "" when no answer came.
+        service: ``compute``, ``network``, ``block-storage``, ``image`` or ``identity``.
+        operation: what was asked, e.g. ``create server``.
+        status: the HTTP status, or None when no answer came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        request_id: str = "",
+        service: str = "",
+        operation: str = "",
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.request_id = request_id
+        self.service = service
+        self.operation = operation
+        self.status = status
+
+
+class CloudUnavailable(CloudError):
+    """Try later: the cloud did not answer, or asked us to wait.
+
+    ``outcome_unknown`` is True when the request may have been carried out all the same: the
+    connection broke after it was sent, a time-out, a 5xx from a gateway.
+    """
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False, **facts: object) -> None:
+        super().__init__(message, **facts)  # type: ignore[arg-type]  # CloudError names them
+        self.outcome_unknown = outcome_unknown
+
+
+class CloudRefused(CloudError):
+    """The cloud answered no. Trying again unchanged will not work; a person must look."""
+
+
+class CloudQuotaRefused(CloudRefused):
+    """The cloud's own quota is too small: later while our quota push is under way, else a person."""
+
+
+class CloudMissing(CloudRefused):
+    """What was asked for is not there (404). On retirement that is success."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlavorFacts:
+    id: str
+    name: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    id: str
+    name: str
+    min_disk_gib: int
+    min_memory_mib: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeTypeFacts:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """What a cloud's operator offers to everybody."""
+
+    flavors: Sequence[FlavorFacts]
+    images: Sequence[ImageFacts]
+    volume_types: Sequence[VolumeTypeFacts]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudObject:
+    """Something in the cloud, of any service, with the facts that every kind of thing has.
+
+    Attributes:
+        status: the cloud's own word, upper case (``ACTIVE``, ``AVAILABLE``, ``IN-USE``, ``ERROR``).
+        created_at: by the cloud's clock; orders copies of the same marker.
+        fault: the cloud's explanation when the status is ``ERROR``.
+        details: kind-specific, JSON-ready (addresses, attachments, launched_at in ISO 8601 …).
+    """
+
+    id: str
+    name: str
+    status: str
+    created_at: datetime | None = None
+    marker: str = ""
+    fault: str = ""
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    name: str
+    cidr: str
+    dns_nameservers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityRule:
+    """One opening: ``direction`` ingress or egress, ports inclusive, ``remote_cidr`` or own group."""
+
+    direction: str
+    protocol: str | None = None
+    port_min: int | None = None
+    port_max: int | None = None
+    remote_cidr: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeSpec:
+    name: str
+    size_gib: int
+    volume_type: str | None = None
+    image_id: str | None = None  # makes it bootable
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortSpec:
+    name: str
+    network_id: str
+    security_group_ids: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSpec:
+    name: str
+    flavor_id: str
+    image_id: str
+    port_id: str
+    user_data: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Cloud(Protocol):
+    """One OpenStack cloud. Every call raises CloudUnavailable, CloudRefused or a subclass.
+
+    ``project`` is always the Keystone project's id. No call waits for the cloud to finish.
+    """
+
+    # --- over all projects -----------------------------------------------------------------
+
+    def fetch_inventory(self) -> Inventory: ...
+
+    def find_projects(self, *, domain_name: str, name: str) -> list[CloudObject]: ...
+
+    def create_project(self, *, domain_name: str, name: str, description: str) -> CloudObject:
+        """Make the Keystone project and give the portal's service user the member role in it."""
+        ...
+
+    def ensure_project_access(self, project: str) -> None:
+        """Give the portal's service user the member role in the project; safe to repeat."""
+        ...
+
+    def set_quota(self, project: str, limits: Mapping[str, int]) -> None:
+        """Set the project's quotas, by our metric names: servers, vcpus, memory_gib, volumes,
+        volume_gib, snapshots, networks, routers, floating_ips; unnamed ones stay. Repeatable."""
+        ...
+
+    def fetch_quota(self, project: str) -> dict[str, int]:
+        """The project's quotas by the same metric names."""
+        ...
+
+    # --- network ---------------------------------------------------------------------------
+
+    def find_networks(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_network(self, project: str, spec: NetworkSpec, marker: str) -> CloudObject: ...
+
+    def delete_network(self, project: str, network_id: str) -> None: ...
+
+    def find_subnets(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_subnet(
+        self, project: str, network_id: str, spec: NetworkSpec, marker: str
+    ) -> CloudObject: ...
+
+    def find_routers(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_router(self, project: str, name: str, marker: str) -> CloudObject:
+        """Make a router with its gateway on the cloud's external network, where there is one."""
+        ...
+
+    def ensure_router_interface(self, project: str, router_id: str, subnet_id: str) -> None: ...
+
+    def find_security_groups(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_security_group(self, project: str, name: str, marker: str) -> CloudObject: ...
+
+    def ensure_security_rules(
+        self, project: str, security_group_id: str, rules: Sequence[SecurityRule]
+    ) -> None:
+        """Add the rules that are not there yet; safe to repeat."""
+        ...
+
+    def find_ports(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_port(self, project: str, spec: PortSpec, marker: str) -> CloudObject: ...
+
+    def delete_port(self, project: str, port_id: str) -> None: ...
+
+    # --- volumes ---------------------------------------------------------------------------
+
+    def find_volumes(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_volume(self, project: str, spec: VolumeSpec, marker: str) -> CloudObject: ...
+
+    def delete_volume(self, project: str, volume_id: str) -> None: ...
+
+    def list_volumes(self, project: str) -> list[CloudObject]: ...
+
+    # --- servers ---------------------------------------------------------------------------
+
+    def find_servers(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_server(self, project: str, spec: ServerSpec, marker: str) -> CloudObject: ...
+
+    def delete_server(self, project: str, server_id: str) -> None: ...
+
+    def list_servers(self, project: str) -> list[CloudObject]:
+        """All servers of the project with status, fault, addresses and launched_at, in one call."""
+        ...
+
+    def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
+        """Attach; success when it is attached to this server already."""
+        ...
+
+    def detach_volume(self, project: str, server_id: str, volume_id: str) -> None:
+        """Detach; success when it is not attached."""
+        ...
