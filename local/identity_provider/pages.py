@@ -1,0 +1,127 @@
+"""The provider's own pages: plain HTML, in Dutch, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from local.identity_provider.accounts import Account
+from local.identity_provider.messages import NO_STORE, Request, Response
+from local.identity_provider.provider import AuthorizationRequest, Provider
+
+STYLESHEET: Final = Path(__file__).with_name("style.css").read_bytes()
+
+POLICY: Final = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+SHELL: Final = """<!doctype html>
+<html lang="nl">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title} - Lokale inlogdienst</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/style.css">
+</head>
+<body>
+<header><p>Lokale inlogdienst</p></header>
+<main>
+<h1>{title}</h1>
+{content}
+</main>
+</body>
+</html>
+"""
+
+LEVELS: Final = {
+    "http://eidas.europa.eu/LoA/low": "laag",
+    "http://eidas.europa.eu/LoA/substantial": "substantieel",
+    "http://eidas.europa.eu/LoA/high": "hoog",
+}
+
+
+def login_page(
+    accounts: Iterable[Account], wanted: AuthorizationRequest, *, interaction: str
+) -> Response:
+    """One submit button for each account, grouped by organisation in the order given."""
+    groups = "\n".join(
+        _account_group(organization, list(members), number)
+        for number, (organization, members) in enumerate(
+            groupby(accounts, key=lambda account: account.organization), start=1
+        )
+    )
+    levels = [LEVELS.get(value, value) for value in wanted.acr_values]
+    asked = f"<p>Gevraagd niveau: {escape(' of '.join(levels))}.</p>" if levels else ""
+    content = f"""<p>Dit zijn verzonnen mensen. Kies wie u bent. Een wachtwoord is niet nodig.</p>
+{asked}
+<form method="post" action="/login">
+<input type="hidden" name="interaction" value="{escape(interaction)}">
+{groups}
+<p><button class="cancel" name="cancel" value="yes">Annuleer</button></p>
+</form>"""
+    return _page("Kies een account", content, form_target=wanted.redirect_uri)
+
+
+def _account_group(organization: str, members: list[Account], number: int) -> str:
+    buttons = "\n".join(
+        f'<li><button name="account" value="{escape(account.key)}">'
+        f"<strong>{escape(account.name)}</strong>"
+        f"<span>{escape(account.job)}</span>"
+        f"<small>{escape(account.duty)} "
+        f"Niveau {escape(LEVELS.get(account.acr, account.acr))}.</small>"
+        "</button></li>"
+        for account in members
+    )
+    return (
+        f'<section aria-labelledby="group-{number}">'
+        f'<h2 id="group-{number}">{escape(organization)}</h2>\n<ul>\n{buttons}\n</ul></section>'
+    )
+
+
+def logout_page(*, interaction: str) -> Response:
+    content = f"""<p>Een toepassing vraagt om u uit te loggen. U bent dan overal uitgelogd.</p>
+<form method="post" action="/logout/confirm">
+<p><button class="plain" name="interaction" value="{escape(interaction)}">Log uit</button></p>
+</form>"""
+    return _page("Wilt u uitloggen?", content)
+
+
+def logged_out_page(*, cookie: str) -> Response:
+    content = "<p>U kunt dit venster sluiten.</p>"
+    return _page("U bent uitgelogd", content, headers={"Set-Cookie": cookie})
+
+
+def refusal_page(text: str, *, status: int, headers: Mapping[str, str]) -> Response:
+    content = (
+        f"<p>{escape(text)}</p>\n<p>Ga terug naar de vorige pagina en probeer het opnieuw.</p>"
+    )
+    return _page("Dit lukt niet", content, status=status, headers=headers)
+
+
+def stylesheet(_provider: Provider, _request: Request) -> Response:
+    headers = {"Cache-Control": "public, max-age=3600"}
+    return Response(body=STYLESHEET, content_type="text/css; charset=utf-8", headers=headers)
+
+
+def _page(
+    title: str,
+    content: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    form_target: str = "",
+) -> Response:
+    # Chromium checks form-action on the redirect after a form too, so the client is named in it.
+    parts = urlsplit(form_target)
+    client = f" {parts.scheme}://{parts.netloc}" if form_target else ""
+    policy = f"{POLICY}; form-action 'self'{client}" if client else POLICY
+    return Response(
+        status=status,
+        body=SHELL.format(title=escape(title), content=content).encode(),
+        content_type="text/html; charset=utf-8",
+        headers={**NO_STORE, "Content-Security-Policy": policy, **(headers or {})},
+    )
