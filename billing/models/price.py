@@ -1,0 +1,78 @@
+"""What things cost: SKUs, and prices that hold for a time."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.models import DatedFact, PublicIdModel, no_overlap
+
+
+class PriceUnit(models.TextChoices):
+    """What a price is the price of.
+
+    A month-priced SKU costs exactly its price for a full calendar month, and for a part of it
+    price x seconds used / seconds of that month; GiB-month likewise, times the size.
+    """
+
+    MONTH = "month", _("per month")
+    HOUR = "hour", _("per hour")
+    GIB_MONTH = "gib_month", _("per GiB per month")
+    ONE_OFF = "one_off", _("once")
+
+
+class Sku(models.Model):
+    """Something with a price of its own; FOCUS SkuId is its code."""
+
+    code = models.CharField(max_length=80, unique=True)
+    name_nl = models.CharField(max_length=120)
+    name_en = models.CharField(max_length=120)
+    service_category = models.CharField(max_length=60)  # FOCUS ServiceCategory
+    service_subcategory = models.CharField(max_length=60)  # FOCUS ServiceSubcategory
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def name(self) -> str:
+        """The name in the reader's language."""
+        return self.name_en if get_language() == "en" else self.name_nl
+
+
+class PriceList(PublicIdModel):
+    """The prices of one tariff round."""
+
+    name = models.CharField(max_length=80, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Price(PublicIdModel, DatedFact):
+    """The price of a SKU in a period: for one organization and those below it, or for everybody."""
+
+    price_list = models.ForeignKey(PriceList, on_delete=models.PROTECT, related_name="prices")
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="prices")
+    organization = models.ForeignKey(
+        "identity.Organization", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    unit = models.CharField(max_length=12, choices=PriceUnit)
+    amount = models.DecimalField(max_digits=18, decimal_places=6)  # euros, without VAT
+
+    class Meta:
+        constraints = [
+            # A NULL organization would exclude nothing, hence the zero.
+            no_overlap(
+                "price_one_per_sku_and_organization_at_a_time",
+                "sku_id",
+                Coalesce("organization_id", Value(0)),
+            ),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="price_not_negative"),
+            models.CheckConstraint(condition=Q(unit__in=PriceUnit.values), name="price_unit_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.unit} for {self.sku_id}"

@@ -1,0 +1,66 @@
+"""What was used, from when until when. Append-only: a trigger allows no change but the one end."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from portal.core.models import no_overlap
+
+
+class MeteredResource(models.Model):
+    """Something that is metered. Billing knows it by the catalogue's public id, and no more.
+
+    ``public_id`` is the FOCUS ResourceId; ``openstack_id`` (x_OpenStackId) changes when a repair
+    makes the thing anew.
+    """
+
+    public_id = models.UUIDField(unique=True)
+    project = models.ForeignKey(
+        "identity.Project", on_delete=models.PROTECT, related_name="metered_resources"
+    )
+    cloud = models.ForeignKey("cloud.Cloud", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+    openstack_id = models.CharField(max_length=64, blank=True)
+    tags = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UsageSpan(models.Model):
+    """``quantity`` of a SKU held by one resource, from ``started_at`` (inclusive) to ``ended_at``.
+
+    Both ends are the cloud's own times where it gives them, bounded by our intent and our
+    observation; all three are kept in ``start_facts`` and ``end_facts`` (ISO 8601 by
+    ``cloud``, ``intended``, ``observed``).
+    """
+
+    resource = models.ForeignKey(MeteredResource, on_delete=models.PROTECT, related_name="spans")
+    sku = models.ForeignKey("billing.Sku", on_delete=models.PROTECT, related_name="spans")
+    quantity = models.DecimalField(max_digits=18, decimal_places=6)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    start_facts = models.JSONField(default=dict)
+    end_facts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            no_overlap(
+                "usage_span_no_overlap_per_resource_and_sku",
+                "resource_id",
+                "sku_id",
+                start="started_at",
+                end="ended_at",
+            ),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="usage_span_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
+                name="usage_span_ends_after_it_begins",
+            ),
+        ]
+        indexes = [models.Index(fields=["started_at", "ended_at"], name="usage_span_by_period")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.sku_id} from {self.started_at}"

@@ -1,0 +1,51 @@
+from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
+from catalog.models.operation import (
+    OPERATION_TRANSITIONS,
+    OPEN_OPERATION_STATES,
+    Operation,
+    OperationKind,
+    OperationState,
+    Step,
+    StepState,
+)
+from catalog.models.order import (
+    ORDER_TRANSITIONS,
+    Approval,
+    Decision,
+    Order,
+    OrderLine,
+    OrderState,
+)
+from catalog.models.placement import PlacementDecision, PlacementVerdict
+from catalog.models.quota import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine, QuotaLimit
+from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceState
+
+__all__ = [
+    "OPEN_OPERATION_STATES",
+    "OPERATION_TRANSITIONS",
+    "ORDER_TRANSITIONS",
+    "RESOURCE_TRANSITIONS",
+    "Approval",
+    "ClaimState",
+    "Decision",
+    "Metric",
+    "Offering",
+    "OfferingVersion",
+    "OfferingVersionState",
+    "Operation",
+    "OperationKind",
+    "OperationState",
+    "Order",
+    "OrderLine",
+    "OrderState",
+    "PlacementDecision",
+    "PlacementVerdict",
+    "Quota",
+    "QuotaClaim",
+    "QuotaClaimLine",
+    "QuotaLimit",
+    "Resource",
+    "ResourceState",
+    "Step",
+    "StepState",
+]

@@ -1,0 +1,135 @@
+"""Work on one resource: an operation with its ordered steps. These rows are the truth."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.models import PublicIdModel
+
+
+class OperationKind(models.TextChoices):
+    PROVISION = "provision", _("Deliver")
+    CHANGE = "change", _("Change")
+    ACT = "act", _("Action")
+    RETIRE = "retire", _("Clean up")
+    COMPENSATE = "compensate", _("Undo")
+
+
+class OperationState(models.TextChoices):
+    RUNNING = "running", _("Busy")
+    FAILED = "failed", _("Needs attention")
+    SUCCEEDED = "succeeded", _("Done")
+    ABANDONED = "abandoned", _("Given up")  # another operation undoes what this one made
+
+
+OPERATION_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
+    OperationState.RUNNING: frozenset({OperationState.SUCCEEDED, OperationState.FAILED}),
+    OperationState.FAILED: frozenset({OperationState.RUNNING, OperationState.ABANDONED}),
+    OperationState.SUCCEEDED: frozenset(),
+    OperationState.ABANDONED: frozenset(),
+}
+OPEN_OPERATION_STATES: Final = frozenset(
+    state for state, targets in OPERATION_TRANSITIONS.items() if targets
+)
+
+
+class Operation(PublicIdModel):
+    """One piece of work. ``plan`` and ``plan_version`` fix which steps it runs.
+
+    Start-up refuses while an unfinished operation names a plan or step that the code lacks.
+    """
+
+    resource = models.ForeignKey(
+        "catalog.Resource", on_delete=models.PROTECT, related_name="operations"
+    )
+    kind = models.CharField(max_length=12, choices=OperationKind)
+    plan = models.CharField(max_length=60)  # e.g. "server.provision"
+    plan_version = models.PositiveSmallIntegerField()
+    state = models.CharField(
+        max_length=12, choices=OperationState, default=OperationState.RUNNING
+    )
+    queue = models.CharField(max_length=12, default="interactive")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    started_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["resource"],
+                condition=Q(state__in=["running", "failed"]),
+                name="operation_one_open_per_resource",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=OperationState.values), name="operation_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan} for {self.resource_id}"
+
+
+class StepState(models.TextChoices):
+    TODO = "todo", _("To do")
+    RUNNING = "running", _("Busy")  # a worker holds it until ``leased_until``
+    AWAITING = "awaiting", _("Waiting for the cloud")  # the poll of the cloud project settles it
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Needs attention")
+
+
+class Step(models.Model):
+    """One idempotent action. Retry, recovery and "when next" are all the column ``due_at``.
+
+    ``attempts`` is the fencing number: an outcome is written only by the worker that still
+    holds the attempt. ``create_intended_at`` is set, in a transaction of its own, just before
+    something is created, and cleared when the cloud surely refused: as long as it is set
+    without an ``external_id``, what was asked may exist and is looked for first.
+    """
+
+    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=40)
+    state = models.CharField(max_length=10, choices=StepState, default=StepState.TODO)
+    attempts = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)  # in a row; decides the next delay
+    remakes = models.PositiveSmallIntegerField(default=0)  # times an ERROR was removed and made anew
+    due_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True)
+    create_intended_at = models.DateTimeField(null=True)
+    external_id = models.CharField(max_length=64, blank=True)
+    last_error = models.CharField(max_length=1000, blank=True)
+    last_request_id = models.CharField(max_length=80, blank=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["operation", "position"], name="step_one_per_place_in_operation"
+            ),
+            models.CheckConstraint(condition=Q(state__in=StepState.values), name="step_state_known"),
+            models.CheckConstraint(
+                condition=Q(state="running", leased_until__isnull=False)
+                | (~Q(state="running") & Q(leased_until=None)),
+                name="step_running_has_a_lease",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=Q(state__in=["todo", "running", "awaiting"]),
+                name="step_due",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.name}"

@@ -1,0 +1,172 @@
+"""A request for something, and the record of how it was answered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.models import PublicIdModel
+
+
+class OrderState(models.TextChoices):
+    PENDING_APPROVAL = "pending_approval", _("Waiting for approval")
+    APPROVED = "approved", _("Approved")
+    PROVISIONING = "provisioning", _("Being delivered")
+    COMPLETED = "completed", _("Delivered")
+    FAILED = "failed", _("Needs attention")
+    REJECTED = "rejected", _("Refused")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+    EXPIRED = "expired", _("Expired")
+    CANCELED = "canceled", _("Undone")
+
+
+ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
+    OrderState.PENDING_APPROVAL: frozenset(
+        {OrderState.APPROVED, OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.EXPIRED}
+    ),
+    OrderState.APPROVED: frozenset({OrderState.PROVISIONING}),
+    OrderState.PROVISIONING: frozenset({OrderState.COMPLETED, OrderState.FAILED}),
+    OrderState.FAILED: frozenset({OrderState.PROVISIONING, OrderState.CANCELED}),
+    OrderState.COMPLETED: frozenset(),
+    OrderState.REJECTED: frozenset(),
+    OrderState.WITHDRAWN: frozenset(),
+    OrderState.EXPIRED: frozenset(),
+    OrderState.CANCELED: frozenset(),
+}
+
+
+class Order(PublicIdModel):
+    """One request by one person in one project, with a line for each thing asked.
+
+    ``requested_by`` never changes (a trigger), and ``Approval`` refers to it together with the
+    primary key, so the database itself knows who may not approve.
+    """
+
+    number = models.CharField(max_length=20, unique=True)  # year and count: 2026-00418
+    project = models.ForeignKey("identity.Project", on_delete=models.PROTECT, related_name="orders")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders"
+    )
+    purpose = models.CharField(max_length=300)
+    state = models.CharField(max_length=20, choices=OrderState, default=OrderState.PENDING_APPROVAL)
+    idempotency_key = models.CharField(max_length=100)
+    submitted_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    # The quote at submission: the commitment (verplichting). Charges follow the valid price.
+    monthly_price = models.DecimalField(max_digits=18, decimal_places=6)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["requested_by", "idempotency_key"], name="order_one_per_idempotency_key"
+            ),
+            models.UniqueConstraint(
+                fields=["id", "requested_by"], name="order_known_together_with_requester"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=OrderState.values), name="order_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(monthly_price__gte=0), name="order_price_not_negative"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "-submitted_at"], name="order_by_project"),
+            models.Index(fields=["state", "submitted_at"], name="order_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def is_settled(self) -> bool:
+        """True when nothing will change any more."""
+        return not ORDER_TRANSITIONS[self.state]
+
+
+class OrderLine(PublicIdModel):
+    """One thing asked for. ``spec`` was validated by the kind; ``quote`` is what was shown.
+
+    ``quote`` is a list of {"sku", "quantity", "unit", "unit_price", "monthly", "one_off"}, all
+    numbers as decimal strings.
+    """
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    offering_version = models.ForeignKey(
+        "catalog.OfferingVersion", on_delete=models.PROTECT, related_name="+"
+    )
+    name = models.CharField(max_length=63)
+    spec = models.JSONField()
+    end_date = models.DateField(null=True)  # the last business day that the thing is needed
+    quote = models.JSONField()
+    monthly_price = models.DecimalField(max_digits=18, decimal_places=6)
+    claim = models.OneToOneField(
+        "catalog.QuotaClaim", on_delete=models.PROTECT, related_name="order_line"
+    )
+    placement = models.ForeignKey(
+        "catalog.PlacementDecision", on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order", "position"], name="order_line_position_unique")
+        ]
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Decision(models.TextChoices):
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Refused")
+
+
+class Approval(PublicIdModel):
+    """One person's yes or no to an order, never the requester's own.
+
+    The migration adds the foreign key (order, requester) → Order(id, requested_by), so that
+    ``requester`` cannot be anybody else than who asked. An automatic approval has no approver
+    but names the rule and its version.
+    """
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="approvals")
+    requester = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    approver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    rule = models.CharField(max_length=80, blank=True)
+    decision = models.CharField(max_length=10, choices=Decision)
+    reason = models.CharField(max_length=1000, blank=True)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # Four eyes (BIO2, separation of duties): nobody decides on their own order.
+            models.CheckConstraint(
+                condition=Q(approver=None) | ~Q(approver=F("requester")),
+                name="approval_given_by_another_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(approver__isnull=False, rule="") | (Q(approver=None) & ~Q(rule="")),
+                name="approval_by_a_person_or_by_a_rule",
+            ),
+            models.CheckConstraint(
+                condition=Q(decision="approved") | ~Q(reason=""),
+                name="approval_refusal_has_a_reason",
+            ),
+            models.UniqueConstraint(
+                fields=["order", "approver"], name="approval_one_per_order_and_approver"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision} {self.order_id}"

@@ -1,0 +1,87 @@
+"""What exists in a cloud because of an order, until it is retired."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.models import PublicIdModel
+
+
+class ResourceState(models.TextChoices):
+    PROVISIONING = "provisioning", _("Being made")
+    ACTIVE = "active", _("Running")
+    FAILED = "failed", _("Needs attention")
+    RETIRING = "retiring", _("Being cleaned up")
+    RETIRED = "retired", _("Cleaned up")
+
+
+RESOURCE_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
+    ResourceState.PROVISIONING: frozenset({ResourceState.ACTIVE, ResourceState.FAILED}),
+    ResourceState.FAILED: frozenset({ResourceState.PROVISIONING, ResourceState.RETIRING}),
+    ResourceState.ACTIVE: frozenset({ResourceState.RETIRING}),
+    ResourceState.RETIRING: frozenset({ResourceState.RETIRED}),
+    ResourceState.RETIRED: frozenset(),
+}
+
+
+class Resource(PublicIdModel):
+    """One ordered (or found) thing.
+
+    ``cloud_ids`` maps what was made to its id in the cloud ({"server": …, "volume": …}), by the
+    names of the kind's steps. ``facts`` is what people want to know of it, as last seen
+    (addresses, status). The claim and the placement decision are NOT NULL: nothing exists
+    without both.
+    """
+
+    kind = models.CharField(max_length=40)
+    name = models.CharField(max_length=63)
+    project = models.ForeignKey(
+        "identity.Project", on_delete=models.PROTECT, related_name="resources"
+    )
+    cloud_project = models.ForeignKey(
+        "cloud.CloudProject", on_delete=models.PROTECT, related_name="resources"
+    )
+    order_line = models.OneToOneField(
+        "catalog.OrderLine", null=True, on_delete=models.PROTECT, related_name="resource"
+    )
+    claim = models.OneToOneField(
+        "catalog.QuotaClaim", on_delete=models.PROTECT, related_name="resource"
+    )
+    placement = models.ForeignKey(
+        "catalog.PlacementDecision", on_delete=models.PROTECT, related_name="+"
+    )
+    state = models.CharField(
+        max_length=20, choices=ResourceState, default=ResourceState.PROVISIONING
+    )
+    spec = models.JSONField()
+    cloud_ids = models.JSONField(default=dict)
+    facts = models.JSONField(default=dict)
+    end_date = models.DateField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    activated_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "kind", "name"],
+                condition=~Q(state="retired"),
+                name="resource_name_unique_among_living",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=ResourceState.values), name="resource_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="retired", retired_at__isnull=False)
+                | (~Q(state="retired") & Q(retired_at=None)),
+                name="resource_retired_has_a_time",
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "state"], name="resource_by_project")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,18 @@
+"""Every address of the portal. The only module that sees all apps."""
+
+from django.urls import include, path
+from django.views.i18n import set_language
+
+handler400 = "portal.web.views.errors.bad_request"
+handler403 = "portal.web.views.errors.forbidden"
+handler404 = "portal.web.views.errors.not_found"
+handler500 = "portal.web.views.errors.server_error"
+
+urlpatterns = [
+    path("", include("portal.web.urls")),
+    path("", include("portal.identity.urls")),
+    path("", include("catalog.urls")),
+    path("", include("billing.urls")),
+    path("api/v1/", include("catalog.api.urls")),
+    path("language", set_language, name="set-language"),
+]
