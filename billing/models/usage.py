@@ -54,7 +54,9 @@ class UsageSpan(models.Model):
                 start="started_at",
                 end="ended_at",
             ),
-            models.CheckConstraint(condition=Q(quantity__gt=0), name="usage_span_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0), name="usage_span_quantity_positive"
+            ),
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
                 name="usage_span_ends_after_it_begins",

@@ -50,9 +50,7 @@ class Operation(PublicIdModel):
     kind = models.CharField(max_length=12, choices=OperationKind)
     plan = models.CharField(max_length=60)  # e.g. "server.provision"
     plan_version = models.PositiveSmallIntegerField()
-    state = models.CharField(
-        max_length=12, choices=OperationState, default=OperationState.RUNNING
-    )
+    state = models.CharField(max_length=12, choices=OperationState, default=OperationState.RUNNING)
     queue = models.CharField(max_length=12, default="interactive")
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
@@ -100,7 +98,9 @@ class Step(models.Model):
     state = models.CharField(max_length=10, choices=StepState, default=StepState.TODO)
     attempts = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)  # in a row; decides the next delay
-    remakes = models.PositiveSmallIntegerField(default=0)  # times an ERROR was removed and made anew
+    remakes = models.PositiveSmallIntegerField(
+        default=0
+    )  # times an ERROR was removed and made anew
     due_at = models.DateTimeField()
     leased_until = models.DateTimeField(null=True)
     create_intended_at = models.DateTimeField(null=True)
@@ -116,7 +116,9 @@ class Step(models.Model):
             models.UniqueConstraint(
                 fields=["operation", "position"], name="step_one_per_place_in_operation"
             ),
-            models.CheckConstraint(condition=Q(state__in=StepState.values), name="step_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=StepState.values), name="step_state_known"
+            ),
             models.CheckConstraint(
                 condition=Q(state="running", leased_until__isnull=False)
                 | (~Q(state="running") & Q(leased_until=None)),

@@ -41,8 +41,12 @@ class Quota(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["node", "metric"], name="quota_one_per_node_and_metric"),
-            models.CheckConstraint(condition=Q(metric__in=Metric.values), name="quota_metric_known"),
+            models.UniqueConstraint(
+                fields=["node", "metric"], name="quota_one_per_node_and_metric"
+            ),
+            models.CheckConstraint(
+                condition=Q(metric__in=Metric.values), name="quota_metric_known"
+            ),
             models.CheckConstraint(condition=Q(claimed__gte=0), name="quota_claimed_not_negative"),
             models.CheckConstraint(
                 condition=Q(limit_now=None)

@@ -40,7 +40,9 @@ class AuditEntry(models.Model):
     at = models.DateTimeField()
     event = models.CharField(max_length=60)
     actor_id = models.BigIntegerField(null=True)  # a Person; NULL is the system itself
-    node_id = models.BigIntegerField(null=True)  # where in the tree it happened; decides who may read
+    node_id = models.BigIntegerField(
+        null=True
+    )  # where in the tree it happened; decides who may read
     subject_type = models.CharField(max_length=40)
     subject_public_id = models.UUIDField()
     data = models.JSONField(default=dict)

@@ -98,7 +98,9 @@ def broker_url(name: str) -> str:
     """Return the broker's URL; Valkey and Redis (redis, rediss) and RabbitMQ (amqp, amqps) only."""
     url = require(name)
     if urlsplit(url).scheme not in {"redis", "rediss", "amqp", "amqps"}:
-        raise ImproperlyConfigured(f"{name} must start with redis://, rediss://, amqp:// or amqps://")
+        raise ImproperlyConfigured(
+            f"{name} must start with redis://, rediss://, amqp:// or amqps://"
+        )
     return url
 
 

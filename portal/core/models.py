@@ -48,7 +48,9 @@ def no_overlap(
 
     A key that may be NULL must be wrapped in ``Coalesce``, since a NULL range excludes nothing.
     """
-    point_ranges: list[tuple[Any, str]] = [(PointRange(key), RangeOperators.OVERLAPS) for key in keys]
+    point_ranges: list[tuple[Any, str]] = [
+        (PointRange(key), RangeOperators.OVERLAPS) for key in keys
+    ]
     period = TsTzRange(start, end, RangeBoundary())
     return ExclusionConstraint(
         name=name,
@@ -71,6 +73,3 @@ def is_in_force(at: Any, *, start: str = "valid_from", end: str = "valid_until")
     """The rows of a dated fact that hold at the moment ``at``."""
     ended_later: Q = Q(**{f"{end}__isnull": True}) | Q(**{f"{end}__gt": at})
     return Q(**{f"{start}__lte": at}) & ended_later
-
-
-

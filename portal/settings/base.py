@@ -182,7 +182,9 @@ CELERY_TASK_PUBLISH_RETRY = False  # a lost doorbell is found by the sweep; a pe
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE_FILENAME = os.environ.get("CLOUDLOKET_BEAT_SCHEDULE_FILE", "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE_FILENAME = os.environ.get(
+    "CLOUDLOKET_BEAT_SCHEDULE_FILE", "celerybeat-schedule"
+)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "catalog.sweep", "schedule": 5.0},
     "sync-inventory": {"task": "catalog.sync_inventory", "schedule": 60.0},

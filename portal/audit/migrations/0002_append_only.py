@@ -1,10 +1,6 @@
-"""32 chains, and triggers that refuse to change or delete what was written."""
-
-from typing import Any
+"""Triggers that refuse to change or delete what was written."""
 
 from django.db import migrations
-
-CHAINS = 32
 
 FORBID = """
 CREATE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -30,14 +26,6 @@ DROP FUNCTION audit_refuse_change();
 """
 
 
-def add_chains(apps: Any, schema_editor: Any) -> None:
-    chain = apps.get_model("audit", "AuditChain")
-    chain.objects.bulk_create(chain(number=number) for number in range(CHAINS))
-
-
 class Migration(migrations.Migration):
     dependencies = [("audit", "0001_initial")]
-    operations = [
-        migrations.RunPython(add_chains, migrations.RunPython.noop),
-        migrations.RunSQL(FORBID, ALLOW),
-    ]
+    operations = [migrations.RunSQL(FORBID, ALLOW)]

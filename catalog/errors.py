@@ -1,0 +1,73 @@
+"""The refusals of the catalogue."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.errors import DomainError
+
+
+class QuotaExceeded(DomainError):
+    """Context: ``metric``, ``node``, ``limit``, ``claimed``, ``asked``, ``free`` (as shown)."""
+
+    code = "quota_exceeded"
+    message = _(
+        "This does not fit. “{node}” has {free} of {limit} left for {metric}, and this asks {asked}."
+    )
+
+
+class SelfApproval(DomainError):
+    code = "self_approval"
+    http_status = 403
+    message = _("You asked for this yourself. Somebody else must decide.")
+
+
+class AlreadyDecided(DomainError):
+    code = "already_decided"
+    message = _("Somebody was first: this order is now “{state}”.")
+
+
+class ApprovalAboveLimit(DomainError):
+    code = "approval_above_limit"
+    http_status = 403
+    message = _("You may approve up to {limit} per month. Ask somebody with a higher limit.")
+
+
+class ReasonRequired(DomainError):
+    code = "reason_required"
+    http_status = 422
+    message = _("Write down why you refuse. The requester reads this.")
+
+
+class ConditionsChanged(DomainError):
+    """Context: ``changes``: what got worse since submission, in words."""
+
+    code = "conditions_changed"
+    message = _("Something changed since this was asked: {changes}. Look again, then decide.")
+
+
+class PlacementRefused(DomainError):
+    code = "placement_refused"
+    message = _("This data may not stand there: {reasons}")
+
+
+class BudgetMissing(DomainError):
+    code = "budget_missing"
+    message = _("“{node}” has no budget for {year}. Ask your finance department.")
+
+
+class NameTaken(DomainError):
+    code = "name_taken"
+    http_status = 422
+    message = _("“{name}” exists already in this project. Choose another name.")
+
+
+class OfferingUnavailable(DomainError):
+    code = "offering_unavailable"
+    message = _("This can no longer be ordered. Choose something else in the catalogue.")
+
+
+class ConfirmationMismatch(DomainError):
+    code = "confirmation_mismatch"
+    http_status = 422
+    message = _("Type the name “{name}” exactly, to be sure that the right one goes.")

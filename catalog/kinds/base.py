@@ -1,0 +1,187 @@
+"""The extension point: what a kind of resource declares. Adding a kind is one new file here.
+
+The engine, quotas, billing, pages and API know kinds only through this class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from billing.meters import Meter
+from catalog.kinds.parameters import Parameter, Text
+from catalog.models import Metric, OfferingVersion
+from portal.cloud.ports import Cloud, CloudObject
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step is finished.
+
+    Attributes:
+        external_id: id in the cloud of what the step made, if anything.
+        facts: merged into ``Resource.facts``, JSON-ready.
+    """
+
+    external_id: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not yet: the poll of the cloud project looks again. ``external_id`` is kept."""
+
+    external_id: str = ""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """What was made is in ERROR. The engine removes it and makes it again, at most twice."""
+
+    fault: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One look at a cloud project: what its list calls returned, by id."""
+
+    servers: Mapping[str, CloudObject] = field(default_factory=dict)
+    volumes: Mapping[str, CloudObject] = field(default_factory=dict)
+
+
+Outcome = Done | Wait | Broken
+
+
+class StepContext(ABC):
+    """What a step may know and do. The engine implements it; ``ensure`` is its heart.
+
+    Attributes:
+        resource_id: our public id; every marker derives from it.
+        name: as the person typed it.
+        spec: validated parameters.
+        settings: ``OfferingVersion.choices``, e.g. the address range of a network.
+        cloud_project_id: our public id of the CloudProject.
+        project: the Keystone project's id ("" before the step that makes it).
+        cloud_ids: what earlier steps made, by step name.
+    """
+
+    resource_id: UUID
+    name: str
+    spec: Spec
+    settings: Mapping[str, Any]
+    cloud_project_id: UUID
+    project: str
+    cloud_ids: Mapping[str, str]
+    cloud: Cloud
+
+    @abstractmethod
+    def marker(self, part: str, *, shared: bool = False) -> str:
+        """The marker of one part: of this resource, or (shared) of its whole cloud project."""
+
+    @abstractmethod
+    def ensure(
+        self,
+        *,
+        find: Callable[[], list[CloudObject]],
+        create: Callable[[], CloudObject],
+        remove: Callable[[CloudObject], None],
+    ) -> CloudObject:
+        """Return the one thing with this marker: adopt what is there, else create it.
+
+        Writes the intent first; after an unknown outcome looks with back-off before it creates
+        again; of two it keeps the oldest and removes the rest, with an audit entry.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDefinition:
+    """One step of a plan.
+
+    Args:
+        name: stored in the step's row; a contract while an operation is unfinished.
+        label: what the page says, e.g. "Server".
+        run: does the work; may be repeated at any time.
+        settle: for a step that answered Wait: judges a fresh look at the cloud project.
+        clear: removes what the step made, after Broken; then the step runs again.
+        exclusive: at most one such step at a time per cloud project (it makes shared things).
+        reads: which list calls ``settle`` needs: "servers", "volumes".
+    """
+
+    name: str
+    label: Text
+    run: Callable[[StepContext], Outcome]
+    settle: Callable[[StepContext, str, Snapshot], Outcome] | None = None
+    clear: Callable[[StepContext, str], None] | None = None
+    exclusive: bool = False
+    reads: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The ordered steps of one operation. A changed list is a new version."""
+
+    version: int
+    steps: Sequence[StepDefinition]
+
+
+class Kind(ABC):
+    """A kind of resource.
+
+    ``plans`` needs "provision" and "retire"; "retire" also undoes a half-made resource, so its
+    steps accept that anything is missing.
+    """
+
+    key: ClassVar[str]
+    icon: ClassVar[str]
+    label: ClassVar[Text]
+    name_pattern: ClassVar[str] = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+    name_hint: ClassVar[Text]
+    plans: ClassVar[Mapping[str, Plan]]
+
+    @abstractmethod
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        """The questions, with the options that this version and its cloud offer now."""
+
+    @abstractmethod
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        """What a resource with this spec holds, without ``monthly_cost_eur``."""
+
+    @abstractmethod
+    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        """What a resource with this spec uses."""
+
+    @abstractmethod
+    def summary(self, spec: Spec) -> str:
+        """The spec in one line for people, e.g. "gp.small, Debian 12, 40 GiB"."""
+
+    @abstractmethod
+    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
+        """The cloud's own time at which use began, where it gave one."""
+
+
+_KINDS: Final[dict[str, Kind]] = {}
+
+
+def register(kind: type[Kind]) -> type[Kind]:
+    """Class decorator: make the kind known by its key."""
+    if kind.key in _KINDS:
+        raise ValueError(f"two kinds are called {kind.key!r}")
+    _KINDS[kind.key] = kind()
+    return kind
+
+
+def get_kind(key: str) -> Kind:
+    """The kind called ``key``; KeyError when the code lacks it."""
+    return _KINDS[key]
+
+
+def all_kinds() -> list[Kind]:
+    """Every kind, by key."""
+    return [_KINDS[key] for key in sorted(_KINDS)]

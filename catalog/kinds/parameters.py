@@ -1,0 +1,146 @@
+"""The parameters of a kind: the form, the API's schema and the validation all come from these."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from billing.meters import Meter
+from portal.core.errors import InvalidInput
+
+Text = str | Promise
+
+
+class Widget(StrEnum):
+    """How a page asks for it."""
+
+    CARDS = "cards"  # radio buttons with a price each; at most six options
+    SELECT = "select"
+    NUMBER = "number"
+    TEXT = "text"
+    TEXTAREA = "textarea"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One possible choice. ``meters`` is what it adds, so that a page can show its price."""
+
+    value: str
+    label: Text
+    hint: Text = ""
+    meters: Sequence[Meter] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One question.
+
+    Args:
+        name: key in the spec, in the form and in the API.
+        section: heading under which a form shows it.
+        options: the allowed values, for CARDS and SELECT.
+        minimum, maximum: inclusive bounds, for NUMBER (whole numbers).
+        unit: shown behind a NUMBER.
+        pattern, pattern_hint: what a TEXT must match in full, and the same in words.
+    """
+
+    name: str
+    label: Text
+    widget: Widget
+    section: Text
+    hint: Text = ""
+    required: bool = True
+    default: str | int | None = None
+    options: Sequence[Option] = ()
+    minimum: int = 0
+    maximum: int = 0
+    unit: str = ""
+    pattern: str = ""
+    pattern_hint: Text = ""
+    max_length: int = 200
+
+    def clean(self, value: object) -> str | int | None:
+        """Return the value as the spec keeps it.
+
+        Raises:
+            ValueError: with a message for the person who typed it.
+        """
+        if value is None or value == "":
+            if self.required:
+                raise ValueError(_("Fill this in."))
+            return None
+        if self.widget is Widget.NUMBER:
+            return self._clean_number(value)
+        if self.widget in {Widget.CARDS, Widget.SELECT}:
+            return self._clean_option(value)
+        return self._clean_text(value)
+
+    def _clean_number(self, value: object) -> int:
+        text = str(value).strip()
+        is_number = not isinstance(value, bool | float) and re.fullmatch(r"-?[0-9]{1,9}", text)
+        if not is_number or not self.minimum <= int(text) <= self.maximum:
+            raise ValueError(
+                _("Fill in a whole number from {minimum} to {maximum}.").format(
+                    minimum=self.minimum, maximum=self.maximum
+                )
+            )
+        return int(text)
+
+    def _clean_option(self, value: object) -> str:
+        for option in self.options:
+            if option.value == value:
+                return option.value
+        raise ValueError(_("Choose one of the options."))
+
+    def _clean_text(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise ValueError(_("Fill in text."))
+        text = clean_text(
+            value, max_length=self.max_length, multiline=self.widget is Widget.TEXTAREA
+        )
+        if self.pattern and not re.fullmatch(self.pattern, text):
+            raise ValueError(str(self.pattern_hint))
+        return text
+
+
+def clean_text(value: str, *, max_length: int, multiline: bool = False) -> str:
+    """Return the text in Unicode's composed form, without spaces around it.
+
+    Raises:
+        ValueError: it is too long, or holds control or formatting characters.
+    """
+    text = unicodedata.normalize("NFC", value).strip()
+    if len(text) > max_length:
+        raise ValueError(_("Use at most {count} characters.").format(count=max_length))
+    allowed = "\n\r\t" if multiline else ""
+    if any(unicodedata.category(c)[0] == "C" and c not in allowed for c in text):
+        raise ValueError(_("This text holds characters that cannot be shown. Type it again."))
+    return text
+
+
+def clean_spec(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec that ``raw`` describes, with every parameter in it.
+
+    Raises:
+        InvalidInput: with a message by name, for all parameters that are wrong, and for names
+            that no parameter has.
+    """
+    spec: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for parameter in parameters:
+        try:
+            spec[parameter.name] = parameter.clean(raw.get(parameter.name))
+        except ValueError as error:
+            errors[parameter.name] = [str(error)]
+    for unknown in raw.keys() - {parameter.name for parameter in parameters}:
+        errors[unknown] = [_("This is not a question of this offering.")]
+    if errors:
+        raise InvalidInput(errors)
+    return spec
