@@ -60,7 +60,7 @@ class KeyRing:
         Raises:
             jwt.InvalidTokenError: it is not a token that we signed.
         """
-        algorithm = jwt.get_unverified_header(token).get("alg")
+        algorithm = str(jwt.get_unverified_header(token).get("alg"))
         if algorithm not in self._keys:
             raise jwt.InvalidAlgorithmError("not one of our algorithms")
         options: Any = {"verify_exp": False, "verify_aud": False}

@@ -24,7 +24,6 @@ SHELL: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title} - Lokale inlogdienst</title>
-<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/style.css">
 </head>
 <body>
@@ -96,9 +95,7 @@ def logged_out_page(*, cookie: str) -> Response:
 
 
 def refusal_page(text: str, *, status: int, headers: Mapping[str, str]) -> Response:
-    content = (
-        f"<p>{escape(text)}</p>\n<p>Ga terug naar de vorige pagina en probeer het opnieuw.</p>"
-    )
+    content = f"<p>{escape(text)}</p>\n<p>Ga terug en probeer het opnieuw.</p>"
     return _page("Dit lukt niet", content, status=status, headers=headers)
 
 

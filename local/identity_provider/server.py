@@ -74,7 +74,8 @@ class Handler(BaseHTTPRequestHandler):
         self._write(response)
 
     # http.server looks for do_METHOD; all of them come here, so that a wrong one gets our page.
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _serve
+    do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815
+    do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = _serve  # noqa: N815
 
     def _read_fields(self, query: str) -> dict[str, str]:
         """The form of a POST, else the query: a form never mixes with the address it is sent to."""
