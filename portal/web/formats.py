@@ -1,0 +1,83 @@
+"""How amounts, quantities and moments read, in the language of the page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.utils import dateformat, timezone, translation
+from django.utils.formats import number_format
+from django.utils.translation import gettext, ngettext, pgettext
+
+from portal.core.calendar import BUSINESS_TIME
+
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+
+
+def _euros(amount: Decimal, places: int) -> str:
+    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+    digits = number_format(abs(rounded), decimal_pos=places, use_l10n=True, force_grouping=True)
+    minus = "-" if rounded < 0 else ""
+    if (translation.get_language() or "").startswith("nl"):
+        return f"€{NO_BREAK_SPACE}{minus}{digits}"
+    return f"{minus}€{digits}"
+
+
+def money(amount: Decimal) -> str:
+    """Return euros in whole cents: ``€ 1.234,50`` in Dutch, ``€1,234.50`` in English."""
+    return _euros(amount, 2)
+
+
+def unit_price(amount: Decimal) -> str:
+    """Return euros with as many decimals as a price needs, at least two and at most six."""
+    exponent = amount.quantize(Decimal("0.000001")).normalize().as_tuple().exponent
+    return _euros(amount, max(2, -int(exponent)))
+
+
+def quantity(value: Decimal | int, unit: str = "") -> str:
+    """Return a number, grouped, with at most three decimals, and its unit on the same line."""
+    exact = Decimal(value).quantize(Decimal("0.001"), rounding=ROUND_HALF_UP).normalize()
+    places = max(0, -int(exact.as_tuple().exponent))
+    number = number_format(exact, decimal_pos=places, use_l10n=True, force_grouping=True)
+    return f"{number}{NO_BREAK_SPACE}{unit}" if unit else number
+
+
+def day(value: date) -> str:
+    """Return ``5 oktober 2026``. A moment counts as the day it was in Amsterdam."""
+    local = value.astimezone(BUSINESS_TIME) if isinstance(value, datetime) else value
+    return dateformat.format(local, pgettext("date format", "j F Y"))
+
+
+def clock(value: datetime) -> str:
+    """Return the time in Amsterdam: ``10.36 uur`` in Dutch, ``10:36`` in English."""
+    return dateformat.time_format(
+        value.astimezone(BUSINESS_TIME), pgettext("time format", "G:i")
+    ).replace(" ", NO_BREAK_SPACE)
+
+
+def moment(value: datetime, *, now: datetime | None = None) -> str:
+    """Return ``Vandaag 10.36 uur``, ``Gisteren 9.05 uur`` or ``5 oktober 2026, 10.36 uur``."""
+    today = (now or timezone.now()).astimezone(BUSINESS_TIME).date()
+    that_day = value.astimezone(BUSINESS_TIME).date()
+    if that_day == today:
+        return gettext("Today {time}").format(time=clock(value))
+    if that_day == today - timedelta(days=1):
+        return gettext("Yesterday {time}").format(time=clock(value))
+    return f"{day(value)}, {clock(value)}"
+
+
+def duration(value: timedelta) -> str:
+    """Return a length of time in words, in its two largest units at most: ``2 uur 5 minuten``."""
+    seconds = max(0, round(value.total_seconds()))
+    if seconds < 60:
+        return ngettext("%d second", "%d seconds", seconds) % seconds
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return ngettext("%d minute", "%d minutes", minutes) % minutes
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        words = ngettext("%d hour", "%d hours", hours) % hours
+        rest = ngettext("%d minute", "%d minutes", minutes) % minutes
+        return f"{words} {rest}" if minutes else words
+    days = round(hours / 24)
+    return ngettext("%d day", "%d days", days) % days
