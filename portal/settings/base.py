@@ -12,6 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
 from portal.core import configuration
+from portal.identity.oidc.assurance import Assurance
+from portal.identity.oidc.demand import Demand
+from portal.identity.oidc.providers import read_providers
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
 DEBUG = False
@@ -22,8 +25,14 @@ ALLOWED_HOSTS = [PUBLIC_URL.host]
 SECRET_KEY = configuration.read_secret("CLOUDLOKET_SECRET_KEY_FILE", at_least=50)
 AUDIT_KEY = configuration.read_hex_key("CLOUDLOKET_AUDIT_KEY_FILE", length=32)
 ENCRYPTION_KEYS = configuration.read_versioned_keys("CLOUDLOKET_ENCRYPTION_KEY_FILE")
-OIDC_FILE = configuration.require("CLOUDLOKET_OIDC_FILE")
+OIDC_PROVIDERS = read_providers(
+    configuration.require("CLOUDLOKET_OIDC_FILE"),
+    variable="CLOUDLOKET_OIDC_FILE",
+    allow_loopback=DEMO or not PUBLIC_URL.is_secure,
+)
 CLOUDS = [name.strip() for name in configuration.require("CLOUDLOKET_CLOUDS").split(",")]
+# A mailto: or https: address for who finds a weakness; shown in security.txt (RFC 9116).
+SECURITY_CONTACT = os.environ.get("CLOUDLOKET_SECURITY_CONTACT", "")
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------
@@ -56,8 +65,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.identity.middleware.SessionLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.identity.middleware.HtmxLoginMiddleware",
     "portal.web.middleware.HtmxVaryMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -73,11 +84,14 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.web.context.shell",
             ],
-            "builtins": ["django.templatetags.i18n", "portal.web.templatetags.cloudloket"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "portal.web.templatetags.cloudloket",
+            ],
         },
     }
 ]
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- database ----------------------------------------------------------------------------------
 
@@ -106,6 +120,8 @@ AUTHENTICATION_BACKENDS = ["portal.identity.oidc.backend.OidcBackend"]
 LOGIN_URL = "identity:login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
+# What an approval, or another act that binds somebody else, asks of the login behind it.
+SENSITIVE_LOGIN = Demand(level=Assurance.SUBSTANTIAL, max_age=15 * 60)
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())  # absolute: never renewed
 SESSION_IDLE_SECONDS = int(timedelta(hours=1).total_seconds())
@@ -126,6 +142,7 @@ LANGUAGE_COOKIE_SAMESITE = "Lax"
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PUBLIC_URL.is_secure else None
 SECURE_SSL_REDIRECT = PUBLIC_URL.is_secure
+SECURE_REDIRECT_EXEMPT = [r"^health/"]  # asked behind the proxy, without TLS
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if PUBLIC_URL.is_secure else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PUBLIC_URL.is_secure
 SECURE_REFERRER_POLICY = "same-origin"

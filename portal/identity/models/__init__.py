@@ -1,3 +1,4 @@
+from portal.identity.models.login import LoginSession, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
 from portal.identity.models.role import Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
@@ -16,6 +17,7 @@ __all__ = [
     "CostCentre",
     "Deputy",
     "Identity",
+    "LoginSession",
     "Node",
     "NodeKind",
     "NodeParent",
@@ -25,6 +27,7 @@ __all__ = [
     "ProjectOwner",
     "Role",
     "RoleGrant",
+    "UsedLogoutToken",
     "VatTreatment",
     "VatTreatmentPeriod",
 ]

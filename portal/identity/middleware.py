@@ -1,0 +1,57 @@
+"""Limits of a session, and logging in again from a page that htmx keeps up to date."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from django.conf import settings
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django_htmx.http import HttpResponseClientRedirect
+
+from portal.identity.oidc.session import LAST_SEEN
+from portal.identity.oidc.step_up import page_of
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+NOTICE_SECONDS: Final = 60  # how often activity is written down: not at every request
+
+
+class SessionLimitMiddleware:
+    """Log somebody out who was away for too long (SESSION_IDLE_SECONDS)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            idle = time.time() - request.session.get(LAST_SEEN, 0)
+            if idle > settings.SESSION_IDLE_SECONDS:
+                auth.logout(request)
+            elif idle > NOTICE_SECONDS:
+                request.session[LAST_SEEN] = int(time.time())
+        return self._get_response(request)
+
+
+class HtmxLoginMiddleware:
+    """Let the browser itself follow a redirect to the login page.
+
+    A script may not follow it: the provider stands on another origin.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        login = resolve_url(settings.LOGIN_URL)
+        is_redirect = 300 <= response.status_code < 400
+        if not (is_redirect and request.headers.get("HX-Request")):
+            return response
+        if urlsplit(response["Location"]).path != login:
+            return response
+        return HttpResponseClientRedirect(f"{login}?{urlencode({'next': page_of(request)})}")

@@ -1,0 +1,90 @@
+"""What a browser session remembers of the login behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.timezone import now
+
+from portal.identity.oidc.assurance import Assurance
+from portal.identity.oidc.demand import Demand
+from portal.identity.oidc.providers import Provider
+from portal.identity.oidc.validation import assurance_of
+
+LOGIN: Final = "login"
+ID_TOKEN: Final = "id_token"  # noqa: S105 the name of a session key
+LAST_SEEN: Final = "last_seen"
+CLOCK_LEEWAY_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginFacts:
+    """How the person of this session logged in.
+
+    Attributes:
+        provider: key of the provider in our settings.
+        issuer, subject, sid: as in the ID token; ``sid`` may be empty.
+        acr: what the provider said; ``level`` is what that stands for in our settings.
+        auth_time: seconds since 1970 at which the person proved who they are.
+    """
+
+    provider: str
+    issuer: str
+    subject: str
+    sid: str
+    acr: str
+    level: int
+    auth_time: int
+
+    @classmethod
+    def from_claims(cls, provider: Provider, claims: Mapping[str, Any]) -> LoginFacts:
+        """Take the facts out of the claims of a validated ID token.
+
+        A provider need not say when the person logged in unless it was asked for a maximum age;
+        without ``auth_time`` the login counts as old.
+        """
+        level = assurance_of(claims, provider)
+        auth_time = claims.get("auth_time")
+        return cls(
+            provider=provider.key,
+            issuer=claims["iss"],
+            subject=claims["sub"],
+            sid=str(claims.get("sid", ""))[:255],
+            acr=str(claims["acr"]),
+            level=int(level or 0),
+            auth_time=auth_time if isinstance(auth_time, int) else 0,
+        )
+
+    def meets(self, demand: Demand) -> bool:
+        """Is the login strong and fresh enough?"""
+        if self.level < demand.level:
+            return False
+        if demand.max_age is None:
+            return True
+        return self.auth_time >= time.time() - demand.max_age - CLOCK_LEEWAY_SECONDS
+
+
+def remember_login(request: HttpRequest, facts: LoginFacts, id_token: str) -> None:
+    """Write the login in the session, which ends a fixed time from now, active or not."""
+    request.session[LOGIN] = asdict(facts)
+    request.session[ID_TOKEN] = id_token
+    request.session[LAST_SEEN] = int(time.time())
+    request.session.set_expiry(now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
+
+
+def current_login(request: HttpRequest) -> LoginFacts | None:
+    """The login behind the request, None for a stranger."""
+    values = request.session.get(LOGIN)
+    return LoginFacts(**values) if values else None
+
+
+def level_of(request: HttpRequest) -> Assurance | None:
+    """The level of assurance of the request's login, None for a stranger."""
+    login = current_login(request)
+    return Assurance(login.level) if login else None

@@ -1,0 +1,275 @@
+"""Logging in and out, with the library's views for the journey to the provider and back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare
+from django.utils.decorators import method_decorator
+from django.utils.translation import get_language
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+from django.views.generic import View
+from mozilla_django_oidc.views import (
+    OIDCAuthenticationCallbackView,
+    OIDCAuthenticationRequestView,
+    OIDCLogoutView,
+)
+
+from portal.core.http import PersonRequest
+from portal.identity.logins import (
+    LogoutTokenUsed,
+    log_out,
+    log_out_by_provider,
+    open_session,
+)
+from portal.identity.oidc.backend import (
+    LoginAttempt,
+    OidcRequest,
+    callback_address,
+    setting_of,
+)
+from portal.identity.oidc.demand import Demand
+from portal.identity.oidc.discovery import directory_of
+from portal.identity.oidc.errors import (
+    AnswerNotTrusted,
+    LoginCanceled,
+    LoginExpired,
+    LoginFailure,
+    LoginRefusedByProvider,
+    ProviderUnavailable,
+)
+from portal.identity.oidc.providers import Provider
+from portal.identity.oidc.session import remember_login
+from portal.identity.oidc.step_up import is_safe_path, read_demand
+from portal.identity.oidc.validation import validate_logout_token
+
+log = logging.getLogger(__name__)
+
+LONGEST_JOURNEY_SECONDS: Final = 15 * 60
+LONGEST_PATH: Final = 2000  # characters
+JOURNEYS: Final = "oidc_states"  # the library's own session key: state -> what it keeps of it
+
+
+@never_cache
+@require_GET
+def login_page(request: HttpRequest) -> HttpResponse:
+    """All providers to choose from; a single one is gone to at once."""
+    query = urlencode({name: request.GET[name] for name in _PASSED_ON if name in request.GET})
+    if request.user.is_authenticated and "level" not in request.GET:
+        return redirect(_next_path(request))
+    choices = [
+        {
+            "name": _in_language(provider.names),
+            "description": _in_language(provider.descriptions),
+            "address": f"{reverse(f'identity:start-{provider.key}')}?{query}",
+        }
+        for provider in settings.OIDC_PROVIDERS.values()
+    ]
+    if len(choices) == 1:
+        return redirect(choices[0]["address"])
+    return render(request, "identity/login.html", {"choices": choices})
+
+
+class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the library has no types
+    """Send the browser to the provider."""
+
+    provider: Provider
+    demand: Demand
+
+    def __init__(self, **initkwargs: Any) -> None:
+        View.__init__(self, **initkwargs)  # the library reads one provider's settings here
+
+    @method_decorator(never_cache)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.provider = settings.OIDC_PROVIDERS[kwargs.pop("provider_key")]
+        return _or_failure_page(request, lambda: super(StartView, self).dispatch(request))
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        wanted = read_demand(request.GET.get("level", ""), request.GET.get("max_age", ""))
+        self.demand = wanted or Demand(level=self.provider.minimum_assurance)
+        metadata = directory_of(self.provider).metadata()
+        self.OIDC_OP_AUTH_ENDPOINT = metadata.authorization_endpoint
+        self.OIDC_RP_CLIENT_ID = self.provider.client_id
+        response: HttpResponseRedirect = super().get(request)
+        state = parse_qs(urlsplit(response.url).query)["state"][0]
+        request.session[JOURNEYS][state].update(
+            provider=self.provider.key,
+            next=_next_path(request),
+            level=self.demand.level.name.lower(),
+            max_age=self.demand.max_age,
+        )
+        return response
+
+    def get_settings(self, attr: str, *args: Any) -> Any:
+        return setting_of(self.provider, attr, *args)
+
+    def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
+        parameters = {
+            "redirect_uri": callback_address(self.provider),
+            "acr_values": " ".join(self.provider.acr_values(self.demand.level)),
+        }
+        if self.demand.max_age is not None:
+            parameters["max_age"] = str(self.demand.max_age)
+        return parameters
+
+
+class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as above
+    """The browser comes back from the provider."""
+
+    provider: Provider
+    journey: dict[str, Any]
+
+    @method_decorator(never_cache)
+    def dispatch(self, request: OidcRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.provider = settings.OIDC_PROVIDERS[kwargs.pop("provider_key")]
+        return _or_failure_page(request, lambda: super(CallbackView, self).dispatch(request))
+
+    def get(self, request: OidcRequest) -> HttpResponse:
+        self._check_issuer(request)
+        self.journey = self._journey(request)
+        if "error" in request.GET:
+            del request.session[JOURNEYS][request.GET["state"]]
+            request.session.modified = True
+            raise _refusal(request.GET["error"])
+        demand = read_demand(self.journey["level"], str(self.journey["max_age"]))
+        request.login_attempt = LoginAttempt(
+            provider=self.provider,
+            demand=demand or Demand(level=self.provider.minimum_assurance),
+        )
+        response: HttpResponse = super().get(request)
+        return response
+
+    def get_settings(self, attr: str, *args: Any) -> Any:
+        return setting_of(self.provider, attr, *args)
+
+    @property
+    def success_url(self) -> str:
+        return str(self.journey["next"])
+
+    def login_success(self) -> HttpResponse:
+        """As the library, but the session always gets a new key and remembers the login."""
+        attempt = self.request.login_attempt
+        facts = attempt.facts
+        earlier_key = self.request.session.session_key
+        if self.request.user == self.user:
+            self.request.session.cycle_key()
+        response: HttpResponse = super().login_success()
+        remember_login(self.request, facts, attempt.id_token)
+        self.request.session.save()
+        open_session(
+            issuer=facts.issuer,
+            subject=facts.subject,
+            sid=facts.sid,
+            session_key=self.request.session.session_key,
+            earlier_key=earlier_key,
+        )
+        return response
+
+    def login_failure(self) -> HttpResponse:
+        raise LoginExpired("callback without a code")
+
+    def _journey(self, request: HttpRequest) -> dict[str, Any]:
+        """What was kept when this browser left for this provider, and not too long ago."""
+        journeys = request.session.get(JOURNEYS, {})
+        journey: dict[str, Any] | None = journeys.get(request.GET.get("state", ""))
+        if journey is None or journey.get("provider") != self.provider.key:
+            raise LoginExpired("state is unknown here")
+        if journey["added_on"] < time.time() - LONGEST_JOURNEY_SECONDS:
+            raise LoginExpired("state is too old")
+        return journey
+
+    def _check_issuer(self, request: HttpRequest) -> None:
+        """Mix-up defence (RFC 9207): the answer names its issuer, if the provider does that."""
+        issuer = request.GET.get("iss")
+        if issuer is None and not directory_of(self.provider).metadata().says_issuer_in_response:
+            return
+        if issuer is None or not constant_time_compare(issuer, self.provider.issuer):
+            raise AnswerNotTrusted("response is from another issuer")
+
+
+class LogoutView(OIDCLogoutView):  # type: ignore[misc]  # as above
+    """End the session here, then at the provider."""
+
+    http_method_names = ["post"]
+
+    def post(self, request: PersonRequest) -> HttpResponse:
+        person_id, session_key = request.user.pk, request.session.session_key
+        response: HttpResponse = super().post(request)
+        if person_id is not None:
+            log_out(person_id, session_key=session_key)
+        return response
+
+    def get_settings(self, attr: str, *args: Any) -> Any:
+        if attr == "OIDC_OP_LOGOUT_URL_METHOD":
+            return "portal.identity.oidc.logout.address_after_logout"
+        return super().get_settings(attr, *args)
+
+
+@csrf_exempt  # comes from the provider, not from a browser; the token's signature proves it
+@never_cache
+@require_POST
+def back_channel_logout(request: HttpRequest, provider_key: str) -> HttpResponse:
+    """End the sessions that the provider ended (OpenID Connect Back-Channel Logout 1.0, 2.5)."""
+    provider = settings.OIDC_PROVIDERS[provider_key]
+    try:
+        order = validate_logout_token(
+            request.POST.get("logout_token", ""),
+            provider=provider,
+            find_key=directory_of(provider).signing_key,
+        )
+        ended = log_out_by_provider(
+            issuer=provider.issuer,
+            subject=order.subject,
+            sid=order.sid,
+            token_id=order.token_id,
+            expires_at=order.expires_at,
+        )
+    except (AnswerNotTrusted, LogoutTokenUsed) as refusal:
+        log.warning("logout by %s refused: %s", provider.key, getattr(refusal, "reason", "used"))
+        return JsonResponse({"error": "invalid_request", "code": refusal.code}, status=400)
+    except ProviderUnavailable as failure:
+        log.warning("logout by %s not checked: %s", provider.key, failure.reason)
+        return JsonResponse({"error": "temporarily_unavailable"}, status=503)
+    log.info("logout by %s ended %d sessions", provider.key, ended)
+    return HttpResponse(status=200)
+
+
+_PASSED_ON: Final = ("next", "level", "max_age")
+
+
+def _next_path(request: HttpRequest) -> str:
+    path = request.GET.get("next", "")
+    return path if len(path) <= LONGEST_PATH and is_safe_path(path) else settings.LOGIN_REDIRECT_URL
+
+
+def _in_language(texts: Any) -> str:
+    return str(texts.get((get_language() or "nl")[:2]) or texts["nl"])
+
+
+def _refusal(error: str) -> LoginFailure:
+    """What the provider's error code (RFC 6749, 4.1.2.1) means for the person."""
+    if error == "access_denied":
+        return LoginCanceled()
+    if error in {"server_error", "temporarily_unavailable"}:
+        return ProviderUnavailable(error)
+    return LoginRefusedByProvider("error at the authorization endpoint")
+
+
+def _or_failure_page(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    """The answer, or a page that says why there is none and what to do."""
+    try:
+        return answer()
+    except LoginFailure as failure:
+        log.warning("login failed: %s %s", failure.code, failure.reason)
+        context = {"failure": failure, "is_logged_in": request.user.is_authenticated}
+        return render(request, "identity/login_failed.html", context, status=failure.http_status)
