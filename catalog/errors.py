@@ -12,7 +12,7 @@ class QuotaExceeded(DomainError):
 
     code = "quota_exceeded"
     message = _(
-        "This does not fit. “{node}” has {free} of {limit} left for {metric}, and this asks {asked}."
+        "This does not fit. “{node}” has {free} of {limit} left for {metric}; this asks {asked}."
     )
 
 
@@ -71,3 +71,9 @@ class ConfirmationMismatch(DomainError):
     code = "confirmation_mismatch"
     http_status = 422
     message = _("Type the name “{name}” exactly, to be sure that the right one goes.")
+
+
+class IdempotencyConflict(DomainError):
+    code = "idempotency_conflict"
+    http_status = 422
+    message = _("This key was used before for another order. Use a new key.")

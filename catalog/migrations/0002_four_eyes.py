@@ -9,6 +9,8 @@ leaves "waiting for approval" only with an approval that says so.
 from django.db import migrations
 
 FORBID = """
+CREATE SEQUENCE catalog_order_number;
+
 ALTER TABLE catalog_approval
     ADD CONSTRAINT approval_names_the_requester FOREIGN KEY (order_id, requester_id)
     REFERENCES catalog_order (id, requested_by_id);
@@ -61,6 +63,7 @@ DROP FUNCTION catalog_guard_approval();
 DROP FUNCTION catalog_guard_new_order();
 DROP FUNCTION catalog_guard_order();
 ALTER TABLE catalog_approval DROP CONSTRAINT approval_names_the_requester;
+DROP SEQUENCE catalog_order_number;
 """
 
 

@@ -1,7 +1,7 @@
 from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
 from catalog.models.operation import (
-    OPERATION_TRANSITIONS,
     OPEN_OPERATION_STATES,
+    OPERATION_TRANSITIONS,
     Operation,
     OperationKind,
     OperationState,

@@ -14,7 +14,6 @@ from portal.core.models import PublicIdModel
 
 class OrderState(models.TextChoices):
     PENDING_APPROVAL = "pending_approval", _("Waiting for approval")
-    APPROVED = "approved", _("Approved")
     PROVISIONING = "provisioning", _("Being delivered")
     COMPLETED = "completed", _("Delivered")
     FAILED = "failed", _("Needs attention")
@@ -26,9 +25,8 @@ class OrderState(models.TextChoices):
 
 ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     OrderState.PENDING_APPROVAL: frozenset(
-        {OrderState.APPROVED, OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.EXPIRED}
+        {OrderState.PROVISIONING, OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.EXPIRED}
     ),
-    OrderState.APPROVED: frozenset({OrderState.PROVISIONING}),
     OrderState.PROVISIONING: frozenset({OrderState.COMPLETED, OrderState.FAILED}),
     OrderState.FAILED: frozenset({OrderState.PROVISIONING, OrderState.CANCELED}),
     OrderState.COMPLETED: frozenset(),
@@ -54,11 +52,14 @@ class Order(PublicIdModel):
     purpose = models.CharField(max_length=300)
     state = models.CharField(max_length=20, choices=OrderState, default=OrderState.PENDING_APPROVAL)
     idempotency_key = models.CharField(max_length=100)
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the content, in hexadecimal
     submitted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
     # The quote at submission: the commitment (verplichting). Charges follow the valid price.
     monthly_price = models.DecimalField(max_digits=18, decimal_places=6)
+    # What the requester saw beside the price: {"budget_free": decimal string or None}.
+    conditions = models.JSONField(default=dict)
 
     class Meta:
         constraints = [

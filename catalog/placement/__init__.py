@@ -1,0 +1,10 @@
+from catalog.placement.rules import (
+    REASONS,
+    RULESET,
+    CloudFacts,
+    ProjectFacts,
+    Verdict,
+    judge,
+)
+
+__all__ = ["REASONS", "RULESET", "CloudFacts", "ProjectFacts", "Verdict", "judge"]

@@ -36,7 +36,8 @@ def _verify_chain(chain: AuditChain) -> Iterator[str]:
             yield f"{place}: was changed after it was written"
         expected_sequence, previous = entry.sequence + 1, bytes(entry.mac)
     if chain.length != expected_sequence - 1 or bytes(chain.head) != previous:
-        yield f"chain {chain.number}: the head says {chain.length} entries, found {expected_sequence - 1}"
+        found = expected_sequence - 1
+        yield f"chain {chain.number}: the head says {chain.length} entries, found {found}"
 
 
 def _verify_anchors(chains: dict[int, AuditChain]) -> Iterator[str]:

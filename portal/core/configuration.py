@@ -1,4 +1,4 @@
-"""Reading the environment: every wrong or missing variable is one clear line, before anything starts."""
+"""Reading the environment: a wrong or missing variable is one clear line, and nothing starts."""
 
 from __future__ import annotations
 

@@ -1,0 +1,73 @@
+"""Who sees and does what in the catalogue. Somebody else's object is a 404, never a 403."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from catalog.models import (
+    OfferingVersion,
+    OfferingVersionState,
+    Operation,
+    Order,
+    OrderState,
+    Resource,
+)
+from portal.identity.access import absent_ids, has_role, reached_projects
+from portal.identity.models import Person, Project, Role
+
+
+def orderable_projects(person: Person) -> QuerySet[Project]:
+    """The living projects in which the person may order."""
+    return reached_projects(person, Role.REQUESTER).filter(ended_at=None).order_by("name")
+
+
+def visible_offerings(person: Person) -> QuerySet[OfferingVersion]:
+    """What the catalogue shows. Every organization sees everything that is published."""
+    return (
+        OfferingVersion.objects.filter(state=OfferingVersionState.PUBLISHED)
+        .select_related("offering", "cloud")
+        .order_by("offering__position", "offering__code")
+    )
+
+
+def visible_orders(person: Person) -> QuerySet[Order]:
+    """The orders of every project that the person reaches."""
+    return Order.objects.filter(project__in=reached_projects(person))
+
+
+def orders_to_decide(person: Person) -> QuerySet[Order]:
+    """The orders that wait for this person: never their own, nor those of whom they replace."""
+    return Order.objects.filter(
+        state=OrderState.PENDING_APPROVAL,
+        project__in=reached_projects(person, Role.APPROVER),
+    ).exclude(requested_by__in=[person.pk, *absent_ids(person)])
+
+
+def visible_resources(person: Person) -> QuerySet[Resource]:
+    """The resources of every project that the person reaches."""
+    return Resource.objects.filter(project__in=reached_projects(person))
+
+
+def visible_operations(person: Person) -> QuerySet[Operation]:
+    """The operations on those resources."""
+    return Operation.objects.filter(resource__project__in=reached_projects(person))
+
+
+def may_decide(person: Person, order: Order) -> bool:
+    """True when the person may approve or refuse this order (amount limits aside)."""
+    return orders_to_decide(person).filter(pk=order.pk).exists()
+
+
+def may_withdraw(person: Person, order: Order) -> bool:
+    """Who asked may take it back, as long as nobody decided."""
+    return order.state == OrderState.PENDING_APPROVAL and order.requested_by_id == person.pk
+
+
+def may_retire(person: Person, resource: Resource) -> bool:
+    """A requester or an operator of the project may clean up."""
+    return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+
+
+def may_repair(person: Person, resource: Resource) -> bool:
+    """A requester or an operator may resume or undo a failed delivery."""
+    return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)

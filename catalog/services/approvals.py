@@ -1,0 +1,175 @@
+"""Deciding on an order: by another person, with open eyes, once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.formats import number_format
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from catalog.errors import (
+    AlreadyDecided,
+    ApprovalAboveLimit,
+    ConditionsChanged,
+    ReasonRequired,
+    SelfApproval,
+)
+from catalog.kinds.parameters import clean_text
+from catalog.models import Approval, Decision, OperationKind, Order, OrderLine, OrderState
+from catalog.services.operations import start_operation
+from catalog.services.orders import end_order
+from catalog.services.placement import decide_placement
+from catalog.services.preview import budget_effect, quote_of
+from catalog.services.quotas import commit_claim
+from catalog.services.resources import open_resource
+from portal.audit.services import record, record_refusal
+from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.money import to_cents
+from portal.identity.access import absent_ids, approval_limit, has_role
+from portal.identity.models import Person, Role
+
+REASON_LENGTH = 1000
+
+
+def approve_order(
+    public_id: UUID, *, approver: Person, reason: str = "", accepts_changes: bool = False
+) -> Order:
+    """Approve an order: its quota is kept, its resources come into being, the engine starts.
+
+    Args:
+        accepts_changes: the approver saw what got worse since submission, and agrees.
+
+    Raises:
+        SelfApproval: the approver asked for it, or stands in for who did.
+        NotAllowed, ApprovalAboveLimit: the approver's role does not reach it.
+        AlreadyDecided: somebody was first, or it was withdrawn or expired.
+        ConditionsChanged: price or budget got worse and ``accepts_changes`` is False.
+        PlacementRefused: meanwhile the data may not stand there.
+    """
+    try:
+        return _approve(public_id, approver, _clean_reason(reason), accepts_changes)
+    except (SelfApproval, NotAllowed, ApprovalAboveLimit) as refusal:
+        _record_refusal(public_id, approver, refusal)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bool) -> Order:
+    order = _lock_for_decision(public_id, approver)
+    _check_amount(order, approver)
+    lines = list(
+        order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")
+    )
+    if not accepts_changes:
+        _check_conditions(order, lines)
+    _decide(order, approver, Decision.APPROVED, reason)
+    order.state = OrderState.PROVISIONING
+    order.save(update_fields=["state"])
+    for line in lines:
+        line.order = order
+        line.placement = decide_placement(order.project, line.offering_version.cloud)
+        commit_claim(line.claim)
+        start_operation(open_resource(line), OperationKind.PROVISION, requested_by=approver)
+    record("order.approved", order, actor=approver, node_id=order.project_id)
+    return order
+
+
+@transaction.atomic(durable=True)
+def reject_order(public_id: UUID, *, approver: Person, reason: str) -> Order:
+    """Refuse an order with a reason that the requester reads; its quota is free again.
+
+    Raises:
+        ReasonRequired: there is none.
+        SelfApproval, NotAllowed, AlreadyDecided: as in ``approve_order``.
+    """
+    reason = _clean_reason(reason)
+    if not reason:
+        raise ReasonRequired(field="reason")
+    order = _lock_for_decision(public_id, approver)
+    _decide(order, approver, Decision.REJECTED, reason)
+    end_order(order, OrderState.REJECTED)
+    record("order.rejected", order, actor=approver, node_id=order.project_id)
+    return order
+
+
+def changed_conditions(order: Order) -> list[str]:
+    """What got worse since the order was submitted, in words; empty when nothing did."""
+    lines = order.lines.select_related("offering_version__offering", "offering_version__cloud")
+    return _changes(order, list(lines))
+
+
+def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
+    order = (
+        Order.objects.select_for_update(of=("self",))
+        .select_related("project", "requested_by")
+        .get(public_id=public_id)
+    )
+    if order.requested_by_id in {approver.pk, *absent_ids(approver)}:
+        raise SelfApproval()
+    if not has_role(approver, order.project, Role.APPROVER):
+        raise NotAllowed()
+    if order.state != OrderState.PENDING_APPROVAL:
+        raise AlreadyDecided(state=order.get_state_display())
+    return order
+
+
+def _check_amount(order: Order, approver: Person) -> None:
+    limit = approval_limit(approver, order.project)
+    if limit is not None and order.monthly_price > limit:
+        raise ApprovalAboveLimit(limit=f"€ {number_format(limit, 2)}")
+
+
+def _check_conditions(order: Order, lines: list[OrderLine]) -> None:
+    changes = _changes(order, lines)
+    if changes:
+        raise ConditionsChanged(changes="; ".join(changes))
+
+
+def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
+    quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
+    price = sum((quote.monthly for quote in quotes), Decimal(0))
+    changes = []
+    if to_cents(price) > to_cents(order.monthly_price):
+        changes.append(
+            _("the price per month rose from € {old} to € {new}").format(
+                old=number_format(to_cents(order.monthly_price), 2),
+                new=number_format(to_cents(price), 2),
+            )
+        )
+    free_then = order.conditions.get("budget_free")
+    position = budget_effect(order.project, quotes[0], lines[0].end_date, besides=order)
+    if position and position.free < 0 <= Decimal(free_then or 0):
+        changes.append(_("it no longer fits in the budget"))
+    return changes
+
+
+def _decide(order: Order, approver: Person, decision: Decision, reason: str) -> None:
+    Approval.objects.create(
+        order=order,
+        requester_id=order.requested_by_id,
+        approver=approver,
+        decision=decision,
+        reason=reason,
+        decided_at=now(),
+    )
+
+
+def _clean_reason(reason: str) -> str:
+    try:
+        return clean_text(reason, max_length=REASON_LENGTH, multiline=True)
+    except ValueError as error:
+        raise InvalidInput({"reason": [str(error)]}) from error
+
+
+def _record_refusal(public_id: UUID, approver: Person, refusal: DomainError) -> None:
+    order = Order.objects.get(public_id=public_id)
+    record_refusal(
+        "order.approval_refused",
+        order,
+        actor=approver,
+        node_id=order.project_id,
+        code=refusal.code,
+    )

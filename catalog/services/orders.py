@@ -1,0 +1,256 @@
+"""Asking, deciding, withdrawing: the life of an order until the engine takes over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.timezone import localdate, now
+from django.utils.translation import gettext as _
+
+from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable
+from catalog.kinds import get_kind
+from catalog.kinds.parameters import clean_spec, clean_text
+from catalog.models import (
+    ORDER_TRANSITIONS,
+    OfferingVersion,
+    OfferingVersionState,
+    Order,
+    OrderLine,
+    OrderState,
+    Resource,
+    ResourceState,
+)
+from catalog.services.placement import decide_placement
+from catalog.services.preview import budget_effect, demand_of, quote_of
+from catalog.services.quotas import claim_quota, release_claim
+from portal.audit.services import record
+from portal.core.errors import InvalidInput
+from portal.core.states import check_transition
+from portal.identity.models import Person, Project
+
+PURPOSE_LENGTH = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineRequest:
+    """One thing asked for, as it came in; nothing in it is trusted."""
+
+    version: OfferingVersion
+    name: str
+    spec: Mapping[str, Any]
+    end_date: date | None
+
+
+def place_order(
+    *,
+    requested_by: Person,
+    project: Project,
+    purpose: str,
+    lines: Sequence[LineRequest],
+    idempotency_key: str,
+) -> tuple[Order, bool]:
+    """Submit an order: its quota is claimed and its price frozen, together or not at all.
+
+    Returns:
+        The order, and True when this call made it; False when the same key made it before.
+
+    Raises:
+        InvalidInput: something is not right in a field.
+        NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
+        IdempotencyConflict: the key was used before for something else.
+    """
+    cleaned = [_clean_line(line) for line in lines]
+    purpose = clean_purpose(purpose)
+    fingerprint = _fingerprint(project, purpose, cleaned)
+    earlier = _earlier_order(requested_by, idempotency_key, fingerprint)
+    if earlier:
+        return earlier, False
+    try:
+        order = _place(requested_by, project, purpose, cleaned, idempotency_key, fingerprint)
+    except IntegrityError as error:
+        if "order_one_per_idempotency_key" not in str(error):
+            raise
+        earlier = _earlier_order(requested_by, idempotency_key, fingerprint)
+        if earlier is None:
+            raise
+        return earlier, False
+    return order, True
+
+
+@transaction.atomic(durable=True)
+def _place(
+    requested_by: Person,
+    project: Project,
+    purpose: str,
+    lines: Sequence[LineRequest],
+    idempotency_key: str,
+    fingerprint: str,
+) -> Order:
+    submitted_at = now()
+    expires_at = submitted_at + timedelta(days=min(line.version.approval_days for line in lines))
+    quotes = [quote_of(line.version, line.spec, project) for line in lines]
+    position = budget_effect(project, quotes[0], lines[0].end_date)
+    order = Order.objects.create(
+        number=_next_number(),
+        project=project,
+        requested_by=requested_by,
+        purpose=purpose,
+        idempotency_key=idempotency_key,
+        fingerprint=fingerprint,
+        submitted_at=submitted_at,
+        expires_at=expires_at,
+        monthly_price=sum((price.monthly for price in quotes), Decimal(0)),
+        conditions={"budget_free": str(position.free) if position else None},
+    )
+    for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
+        _check_name_is_free(project, line)
+        demand = demand_of(line.version, line.spec, price)
+        OrderLine.objects.create(
+            order=order,
+            position=number,
+            offering_version=line.version,
+            name=line.name,
+            spec=dict(line.spec),
+            end_date=line.end_date,
+            quote=price.as_json(),
+            monthly_price=price.monthly,
+            placement=decide_placement(project, line.version.cloud),
+            claim=claim_quota(project, demand, expires_at=expires_at),
+        )
+    record("order.submitted", order, actor=requested_by, node_id=project.pk)
+    return order
+
+
+@transaction.atomic(durable=True)
+def withdraw_order(public_id: UUID, *, actor: Person) -> Order:
+    """Take an order back before somebody decided; its quota is free again."""
+    order = Order.objects.select_for_update().get(public_id=public_id)
+    return _end_undecided(order, OrderState.WITHDRAWN, actor)
+
+
+def expire_orders() -> int:
+    """End every order whose time to decide has passed; returns how many."""
+    overdue = Order.objects.filter(state=OrderState.PENDING_APPROVAL, expires_at__lte=now())
+    return sum(_expire(pk) for pk in overdue.values_list("pk", flat=True))
+
+
+@transaction.atomic(durable=True)
+def _expire(order_id: int) -> bool:
+    order = Order.objects.select_for_update().get(pk=order_id)
+    if order.state != OrderState.PENDING_APPROVAL:
+        return False
+    _end_undecided(order, OrderState.EXPIRED, None)
+    return True
+
+
+def _end_undecided(order: Order, target: OrderState, actor: Person | None) -> Order:
+    end_order(order, target)
+    record(f"order.{target.value}", order, actor=actor, node_id=order.project_id)
+    return order
+
+
+def end_order(order: Order, target: OrderState) -> None:
+    """End an order that nobody approved, and free its quota. Call with the order locked."""
+    check_transition(ORDER_TRANSITIONS, OrderState(order.state), target)
+    order.state, order.settled_at = target, now()
+    order.save(update_fields=["state", "settled_at"])
+    for line in order.lines.select_related("claim"):
+        release_claim(line.claim)
+
+
+def clean_purpose(purpose: str) -> str:
+    """Return the purpose as it is kept.
+
+    Raises:
+        InvalidInput: it is empty, too long, or holds characters that cannot be shown.
+    """
+    try:
+        text = clean_text(purpose, max_length=PURPOSE_LENGTH)
+    except ValueError as error:
+        raise InvalidInput({"purpose": [str(error)]}) from error
+    if not text:
+        raise InvalidInput({"purpose": [_("Fill this in.")]})
+    return text
+
+
+def _clean_line(line: LineRequest) -> LineRequest:
+    """Check everything that can be checked without a lock; all wrong fields in one answer."""
+    if line.version.state != OfferingVersionState.PUBLISHED:
+        raise OfferingUnavailable()
+    kind = get_kind(line.version.offering.kind)
+    errors: dict[str, list[str]] = {}
+    spec: dict[str, Any] = {}
+    if not re.fullmatch(kind.name_pattern, line.name):
+        errors["name"] = [str(kind.name_hint)]
+    if message := _end_date_error(line):
+        errors["end_date"] = [message]
+    try:
+        spec = clean_spec(kind.parameters(line.version), line.spec)
+    except InvalidInput as error:
+        errors |= error.errors
+    if errors:
+        raise InvalidInput(errors)
+    return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
+
+
+def _end_date_error(line: LineRequest) -> str | None:
+    if line.end_date is None:
+        return None
+    last = localdate() + timedelta(days=line.version.maximum_term_days)
+    if localdate() < line.end_date <= last:
+        return None
+    return _("Choose a day after today, and not later than {last}.").format(
+        last=last.strftime("%d-%m-%Y")
+    )
+
+
+def _check_name_is_free(project: Project, line: LineRequest) -> None:
+    kind = line.version.offering.kind
+    living = Resource.objects.filter(project=project, kind=kind, name=line.name).exclude(
+        state=ResourceState.RETIRED
+    )
+    waiting = OrderLine.objects.filter(
+        order__project=project,
+        order__state=OrderState.PENDING_APPROVAL,
+        offering_version__offering__kind=kind,
+        name=line.name,
+    )
+    if living.exists() or waiting.exists():
+        raise NameTaken(field="name", name=line.name)
+
+
+def _earlier_order(person: Person, key: str, fingerprint: str) -> Order | None:
+    order = Order.objects.filter(requested_by=person, idempotency_key=key).first()
+    if order and order.fingerprint != fingerprint:
+        raise IdempotencyConflict()
+    return order
+
+
+def _fingerprint(project: Project, purpose: str, lines: Sequence[LineRequest]) -> str:
+    """The same content gives the same text; kept to tell a repetition from a mistake."""
+    content = [
+        str(project.public_id),
+        purpose,
+        *(
+            [str(line.version.public_id), line.name, dict(line.spec), str(line.end_date)]
+            for line in lines
+        ),
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _next_number() -> str:
+    """Year and count, e.g. 2026-00418. Unique, not gapless: an order is not an invoice."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('catalog_order_number')")
+        (count,) = cursor.fetchone()
+    return f"{localdate().year}-{count:05d}"

@@ -1,0 +1,44 @@
+"""Judging a placement and keeping the judgement with its facts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from django.utils.timezone import now
+
+from catalog.errors import PlacementRefused
+from catalog.models import PlacementDecision, PlacementVerdict
+from catalog.placement import REASONS, RULESET, CloudFacts, ProjectFacts, Verdict, judge
+from portal.cloud.models import Cloud
+from portal.identity.models import Project
+
+
+def judge_placement(project: Project, cloud: Cloud) -> Verdict:
+    """Whether the project's data may stand in the cloud, by the facts of this moment."""
+    return judge(_project_facts(project), CloudFacts.from_profile(cloud.operator_profile))
+
+
+def decide_placement(project: Project, cloud: Cloud) -> PlacementDecision:
+    """Write down that the project's data may stand in the cloud.
+
+    Raises:
+        PlacementRefused: it may not; nothing is written.
+    """
+    verdict = judge_placement(project, cloud)
+    if not verdict.is_allowed:
+        raise PlacementRefused(reasons=" ".join(str(REASONS[code]) for code in verdict.reasons))
+    return PlacementDecision.objects.create(
+        project=project,
+        cloud=cloud,
+        verdict=PlacementVerdict.ALLOWED,
+        ruleset=RULESET,
+        facts={
+            "project": asdict(_project_facts(project)),
+            "cloud": asdict(CloudFacts.from_profile(cloud.operator_profile)),
+        },
+        decided_at=now(),
+    )
+
+
+def _project_facts(project: Project) -> ProjectFacts:
+    return ProjectFacts(project.protection_level, project.has_personal_data)

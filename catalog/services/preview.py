@@ -1,0 +1,134 @@
+"""What an order would mean: price, placement, quota, budget. The same answer everywhere.
+
+The live panel, the order itself, the approver's page and the API all ask here, so what a person
+saw is what was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from billing.services.budgets import BudgetPosition, budget_position
+from billing.services.pricing import Quote, quote
+from django.utils.timezone import now
+
+from catalog.kinds import get_kind
+from catalog.models import Metric, OfferingVersion, Order, OrderState, Quota
+from catalog.placement import Verdict
+from catalog.services.placement import judge_placement
+from portal.core.calendar import start_of_day, year_of
+from portal.identity.models import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotaEffect:
+    """What an order does to one metric of the project; ``limit`` None is unlimited."""
+
+    metric: Metric
+    limit: Decimal | None
+    claimed: Decimal
+    asked: Decimal
+
+    @property
+    def fits(self) -> bool:
+        return self.limit is None or self.claimed + self.asked <= self.limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consequences:
+    """Everything a person must know before committing."""
+
+    quote: Quote
+    verdict: Verdict
+    quota: list[QuotaEffect]
+    budget: BudgetPosition | None
+
+    @property
+    def fits_quota(self) -> bool:
+        return all(effect.fits for effect in self.quota)
+
+
+def demand_of(
+    version: OfferingVersion, spec: Mapping[str, Any], price: Quote
+) -> dict[Metric, Decimal]:
+    """Everything that a line claims, its quoted monthly price included."""
+    demand = get_kind(version.offering.kind).quota_demand(version, spec)
+    return {**demand, Metric.MONTHLY_COST_EUR: price.monthly}
+
+
+def quote_of(version: OfferingVersion, spec: Mapping[str, Any], project: Project) -> Quote:
+    """The price by the tariff of this moment."""
+    meters = get_kind(version.offering.kind).meters(version, spec)
+    return quote(meters, project=project, at=now())
+
+
+def preview(
+    *, project: Project, version: OfferingVersion, spec: Mapping[str, Any], end_date: date | None
+) -> Consequences:
+    """What ordering this spec in this project would mean now. Changes nothing, locks nothing."""
+    price = quote_of(version, spec, project)
+    return Consequences(
+        quote=price,
+        verdict=judge_placement(project, version.cloud),
+        quota=quota_effects(project, demand_of(version, spec, price)),
+        budget=budget_effect(project, price, end_date),
+    )
+
+
+def quota_effects(project: Project, demand: Mapping[Metric, Decimal]) -> list[QuotaEffect]:
+    """The project's own counters against the demand; a missing row is a limit of zero."""
+    rows = {row.metric: row for row in Quota.objects.filter(node=project, metric__in=demand)}
+    return [
+        QuotaEffect(
+            metric=metric,
+            limit=rows[metric].limit_now if metric in rows else Decimal(0),
+            claimed=rows[metric].claimed if metric in rows else Decimal(0),
+            asked=asked,
+        )
+        for metric, asked in demand.items()
+    ]
+
+
+def budget_effect(
+    project: Project, price: Quote, end_date: date | None, *, besides: Order | None = None
+) -> BudgetPosition | None:
+    """The project's budget of this year with this price in it, and what else is pending.
+
+    Args:
+        besides: an order whose own cost must not count as pending (it is the one asked about).
+    """
+    moment = now()
+    asked = price.cost_until(moment, _end_of(end_date, moment))
+    return budget_position(
+        project, at=moment, pending=_pending(project, besides, moment), asked=asked
+    )
+
+
+def _pending(project: Project, besides: Order | None, moment: datetime) -> Decimal:
+    """What orders that wait or are being delivered will cost until the end of the year."""
+    orders = Order.objects.filter(
+        project=project,
+        state__in=[OrderState.PENDING_APPROVAL, OrderState.PROVISIONING, OrderState.FAILED],
+    ).prefetch_related("lines")
+    if besides is not None:
+        orders = orders.exclude(pk=besides.pk)
+    return sum(
+        (
+            Quote.from_json(line.quote).cost_until(moment, _end_of(line.end_date, moment))
+            for order in orders
+            for line in order.lines.all()
+        ),
+        Decimal(0),
+    )
+
+
+def _end_of(end_date: date | None, moment: datetime) -> datetime:
+    """The end of the term, or of the year: a budget looks no further."""
+    end_of_year = year_of(moment).end
+    if end_date is None:
+        return end_of_year
+    return min(end_of_year, start_of_day(date.fromordinal(end_date.toordinal() + 1)))

@@ -1,0 +1,152 @@
+"""Holding what is scarce, on every level of the tree at once.
+
+The counter row of each node and metric is locked in one order (node id, metric), brought up to
+date, checked and written. Only these functions change ``Quota.claimed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils.timezone import now
+
+from catalog.errors import QuotaExceeded
+from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine, QuotaLimit
+from portal.core.locks import lock_tree_shared
+from portal.core.models import is_in_force
+from portal.identity.models import Node, Project
+
+Demand = Mapping[Metric, Decimal]
+
+
+def claim_quota(project: Project, demand: Demand, *, expires_at: datetime) -> QuotaClaim:
+    """Reserve ``demand`` for the project and everything above it, until ``expires_at``.
+
+    Call inside a transaction. All or nothing: the first level that has too little refuses.
+
+    Raises:
+        QuotaExceeded: a level has no row for a metric, is over its limit, or has too little.
+    """
+    lock_tree_shared()
+    wanted = {metric: amount for metric, amount in demand.items() if amount}
+    node_ids = Node.objects.values_list("ancestor_ids", flat=True).get(pk=project.pk)
+    rows = _lock_rows([*node_ids, project.pk], wanted)
+    for metric, amount in wanted.items():
+        for node_id in [project.pk, *reversed(node_ids)]:
+            _check_fits(rows.get((node_id, metric)), node_id, metric, amount)
+    claim = QuotaClaim.objects.create(project=project, expires_at=expires_at)
+    QuotaClaimLine.objects.bulk_create(
+        QuotaClaimLine(claim=claim, quota=row, amount=wanted[Metric(metric)])
+        for (_, metric), row in rows.items()
+    )
+    for (_, metric), row in rows.items():
+        _add(row, wanted[Metric(metric)])
+    return claim
+
+
+def commit_claim(claim: QuotaClaim) -> None:
+    """Keep what was reserved until it is released. Call inside a transaction."""
+    claim.state, claim.expires_at = ClaimState.COMMITTED, None
+    claim.save(update_fields=["state", "expires_at"])
+
+
+def release_claim(claim: QuotaClaim) -> None:
+    """Give back what the claim holds. Call inside a transaction; may be repeated.
+
+    Call it only when the thing is surely gone from the cloud, or was never made.
+    """
+    lock_tree_shared()
+    locked = QuotaClaim.objects.select_for_update().get(pk=claim.pk)
+    if locked.state == ClaimState.RELEASED:
+        return
+    lines = list(locked.lines.select_related("quota").order_by("quota__node_id", "quota__metric"))
+    keys = [line.quota_id for line in lines]
+    ordered = Quota.objects.filter(pk__in=keys).order_by("node_id", "metric")
+    rows = {row.pk: row for row in ordered.select_for_update()}
+    for line in lines:
+        _add(rows[line.quota_id], -line.amount)
+    locked.state, locked.expires_at, locked.released_at = ClaimState.RELEASED, None, now()
+    locked.save(update_fields=["state", "expires_at", "released_at"])
+
+
+def _lock_rows(node_ids: list[int], demand: Demand) -> dict[tuple[int, str], Quota]:
+    """Lock the counters in the one order that everybody uses, with limits as of this moment."""
+    rows = (
+        Quota.objects.select_for_update()
+        .filter(node__in=node_ids, metric__in=demand)
+        .order_by("node_id", "metric")
+    )
+    by_key = {(row.node_id, row.metric): row for row in rows}
+    _bring_up_to_date(list(by_key.values()))
+    return by_key
+
+
+def _bring_up_to_date(rows: list[Quota]) -> None:
+    """Write the limit that holds now: a dated limit may have begun or ended since the last look."""
+    limits = QuotaLimit.objects.filter(is_in_force(now()), quota__in=rows)
+    amount_now = {limit.quota_id: limit.amount for limit in limits}
+    for row in rows:
+        limit = amount_now.get(row.pk, Decimal(0))
+        is_over = limit is not None and row.claimed > limit
+        if limit != row.limit_now or is_over != (row.over_since is not None):
+            row.limit_now = limit
+            row.over_since = (row.over_since or now()) if is_over else None
+            row.save(update_fields=["limit_now", "over_since"])
+
+
+def _check_fits(row: Quota | None, node_id: int, metric: Metric, asked: Decimal) -> None:
+    limit, claimed = (row.limit_now, row.claimed) if row else (Decimal(0), Decimal(0))
+    if row and row.over_since is None and (limit is None or claimed + asked <= limit):
+        return
+    free = max(Decimal(0), (limit or Decimal(0)) - claimed)
+    raise QuotaExceeded(
+        metric=metric.label,
+        node=Node.objects.get(pk=node_id).name,
+        limit=_shown(limit or Decimal(0)),
+        claimed=_shown(claimed),
+        asked=_shown(asked),
+        free=_shown(free),
+    )
+
+
+def _add(row: Quota, amount: Decimal) -> None:
+    """Change the counter; what was over its limit may come back below it."""
+    row.claimed += amount
+    if row.over_since and row.limit_now is not None and row.claimed <= row.limit_now:
+        row.over_since = None
+    row.save(update_fields=["claimed", "over_since"])
+
+
+def _shown(amount: Decimal) -> str:
+    """Whole numbers without a decimal point; money with cents."""
+    return f"{amount:.0f}" if amount == amount.to_integral_value() else f"{amount:.2f}"
+
+
+def set_limit(node: Node, metric: Metric, amount: Decimal | None, *, valid_from: datetime) -> Quota:
+    """Set the limit from ``valid_from`` on; None is an explicit "unlimited".
+
+    Call inside a transaction. A limit below what is claimed is accepted: it stops new claims.
+    """
+    lock_tree_shared()
+    Quota.objects.get_or_create(node=node, metric=metric, defaults={"limit_now": Decimal(0)})
+    row = Quota.objects.select_for_update().get(node=node, metric=metric)
+    row.limits.filter(valid_from__gte=valid_from).delete()
+    row.limits.filter(valid_until=None).update(valid_until=valid_from)
+    QuotaLimit.objects.create(quota=row, amount=amount, valid_from=valid_from)
+    _bring_up_to_date([row])
+    return row
+
+
+def find_differences() -> list[str]:
+    """Where a counter differs from the claims that it counts; empty when all is well."""
+    from_claims: dict[int, Decimal] = {}
+    lines = QuotaClaimLine.objects.exclude(claim__state=ClaimState.RELEASED)
+    for quota_id, amount in lines.values_list("quota_id", "amount"):
+        from_claims[quota_id] = from_claims.get(quota_id, Decimal(0)) + amount
+    return [
+        f"{row.node} {row.metric}: counter {row.claimed}, claims {from_claims.get(row.pk, 0)}"
+        for row in Quota.objects.select_related("node").order_by("node_id", "metric")
+        if row.claimed != from_claims.get(row.pk, Decimal(0))
+    ]

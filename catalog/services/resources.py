@@ -1,0 +1,161 @@
+"""The life of a resource: it comes into being through one door, and leaves through one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from billing.services.metering import UsageTime, end_metering, start_metering
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from catalog.errors import ConfirmationMismatch, NameTaken
+from catalog.kinds import get_kind
+from catalog.models import (
+    ORDER_TRANSITIONS,
+    RESOURCE_TRANSITIONS,
+    Operation,
+    OperationKind,
+    Order,
+    OrderLine,
+    OrderState,
+    Resource,
+    ResourceState,
+)
+from catalog.services.operations import lock_order_and_resource, start_operation
+from catalog.services.quotas import release_claim
+from portal.audit.services import record
+from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
+from portal.core.states import check_transition
+from portal.identity.models import Person, Project
+
+
+def open_resource(line: OrderLine) -> Resource:
+    """The one door: bring a resource into being for an approved order line.
+
+    Call inside the transaction that approves. The line carries the claim and the placement
+    decision, without which the table accepts no resource.
+
+    Raises:
+        NameTaken: meanwhile something else in the project got this name.
+    """
+    order = line.order
+    version = line.offering_version
+    try:
+        with transaction.atomic():
+            return Resource.objects.create(
+                kind=version.offering.kind,
+                name=line.name,
+                project=order.project,
+                cloud_project=_managed_cloud_project(order.project, version.cloud),
+                order_line=line,
+                claim=line.claim,
+                placement=line.placement,
+                spec=line.spec,
+                end_date=line.end_date,
+            )
+    except IntegrityError as error:
+        if "resource_name_unique_among_living" in str(error):
+            raise NameTaken(field="name", name=line.name) from error
+        raise
+
+
+def activate_resource(
+    resource: Resource, *, operation: Operation, facts: Mapping[str, Any]
+) -> None:
+    """The resource runs: metering starts here. Call inside the engine's last transaction."""
+    lock_order_and_resource(resource)
+    check_transition(RESOURCE_TRANSITIONS, resource.state, ResourceState.ACTIVE)
+    kind = get_kind(resource.kind)
+    resource.state, resource.activated_at = ResourceState.ACTIVE, now()
+    resource.facts = {**resource.facts, **facts}
+    resource.save(update_fields=["state", "activated_at", "facts"])
+    line = OrderLine.objects.select_related("order", "offering_version__cloud").get(
+        resource=resource
+    )
+    start_metering(
+        public_id=resource.public_id,
+        project=resource.project,
+        cloud=resource.cloud_project.cloud,
+        kind=resource.kind,
+        name=resource.name,
+        openstack_id=resource.cloud_ids.get(resource.kind, ""),
+        meters=kind.meters(line.offering_version, resource.spec),
+        time=UsageTime(
+            cloud=kind.usage_started_at(resource.facts),
+            intended=operation.started_at,
+            observed=resource.activated_at,
+        ),
+    )
+    _complete_order(line.order)
+    record("resource.activated", resource, actor=None, node_id=resource.project_id)
+
+
+@transaction.atomic(durable=True)
+def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Operation:
+    """Begin to clean up: from now on the engine removes it from the cloud.
+
+    Args:
+        confirmation: the resource's name, as the person typed it.
+
+    Raises:
+        ConfirmationMismatch: that is not its name.
+        IllegalTransition: it does not run, or is being cleaned up already.
+    """
+    resource = Resource.objects.get(public_id=public_id)
+    lock_order_and_resource(resource)
+    resource.refresh_from_db()
+    check_transition(RESOURCE_TRANSITIONS, resource.state, ResourceState.RETIRING)
+    if confirmation.strip() != resource.name:
+        raise ConfirmationMismatch(field="confirmation", name=resource.name)
+    resource.state = ResourceState.RETIRING
+    resource.save(update_fields=["state"])
+    operation = start_operation(resource, OperationKind.RETIRE, requested_by=actor)
+    record("resource.retirement_requested", resource, actor=actor, node_id=resource.project_id)
+    return operation
+
+
+def close_resource(resource: Resource, *, operation: Operation) -> None:
+    """It is surely gone from the cloud: metering ends, quota is free. Call inside a transaction."""
+    lock_order_and_resource(resource)
+    check_transition(RESOURCE_TRANSITIONS, resource.state, ResourceState.RETIRED)
+    resource.state, resource.retired_at = ResourceState.RETIRED, now()
+    resource.save(update_fields=["state", "retired_at"])
+    end_metering(
+        resource.public_id,
+        time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
+    )
+    if operation.kind == OperationKind.COMPENSATE:
+        _cancel_order(resource)
+    release_claim(resource.claim)
+    record("resource.retired", resource, actor=None, node_id=resource.project_id)
+
+
+def _managed_cloud_project(project: Project, cloud: Cloud) -> CloudProject:
+    cloud_project, _ = CloudProject.objects.get_or_create(
+        project=project, cloud=cloud, purpose=CloudProjectPurpose.MANAGED
+    )
+    return cloud_project
+
+
+def _complete_order(order: Order) -> None:
+    """Complete the order once every line's resource runs."""
+    unfinished = order.lines.exclude(resource__state=ResourceState.ACTIVE)
+    if not unfinished.exists():
+        _settle_order(order, OrderState.COMPLETED)
+        record("order.completed", order, actor=None, node_id=order.project_id)
+
+
+def _cancel_order(resource: Resource) -> None:
+    if resource.order_line is not None:
+        order = resource.order_line.order
+        if order.state == OrderState.FAILED:
+            _settle_order(order, OrderState.CANCELED)
+            record("operation.compensated", resource, actor=None, node_id=resource.project_id)
+
+
+def _settle_order(order: Order, target: OrderState) -> None:
+    check_transition(ORDER_TRANSITIONS, order.state, target)
+    order.state, order.settled_at = target, now()
+    order.save(update_fields=["state", "settled_at"])

@@ -1,0 +1,81 @@
+"""Who reaches what: roles in force, inherited down the tree. Every access check starts here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db.models import Q, QuerySet
+from django.utils.timezone import now
+
+from portal.core.models import is_in_force
+from portal.identity.models import Deputy, Node, Person, Project, Role, RoleGrant
+
+
+def grants_in_force(person: Person) -> QuerySet[RoleGrant]:
+    """The person's own grants that hold now."""
+    return RoleGrant.objects.filter(is_in_force(now()), person=person)
+
+
+def roles_of(person: Person) -> set[Role]:
+    """Every role that the person has anywhere, a deputy's included."""
+    roles = {Role(role) for role in grants_in_force(person).values_list("role", flat=True)}
+    if absent_ids(person):
+        roles.add(Role.APPROVER)
+    return roles
+
+
+def absent_ids(deputy: Person) -> list[int]:
+    """Primary keys of the people for whom this person decides now."""
+    deputies = Deputy.objects.filter(is_in_force(now()), deputy=deputy)
+    return list(deputies.values_list("absent_id", flat=True))
+
+
+def reached_nodes(person: Person, *roles: Role) -> QuerySet[Node]:
+    """Every node on which the person has one of ``roles``, inherited or not.
+
+    Without ``roles``: any role. A deputy reaches, as approver, what the absent person reaches.
+    """
+    return Node.objects.filter(_reach(person, roles))
+
+
+def reached_projects(person: Person, *roles: Role) -> QuerySet[Project]:
+    """The projects among ``reached_nodes``."""
+    return Project.objects.filter(_reach(person, roles))
+
+
+def has_role(person: Person, node: Node, *roles: Role) -> bool:
+    """True when the person has one of ``roles`` on the node or above it."""
+    return bool(set(node.lineage_ids) & set(_granted_node_ids(person, roles)))
+
+
+def approval_limit(person: Person, node: Node) -> Decimal | None:
+    """The highest monthly amount in euros that the person may approve there; None: no limit.
+
+    Without the role the answer is zero.
+    """
+    people = [person.pk, *absent_ids(person)]
+    limits = list(
+        RoleGrant.objects.filter(
+            is_in_force(now()), person__in=people, role=Role.APPROVER, node__in=node.lineage_ids
+        ).values_list("amount_limit", flat=True)
+    )
+    if not limits:
+        return Decimal(0)
+    amounts = [limit for limit in limits if limit is not None]
+    return max(amounts) if len(amounts) == len(limits) else None
+
+
+def _reach(person: Person, roles: tuple[Role, ...]) -> Q:
+    node_ids = _granted_node_ids(person, roles)
+    return Q(pk__in=node_ids) | Q(ancestor_ids__overlap=node_ids)
+
+
+def _granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
+    """The nodes on which the grants themselves stand; a person has a handful of them."""
+    granted = Q(person=person)
+    if roles:
+        granted &= Q(role__in=roles)
+    if not roles or Role.APPROVER in roles:
+        granted |= Q(person__in=absent_ids(person), role=Role.APPROVER)
+    grants = RoleGrant.objects.filter(is_in_force(now())).filter(granted)
+    return list(grants.values_list("node_id", flat=True))

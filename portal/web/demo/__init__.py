@@ -1,0 +1,1 @@
+"""Made-up organizations, projects, prices and limits, to try the portal with."""

@@ -1,0 +1,74 @@
+"""A ministry with two directorates and their projects, and a municipality."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from portal.identity.models import CostCentre, Node, VatTreatment, VatTreatmentPeriod
+from portal.identity.services import create_organization, create_project
+
+# code, name, protection level (TBB), personal data, cost centre
+PROJECTS: Final = {
+    "waterregistratie": [
+        ("zaaksysteem", "Zaaksysteem", 3, True, "410210", "Zaakgericht werken"),
+        ("grondwater-api", "Grondwater-API", 4, False, "410220", "Open data"),
+        ("meetnet", "Meetnet", 4, False, "410230", "Meetnet"),
+    ],
+    "informatievoorziening": [
+        ("vergunningenportaal", "Vergunningenportaal", 3, True, "510110", "Vergunningen"),
+        ("datawarehouse", "Datawarehouse", 3, True, "510120", "Datawarehouse"),
+    ],
+    "voorbeeldstad": [
+        ("burgerzaken", "Burgerzaken", 3, True, "7001", "Burgerzaken"),
+    ],
+}
+
+
+def load_organizations(since: datetime) -> None:
+    """Add the tree; ``since`` is when its dated facts begin."""
+    ministry = create_organization(
+        code="mwb",
+        name="Ministerie van Water en Bodem",
+        parent=None,
+        oin="00000001003214345000",
+        actor=None,
+    )
+    directorates = [
+        create_organization(code=code, name=name, parent=ministry, actor=None)
+        for code, name in (
+            ("waterregistratie", "Directie Waterregistratie"),
+            ("informatievoorziening", "Directie Informatievoorziening"),
+        )
+    ]
+    municipality = create_organization(
+        code="voorbeeldstad",
+        name="Gemeente Voorbeeldstad",
+        parent=None,
+        oin="00000001002306608000",
+        actor=None,
+    )
+    for organization, treatment in (
+        (ministry, VatTreatment.OUTSIDE_SCOPE),
+        (municipality, VatTreatment.STANDARD_21),
+    ):
+        VatTreatmentPeriod.objects.create(
+            organization=organization, treatment=treatment, valid_from=since
+        )
+    for parent in (*directorates, municipality):
+        _load_projects(parent, since)
+
+
+def _load_projects(parent: Node, since: datetime) -> None:
+    for code, name, protection_level, has_personal_data, centre, centre_name in PROJECTS[
+        parent.code
+    ]:
+        project = create_project(
+            code=code,
+            name=name,
+            parent=parent,
+            protection_level=protection_level,
+            has_personal_data=has_personal_data,
+            actor=None,
+        )
+        CostCentre.objects.create(node=project, code=centre, name=centre_name, valid_from=since)
