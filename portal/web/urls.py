@@ -1,4 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from portal.web.views.health import live, ready
+from portal.web.views.home import home
+from portal.web.views.security_txt import security_txt
 
 app_name = "web"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", home, name="home"),
+    path("health/live", live, name="health-live"),
+    path("health/ready", ready, name="health-ready"),
+    path(".well-known/security.txt", security_txt, name="security-txt"),
+]

@@ -39,11 +39,12 @@ BADGE_ICONS = {
     "warning": "alert-triangle",
     "error": "circle-x",
 }
-ALERT_ICONS = {
-    "info": "info-circle",
-    "ok": "circle-check",
-    "warning": "alert-triangle",
-    "error": "circle-x",
+# What the design system calls each tone, and its icon. Our tones are those of Django's messages.
+ALERT_LOOKS = {
+    "info": ("info", "info-circle"),
+    "success": ("ok", "circle-check"),
+    "warning": ("warning", "alert-triangle"),
+    "error": ("error", "circle-x"),
 }
 STEP_ICONS = {
     "done": "circle-check",
@@ -146,10 +147,11 @@ def card(
 def alert(content: str, tone: str, title: str = "", *, role: str = "") -> str:
     """``{% alert "warning" title %}<p>…</p>{% endalert %}``: a message about this page.
 
-    Tones: info, ok, warning, error. A ``role`` (status, alert) only for what appears later.
+    Tones: info, success, warning, error. A ``role`` (status, alert) only for what appears later.
     """
-    context = {"content": content, "tone": tone, "title": title, "role": role}
-    return render_to_string("components/alert.html", context | {"icon_name": ALERT_ICONS[tone]})
+    look, icon_name = ALERT_LOOKS[tone]
+    context = {"content": content, "look": look, "title": title, "role": role}
+    return render_to_string("components/alert.html", context | {"icon_name": icon_name})
 
 
 @register.simple_block_tag

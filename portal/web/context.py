@@ -1,0 +1,69 @@
+"""What base.html shows around a page. Every query waits until a template asks for it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import translation
+from django.utils.translation import get_language_info
+
+from portal.identity import access
+from portal.identity.models import Person, Role
+from portal.web.navigation import LinkGroup, make_menu
+
+
+class Shell:
+    """The frame of a page for one request: who, in which roles, where, with which menu."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @property
+    def is_demo(self) -> bool:
+        return bool(settings.DEMO)
+
+    @cached_property
+    def person(self) -> Person | None:
+        """Who is logged in. None also where a request failed before anybody was known."""
+        user = getattr(self._request, "user", None)
+        return user if isinstance(user, Person) and user.is_active else None
+
+    @cached_property
+    def roles(self) -> frozenset[Role]:
+        return frozenset(access.roles_of(self.person)) if self.person else frozenset()
+
+    @property
+    def role_names(self) -> str:
+        return ", ".join(str(role.label) for role in Role if role in self.roles)
+
+    @cached_property
+    def workplace(self) -> str:
+        """The node on which all of the person's roles stand; empty when there are several."""
+        if self.person is None:
+            return ""
+        names = set(access.grants_in_force(self.person).values_list("node__name", flat=True))
+        return names.pop() if len(names) == 1 else ""
+
+    @cached_property
+    def menu(self) -> list[LinkGroup]:
+        if self.person is None:
+            return []
+        return make_menu(self.person, self.roles, self._request.path)
+
+    @property
+    def other_languages(self) -> list[dict[str, str]]:
+        """The languages to change to, with ``code`` and ``name_local``."""
+        codes = [code for code, _name in settings.LANGUAGES if code != translation.get_language()]
+        return [get_language_info(code) for code in codes]
+
+    @property
+    def return_path(self) -> str:
+        """Where changing the language leads back to. A page that answers a POST has no address."""
+        return self._request.get_full_path() if self._request.method == "GET" else "/"
+
+
+def shell(request: HttpRequest) -> dict[str, Shell]:
+    """Context processor: ``shell`` in every template."""
+    return {"shell": Shell(request)}

@@ -1,0 +1,94 @@
+"""The menu: which pages a person's roles make useful. Pages check access themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from portal.identity.models import Person, Role
+
+EVERYBODY: Final = frozenset(Role)
+
+
+@dataclass(frozen=True)
+class MenuItem:
+    """A page in the menu.
+
+    Attributes:
+        route: name of its address, as in ``reverse``.
+        icon: name of a vendored icon.
+        roles: who gets to see it.
+        count_waiting: how many things on that page wait for this person; None shows no number.
+    """
+
+    route: str
+    label: str | Promise
+    icon: str
+    roles: Collection[Role] = EVERYBODY
+    count_waiting: Callable[[Person], int] | None = None
+
+
+@dataclass(frozen=True)
+class MenuSection:
+    title: str | Promise
+    items: tuple[MenuItem, ...]
+
+
+MENU: Final = (MenuSection("", (MenuItem("web:home", _("Home"), "home"),)),)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A menu item as it stands on the page."""
+
+    url: str
+    label: str
+    icon: str
+    is_current: bool
+    waiting: int
+
+
+@dataclass(frozen=True)
+class LinkGroup:
+    title: str
+    links: tuple[Link, ...]
+
+
+def make_menu(
+    person: Person,
+    roles: Collection[str],
+    current_path: str,
+    sections: Iterable[MenuSection] = MENU,
+) -> list[LinkGroup]:
+    """Return the menu of a person with these roles.
+
+    The current link is the one with the longest address that ``current_path`` starts with.
+    """
+    chosen = [
+        (section, [item for item in section.items if set(item.roles) & set(roles)])
+        for section in sections
+    ]
+    urls = {item.route: reverse(item.route) for _section, items in chosen for item in items}
+    current = max((url for url in urls.values() if _is_below(current_path, url)), key=len, default="")
+
+    def link(item: MenuItem) -> Link:
+        waiting = item.count_waiting(person) if item.count_waiting else 0
+        url = urls[item.route]
+        return Link(url, str(item.label), item.icon, url == current, waiting)
+
+    return [
+        LinkGroup(str(section.title), tuple(link(item) for item in items))
+        for section, items in chosen
+        if items
+    ]
+
+
+def _is_below(path: str, url: str) -> bool:
+    if url == "/":
+        return path == "/"
+    return path == url or path.startswith(f"{url.rstrip('/')}/")
