@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+# Every marker starts with this, so that a listing tells what the portal made from what others did.
+MARKER_PREFIX: Final = "cloudloket"
 
 
 class CloudError(Exception):
@@ -56,7 +59,7 @@ class CloudRefused(CloudError):
 
 
 class CloudQuotaRefused(CloudRefused):
-    """The cloud's own quota is too small: later while our quota push is under way, else a person."""
+    """The cloud's own quota is too small: later while our push is under way, else a person."""
 
 
 class CloudMissing(CloudRefused):
@@ -101,7 +104,9 @@ class CloudObject:
 
     Attributes:
         status: the cloud's own word, upper case (``ACTIVE``, ``AVAILABLE``, ``IN-USE``, ``ERROR``).
-        created_at: by the cloud's clock; orders copies of the same marker.
+        created_at: by the cloud's clock; orders copies of the same marker. None in the answer to
+            a create call of a service that does not tell.
+        marker: what it was made with; "" for what the portal did not make.
         fault: the cloud's explanation when the status is ``ERROR``.
         details: kind-specific, JSON-ready (addresses, attachments, launched_at in ISO 8601 …).
     """
@@ -124,7 +129,10 @@ class NetworkSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityRule:
-    """One opening: ``direction`` ingress or egress, ports inclusive, ``remote_cidr`` or own group."""
+    """One opening: ``direction`` ingress or egress, ports inclusive.
+
+    Without ``remote_cidr`` it is for the members of the group itself.
+    """
 
     direction: str
     protocol: str | None = None
@@ -161,7 +169,8 @@ class ServerSpec:
 class Cloud(Protocol):
     """One OpenStack cloud. Every call raises CloudUnavailable, CloudRefused or a subclass.
 
-    ``project`` is always the Keystone project's id. No call waits for the cloud to finish.
+    ``project`` is always the Keystone project's id. No call waits for the cloud to finish. A
+    ``delete_`` call of something that is not there raises CloudMissing.
     """
 
     # --- over all projects -----------------------------------------------------------------
@@ -171,7 +180,11 @@ class Cloud(Protocol):
     def find_projects(self, *, domain_name: str, name: str) -> list[CloudObject]: ...
 
     def create_project(self, *, domain_name: str, name: str, description: str) -> CloudObject:
-        """Make the Keystone project and give the portal's service user the member role in it."""
+        """Make the Keystone project, or find it: the name is unique in the domain.
+
+        Gives the portal's service user the member role in it; when only that fails the error
+        says ``outcome_unknown``, since the project is there.
+        """
         ...
 
     def ensure_project_access(self, project: str) -> None:
@@ -201,17 +214,29 @@ class Cloud(Protocol):
         self, project: str, network_id: str, spec: NetworkSpec, marker: str
     ) -> CloudObject: ...
 
+    def delete_subnet(self, project: str, subnet_id: str) -> None: ...
+
     def find_routers(self, project: str, marker: str) -> list[CloudObject]: ...
 
     def create_router(self, project: str, name: str, marker: str) -> CloudObject:
         """Make a router with its gateway on the cloud's external network, where there is one."""
         ...
 
+    def delete_router(self, project: str, router_id: str) -> None:
+        """Delete a router without interfaces; with them it is busy (CloudUnavailable)."""
+        ...
+
     def ensure_router_interface(self, project: str, router_id: str, subnet_id: str) -> None: ...
+
+    def remove_router_interface(self, project: str, router_id: str, subnet_id: str) -> None:
+        """Take the subnet off the router; success when it is not on it."""
+        ...
 
     def find_security_groups(self, project: str, marker: str) -> list[CloudObject]: ...
 
     def create_security_group(self, project: str, name: str, marker: str) -> CloudObject: ...
+
+    def delete_security_group(self, project: str, security_group_id: str) -> None: ...
 
     def ensure_security_rules(
         self, project: str, security_group_id: str, rules: Sequence[SecurityRule]

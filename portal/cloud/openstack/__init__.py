@@ -1,0 +1,21 @@
+"""A real OpenStack behind the port, through openstacksdk: the only code that imports it."""
+
+from __future__ import annotations
+
+from portal.cloud.openstack.connections import Connections
+from portal.cloud.openstack.network import Networks
+from portal.cloud.openstack.projects import Projects
+from portal.cloud.openstack.quotas import Quotas
+from portal.cloud.openstack.servers import Servers
+from portal.cloud.openstack.volumes import Volumes
+
+__all__ = ["OpenStackCloud", "connect"]
+
+
+class OpenStackCloud(Projects, Quotas, Networks, Volumes, Servers):
+    """``portal.cloud.ports.Cloud`` on a real OpenStack, one part per service."""
+
+
+def connect(key: str) -> OpenStackCloud:
+    """The cloud called ``key`` in ``clouds.yaml``. Logs in at the first question, not here."""
+    return OpenStackCloud(Connections(key))

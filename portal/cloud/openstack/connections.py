@@ -1,0 +1,122 @@
+"""How the portal talks HTTP to a cloud: as whom, how patiently, and never the same POST twice."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Final
+
+import requests
+from keystoneauth1.exceptions import EndpointNotFound
+from keystoneauth1.session import Session
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+
+from portal.cloud.openstack.errors import SAFE_METHODS, translated_errors
+
+CONNECT_AND_READ_SECONDS: Final = (5, 30)
+PROJECTS_KEPT: Final = 128  # connections per process; a worker rarely serves more at a time
+
+# 2.52: tags in the body of a create call, our marker. 2.69: a server in a cell that is down is
+# listed as UNKNOWN; before that it is left out, which would look as if it were gone. 2.90 (Yoga,
+# 2022) is the oldest release that the portal is meant for. Fixed, so that an upgrade of the cloud
+# changes no answer. https://docs.openstack.org/nova/latest/reference/api-microversion-history.html
+COMPUTE_MICROVERSION: Final = "2.90"
+# 3.60 (Wallaby, 2021) for the same reason; all that we ask is there since 3.4.
+VOLUME_MICROVERSION: Final = "3.60"
+
+# Without a handler Python prints keystoneauth's "Retrying" on stderr by itself.
+logging.getLogger("keystoneauth").addHandler(logging.NullHandler())
+
+
+class CautiousSession(Session):
+    """A session that repeats nothing but reading, whatever ``clouds.yaml`` asks for.
+
+    keystoneauth repeats any request after a connection failure, also one that broke off when the
+    cloud was already making the server. A rejected token is no failure: nothing was done then,
+    and keystoneauth logs in once more.
+    """
+
+    def request(self, url: str, method: str, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs["connect_retries"] = 1 if method in SAFE_METHODS else 0
+        kwargs["status_code_retries"] = 0
+        kwargs["timeout"] = CONNECT_AND_READ_SECONDS
+        return super().request(url, method, *args, **kwargs)
+
+
+class Connections:
+    """Logged-in connections to one cloud; safe to share between threads, not over a fork."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._lock = threading.Lock()
+        self._service_user: Connection | None = None
+        self._in_project = lru_cache(maxsize=PROJECTS_KEPT)(self._enter)
+
+    def over_all(self) -> Connection:
+        """As the service user with its own rights: projects, quotas, what the operator offers."""
+        with self._lock:
+            if self._service_user is None:
+                self._service_user = _log_in_by_name(self._key)
+            return self._service_user
+
+    def in_project(self, project: str) -> Connection:
+        """As the same user inside one Keystone project, as a member of it."""
+        return self._in_project(project)
+
+    def forget(self) -> None:
+        """Log in anew at the next question, and so read the catalogue of services again."""
+        with self._lock:
+            self._service_user = None
+        self._in_project.cache_clear()
+
+    def _enter(self, project: str) -> Connection:
+        return self.over_all().connect_as_project({"id": project})
+
+
+def _log_in_by_name(key: str) -> Connection:
+    """Of the environment only OS_CLIENT_CONFIG_FILE counts: an operator's OS_… are not ours."""
+    path = os.environ.get("OS_CLIENT_CONFIG_FILE")
+    config = OpenStackConfig(
+        config_files=[path] if path else None,
+        load_envvars=False,
+        session_constructor=CautiousSession,
+        app_name="cloudloket",
+    )
+    region = config.get_one(
+        cloud=key,
+        compute_default_microversion=COMPUTE_MICROVERSION,
+        block_storage_default_microversion=VOLUME_MICROVERSION,
+    )
+    # strict: else a service that is not in the catalogue yet would stay "disabled" for ever.
+    return Connection(config=region, strict_proxies=True)
+
+
+class OnCloud:
+    """What every part of ``OpenStackCloud`` stands on."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    @contextmanager
+    def _asking(
+        self, service: str, operation: str, project: str | None = None
+    ) -> Iterator[Connection]:
+        """A connection to ask ``operation`` of ``service`` with: in the project, or over all.
+
+        Raises:
+            CloudError: instead of anything that openstacksdk and keystoneauth raise inside.
+        """
+        with translated_errors(service, operation):
+            try:
+                if project is None:
+                    yield self._connections.over_all()
+                else:
+                    yield self._connections.in_project(project)
+            except EndpointNotFound:
+                self._connections.forget()  # the cloud is being built; look again next time
+                raise

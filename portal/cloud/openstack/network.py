@@ -1,0 +1,205 @@
+"""Networks, subnets, routers, security groups and ports. The marker is Neutron's description."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from openstack.exceptions import BadRequestException, ConflictException, NotFoundException
+
+from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.openstack.reading import carrying, made, moment, ours
+from portal.cloud.ports import CloudObject, NetworkSpec, PortSpec, SecurityRule
+
+
+class Networks(OnCloud):
+    """The network part of the port."""
+
+    def find_networks(self, project: str, marker: str) -> list[CloudObject]:
+        with self._asking("network", "find network", project) as cloud:
+            found = cloud.network.networks(description=marker, project_id=project)
+            return carrying(marker, map(_network_object, found))
+
+    def create_network(self, project: str, spec: NetworkSpec, marker: str) -> CloudObject:
+        with self._asking("network", "create network", project) as cloud:
+            network = cloud.network.create_network(name=spec.name, description=marker)
+        return made(_network_object(network), "create network")
+
+    def delete_network(self, project: str, network_id: str) -> None:
+        with self._asking("network", "delete network", project) as cloud:
+            cloud.network.delete_network(network_id, ignore_missing=False)
+
+    def find_subnets(self, project: str, marker: str) -> list[CloudObject]:
+        with self._asking("network", "find subnet", project) as cloud:
+            found = cloud.network.subnets(description=marker, project_id=project)
+            return carrying(marker, map(_subnet_object, found))
+
+    def create_subnet(
+        self, project: str, network_id: str, spec: NetworkSpec, marker: str
+    ) -> CloudObject:
+        with self._asking("network", "create subnet", project) as cloud:
+            subnet = cloud.network.create_subnet(
+                network_id=network_id,
+                name=spec.name,
+                description=marker,
+                cidr=spec.cidr,
+                ip_version=_ip_version(spec.cidr),
+                dns_nameservers=list(spec.dns_nameservers),
+            )
+        return made(_subnet_object(subnet), "create subnet")
+
+    def delete_subnet(self, project: str, subnet_id: str) -> None:
+        with self._asking("network", "delete subnet", project) as cloud:
+            cloud.network.delete_subnet(subnet_id, ignore_missing=False)
+
+    def find_routers(self, project: str, marker: str) -> list[CloudObject]:
+        with self._asking("network", "find router", project) as cloud:
+            found = cloud.network.routers(description=marker, project_id=project)
+            return carrying(marker, map(_router_object, found))
+
+    def create_router(self, project: str, name: str, marker: str) -> CloudObject:
+        with self._asking("network", "create router", project) as cloud:
+            outside = sorted(
+                cloud.network.networks(is_router_external=True), key=lambda found: str(found.name)
+            )
+            gateway = {"external_gateway_info": {"network_id": outside[0].id}} if outside else {}
+            router = cloud.network.create_router(name=name, description=marker, **gateway)
+        return made(_router_object(router), "create router")
+
+    def delete_router(self, project: str, router_id: str) -> None:
+        with self._asking("network", "delete router", project) as cloud:
+            cloud.network.delete_router(router_id, ignore_missing=False)
+
+    def ensure_router_interface(self, project: str, router_id: str, subnet_id: str) -> None:
+        with self._asking("network", "attach subnet to router", project) as cloud:
+            try:
+                cloud.network.add_interface_to_router(router_id, subnet=subnet_id)
+            except (BadRequestException, ConflictException):
+                # Neutron's words for "is there already" differ between back ends: look.
+                ports = cloud.network.ports(device_id=router_id)
+                if not any(subnet_id in _subnets_of(port) for port in ports):
+                    raise
+
+    def remove_router_interface(self, project: str, router_id: str, subnet_id: str) -> None:
+        with self._asking("network", "detach subnet from router", project) as cloud:
+            try:
+                cloud.network.remove_interface_from_router(router_id, subnet=subnet_id)
+            except NotFoundException:
+                return
+
+    def find_security_groups(self, project: str, marker: str) -> list[CloudObject]:
+        with self._asking("network", "find security group", project) as cloud:
+            found = cloud.network.security_groups(description=marker, project_id=project)
+            return carrying(marker, map(_group_object, found))
+
+    def create_security_group(self, project: str, name: str, marker: str) -> CloudObject:
+        with self._asking("network", "create security group", project) as cloud:
+            group = cloud.network.create_security_group(name=name, description=marker)
+        return made(_group_object(group), "create security group")
+
+    def delete_security_group(self, project: str, security_group_id: str) -> None:
+        with self._asking("network", "delete security group", project) as cloud:
+            cloud.network.delete_security_group(security_group_id, ignore_missing=False)
+
+    def ensure_security_rules(
+        self, project: str, security_group_id: str, rules: Sequence[SecurityRule]
+    ) -> None:
+        with self._asking("network", "add security rules", project) as cloud:
+            there = {
+                _opening(rule.to_dict())
+                for rule in cloud.network.security_group_rules(security_group_id=security_group_id)
+            }
+            wanted = [_rule_body(security_group_id, rule) for rule in rules]
+            missing = [body for body in wanted if _opening(body) not in there]
+            if missing:
+                # One request for all: Neutron makes every rule of it, or none.
+                list(cloud.network.create_security_group_rules(missing))
+
+    def find_ports(self, project: str, marker: str) -> list[CloudObject]:
+        with self._asking("network", "find port", project) as cloud:
+            found = cloud.network.ports(description=marker, project_id=project)
+            return carrying(marker, map(_port_object, found))
+
+    def create_port(self, project: str, spec: PortSpec, marker: str) -> CloudObject:
+        with self._asking("network", "create port", project) as cloud:
+            port = cloud.network.create_port(
+                name=spec.name,
+                description=marker,
+                network_id=spec.network_id,
+                security_group_ids=list(spec.security_group_ids),
+            )
+        return made(_port_object(port), "create port")
+
+    def delete_port(self, project: str, port_id: str) -> None:
+        with self._asking("network", "delete port", project) as cloud:
+            cloud.network.delete_port(port_id, ignore_missing=False)
+
+
+def _ip_version(cidr: str) -> int:
+    return 6 if ":" in cidr else 4
+
+
+def _rule_body(security_group_id: str, rule: SecurityRule) -> dict[str, Any]:
+    """The rule in Neutron's words; without an address range it admits the group's own members."""
+    version = _ip_version(rule.remote_cidr or "")
+    return {
+        "security_group_id": security_group_id,
+        "direction": rule.direction,
+        "ether_type": f"IPv{version}",
+        "protocol": rule.protocol,
+        "port_range_min": rule.port_min,
+        "port_range_max": rule.port_max,
+        "remote_ip_prefix": rule.remote_cidr,
+        "remote_group_id": None if rule.remote_cidr else security_group_id,
+    }
+
+
+def _opening(rule: dict[str, Any]) -> tuple[Any, ...]:
+    """What makes two rules of one group the same; Neutron writes 0.0.0.0/0 as it was given."""
+    keys = ("direction", "ether_type", "protocol", "port_range_min", "port_range_max")
+    return (*map(rule.get, keys), rule.get("remote_ip_prefix"), rule.get("remote_group_id"))
+
+
+def _subnets_of(port: Any) -> list[str]:
+    return [address["subnet_id"] for address in port.fixed_ips or []]
+
+
+def _facts(item: Any) -> dict[str, Any]:
+    """The fields that every Neutron resource has."""
+    return {
+        "id": item.id,
+        "name": item.name or "",
+        "created_at": moment(item.created_at),
+        "marker": ours(item.description),
+    }
+
+
+def _network_object(item: Any) -> CloudObject:
+    return CloudObject(**_facts(item), status=item.status or "")
+
+
+def _subnet_object(item: Any) -> CloudObject:
+    """A subnet has no status; when it is there it works."""
+    details = {"cidr": item.cidr, "network_id": item.network_id}
+    return CloudObject(**_facts(item), status="ACTIVE", details=details)
+
+
+def _router_object(item: Any) -> CloudObject:
+    outside = (item.external_gateway_info or {}).get("network_id")
+    return CloudObject(
+        **_facts(item), status=item.status or "", details={"outside_network_id": outside}
+    )
+
+
+def _group_object(item: Any) -> CloudObject:
+    return CloudObject(**_facts(item), status="ACTIVE")
+
+
+def _port_object(item: Any) -> CloudObject:
+    addresses = [address["ip_address"] for address in item.fixed_ips or []]
+    details = {
+        "addresses": addresses,
+        "network_id": item.network_id,
+        "device_id": item.device_id or "",
+    }
+    return CloudObject(**_facts(item), status=item.status or "", details=details)

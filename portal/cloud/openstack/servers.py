@@ -1,0 +1,114 @@
+"""Servers. The marker is a tag of Nova, in the body of the create call."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from openstack.compute.v2.server import Server
+from openstack.connection import Connection
+from openstack.exceptions import (
+    BadRequestException,
+    ConflictException,
+    NotFoundException,
+    raise_from_response,
+)
+
+from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.openstack.reading import carrying, iso, made, moment, ours
+from portal.cloud.ports import CloudObject, ServerSpec
+
+
+class Servers(OnCloud):
+    """The compute part of the port."""
+
+    def find_servers(self, project: str, marker: str) -> list[CloudObject]:
+        with self._asking("compute", "find server", project) as cloud:
+            found = cloud.compute.servers(details=True, tags=marker)
+            return carrying(marker, map(_server_object, found))
+
+    def create_server(self, project: str, spec: ServerSpec, marker: str) -> CloudObject:
+        user_data = base64.b64encode(spec.user_data.encode()).decode()
+        optional: dict[str, Any] = {"user_data": user_data} if user_data else {}
+        with self._asking("compute", "create server", project) as cloud:
+            server = cloud.compute.create_server(
+                name=spec.name,
+                flavor_id=spec.flavor_id,
+                image_id=spec.image_id,
+                networks=[{"port": spec.port_id}],
+                metadata=dict(spec.metadata),
+                tags=[marker],
+                **optional,
+            )
+        # Nova answers with the id alone; the rest is told by the next listing.
+        answer = CloudObject(id=server.id, name=spec.name, status="BUILD", marker=marker)
+        return made(answer, "create server")
+
+    def delete_server(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "delete server", project) as cloud:
+            cloud.compute.delete_server(server_id, ignore_missing=False)
+
+    def list_servers(self, project: str) -> list[CloudObject]:
+        with self._asking("compute", "list servers", project) as cloud:
+            return [_server_object(item) for item in cloud.compute.servers(details=True)]
+
+    def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
+        with self._asking("compute", "attach volume", project) as cloud:
+            try:
+                cloud.compute.create_volume_attachment(server_id, volume_id)
+            except (BadRequestException, ConflictException):
+                # Nova refuses a second attachment in other words than other mistakes: look.
+                if not _is_attached(cloud, server_id, volume_id):
+                    raise
+
+    def detach_volume(self, project: str, server_id: str, volume_id: str) -> None:
+        with self._asking("compute", "detach volume", project) as cloud:
+            try:
+                # Without the SDK's verb for it, which asks for the whole server first.
+                path = f"/servers/{server_id}/os-volume_attachments/{volume_id}"
+                raise_from_response(cloud.compute.delete(path))
+            except NotFoundException:
+                return
+            except (BadRequestException, ConflictException):
+                if _is_attached(cloud, server_id, volume_id):
+                    raise
+
+
+def _is_attached(cloud: Connection, server_id: str, volume_id: str) -> bool:
+    attachments = cloud.compute.volume_attachments(server_id)
+    return any(found.volume_id == volume_id for found in attachments)
+
+
+def _server_object(item: Server) -> CloudObject:
+    fault = item.fault or {}
+    return CloudObject(
+        id=item.id,
+        name=item.name or "",
+        status=str(item.status or "").upper(),
+        created_at=moment(item.created_at),
+        marker=next(filter(None, map(ours, item.tags or [])), ""),
+        fault=str(fault.get("message", "")),
+        details={
+            "addresses": _addresses(item),
+            "launched_at": iso(item.launched_at),
+            "task_state": item.task_state or "",
+            "power_state": item.power_state,
+            "volume_ids": [found["id"] for found in item.attached_volumes or []],
+            "flavor": (item.flavor or {}).get("original_name", ""),
+            "availability_zone": item.availability_zone or "",
+        },
+    )
+
+
+def _addresses(item: Server) -> list[dict[str, Any]]:
+    """One row per address: network's name, address, IP version, ``fixed`` or ``floating``."""
+    return [
+        {
+            "network": network,
+            "address": found["addr"],
+            "version": found["version"],
+            "type": found.get("OS-EXT-IPS:type", "fixed"),
+        }
+        for network, addresses in (item.addresses or {}).items()
+        for found in addresses
+    ]
