@@ -20,6 +20,7 @@ class Unit:
         after: names of units that must be ready (services) or finished (jobs) before this starts.
         group: ``portal``, ``cloud`` or ``extras``; progress is reported per group.
         niceness: added to the supervisor's own; ``extras`` start at 10 so that people come first.
+        title: what people read while they wait for it; without one, its name.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Unit:
     after: Sequence[str] = ()
     group: str = "portal"
     niceness: int = 0
+    title: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +56,10 @@ class Job(Unit):
     Args:
         done_marker: file name below ``HOME/done/`` written after success; a job whose marker
             exists is skipped. ``ALWAYS`` means: run at every start.
-        within_seconds: after that it is killed and the start has failed.
+        within_seconds: after that it is killed and has failed.
+        attempts: how often it is tried; a job that cannot be repeated keeps the one.
     """
 
     done_marker: str = ALWAYS
     within_seconds: float = 300
+    attempts: int = 1
