@@ -28,10 +28,12 @@ class Done:
     Attributes:
         external_id: id in the cloud of what the step made, if anything.
         facts: merged into ``Resource.facts``, JSON-ready.
+        project: the Keystone project's id, from the step that made or found it.
     """
 
     external_id: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+    project: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class StepContext(ABC):
         spec: validated parameters.
         settings: ``OfferingVersion.choices``, e.g. the address range of a network.
         cloud_project_id: our public id of the CloudProject.
+        domain: name of the Keystone domain that holds every project of this installation.
         project: the Keystone project's id ("" before the step that makes it).
         cloud_ids: what earlier steps made, by step name.
     """
@@ -77,6 +80,7 @@ class StepContext(ABC):
     spec: Spec
     settings: Mapping[str, Any]
     cloud_project_id: UUID
+    domain: str
     project: str
     cloud_ids: Mapping[str, str]
     cloud: Cloud
@@ -92,12 +96,18 @@ class StepContext(ABC):
         find: Callable[[], list[CloudObject]],
         create: Callable[[], CloudObject],
         remove: Callable[[CloudObject], None],
+        shared: bool = False,
     ) -> CloudObject:
         """Return the one thing with this marker: adopt what is there, else create it.
 
         Writes the intent first; after an unknown outcome looks with back-off before it creates
-        again; of two it keeps the oldest and removes the rest, with an audit entry.
+        again; of two it keeps the oldest and removes the rest, with an audit entry. What is
+        shared may be there already, so it is always looked for first.
         """
+
+    @abstractmethod
+    def push_quota(self, project: str) -> None:
+        """Make the Keystone project's quota what all resources in it need, this one included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +119,8 @@ class StepDefinition:
         label: what the page says, e.g. "Server".
         run: does the work; may be repeated at any time.
         settle: for a step that answered Wait: judges a fresh look at the cloud project.
-        clear: removes what the step made, after Broken; then the step runs again.
+        clear: removes what the step made, after Broken. It is repeated until it raises
+            CloudMissing (what was made is gone); then the step runs again.
         exclusive: at most one such step at a time per cloud project (it makes shared things).
         reads: which list calls ``settle`` needs: "servers", "volumes".
     """

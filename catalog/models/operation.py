@@ -88,8 +88,10 @@ class Step(models.Model):
 
     ``attempts`` is the fencing number: an outcome is written only by the worker that still
     holds the attempt. ``create_intended_at`` is set, in a transaction of its own, just before
-    something is created, and cleared when the cloud surely refused: as long as it is set
-    without an ``external_id``, what was asked may exist and is looked for first.
+    something is created, and cleared when the cloud answered: as long as it is set, what was
+    asked may exist. ``outcome_unknown_at`` is the last time that such an answer did not come;
+    from then on the step looks before it creates, and second copies are looked for until a day
+    later. A step that awaits the cloud does so since ``due_at``.
     """
 
     operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="steps")
@@ -104,6 +106,7 @@ class Step(models.Model):
     due_at = models.DateTimeField()
     leased_until = models.DateTimeField(null=True)
     create_intended_at = models.DateTimeField(null=True)
+    outcome_unknown_at = models.DateTimeField(null=True)
     external_id = models.CharField(max_length=64, blank=True)
     last_error = models.CharField(max_length=1000, blank=True)
     last_request_id = models.CharField(max_length=80, blank=True)
