@@ -48,7 +48,8 @@ def _place(node: Node, parent: Node | None, actor: Person | None) -> None:
     lock_tree_exclusive()
     node.parent = parent
     node.ancestor_ids = parent.lineage_ids if parent else []
-    node.full_clean(exclude=["parent", "ancestor_ids"])
+    unknown = [field.name for field in node._meta.concrete_fields if field.null]
+    node.full_clean(exclude=[*unknown, "parent", "ancestor_ids"])
     node.save(force_insert=True)
     if parent:
         NodeParent.objects.create(node=node, parent=parent, valid_from=now())
