@@ -23,7 +23,7 @@ POLICY: Final = {
 }
 OTHER_HEADERS: Final = {
     "Permissions-Policy": (
-        "accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), "
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), "
         "gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), "
         "publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), "
         "xr-spatial-tracking=()"
