@@ -70,7 +70,7 @@ class PostgresAccess:
 
     def sqlalchemy_url(self, role: str, database: str, driver: str = "psycopg2") -> str:
         """Return SQLAlchemy's URL for the same, over the unix socket: half the time per query."""
-        where = urlencode({"host": str(self.socket_directory), "port": self.port})
+        where = urlencode({"host": str(self.socket_directory), "port": self.port}, safe="/")
         password = quote(self.password(role), safe="")
         return f"postgresql+{driver}://{quote(role)}:{password}@/{quote(database)}?{where}"
 

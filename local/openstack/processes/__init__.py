@@ -1,0 +1,1 @@
+"""The long-lived programs: one process a project, API and workers together."""

@@ -1,0 +1,1 @@
+"""What must be in each database before its service starts; every program may be run again."""

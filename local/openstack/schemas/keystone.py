@@ -1,0 +1,29 @@
+"""Keystone's tables and its first administrator."""
+
+from __future__ import annotations
+
+from local.openstack.arguments import site_from_arguments
+from local.openstack.configuration.keystone import FILE
+from local.openstack.schemas.commands import run
+from local.openstack.site import OPERATOR, REGION
+
+
+def main() -> None:
+    site = site_from_arguments()
+    from keystone.cmd import manage
+
+    command = ("keystone-manage", "--config-file", str(site.configuration("keystone") / FILE))
+    url = site.keystone_url
+    run(manage.main, *command, "db_sync")
+    run(
+        manage.main,
+        *command,
+        "bootstrap",
+        *("--bootstrap-username", OPERATOR),
+        *("--bootstrap-password", site.password(OPERATOR)),
+        *("--bootstrap-region-id", REGION),
+        *("--bootstrap-public-url", url),
+    )
+
+
+main()
