@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from local.openstack.site import OPERATOR, Site
 
@@ -67,20 +68,24 @@ class Operator:
 
     def _send(self, method: str, url: str, body: object) -> tuple[Any, str]:
         """Return the decoded answer, and the token in its header."""
+        where = urlsplit(url)
         is_raw = isinstance(body, bytes)
         data = body if isinstance(body, bytes) else None if body is None else _json(body)
         headers = {"Content-Type": OCTETS if is_raw else "application/json"}
         if self._token:
             headers["X-Auth-Token"] = self._token
-        request = urllib.request.Request(url, data, headers, method=method)
+        connection = HTTPConnection(where.netloc, timeout=TIMEOUT_SECONDS)
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-                text = answer.read()
-                return json.loads(text or b"null"), answer.headers.get("X-Subject-Token", "")
-        except urllib.error.HTTPError as error:
-            raise Refused(f"{method} {url}", error.code, error.read().decode()) from error
-        except OSError as error:
+            connection.request(method, where.path + "?" + where.query, data, headers)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        except (OSError, HTTPException) as error:
             raise Refused(f"{method} {url}", 0, str(error)) from error
+        finally:
+            connection.close()
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise Refused(f"{method} {url}", answer.status, text)
+        return json.loads(text or "null"), answer.getheader("X-Subject-Token", "")
 
 
 def _json(body: object) -> bytes:

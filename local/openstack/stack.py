@@ -87,7 +87,7 @@ class _Builder:
                     done_marker=job,
                 )
             )
-            first = [CONFIGURATION, job]
+            first = [*first, job]
         made.append(
             Service(
                 name=name,

@@ -29,8 +29,8 @@ with loading():
 
     i18n.enable_lazy()
 
-    import cinder.cmd.backup  # registers options
-    import cinder.cmd.volume  # registers options
+    import cinder.cmd.backup
+    import cinder.cmd.volume  # noqa: F401 - both register options
     from cinder import coordination, objects, rpc, service, utils, version
     from cinder.common import config, constants
     from oslo_config import cfg

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from local.openstack.arguments import site_from_arguments
-from local.openstack.rest import Operator
+from local.openstack.rest import Operator, Refused
 from local.openstack.site import CORE, EXTRAS, PORTAL, REGION, SERVICE_PROJECT, Site
 
 CATALOGUE: Final = (
@@ -86,7 +87,11 @@ def ensure_implied_roles(identity: Identity) -> None:
     for prior, implied in IMPLIED_ROLES.items():
         prior_id, implied_id = identity.ensure("role", prior), identity.ensure("role", implied)
         path = f"/v3/roles/{prior_id}/implies/{implied_id}"
-        identity.operator.call("PUT", "keystone", path)
+        try:
+            identity.operator.call("PUT", "keystone", path)
+        except Refused as refusal:
+            if refusal.status != HTTPStatus.CONFLICT:  # which means: it is there already
+                raise
 
 
 def ensure_catalogue(identity: Identity) -> None:
