@@ -60,8 +60,13 @@ class Shell:
 
     @property
     def return_path(self) -> str:
-        """Where changing the language leads back to. A page that answers a POST has no address."""
-        return self._request.get_full_path() if self._request.method == "GET" else "/"
+        """Where changing the language leads back to. A page that answers a POST has no address.
+
+        A view whose own address must not be shown, such as the end of a login, sets another on
+        the request (``return_path``).
+        """
+        other: str | None = getattr(self._request, "return_path", None)
+        return other or self._request.get_full_path() if self._request.method == "GET" else "/"
 
 
 def shell(request: HttpRequest) -> dict[str, Shell]:

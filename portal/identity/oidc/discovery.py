@@ -51,7 +51,7 @@ class Directory:
         self,
         provider: Provider,
         *,
-        fetch: Callable[[str, str], transport.Answer] = transport.fetch,
+        fetch: Callable[[str, str], transport.Answer],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._provider = provider
@@ -170,4 +170,7 @@ _directories: dict[tuple[str, str], Directory] = {}
 
 def directory_of(provider: Provider) -> Directory:
     """This process's directory of the provider."""
-    return _directories.setdefault((provider.key, provider.issuer), Directory(provider))
+    known = (provider.key, provider.issuer)
+    if known not in _directories:
+        _directories[known] = Directory(provider, fetch=transport.fetch)
+    return _directories[known]

@@ -272,4 +272,6 @@ def _or_failure_page(request: HttpRequest, answer: Callable[[], HttpResponse]) -
     except LoginFailure as failure:
         log.warning("login failed: %s %s", failure.code, failure.reason)
         context = {"failure": failure, "is_logged_in": request.user.is_authenticated}
+        # The address of this page holds a code and a state; the footer must not repeat it.
+        request.return_path = reverse("identity:login")  # type: ignore[attr-defined]
         return render(request, "identity/login_failed.html", context, status=failure.http_status)

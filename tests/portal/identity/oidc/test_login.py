@@ -1,0 +1,271 @@
+"""Logging in, as a browser sees it, with a provider that behaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+from pytest_django import Settings
+
+from portal.audit.models import AuditEntry
+from portal.identity.models import Identity, Organization, Person, RoleGrant
+from tests.portal.identity.oidc.fake_provider import (
+    ISSUER,
+    LOW,
+    FakeProvider,
+    answer,
+    come_back,
+    log_in,
+    public_jwk,
+    start,
+)
+
+Agree = Callable[..., None]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _tree(ministry: Organization) -> None:
+    """Every test here needs the organisations."""
+
+
+def logged_in_person(client: Client) -> str | None:
+    return client.session.get("_auth_user_id")
+
+
+def test_request_carries_pkce_nonce_state_and_the_levels_that_would_do(
+    client: Client, provider: FakeProvider
+) -> None:
+    parameters = start(client, provider)
+
+    assert parameters["response_type"] == "code"
+    assert parameters["code_challenge_method"] == "S256"
+    assert len(parameters["code_challenge"]) == 43
+    assert len(parameters["state"]) >= 32
+    assert len(parameters["nonce"]) >= 32
+    assert parameters["redirect_uri"] == "http://127.0.0.1:8000/login/local/callback"
+    assert parameters["acr_values"].split()[0] == LOW
+
+
+def test_first_login_makes_a_person_with_identity_roles_and_audit_trail(
+    client: Client, provider: FakeProvider
+) -> None:
+    response = log_in(client, provider, "?next=/orders")
+
+    assert response["Location"] == "/orders"
+    person = Person.objects.get()
+    assert (person.name, person.email) == ("Sanne Wiersma", "sanne@example.nl")
+    assert Identity.objects.filter(person=person, issuer=ISSUER, subject="person-1").exists()
+    grant = RoleGrant.objects.get(person=person)
+    assert (grant.role, grant.node.code, grant.issuer) == ("requester", "waterregistratie", ISSUER)
+    assert abs(grant.valid_until - now() - timedelta(hours=24)) < timedelta(minutes=1)
+    events = AuditEntry.objects.order_by("pk").values_list("event", flat=True)
+    wanted = ["person.joined", "role.granted", "person.logged_in"]
+    assert [event for event in events if event != "node.created"] == wanted
+    assert logged_in_person(client) == str(person.pk)
+
+
+def test_session_remembers_how_the_person_logged_in(client: Client, provider: FakeProvider) -> None:
+    log_in(client, provider)
+
+    login = client.session["login"]
+    assert (login["provider"], login["subject"], login["sid"]) == ("local", "person-1", "session-1")
+    assert login["level"] == 2
+    assert client.session.get_expiry_age() <= 10 * 3600
+
+
+def test_login_gives_the_session_a_new_key_each_time(
+    client: Client, provider: FakeProvider
+) -> None:
+    keys = []
+    start(client, provider)
+    for _ in range(3):
+        keys.append(client.session.session_key)
+        log_in(client, provider)
+
+    assert len({*keys, client.session.session_key}) == 4
+
+
+def test_second_login_finds_the_same_person_whatever_the_email(
+    client: Client, provider: FakeProvider
+) -> None:
+    log_in(client, provider)
+    provider.userinfo["email"] = "other@example.nl"
+    log_in(Client(), provider)
+
+    assert Person.objects.get().email == "other@example.nl"
+
+
+def test_same_email_at_another_subject_is_another_person(
+    client: Client, provider: FakeProvider
+) -> None:
+    log_in(client, provider)
+    provider.changes["sub"] = provider.userinfo["sub"] = "person-2"
+    log_in(Client(), provider)
+
+    assert Person.objects.count() == 2
+
+
+def test_role_that_the_claim_no_longer_gives_is_ended(
+    client: Client, provider: FakeProvider
+) -> None:
+    provider.userinfo["cloudloket_roles"] = ["requester@waterregistratie", "approver@mwb"]
+    log_in(client, provider)
+    provider.userinfo["cloudloket_roles"] = ["approver@mwb"]
+    log_in(client, provider)
+
+    in_force = RoleGrant.objects.filter(valid_until__gt=now())
+    assert [grant.role for grant in in_force] == ["approver"]
+    assert AuditEntry.objects.filter(event="role.ended").count() == 1
+
+
+def test_login_prolongs_a_grant_and_leaves_those_made_in_the_portal(
+    client: Client, provider: FakeProvider, ministry: Organization
+) -> None:
+    log_in(client, provider)
+    person = Person.objects.get()
+    colleague = Person.objects.create(name="Karim")
+    own = RoleGrant.objects.create(
+        person=person, node=ministry, role="auditor", granted_by=colleague, valid_from=now()
+    )
+    RoleGrant.objects.filter(role="requester").update(valid_until=now() + timedelta(hours=1))
+    log_in(client, provider)
+
+    assert RoleGrant.objects.get(role="requester").valid_until > now() + timedelta(hours=23)
+    own.refresh_from_db()
+    assert own.valid_until is None
+
+
+def test_role_that_lapsed_is_granted_again_as_a_new_row(
+    client: Client, provider: FakeProvider
+) -> None:
+    log_in(client, provider)
+    RoleGrant.objects.update(valid_from=now() - timedelta(hours=30), valid_until=now())
+    log_in(client, provider)
+
+    assert RoleGrant.objects.count() == 2
+
+
+@pytest.mark.parametrize(("algorithm", "key"), [("PS256", "rs-1"), ("ES256", "es-1")])
+def test_other_algorithms_work_when_they_are_agreed(
+    client: Client, provider: FakeProvider, agree_on: Agree, algorithm: str, key: str
+) -> None:
+    agree_on(signing_algorithm=algorithm)
+    provider.algorithm, provider.key, provider.kid = algorithm, key, key
+
+    assert log_in(client, provider).status_code == 302
+    assert logged_in_person(client)
+
+
+def test_signed_userinfo_is_verified_and_read(client: Client, provider: FakeProvider) -> None:
+    provider.signs_userinfo = True
+
+    assert log_in(client, provider)["Location"] == "/"
+
+
+def test_new_key_of_the_provider_is_found_without_a_restart(
+    client: Client, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.identity.oidc.discovery.LOOK_AGAIN_SECONDS", 0)
+    log_in(client, provider)
+    provider.key = provider.kid = "rs-2"
+    provider.published = [public_jwk("rs-1"), public_jwk("rs-2")]
+
+    assert log_in(Client(), provider).status_code == 302
+
+
+def test_two_tabs_may_log_in_at_the_same_time(client: Client, provider: FakeProvider) -> None:
+    first = start(client, provider, "?next=/a")
+    second = start(client, provider, "?next=/b")
+    second_nonce, provider.nonce = provider.nonce, first["nonce"]
+    assert come_back(client, first["state"])["Location"] == "/a"
+
+    provider.nonce = second_nonce
+    assert come_back(client, second["state"])["Location"] == "/b"
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_nobody_is_sent_to_another_site_after_logging_in(
+    client: Client, provider: FakeProvider, path: str
+) -> None:
+    assert log_in(client, provider, f"?next={path}")["Location"] == "/"
+
+
+def test_a_single_provider_is_gone_to_at_once(client: Client, provider: FakeProvider) -> None:
+    response = client.get("/login?next=/orders")
+
+    assert response["Location"] == "/login/local?next=%2Forders"
+
+
+def test_several_providers_are_shown_to_choose_from(
+    client: Client, provider: FakeProvider, settings: Settings
+) -> None:
+    settings.OIDC_PROVIDERS = {
+        "local": settings.OIDC_PROVIDERS["local"],
+        "second": settings.OIDC_PROVIDERS["local"],
+    }
+
+    response = client.get("/login?next=/orders", headers={"Accept-Language": "nl"})
+
+    assert response.status_code == 200
+    assert response.content.decode().count("/login/local?next=%2Forders") == 2
+
+
+def test_blocked_person_is_gone_from_the_next_request_on(
+    client: Client, provider: FakeProvider
+) -> None:
+    log_in(client, provider)
+    Person.objects.update(is_active=False)
+
+    assert client.get("/").status_code == 302
+    response = log_in(Client(), provider)
+    assert (response.status_code, b"account_blocked" in response.content) == (403, True)
+
+
+def test_idle_session_ends(client: Client, provider: FakeProvider) -> None:
+    log_in(client, provider)
+    session = client.session
+    session["last_seen"] -= 3601
+    session.save()
+
+    assert client.get("/").status_code == 302
+    assert logged_in_person(client) is None
+
+
+def test_htmx_is_told_to_go_to_the_login_page_itself(client: Client) -> None:
+    response = client.get(
+        "/", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/orders?a=1"}
+    )
+
+    address = urlsplit(response["HX-Redirect"])
+    assert response.status_code == 200
+    assert (address.path, parse_qs(address.query)) == ("/login", {"next": ["/orders?a=1"]})
+
+
+def test_client_may_authenticate_with_basic(
+    client: Client, provider: FakeProvider, agree_on: Agree
+) -> None:
+    agree_on(client_authentication="client_secret_basic")
+
+    log_in(client, provider)
+
+    form = next(form for method, path, form in provider.asked if path == "/token")
+    assert "client_secret" not in form
+    assert form["code_verifier"]
+
+
+def test_provider_without_userinfo_may_put_all_in_the_id_token(
+    client: Client, provider: FakeProvider
+) -> None:
+    provider.metadata["userinfo_endpoint"] = ""
+    provider.changes.update(provider.userinfo)
+    provider.answers["/userinfo"] = answer({}, status=500)
+
+    assert log_in(client, provider).status_code == 302

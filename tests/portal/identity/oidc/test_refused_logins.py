@@ -1,0 +1,309 @@
+"""All that may be wrong with an answer: a page that says what to do, and nobody logged in."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from portal.identity.models import Organization, Person
+from portal.identity.oidc.assurance import Assurance
+from tests.portal.identity.oidc.fake_provider import (
+    LOW,
+    FakeProvider,
+    answer,
+    come_back,
+    log_in,
+    public_jwk,
+    start,
+    unavailable,
+)
+
+pytestmark = pytest.mark.django_db
+
+Change = Callable[[FakeProvider], Any]
+
+
+@pytest.fixture(autouse=True)
+def _tree(ministry: Organization) -> None:
+    """Every test here needs the organisations."""
+
+
+def assert_refused(response: HttpResponse, client: Client, *, status: int, code: str) -> None:
+    page = response.content.decode()
+    assert response.status_code == status, page
+    assert f'data-code="{code}"' in page
+    assert "Traceback" not in page
+    assert "_auth_user_id" not in client.session
+    assert not Person.objects.exists()
+
+
+def claims(**changes: Any) -> Change:
+    return lambda provider: provider.changes.update(changes)
+
+
+def says(path: str, what: Any) -> Change:
+    return lambda provider: provider.answers.update({path: what})
+
+
+def userinfo(**changes: Any) -> Change:
+    return lambda provider: provider.userinfo.update(changes)
+
+
+def has(**attributes: Any) -> Change:
+    return lambda provider: provider.__dict__.update(attributes)
+
+
+NOT_TRUSTED: dict[str, Change] = {
+    "audience is another client": claims(aud="other-client"),
+    "audience holds another client": claims(aud=["cloudloket", "other-client"]),
+    "issuer is another": claims(iss="https://evil.example"),
+    "issuer is missing": claims(iss=None),
+    "subject is missing": claims(sub=None),
+    "subject is empty": claims(sub=""),
+    "subject is a number": claims(sub=1),
+    "expiry is missing": claims(exp=None),
+    "expired": claims(exp=int(time.time()) - 60),
+    "issued in the future": claims(iat=int(time.time()) + 3600),
+    "issued long ago": claims(iat=int(time.time()) - 3600),
+    "not valid yet": claims(nbf=int(time.time()) + 3600),
+    "time of issue is missing": claims(iat=None),
+    "nonce is another": claims(nonce="another"),
+    "nonce is missing": claims(nonce=None),
+    "authorized party is another": claims(azp="other-client"),
+    "hash of the access token is another": claims(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
+    "algorithm is not the agreed one": has(algorithm="PS256"),
+    "algorithm is none": has(algorithm="none"),
+    "algorithm is symmetric": has(algorithm="HS256"),
+    "key id is unknown": has(kid="another"),
+    "key id is missing and two keys fit": has(
+        kid=None, published=[public_jwk("rs-1"), public_jwk("rs-2")]
+    ),
+    "key is another than published": has(key="rs-2"),
+    "key is published for encryption": has(published=[public_jwk("rs-1") | {"use": "enc"}]),
+    "token is no token": says("/token", answer({"access_token": "a", "id_token": "é.b.c"})),
+    "userinfo is about another": userinfo(sub="person-2"),
+    "userinfo is about nobody": userinfo(sub=None),
+}
+
+
+@pytest.mark.parametrize("wrong", NOT_TRUSTED.values(), ids=NOT_TRUSTED.keys())
+def test_answer_that_cannot_be_trusted(
+    client: Client, provider: FakeProvider, wrong: Change
+) -> None:
+    wrong(provider)
+
+    assert_refused(log_in(client, provider), client, status=403, code="answer_not_trusted")
+
+
+NO_ANSWER: dict[str, Change] = {
+    "token endpoint: 500": says("/token", unavailable()),
+    "token endpoint: client refused": says("/token", answer({"error": "x"}, status=401)),
+    "token endpoint: not JSON": says("/token", answer(b"<html>oops</html>")),
+    "token endpoint: not an object": says("/token", answer([])),
+    "token endpoint: no ID token": says("/token", answer({"access_token": "a"})),
+    "token endpoint: ID token is no text": says(
+        "/token", answer({"access_token": "a", "id_token": {}})
+    ),
+    "userinfo: 500": says("/userinfo", unavailable()),
+    "userinfo: 401": says("/userinfo", answer({}, status=401)),
+    "userinfo: not JSON": says("/userinfo", answer(b"oops")),
+    "keys: time-out": says("/jwks", unavailable()),
+    "keys: not a list": says("/jwks", answer({"keys": 1})),
+}
+
+
+@pytest.mark.parametrize("wrong", NO_ANSWER.values(), ids=NO_ANSWER.keys())
+def test_provider_that_does_not_answer_well(
+    client: Client, provider: FakeProvider, wrong: Change
+) -> None:
+    wrong(provider)
+
+    assert_refused(log_in(client, provider), client, status=503, code="provider_unavailable")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"issuer": "https://evil.example"},
+        {"token_endpoint": "http://evil.example/token"},
+        {"jwks_uri": None},
+    ],
+)
+def test_provider_whose_metadata_cannot_be_used(
+    client: Client, provider: FakeProvider, metadata: dict[str, Any]
+) -> None:
+    provider.metadata.update(metadata)
+
+    response = client.get("/login/local")
+
+    assert_refused(response, client, status=503, code="provider_unavailable")
+
+
+@pytest.mark.parametrize("acr", [LOW, "made-up", None, 3], ids=["low", "unknown", "none", "number"])
+def test_level_of_assurance_below_the_minimum(
+    client: Client, provider: FakeProvider, agree_on: Callable[..., None], acr: Any
+) -> None:
+    agree_on(minimum_assurance=Assurance.SUBSTANTIAL)
+    provider.changes["acr"] = acr
+
+    assert_refused(log_in(client, provider), client, status=403, code="assurance_too_low")
+
+
+CLAIMS: dict[str, tuple[Change, str]] = {
+    "no name": (userinfo(name=None), "claim_missing"),
+    "empty name": (userinfo(name=" \u202e"), "claim_missing"),
+    "no organisation": (userinfo(organization_oin=None), "claim_missing"),
+    "organisation is a number": (userinfo(organization_oin=1), "claim_missing"),
+    "organisation is not ours": (userinfo(organization_oin="9" * 20), "organization_unknown"),
+    "no roles": (userinfo(cloudloket_roles=None), "claim_missing"),
+    "roles is text": (userinfo(cloudloket_roles="requester@mwb"), "claim_missing"),
+    "role list is endless": (userinfo(cloudloket_roles=["auditor@mwb"] * 201), "claim_missing"),
+    "role list is empty": (userinfo(cloudloket_roles=[]), "no_access"),
+    "role is not ours": (userinfo(cloudloket_roles=["boss@mwb"]), "role_unknown"),
+    "role without a node": (userinfo(cloudloket_roles=["auditor"]), "role_unknown"),
+    "role on an unknown node": (userinfo(cloudloket_roles=["auditor@nowhere"]), "role_unknown"),
+    "role at another organisation": (
+        userinfo(cloudloket_roles=["auditor@mwb", "auditor@voorbeeldstad"]),
+        "role_unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize(("wrong", "code"), CLAIMS.values(), ids=CLAIMS.keys())
+def test_claims_that_say_too_little_or_too_much(
+    client: Client, provider: FakeProvider, wrong: Change, code: str
+) -> None:
+    wrong(provider)
+
+    assert_refused(log_in(client, provider), client, status=403, code=code)
+
+
+def test_used_code(client: Client, provider: FakeProvider) -> None:
+    provider.answers["/token"] = answer({"error": "invalid_grant"}, status=400)
+
+    assert_refused(log_in(client, provider), client, status=400, code="login_expired")
+
+
+def test_state_that_was_used(client: Client, provider: FakeProvider) -> None:
+    state = start(client, provider)["state"]
+    provider.changes["aud"] = "other"
+    come_back(client, state)
+    provider.changes.clear()
+
+    assert_refused(come_back(client, state), client, status=400, code="login_expired")
+
+
+@pytest.mark.parametrize("state", ["", "made-up"])
+def test_state_that_is_not_known(client: Client, provider: FakeProvider, state: str) -> None:
+    start(client, provider)
+
+    assert_refused(come_back(client, state), client, status=400, code="login_expired")
+
+
+def test_state_of_another_browser(client: Client, provider: FakeProvider) -> None:
+    state = start(client, provider)["state"]
+
+    assert_refused(come_back(Client(), state), client, status=400, code="login_expired")
+
+
+def test_state_that_is_too_old(client: Client, provider: FakeProvider) -> None:
+    state = start(client, provider)["state"]
+    session = client.session
+    session["oidc_states"][state]["added_on"] -= 16 * 60
+    session.save()
+
+    assert_refused(come_back(client, state), client, status=400, code="login_expired")
+
+
+def test_state_that_was_made_for_another_provider(client: Client, provider: FakeProvider) -> None:
+    state = start(client, provider)["state"]
+    session = client.session
+    session["oidc_states"][state]["provider"] = "second"
+    session.save()
+
+    assert_refused(come_back(client, state), client, status=400, code="login_expired")
+
+
+def test_callback_without_anything(client: Client, provider: FakeProvider) -> None:
+    provider.metadata.clear()
+
+    response = client.get("/login/local/callback")
+
+    assert_refused(response, client, status=400, code="login_expired")
+
+
+def test_callback_without_a_code(client: Client, provider: FakeProvider) -> None:
+    response = come_back(client, start(client, provider)["state"], code="")
+
+    assert_refused(response, client, status=400, code="login_expired")
+
+
+def test_issuer_of_the_response_is_another(client: Client, provider: FakeProvider) -> None:
+    state = start(client, provider)["state"]
+
+    response = come_back(client, state, iss="https://evil.example")
+
+    assert_refused(response, client, status=403, code="answer_not_trusted")
+
+
+@pytest.mark.parametrize(("announced", "status"), [(True, 403), (False, 302)])
+def test_issuer_of_the_response_is_missing(
+    client: Client, provider: FakeProvider, announced: bool, status: int
+) -> None:
+    provider.metadata["authorization_response_iss_parameter_supported"] = announced
+    state = start(client, provider)["state"]
+
+    response = client.get("/login/local/callback", {"state": state, "code": "code-1"})
+
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        ("access_denied", 400, "login_canceled"),
+        ("temporarily_unavailable", 503, "provider_unavailable"),
+        ("<script>alert(1)</script>", 403, "login_refused_by_provider"),
+    ],
+)
+def test_provider_says_no(
+    client: Client, provider: FakeProvider, error: str, status: int, code: str
+) -> None:
+    response = come_back(client, start(client, provider)["state"], error=error)
+
+    assert b"<script>alert" not in response.content
+    assert_refused(response, client, status=status, code=code)
+
+
+def test_neither_page_nor_log_holds_a_token_or_a_claim(
+    client: Client, provider: FakeProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider.changes["aud"] = "other-client"
+
+    response = log_in(client, provider)
+
+    seen = response.content.decode() + caplog.text
+    for secret in ("code-1", provider.id_token(), provider.nonce, "sanne@example.nl", "person-1"):
+        assert secret not in seen
+    assert "answer_not_trusted" in caplog.text
+
+
+def test_unknown_provider_is_not_found(client: Client) -> None:
+    assert client.get("/login/nobody").status_code == 404
+
+
+def test_cancelled_step_up_keeps_the_earlier_login(client: Client, provider: FakeProvider) -> None:
+    log_in(client, provider)
+    state = start(client, provider, "?level=high")["state"]
+
+    response = come_back(client, state, error="access_denied")
+
+    assert response.status_code == 400
+    assert "_auth_user_id" in client.session
