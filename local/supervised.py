@@ -115,7 +115,7 @@ class Supervised:
         if self.state == State.READY and time.monotonic() - self._changed > _CALM_SECONDS:
             self.failures = 0
         self.failures += 1
-        wait = min(_FIRST_BACKOFF_SECONDS * 2 ** (self.failures - 1), _LONGEST_BACKOFF_SECONDS)
+        wait = min(_FIRST_BACKOFF_SECONDS * 2.0 ** (self.failures - 1), _LONGEST_BACKOFF_SECONDS)
         self._due = time.monotonic() + wait
         self.state = State.RESTARTING
         return wait

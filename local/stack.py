@@ -1,0 +1,168 @@
+"""The whole local stack in one list of units: the portal, and a stand-in for whatever is not given.
+
+Somebody who names a database, broker, login or cloud of their own in the environment gets no
+stand-in for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from local.errors import StartRefused
+from local.layout import DATABASES_PREPARED, Layout
+from local.login_files import write_login_files
+from local.openstack.stack import units as openstack_units
+from local.portal import Portal, make_keys
+from local.postgres import PostgresServer
+from local.readiness import answers
+from local.service import Job, Service, Unit
+from local.valkey import ValkeyServer
+
+LOCAL_CLOUD: Final = "sovereign"  # its name in clouds.yaml
+_ENVIRONMENT_JOB: Final = "openstack-environment"
+_ENVIRONMENT_SECONDS: Final = 1800  # a slow line, once
+
+
+@dataclass
+class Stack:
+    """The units of one home, and the ports that they listen on.
+
+    Args:
+        layout: where it lives.
+        with_cloud: False leaves out OpenStack.
+        given: the environment, in which the user may name servers of their own.
+    """
+
+    layout: Layout
+    with_cloud: bool = True
+    given: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def public_url(self) -> str:
+        """Where people reach the portal; without a slash at the end."""
+        return self.given.get("CLOUDLOKET_PUBLIC_URL", self.layout.url("portal")).rstrip("/")
+
+    @property
+    def has_local_cloud(self) -> bool:
+        return self.with_cloud and "OS_CLIENT_CONFIG_FILE" not in self.given
+
+    @property
+    def has_local_database(self) -> bool:
+        return "CLOUDLOKET_DATABASE_URL" not in self.given
+
+    @property
+    def has_local_broker(self) -> bool:
+        return "CLOUDLOKET_BROKER_URL" not in self.given
+
+    @property
+    def has_local_login(self) -> bool:
+        return "CLOUDLOKET_OIDC_FILE" not in self.given
+
+    def ports(self) -> dict[str, int]:
+        """Return the ports on which something of this stack will listen."""
+        absent = {
+            *(() if self.has_local_database or self.has_local_cloud else ("postgres",)),
+            *(() if self.has_local_broker else ("valkey",)),
+            *(() if self.has_local_login else ("identity_provider",)),
+        }
+        present = {"portal", "postgres", "valkey", "identity_provider"} - absent
+        everything = self.layout.ports
+        return {
+            name: port
+            for name, port in everything.items()
+            if name in present or (self.has_local_cloud and name not in absent)
+        }
+
+    def units(self) -> list[Unit]:
+        """Write the stand-ins' configuration and return everything there is to run.
+
+        Raises:
+            StartRefused: what is given does not fit together, or a wheel lacks this machine.
+            OSError: the home cannot be written.
+        """
+        settings = {
+            "CLOUDLOKET_PUBLIC_URL": self.public_url,
+            "CLOUDLOKET_DEMO": self.given.get("CLOUDLOKET_DEMO", "1"),
+            **make_keys(self.layout),
+        }
+        stand_ins: list[Unit] = []
+        if self.has_local_database or self.has_local_cloud:
+            stand_ins += PostgresServer.from_environment(self.layout).units()
+        if self.has_local_broker:
+            valkey = ValkeyServer(self.layout)
+            stand_ins.append(valkey.service())
+            settings["CLOUDLOKET_BROKER_URL"] = valkey.url
+        settings |= self._database_settings() | self._cloud_settings()
+        if self.has_local_login:
+            settings["CLOUDLOKET_OIDC_FILE"] = self._add_login(stand_ins)
+        settings = settings | {n: v for n, v in self.given.items() if n in settings}
+        leans_on = [DATABASES_PREPARED] if self.has_local_database else []
+        portal = Portal(self.layout, settings, leans_on).units()
+        return [*stand_ins, *portal, *(self._cloud() if self.has_local_cloud else [])]
+
+    def _database_settings(self) -> dict[str, str]:
+        if not self.has_local_database:
+            if "CLOUDLOKET_DATABASE_OWNER_URL" not in self.given:
+                raise StartRefused(
+                    "CLOUDLOKET_DATABASE_OWNER_URL is not set, and CLOUDLOKET_DATABASE_URL is; "
+                    "see docs/configuration.md"
+                )
+            return {}
+        postgres = self.layout.postgres
+        return {
+            "CLOUDLOKET_DATABASE_URL": postgres.url("cloudloket", "cloudloket"),
+            "CLOUDLOKET_DATABASE_OWNER_URL": postgres.url("cloudloket_owner", "cloudloket"),
+        }
+
+    def _cloud_settings(self) -> dict[str, str]:
+        if "OS_CLIENT_CONFIG_FILE" in self.given:
+            if "CLOUDLOKET_CLOUDS" not in self.given:
+                raise StartRefused(
+                    "CLOUDLOKET_CLOUDS is not set, and OS_CLIENT_CONFIG_FILE is: "
+                    "name the clouds in it that the portal may use, the default first"
+                )
+            return {}
+        settings = {
+            "OS_CLIENT_CONFIG_FILE": str(self.layout.clouds_file),
+            "CLOUDLOKET_CLOUDS": LOCAL_CLOUD,
+        }
+        if self.has_local_cloud:
+            settings["CLOUDLOKET_STACK_STATUS_FILE"] = str(self.layout.run / "status.json")
+        return settings
+
+    def _add_login(self, stand_ins: list[Unit]) -> str:
+        configuration, providers = write_login_files(self.layout, self.public_url)
+        port = self.layout.ports["identity_provider"]
+        stand_ins.append(
+            Service(
+                name="identity-provider",
+                title="identity provider",
+                command=(
+                    *(str(self.layout.python), "-m", "local.identity_provider"),
+                    *("--config", str(configuration)),
+                ),
+                is_ready=answers(port, "/health"),
+            )
+        )
+        return str(providers)
+
+    def _cloud(self) -> list[Unit]:
+        """OpenStack's units, after a job that waits until its environment is installed."""
+        environment = Job(
+            name=_ENVIRONMENT_JOB,
+            title="installing OpenStack",
+            command=(sys.executable, "-m", "local.environments", "openstack"),
+            environment={n: v for n, v in self.given.items() if n.startswith("PIP_")},
+            group="cloud",
+            within_seconds=_ENVIRONMENT_SECONDS,
+        )
+        units = openstack_units(self.layout)
+        return [
+            environment,
+            *(dataclasses.replace(u, after=(_ENVIRONMENT_JOB, *u.after)) for u in units),
+        ]
