@@ -1,0 +1,273 @@
+"""Four eyes: another person decides, once, knowing what changed. The database agrees."""
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils.timezone import now
+
+from billing.models import Price
+from catalog.errors import (
+    AlreadyDecided,
+    ApprovalAboveLimit,
+    ConditionsChanged,
+    NameTaken,
+    PlacementRefused,
+    ReasonRequired,
+    SelfApproval,
+)
+from catalog.models import (
+    Approval,
+    ClaimState,
+    Decision,
+    Metric,
+    Operation,
+    Order,
+    OrderState,
+    Quota,
+    Resource,
+    ResourceState,
+)
+from catalog.services import approvals
+from catalog.services.approvals import approve_order, reject_order
+from portal.audit.models import AuditEntry
+from portal.core.errors import InvalidInput, NotAllowed
+from portal.identity.models import Deputy, Role
+from tests.factories import PersonFactory, grant, make_organization, place
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def order(requester, project, version):
+    return place(requester, project, version)
+
+
+class TestApproving:
+    def test_it_keeps_the_quota_and_starts_the_engine(self, order, approver, sent_tasks):
+        approve_order(order.public_id, approver=approver)
+
+        order.refresh_from_db()
+        operation = Operation.objects.get()
+        assert order.state == OrderState.PROVISIONING
+        assert order.lines.get().claim.state == ClaimState.COMMITTED
+        assert Resource.objects.get().state == ResourceState.PROVISIONING
+        assert ("catalog.run_operation", {"operation_id": operation.pk}) in sent_tasks
+        assert operation.steps.count() > 3
+
+    def test_it_is_written_down(self, order, approver, sent_tasks):
+        approve_order(order.public_id, approver=approver, reason="Akkoord")
+
+        approval = Approval.objects.get()
+        entry = AuditEntry.objects.get(event="order.approved")
+        assert (approval.requester, approval.approver) == (order.requested_by, approver)
+        assert entry.actor_id == approver.pk
+
+    def test_refused_when_the_role_is_missing(self, order, sent_tasks):
+        stranger = PersonFactory()
+        grant(stranger, Role.APPROVER, make_organization())
+
+        with pytest.raises(NotAllowed):
+            approve_order(order.public_id, approver=stranger)
+
+        assert AuditEntry.objects.get(event="order.approval_refused").actor_id == stranger.pk
+        assert sent_tasks == []
+
+    def test_refused_above_the_amount(self, order, project):
+        junior = PersonFactory()
+        grant(junior, Role.APPROVER, project, amount_limit=Decimal("41.79"))
+
+        with pytest.raises(ApprovalAboveLimit, match="41,79"):
+            approve_order(order.public_id, approver=junior)
+
+    def test_allowed_at_exactly_the_amount(self, order, project, sent_tasks):
+        junior = PersonFactory()
+        grant(junior, Role.APPROVER, project, amount_limit=Decimal("41.80"))
+
+        approve_order(order.public_id, approver=junior)
+
+    def test_second_time_comes_too_late(self, order, approver, sent_tasks):
+        approve_order(order.public_id, approver=approver)
+
+        with pytest.raises(AlreadyDecided):
+            approve_order(order.public_id, approver=approver)
+
+    def test_name_that_was_taken_meanwhile(self, order, approver, sent_tasks):
+        line = order.lines.get()
+        approve_order(order.public_id, approver=approver)
+        other = place(order.requested_by, order.project, line.offering_version)
+        other.lines.update(name=line.name)
+
+        with pytest.raises(NameTaken):
+            approve_order(other.public_id, approver=approver)
+
+        other.refresh_from_db()
+        assert other.state == OrderState.PENDING_APPROVAL
+
+
+class TestFourEyes:
+    @pytest.fixture
+    def both(self, requester, project):
+        """The requester has the approver's role as well."""
+        grant(requester, Role.APPROVER, project)
+        return requester
+
+    def test_own_order_is_refused_and_written_down(self, order, both):
+        with pytest.raises(SelfApproval):
+            approve_order(order.public_id, approver=both)
+
+        assert AuditEntry.objects.get(event="order.approval_refused").data == {
+            "refused": "self_approval"
+        }
+
+    def test_own_order_cannot_be_refused_either(self, order, both):
+        with pytest.raises(SelfApproval):
+            reject_order(order.public_id, approver=both, reason="toch niet")
+
+    def test_deputy_of_the_requester_is_refused(self, order, both):
+        deputy = PersonFactory()
+        Deputy.objects.create(absent=both, deputy=deputy, valid_from=now() - timedelta(days=1))
+
+        with pytest.raises(SelfApproval):
+            approve_order(order.public_id, approver=deputy)
+
+    def test_orm_cannot_write_it(self, order, both):
+        with pytest.raises(IntegrityError, match="approval_given_by_another_person"):
+            Approval.objects.create(
+                order=order,
+                requester=both,
+                approver=both,
+                decision=Decision.APPROVED,
+                decided_at=now(),
+            )
+
+    def test_orm_cannot_name_another_requester(self, order, both, approver):
+        with pytest.raises(IntegrityError, match="approval_names_the_requester"):
+            Approval.objects.create(
+                order=order,
+                requester=approver,
+                approver=both,
+                decision=Decision.APPROVED,
+                decided_at=now(),
+            )
+
+    def test_sql_cannot_turn_a_decision_around(self, order, both, approver, sent_tasks):
+        approve_order(order.public_id, approver=approver)
+
+        for statement in (
+            "UPDATE catalog_approval SET approver_id = requester_id",
+            "DELETE FROM catalog_approval",
+        ):
+            with (
+                pytest.raises(IntegrityError, match="never changed or deleted"),
+                transaction.atomic(),
+                connection.cursor() as cursor,
+            ):
+                cursor.execute(statement)
+
+    def test_sql_cannot_approve_by_changing_who_asked(self, order, both, approver):
+        with (
+            pytest.raises(IntegrityError, match="never changes"),
+            transaction.atomic(),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("UPDATE catalog_order SET requested_by_id = %s", [approver.pk])
+
+
+class TestRefusing:
+    def test_it_frees_the_quota(self, order, approver, project):
+        reject_order(order.public_id, approver=approver, reason="Past niet in het plan")
+
+        order.refresh_from_db()
+        assert order.state == OrderState.REJECTED
+        assert Quota.objects.get(node=project, metric=Metric.SERVERS).claimed == 0
+        assert Approval.objects.get().reason == "Past niet in het plan"
+
+    @pytest.mark.parametrize("reason", ["", "   ", "\n"])
+    def test_it_needs_a_reason(self, order, approver, reason):
+        with pytest.raises(ReasonRequired):
+            reject_order(order.public_id, approver=approver, reason=reason)
+
+    @pytest.mark.parametrize("reason", ["x" * 1001, "nee\x00", "\u202enee"])
+    def test_it_needs_a_readable_reason(self, order, approver, reason):
+        with pytest.raises(InvalidInput):
+            reject_order(order.public_id, approver=approver, reason=reason)
+
+
+class TestChangedConditions:
+    def test_higher_price_must_be_accepted(self, order, approver, sent_tasks):
+        Price.objects.filter(sku__code="server.gp.small").update(amount=Decimal(50))
+
+        with pytest.raises(ConditionsChanged, match="53,40"):
+            approve_order(order.public_id, approver=approver)
+        approve_order(order.public_id, approver=approver, accepts_changes=True)
+
+    def test_lower_price_needs_no_question(self, order, approver, sent_tasks):
+        Price.objects.filter(sku__code="server.gp.small").update(amount=Decimal(30))
+
+        approve_order(order.public_id, approver=approver)
+
+    def test_place_that_is_no_longer_allowed_is_refused(self, order, approver, project):
+        project.protection_level = 1
+        project.save()
+
+        with pytest.raises(PlacementRefused):
+            approve_order(order.public_id, approver=approver, accepts_changes=True)
+
+
+# --- two approvers at the same moment ----------------------------------------------------------
+
+
+@pytest.fixture
+def rivals(order, approver, project, monkeypatch, sent_tasks):
+    """Two approvers who both look at the state before either writes."""
+    second = PersonFactory()
+    grant(second, Role.APPROVER, project)
+    both_looked = threading.Barrier(2)
+    look = approvals.has_role
+
+    def look_then_wait_for_the_other(*arguments):
+        answer = look(*arguments)
+        try:
+            both_looked.wait(timeout=1)  # never met while a lock keeps the other outside
+        except threading.BrokenBarrierError:
+            return answer
+        return answer
+
+    monkeypatch.setattr(approvals, "has_role", look_then_wait_for_the_other)
+    return [approver, second]
+
+
+def approve_at_once(order, people):
+    outcomes = []
+
+    def attempt(person):
+        try:
+            approve_order(order.public_id, approver=person)
+            outcomes.append("approved")
+        except (AlreadyDecided, IntegrityError) as refusal:
+            outcomes.append(type(refusal).__name__)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=attempt, args=[person]) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    return sorted(outcomes)
+
+
+def test_the_race_is_real_when_the_lock_is_taken_out(order, rivals, monkeypatch):
+    # Without the lock both see an undecided order; only a constraint stops the second resource.
+    monkeypatch.setattr(type(Order.objects.all()), "select_for_update", lambda self, **_: self)
+
+    assert approve_at_once(order, rivals) != ["AlreadyDecided", "approved"]
+
+
+def test_only_one_of_two_approvals_counts(order, rivals):
+    assert approve_at_once(order, rivals) == ["AlreadyDecided", "approved"]
+    assert Resource.objects.count() == 1
+    assert Approval.objects.count() == 1

@@ -1,0 +1,285 @@
+"""Submitting: quota claimed, price frozen, all or nothing, and once however often it is sent."""
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError, connection
+from django.utils.timezone import localdate, now
+
+from billing.models import Price
+from catalog.errors import (
+    IdempotencyConflict,
+    NameTaken,
+    OfferingUnavailable,
+    PlacementRefused,
+    QuotaExceeded,
+)
+from catalog.models import (
+    ClaimState,
+    Metric,
+    OfferingVersionState,
+    Order,
+    OrderState,
+    PlacementDecision,
+    Quota,
+    QuotaClaim,
+)
+from catalog.services.orders import expire_orders, withdraw_order
+from catalog.services.quotas import find_differences, set_limit
+from portal.audit.models import AuditEntry
+from portal.core.errors import InvalidInput
+from portal.core.states import IllegalTransition
+from tests.factories import SPEC, place
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def claimed(project, metric):
+    return Quota.objects.get(node=project, metric=metric).claimed
+
+
+def assert_nothing_happened(project):
+    assert not Order.objects.exists()
+    assert not QuotaClaim.objects.exists()
+    assert not PlacementDecision.objects.exists()
+    assert not AuditEntry.objects.filter(event__startswith="order.").exists()
+    assert not Quota.objects.filter(claimed__gt=0).exists()
+
+
+def test_order_claims_quota_and_freezes_the_price(requester, project, version):
+    order = place(requester, project, version)
+
+    line = order.lines.get()
+    assert order.state == OrderState.PENDING_APPROVAL
+    assert order.monthly_price == Decimal("38.40") + 40 * Decimal("0.085")
+    assert claimed(project, Metric.VCPUS) == 2
+    assert claimed(project, Metric.MONTHLY_COST_EUR) == order.monthly_price
+    assert line.claim.state == ClaimState.RESERVED
+    assert line.claim.expires_at == order.expires_at
+    assert line.placement.verdict == "allowed"
+
+
+def test_later_price_does_not_change_the_quote(requester, project, version):
+    order = place(requester, project, version)
+    Price.objects.update(amount=Decimal(999))
+
+    order.refresh_from_db()
+    assert order.monthly_price == Decimal("41.8")
+
+
+def test_it_is_written_down_without_names(requester, project, version):
+    order = place(requester, project, version, purpose="Voor mevrouw Jansen")
+
+    entry = AuditEntry.objects.get(event="order.submitted")
+    assert (entry.subject_public_id, entry.actor_id) == (order.public_id, requester.pk)
+    assert "Jansen" not in str(entry.data)
+
+
+NO_DNS_LABELS = [
+    "",
+    "Hoofdletter",
+    "-streep",
+    "streep-",
+    "a" * 64,
+    "zaak app",
+    "zaak\u202eapp",
+    "<b>",
+    "app\n",
+    "1zaak",
+    "café",
+]
+NO_SENTENCES = ["", "   ", "x" * 301, "zaak\x00", "\u202e"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", text) for text in NO_DNS_LABELS] + [("purpose", text) for text in NO_SENTENCES],
+)
+def test_wrong_text_is_refused_at_its_field(requester, project, version, field, value):
+    with pytest.raises(InvalidInput) as refusal:
+        place(requester, project, version, **{field: value})
+
+    assert set(refusal.value.errors) == {field}
+    assert_nothing_happened(project)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("volume_gib", value)
+        for value in (
+            "",
+            "-1",
+            "0",
+            "9",
+            "501",
+            "10.5",
+            "1e3",
+            "veel",
+            "٤٠",
+            None,
+            True,
+            40.0,
+            [40],
+        )
+    ]
+    + [
+        (name, value)
+        for name in ("flavor", "image", "network")
+        for value in ("", "onbekend", None, 1, ["gp.small"], {"a": 1}, "<script>")
+    ]
+    + [("surprise", "1")],
+)
+def test_wrong_parameter_is_refused_at_its_field(requester, project, version, parameter, value):
+    with pytest.raises(InvalidInput) as refusal:
+        place(requester, project, version, spec={**SPEC, parameter: value})
+
+    assert set(refusal.value.errors) == {parameter}
+    assert_nothing_happened(project)
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1097])
+def test_end_date_lies_in_the_future_and_within_the_term(requester, project, version, days):
+    with pytest.raises(InvalidInput) as refusal:
+        place(requester, project, version, end_date=localdate() + timedelta(days=days))
+
+    assert set(refusal.value.errors) == {"end_date"}
+
+
+def test_all_wrong_fields_are_told_at_once(requester, project, version):
+    with pytest.raises(InvalidInput) as refusal:
+        place(
+            requester,
+            project,
+            version,
+            name="!",
+            spec={**SPEC, "volume_gib": 0},
+            end_date=localdate(),
+        )
+
+    assert set(refusal.value.errors) == {"name", "volume_gib", "end_date"}
+
+
+def test_what_does_not_fit_stores_nothing(requester, project, version):
+    set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now())
+
+    with pytest.raises(QuotaExceeded):
+        place(requester, project, version)
+
+    assert_nothing_happened(project)
+
+
+def test_name_that_waits_already_is_taken(requester, project, version):
+    place(requester, project, version, name="zaak-app")
+
+    with pytest.raises(NameTaken):
+        place(requester, project, version, name="zaak-app")
+
+
+@pytest.mark.parametrize("missing", ["protection_level", "has_personal_data"])
+def test_data_that_nobody_classified_may_stand_nowhere(requester, project, version, missing):
+    setattr(project, missing, None)
+    project.save()
+
+    with pytest.raises(PlacementRefused):
+        place(requester, project, version)
+
+    assert_nothing_happened(project)
+
+
+def test_withdrawn_offering_can_no_longer_be_ordered(requester, project, version):
+    version.state = OfferingVersionState.WITHDRAWN
+    version.save()
+
+    with pytest.raises(OfferingUnavailable):
+        place(requester, project, version)
+
+
+class TestRepeating:
+    def test_same_key_and_content_is_the_same_order(self, requester, project, version):
+        first = place(requester, project, version, key="k", name="zaak-app")
+        again = place(requester, project, version, key="k", name="zaak-app")
+
+        assert first.pk == again.pk
+        assert claimed(project, Metric.SERVERS) == 1
+
+    def test_same_key_for_something_else_is_a_conflict(self, requester, project, version):
+        place(requester, project, version, key="k", name="zaak-app")
+
+        with pytest.raises(IdempotencyConflict):
+            place(requester, project, version, key="k", name="iets-anders")
+
+    def test_twice_at_the_same_moment_is_one_order(self, requester, project, version):
+        start, numbers = threading.Barrier(2), []
+
+        def submit():
+            try:
+                start.wait(timeout=5)
+                numbers.append(place(requester, project, version, key="k", name="zaak-app").number)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=submit) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=20)
+
+        assert len(numbers) == 2
+        assert len(set(numbers)) == 1
+        assert find_differences() == []
+
+
+class TestEnding:
+    def test_withdrawing_frees_the_quota(self, requester, project, version):
+        order = place(requester, project, version)
+
+        withdraw_order(order.public_id, actor=requester)
+
+        order.refresh_from_db()
+        assert order.state == OrderState.WITHDRAWN
+        assert claimed(project, Metric.SERVERS) == 0
+
+    def test_withdrawing_twice_is_refused(self, requester, project, version):
+        order = place(requester, project, version)
+        withdraw_order(order.public_id, actor=requester)
+
+        with pytest.raises(IllegalTransition):
+            withdraw_order(order.public_id, actor=requester)
+
+    def test_nobody_decided_in_time(self, requester, project, version):
+        order = place(requester, project, version)
+        still_open = place(requester, project, version)
+        Order.objects.filter(pk=order.pk).update(expires_at=now())
+
+        assert expire_orders() == 1
+
+        order.refresh_from_db()
+        still_open.refresh_from_db()
+        assert (order.state, still_open.state) == (OrderState.EXPIRED, OrderState.PENDING_APPROVAL)
+        assert claimed(project, Metric.SERVERS) == 1
+
+
+class TestDatabase:
+    def test_it_refuses_another_requester(self, requester, approver, project, version):
+        order = place(requester, project, version)
+
+        with pytest.raises(IntegrityError, match="never changes"):
+            Order.objects.filter(pk=order.pk).update(requested_by=approver)
+
+    def test_it_refuses_to_go_on_without_an_approval(self, requester, project, version):
+        order = place(requester, project, version)
+
+        with pytest.raises(IntegrityError, match="only after an approval"):
+            Order.objects.filter(pk=order.pk).update(state=OrderState.PROVISIONING)
+
+    def test_it_refuses_an_order_that_was_never_waiting(self, requester, project, version):
+        order = place(requester, project, version)
+        order.pk, order.public_id, order.number, order.idempotency_key = None, uuid4(), "x", "x"
+        order.state = OrderState.COMPLETED
+
+        with pytest.raises(IntegrityError, match="begins by waiting"):
+            Order.objects.bulk_create([order])

@@ -1,0 +1,187 @@
+"""Claims hold on every level of the tree, and nobody gets the same last unit twice."""
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils.timezone import now
+
+from catalog.errors import QuotaExceeded
+from catalog.models import ClaimState, Metric, Quota, QuotaClaim
+from catalog.services import quotas
+from catalog.services.quotas import (
+    claim_quota,
+    commit_claim,
+    find_differences,
+    release_claim,
+    set_limit,
+)
+from tests.factories import generous_limits, make_organization, make_project
+
+ONE_SERVER = {Metric.SERVERS: Decimal(1)}
+
+
+def claim(project, demand=ONE_SERVER):
+    return claim_quota(project, demand, expires_at=now() + timedelta(days=14))
+
+
+def claimed(node, metric=Metric.SERVERS):
+    return Quota.objects.get(node=node, metric=metric).claimed
+
+
+@pytest.mark.django_db
+class TestClaim:
+    def test_it_is_held_on_every_level(self):
+        ministry = make_organization()
+        project = make_project(make_organization(ministry))
+        generous_limits(project)
+
+        claim(project)
+
+        assert [claimed(node) for node in (ministry, project.parent, project)] == [1, 1, 1]
+        assert find_differences() == []
+
+    def test_without_a_row_nothing_is_allowed(self):
+        with pytest.raises(QuotaExceeded):
+            claim(make_project())
+
+    def test_level_above_can_be_the_one_that_is_full(self, project):
+        set_limit(project.parent, Metric.SERVERS, Decimal(0), valid_from=now())
+
+        with pytest.raises(QuotaExceeded, match=project.parent.name):
+            claim(project)
+
+    def test_all_or_nothing(self, project):
+        set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now())
+        with pytest.raises(QuotaExceeded), transaction.atomic():
+            claim(project, {Metric.SERVERS: Decimal(1), Metric.VCPUS: Decimal(2)})
+
+        assert claimed(project) == 0
+        assert not QuotaClaim.objects.exists()
+
+    def test_unlimited_is_a_choice_that_somebody_made(self, project):
+        for node_id in project.lineage_ids:
+            set_limit(
+                type(project.parent).objects.get(pk=node_id),
+                Metric.SERVERS,
+                None,
+                valid_from=now(),
+            )
+
+        claim(project, {Metric.SERVERS: Decimal(10**9)})
+
+        assert claimed(project) == 10**9
+
+    def test_release_may_be_repeated(self, project):
+        held = claim(project)
+
+        release_claim(held)
+        release_claim(held)
+
+        assert claimed(project) == 0
+        held.refresh_from_db()
+        assert held.state == ClaimState.RELEASED
+
+    def test_commit_takes_the_expiry_away(self, project):
+        held = claim(project)
+
+        commit_claim(held)
+
+        held.refresh_from_db()
+        assert (held.state, held.expires_at) == (ClaimState.COMMITTED, None)
+
+
+@pytest.mark.django_db
+class TestLimit:
+    def test_lowered_below_what_is_held_it_stops_new_claims_and_says_since_when(self, project):
+        claim(project, {Metric.SERVERS: Decimal(5)})
+
+        row = set_limit(project, Metric.SERVERS, Decimal(3), valid_from=now())
+
+        assert row.over_since is not None
+        with pytest.raises(QuotaExceeded):
+            claim(project)
+
+    def test_room_that_comes_back_ends_the_being_over(self, project):
+        held = claim(project, {Metric.SERVERS: Decimal(5)})
+        set_limit(project, Metric.SERVERS, Decimal(3), valid_from=now())
+
+        release_claim(held)
+
+        assert Quota.objects.get(node=project, metric=Metric.SERVERS).over_since is None
+
+    def test_one_that_has_ended_counts_no_longer(self, project):
+        row = set_limit(project, Metric.SERVERS, Decimal(9), valid_from=now() - timedelta(hours=2))
+        row.limits.filter(valid_until=None).update(valid_until=now() - timedelta(hours=1))
+
+        with pytest.raises(QuotaExceeded):
+            claim(project)
+
+
+@pytest.mark.django_db
+def test_database_refuses_a_counter_above_its_limit(project):
+    with pytest.raises(IntegrityError, match="quota_claimed_within_limit"):
+        Quota.objects.filter(node=project).update(claimed=10**12)
+
+
+# --- two at the same moment, on a real PostgreSQL, with real transactions ----------------------
+
+
+@pytest.fixture
+def last_unit(transactional_db, monkeypatch):
+    """A project with one server left, and two claims that look before either writes."""
+    project = make_project()
+    generous_limits(project, servers=1)
+    both_looked = threading.Barrier(2)
+    check = quotas._check_fits
+
+    def check_then_wait_for_the_other(row, *rest):
+        check(row, *rest)
+        try:
+            both_looked.wait(timeout=1)  # never met while a lock keeps the other outside
+        except threading.BrokenBarrierError:
+            return
+
+    monkeypatch.setattr(quotas, "_check_fits", check_then_wait_for_the_other)
+    return project
+
+
+def claim_twice_at_once(project):
+    outcomes = []
+
+    def attempt():
+        try:
+            with transaction.atomic():
+                claim(project)
+            outcomes.append("claimed")
+        except (QuotaExceeded, IntegrityError) as refusal:
+            outcomes.append(type(refusal).__name__)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=attempt) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+    return sorted(outcomes)
+
+
+def test_the_race_is_real_when_the_lock_is_taken_out(last_unit, monkeypatch):
+    # Proves that the next test can fail: without the lock both see the last unit. The second
+    # write is an increment of what was read, so the counter itself ends up wrong.
+    def read_without_lock(node_ids, demand):
+        rows = Quota.objects.filter(node__in=node_ids, metric__in=demand).order_by("pk")
+        return {(row.node_id, row.metric): row for row in rows}
+
+    monkeypatch.setattr(quotas, "_lock_rows", read_without_lock)
+
+    assert claim_twice_at_once(last_unit) == ["claimed", "claimed"]
+    assert find_differences() != []
+
+
+def test_only_one_of_two_gets_the_last_unit(last_unit):
+    assert claim_twice_at_once(last_unit) == ["QuotaExceeded", "claimed"]
+    assert find_differences() == []

@@ -1,0 +1,74 @@
+"""What every test may use. The database is a real PostgreSQL; nothing is sent to a broker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from catalog.models import OfferingVersion
+from portal.identity.models import Person, Project, Role
+from tests.factories import (
+    OfferingVersionFactory,
+    PersonFactory,
+    generous_limits,
+    grant,
+    make_project,
+    priced,
+)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Let Django empty the tables between transactional tests.
+
+    The audit trail refuses TRUNCATE, which is how Django does that. The test of that refusal
+    switches the trigger on again for itself.
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE audit_auditentry DISABLE TRIGGER audit_entry_never_truncated;"
+            "ALTER TABLE audit_auditanchor DISABLE TRIGGER audit_anchor_never_truncated"
+        )
+
+
+@pytest.fixture
+def sent_tasks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """Collects (task name, arguments) instead of publishing to a broker."""
+    sent: list[tuple[str, dict[str, Any]]] = []
+
+    def collect(name: str, *, kwargs: dict[str, Any], queue: str, countdown: float | None) -> None:
+        sent.append((name, kwargs))
+
+    monkeypatch.setattr("portal.core.dispatch.current_app.send_task", collect)
+    return sent
+
+
+@pytest.fixture
+def project(db: None) -> Project:
+    """A project that may hold a lot."""
+    project = make_project()
+    generous_limits(project)
+    return project
+
+
+@pytest.fixture
+def version(db: None) -> OfferingVersion:
+    """The virtual server, with prices."""
+    priced()
+    return OfferingVersionFactory()
+
+
+@pytest.fixture
+def requester(project: Project) -> Person:
+    person = PersonFactory(name="Aanvrager")
+    grant(person, Role.REQUESTER, project)
+    return person
+
+
+@pytest.fixture
+def approver(project: Project) -> Person:
+    person = PersonFactory(name="Budgethouder")
+    grant(person, Role.APPROVER, project.parent)
+    return person

@@ -1,0 +1,29 @@
+"""What tests begin with. Traits are named after states; every value not named does not matter."""
+
+from tests.factories.catalog import (
+    SPEC,
+    CloudFactory,
+    OfferingVersionFactory,
+    generous_limits,
+    place,
+    priced,
+)
+from tests.factories.identity import (
+    PersonFactory,
+    grant,
+    make_organization,
+    make_project,
+)
+
+__all__ = [
+    "SPEC",
+    "CloudFactory",
+    "OfferingVersionFactory",
+    "PersonFactory",
+    "generous_limits",
+    "grant",
+    "make_organization",
+    "make_project",
+    "place",
+    "priced",
+]

@@ -1,0 +1,146 @@
+"""A cloud with an offering in it, and orders for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import factory
+from django.utils.timezone import now
+
+from billing.models import Price, PriceList, PriceUnit, Sku
+from catalog.models import (
+    Metric,
+    Offering,
+    OfferingVersion,
+    OfferingVersionState,
+    Order,
+)
+from catalog.services.orders import LineRequest, place_order
+from catalog.services.quotas import set_limit
+from portal.cloud.models import Cloud, Flavor, Image, VolumeType
+from portal.core.calendar import year_of
+from portal.identity.models import Node, Person, Project
+
+_names = count(1)
+
+
+class CloudFactory(factory.django.DjangoModelFactory):
+    """A cloud that was assessed, with one flavor, image and volume type."""
+
+    class Meta:
+        model = Cloud
+        django_get_or_create = ["key"]
+
+    key = "sovereign"
+    name = "Overheidsdatacenter Noord"
+    region = "nl-west-1"
+    operator_profile = {
+        "highest_protection_level": 3,
+        "admits_personal_data": True,
+        "seal": 3,
+    }
+
+    @factory.post_generation
+    def inventory(self: Cloud, create: bool, extracted: Any, **kwargs: Any) -> None:
+        Flavor.objects.get_or_create(
+            cloud=self,
+            name="gp.small",
+            defaults={"vcpus": 2, "memory_mib": 4096, "disk_gib": 20, "openstack_id": "flavor-1"},
+        )
+        Image.objects.get_or_create(
+            cloud=self, name="Debian 12", defaults={"openstack_id": "image-1"}
+        )
+        VolumeType.objects.get_or_create(
+            cloud=self, name="standard", defaults={"openstack_id": "type-1"}
+        )
+
+
+class OfferingVersionFactory(factory.django.DjangoModelFactory):
+    """The published virtual server."""
+
+    class Meta:
+        model = OfferingVersion
+
+    offering = factory.LazyFunction(
+        lambda: Offering.objects.get_or_create(code="virtual-server", kind="server")[0]
+    )
+    number = factory.LazyAttribute(lambda version: version.offering.versions.count() + 1)
+    state = OfferingVersionState.PUBLISHED
+    name_nl = "Virtuele server"
+    name_en = "Virtual server"
+    description_nl = "Een server."
+    description_en = "A server."
+    cloud = factory.SubFactory(CloudFactory)
+    choices = {
+        "flavors": ["gp.small"],
+        "images": ["Debian 12"],
+        "networks": [
+            {"name": "intern", "label_nl": "Intern", "label_en": "Internal", "cidr": "10.20.4.0/24"}
+        ],
+        "volume_types": ["standard"],
+        "volume_gib": {"minimum": 10, "maximum": 500, "default": 40},
+    }
+
+
+SPEC = {"flavor": "gp.small", "image": "Debian 12", "network": "intern", "volume_gib": 40}
+
+
+def priced(**amounts: str) -> None:
+    """Prices by SKU code since the beginning of the year; without names those of a small server."""
+    since = year_of(now()).start
+    for code, amount in (
+        amounts or {"server.gp.small": "38.40", "volume.standard": "0.085"}
+    ).items():
+        sku, _ = Sku.objects.get_or_create(
+            code=code,
+            defaults={
+                "name_nl": code,
+                "name_en": code,
+                "service_category": "Compute",
+                "service_subcategory": "Virtual Machines",
+            },
+        )
+        Price.objects.create(
+            price_list=PriceList.objects.get_or_create(name="Tarieven")[0],
+            sku=sku,
+            unit=PriceUnit.GIB_MONTH if code.startswith("volume.") else PriceUnit.MONTH,
+            amount=Decimal(amount),
+            valid_from=since,
+        )
+
+
+def generous_limits(node: Node, **limits: int) -> None:
+    """A high limit for every metric on the node and all above it; ``limits`` are the node's own."""
+    for node_id in node.lineage_ids:
+        for metric in Metric:
+            amount = limits.get(metric.value, 10_000) if node_id == node.pk else 10_000
+            set_limit(
+                Node.objects.get(pk=node_id),
+                metric,
+                Decimal(amount),
+                valid_from=now() - timedelta(days=1),
+            )
+
+
+def place(
+    requested_by: Person, project: Project, version: OfferingVersion, **changes: Any
+) -> Order:
+    """Submit an order for one server; ``changes`` replace name, spec, end_date, key or purpose."""
+    line = LineRequest(
+        version=version,
+        name=changes.pop("name", f"server-{next(_names)}"),
+        spec=changes.pop("spec", SPEC),
+        end_date=changes.pop("end_date", None),
+    )
+    order, _ = place_order(
+        requested_by=requested_by,
+        project=project,
+        purpose=changes.pop("purpose", "Zaken behandelen"),
+        lines=[line],
+        idempotency_key=changes.pop("key", str(uuid4())),
+    )
+    return order

@@ -1,0 +1,53 @@
+"""People, and the tree they work in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import count
+
+import factory
+from django.utils.timezone import now
+
+from portal.identity.models import Node, Organization, Person, Project, Role, RoleGrant
+from portal.identity.services import create_organization, create_project
+
+ISSUER = "https://idp.example.nl"
+_codes = count(1)
+
+
+class PersonFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Person
+
+    name = factory.Sequence(lambda number: f"Persoon {number}")
+
+
+def make_organization(parent: Node | None = None, name: str = "Ministerie") -> Organization:
+    return create_organization(code=f"org-{next(_codes)}", name=name, parent=parent, actor=None)
+
+
+def make_project(parent: Node | None = None, name: str = "Zaaksysteem") -> Project:
+    return create_project(
+        code=f"project-{next(_codes)}",
+        name=name,
+        parent=parent or make_organization(),
+        protection_level=3,
+        has_personal_data=True,
+        actor=None,
+    )
+
+
+def grant(
+    person: Person, role: Role, node: Node, *, amount_limit: Decimal | None = None
+) -> RoleGrant:
+    """Give the role as a login would."""
+    return RoleGrant.objects.create(
+        person=person,
+        node=node,
+        role=role,
+        issuer=ISSUER,
+        valid_from=now() - timedelta(minutes=1),
+        valid_until=now() + timedelta(days=1),
+        amount_limit=amount_limit,
+    )
