@@ -1,0 +1,183 @@
+"""Volumes and servers of the fake cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portal.cloud.fake.memory import Thing, asked
+from portal.cloud.fake.projects import FakeProjects, check_room
+from portal.cloud.ports import (
+    CloudObject,
+    CloudRefused,
+    FlavorFacts,
+    ImageFacts,
+    ServerSpec,
+    VolumeSpec,
+    VolumeTypeFacts,
+)
+
+MIB_PER_GIB = 1024
+
+
+class FakeVolumes(FakeProjects):
+    @asked
+    def find_volumes(self, project: str, marker: str) -> list[CloudObject]:
+        return self.found("volume", project, marker)
+
+    @asked
+    def create_volume(self, project: str, spec: VolumeSpec, marker: str) -> CloudObject:
+        volumes = self.of("volume", project)
+        used_gib = sum(volume.details["size_gib"] for volume in volumes)
+        check_room(
+            self,
+            project,
+            413,
+            volumes=(len(volumes), 1),
+            volume_gib=(used_gib, spec.size_gib),
+        )
+        if spec.volume_type is not None:
+            self._offered(self.inventory.volume_types, spec.volume_type)
+        volume = self.add(
+            "volume",
+            project,
+            spec.name,
+            marker,
+            size_gib=spec.size_gib,
+            volume_type=spec.volume_type or "",
+            is_bootable=spec.image_id is not None,
+            server_ids=[],
+        )
+        volume.status = "CREATING"
+        self.settle_later(volume, lambda: _become(volume, "AVAILABLE"))
+        return volume.facts()
+
+    @asked
+    def delete_volume(self, project: str, volume_id: str) -> None:
+        volume = self.get("volume", project, volume_id)
+        if volume.details["server_ids"] or volume.status in {"CREATING", "DELETING"}:
+            raise self.busy(f"volume {volume_id} status must be available or error")
+        volume.status = "DELETING"
+        self.settle_later(volume, lambda: self._remove(volume))
+
+    @asked
+    def list_volumes(self, project: str) -> list[CloudObject]:
+        return self.polled(self.of("volume", project))
+
+    def _offered(
+        self, items: Sequence[FlavorFacts | ImageFacts | VolumeTypeFacts], wanted: str
+    ) -> None:
+        if not any(wanted in {item.id, item.name} for item in items):
+            raise self.refusal(CloudRefused, 400, f"{wanted} could not be found")
+
+    def _remove(self, thing: Thing) -> None:
+        self.things.pop(thing.id, None)
+
+
+class FakeServers(FakeVolumes):
+    @asked
+    def find_servers(self, project: str, marker: str) -> list[CloudObject]:
+        return self.found("server", project, marker)
+
+    @asked
+    def create_server(self, project: str, spec: ServerSpec, marker: str) -> CloudObject:
+        self._offered(self.inventory.flavors, spec.flavor_id)
+        self._offered(self.inventory.images, spec.image_id)
+        port = self.get("port", project, spec.port_id)
+        if port.details["device_id"]:
+            raise self.busy(f"port {port.id} is still in use")
+        flavor = self._flavor(spec.flavor_id)
+        there = [self._flavor(item.details["flavor"]) for item in self.of("server", project)]
+        check_room(
+            self,
+            project,
+            403,
+            servers=(len(there), 1),
+            vcpus=(sum(item.vcpus for item in there), flavor.vcpus),
+            memory_gib=(_memory_gib(there), _memory_gib([flavor])),
+        )
+        server = self.add(
+            "server",
+            project,
+            spec.name,
+            marker,
+            addresses=[],
+            launched_at=None,
+            task_state="spawning",
+            power_state=0,
+            volume_ids=[],
+            flavor=flavor.name,
+            availability_zone="nova",
+        )
+        server.status = "BUILD"
+        port.details["device_id"] = server.id
+        self.settle_later(server, lambda: self._boot(server, port))
+        return CloudObject(id=server.id, name=server.name, status="BUILD", marker=marker)
+
+    @asked
+    def delete_server(self, project: str, server_id: str) -> None:
+        server = self.get("server", project, server_id)
+        server.details["task_state"] = "deleting"
+        self.settle_later(server, lambda: self._vanish(server))
+
+    @asked
+    def list_servers(self, project: str) -> list[CloudObject]:
+        return self.polled(self.of("server", project))
+
+    @asked
+    def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
+        server = self.get("server", project, server_id)
+        volume = self.get("volume", project, volume_id)
+        if server_id in volume.details["server_ids"]:
+            return
+        if server.status != "ACTIVE" or volume.status != "AVAILABLE":
+            raise self.busy(f"volume {volume_id} status must be available")
+        server.details["volume_ids"].append(volume_id)
+        volume.details["server_ids"].append(server_id)
+        volume.status = "IN-USE"
+
+    @asked
+    def detach_volume(self, project: str, server_id: str, volume_id: str) -> None:
+        server, volume = self.things.get(server_id), self.things.get(volume_id)
+        if server is not None and volume is not None and volume_id in server.details["volume_ids"]:
+            _detach(server, volume)
+
+    def _boot(self, server: Thing, port: Thing) -> None:
+        server.status, server.fault = self.server_outcome
+        server.details["task_state"] = ""
+        if server.status != "ACTIVE":
+            return
+        network = self.things[port.details["network_id"]]
+        port.status = "ACTIVE"
+        server.details["power_state"] = 1
+        server.details["launched_at"] = self.now().isoformat()
+        server.details["addresses"] = [
+            {"network": network.name, "address": address, "version": 4, "type": "fixed"}
+            for address in port.details["addresses"]
+        ]
+
+    def _vanish(self, server: Thing) -> None:
+        """As Nova does: a port that it did not make stays, and so does a volume."""
+        for volume_id in list(server.details["volume_ids"]):
+            _detach(server, self.things[volume_id])
+        for port in self.of("port", server.project):
+            if port.details["device_id"] == server.id:
+                port.details["device_id"], port.status = "", "DOWN"
+        self._remove(server)
+
+    def _flavor(self, wanted: str) -> FlavorFacts:
+        return next(item for item in self.inventory.flavors if wanted in {item.id, item.name})
+
+
+def _memory_gib(flavors: Sequence[FlavorFacts]) -> int:
+    """Together, rounded up."""
+    return -(-sum(item.memory_mib for item in flavors) // MIB_PER_GIB)
+
+
+def _become(thing: Thing, status: str) -> None:
+    thing.status = status
+
+
+def _detach(server: Thing, volume: Thing) -> None:
+    server.details["volume_ids"].remove(volume.id)
+    volume.details["server_ids"].remove(server.id)
+    volume.status = "AVAILABLE"

@@ -1,0 +1,399 @@
+"""What every implementation of ``portal.cloud.ports.Cloud`` promises.
+
+Run against ``FakeCloud`` beside this file and against a real OpenStack in ``tests/real``, so that
+what the engine is tested with behaves like what it runs on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+from uuid import uuid4
+
+import pytest
+
+from portal.cloud.ports import (
+    MARKER_PREFIX,
+    Cloud,
+    CloudMissing,
+    CloudObject,
+    CloudQuotaRefused,
+    CloudRefused,
+    CloudUnavailable,
+    NetworkSpec,
+    PortSpec,
+    SecurityRule,
+    ServerSpec,
+    VolumeSpec,
+)
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 60
+# Tells the projects of this run from others in the same domain.
+DESCRIPTION = f"contract test {uuid4()}"
+NOWHERE = "00000000-0000-0000-0000-000000000000"
+ROOM = {
+    "servers": 5,
+    "vcpus": 100,
+    "memory_gib": 200,
+    "volumes": 5,
+    "volume_gib": 50,
+    "snapshots": 2,
+    "networks": 3,
+    "routers": 2,
+    "floating_ips": 2,
+}
+
+
+def new_marker() -> str:
+    return f"{MARKER_PREFIX}:{uuid4()}"
+
+
+def until(look: Callable[[], T], is_so: Callable[[T], bool]) -> T:
+    """Look again and again, until what is seen is as it should become."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so(seen := look()):
+        assert time.monotonic() < deadline, f"still {seen}"
+    return seen
+
+
+class Workspace:
+    """A project with room in it, which removes what a test made there."""
+
+    def __init__(self, cloud: Cloud, project: str) -> None:
+        self.cloud = cloud
+        self.project = project
+        self._undo: list[Callable[[], None]] = []
+
+    def network(self, marker: str = "", cidr: str = "10.20.4.0/24") -> CloudObject:
+        spec = NetworkSpec(name="inside", cidr=cidr)
+        made = self.cloud.create_network(self.project, spec, marker or new_marker())
+        self._undo.append(lambda: self.cloud.delete_network(self.project, made.id))
+        return made
+
+    def subnet(self, network_id: str, marker: str = "", cidr: str = "10.20.4.0/24") -> CloudObject:
+        spec = NetworkSpec(name="inside", cidr=cidr, dns_nameservers=["192.0.2.53"])
+        made = self.cloud.create_subnet(self.project, network_id, spec, marker or new_marker())
+        self._undo.append(lambda: self.cloud.delete_subnet(self.project, made.id))
+        return made
+
+    def router(self, marker: str = "") -> CloudObject:
+        made = self.cloud.create_router(self.project, "way-out", marker or new_marker())
+        self._undo.append(lambda: self.cloud.delete_router(self.project, made.id))
+        return made
+
+    def connect(self, router: CloudObject, subnet: CloudObject) -> None:
+        self.cloud.ensure_router_interface(self.project, router.id, subnet.id)
+        self._undo.append(
+            lambda: self.cloud.remove_router_interface(self.project, router.id, subnet.id)
+        )
+
+    def security_group(self, marker: str = "") -> CloudObject:
+        made = self.cloud.create_security_group(self.project, "doors", marker or new_marker())
+        self._undo.append(lambda: self.cloud.delete_security_group(self.project, made.id))
+        return made
+
+    def port(self, network_id: str, marker: str = "", *groups: str) -> CloudObject:
+        spec = PortSpec(name="plug", network_id=network_id, security_group_ids=groups)
+        made = self.cloud.create_port(self.project, spec, marker or new_marker())
+        self._undo.append(lambda: self.cloud.delete_port(self.project, made.id))
+        return made
+
+    def volume(self, marker: str = "", size_gib: int = 1) -> CloudObject:
+        spec = VolumeSpec(name="data", size_gib=size_gib)
+        made = self.cloud.create_volume(self.project, spec, marker or new_marker())
+        self._undo.append(lambda: self.cloud.delete_volume(self.project, made.id))
+        return made
+
+    def server(self, marker: str = "", **changes: object) -> CloudObject:
+        """A server of the smallest flavor, on a network of its own."""
+        inventory = self.cloud.fetch_inventory()
+        network = self.network()
+        self.subnet(network.id)
+        facts = {
+            "name": "web-1",
+            "flavor_id": min(inventory.flavors, key=lambda item: item.memory_mib).id,
+            "image_id": inventory.images[0].id,
+            "port_id": self.port(network.id).id,
+            "user_data": "#cloud-config\n",
+            "metadata": {},
+        }
+        spec = ServerSpec(**{**facts, **changes})  # type: ignore[arg-type]
+        made = self.cloud.create_server(self.project, spec, marker or new_marker())
+        self._undo.append(lambda: self._remove_server(made.id))
+        return made
+
+    def active_server(self, marker: str = "") -> CloudObject:
+        made = self.server(marker)
+        return until(lambda: self.seen_server(made.id), lambda seen: seen.status != "BUILD")
+
+    def available_volume(self) -> CloudObject:
+        made = self.volume()
+        return until(lambda: self.seen_volume(made.id), lambda seen: seen.status != "CREATING")
+
+    def seen_server(self, server_id: str) -> CloudObject:
+        listed = self.cloud.list_servers(self.project)
+        return next(item for item in listed if item.id == server_id)
+
+    def seen_volume(self, volume_id: str) -> CloudObject:
+        listed = self.cloud.list_volumes(self.project)
+        return next(item for item in listed if item.id == volume_id)
+
+    def clear(self) -> None:
+        while self._undo:
+            until(self._undo_last, bool)
+        until(lambda: self.cloud.list_volumes(self.project), lambda left: not left)
+
+    def _undo_last(self) -> bool:
+        try:
+            self._undo[-1]()
+        except CloudMissing:
+            pass
+        except CloudUnavailable:
+            self.cloud.list_volumes(self.project)  # a fake works on when it is looked at
+            return False
+        self._undo.pop()
+        return True
+
+    def _remove_server(self, server_id: str) -> None:
+        self.cloud.delete_server(self.project, server_id)
+        until(
+            lambda: self.cloud.list_servers(self.project),
+            lambda left: server_id not in {item.id for item in left},
+        )
+
+
+class CloudContract:
+    """The promises, one by one. Whoever inherits gives the fixture ``cloud`` and its domain."""
+
+    domain_name = "cloudloket"
+
+    @pytest.fixture
+    def project(self, cloud: Cloud) -> str:
+        name = f"{MARKER_PREFIX}-{uuid4().hex}"
+        project = cloud.create_project(
+            domain_name=self.domain_name, name=name, description=DESCRIPTION
+        )
+        cloud.set_quota(project.id, ROOM)
+        return project.id
+
+    @pytest.fixture
+    def work(self, cloud: Cloud, project: str) -> Iterator[Workspace]:
+        work = Workspace(cloud, project)
+        yield work
+        work.clear()
+
+    # --- over all projects -------------------------------------------------------------------
+
+    def test_operator_offers_flavors_and_images(self, cloud: Cloud) -> None:
+        inventory = cloud.fetch_inventory()
+
+        assert all(item.id and item.vcpus and item.memory_mib for item in inventory.flavors)
+        assert all(item.id and item.name for item in inventory.images)
+        assert inventory.flavors
+        assert inventory.images
+
+    def test_project_made_twice_is_one_project(self, cloud: Cloud) -> None:
+        facts = {"domain_name": self.domain_name, "name": f"{MARKER_PREFIX}-{uuid4().hex}"}
+        assert cloud.find_projects(**facts) == []
+
+        first = cloud.create_project(**facts, description=DESCRIPTION)
+        second = cloud.create_project(**facts, description=DESCRIPTION)
+
+        assert first.id == second.id
+        assert [item.id for item in cloud.find_projects(**facts)] == [first.id]
+        cloud.ensure_project_access(first.id)
+
+    def test_quota_reads_back_as_it_was_set(self, cloud: Cloud, project: str) -> None:
+        assert cloud.fetch_quota(project) == ROOM
+
+        cloud.set_quota(project, {"memory_gib": 12, "volumes": 0})
+        cloud.set_quota(project, {"memory_gib": 12, "volumes": 0})
+
+        assert cloud.fetch_quota(project) == {**ROOM, "memory_gib": 12, "volumes": 0}
+
+    # --- markers -----------------------------------------------------------------------------
+
+    def test_parts_of_a_network_are_found_by_their_marker_alone(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        markers = {
+            name: new_marker() for name in ("network", "subnet", "router", "security_group", "port")
+        }
+        network = work.network(markers["network"])
+        made = {
+            "network": network,
+            "subnet": work.subnet(network.id, markers["subnet"]),
+            "router": work.router(markers["router"]),
+            "security_group": work.security_group(markers["security_group"]),
+        }
+        made["port"] = work.port(network.id, markers["port"], made["security_group"].id)
+
+        for name, thing in made.items():
+            find = getattr(cloud, f"find_{name}s")
+            (found,) = find(project, markers[name])
+            assert (found.id, found.marker) == (thing.id, markers[name])
+            assert found.created_at is not None
+            assert find(project, new_marker()) == []
+
+    def test_volume_is_found_by_its_marker_alone(self, work: Workspace) -> None:
+        marker = new_marker()
+        volume = work.volume(marker)
+        work.volume()
+
+        (found,) = work.cloud.find_volumes(work.project, marker)
+
+        assert (found.id, found.marker) == (volume.id, marker)
+        assert work.cloud.find_volumes(work.project, new_marker()) == []
+
+    def test_two_copies_are_both_found_oldest_first(self, work: Workspace) -> None:
+        marker = new_marker()
+        first, second = work.volume(marker), work.volume(marker)
+
+        found = work.cloud.find_volumes(work.project, marker)
+
+        assert [item.id for item in found] == [first.id, second.id]
+
+    def test_another_project_does_not_see_it(self, work: Workspace) -> None:
+        cloud, marker = work.cloud, new_marker()
+        name = f"{MARKER_PREFIX}-{uuid4().hex}"
+        other = cloud.create_project(
+            domain_name=self.domain_name, name=name, description=DESCRIPTION
+        )
+        network, volume = work.network(marker), work.volume(marker)
+
+        assert cloud.find_networks(other.id, marker) == []
+        assert cloud.find_volumes(other.id, marker) == []
+        assert cloud.list_servers(other.id) == []
+        with pytest.raises(CloudMissing):
+            cloud.delete_network(other.id, network.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_volume(other.id, volume.id)
+
+    # --- network -----------------------------------------------------------------------------
+
+    def test_router_interface_may_be_asked_for_again(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        network, router = work.network(), work.router()
+        subnet = work.subnet(network.id)
+
+        work.connect(router, subnet)
+        work.connect(router, subnet)
+
+        with pytest.raises(CloudUnavailable) as busy:
+            cloud.delete_router(project, router.id)
+        assert not busy.value.outcome_unknown
+        cloud.remove_router_interface(project, router.id, subnet.id)
+        cloud.remove_router_interface(project, router.id, subnet.id)
+
+    def test_security_rules_may_be_asked_for_again(self, work: Workspace) -> None:
+        group = work.security_group()
+        rules = [
+            SecurityRule(
+                direction="ingress",
+                protocol="tcp",
+                port_min=443,
+                port_max=443,
+                remote_cidr="0.0.0.0/0",
+            ),
+            SecurityRule(direction="ingress"),
+        ]
+
+        for wanted in (rules, rules, rules[:1], rules):
+            work.cloud.ensure_security_rules(work.project, group.id, wanted)
+
+    def test_port_tells_its_address(self, work: Workspace) -> None:
+        network = work.network()
+        work.subnet(network.id)
+
+        port = work.port(network.id)
+
+        (address,) = port.details["addresses"]
+        assert address.startswith("10.20.4.")
+
+    def test_network_in_use_is_busy(self, work: Workspace) -> None:
+        network = work.network()
+        work.subnet(network.id)
+        work.port(network.id)
+
+        with pytest.raises(CloudUnavailable) as busy:
+            work.cloud.delete_network(work.project, network.id)
+        assert not busy.value.outcome_unknown
+        assert busy.value.status == 409
+
+    # --- servers and volumes -----------------------------------------------------------------
+
+    def test_server_starts_and_tells_its_address(self, work: Workspace) -> None:
+        marker = new_marker()
+        made = work.server(marker)
+        assert (made.status, made.marker) == ("BUILD", marker)
+
+        server = until(lambda: work.seen_server(made.id), lambda seen: seen.status != "BUILD")
+
+        assert (server.status, server.marker, server.fault) == ("ACTIVE", marker, "")
+        assert server.created_at is not None
+        assert str(server.details["launched_at"]).endswith("+00:00")
+        assert [item["address"][:8] for item in server.details["addresses"]] == ["10.20.4."]
+        (found,) = work.cloud.find_servers(work.project, marker)
+        assert found.id == made.id
+        assert work.cloud.find_servers(work.project, new_marker()) == []
+
+    def test_deleted_server_leaves_its_port(self, work: Workspace) -> None:
+        server = work.active_server()
+
+        work.cloud.delete_server(work.project, server.id)
+        until(lambda: work.cloud.list_servers(work.project), lambda left: not left)
+
+        with pytest.raises(CloudMissing):
+            work.cloud.delete_server(work.project, server.id)
+
+    def test_volume_is_attached_and_detached_once(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        server, volume = work.active_server(), work.available_volume()
+        assert volume.status == "AVAILABLE"
+
+        cloud.attach_volume(project, server.id, volume.id)
+        cloud.attach_volume(project, server.id, volume.id)
+
+        attached = until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "IN-USE")
+        assert attached.details["server_ids"] == [server.id]
+        with pytest.raises(CloudUnavailable):
+            cloud.delete_volume(project, volume.id)
+        cloud.detach_volume(project, server.id, volume.id)
+        cloud.detach_volume(project, server.id, volume.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
+        cloud.detach_volume(project, server.id, volume.id)
+
+    # --- refusals ----------------------------------------------------------------------------
+
+    def test_quota_of_the_cloud_refuses(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        cloud.set_quota(project, {"servers": 0, "volume_gib": 3, "routers": 0})
+
+        with pytest.raises(CloudQuotaRefused) as compute:
+            work.server()
+        with pytest.raises(CloudQuotaRefused) as storage:
+            work.volume(size_gib=4)
+        with pytest.raises(CloudQuotaRefused) as network:
+            work.router()
+        assert all(refused.value.request_id for refused in (compute, storage, network))
+
+    def test_unknown_flavor_is_refused(self, work: Workspace) -> None:
+        with pytest.raises(CloudRefused) as refused:
+            work.server(flavor_id=NOWHERE)
+        assert not isinstance(refused.value, CloudMissing)
+        assert refused.value.status == 400
+
+    @pytest.mark.parametrize(
+        "thing", ["network", "subnet", "router", "security_group", "port", "volume", "server"]
+    )
+    def test_what_is_not_there_is_missing(self, cloud: Cloud, project: str, thing: str) -> None:
+        with pytest.raises(CloudMissing) as missing:
+            getattr(cloud, f"delete_{thing}")(project, NOWHERE)
+        assert missing.value.request_id
+
+    def test_detaching_what_is_not_attached_succeeds(self, work: Workspace) -> None:
+        server, volume = work.active_server(), work.available_volume()
+
+        work.cloud.detach_volume(work.project, server.id, volume.id)
+        work.cloud.detach_volume(work.project, NOWHERE, volume.id)

@@ -1,0 +1,52 @@
+"""A real OpenStack keeps the contract that the fake cloud is held to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import openstack
+import pytest
+
+from portal.cloud.openstack import OpenStackCloud, connect
+from tests.portal.cloud.contract import (
+    DESCRIPTION,
+    CloudContract,
+    Workspace,
+    until,
+)
+
+pytestmark = pytest.mark.real
+KEY = os.environ.get("CLOUDLOKET_CLOUDS", "sovereign").split(",")[0].strip()
+
+
+DOMAIN = os.environ.get("CLOUDLOKET_TEST_DOMAIN", "cloudloket")
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[OpenStackCloud]:
+    yield connect(KEY)
+    remove_projects(DOMAIN)
+
+
+class TestOpenStackCloud(CloudContract):
+    domain_name = DOMAIN
+
+    def test_server_that_cannot_start_tells_why(self, work: Workspace) -> None:
+        made = work.server(metadata={"pretend_fail_at": "spawn", "osc_fail": "spawn"})
+
+        server = until(lambda: work.seen_server(made.id), lambda seen: seen.status != "BUILD")
+
+        assert server.status == "ERROR"
+        assert server.fault
+
+
+def remove_projects(domain_name: str) -> None:
+    """Remove this run's projects, and the default security group that Neutron gave each."""
+    with openstack.connect(cloud=KEY) as cloud:
+        (domain,) = cloud.identity.domains(name=domain_name)
+        for project in list(cloud.identity.projects(domain_id=domain.id)):
+            if project.description == DESCRIPTION:
+                for group in list(cloud.network.security_groups(project_id=project.id)):
+                    cloud.network.delete_security_group(group)
+                cloud.identity.delete_project(project)
