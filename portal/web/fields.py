@@ -133,9 +133,10 @@ class FieldView:
 
 @dataclass(frozen=True)
 class FormError:
-    """A line in the list above a form. ``input_id`` is empty when it is about the whole form."""
+    """A line in the list above a form. Without ``label`` it is about the form as a whole."""
 
     message: str
+    label: str = ""
     input_id: str = ""
 
 
@@ -146,4 +147,4 @@ def list_errors(form_list: Iterable[forms.BaseForm]) -> Iterator[FormError]:
             yield FormError(str(message))
         for bound in form:
             for message in bound.errors:
-                yield FormError(str(message), FieldView(bound).first_input_id)
+                yield FormError(str(message), str(bound.label), FieldView(bound).first_input_id)

@@ -74,7 +74,9 @@ def make_menu(
         for section in sections
     ]
     urls = {item.route: reverse(item.route) for _section, items in chosen for item in items}
-    current = max((url for url in urls.values() if _is_below(current_path, url)), key=len, default="")
+    current = max(
+        (url for url in urls.values() if _is_below(current_path, url)), key=len, default=""
+    )
 
     def link(item: MenuItem) -> Link:
         waiting = item.count_waiting(person) if item.count_waiting else 0

@@ -1,4 +1,4 @@
-"""How far the local cloud is with starting. Only ./run writes this file; elsewhere there is none."""
+"""How far the local cloud is with starting. Only ./run writes this file."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _ARGUMENTS: Final = {
     "pgettext": (0, 1, None),
     "npgettext": (0, 1, 2),
 }
-_CALL: Final = re.compile(rf"\b({'|'.join(_ARGUMENTS)})\(")
+_CALL: Final = re.compile(rf"\b(_|{'|'.join(_ARGUMENTS)})\(")
 _LITERAL: Final = re.compile(r"""\s*u?('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*(,?)""", re.S)
 _PLACEHOLDER: Final = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 
@@ -65,7 +65,7 @@ def _in_template(source: str, where: str) -> Iterator[Message]:
             position = literal.end()
             if not literal.group(2):
                 break
-        yield _make_message(call.group(1), literals, where)
+        yield _make_message(_function(call.group(1)), literals, where)
 
 
 def _in_python(source: str, where: str) -> Iterator[Message]:
@@ -74,7 +74,7 @@ def _in_python(source: str, where: str) -> Iterator[Message]:
             continue
         called = node.func
         name = called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")
-        function = "gettext" if name == "_" else name.removesuffix("_lazy")
+        function = _function(name)
         if function not in _ARGUMENTS:
             continue
         literals = [
@@ -83,6 +83,11 @@ def _in_python(source: str, where: str) -> Iterator[Message]:
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
         ]
         yield _make_message(function, literals, f"{where}:{node.lineno}")
+
+
+def _function(name: str) -> str:
+    """Return the function of gettext behind a name in the code."""
+    return "gettext" if name == "_" else name.removesuffix("_lazy")
 
 
 def _make_message(function: str, literals: list[str], where: str) -> Message:

@@ -316,7 +316,8 @@ def track(states: Iterable[str]) -> SafeString:
         ),
     )
     return format_html(
-        '<svg class="cl-meter__bar cl-bar-thin" aria-hidden="true" focusable="false">{}</svg>', shapes
+        '<svg class="cl-meter__bar cl-bar-thin" aria-hidden="true" focusable="false">{}</svg>',
+        shapes,
     )
 
 
