@@ -5,13 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from local.errors import StartRefused
-from local.layout import Layout
 
 _LONGEST_SOCKET_PATH: Final = 107  # bytes; sun_path in unix(7) is 108 with its closing zero
 _LONGEST_SOCKET_NAME: Final = ".s.PGSQL.65535"
@@ -54,24 +53,31 @@ def refuse_full_disk(home: Path, needed_bytes: int = _NEEDED_BYTES) -> None:
 
 
 @contextmanager
-def only_one(layout: Layout) -> Iterator[None]:
+def only_one(home: Path) -> Iterator[Callable[[str], None]]:
     """Hold the lock of this home; the kernel releases it however this process ends.
+
+    Yields:
+        A function that leaves our address for whoever comes second.
 
     Raises:
         StartRefused: another ``./run`` holds it.
     """
-    path = layout.run / "lock"
+    path = home / "run" / "lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def announce(address: str) -> None:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {address}\n".encode(), 0)
+
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            pid, _, url = path.read_text().partition(" ")
+            pid, _, address = path.read_text().partition(" ")
             raise StartRefused(
-                f"already running in {layout.home}: {url.strip()} (stop it with: kill {pid})"
+                f"already running in {home}: {address.strip()} (stop it with: kill {pid})"
             ) from error
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()} {layout.url('portal')}\n".encode(), 0)
-        yield
+        announce("")
+        yield announce
     finally:
         os.close(descriptor)

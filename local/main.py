@@ -45,30 +45,36 @@ def run_stack(home: Path, *, port: int | None, with_cloud: bool) -> None:
     """
     os.umask(0o077)
     prepare_home(home)
-    ports_file = home / "ports.json"
-    layout = Layout(
-        checkout=CHECKOUT,
-        home=home,
-        ports=remembered_ports(ports_file, port),
-        python=PORTAL.python,
-        openstack_python=OPENSTACK.python,
-    )
-    stack = Stack(layout, with_cloud=with_cloud)
-    progress = Progress(
-        layout.run / "status.json",
-        {
-            "portal": f"portal ready: {stack.public_url}",
-            "cloud": "cloud ready",
-            "extras": "extras ready",
-        },
-    )
-    with only_one(layout):
+    with only_one(home) as announce:
+        layout = _layout(home, port)
+        stack = Stack(layout, with_cloud=with_cloud)
+        announce(stack.public_url)
+        progress = _progress(stack)
         stop_leftovers(home, progress)
-        refuse_occupied_ports(stack.ports(), ports_file)
+        refuse_occupied_ports(stack.ports(), home)
         refuse_full_disk(home)
         with background("openstack" if stack.has_local_cloud else None):
             PORTAL.ensure()
             Supervisor(home, CHECKOUT, stack.units(), progress).run()
+
+
+def _layout(home: Path, port: int | None) -> Layout:
+    return Layout(
+        checkout=CHECKOUT,
+        home=home,
+        ports=remembered_ports(home / "ports.json", port),
+        python=PORTAL.python,
+        openstack_python=OPENSTACK.python,
+    )
+
+
+def _progress(stack: Stack) -> Progress:
+    announcements = {
+        "portal": f"portal ready: {stack.public_url}",
+        "cloud": "cloud ready",
+        "extras": "extras ready",
+    }
+    return Progress(stack.layout.run / "status.json", announcements)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -89,7 +95,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 < port < 65536:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
-    return port
+    return int(text)

@@ -42,7 +42,7 @@ def remembered_ports(file: Path, portal_port: int | None) -> dict[str, int]:
     return ports
 
 
-def refuse_occupied_ports(ports: Mapping[str, int], file: Path) -> None:
+def refuse_occupied_ports(ports: Mapping[str, int], home: Path) -> None:
     """Check that nobody listens on any of them.
 
     Raises:
@@ -54,7 +54,7 @@ def refuse_occupied_ports(ports: Mapping[str, int], file: Path) -> None:
         advice = (
             "choose another with --port N"
             if name == "portal"
-            else f"stop that program, or start afresh without {file.parent}"
+            else f"stop that program, or start afresh in another home than {home}"
         )
         raise StartRefused(f"port {port} ({name}) is in use by another program; {advice}")
 

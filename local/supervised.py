@@ -17,6 +17,7 @@ from local.service import ALWAYS, Job, Service, Unit
 _FIRST_BACKOFF_SECONDS: Final = 0.5
 _LONGEST_BACKOFF_SECONDS: Final = 30.0
 _CALM_SECONDS: Final = 60.0  # ready for so long: an earlier death no longer counts
+_YOUNG_SECONDS: Final = 20.0
 _CHECK_SECONDS: Final = 0.1  # between two checks of a service that starts
 _LOG_BYTES: Final = 5 * 1024 * 1024
 _JOB_STOP_SECONDS: Final = 10.0
@@ -51,6 +52,11 @@ class Supervised:
     @property
     def may_be_tried_again(self) -> bool:
         return not isinstance(self.unit, Job) or self.failures < self.unit.attempts
+
+    @property
+    def is_young(self) -> bool:
+        """True when it came up a moment ago, or never did: then its log says why it fails."""
+        return time.monotonic() - self._started < _YOUNG_SECONDS or self.state != State.READY
 
     @property
     def seconds(self) -> float:

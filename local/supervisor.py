@@ -114,10 +114,10 @@ class Supervisor:
         return all(one.state in {State.READY, State.RESTARTING} for one in first)
 
     def _handle_failure(self, one: Supervised, reason: str) -> None:
-        was_ready = one.state == State.READY
+        was_ready, was_young = one.state == State.READY, one.is_young
         wait = one.retry_later()
         self._progress.say(f"  {one.unit.name}: {reason}")
-        if not was_ready:
+        if was_young:
             for line in one.last_lines():
                 self._progress.say(f"    | {line}")
         if not one.may_be_tried_again or self._gives_up(one, was_ready=was_ready):
