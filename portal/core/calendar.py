@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,19 @@ class Period:
 
     @property
     def seconds(self) -> int:
-        return int((self.end - self.start).total_seconds())
+        """Seconds that really pass: one hour less in the month in which summer time begins."""
+        # In UTC, for between two moments of one zone Python subtracts what the clocks show.
+        return int((self.end.astimezone(UTC) - self.start.astimezone(UTC)).total_seconds())
 
 
 def start_of_day(day: date) -> datetime:
     """Midnight in Amsterdam at which ``day`` begins."""
     return datetime(day.year, day.month, day.day, tzinfo=BUSINESS_TIME)
+
+
+def day_of(moment: datetime) -> date:
+    """The business day that ``moment`` (aware) falls on."""
+    return moment.astimezone(BUSINESS_TIME).date()
 
 
 def month_of(moment: datetime) -> Period:
@@ -37,6 +44,21 @@ def month(year: int, number: int) -> Period:
     """The business month ``number`` (1 to 12) of ``year``."""
     following = (year + 1, 1) if number == 12 else (year, number + 1)
     return Period(start_of_day(date(year, number, 1)), start_of_day(date(*following, 1)))
+
+
+def months_in(period: Period) -> list[Period]:
+    """The business months that ``period`` touches, in order, each in full."""
+    months = [month_of(period.start)]
+    while months[-1].end < period.end:
+        months.append(month_of(months[-1].end))
+    return months
+
+
+def days_in(period: Period) -> list[Period]:
+    """The business days of ``period``, which begins and ends at midnight; 23 to 25 hours each."""
+    first, last = day_of(period.start), day_of(period.end)
+    days = [first + timedelta(days=number) for number in range((last - first).days)]
+    return [Period(start_of_day(day), start_of_day(day + timedelta(days=1))) for day in days]
 
 
 def year_of(moment: datetime) -> Period:
