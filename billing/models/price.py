@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.moments import is_whole_second
+from billing.rating import Unit
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
 
 
@@ -18,10 +20,10 @@ class PriceUnit(models.TextChoices):
     price x seconds used / seconds of that month; GiB-month likewise, times the size.
     """
 
-    MONTH = "month", _("per month")
-    HOUR = "hour", _("per hour")
-    GIB_MONTH = "gib_month", _("per GiB per month")
-    ONE_OFF = "one_off", _("once")
+    MONTH = Unit.MONTH.value, _("per month")
+    HOUR = Unit.HOUR.value, _("per hour")
+    GIB_MONTH = Unit.GIB_MONTH.value, _("per GiB per month")
+    ONE_OFF = Unit.ONE_OFF.value, _("once")
 
 
 class Sku(models.Model):
@@ -71,6 +73,14 @@ class Price(PublicIdModel, DatedFact):
                 Coalesce("organization_id", Value(0)),
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from")),
+                name="price_ends_after_it_begins",
+            ),
+            models.CheckConstraint(
+                condition=is_whole_second("valid_from", "valid_until"),
+                name="price_changes_on_a_whole_second",
+            ),
             models.CheckConstraint(condition=Q(unit__in=PriceUnit.values), name="price_unit_known"),
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from billing.models.moments import is_whole_second
 from portal.core.models import no_overlap
 
 
@@ -12,7 +13,8 @@ class MeteredResource(models.Model):
     """Something that is metered. Billing knows it by the catalogue's public id, and no more.
 
     ``public_id`` is the FOCUS ResourceId; ``openstack_id`` (x_OpenStackId) changes when a repair
-    makes the thing anew.
+    makes the thing anew. ``end_date`` is the last business day on which it is expected to exist:
+    forecasts and commitments stop there, charges do not.
     """
 
     public_id = models.UUIDField(unique=True)
@@ -24,6 +26,7 @@ class MeteredResource(models.Model):
     name = models.CharField(max_length=120)
     openstack_id = models.CharField(max_length=64, blank=True)
     tags = models.JSONField(default=dict)
+    end_date = models.DateField(null=True)
 
     def __str__(self) -> str:
         return self.name
@@ -60,6 +63,10 @@ class UsageSpan(models.Model):
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
                 name="usage_span_ends_after_it_begins",
+            ),
+            models.CheckConstraint(
+                condition=is_whole_second("started_at", "ended_at"),
+                name="usage_span_counts_whole_seconds",
             ),
         ]
         indexes = [models.Index(fields=["started_at", "ended_at"], name="usage_span_by_period")]

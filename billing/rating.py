@@ -1,0 +1,107 @@
+"""From usage to money: pure arithmetic, no Django and no database.
+
+The order page, the forecast and the tests rate with these functions; ``billing.services.charging``
+says the same in SQL for many spans at once, and a test proves on random histories that both agree
+to the sixth decimal.
+
+Rounding: a piece of usage within one calendar month is multiplied first, divided once and rounded
+half up at six decimals. Half up because cents are rounded so too (and PostgreSQL's ``round`` does
+it); six decimals because the thousand pieces of a busy line then stray by 0.0005 euro at most,
+where cents would let them stray by 5 euros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from enum import StrEnum
+from typing import Final
+
+from portal.core.calendar import Period, month_of, months_in
+from portal.core.money import RATED_PLACES
+
+SECONDS_PER_HOUR: Final = 3600
+# Quantity and price have 18 digits each and seconds at most 10: no product is ever rounded.
+_EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
+
+
+class Unit(StrEnum):
+    """What a price is the price of: see ``billing.models.PriceUnit``, which adds the words."""
+
+    MONTH = "month"
+    HOUR = "hour"
+    GIB_MONTH = "gib_month"
+    ONE_OFF = "one_off"
+
+
+@dataclass(frozen=True)
+class UnitPrice:
+    """``amount`` euros, without VAT, for one ``unit`` of one SKU."""
+
+    unit: Unit
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class Usage:
+    """``quantity`` of a SKU held from ``start`` (inclusive) to ``end`` (exclusive), both aware.
+
+    ``is_beginning`` is False for what continues an earlier piece: a one-off price is due only
+    where the use begins.
+    """
+
+    quantity: Decimal
+    start: datetime
+    end: datetime
+    is_beginning: bool = True
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("usage needs aware moments")
+        if self.seconds < 0:
+            raise ValueError(f"usage ends before it begins: {self.start} to {self.end}")
+
+    @property
+    def seconds(self) -> int:
+        """Whole seconds held; meters know no finer."""
+        return Period(self.start, self.end).seconds
+
+
+def split_by_month(usage: Usage) -> Iterator[Usage]:
+    """Cut usage at the ends of business months. Usage of no seconds has no pieces."""
+    if not usage.seconds:
+        return
+    start = usage.start.astimezone(UTC)
+    for month in months_in(Period(start, usage.end)):
+        end = min(month.end, usage.end).astimezone(UTC)
+        yield Usage(usage.quantity, start, end, usage.is_beginning and start == usage.start)
+        start = end
+
+
+def rate_piece(piece: Usage, price: UnitPrice) -> Decimal:
+    """Return the cost of usage that lies within one business month: euros, six decimals.
+
+    Raises:
+        ValueError: the piece passes the end of a month.
+    """
+    month = month_of(piece.start)
+    if piece.end > month.end:
+        raise ValueError(f"usage passes the end of a month: {piece.start} to {piece.end}")
+    with localcontext(_EXACT):
+        if price.unit is Unit.ONE_OFF:
+            cost = piece.quantity * price.amount if piece.is_beginning else Decimal(0)
+        else:
+            divisor = SECONDS_PER_HOUR if price.unit is Unit.HOUR else month.seconds
+            cost = piece.quantity * price.amount * piece.seconds / divisor
+        return cost.quantize(RATED_PLACES)
+
+
+def rate(usage: Usage, price: UnitPrice) -> Decimal:
+    """Return the cost of usage of any length at one price: euros, six decimals.
+
+    A month-priced SKU costs exactly its price in a full calendar month (Europe/Amsterdam), and in
+    part of one price x seconds / seconds of that month, so an hour of the short March is dearer.
+    """
+    return sum((rate_piece(piece, price) for piece in split_by_month(usage)), Decimal(0))
