@@ -1,0 +1,103 @@
+"""What a branch of the tree may spend this year, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from billing.models import Budget
+from billing.services.charging import costs, expected_costs
+from portal.core.calendar import day_of, year_of
+from portal.core.money import to_cents
+from portal.identity.models import Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetPosition:
+    """Where a budget stands: euros without VAT, in whole cents.
+
+    Attributes:
+        node: where the budget stands; everything below it spends from it.
+        year: the business year.
+        budget: what may be spent in it.
+        realised: what was charged in it so far.
+        committed: what running resources will still cost, until their end or that of the year,
+            and orders that wait or are being delivered.
+        asked: what the order at hand would cost in it.
+        is_price_missing: something was used without a price, so ``realised`` says too little.
+    """
+
+    node: Node
+    year: int
+    budget: Decimal
+    realised: Decimal
+    committed: Decimal
+    asked: Decimal
+    is_price_missing: bool
+
+    @property
+    def free(self) -> Decimal:
+        """What nothing lays claim to; below zero when the budget is passed."""
+        return self.budget - self.realised - self.committed
+
+    @property
+    def free_after(self) -> Decimal:
+        """What is left once the order at hand is approved."""
+        return self.free - self.asked
+
+    @property
+    def expected(self) -> Decimal:
+        """What the year will have cost, the order at hand included."""
+        return self.realised + self.committed + self.asked
+
+    @property
+    def fits(self) -> bool:
+        return self.free_after >= 0
+
+
+def find_budget(node: Node, *, at: datetime) -> Budget | None:
+    """The budget that ``node`` spends from: of the nearest node, itself first, that has one."""
+    lineage = node.lineage_ids
+    budgets = Budget.objects.filter(node__in=lineage, year=day_of(at).year).select_related("node")
+    return max(budgets, key=lambda budget: lineage.index(budget.node_id), default=None)
+
+
+def budget_position(
+    node: Node,
+    *,
+    at: datetime,
+    pending: Decimal = Decimal(0),
+    asked: Decimal = Decimal(0),
+) -> BudgetPosition | None:
+    """Where the budget that ``node`` spends from stands at ``at``. Three queries.
+
+    Args:
+        node: a project or an organization.
+        pending: what orders that wait or are being delivered will cost until the end of the year,
+            for everything below the node on which the budget stands (see ``find_budget``).
+        asked: what the order at hand would cost until then.
+
+    Returns:
+        None when no budget stands on the node or above it.
+    """
+    budget = find_budget(node, at=at)
+    return position_of(budget, at=at, pending=pending, asked=asked) if budget else None
+
+
+def position_of(
+    budget: Budget, *, at: datetime, pending: Decimal = Decimal(0), asked: Decimal = Decimal(0)
+) -> BudgetPosition:
+    """Where one budget stands at ``at``. Two queries; arguments as of ``budget_position``."""
+    year = year_of(at)
+    realised = costs([budget.node_id], period=year, as_of=at)
+    expected = expected_costs([budget.node_id], period=year, as_of=at)
+    return BudgetPosition(
+        node=budget.node,
+        year=budget.year,
+        budget=budget.amount,
+        realised=realised.total,
+        committed=expected.total - realised.total + to_cents(pending),
+        asked=to_cents(asked),
+        is_price_missing=expected.is_price_missing,
+    )

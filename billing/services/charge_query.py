@@ -1,0 +1,234 @@
+"""Usage ∩ price validity ∩ organization at that time ∩ month, in one set-based statement.
+
+``billing.rating`` says the same for one thing at a time; a test proves that both agree. Read the
+statement from the bottom up: ``charge`` is what comes out, everything above it prepares ranges
+that ``piece`` intersects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, LiteralString
+from uuid import UUID
+
+from django.db import connection
+
+from portal.core.calendar import Period
+
+CHARGES: Final[LiteralString] = """
+WITH RECURSIVE
+-- The periods asked for. Each lies within one month, by whose seconds a monthly price is divided.
+slice AS (
+    SELECT tstzrange(starts, ends) AS period, month_seconds
+    FROM unnest(
+        %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(month_seconds)s::int[]
+    ) AS given (starts, ends, month_seconds)
+),
+-- Under which parent a node stood, when. Where no history is known: where it stands now.
+parenthood AS NOT MATERIALIZED (
+    SELECT node_id, parent_id, tstzrange(valid_from, valid_until) AS period
+    FROM identity_nodeparent
+    UNION ALL
+    SELECT
+        node.id,
+        node.parent_id,
+        unnest(
+            '{(,)}'::tstzmultirange - coalesce(
+                (
+                    SELECT range_agg(tstzrange(known.valid_from, known.valid_until))
+                    FROM identity_nodeparent AS known WHERE known.node_id = node.id
+                ),
+                '{}'
+            )
+        )
+    FROM identity_node AS node
+    WHERE node.parent_id IS NOT NULL
+),
+-- Every organization with itself (depth 0) and those above it, when.
+lineage (organization_id, ancestor_id, depth, period) AS (
+    SELECT id, id, 0, '(,)'::tstzrange FROM identity_node WHERE kind = 'organization'
+    UNION ALL
+    SELECT
+        lineage.organization_id, above.parent_id, lineage.depth + 1, lineage.period * above.period
+    FROM lineage
+    JOIN parenthood AS above
+        ON above.node_id = lineage.ancestor_id AND above.period && lineage.period
+),
+-- When each organization belonged to the branches asked for.
+covered AS (
+    SELECT organization_id, range_agg(period) AS periods
+    FROM lineage WHERE ancestor_id = ANY(%(nodes)s) GROUP BY organization_id
+),
+candidate_project AS (
+    SELECT id FROM identity_node
+    WHERE id = ANY(%(nodes)s) OR parent_id IN (SELECT organization_id FROM covered)
+    UNION
+    SELECT node_id FROM identity_nodeparent
+    WHERE parent_id IN (SELECT organization_id FROM covered)
+),
+-- Which organization pays for a project, when, as far as that was asked for.
+home AS (
+    SELECT
+        parenthood.node_id AS project_id,
+        parenthood.parent_id AS organization_id,
+        unnest(
+            parenthood.period::tstzmultirange * CASE
+                WHEN parenthood.node_id = ANY(%(nodes)s) THEN '{(,)}'::tstzmultirange
+                ELSE covered.periods
+            END
+        ) AS period
+    FROM parenthood
+    JOIN candidate_project ON candidate_project.id = parenthood.node_id
+    JOIN identity_project AS project ON project.node_ptr_id = parenthood.node_id
+    LEFT JOIN covered ON covered.organization_id = parenthood.parent_id
+),
+-- Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
+usage AS (
+    SELECT
+        span.id AS span_id,
+        span.resource_id,
+        resource.project_id,
+        span.sku_id,
+        span.quantity,
+        span.started_at,
+        tstzrange(span.started_at, greatest(span.started_at, least(%(until)s, CASE
+            WHEN span.ended_at IS NOT NULL THEN span.ended_at
+            WHEN resource.end_date IS NULL THEN %(until)s
+            ELSE greatest(
+                %(as_of)s, (resource.end_date + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam'
+            )
+        END))) AS period
+    FROM billing_meteredresource AS resource
+    JOIN billing_usagespan AS span ON span.resource_id = resource.id
+    WHERE resource.project_id IN (SELECT project_id FROM home)
+        AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
+        AND span.started_at < %(until)s
+        AND (span.ended_at IS NULL OR span.ended_at > %(since)s)
+        AND span.id >= %(after_span)s
+),
+-- What could be the price for an organization; the lowest depth goes first, no price comes last.
+candidate_price AS (
+    SELECT
+        lineage.organization_id, price.sku_id, price.id AS price_id, price.unit, price.amount,
+        lineage.depth, lineage.period * tstzrange(price.valid_from, price.valid_until) AS period
+    FROM lineage
+    JOIN billing_price AS price ON price.organization_id = lineage.ancestor_id
+    WHERE lineage.organization_id IN (SELECT organization_id FROM home)
+        AND price.sku_id IN (SELECT sku_id FROM usage)
+    UNION ALL
+    SELECT
+        payer.organization_id, price.sku_id, price.id, price.unit, price.amount,
+        1000000, tstzrange(price.valid_from, price.valid_until)
+    FROM billing_price AS price
+    CROSS JOIN (SELECT DISTINCT organization_id FROM home) AS payer
+    WHERE price.organization_id IS NULL AND price.sku_id IN (SELECT sku_id FROM usage)
+    UNION ALL
+    SELECT payer.organization_id, used.sku_id, NULL, NULL, NULL, 1000001, '(,)'::tstzrange
+    FROM (SELECT DISTINCT organization_id FROM home) AS payer
+    CROSS JOIN (SELECT DISTINCT sku_id FROM usage) AS used
+),
+-- The price that holds: of each candidate, the time that no nearer candidate holds.
+tariff AS (
+    SELECT
+        organization_id, sku_id, price_id, unit, amount,
+        unnest(period::tstzmultirange - coalesce(
+            range_agg(period) OVER (
+                PARTITION BY organization_id, sku_id ORDER BY depth
+                GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            '{}'
+        )) AS period
+    FROM candidate_price
+),
+piece AS (
+    SELECT
+        usage.span_id, usage.resource_id, usage.project_id, home.organization_id, usage.sku_id,
+        tariff.price_id, tariff.unit, tariff.amount AS unit_price, usage.quantity,
+        usage.started_at AS span_started_at,
+        slice.month_seconds, lower(slice.period) AS slice_start,
+        usage.period * slice.period * home.period * tariff.period AS period
+    FROM usage
+    JOIN slice ON slice.period && usage.period
+    JOIN home ON home.project_id = usage.project_id AND home.period && usage.period
+    JOIN tariff
+        ON tariff.organization_id = home.organization_id
+        AND tariff.sku_id = usage.sku_id
+        AND tariff.period && usage.period
+),
+timed AS (
+    SELECT
+        piece.*,
+        lower(period) AS started_at,
+        upper(period) AS ended_at,
+        (extract(epoch FROM upper(period)) - extract(epoch FROM lower(period)))::bigint AS seconds
+    FROM piece
+    -- A one-off price is due once, where the use begins.
+    WHERE NOT isempty(period)
+        AND (unit IS DISTINCT FROM 'one_off' OR lower(period) = span_started_at)
+),
+charge AS (
+    SELECT
+        timed.*,
+        -- 24 places before the division: its result is then never rounded twice.
+        round(
+            (quantity * unit_price * CASE WHEN unit = 'one_off' THEN 1 ELSE seconds END)
+            ::numeric(80, 24) / CASE unit
+                WHEN 'one_off' THEN 1 WHEN 'hour' THEN 3600 ELSE month_seconds
+            END,
+            6
+        ) AS amount
+    FROM timed
+)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """A period within one business month, and the seconds of that month."""
+
+    period: Period
+    month_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargeQuery:
+    """Which charges are asked for.
+
+    Attributes:
+        node_ids: organizations (everything that belonged below them) and projects.
+        slices: in order, without gaps.
+        as_of: what is open counts until here.
+        until: not before ``as_of``; from there on open use is expected to continue.
+        resource: only this one; None is all.
+        after_span: only usage spans with this primary key or a higher one.
+    """
+
+    node_ids: Sequence[int]
+    slices: Sequence[Slice]
+    as_of: datetime
+    until: datetime
+    resource: UUID | None = None
+    after_span: int = 0
+
+    def fetch(self, select: LiteralString, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run the statement that ``select`` ends; it reads from ``charge``."""
+        with connection.cursor() as cursor:
+            cursor.execute(CHARGES + select, {**self._parameters(), **parameters})
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+    def _parameters(self) -> dict[str, Any]:
+        as_of = self.as_of.replace(microsecond=0)
+        return {
+            "nodes": list(self.node_ids),
+            "starts": [piece.period.start for piece in self.slices],
+            "ends": [piece.period.end for piece in self.slices],
+            "month_seconds": [piece.month_seconds for piece in self.slices],
+            "since": self.slices[0].period.start,
+            "as_of": as_of,
+            "until": max(as_of, self.until.replace(microsecond=0)),
+            "resource": self.resource,
+            "after_span": self.after_span,
+        }

@@ -1,0 +1,278 @@
+"""What use has cost: charges computed from usage and prices, never stored before a month closes.
+
+A charge is one piece of use at one price within one month, at six decimals. A line is what a
+statement shows: all charges of one project at one SKU price in one month, rounded half up to cents
+once. Totals are sums of lines, so every total on a page can be reproduced from the usage rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, LiteralString
+from uuid import UUID
+
+from django.db.models import Min
+
+from billing.models import MeteredResource
+from billing.services.charge_query import ChargeQuery, Slice
+from portal.core.calendar import Period, day_of, days_in, months_in
+from portal.core.money import to_cents
+
+_CHARGES: Final[LiteralString] = """
+SELECT span_id, resource_id, project_id, organization_id, sku_id, price_id, unit, unit_price,
+       quantity, started_at, ended_at, seconds, amount
+FROM charge
+WHERE (span_id, started_at) > (%(after_span_id)s, %(after_started_at)s)
+ORDER BY span_id, started_at LIMIT %(limit)s
+"""
+_LINES: Final[LiteralString] = """
+SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
+       sum(quantity * seconds), coalesce(sum(amount), 0)
+FROM charge
+GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start
+ORDER BY organization_id, project_id, sku_id, slice_start, price_id
+"""
+_BY_RESOURCE: Final[LiteralString] = """
+SELECT resource_id, coalesce(sum(amount), 0), bool_or(price_id IS NULL)
+FROM charge GROUP BY resource_id ORDER BY sum(amount) DESC NULLS LAST, resource_id
+"""
+_BY_SLICE: Final[LiteralString] = """
+SELECT slice_start, coalesce(sum(amount), 0) FROM charge GROUP BY slice_start
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charge:
+    """A piece of use at one price. Without a price, ``amount`` is None: never silently zero.
+
+    Ids are primary keys. ``organization_id`` is who paid for the project at that time.
+    """
+
+    span_id: int
+    resource_id: int
+    project_id: int
+    organization_id: int
+    sku_id: int
+    price_id: int | None
+    unit: str | None
+    unit_price: Decimal | None
+    quantity: Decimal
+    started_at: datetime
+    ended_at: datetime
+    seconds: int
+    amount: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostLine:
+    """One project's use at one SKU price in one month, as a statement shows it.
+
+    Attributes:
+        quantity_seconds: the sum of quantity x seconds over the charges.
+        exact: the sum of the charges, six decimals.
+        is_price_missing: nothing could be charged; ``exact`` is then zero.
+    """
+
+    organization_id: int
+    project_id: int
+    sku_id: int
+    price_id: int | None
+    unit: str | None
+    unit_price: Decimal | None
+    month_start: datetime
+    quantity_seconds: Decimal
+    exact: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        """Whole cents, rounded half up, once."""
+        return to_cents(self.exact)
+
+    @property
+    def is_price_missing(self) -> bool:
+        return self.price_id is None
+
+
+_CHARGE_FIELDS: Final = tuple(field.name for field in fields(Charge))
+_LINE_FIELDS: Final = tuple(field.name for field in fields(CostLine))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """Lines and their sum, in whole cents."""
+
+    lines: tuple[CostLine, ...]
+
+    @property
+    def total(self) -> Decimal:
+        return sum((line.amount for line in self.lines), Decimal(0))
+
+    @property
+    def is_price_missing(self) -> bool:
+        return any(line.is_price_missing for line in self.lines)
+
+    @property
+    def by_organization(self) -> dict[int, Costs]:
+        """The same, per primary key of the organization that paid."""
+        return self._grouped_by("organization_id")
+
+    @property
+    def by_project(self) -> dict[int, Costs]:
+        """The same, per primary key of the project."""
+        return self._grouped_by("project_id")
+
+    @property
+    def by_sku(self) -> dict[int, Costs]:
+        """The same, per primary key of the SKU."""
+        return self._grouped_by("sku_id")
+
+    def _grouped_by(self, key: str) -> dict[int, Costs]:
+        groups: dict[int, list[CostLine]] = {}
+        for line in self.lines:
+            groups.setdefault(getattr(line, key), []).append(line)
+        return {value: Costs(lines=tuple(lines)) for value, lines in groups.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceCost:
+    """What one resource cost: six decimals, and whether a price is missing."""
+
+    resource_id: int
+    exact: Decimal
+    is_price_missing: bool
+
+    @property
+    def amount(self) -> Decimal:
+        return to_cents(self.exact)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayCost:
+    """What one business day cost, six decimals. For charts: lines round per month, not per day."""
+
+    day: date
+    exact: Decimal
+
+
+def costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:
+    """What ``node_ids`` used in ``period``, up to ``as_of``, in lines per month. One query.
+
+    Args:
+        node_ids: primary keys of organizations (with all that belonged below them at the time)
+            and projects.
+        period: for figures that a statement will repeat: one or more whole business months.
+        as_of: open use counts until here.
+    """
+    return _costs(node_ids, period, as_of, as_of)
+
+
+def expected_costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:
+    """As ``costs``, with what runs at ``as_of`` running on, to its end date or that of ``period``.
+
+    Today's prices and those already announced hold.
+    """
+    return _costs(node_ids, period, as_of, period.end)
+
+
+def cost_by_resource(project_id: int, *, period: Period, as_of: datetime) -> list[ResourceCost]:
+    """What each resource of a project used in ``period``, dearest first. One query."""
+    query = _query([project_id], _by_month(period), as_of)
+    return [
+        ResourceCost(resource_id=resource_id, exact=exact, is_price_missing=is_missing)
+        for resource_id, exact, is_missing in query.fetch(_BY_RESOURCE)
+    ]
+
+
+def cost_by_day(
+    node_ids: Sequence[int], *, month: Period, as_of: datetime, until: datetime | None = None
+) -> list[DayCost]:
+    """What each day of a business month cost, days without use included. One query.
+
+    Args:
+        until: open use is expected to go on from ``as_of`` until here.
+    """
+    days = days_in(month)
+    slices = [Slice(period=day, month_seconds=month.seconds) for day in days]
+    query = _query(node_ids, slices, as_of, until)
+    amounts = {day_of(start): exact for start, exact in query.fetch(_BY_SLICE)}
+    return [
+        DayCost(day=day_of(day.start), exact=amounts.get(day_of(day.start), Decimal(0)))
+        for day in days
+    ]
+
+
+def cost_of_resource(public_id: UUID, *, as_of: datetime) -> ResourceCost | None:
+    """What a resource has cost since it began; None when it was never metered. Two queries."""
+    resource = (
+        MeteredResource.objects.filter(public_id=public_id)
+        .annotate(began_at=Min("spans__started_at"))
+        .first()
+    )
+    if resource is None:
+        return None
+    nothing = ResourceCost(resource_id=resource.pk, exact=Decimal(0), is_price_missing=False)
+    if resource.began_at is None or resource.began_at >= as_of:
+        return nothing
+    life = Period(resource.began_at, as_of)
+    query = _query([resource.project_id], _by_month(life), as_of, resource=public_id)
+    for resource_id, exact, is_missing in query.fetch(_BY_RESOURCE):
+        return ResourceCost(resource_id=resource_id, exact=exact, is_price_missing=is_missing)
+    return nothing
+
+
+def list_charges(
+    node_ids: Sequence[int],
+    *,
+    period: Period,
+    as_of: datetime,
+    resource: UUID | None = None,
+    after: tuple[int, datetime] | None = None,
+    limit: int | None = None,
+) -> list[Charge]:
+    """The charges themselves, by usage span and time. One query.
+
+    Args:
+        resource: only those of this resource.
+        after: span and start of the last charge that the caller has; those after it follow.
+        limit: at most so many; None is all.
+    """
+    span_id, started_at = after or (0, period.start)
+    query = _query(node_ids, _by_month(period), as_of, resource=resource, after_span=span_id)
+    rows = query.fetch(_CHARGES, after_span_id=span_id, after_started_at=started_at, limit=limit)
+    return [Charge(**dict(zip(_CHARGE_FIELDS, row, strict=True))) for row in rows]
+
+
+def _costs(node_ids: Sequence[int], period: Period, as_of: datetime, until: datetime) -> Costs:
+    rows = _query(node_ids, _by_month(period), as_of, until).fetch(_LINES)
+    return Costs(lines=tuple(CostLine(**dict(zip(_LINE_FIELDS, row, strict=True))) for row in rows))
+
+
+def _by_month(period: Period) -> list[Slice]:
+    return [
+        Slice(
+            period=Period(max(month.start, period.start), min(month.end, period.end)),
+            month_seconds=month.seconds,
+        )
+        for month in months_in(period)
+    ]
+
+
+def _query(
+    node_ids: Sequence[int],
+    slices: Sequence[Slice],
+    as_of: datetime,
+    until: datetime | None = None,
+    resource: UUID | None = None,
+    after_span: int = 0,
+) -> ChargeQuery:
+    return ChargeQuery(
+        node_ids=node_ids,
+        slices=slices,
+        as_of=as_of,
+        until=until or as_of,
+        resource=resource,
+        after_span=after_span,
+    )

@@ -1,0 +1,162 @@
+"""What is used, from when until when. Call inside the transaction that changes the resource.
+
+Every function may be repeated: a message that comes twice meters nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import F, Max
+from django.db.models.functions import Coalesce, Greatest
+
+from billing.errors import SkuUnknown
+from billing.meters import Meter, quantity_by_sku
+from billing.models import MeteredResource, Sku, UsageSpan
+from portal.cloud.models import Cloud
+from portal.identity.models import Project
+
+
+@dataclass(frozen=True)
+class UsageTime:
+    """When use began or ended, as three clocks say it (all aware).
+
+    Attributes:
+        cloud: the cloud's own time, where it gives one.
+        intended: when we asked the cloud for it.
+        observed: when we saw that it had happened.
+    """
+
+    cloud: datetime | None
+    intended: datetime
+    observed: datetime
+
+    @property
+    def start(self) -> datetime:
+        """The moment at which use begins: without a time of the cloud, when it was seen."""
+        return self._bounded(self.cloud or self.observed)
+
+    @property
+    def end(self) -> datetime:
+        """The moment at which use ends: without a time of the cloud, when the end was asked for.
+
+        So nobody pays for the time that cleaning up takes.
+        """
+        return self._bounded(self.cloud or self.intended)
+
+    def as_json(self) -> dict[str, str | None]:
+        """The three times, for ``UsageSpan.start_facts`` and ``end_facts``."""
+        return {
+            "cloud": self.cloud.isoformat() if self.cloud else None,
+            "intended": self.intended.isoformat(),
+            "observed": self.observed.isoformat(),
+        }
+
+    def _bounded(self, moment: datetime) -> datetime:
+        """Not before the intent, not after the observation; in whole seconds."""
+        return min(max(moment, self.intended), self.observed).replace(microsecond=0)
+
+
+def start_metering(
+    *,
+    public_id: UUID,
+    project: Project,
+    cloud: Cloud,
+    kind: str,
+    name: str,
+    openstack_id: str,
+    meters: Sequence[Meter],
+    time: UsageTime,
+    end_date: date | None = None,
+) -> MeteredResource:
+    """Begin to meter a resource. While it is being metered, a second call changes nothing.
+
+    Args:
+        public_id: the catalogue's id of the resource.
+        meters: may be empty: then the resource is known, and costs nothing.
+        end_date: last business day that the resource is expected to exist; for forecasts.
+
+    Raises:
+        SkuUnknown: a meter names a SKU that is not in the price list.
+    """
+    MeteredResource.objects.get_or_create(
+        public_id=public_id,
+        defaults={"project": project, "cloud": cloud, "kind": kind, "name": name},
+    )
+    resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
+    if resource.spans.filter(ended_at=None).exists():
+        return resource
+    resource.openstack_id, resource.end_date = openstack_id, end_date
+    resource.save(update_fields=["openstack_id", "end_date"])
+    moment = _not_before_history(resource, time.start)
+    _open_spans(resource, quantity_by_sku(meters), moment, time)
+    return resource
+
+
+def end_metering(public_id: UUID, *, time: UsageTime) -> None:
+    """End the metering of a resource. Of one that is not being metered, nothing changes."""
+    resource = MeteredResource.objects.select_for_update().filter(public_id=public_id).first()
+    if resource is not None:
+        _end_spans(resource, list(resource.spans.filter(ended_at=None)), time.end, time)
+
+
+def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime) -> None:
+    """From the moment that the change was seen, meter ``meters``; what stays equal runs on.
+
+    Raises:
+        MeteredResource.DoesNotExist: metering never started.
+        SkuUnknown: a meter names a SKU that is not in the price list.
+    """
+    resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
+    wanted = quantity_by_sku(meters)
+    changed = []
+    for span in resource.spans.filter(ended_at=None).select_related("sku"):
+        if wanted.get(span.sku.code) == span.quantity:
+            del wanted[span.sku.code]
+        else:
+            changed.append(span)
+    moment = _not_before_history(resource, time.start)
+    _end_spans(resource, changed, moment, time)
+    _open_spans(resource, wanted, moment, time)
+
+
+def _not_before_history(resource: MeteredResource, moment: datetime) -> datetime:
+    """The first moment from ``moment`` on at which nothing that is known yet would change."""
+    last_change = Max(Coalesce("ended_at", "started_at"))
+    latest = resource.spans.aggregate(latest=last_change)["latest"]
+    return max(moment, latest) if latest else moment
+
+
+def _open_spans(
+    resource: MeteredResource,
+    quantities: Mapping[str, Decimal],
+    moment: datetime,
+    time: UsageTime,
+) -> None:
+    skus = {sku.code: sku for sku in Sku.objects.filter(code__in=quantities)}
+    for code in quantities:
+        if code not in skus:
+            raise SkuUnknown(sku=code)
+    UsageSpan.objects.bulk_create(
+        UsageSpan(
+            resource=resource,
+            sku=skus[code],
+            quantity=quantity,
+            started_at=moment,
+            start_facts=time.as_json(),
+        )
+        for code, quantity in quantities.items()
+    )
+
+
+def _end_spans(
+    resource: MeteredResource, spans: Sequence[UsageSpan], moment: datetime, time: UsageTime
+) -> None:
+    """End ``spans`` at ``moment``, but never before they began: that costs nothing then."""
+    resource.spans.filter(pk__in=[span.pk for span in spans]).update(
+        ended_at=Greatest(F("started_at"), moment), end_facts=time.as_json()
+    )

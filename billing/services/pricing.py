@@ -1,0 +1,154 @@
+"""What something will cost, before it is ordered: the tariff of one moment, times the meters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import get_language
+
+from billing.errors import PriceMissing
+from billing.meters import Meter, quantity_by_sku
+from billing.models import Price, PriceUnit
+from billing.rating import Unit, UnitPrice, Usage, rate
+from portal.core.calendar import Period, month_of
+from portal.core.models import is_in_force
+from portal.core.money import to_cents
+from portal.identity.models import Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuoteLine:
+    """What one SKU costs: six decimals, euros without VAT.
+
+    Attributes:
+        unit: a value of ``PriceUnit``.
+        monthly: the cost of a full calendar month; zero for a one-off price. Of an hourly price:
+            times the hours of the month in which the quote was made (672 to 745).
+        one_off: the cost that falls due once, when the use begins.
+    """
+
+    sku: str
+    name_nl: str
+    name_en: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    monthly: Decimal
+    one_off: Decimal
+
+    @property
+    def name(self) -> str:
+        """The name in the reader's language."""
+        return self.name_en if get_language() == "en" else self.name_nl
+
+    @property
+    def unit_label(self) -> str:
+        """The unit in words, e.g. “per month”."""
+        return str(PriceUnit(self.unit).label)
+
+    def cost(self, start: datetime, end: datetime) -> Decimal:
+        """What holding this from ``start`` until ``end`` costs, as the charges will say it."""
+        price = UnitPrice(Unit(self.unit), self.unit_price)
+        return rate(Usage(self.quantity, start, end), price)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quote:
+    """What a set of meters costs at the tariff of one moment.
+
+    ``monthly`` and ``one_off`` are sums of lines rounded to cents, as a statement adds them up:
+    what the page shows is what a full month charges, while no tariff changes.
+    """
+
+    lines: tuple[QuoteLine, ...]
+
+    @property
+    def monthly(self) -> Decimal:
+        return sum((to_cents(line.monthly) for line in self.lines), Decimal(0))
+
+    @property
+    def one_off(self) -> Decimal:
+        return sum((to_cents(line.one_off) for line in self.lines), Decimal(0))
+
+    def cost_until(self, start: datetime, end: datetime) -> Decimal:
+        """What use from ``start`` (inclusive) to ``end`` (exclusive) costs: six decimals.
+
+        Zero when ``end`` is not after ``start``.
+        """
+        if Period(start, end).seconds <= 0:
+            return Decimal(0)
+        return sum((line.cost(start, end) for line in self.lines), Decimal(0))
+
+    def as_json(self) -> list[dict[str, str]]:
+        """The lines for a JSON column; numbers as decimal strings."""
+        return [
+            {field.name: str(getattr(line, field.name)) for field in fields(QuoteLine)}
+            for line in self.lines
+        ]
+
+    @classmethod
+    def from_json(cls, data: Sequence[Mapping[str, Any]]) -> Quote:
+        """The quote that ``as_json`` wrote."""
+        numbers = ("quantity", "unit_price", "monthly", "one_off")
+        return cls(
+            lines=tuple(
+                QuoteLine(**{**line, **{name: Decimal(line[name]) for name in numbers}})
+                for line in data
+            )
+        )
+
+
+def quote(meters: Sequence[Meter], *, project: Project, at: datetime) -> Quote:
+    """Price ``meters`` for ``project`` by the tariff in force at ``at``. One query.
+
+    An organization's own price goes before that of the organizations above it, and those before
+    the price for everybody.
+
+    Raises:
+        PriceMissing: a SKU is unknown or has no price then.
+    """
+    quantities = quantity_by_sku(meters)
+    prices = _nearest_prices(quantities, project, at)
+    month = month_of(at)
+    return Quote(
+        lines=tuple(_line(prices[sku], quantity, month) for sku, quantity in quantities.items())
+    )
+
+
+def _nearest_prices(
+    skus: Mapping[str, Decimal], project: Project, at: datetime
+) -> dict[str, Price]:
+    lineage = project.lineage_ids
+    reaching = Q(organization__in=lineage) | Q(organization=None)
+    prices = Price.objects.filter(is_in_force(at), reaching, sku__code__in=skus)
+    nearest: dict[str, Price] = {}
+    for price in sorted(
+        prices.select_related("sku"),
+        key=lambda price: lineage.index(price.organization_id) if price.organization_id else -1,
+    ):
+        nearest[price.sku.code] = price
+    for sku in skus:
+        if sku not in nearest:
+            raise PriceMissing(sku=sku)
+    return nearest
+
+
+def _line(price: Price, quantity: Decimal, month: Period) -> QuoteLine:
+    unit_price = UnitPrice(Unit(price.unit), price.amount)
+    full_month = rate(Usage(quantity, month.start, month.end), unit_price)
+    is_one_off = unit_price.unit is Unit.ONE_OFF
+    return QuoteLine(
+        sku=price.sku.code,
+        name_nl=price.sku.name_nl,
+        name_en=price.sku.name_en,
+        quantity=quantity,
+        unit=price.unit,
+        unit_price=price.amount,
+        monthly=Decimal(0) if is_one_off else full_month,
+        one_off=full_month if is_one_off else Decimal(0),
+    )
