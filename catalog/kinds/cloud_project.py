@@ -1,0 +1,110 @@
+"""Steps that several kinds share: what a cloud project has once, for everything in it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from catalog.kinds.base import Done, StepContext, StepDefinition
+from portal.cloud.ports import NetworkSpec, SecurityRule
+
+SSH_PORT: Final = 22
+
+
+def _run_project(context: StepContext) -> Done:
+    """Find or make the Keystone project and make room in it. Its name is unique in the domain,
+    so two of them cannot come into being."""
+    project = context.project or _find_or_create_project(context)
+    context.push_quota(project)
+    return Done(external_id=project, project=project)
+
+
+def _find_or_create_project(context: StepContext) -> str:
+    name = context.marker("project", shared=True)
+    found = context.cloud.find_projects(domain_name=context.domain, name=name)
+    if found:
+        context.cloud.ensure_project_access(found[0].id)
+        return found[0].id
+    made = context.cloud.create_project(
+        domain_name=context.domain, name=name, description=str(context.cloud_project_id)
+    )
+    return made.id
+
+
+def _run_network(context: StepContext) -> Done:
+    spec = network_spec(context)
+    project, cloud = context.project, context.cloud
+    network_marker = context.marker(f"network-{spec.name}", shared=True)
+    router_marker = context.marker("router", shared=True)
+    network = context.ensure(
+        find=lambda: cloud.find_networks(project, network_marker),
+        create=lambda: cloud.create_network(project, spec, network_marker),
+        remove=lambda double: cloud.delete_network(project, double.id),
+        shared=True,
+    )
+    subnet = context.ensure(
+        find=lambda: cloud.find_subnets(project, network_marker),
+        create=lambda: cloud.create_subnet(project, network.id, spec, network_marker),
+        remove=lambda double: cloud.delete_subnet(project, double.id),
+        shared=True,
+    )
+    router = context.ensure(
+        find=lambda: cloud.find_routers(project, router_marker),
+        create=lambda: cloud.create_router(project, "router", router_marker),
+        remove=lambda double: cloud.delete_router(project, double.id),
+        shared=True,
+    )
+    cloud.ensure_router_interface(project, router.id, subnet.id)
+    return Done(external_id=network.id)
+
+
+def _run_security_group(context: StepContext) -> Done:
+    """One group for all servers of the project: its own network may log in, all may go out.
+
+    Neutron lets everything out of a new group by itself.
+    """
+    project, cloud = context.project, context.cloud
+    marker = context.marker("security_group", shared=True)
+    group = context.ensure(
+        find=lambda: cloud.find_security_groups(project, marker),
+        create=lambda: cloud.create_security_group(project, "servers", marker),
+        remove=lambda double: cloud.delete_security_group(project, double.id),
+        shared=True,
+    )
+    login = SecurityRule(
+        direction="ingress",
+        protocol="tcp",
+        port_min=SSH_PORT,
+        port_max=SSH_PORT,
+        remote_cidr=network_spec(context).cidr,
+    )
+    cloud.ensure_security_rules(project, group.id, [login])
+    return Done(external_id=group.id)
+
+
+def _run_quota(context: StepContext) -> Done:
+    if context.project:
+        context.push_quota(context.project)
+    return Done()
+
+
+def network_spec(context: StepContext) -> NetworkSpec:
+    """The network that the spec names, as the offering describes it."""
+    networks: list[dict[str, Any]] = context.settings["networks"]
+    chosen = next(found for found in networks if found["name"] == context.spec["network"])
+    return NetworkSpec(name=chosen["name"], cidr=chosen["cidr"])
+
+
+PROJECT: Final = StepDefinition(
+    name="project", label=_("Room in the cloud"), run=_run_project, exclusive=True
+)
+NETWORK: Final = StepDefinition(
+    name="network", label=_("Network"), run=_run_network, exclusive=True
+)
+SECURITY_GROUP: Final = StepDefinition(
+    name="security_group", label=_("Security group"), run=_run_security_group, exclusive=True
+)
+QUOTA: Final = StepDefinition(
+    name="quota", label=_("Room given back"), run=_run_quota, exclusive=True
+)

@@ -1,0 +1,210 @@
+"""A virtual server: boots from an image, with a data volume and a port on the project's network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from billing.meters import Meter
+from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.cloud_project import NETWORK, PROJECT, QUOTA, SECURITY_GROUP
+from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.server_steps import (
+    ATTACHMENT,
+    PORT,
+    PORT_GONE,
+    SERVER,
+    SERVER_GONE,
+    VOLUME,
+    VOLUME_GONE,
+)
+from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Flavor, Image
+
+MIB_PER_GIB = Decimal(1024)
+# The second word repeats the type (RFC 4253, section 6.6), so the two must agree.
+SSH_PUBLIC_KEY = (
+    r"(ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA"
+    r"|ssh-rsa AAAAB3NzaC1yc2EAAAA"
+    r"|ecdsa-sha2-nistp(256|384|521) AAAAE2VjZHNhLXNoYTItbmlzdHA"
+    r"|sk-ssh-ed25519@openssh\.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAA)"
+    r"[A-Za-z0-9+/]{20,}={0,2}( [^\r\n]*)?"
+)
+
+
+@register
+class Server(Kind):
+    """Spec: ``flavor``, ``image``, ``network``, ``volume_gib``, ``ssh_public_key``, and
+    ``volume_type`` where the offering leaves a choice. The offering's choices:
+
+    ``flavors``, ``images``, ``volume_types``: names, in the order in which they are shown;
+    ``networks``: [{"name", "label_nl", "label_en", "cidr"}];
+    ``volume_gib``: {"minimum", "maximum", "default"}, where a minimum of 0 allows no volume.
+    """
+
+    key = "server"
+    icon = "server"
+    label = _("Virtual server")
+    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
+    plans = {
+        "provision": Plan(
+            version=1,
+            steps=[PROJECT, NETWORK, SECURITY_GROUP, VOLUME, PORT, SERVER, ATTACHMENT],
+        ),
+        "retire": Plan(version=1, steps=[SERVER_GONE, VOLUME_GONE, PORT_GONE, QUOTA]),
+    }
+
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        flavors = _offered_flavors(version)
+        parameters = [
+            Parameter(
+                name="flavor",
+                label=_("Size"),
+                widget=Widget.CARDS,
+                section=_("Server"),
+                options=[_flavor_option(flavor) for flavor in flavors],
+                default=flavors[0].name if flavors else None,
+            ),
+            Parameter(
+                name="image",
+                label=_("Operating system"),
+                widget=Widget.SELECT,
+                section=_("Server"),
+                options=[
+                    Option(value=image.name, label=image.name)
+                    for image in _offered_images(version, flavors)
+                ],
+            ),
+            Parameter(
+                name="network",
+                label=_("Network"),
+                widget=Widget.SELECT,
+                section=_("Server"),
+                options=[_network_option(network) for network in version.choices["networks"]],
+                default=version.choices["networks"][0]["name"],
+            ),
+            _volume_parameter(version),
+        ]
+        if len(version.choices["volume_types"]) > 1:
+            parameters.append(_volume_type_parameter(version))
+        return [*parameters, _ssh_key_parameter()]
+
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        flavor = Flavor.objects.get(cloud=version.cloud_id, name=spec["flavor"])
+        demand = {
+            Metric.SERVERS: Decimal(1),
+            Metric.VCPUS: Decimal(flavor.vcpus),
+            Metric.MEMORY_GIB: flavor.memory_mib / MIB_PER_GIB,
+        }
+        if spec["volume_gib"]:
+            demand |= {
+                Metric.VOLUMES: Decimal(1),
+                Metric.VOLUME_GIB: Decimal(spec["volume_gib"]),
+            }
+        return demand
+
+    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        meters = [Meter(f"server.{spec['flavor']}", Decimal(1))]
+        if spec["volume_gib"]:
+            volume_type = spec.get("volume_type") or version.choices["volume_types"][0]
+            meters.append(Meter(f"volume.{volume_type}", Decimal(spec["volume_gib"])))
+        return meters
+
+    def summary(self, spec: Spec) -> str:
+        parts = [spec["flavor"], spec["image"]]
+        if spec["volume_gib"]:
+            parts.append(f"{spec['volume_gib']} GiB")
+        return ", ".join(parts)
+
+    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
+        launched_at = facts.get("launched_at")
+        return datetime.fromisoformat(launched_at) if launched_at else None
+
+
+def _offered_flavors(version: OfferingVersion) -> list[Flavor]:
+    names: list[str] = version.choices["flavors"]
+    found = Flavor.objects.filter(cloud=version.cloud_id, name__in=names, gone_at=None)
+    return sorted(found, key=lambda flavor: names.index(flavor.name))
+
+
+def _offered_images(version: OfferingVersion, flavors: list[Flavor]) -> list[Image]:
+    """The images that fit on every size offered, so that each combination can be made."""
+    names: list[str] = version.choices["images"]
+    found = Image.objects.filter(cloud=version.cloud_id, name__in=names, gone_at=None)
+    fitting = [image for image in found if all(_fits(image, flavor) for flavor in flavors)]
+    return sorted(fitting, key=lambda image: names.index(image.name))
+
+
+def _fits(image: Image, flavor: Flavor) -> bool:
+    return image.min_disk_gib <= flavor.disk_gib and image.min_memory_mib <= flavor.memory_mib
+
+
+def _flavor_option(flavor: Flavor) -> Option:
+    hint = _now("{vcpus} vCPU, {memory} GiB memory, {disk} GiB disk").format(
+        vcpus=flavor.vcpus, memory=f"{flavor.memory_mib / MIB_PER_GIB:g}", disk=flavor.disk_gib
+    )
+    return Option(
+        value=flavor.name,
+        label=flavor.name,
+        hint=hint,
+        meters=[Meter(f"server.{flavor.name}", Decimal(1))],
+    )
+
+
+def _network_option(network: Mapping[str, str]) -> Option:
+    label = network["label_en"] if get_language() == "en" else network["label_nl"]
+    return Option(value=network["name"], label=label, hint=network["cidr"])
+
+
+def _volume_parameter(version: OfferingVersion) -> Parameter:
+    bounds = version.choices["volume_gib"]
+    return Parameter(
+        name="volume_gib",
+        label=_("Disk for your data"),
+        widget=Widget.NUMBER,
+        section=_("Storage"),
+        hint=_("Beside the disk of the operating system."),
+        minimum=bounds["minimum"],
+        maximum=bounds["maximum"],
+        default=bounds["default"],
+        unit="GiB",
+    )
+
+
+def _volume_type_parameter(version: OfferingVersion) -> Parameter:
+    names: list[str] = version.choices["volume_types"]
+    return Parameter(
+        name="volume_type",
+        label=_("Kind of disk"),
+        widget=Widget.SELECT,
+        section=_("Storage"),
+        options=[
+            Option(value=name, label=name, meters=[Meter(f"volume.{name}", Decimal(1))])
+            for name in names
+        ],
+        default=names[0],
+    )
+
+
+def _ssh_key_parameter() -> Parameter:
+    return Parameter(
+        name="ssh_public_key",
+        label=_("SSH public key"),
+        widget=Widget.TEXTAREA,
+        section=_("Access"),
+        hint=_(
+            "With this key you log in. It is not secret. Leave it empty if you use another way."
+        ),
+        required=False,
+        pattern=SSH_PUBLIC_KEY,
+        pattern_hint=_(
+            "Paste one public key on one line. It begins with ssh-ed25519, ssh-rsa or ecdsa-sha2."
+        ),
+        max_length=3000,
+    )

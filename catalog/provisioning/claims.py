@@ -1,0 +1,131 @@
+"""Taking a step: one worker at a time, and everybody can tell whether it still holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
+from django.utils.timezone import now
+
+from catalog.kinds.base import StepDefinition
+from catalog.models import Operation, OperationState, Step, StepState
+from catalog.provisioning.plans import exclusive_steps, get_definition
+from portal.cloud.models import CloudProject
+
+WITH_EVERYTHING = (
+    "operation__resource__cloud_project__cloud",
+    "operation__resource__order_line__offering_version",
+)
+
+
+# True of a step whose operation runs and whose earlier steps are all done.
+IS_NEXT = Exists(
+    Operation.objects.filter(pk=OuterRef("operation_id"), state=OperationState.RUNNING)
+) & ~Exists(
+    Step.objects.filter(
+        operation_id=OuterRef("operation_id"), position__lt=OuterRef("position")
+    ).exclude(state=StepState.DONE)
+)
+
+
+class Overtaken(Exception):
+    """This worker overstayed its lease and another took the step. It writes nothing."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A step as this worker took it.
+
+    ``step`` is how the row was then. ``state`` is what it must still be, with the same attempt
+    number, for an outcome to be written: running, or awaiting for who polls.
+    """
+
+    step: Step
+    definition: StepDefinition
+    state: StepState
+
+    def write(self, **changes: Any) -> None:
+        """Update the row.
+
+        Raises:
+            Overtaken: the attempt is no longer held; nothing was written.
+        """
+        row = Step.objects.filter(pk=self.step.pk, state=self.state, attempts=self.step.attempts)
+        if not row.update(**changes):
+            raise Overtaken(f"step {self.step.pk}, attempt {self.step.attempts}")
+
+
+@transaction.atomic(durable=True)
+def claim_next_step(operation_id: int) -> Held | None:
+    """Take the operation's next step; None when it is not due, taken, or there is none."""
+    step = (
+        Step.objects.select_related("operation__resource")
+        .filter(operation_id=operation_id, operation__state=OperationState.RUNNING)
+        .exclude(state=StepState.DONE)
+        .first()
+    )
+    if step is None:
+        return None
+    definition = get_definition(step)
+    if definition.exclusive and not _is_alone(step):
+        return None
+    if not take(step.pk, now()):
+        return None
+    taken = Step.objects.select_related(*WITH_EVERYTHING).get(pk=step.pk)
+    return Held(taken, definition, StepState.RUNNING)
+
+
+def take(step_id: int, at: datetime) -> bool:
+    """The one conditional UPDATE that makes a step ours.
+
+    What rivals change (state, lease, when due) stands in its own WHERE: PostgreSQL judges that
+    again when it had to wait for a rival, so exactly one of them matches. A create that was
+    under way when a worker died has an unknown outcome.
+    """
+    return bool(
+        Step.objects.filter(
+            Q(state=StepState.TODO) | Q(state=StepState.RUNNING, leased_until__lte=at),
+            IS_NEXT,
+            pk=step_id,
+            due_at__lte=at,
+        ).update(
+            state=StepState.RUNNING,
+            leased_until=at + settings.STEP_LEASE,
+            attempts=F("attempts") + 1,
+            started_at=Coalesce("started_at", Value(at)),
+            outcome_unknown_at=Case(
+                When(create_intended_at__isnull=False, then=Value(at)),
+                default=F("outcome_unknown_at"),
+            ),
+        )
+    )
+
+
+def _is_alone(step: Step) -> bool:
+    """True when no other step makes shared things in the cloud project, or may have made some.
+
+    Locks the cloud project's row, so that two rivals ask one after the other.
+    """
+    resource = step.operation.resource
+    CloudProject.objects.select_for_update(no_key=True).get(pk=resource.cloud_project_id)
+    at = now()
+    busy = (
+        Q(state=StepState.RUNNING, leased_until__gt=at)
+        | Q(state=StepState.AWAITING)
+        | Q(
+            state__in=[StepState.TODO, StepState.RUNNING],
+            create_intended_at__gt=at - settings.UNKNOWN_OUTCOME_WAIT,
+        )
+    )
+    others = Step.objects.filter(
+        busy,
+        exclusive_steps(),
+        operation__state=OperationState.RUNNING,
+        operation__resource__cloud_project=resource.cloud_project_id,
+    ).exclude(pk=step.pk)
+    return not others.exists()

@@ -1,0 +1,68 @@
+"""The Keystone project's quota: exactly what stands there, so that nobody passes the tree by."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+from django.db.models import Count, Q
+
+from catalog.kinds import get_kind
+from catalog.models import (
+    OPEN_OPERATION_STATES,
+    Metric,
+    Resource,
+    ResourceState,
+    StepState,
+)
+from portal.cloud import get_cloud
+from portal.cloud.models import CloudProject
+
+# What the cloud must limit: the tree of quotas counts it, and a resource holds a number of it.
+LIMITED: Final = (
+    Metric.SERVERS,
+    Metric.VCPUS,
+    Metric.MEMORY_GIB,
+    Metric.VOLUMES,
+    Metric.VOLUME_GIB,
+    Metric.SNAPSHOTS,
+)
+
+
+def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
+    """What the resources in the cloud project hold, in whole units, for every limited metric.
+
+    A resource counts from its order's approval until its retirement has come to its last step:
+    then everything it held is surely gone.
+    """
+    total: dict[Metric, Decimal] = defaultdict(Decimal)
+    for resource in _holders(cloud_project):
+        version = resource.order_line.offering_version  # type: ignore[union-attr]  # see _holders
+        demand = get_kind(resource.kind).quota_demand(version, resource.spec)
+        for metric, amount in demand.items():
+            total[metric] += amount
+    return {metric.value: int(total[metric].to_integral_value(ROUND_CEILING)) for metric in LIMITED}
+
+
+def push_quota(cloud_project: CloudProject, openstack_project_id: str) -> None:
+    """Set the quota in the cloud to what is needed now. A network call; may be repeated."""
+    cloud = get_cloud(cloud_project.cloud.key)
+    cloud.set_quota(openstack_project_id, needed_quota(cloud_project))
+
+
+def _holders(cloud_project: CloudProject) -> list[Resource]:
+    unfinished = Q(operations__state__in=OPEN_OPERATION_STATES) & ~Q(
+        operations__steps__state=StepState.DONE
+    )
+    resources = (
+        Resource.objects.filter(cloud_project=cloud_project, order_line__isnull=False)
+        .exclude(state=ResourceState.RETIRED)
+        .select_related("order_line__offering_version__cloud", "order_line__offering_version")
+        .annotate(steps_left=Count("operations__steps", filter=unfinished))
+    )
+    return [
+        resource
+        for resource in resources
+        if resource.state != ResourceState.RETIRING or resource.steps_left > 1
+    ]

@@ -1,0 +1,137 @@
+"""What a step may know and do while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.timezone import now
+
+from catalog.kinds.base import StepContext
+from catalog.models import Resource
+from catalog.provisioning.claims import Held
+from catalog.provisioning.cloud_quota import push_quota
+from portal.audit.services import record
+from portal.cloud import get_cloud
+from portal.cloud.ports import (
+    MARKER_PREFIX,
+    CloudMissing,
+    CloudObject,
+    CloudRefused,
+    CloudUnavailable,
+)
+
+Find = Callable[[], list[CloudObject]]
+Create = Callable[[], CloudObject]
+Remove = Callable[[CloudObject], None]
+
+
+class OutcomeUnknown(Exception):
+    """A create was never answered and nothing is to be seen yet: look again, do not create."""
+
+
+class ResourceContext(StepContext):
+    """The facts about a resource and its place, as the database has them now."""
+
+    def __init__(self, resource: Resource) -> None:
+        cloud_project = resource.cloud_project
+        line = resource.order_line
+        self._resource = resource
+        self.resource_id = resource.public_id
+        self.name = resource.name
+        self.spec = resource.spec
+        self.settings = line.offering_version.choices if line else {}
+        self.cloud_project_id = cloud_project.public_id
+        self.domain = cloud_project.cloud.domain_name
+        self.project = cloud_project.openstack_project_id
+        self.cloud_ids = resource.cloud_ids
+        self.cloud = get_cloud(cloud_project.cloud.key)
+
+    def marker(self, part: str, *, shared: bool = False) -> str:
+        """At most 60 characters of a-z, 0-9 and hyphen: Nova takes no more in a tag."""
+        owner = self.cloud_project_id if shared else self.resource_id
+        return f"{MARKER_PREFIX}-{owner.hex}-{part.replace('_', '-')}"
+
+    def push_quota(self, project: str) -> None:
+        push_quota(self._resource.cloud_project, project)
+
+    def keep_oldest(self, found: list[CloudObject], remove: Remove) -> CloudObject:
+        """Return the first, remove the others and write down that there were others."""
+        kept, *doubles = found
+        for double in doubles:
+            self.remove_double(double, remove, kept=kept)
+        return kept
+
+    def remove_double(
+        self, double: CloudObject, remove: Remove, *, kept: CloudObject | None
+    ) -> None:
+        """Remove what nobody asked for, and write down that it was there."""
+        with suppress(CloudMissing):
+            remove(double)
+        self._record_removal(double, kept)
+
+    @transaction.atomic(durable=True)
+    def _record_removal(self, double: CloudObject, kept: CloudObject | None) -> None:
+        record(
+            "operation.duplicate_removed",
+            self._resource,
+            actor=None,
+            node_id=self._resource.project_id,
+            data={
+                "marker": double.marker,
+                "removed": double.id,
+                "kept": kept.id if kept else None,
+            },
+        )
+
+
+class WorkingContext(ResourceContext):
+    """The context of a step that a worker holds."""
+
+    def __init__(self, held: Held) -> None:
+        step = held.step
+        super().__init__(step.operation.resource)
+        self._held = held
+        self._must_look = step.outcome_unknown_at is not None
+        self._unanswered_since = step.create_intended_at
+
+    def ensure(
+        self, *, find: Find, create: Create, remove: Remove, shared: bool = False
+    ) -> CloudObject:
+        """See ``StepContext.ensure``.
+
+        Raises:
+            OutcomeUnknown: an earlier create was not answered, and may still arrive.
+            Overtaken: another worker has the step; nothing was created.
+        """
+        if shared or self._must_look:
+            found = find()
+            if found:
+                return self.keep_oldest(found, remove)
+            if self._may_still_arrive():
+                raise OutcomeUnknown
+        return self._create(create)
+
+    def _may_still_arrive(self) -> bool:
+        since = self._unanswered_since
+        wait: timedelta = settings.UNKNOWN_OUTCOME_WAIT
+        return since is not None and now() < since + wait
+
+    def _create(self, create: Create) -> CloudObject:
+        """Write the intent, ask the cloud, and keep the intent unless the cloud surely said no."""
+        at = now()
+        self._held.write(create_intended_at=at, leased_until=at + settings.STEP_LEASE)
+        try:
+            return create()
+        except CloudUnavailable as error:
+            if error.outcome_unknown:
+                self._held.write(outcome_unknown_at=now())
+            else:
+                self._held.write(create_intended_at=None)
+            raise
+        except CloudRefused:
+            self._held.write(create_intended_at=None)
+            raise

@@ -1,0 +1,223 @@
+"""Writing down how a step ended. Each function is one transaction, fenced by the attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.timezone import now
+
+from catalog.kinds.base import Broken, Done, Outcome, Wait
+from catalog.models import (
+    OPERATION_TRANSITIONS,
+    Operation,
+    OperationKind,
+    OperationState,
+    Resource,
+    Step,
+    StepState,
+)
+from catalog.provisioning.claims import IS_NEXT, Held
+from catalog.provisioning.delays import POLL_DELAYS, retry_delay
+from catalog.provisioning.plans import exclusive_steps
+from catalog.services.operations import fail_operation, lock_order_and_resource
+from catalog.services.resources import activate_resource, close_resource
+from portal.audit.services import record
+from portal.cloud.models import CloudProject
+from portal.cloud.ports import CloudError
+from portal.core.dispatch import enqueue_on_commit
+from portal.core.states import check_transition
+
+MOST_REMAKES: Final = 2
+FIRST_POLL: Final = POLL_DELAYS[0][1]
+_RELEASED: Final[Mapping[str, Any]] = {"leased_until": None}
+_CLEAN: Final[Mapping[str, Any]] = {
+    "failures": 0,
+    "create_intended_at": None,
+    "last_error": "",
+    "last_request_id": "",
+}
+
+
+def write_outcome(held: Held, outcome: Outcome) -> None:
+    """Write what the step answered.
+
+    Raises:
+        Overtaken: the attempt is no longer held; nothing was written.
+    """
+    if isinstance(outcome, Done):
+        complete_step(held, outcome)
+    elif isinstance(outcome, Wait):
+        await_cloud(held, outcome)
+    else:
+        remake_or_fail(held, outcome)
+
+
+@transaction.atomic(durable=True)
+def complete_step(held: Held, done: Done) -> None:
+    """The step is done; after the last one, so is the operation."""
+    resource = _lock(held)
+    step = held.step
+    external_id = done.external_id or step.external_id
+    held.write(
+        state=StepState.DONE, finished_at=now(), external_id=external_id, **_RELEASED, **_CLEAN
+    )
+    _remember(resource, step, external_id, done)
+    if not step.operation.steps.exclude(state=StepState.DONE).exists():
+        _succeed(_fresh_operation(step), resource)
+    _ring_next_exclusive(held)
+
+
+@transaction.atomic(durable=True)
+def await_cloud(held: Held, wait: Wait) -> None:
+    """The cloud is busy; the poll of the cloud project looks again."""
+    resource = held.step.operation.resource
+    at = now()
+    CloudProject.objects.filter(
+        Q(next_poll_at=None) | Q(next_poll_at__gt=at + FIRST_POLL), pk=resource.cloud_project_id
+    ).update(next_poll_at=at + FIRST_POLL)
+    held.write(
+        state=StepState.AWAITING,
+        due_at=at,
+        external_id=wait.external_id or held.step.external_id,
+        **_RELEASED,
+        **_CLEAN,
+    )
+    enqueue_on_commit(
+        "catalog.poll_cloud_project",
+        queue=held.step.operation.queue,
+        delay=FIRST_POLL,
+        cloud_project_id=resource.cloud_project_id,
+    )
+
+
+@transaction.atomic(durable=True)
+def try_later(held: Held, delay: timedelta | None = None, error: CloudError | None = None) -> None:
+    """Let the step go and have it tried again, by default after a delay that grows each time."""
+    step = held.step
+    failures = step.failures + (delay is None)
+    pause = delay or retry_delay(failures)
+    changes = {} if error is None else _error_facts(error)
+    held.write(
+        state=StepState.TODO,
+        due_at=now() + pause,
+        failures=failures,
+        **_RELEASED,
+        **changes,
+    )
+    enqueue_on_commit(
+        "catalog.run_operation",
+        queue=step.operation.queue,
+        delay=pause,
+        operation_id=step.operation_id,
+    )
+    _ring_next_exclusive(held)
+
+
+def remake_or_fail(held: Held, broken: Broken) -> None:
+    """What was made is in ERROR: remove it and make it again, but not for ever."""
+    if held.step.remakes >= MOST_REMAKES:
+        fail_step(held, broken.fault)
+        return
+    with transaction.atomic(durable=True):
+        held.write(
+            state=StepState.TODO,
+            due_at=now(),
+            remakes=held.step.remakes + 1,
+            last_error=broken.fault[:1000],
+            create_intended_at=None,
+            **_RELEASED,
+        )
+        enqueue_on_commit(
+            "catalog.run_operation",
+            queue=held.step.operation.queue,
+            operation_id=held.step.operation_id,
+        )
+
+
+@transaction.atomic(durable=True)
+def fail_step(held: Held, message: str, *, request_id: str = "") -> None:
+    """A person must look. What was made stays, and so does the claim on quota."""
+    _lock(held)
+    held.write(
+        state=StepState.FAILED,
+        last_error=message[:1000],
+        last_request_id=request_id,
+        **_RELEASED,
+    )
+    fail_operation(_fresh_operation(held.step))
+    _ring_next_exclusive(held)
+
+
+@transaction.atomic(durable=True)
+def forget_made(held: Held) -> None:
+    """What was broken is surely gone from the cloud; the step may make it anew."""
+    held.write(external_id="")
+    held.step.external_id = ""
+
+
+def _lock(held: Held) -> Resource:
+    """Lock in the one order (order, resource) and return the resource as it is now."""
+    lock_order_and_resource(held.step.operation.resource)
+    return Resource.objects.select_related("order_line__order", "cloud_project__cloud").get(
+        pk=held.step.operation.resource_id
+    )
+
+
+def _fresh_operation(step: Step) -> Operation:
+    return Operation.objects.select_related("resource__order_line__order").get(pk=step.operation_id)
+
+
+def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> None:
+    """Keep what the step made and learned where later steps and pages find it."""
+    if external_id and step.operation.kind == OperationKind.PROVISION:
+        resource.cloud_ids = {**resource.cloud_ids, step.name: external_id}
+    resource.facts = {**resource.facts, **done.facts}
+    resource.save(update_fields=["cloud_ids", "facts"])
+    if done.project:
+        CloudProject.objects.filter(pk=resource.cloud_project_id).update(
+            openstack_project_id=done.project
+        )
+
+
+def _succeed(operation: Operation, resource: Resource) -> None:
+    check_transition(OPERATION_TRANSITIONS, operation.state, OperationState.SUCCEEDED)
+    operation.state, operation.finished_at = OperationState.SUCCEEDED, now()
+    operation.save(update_fields=["state", "finished_at"])
+    if operation.kind == OperationKind.PROVISION:
+        activate_resource(resource, operation=operation, facts={})
+    elif operation.kind in {OperationKind.RETIRE, OperationKind.COMPENSATE}:
+        close_resource(resource, operation=operation)
+    record("operation.succeeded", operation, actor=None, node_id=resource.project_id)
+
+
+def _ring_next_exclusive(held: Held) -> None:
+    """Wake the operation that waited longest for this exclusive step to be let go."""
+    if not held.definition.exclusive:
+        return
+    waiting = (
+        Step.objects.filter(
+            exclusive_steps(),
+            IS_NEXT,
+            state=StepState.TODO,
+            due_at__lte=now(),
+            operation__resource__cloud_project=held.step.operation.resource.cloud_project_id,
+        )
+        .exclude(operation=held.step.operation_id)
+        .select_related("operation")
+        .order_by("due_at", "pk")
+        .first()
+    )
+    if waiting:
+        enqueue_on_commit(
+            "catalog.run_operation",
+            queue=waiting.operation.queue,
+            operation_id=waiting.operation_id,
+        )
+
+
+def _error_facts(error: CloudError) -> dict[str, str]:
+    return {"last_error": str(error)[:1000], "last_request_id": error.request_id[:80]}

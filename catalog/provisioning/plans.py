@@ -1,0 +1,55 @@
+"""From a step's row to its definition in a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Q
+
+from catalog.kinds import all_kinds, get_kind
+from catalog.kinds.base import Plan, StepDefinition
+from catalog.models import OPEN_OPERATION_STATES, Operation, Step
+
+
+def find_plan(operation: Operation) -> Plan | None:
+    """The plan that the operation follows, or None when this code is too old or too new for it.
+
+    An operation that an older plan began goes on with the steps that it was given.
+    """
+    kind_key, _, plan_name = operation.plan.partition(".")
+    try:
+        plan = get_kind(kind_key).plans[plan_name]
+    except KeyError:
+        return None
+    return plan if operation.plan_version <= plan.version else None
+
+
+def get_definition(step: Step) -> StepDefinition:
+    """What the step does. LookupError when the code lacks it; start-up refuses before that."""
+    plan = find_plan(step.operation)
+    for definition in plan.steps if plan else ():
+        if definition.name == step.name:
+            return definition
+    raise LookupError(f"no step {step.name!r} in plan {step.operation.plan!r}")
+
+
+def exclusive_steps() -> Q:
+    """The rows of steps that make something that a whole cloud project shares."""
+    condition = Q(pk__in=[])
+    for kind in all_kinds():
+        for plan_name, plan in kind.plans.items():
+            names = [definition.name for definition in plan.steps if definition.exclusive]
+            condition |= Q(operation__plan=f"{kind.key}.{plan_name}", name__in=names)
+    return condition
+
+
+def unknown_steps() -> Iterable[Step]:
+    """Steps of unfinished operations that this code cannot carry out."""
+    steps = Step.objects.select_related("operation").filter(
+        operation__state__in=OPEN_OPERATION_STATES
+    )
+    for step in steps.iterator():
+        try:
+            get_definition(step)
+        except LookupError:
+            yield step

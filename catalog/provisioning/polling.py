@@ -1,0 +1,133 @@
+"""Settling what waits for the cloud: one look per cloud project, however much waits in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DatabaseError
+from django.db.models import Q
+from django.utils.timezone import now
+from django.utils.translation import gettext_noop
+
+from catalog.kinds.base import Done, Outcome, Snapshot, Wait
+from catalog.models import OperationState, Step, StepState
+from catalog.provisioning.claims import WITH_EVERYTHING, Held, Overtaken
+from catalog.provisioning.context import WorkingContext
+from catalog.provisioning.delays import SLOWEST_POLL, poll_delay
+from catalog.provisioning.outcomes import fail_step, write_outcome
+from catalog.provisioning.plans import get_definition
+from portal.cloud import get_cloud
+from portal.cloud.models import CloudProject
+from portal.cloud.ports import CloudError
+from portal.core.dispatch import enqueue_on_commit
+
+logger = logging.getLogger(__name__)
+
+LONGEST_WAIT: Final = timedelta(hours=1)
+TOO_LONG: Final = gettext_noop("The cloud has been busy with this for more than an hour.")
+# A message that comes this early still counts for its tick: clocks of machines differ.
+_EARLY: Final = timedelta(milliseconds=50)
+
+
+def poll_cloud_project(cloud_project_id: int) -> list[int]:
+    """Look once at everything that waits in the cloud project, unless somebody just did.
+
+    Returns:
+        The operations that can go on.
+    """
+    waiting = _waiting_steps(cloud_project_id)
+    if not waiting:
+        return []
+    at = now()
+    delay = poll_delay(at - max(held.step.due_at for held in waiting))
+    if not take_tick(cloud_project_id, at, delay):
+        return []
+    cloud_project = waiting[0].step.operation.resource.cloud_project
+    try:
+        snapshot = _look(cloud_project, waiting)
+    except CloudError as error:
+        _put_off(cloud_project_id, waiting, error)
+        return []
+    settled = [held for held in waiting if _settle(held, snapshot)]
+    if len(settled) < len(waiting):
+        _ring_again(cloud_project_id, waiting, at + delay)
+    return [held.step.operation_id for held in settled]
+
+
+def take_tick(cloud_project_id: int, at: datetime, delay: timedelta) -> bool:
+    """The conditional UPDATE that makes this look ours and says when the next one is due."""
+    due = Q(next_poll_at=None) | Q(next_poll_at__lte=at + _EARLY)
+    return bool(
+        CloudProject.objects.filter(due, pk=cloud_project_id).update(next_poll_at=at + delay)
+    )
+
+
+def _waiting_steps(cloud_project_id: int) -> list[Held]:
+    steps = Step.objects.select_related(*WITH_EVERYTHING).filter(
+        state=StepState.AWAITING,
+        operation__state=OperationState.RUNNING,
+        operation__resource__cloud_project=cloud_project_id,
+    )
+    return [Held(step, get_definition(step), StepState.AWAITING) for step in steps]
+
+
+def _look(cloud_project: CloudProject, waiting: Sequence[Held]) -> Snapshot:
+    """One list call for each type of thing that somebody waits for."""
+    cloud = get_cloud(cloud_project.cloud.key)
+    project = cloud_project.openstack_project_id
+    wanted = frozenset[str]().union(*(held.definition.reads for held in waiting))
+    servers = cloud.list_servers(project) if "servers" in wanted else []
+    volumes = cloud.list_volumes(project) if "volumes" in wanted else []
+    return Snapshot(
+        servers={server.id: server for server in servers},
+        volumes={volume.id: volume for volume in volumes},
+    )
+
+
+def _settle(held: Held, snapshot: Snapshot) -> bool:
+    """Judge one step by the look; True when its operation can go on."""
+    try:
+        outcome = _judge(held, snapshot)
+        if not isinstance(outcome, Wait):
+            write_outcome(held, outcome)
+        elif now() - held.step.due_at > LONGEST_WAIT:
+            fail_step(held, TOO_LONG)
+    except Overtaken:
+        return False
+    except (DatabaseError, SoftTimeLimitExceeded):
+        raise
+    except Exception as bug:
+        fail_step(held, f"{type(bug).__name__}: {bug}")
+        raise
+    return isinstance(outcome, Done)
+
+
+def _judge(held: Held, snapshot: Snapshot) -> Outcome:
+    settle = held.definition.settle
+    if settle is None:
+        raise LookupError(f"step {held.definition.name!r} waits but cannot settle")
+    return settle(WorkingContext(held), held.step.external_id, snapshot)
+
+
+def _put_off(cloud_project_id: int, waiting: Sequence[Held], error: CloudError) -> None:
+    """The look failed: say so at the steps, and look again at the slowest rhythm."""
+    logger.warning("poll of cloud project %s: %s", cloud_project_id, error)
+    Step.objects.filter(pk__in=[held.step.pk for held in waiting], state=StepState.AWAITING).update(
+        last_error=str(error)[:1000], last_request_id=error.request_id[:80]
+    )
+    at = now() + SLOWEST_POLL
+    CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
+    _ring_again(cloud_project_id, waiting, at)
+
+
+def _ring_again(cloud_project_id: int, waiting: Sequence[Held], at: datetime) -> None:
+    enqueue_on_commit(
+        "catalog.poll_cloud_project",
+        queue=waiting[0].step.operation.queue,
+        delay=max(at - now(), timedelta()),
+        cloud_project_id=cloud_project_id,
+    )

@@ -1,0 +1,107 @@
+"""Carrying an operation out, as far as it goes without waiting."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DatabaseError
+
+from catalog.kinds.base import Done, Outcome
+from catalog.models import OperationKind
+from catalog.provisioning.claims import Held, Overtaken, claim_next_step
+from catalog.provisioning.context import OutcomeUnknown, WorkingContext
+from catalog.provisioning.outcomes import fail_step, forget_made, try_later, write_outcome
+from portal.cloud.ports import (
+    CloudMissing,
+    CloudQuotaRefused,
+    CloudRefused,
+    CloudUnavailable,
+)
+from portal.core.dispatch import enqueue_on_commit
+
+logger = logging.getLogger(__name__)
+
+# After so long the rest is left to a new message, well before a task's time limit.
+LONGEST_RUN: Final = 60.0  # seconds
+CLEARING_DELAY: Final = timedelta(seconds=1)
+QUOTA_PATIENCE: Final = 5  # tries in a row, about half a minute
+_REMOVING: Final = frozenset({OperationKind.RETIRE.value, OperationKind.COMPENSATE.value})
+
+
+class StillThere(Exception):
+    """What was broken is being removed, but is not gone yet."""
+
+
+def advance(operation_id: int) -> None:
+    """Run the operation's steps until one must wait, fails, or all are done."""
+    stop_at = time.monotonic() + LONGEST_RUN
+    while (held := claim_next_step(operation_id)) is not None:
+        try:
+            carry_out(held)
+        except Overtaken as overtaken:
+            logger.warning("overtaken: %s", overtaken)
+            return
+        if time.monotonic() > stop_at:
+            queue = held.step.operation.queue
+            enqueue_on_commit("catalog.run_operation", queue=queue, operation_id=operation_id)
+            return
+
+
+def carry_out(held: Held) -> None:
+    """Run one step and write down how it ended.
+
+    A bug fails the step, so that a person sees it, and goes on to who watches the workers.
+    """
+    try:
+        outcome = _run(held)
+    except StillThere:
+        try_later(held, CLEARING_DELAY)
+    except OutcomeUnknown:
+        try_later(held)
+    except CloudUnavailable as error:
+        logger.warning("step %s of %s: %s", held.step, held.step.operation, error)
+        try_later(held, error=error)
+    except CloudQuotaRefused as error:
+        _push_quota_or_fail(held, error)
+    except CloudRefused as error:
+        fail_step(held, str(error), request_id=error.request_id)
+    except (DatabaseError, SoftTimeLimitExceeded, Overtaken):
+        raise  # the lease ends, and then somebody else takes the step
+    except Exception as bug:
+        fail_step(held, f"{type(bug).__name__}: {bug}")
+        raise
+    else:
+        write_outcome(held, outcome)
+
+
+def _run(held: Held) -> Outcome:
+    context = WorkingContext(held)
+    if held.step.external_id and held.definition.clear:
+        try:
+            held.definition.clear(context, held.step.external_id)
+        except CloudMissing:
+            forget_made(held)
+        else:
+            raise StillThere
+    try:
+        return held.definition.run(context)
+    except CloudMissing:
+        if held.step.operation.kind in _REMOVING:
+            return Done()
+        raise
+
+
+def _push_quota_or_fail(held: Held, error: CloudQuotaRefused) -> None:
+    """The cloud counts otherwise: tell it again what is needed; after a while, ask for help."""
+    if held.step.failures >= QUOTA_PATIENCE:
+        fail_step(held, str(error), request_id=error.request_id)
+        return
+    context = WorkingContext(held)
+    with suppress(CloudUnavailable):  # the next try is refused then, and pushes again
+        context.push_quota(context.project)
+    try_later(held, error=error)

@@ -1,0 +1,84 @@
+"""Finding again whatever no message travels for. Messages may be lost; rows are not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.utils.timezone import now
+
+from catalog.models import Operation, OperationKind, OperationState, Step, StepState
+from catalog.provisioning.claims import IS_NEXT
+from catalog.provisioning.late_arrivals import due_for_a_look
+from catalog.services.operations import compensate_operation
+from portal.core.dispatch import enqueue_on_commit
+from portal.core.states import IllegalTransition
+
+# What was due so recently has a message on its way.
+GRACE: Final = timedelta(seconds=3)
+MOST_AT_ONCE: Final = 200
+
+
+def sweep() -> None:
+    """Ring again for everything that is due, and undo what failed too long ago."""
+    _ring_operations()
+    _ring_polls()
+    _ring_late_arrivals()
+    compensate_overdue()
+
+
+def _ring_operations() -> None:
+    long_due = now() - GRACE
+    steps = (
+        Step.objects.filter(
+            Q(state=StepState.TODO) | Q(state=StepState.RUNNING, leased_until__lte=now()),
+            IS_NEXT,
+            due_at__lte=long_due,
+        )
+        .select_related("operation")
+        .order_by("due_at")
+    )
+    for step in steps[:MOST_AT_ONCE]:
+        enqueue_on_commit(
+            "catalog.run_operation",
+            queue=step.operation.queue,
+            operation_id=step.operation_id,
+        )
+
+
+def _ring_polls() -> None:
+    """One message for each cloud project in which something waits and nobody looked."""
+    overdue = Q(operation__resource__cloud_project__next_poll_at=None) | Q(
+        operation__resource__cloud_project__next_poll_at__lte=now() - GRACE
+    )
+    waiting = Step.objects.filter(
+        overdue, state=StepState.AWAITING, operation__state=OperationState.RUNNING
+    )
+    cloud_projects = waiting.order_by().values_list("operation__resource__cloud_project", flat=True)
+    for cloud_project_id in cloud_projects.distinct()[:MOST_AT_ONCE]:
+        enqueue_on_commit("catalog.poll_cloud_project", cloud_project_id=cloud_project_id)
+
+
+def _ring_late_arrivals() -> None:
+    for step_id in due_for_a_look().values_list("pk", flat=True)[:MOST_AT_ONCE]:
+        enqueue_on_commit("catalog.look_for_late_arrivals", queue="bulk", step_id=step_id)
+
+
+def compensate_overdue() -> None:
+    """Undo deliveries that failed longer ago than their offering's term."""
+    term = ExpressionWrapper(
+        F("resource__order_line__offering_version__compensate_after_hours")
+        * Value(timedelta(hours=1)),
+        output_field=DurationField(),
+    )
+    overdue = Operation.objects.filter(
+        kind=OperationKind.PROVISION,
+        state=OperationState.FAILED,
+        failed_at__lte=now() - term,
+    )
+    for public_id in overdue.values_list("public_id", flat=True)[:MOST_AT_ONCE]:
+        try:
+            compensate_operation(public_id, actor=None)
+        except IllegalTransition:
+            continue  # a person resumed or undid it a moment ago

@@ -1,0 +1,62 @@
+"""What the workers do. Every message names a row; the row decides whether there is work.
+
+A task may be lost, repeated or late without an effect on what happens.
+"""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.conf import settings
+from portal.cloud.services import sync_inventory as sync_inventory_of
+
+from catalog.models import Operation
+from catalog.provisioning import late_arrivals, polling, runner, sweeping
+from catalog.services import orders
+from portal.cloud.models import Cloud
+from portal.core.dispatch import enqueue_on_commit
+from portal.core.locks import INVENTORY, SWEEP, only_one
+
+
+@shared_task(name="catalog.run_operation")
+def run_operation(*, operation_id: int) -> None:
+    """Carry an operation out, as far as it goes without waiting."""
+    runner.advance(operation_id)
+
+
+@shared_task(name="catalog.poll_cloud_project")
+def poll_cloud_project(*, cloud_project_id: int) -> None:
+    """Settle what waits in a cloud project; go on with the first, others get a message each."""
+    can_go_on = polling.poll_cloud_project(cloud_project_id)
+    for operation in Operation.objects.filter(pk__in=can_go_on[1:]):
+        enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
+    for operation_id in can_go_on[:1]:
+        runner.advance(operation_id)
+
+
+@shared_task(name="catalog.look_for_late_arrivals")
+def look_for_late_arrivals(*, step_id: int) -> None:
+    """Remove second copies of what a step once asked for without an answer."""
+    late_arrivals.look_for_late_arrivals(step_id)
+
+
+@shared_task(name="catalog.sweep")
+def sweep() -> None:
+    """Find what no message travels for; one process at a time, though beat runs everywhere."""
+    with only_one(SWEEP) as is_mine:
+        if is_mine:
+            sweeping.sweep()
+
+
+@shared_task(name="catalog.sync_inventory")
+def sync_inventory() -> None:
+    """Note what each cloud offers now."""
+    with only_one(INVENTORY) as is_mine:
+        if is_mine:
+            for cloud in Cloud.objects.filter(key__in=settings.CLOUDS):
+                sync_inventory_of(cloud)
+
+
+@shared_task(name="catalog.expire_orders")
+def expire_orders() -> None:
+    """End the orders that nobody decided on in time."""
+    orders.expire_orders()
