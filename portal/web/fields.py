@@ -43,7 +43,8 @@ class FieldView:
 
     @property
     def widget(self) -> forms.Widget:
-        return self.bound.field.widget
+        widget: forms.Widget = self.bound.field.widget
+        return widget
 
     @property
     def shape(self) -> str:
@@ -72,7 +73,7 @@ class FieldView:
     @cached_property
     def control(self) -> SafeString:
         """The input element itself, with the classes of the design system."""
-        attributes = {"class": self._css_classes()}
+        attributes: dict[str, str | bool] = {"class": self._css_classes()}
         if self.described_by:
             attributes["aria-describedby"] = self.described_by
         return self.bound.as_widget(attrs=attributes)

@@ -1,6 +1,6 @@
 """Translations without the gettext programs: find the texts in the code, check them, compile them.
 
-A text is known by its context (or None) and its msgid. Both come from literals, so reading the
+A text is known by its context (or "") and its msgid. Both come from literals, so reading the
 source is enough: templates through Django's own lexer, Python through its syntax tree.
 """
 
@@ -28,14 +28,14 @@ _CALL: Final = re.compile(rf"\b(_|{'|'.join(_ARGUMENTS)})\(")
 _LITERAL: Final = re.compile(r"""\s*u?('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")\s*(,?)""", re.S)
 _PLACEHOLDER: Final = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 
-Key = tuple[str | None, str]
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Message:
     """A text for people, in English, as it stands in the code."""
 
-    context: str | None
+    context: str
     singular: str
     plural: str | None
     where: str
@@ -100,16 +100,20 @@ def _make_message(function: str, literals: list[str], where: str) -> Message:
     if len(literals) <= (plural or singular):
         raise ValueError(f"{where}: {function} needs its texts as literals")
     return Message(
-        context=None if context is None else literals[context],
+        context="" if context is None else literals[context],
         singular=literals[singular],
         plural=None if plural is None else literals[plural],
         where=where,
     )
 
 
+def _key_of(entry: polib.POEntry) -> Key:
+    return (entry.msgctxt or "", entry.msgid)
+
+
 def find_problems(messages: Iterable[Message], catalogue: polib.POFile) -> list[str]:
     """Return a line for every text that a reader of this language would not get right."""
-    entries = {(entry.msgctxt, entry.msgid): entry for entry in catalogue if not entry.obsolete}
+    entries = {_key_of(entry): entry for entry in catalogue if not entry.obsolete}
     used: set[Key] = set()
     problems = []
     for message in messages:
@@ -142,14 +146,14 @@ def _faults(entry: polib.POEntry, message: Message) -> Iterator[str]:
 
 def update_catalogue(messages: Iterable[Message], catalogue: polib.POFile) -> None:
     """Add what is new, without a translation, and drop what is no longer used. Sorted by place."""
-    old = {(entry.msgctxt, entry.msgid): entry for entry in catalogue}
+    old = {_key_of(entry): entry for entry in catalogue}
     wanted: dict[Key, polib.POEntry] = {}
     for message in messages:
         if message.key in wanted:
             continue
-        entry = old.get(message.key) or polib.POEntry(
-            msgctxt=message.context, msgid=message.singular
-        )
+        entry = old.get(message.key) or polib.POEntry(msgid=message.singular)
+        if message.context:
+            entry.msgctxt = message.context
         if message.plural:
             entry.msgid_plural = message.plural
             entry.msgstr_plural = entry.msgstr_plural or {0: "", 1: ""}

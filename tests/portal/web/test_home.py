@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from django.conf import LazySettings
 from django.test import Client
 
 from portal.identity.models import Person, Project, Role
+from portal.identity.oidc.session import LAST_SEEN
 from portal.web.stack import CloudProgress, read_cloud_progress
 from tests.factories import PersonFactory, grant, make_project
 
@@ -32,6 +34,9 @@ def person(project: Project) -> Person:
 def browser(person: Person, in_gallery: None) -> Client:
     client = Client(headers={"accept-language": "nl"})
     client.force_login(person)
+    session = client.session
+    session[LAST_SEEN] = int(time.time())
+    session.save()
     return client
 
 
@@ -48,7 +53,7 @@ def test_the_frame_says_who_works_where(browser: Client, project: Project) -> No
     assert 'lang="en">English</button>' in page
 
 
-def test_the_frame_costs_four_queries(
+def test_the_frame_asks_little_of_the_database(
     browser: Client, django_assert_max_num_queries: object
 ) -> None:
     with django_assert_max_num_queries(6):  # type: ignore[operator]

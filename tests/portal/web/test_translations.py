@@ -40,12 +40,12 @@ def checkout(tmp_path: Path) -> Path:
 def test_texts_are_found_in_templates_and_code(checkout: Path) -> None:
     found = {(m.context, m.singular, m.plural) for m in find_messages(checkout)}
     assert found == {
-        (None, "It's here", None),
+        ("", "It's here", None),
         ("month", "May", None),
-        (None, "%(n)s server", "%(n)s servers"),
-        (None, "Ready", None),
-        (None, "Order", None),
-        (None, "%d day", "%d days"),
+        ("", "%(n)s server", "%(n)s servers"),
+        ("", "Ready", None),
+        ("", "Order", None),
+        ("", "%d day", "%d days"),
         ("date", "j F", None),
     }
 
@@ -62,7 +62,7 @@ def catalogue(*entries: polib.POEntry) -> polib.POFile:
     return file
 
 
-ORDER = Message(None, "Order {name}", None, "a.py:1")
+ORDER = Message("", "Order {name}", None, "a.py:1")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_an_unused_translation_is_wrong_and_a_good_one_is_not() -> None:
 def test_updating_keeps_translations_and_drops_what_is_gone() -> None:
     kept = polib.POEntry(msgid="Order {name}", msgstr="Bestelling {name}")
     file = catalogue(kept, polib.POEntry(msgid="Gone", msgstr="Weg"))
-    update_catalogue([ORDER, Message(None, "New", "News", "b.py:2")], file)
+    update_catalogue([ORDER, Message("", "New", "News", "b.py:2")], file)
     assert [(entry.msgid, entry.msgstr) for entry in file] == [
         ("Order {name}", "Bestelling {name}"),
         ("New", ""),
