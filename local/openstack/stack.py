@@ -8,8 +8,8 @@ from typing import Final
 
 from local.layout import DATABASES_PREPARED, Layout
 from local.openstack.arguments import to_arguments
-from local.openstack.readiness import answers
 from local.openstack.site import CORE, EXTRAS, Site
+from local.readiness import answers
 from local.service import ALWAYS, Job, Service, Unit
 
 CONFIGURATION: Final = "openstack-configuration"
@@ -19,6 +19,14 @@ RESOURCES: Final = "openstack-resources"
 
 CLOUD_NICENESS: Final = 5
 EXTRAS_NICENESS: Final = 10
+HEALTHY_PATH: Final = {
+    "keystone": "/v3",
+    "glance": "/healthcheck",
+    "cinder": "/healthcheck",
+    "swift": "/healthcheck",
+}
+"""What answers 200 without a token; the others do so at their root."""
+
 START_SECONDS: Final = 300.0
 """A service waits for its neighbours by itself; on a busy machine that takes minutes."""
 
@@ -55,16 +63,19 @@ class _Builder:
         }
 
     def configuration(self) -> Job:
-        return self._job(CONFIGURATION, self._program("configuration", *self._arguments))
+        program = self._program("configuration", *self._arguments)
+        return self._job(CONFIGURATION, "OpenStack configuration", program)
 
     def identity(self) -> Job:
         """Accounts and catalogue; at every start, for a port may have changed."""
         program = self._program("seeds.identity", *self._arguments)
-        return self._job(IDENTITY, program, after=["keystone"])
+        return self._job(IDENTITY, "accounts and catalogue", program, after=["keystone"])
 
     def resources(self) -> Job:
         program = self._program("seeds.resources", *self._arguments)
-        return self._job(RESOURCES, program, after=[IDENTITY, *CORE])
+        return self._job(
+            RESOURCES, "flavors, images, outside network", program, after=[IDENTITY, *CORE]
+        )
 
     def project(self, name: str) -> list[Unit]:
         """Return the service ``name``, preceded by the job that makes its tables, if it has any."""
@@ -79,6 +90,7 @@ class _Builder:
             made.append(
                 Job(
                     name=job,
+                    title=f"{_title(name)} tables",
                     command=schema,
                     environment=self._environment,
                     after=first,
@@ -91,22 +103,22 @@ class _Builder:
         made.append(
             Service(
                 name=name,
+                title=_title(name),
                 command=self._service_command(name),
                 environment=self._environment | self._service_environment(name),
                 after=first,
                 group=group,
                 niceness=niceness,
-                is_ready=answers(
-                    self._layout.ports[name], "/healthcheck" if name == "swift" else "/"
-                ),
+                is_ready=answers(self._layout.ports[name], HEALTHY_PATH.get(name, "/")),
                 ready_within_seconds=START_SECONDS,
             )
         )
         return made
 
-    def _job(self, name: str, command: Sequence[str], after: Sequence[str] = ()) -> Job:
+    def _job(self, name: str, title: str, command: Sequence[str], after: Sequence[str] = ()) -> Job:
         return Job(
             name=name,
+            title=title,
             command=command,
             environment=self._environment,
             after=after,
@@ -180,3 +192,7 @@ class _Builder:
                 return {"OS_DESIGNATE_CONFIG_DIR": folder}
             case _:
                 return {}
+
+
+def _title(name: str) -> str:
+    return name.capitalize()

@@ -39,9 +39,24 @@ def _start_workers(pools_file: str) -> list[Any]:
     for service in services:
         service.init_host()
         service.start()
-    # `designate-manage pool update` calls central, whom only this process can reach.
-    pool.PoolCommands().update(pools_file, delete=False, skip_verify_drivers=True)
+    _ensure_pool(pools_file)
     return services
+
+
+def _ensure_pool(pools_file: str) -> None:
+    """Tell central where zones go, unless it knows: a repeated update changes every zone again.
+
+    ``designate-manage pool update`` would call central, whom only this process can reach.
+    """
+    from designate import context
+    from designate.central import rpcapi
+    from designate.manage import pool
+    from oslo_config import cfg
+
+    pool_id = cfg.CONF["service:central"].default_pool_id
+    everything = context.DesignateContext.get_admin_context(all_tenants=True)
+    if not rpcapi.CentralAPI.get_instance().get_pool(everything, pool_id).targets:
+        pool.PoolCommands().update(pools_file, delete=False, skip_verify_drivers=True)
 
 
 def main() -> None:
