@@ -28,7 +28,10 @@ from local.pip_wheel import fetch_pip
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 _MARKER: Final = "installed.json"
-_INSTALL: Final = ("install", "--quiet", "--disable-pip-version-check", "--require-hashes")
+_INSTALL: Final = (
+    *("install", "--quiet", "--disable-pip-version-check"),
+    *("--require-hashes", "--no-deps"),  # the files name everything; nothing is left to work out
+)
 _LAST_LINES: Final = 12
 
 
