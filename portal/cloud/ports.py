@@ -91,7 +91,7 @@ class VolumeTypeFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """What a cloud's operator offers to everybody."""
+    """What a cloud's operator offers to everybody; of two images with one name the last counts."""
 
     flavors: Sequence[FlavorFacts]
     images: Sequence[ImageFacts]

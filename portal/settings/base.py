@@ -206,6 +206,10 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "catalog.sweep", "schedule": 5.0},
     "sync-inventory": {"task": "catalog.sync_inventory", "schedule": 60.0},
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
+    "delete-expired-secrets": {
+        "task": "cloud.delete_expired_secrets",
+        "schedule": crontab(minute="30"),
+    },
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
 }
 

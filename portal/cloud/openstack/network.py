@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from openstack.connection import Connection
 from openstack.exceptions import BadRequestException, ConflictException, NotFoundException
 
 from portal.cloud.openstack.connections import OnCloud
@@ -72,12 +73,13 @@ class Networks(OnCloud):
 
     def ensure_router_interface(self, project: str, router_id: str, subnet_id: str) -> None:
         with self._asking("network", "attach subnet to router", project) as cloud:
+            if _is_on_router(cloud, router_id, subnet_id):
+                return  # as for every order but the first
             try:
                 cloud.network.add_interface_to_router(router_id, subnet=subnet_id)
             except (BadRequestException, ConflictException):
-                # Neutron's words for "is there already" differ between back ends: look.
-                ports = cloud.network.ports(device_id=router_id)
-                if not any(subnet_id in _subnets_of(port) for port in ports):
+                # An earlier request without an answer may have come through in between.
+                if not _is_on_router(cloud, router_id, subnet_id):
                     raise
 
     def remove_router_interface(self, project: str, router_id: str, subnet_id: str) -> None:
@@ -160,8 +162,11 @@ def _opening(rule: dict[str, Any]) -> tuple[Any, ...]:
     return (*map(rule.get, keys), rule.get("remote_ip_prefix"), rule.get("remote_group_id"))
 
 
-def _subnets_of(port: Any) -> list[str]:
-    return [address["subnet_id"] for address in port.fixed_ips or []]
+def _is_on_router(cloud: Connection, router_id: str, subnet_id: str) -> bool:
+    ports = cloud.network.ports(device_id=router_id)
+    return any(
+        address["subnet_id"] == subnet_id for port in ports for address in port.fixed_ips or []
+    )
 
 
 def _facts(item: Any) -> dict[str, Any]:

@@ -54,7 +54,9 @@ class Projects(OnCloud):
                     min_disk_gib=item.min_disk or 0,
                     min_memory_mib=item.min_ram or 0,
                 )
-                for item in cloud.image.images(visibility="public", status="active")
+                for item in cloud.image.images(
+                    visibility="public", status="active", sort="created_at:asc"
+                )
             ]
         with self._asking("block-storage", "list volume types") as cloud:
             volume_types = [
