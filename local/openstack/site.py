@@ -16,9 +16,6 @@ OPERATOR: Final = "admin"
 PORTAL: Final = "cloudloket"
 """Name of the portal's Keystone domain, of its project there, and of its service user."""
 
-CORE: Final = ("keystone", "placement", "glance", "neutron", "cinder", "nova")
-EXTRAS: Final = ("swift", "designate", "octavia")
-
 
 @dataclass(frozen=True)
 class Site:

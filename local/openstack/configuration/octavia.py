@@ -8,7 +8,7 @@ from local.openstack.site import HOST, Site
 
 
 def write(site: Site) -> None:
-    """Write ``octavia.conf``. The authority it names is made by ``schemas.octavia``."""
+    """Write ``octavia.conf``. The authority it names is made by ``tables.octavia``."""
     folder = site.configuration("octavia")
     sections = base(site, "octavia")
     del sections["DEFAULT"]["state_path"]

@@ -31,7 +31,6 @@ def _ask_no_name_server() -> None:
 
 def _start_workers(pools_file: str) -> list[Any]:
     from designate.central import service as central
-    from designate.manage import pool
     from designate.producer import service as producer
     from designate.worker import service as worker
 

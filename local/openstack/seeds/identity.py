@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from local.openstack.arguments import site_from_arguments
 from local.openstack.rest import Operator, Refused
-from local.openstack.site import CORE, EXTRAS, PORTAL, REGION, SERVICE_PROJECT, Site
+from local.openstack.site import PORTAL, REGION, SERVICE_PROJECT, Site
 
-CATALOGUE: Final = (
+CATALOGUE: Final = (  # type of service, its name and that of its account, path
     ("image", "glance", ""),
     ("placement", "placement", ""),
     ("compute", "nova", "/v2.1"),
@@ -19,7 +19,6 @@ CATALOGUE: Final = (
     ("dns", "designate", ""),
     ("load-balancer", "octavia", ""),
 )
-SERVICE_USERS: Final = tuple(name for name in (*CORE, *EXTRAS) if name != "keystone")
 IMPLIED_ROLES: Final = {"member": "load-balancer_member", "admin": "load-balancer_admin"}
 """Octavia knows roles of its own; whoever may work in a project may balance its load."""
 
@@ -76,7 +75,7 @@ class Identity:
 def ensure_service_users(identity: Identity) -> None:
     project = identity.ensure_domain_member("project", SERVICE_PROJECT, "default")
     roles = [identity.ensure("role", name) for name in ("admin", "service")]
-    for name in SERVICE_USERS:
+    for _, name, _ in CATALOGUE:
         password = identity.site.password(name)
         user = identity.ensure_domain_member("user", name, "default", password=password)
         for role in roles:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from local.openstack.arguments import site_from_arguments
 from local.openstack.configuration.keystone import FILE
-from local.openstack.schemas.commands import run
 from local.openstack.site import OPERATOR, REGION
+from local.openstack.tables.commands import run
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from local.openstack.arguments import site_from_arguments
-from local.openstack.schemas.commands import run
+from local.openstack.tables.commands import run
 
 # Filled in from [database] connection at each start: another port or password breaks nothing.
 CELL_URL: Final = "{{scheme}}://{{username}}:{{password}}@/{database}?{{query}}"
