@@ -133,6 +133,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What ``http.server`` refuses itself (a bad request line, a long address), on our page."""
         self.close_connection = True
+        self.request_version = self.protocol_version  # it takes what it cannot read for HTTP/0.9
         self._write(refusal_response(PageRefusal("Het verzoek is niet te lezen.", status=code)))
 
     def log_message(self, format: str, *args: Any) -> None:
