@@ -10,9 +10,10 @@ from catalog.models import (
     Operation,
     Order,
     OrderState,
+    Quota,
     Resource,
 )
-from portal.identity.access import absent_ids, has_role, reached_projects
+from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.models import Person, Project, Role
 
 
@@ -51,6 +52,11 @@ def visible_resources(person: Person) -> QuerySet[Resource]:
 def visible_operations(person: Person) -> QuerySet[Operation]:
     """The operations on those resources."""
     return Operation.objects.filter(resource__project__in=reached_projects(person))
+
+
+def visible_quotas(person: Person) -> QuerySet[Quota]:
+    """The counters of every organization and project that the person reaches."""
+    return Quota.objects.filter(node__in=reached_nodes(person))
 
 
 def may_decide(person: Person, order: Order) -> bool:

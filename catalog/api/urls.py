@@ -1,4 +1,21 @@
-from django.urls import URLPattern
+"""The addresses of the catalogue under /api/v1. Without a slash at the end: with one is a 404."""
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from catalog.api import views
+from portal.core.openapi import OpenApiView
 
 app_name = "api"
-urlpatterns: list[URLPattern] = []
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("offerings", views.OfferingViewSet, basename="offering")
+router.register("orders", views.OrderViewSet, basename="order")
+router.register("approvals", views.ApprovalViewSet, basename="approval")
+router.register("resources", views.ResourceViewSet, basename="resource")
+router.register("quotas", views.QuotaViewSet, basename="quota")
+
+urlpatterns = [
+    *router.urls,
+    path("openapi.json", OpenApiView.as_view(), name="openapi"),
+]

@@ -33,6 +33,8 @@ OIDC_PROVIDERS = read_providers(
 CLOUDS = [name.strip() for name in configuration.require("CLOUDLOKET_CLOUDS").split(",")]
 # A mailto: or https: address for who finds a weakness; shown in security.txt (RFC 9116).
 SECURITY_CONTACT = os.environ.get("CLOUDLOKET_SECURITY_CONTACT", "")
+# Where users of the interface for programs can ask something; stands in its description.
+CONTACT_EMAIL = os.environ.get("CLOUDLOKET_CONTACT_EMAIL", f"servicedesk@{PUBLIC_URL.host}")
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------
@@ -58,6 +60,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "portal.web.security.SecurityHeadersMiddleware",
+    "portal.core.api.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -222,22 +225,34 @@ CLOUD_GATEWAY = "portal.cloud.openstack.connect"
 # --- interface for programs --------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.core.api.SessionLogin"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["portal.core.api.JsonParser"],
+    "DEFAULT_FILTER_BACKENDS": ["portal.core.api.QueryFilter"],
+    "DEFAULT_PAGINATION_CLASS": "portal.core.api.CursorPages",
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "portal.core.problem.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Cloudloket",
-    "VERSION": "1.0.0",
+    "VERSION": "1.0.0",  # also the header API-Version
+    "OAS_VERSION": "3.1.0",
     "DESCRIPTION": "Order, approve and follow resources of the sovereign government cloud.",
     "SERVE_INCLUDE_SCHEMA": False,
+    "CONTACT": {"name": "Cloudloket", "url": PUBLIC_URL.origin, "email": CONTACT_EMAIL},
+    "LICENSE": {"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SCHEMA_PATH_PREFIX_TRIM": True,
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.core.openapi.describe_problems",
+        "catalog.api.schema.describe_specs",
+    ],
 }
 
 # --- what is written down ----------------------------------------------------------------------

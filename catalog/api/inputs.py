@@ -1,0 +1,123 @@
+"""What comes in: bodies and query keys. Shape only; the rules are in the services."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+from catalog.api.parameters import wrong_types
+from catalog.kinds import get_kind
+from catalog.models import Decision, Metric, OfferingVersion, OrderState, ResourceState
+from catalog.policies import orderable_projects, visible_offerings
+from catalog.services.approvals import REASON_LENGTH
+from catalog.services.orders import PURPOSE_LENGTH
+from portal.core.api import Input, PublicIdField, TextField, TruthField
+from portal.core.errors import NotAllowed
+from portal.identity.access import reached_projects
+from portal.identity.models import NodeKind, Person, Project
+
+NAME_LENGTH = 63
+
+
+class OrderInput(Input):
+    """An order for one thing."""
+
+    project = PublicIdField(help_text="Where it belongs.")
+    offering = PublicIdField(help_text="What is asked for.")
+    name = TextField(max_length=NAME_LENGTH, help_text="What it will be called.")
+    purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What it is for.")
+    spec = serializers.DictField(help_text="The parameters of the offering.")
+    end_date = serializers.DateField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The last day on which it is needed.",
+    )
+
+    def validate_project(self, public_id: UUID) -> Project:
+        """Return the project.
+
+        Raises:
+            NotAllowed: the person sees it, but may not order there.
+        """
+        project = orderable_projects(self._person).filter(public_id=public_id).first()
+        if project:
+            return project
+        if reached_projects(self._person).filter(public_id=public_id).exists():
+            raise NotAllowed()
+        raise _does_not_exist()
+
+    def validate_offering(self, public_id: UUID) -> OfferingVersion:
+        """Return the published version."""
+        version = visible_offerings(self._person).filter(offering__public_id=public_id).first()
+        if version is None:
+            raise _does_not_exist()
+        return version
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        version: OfferingVersion = attrs["offering"]
+        parameters = get_kind(version.offering.kind).parameters(version)
+        wrong = wrong_types(parameters, attrs["spec"])
+        if wrong:
+            errors = {name: ErrorDetail(text, code="invalid") for name, text in wrong.items()}
+            raise serializers.ValidationError({"spec": errors})
+        return attrs
+
+    @property
+    def _person(self) -> Person:
+        person: Person = self.context["request"].user
+        return person
+
+
+class ApprovalInput(Input):
+    """A yes or a no. A no needs a reason, which the requester reads."""
+
+    decision = serializers.ChoiceField(choices=Decision.choices)
+    reason = TextField(required=False, allow_blank=True, default="", max_length=REASON_LENGTH)
+    accepts_changes = TruthField(
+        required=False,
+        default=False,
+        help_text="What got worse since the order was placed is accepted.",
+    )
+
+
+class RetirementInput(Input):
+    """The name of the resource, to be sure that the right one goes."""
+
+    confirmation = TextField(max_length=NAME_LENGTH)
+
+
+class OfferingFilters(Input):
+    code = TextField(source="offering__code", required=False, max_length=40)
+
+
+class OrderFilters(Input):
+    project = PublicIdField(source="project__public_id", required=False)
+    state = serializers.ChoiceField(choices=OrderState.choices, required=False)
+
+
+class ApprovalFilters(Input):
+    project = PublicIdField(source="project__public_id", required=False)
+
+
+class ResourceFilters(Input):
+    project = PublicIdField(source="project__public_id", required=False)
+    state = serializers.ChoiceField(choices=ResourceState.choices, required=False)
+    kind = TextField(required=False, max_length=40)
+
+
+class QuotaFilters(Input):
+    node = PublicIdField(source="node__public_id", required=False)
+    nodeKind = serializers.ChoiceField(  # noqa: N815  query keys are camelCase by the Dutch rules
+        choices=NodeKind.choices, source="node__kind", required=False
+    )
+    metric = serializers.ChoiceField(choices=Metric.choices, required=False)
+
+
+def _does_not_exist() -> serializers.ValidationError:
+    """The same for what nobody has and for what somebody else has."""
+    return serializers.ValidationError(_("You have none with this id."), code="does_not_exist")

@@ -1,0 +1,83 @@
+"""The parameters of a kind as JSON Schema, and whether what came in has those types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from catalog.kinds.parameters import Option, Parameter, Widget
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_OPTIONS: Final = {Widget.CARDS, Widget.SELECT}
+
+
+def json_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """Return the schema of a whole ``spec``, with the options and bounds of this moment."""
+    return {"$schema": DIALECT, **_object(parameters, [_bounded(item) for item in parameters])}
+
+
+def outline(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """Return the schema without what an offering decides: for a description that stays true."""
+    return _object(parameters, [_described(item) for item in parameters])
+
+
+def wrong_types(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[str, str]:
+    """Return a message by name for each value of another JSON type than the schema says.
+
+    A form sends a number as text, so ``Parameter.clean`` accepts that; a program must not.
+    """
+    messages = {}
+    for parameter in parameters:
+        value = raw.get(parameter.name)
+        if value is None:
+            continue
+        if parameter.widget is Widget.NUMBER:
+            if isinstance(value, bool) or not isinstance(value, int):
+                messages[parameter.name] = _("Give a whole number.")
+        elif not isinstance(value, str):
+            messages[parameter.name] = _("Give text.")
+    return messages
+
+
+def _object(parameters: Sequence[Parameter], schemas: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [item.name for item in parameters if item.required],
+        "properties": {item.name: schema for item, schema in zip(parameters, schemas, strict=True)},
+    }
+
+
+def _described(parameter: Parameter) -> dict[str, Any]:
+    kind = "integer" if parameter.widget is Widget.NUMBER else "string"
+    schema: dict[str, Any] = {
+        "title": str(parameter.label),
+        "type": kind if parameter.required else [kind, "null"],
+    }
+    if parameter.hint:
+        schema["description"] = str(parameter.hint)
+    if parameter.widget in {Widget.TEXT, Widget.TEXTAREA}:
+        schema["maxLength"] = parameter.max_length
+        if parameter.pattern:
+            schema["pattern"] = f"^(?:{parameter.pattern})$"
+    return schema
+
+
+def _bounded(parameter: Parameter) -> dict[str, Any]:
+    schema = _described(parameter)
+    if parameter.widget is Widget.NUMBER:
+        schema |= {"minimum": parameter.minimum, "maximum": parameter.maximum}
+    if parameter.widget in _OPTIONS:
+        schema["oneOf"] = [_constant(option) for option in parameter.options]
+        if not parameter.required:
+            schema["oneOf"].append({"const": None})
+    if parameter.default is not None:
+        schema["default"] = parameter.default
+    return schema
+
+
+def _constant(option: Option) -> dict[str, str]:
+    constant = {"const": option.value, "title": str(option.label)}
+    return constant | ({"description": str(option.hint)} if option.hint else {})

@@ -1,0 +1,234 @@
+"""What goes out. Public ids only; moments in UTC; money as decimal text in euros."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, cast
+
+from rest_framework import serializers
+
+from catalog.api.parameters import json_schema
+from catalog.kinds import get_kind
+from catalog.models import (
+    Decision,
+    Metric,
+    OfferingVersion,
+    OperationKind,
+    OperationState,
+    OrderLine,
+    OrderState,
+    Quota,
+    ResourceState,
+    StepState,
+)
+from portal.core.api import AmountField, MomentField
+from portal.identity.models import NodeKind
+
+
+class Output(serializers.Serializer[Any]):
+    """Rows as they are shown."""
+
+
+class NodeOutput(Output):
+    id = serializers.UUIDField(source="public_id")
+    kind = serializers.ChoiceField(choices=NodeKind.choices)
+    code = serializers.CharField()
+    name = serializers.CharField()
+
+
+class ProjectOutput(Output):
+    id = serializers.UUIDField(source="public_id")
+    code = serializers.CharField()
+    name = serializers.CharField()
+
+
+class PersonOutput(Output):
+    id = serializers.UUIDField(source="public_id")
+    name = serializers.CharField()
+
+
+class CloudOutput(Output):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    region = serializers.CharField()
+
+
+# --- offerings ---------------------------------------------------------------------------------
+
+
+class OfferingOutput(Output):
+    """An offering in its published version; name and description in the reader's language."""
+
+    id = serializers.UUIDField(source="offering.public_id")
+    code = serializers.CharField(source="offering.code")
+    kind = serializers.CharField(source="offering.kind")
+    version = serializers.IntegerField(source="number")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    cloud = CloudOutput()
+    approval_days = serializers.IntegerField()
+    maximum_term_days = serializers.IntegerField()
+
+
+class OfferingDetailOutput(OfferingOutput):
+    """With the JSON Schema of what ``spec`` of an order must hold."""
+
+    parameters = serializers.SerializerMethodField()
+
+    def get_parameters(self, version: OfferingVersion) -> dict[str, Any]:
+        return json_schema(get_kind(version.offering.kind).parameters(version))
+
+
+class OrderedOfferingOutput(Output):
+    """The version that was ordered, which the order keeps."""
+
+    id = serializers.UUIDField(source="offering.public_id")
+    code = serializers.CharField(source="offering.code")
+    version = serializers.IntegerField(source="number")
+    name = serializers.CharField()
+
+
+# --- work --------------------------------------------------------------------------------------
+
+
+class StepOutput(Output):
+    """One step; ``request_id`` is the cloud's own reference of the last error."""
+
+    position = serializers.IntegerField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=StepState.choices)
+    attempts = serializers.IntegerField()
+    request_id = serializers.CharField(source="last_request_id")
+    started_at = MomentField(allow_null=True)
+    finished_at = MomentField(allow_null=True)
+
+
+class OperationOutput(Output):
+    id = serializers.UUIDField(source="public_id")
+    kind = serializers.ChoiceField(choices=OperationKind.choices)
+    state = serializers.ChoiceField(choices=OperationState.choices)
+    started_at = MomentField()
+    finished_at = MomentField(allow_null=True)
+    steps = StepOutput(many=True)
+
+
+# --- resources ---------------------------------------------------------------------------------
+
+
+class ResourceLinkOutput(Output):
+    id = serializers.UUIDField(source="public_id")
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=ResourceState.choices)
+
+
+class ResourceOutput(ResourceLinkOutput):
+    project = ProjectOutput()
+    cloud = CloudOutput(source="cloud_project.cloud")
+    end_date = serializers.DateField(allow_null=True)
+    created_at = MomentField()
+    activated_at = MomentField(allow_null=True)
+    retired_at = MomentField(allow_null=True)
+
+
+class OrderLinkOutput(Output):
+    id = serializers.UUIDField(source="public_id")
+    number = serializers.CharField()
+
+
+class ResourceDetailOutput(ResourceOutput):
+    """With its spec, what the cloud says of it, and all work on it, oldest first."""
+
+    spec = serializers.DictField()
+    facts = serializers.DictField()
+    cloud_ids = serializers.DictField(child=serializers.CharField())
+    order = OrderLinkOutput(source="order_line.order", allow_null=True)
+    operations = OperationOutput(many=True)
+
+
+# --- orders ------------------------------------------------------------------------------------
+
+
+class OrderOutput(Output):
+    id = serializers.UUIDField(source="public_id")
+    number = serializers.CharField()
+    state = serializers.ChoiceField(choices=OrderState.choices)
+    project = ProjectOutput()
+    requested_by = PersonOutput()
+    purpose = serializers.CharField()
+    monthly_price = AmountField()
+    submitted_at = MomentField()
+    expires_at = MomentField()
+    settled_at = MomentField(allow_null=True)
+
+
+class QuoteLineOutput(Output):
+    """What one SKU was quoted at when the order was placed."""
+
+    sku = serializers.CharField()
+    quantity = AmountField()
+    unit = serializers.CharField()
+    unit_price = AmountField()
+    monthly = AmountField()
+    one_off = AmountField()
+
+
+class OrderLineOutput(Output):
+    position = serializers.IntegerField()
+    offering = OrderedOfferingOutput(source="offering_version")
+    name = serializers.CharField()
+    spec = serializers.DictField()
+    end_date = serializers.DateField(allow_null=True)
+    monthly_price = AmountField()
+    quote = QuoteLineOutput(many=True)
+    resource = serializers.SerializerMethodField()
+    steps = serializers.SerializerMethodField()
+
+    def get_resource(self, line: OrderLine) -> ResourceLinkOutput | None:
+        resource = getattr(line, "resource", None)
+        return cast(Any, ResourceLinkOutput(resource).data) if resource else None
+
+    def get_steps(self, line: OrderLine) -> list[StepOutput]:
+        """Those of the delivery; there are none before the approval."""
+        resource = getattr(line, "resource", None)
+        return [
+            cast(Any, StepOutput(step).data)
+            for operation in (resource.operations.all() if resource else [])
+            if operation.kind == OperationKind.PROVISION
+            for step in operation.steps.all()
+        ]
+
+
+class ApprovalOutput(Output):
+    """One decision; ``rule`` names what decided where no person did."""
+
+    id = serializers.UUIDField(source="public_id")
+    decision = serializers.ChoiceField(choices=Decision.choices)
+    approver = PersonOutput(allow_null=True)
+    rule = serializers.CharField()
+    reason = serializers.CharField()
+    decided_at = MomentField()
+
+
+class OrderDetailOutput(OrderOutput):
+    lines = OrderLineOutput(many=True)
+    approvals = ApprovalOutput(many=True)
+
+
+# --- quotas ------------------------------------------------------------------------------------
+
+
+class QuotaOutput(Output):
+    """One counter; ``limit`` and ``free`` are null where there is explicitly no limit."""
+
+    node = NodeOutput()
+    metric = serializers.ChoiceField(choices=Metric.choices)
+    limit = AmountField(source="limit_now", allow_null=True)
+    claimed = AmountField()
+    free = serializers.SerializerMethodField()
+    over_since = MomentField(allow_null=True)
+
+    def get_free(self, quota: Quota) -> str | None:
+        if quota.limit_now is None:
+            return None
+        return str(max(Decimal(0), quota.limit_now - quota.claimed))

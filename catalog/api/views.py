@@ -1,0 +1,267 @@
+"""The catalogue for programs: parse, ask the policy, call one service, show what is there now."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import F, Prefetch, QuerySet
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from catalog.api import inputs
+from catalog.api import serializers as outputs
+from catalog.models import (
+    Approval,
+    Decision,
+    OfferingVersion,
+    Operation,
+    Order,
+    OrderLine,
+    Quota,
+    Resource,
+)
+from catalog.policies import (
+    may_retire,
+    orders_to_decide,
+    visible_offerings,
+    visible_orders,
+    visible_quotas,
+    visible_resources,
+)
+from catalog.services.approvals import approve_order, reject_order
+from catalog.services.orders import LineRequest, place_order, withdraw_order
+from catalog.services.resources import retire_resource
+from portal.core.api import read_header
+from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.http import ApiRequest
+from portal.identity.oidc.step_up import check_assurance
+
+IDEMPOTENCY_KEY: Final = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Made up by you for this one order, such as a UUID. The same key with the same "
+    "body gives the order that the first call made, so that a call may be repeated.",
+)
+ORDER_EXAMPLE: Final = OpenApiExample(
+    "A server",
+    value={
+        "project": "5f0f7c9e-3c1b-4d3a-9a55-0a8f5a1f9a01",
+        "offering": "0b4cf1f0-6a8c-4f6a-8f0e-6a2d1f6f7b02",
+        "name": "zaken-web-01",
+        "purpose": "Web server of the case system",
+        "spec": {
+            "flavor": "gp.small",
+            "image": "Debian 12",
+            "network": "intern",
+            "volume_gib": 40,
+        },
+        "end_date": "2027-06-30",
+    },
+    request_only=True,
+)
+REJECTION_EXAMPLE: Final = OpenApiExample(
+    "A no",
+    value={"decision": "rejected", "reason": "There is a server for this already."},
+    request_only=True,
+)
+
+
+class OfferingViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[OfferingVersion]):
+    """What can be ordered."""
+
+    request: ApiRequest
+    queryset = OfferingVersion.objects.none()
+    filters = inputs.OfferingFilters
+    ordering = ("offering_position", "offering__code")
+    lookup_field = "offering__public_id"
+    lookup_url_kwarg = "id"
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[OfferingVersion]:
+        return visible_offerings(self.request.user).annotate(
+            offering_position=F("offering__position")
+        )
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        is_detail = self.action == "retrieve"
+        return outputs.OfferingDetailOutput if is_detail else outputs.OfferingOutput
+
+
+class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
+    """The orders of every project that you reach, the newest first."""
+
+    request: ApiRequest
+    queryset = Order.objects.none()
+    filters = inputs.OrderFilters
+    ordering = ("-submitted_at", "-pk")
+    lookup_field = "public_id"
+    lookup_url_kwarg = "id"
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Order]:
+        orders = visible_orders(self.request.user).select_related("project", "requested_by")
+        return orders.prefetch_related(*_order_detail()) if self.action == "retrieve" else orders
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        return outputs.OrderOutput if self.action == "list" else outputs.OrderDetailOutput
+
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY],
+        request=inputs.OrderInput,
+        responses={201: outputs.OrderDetailOutput, 200: outputs.OrderDetailOutput},
+        examples=[ORDER_EXAMPLE],
+    )
+    def create(self, request: ApiRequest) -> Response:
+        """Place an order: its quota is claimed and its price frozen. 200: it was there already."""
+        key = read_header(request, "Idempotency-Key", r"[\x21-\x7e]{1,100}")
+        body = inputs.OrderInput(data=request.data, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        order, is_new = _place(request, key, body.validated_data)
+        answer = Response(self._shown(order), status=201 if is_new else 200)
+        address = reverse("api:order-detail", kwargs={"id": order.public_id})
+        answer["Location"] = request.build_absolute_uri(address)
+        return answer
+
+    @extend_schema(
+        request=inputs.ApprovalInput,
+        responses={201: outputs.ApprovalOutput},
+        examples=[REJECTION_EXAMPLE],
+    )
+    @action(detail=True, methods=["post"])
+    def approvals(self, request: ApiRequest, id: UUID) -> Response:
+        """Approve or refuse the order. Asks for a strong and fresh login."""
+        order = self.get_object()
+        check_assurance(request._request)
+        body = inputs.ApprovalInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        decision = body.validated_data.pop("decision")
+        if decision == Decision.APPROVED:
+            approve_order(order.public_id, approver=request.user, **body.validated_data)
+        else:
+            reason = body.validated_data["reason"]
+            reject_order(order.public_id, approver=request.user, reason=reason)
+        approval = Approval.objects.select_related("approver").get(
+            order=order, approver=request.user
+        )
+        return Response(outputs.ApprovalOutput(approval).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=outputs.OrderDetailOutput)
+    @action(detail=True, methods=["post"])
+    def withdrawal(self, request: ApiRequest, id: UUID) -> Response:
+        """Take your own order back, as long as nobody decided."""
+        order = self.get_object()
+        if order.requested_by_id != request.user.pk:
+            raise NotAllowed()
+        return Response(self._shown(withdraw_order(order.public_id, actor=request.user)))
+
+    def _shown(self, order: Order) -> Any:
+        """The order as it stands in the database now."""
+        orders = Order.objects.select_related("project", "requested_by")
+        now_stored = orders.prefetch_related(*_order_detail()).get(pk=order.pk)
+        return outputs.OrderDetailOutput(now_stored).data
+
+
+class ApprovalViewSet(ListModelMixin, GenericViewSet[Order]):
+    """The orders that wait for your decision, the oldest first."""
+
+    request: ApiRequest
+    queryset = Order.objects.none()
+    filters = inputs.ApprovalFilters
+    ordering = ("submitted_at", "pk")
+    serializer_class = outputs.OrderOutput
+
+    def get_queryset(self) -> QuerySet[Order]:
+        orders = orders_to_decide(self.request.user)
+        return orders.select_related("project", "requested_by")
+
+
+class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resource]):
+    """The resources of every project that you reach, the newest first."""
+
+    request: ApiRequest
+    queryset = Resource.objects.none()
+    filters = inputs.ResourceFilters
+    ordering = ("-created_at", "-pk")
+    lookup_field = "public_id"
+    lookup_url_kwarg = "id"
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[Resource]:
+        resources = visible_resources(self.request.user).select_related(
+            "project", "cloud_project__cloud"
+        )
+        if self.action != "retrieve":
+            return resources
+        return resources.select_related("order_line__order").prefetch_related(_operations())
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        is_list = self.action == "list"
+        return outputs.ResourceOutput if is_list else outputs.ResourceDetailOutput
+
+    @extend_schema(request=inputs.RetirementInput, responses={202: outputs.OperationOutput})
+    @action(detail=True, methods=["post"])
+    def retirement(self, request: ApiRequest, id: UUID) -> Response:
+        """Begin to clean the resource up. What was on it is gone for good."""
+        resource = self.get_object()
+        if not may_retire(request.user, resource):
+            raise NotAllowed()
+        body = inputs.RetirementInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        operation = retire_resource(resource.public_id, actor=request.user, **body.validated_data)
+        return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
+
+
+class QuotaViewSet(ListModelMixin, GenericViewSet[Quota]):
+    """What may be held, and what is held, on every level of the organization that you reach."""
+
+    request: ApiRequest
+    queryset = Quota.objects.none()
+    filters = inputs.QuotaFilters
+    ordering = ("node_code", "node_id", "metric")
+    serializer_class = outputs.QuotaOutput
+
+    def get_queryset(self) -> QuerySet[Quota]:
+        quotas = visible_quotas(self.request.user).select_related("node")
+        return quotas.annotate(node_code=F("node__code"))
+
+
+def _place(request: ApiRequest, key: str, asked: dict[str, Any]) -> tuple[Order, bool]:
+    line = LineRequest(
+        version=asked["offering"],
+        name=asked["name"],
+        spec=asked["spec"],
+        end_date=asked["end_date"],
+    )
+    try:
+        return place_order(
+            requested_by=request.user,
+            project=asked["project"],
+            purpose=asked["purpose"],
+            lines=[line],
+            idempotency_key=key,
+        )
+    except InvalidInput as error:
+        raise InvalidInput(
+            {name if name in asked else f"spec.{name}": said for name, said in error.errors.items()}
+        ) from error
+
+
+def _order_detail() -> list[Prefetch[Any]]:
+    lines = OrderLine.objects.select_related("offering_version__offering", "resource")
+    return [
+        Prefetch("lines", lines.prefetch_related(_operations("resource__operations"))),
+        Prefetch("approvals", Approval.objects.select_related("approver").order_by("decided_at")),
+    ]
+
+
+def _operations(path: str = "operations") -> Prefetch[Any]:
+    return Prefetch(path, Operation.objects.order_by("pk").prefetch_related("steps"))

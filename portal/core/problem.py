@@ -1,0 +1,164 @@
+"""Refusals and mistakes as problem details (RFC 9457): the one shape of every error of the API.
+
+Beside the standard's members an answer has ``code``, which programs match on and which never
+changes, and for invalid input ``errors``: one for each field that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, Final, Literal
+
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.http import Http404, HttpResponse, JsonResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import (
+    APIException,
+    NotFound,
+    PermissionDenied,
+    ValidationError,
+)
+
+from portal.core.errors import DomainError, InvalidInput
+
+MEDIA_TYPE: Final = "application/problem+json"
+Location = Literal["body", "query", "header"]
+
+_TOO_LARGE: Final = _("The request is too large.")
+# What is said where no code of ours had a chance to say anything.
+_WORDS: Final[dict[int, tuple[str, str | Promise]]] = {
+    400: ("bad_request", _("This request cannot be read.")),
+    403: ("permission_denied", _("This is not allowed.")),
+    404: ("not_found", _("This does not exist, or you cannot see it.")),
+    405: ("method_not_allowed", _("This address does not know that method.")),
+    413: ("body_too_large", _TOO_LARGE),
+    500: (
+        "server_error",
+        _("Something broke on our side. Look whether your change was made before you try again."),
+    ),
+}
+
+
+class InvalidRequest(ValidationError):
+    """Invalid input outside the body: messages by the name of the query key or header."""
+
+    def __init__(self, errors: Mapping[str, Any], *, location: Location) -> None:
+        super().__init__(dict(errors))
+        self.location: Location = location
+
+
+class BodyTooLarge(APIException):
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "body_too_large"
+    default_detail = _TOO_LARGE
+
+
+class CsrfFailed(PermissionDenied):
+    default_code = "csrf_failed"
+    default_detail = _("The header X-CSRFToken is missing, or belongs to another login.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldError:
+    """One thing that is wrong in one field; ``name`` is a path such as ``spec.volume_gib``."""
+
+    location: Location
+    name: str
+    code: str
+    detail: str
+
+    def as_json(self) -> dict[str, str]:
+        members = asdict(self)
+        return {"in": members.pop("location"), **members}
+
+
+def problem_response(
+    status: int, *, code: str, detail: str, errors: Iterable[FieldError] = ()
+) -> HttpResponse:
+    """Return the problem as an HTTP response."""
+    members: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    listed = [error.as_json() for error in errors]
+    if listed:
+        members["errors"] = listed
+    return JsonResponse(members, status=status, content_type=MEDIA_TYPE)
+
+
+def problem_of_status(status: int) -> HttpResponse:
+    """Return the problem for an error that has no more to say than its status."""
+    code, detail = _WORDS.get(status) or _WORDS[500 if status >= 500 else 400]
+    return problem_response(status, code=code, detail=str(detail))
+
+
+def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """Answer what went wrong in a view; None for a defect, which then becomes a 500 elsewhere."""
+    if isinstance(exception, DomainError):
+        return _refusal(exception)
+    if isinstance(exception, Http404):
+        exception = NotFound(str(_WORDS[404][1]))
+    elif isinstance(exception, DjangoPermissionDenied):
+        exception = PermissionDenied(str(_WORDS[403][1]))
+    if not isinstance(exception, APIException):
+        return None
+    response = _mistake(exception)
+    if challenge := getattr(exception, "auth_header", None):
+        response["WWW-Authenticate"] = challenge
+    if wait := getattr(exception, "wait", None):
+        response["Retry-After"] = str(round(wait))
+    return response
+
+
+def _refusal(error: DomainError) -> HttpResponse:
+    """A rule said no. What is wrong in a field is a 400, as the Dutch API rules want it."""
+    fields: Mapping[str, list[str]] = {}
+    if isinstance(error, InvalidInput):
+        fields = error.errors
+    elif error.field:
+        fields = {error.field: [str(error)]}
+    return problem_response(
+        HTTPStatus.BAD_REQUEST if fields else error.http_status,
+        code=error.code,
+        detail=str(error),
+        errors=[
+            FieldError(location="body", name=name, code=error.code, detail=message)
+            for name, messages in fields.items()
+            for message in messages
+        ],
+    )
+
+
+def _mistake(exception: APIException) -> HttpResponse:
+    if isinstance(exception, ValidationError):
+        location: Location = getattr(exception, "location", "body")
+        return problem_response(
+            exception.status_code,
+            code=InvalidInput.code,
+            detail=str(_("Something in the request is not right.")),
+            errors=_field_errors(exception.detail, "", location),
+        )
+    return problem_response(
+        exception.status_code,
+        code=str(getattr(exception.detail, "code", exception.default_code)),
+        detail=str(exception.detail),
+    )
+
+
+def _field_errors(detail: Any, name: str, location: Location) -> Iterator[FieldError]:
+    """Flatten the nested messages of REST framework; its name for "no field" becomes ""."""
+    if isinstance(detail, Mapping):
+        for key, below in detail.items():
+            part = "" if key == "non_field_errors" else str(key)
+            yield from _field_errors(below, ".".join(filter(None, [name, part])), location)
+    elif isinstance(detail, list):
+        for below in detail:
+            yield from _field_errors(below, name, location)
+    else:
+        yield FieldError(location=location, name=name, code=detail.code, detail=str(detail))
