@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
 pytestmark = pytest.mark.browser
 
@@ -119,12 +119,18 @@ def test_a_form_is_sent_once_and_says_so(
 ) -> None:
     page = open_page(chromium, f"{address}/gallery", complaints)
     sent: list[str] = []
-    page.route("**/gallery", lambda route: sent.append(route.request.method))  # never answers
+
+    def answer(route: Route) -> None:
+        sent.append(route.request.method)
+        route.fulfill(status=204)  # the browser stays where it is
+
+    page.route("**/gallery", answer)
     button = page.locator("main button[data-cl-busy]")
-    button.click(no_wait_after=True)
+    with page.expect_request("**/gallery"):
+        button.click()
     assert button.inner_text() == "Sending"
     assert button.get_attribute("aria-disabled") == "true"
-    button.click(no_wait_after=True, force=True)
+    button.click(force=True)
     assert sent == ["POST"]
     page.close()
 
