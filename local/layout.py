@@ -44,8 +44,8 @@ OPENSTACK_DATABASES: Final = (
     "octavia_persistence",
 )
 
-DATABASES_PREPARED: Final = "databases"
-"""Name of the job after which every role and database exists: ``after`` of what uses one."""
+DATABASES_PREPARED: Final = "openstack-databases"
+"""Name of the job after which OpenStack's role and databases exist: ``after`` of what uses one."""
 
 
 @dataclass(frozen=True, kw_only=True)

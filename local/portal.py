@@ -37,7 +37,6 @@ class Portal:
 
     def units(self) -> list[Unit]:
         """Return them in the order in which they start."""
-        needed = ["portal-tables", "translations", "static-files"]
         made: list[Unit] = [
             self._manage("translations", "compile_translations"),
             self._manage("static-files", "collectstatic", "--no-input", "--verbosity=0"),
@@ -51,12 +50,13 @@ class Portal:
         if self.settings["CLOUDLOKET_DEMO"] == "1":
             after = ("portal-tables",)
             made.append(self._manage("demo-data", "load_demo", after=after, done="demo-data"))
+        made.append(self._web(after=("portal-tables", "translations", "static-files")))
+        people_are_served = [unit.name for unit in made]  # the rest must not hold that up
         return [
             *made,
-            self._web(needed),
-            self._worker("interactive", "--queues=interactive", "--concurrency=2", after=needed),
-            self._worker("bulk", "--queues=bulk,billing", "--concurrency=1", after=needed),
-            self._beat(needed),
+            self._worker("interactive", 2, ("interactive",), people_are_served),
+            self._worker("bulk", 1, ("bulk", "billing"), people_are_served),
+            self._beat(people_are_served),
         ]
 
     @property
@@ -109,12 +109,15 @@ class Portal:
             stop_within_seconds=35,  # gunicorn gives requests 30 s to end
         )
 
-    def _worker(self, name: str, *options: str, after: Sequence[str]) -> Service:
+    def _worker(
+        self, name: str, processes: int, queues: Sequence[str], after: Sequence[str]
+    ) -> Service:
         return self._celery(
             f"worker-{name}",
             "worker",
             f"--hostname={name}@%h",
-            *options,
+            f"--queues={','.join(queues)}",
+            f"--concurrency={processes}",
             "--without-gossip",
             "--without-mingle",
             after=after,

@@ -14,12 +14,13 @@ from typing import Final
 
 from local.errors import StartRefused
 from local.layout import DATABASES_PREPARED, LOOPBACK, Layout
-from local.service import Job, Service
+from local.service import Job, Service, Unit
 from local.unprivileged import unprivileged
 
 VERSION_VARIABLE: Final = "CLOUDLOKET_LOCAL_POSTGRES"
 DEFAULT_VERSION: Final = "18"
 SUPERUSER: Final = "postgres"
+PORTAL_DATABASE_PREPARED: Final = "portal-database"
 _FOLDERS: Final = {"18": "pginstall18", "16": "pginstall"}
 _SETTINGS: Final = {
     "listen_addresses": LOOPBACK,
@@ -51,9 +52,17 @@ class PostgresServer:
             raise StartRefused(f"{VERSION_VARIABLE} must be one of {', '.join(_FOLDERS)}")
         return cls(layout, version)
 
-    def units(self) -> list[Job | Service]:
-        """Return the units that make, run and fill the cluster."""
-        return [self._files(), self._server(), self._databases()]
+    def units(self) -> list[Unit]:
+        """Return the units that make the cluster and run it."""
+        return [self._files(), self._server()]
+
+    def portal_database(self) -> Job:
+        """Return the job that makes the portal's roles and database."""
+        return self._prepare(PORTAL_DATABASE_PREPARED, "portal")
+
+    def openstack_databases(self) -> Job:
+        """Return the job that makes OpenStack's role and databases."""
+        return self._prepare(DATABASES_PREPARED, "openstack", group="cloud")
 
     @property
     def _folder(self) -> Path:
@@ -114,21 +123,15 @@ class PostgresServer:
             return False
         return len(lines) > 7 and lines[7].strip() == "ready" and _is_alive(int(lines[0]))
 
-    def _databases(self) -> Job:
+    def _prepare(self, name: str, customer: str, group: str = "portal") -> Job:
+        program = (str(self.layout.python), "-m", "local.prepare_postgres")
         access = self.layout.postgres
-        for role in ("cloudloket_owner", "cloudloket", "openstack"):
-            access.password(role)
         return Job(
-            name=DATABASES_PREPARED,
-            title="databases",
-            command=(
-                str(self.layout.python),
-                "-m",
-                "local.prepare_postgres",
-                str(access.port),
-                str(access.secrets),
-            ),
+            name=name,
+            title=name.replace("-", " "),
+            command=(*program, str(access.port), str(access.secrets), customer),
             after=("postgres",),
+            group=group,
             within_seconds=60,
         )
 

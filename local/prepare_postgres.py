@@ -1,4 +1,4 @@
-"""Makes the roles and databases: ``python -m local.prepare_postgres PORT SECRETS``.
+"""Makes the roles and databases: ``python -m local.prepare_postgres PORT SECRETS CUSTOMER``.
 
 Runs in the portal's environment, at every start; what is there already is left as it is.
 """
@@ -19,23 +19,24 @@ OWNER: Final = "cloudloket_owner"
 RUNTIME: Final = "cloudloket"
 OPENSTACK: Final = "openstack"
 PORTAL_DATABASE: Final = "cloudloket"
-_CREATEDB: Final = {OWNER: "CREATEDB", RUNTIME: "NOCREATEDB", OPENSTACK: "NOCREATEDB"}
 
 
-def prepare(access: PostgresAccess) -> None:
-    """Make what is missing.
+def prepare_for_portal(connection: Connection[tuple[object, ...]], access: PostgresAccess) -> None:
+    """Make the portal's database, the role that owns it, and the role that works in it."""
+    _prepare_role(connection, OWNER, "CREATEDB", access.password(OWNER))
+    _prepare_role(connection, RUNTIME, "NOCREATEDB", access.password(RUNTIME))
+    _prepare_database(connection, PORTAL_DATABASE, OWNER)
 
-    Raises:
-        psycopg.Error: the server refuses, or is not there.
-    """
-    with psycopg.connect(access.url(SUPERUSER, "postgres"), autocommit=True) as connection:
-        for role, createdb in _CREATEDB.items():
-            _prepare_role(connection, role, createdb, access.password(role))
-        # OpenStack loses at most the last 0.6 s in a crash of the whole machine, and gains a lot.
-        connection.execute("ALTER ROLE openstack SET synchronous_commit TO off")
-        _prepare_database(connection, PORTAL_DATABASE, OWNER)
-        for name in OPENSTACK_DATABASES:
-            _prepare_database(connection, name, OPENSTACK)
+
+def prepare_for_openstack(
+    connection: Connection[tuple[object, ...]], access: PostgresAccess
+) -> None:
+    """Make a database for each of OpenStack's services, and the role that they share."""
+    _prepare_role(connection, OPENSTACK, "NOCREATEDB", access.password(OPENSTACK))
+    # OpenStack loses at most the last 0.6 s in a crash of the whole machine, and gains a lot.
+    connection.execute("ALTER ROLE openstack SET synchronous_commit TO off")
+    for name in OPENSTACK_DATABASES:
+        _prepare_database(connection, name, OPENSTACK)
 
 
 def _prepare_role(
@@ -57,13 +58,19 @@ def _prepare_database(connection: Connection[tuple[object, ...]], name: str, own
         connection.execute(statement.format(sql.Identifier(name), sql.Identifier(owner)))
 
 
-if __name__ == "__main__":
-    secrets = Path(sys.argv[2])
-    prepare(
-        PostgresAccess(
-            host=LOOPBACK,
-            port=int(sys.argv[1]),
-            socket_directory=secrets.parent / "run",
-            secrets=secrets,
-        )
+def main(port: str, secrets: Path, customer: str) -> None:
+    """Prepare for one of the two customers of the cluster.
+
+    Raises:
+        psycopg.Error: the server refuses, or is not there.
+    """
+    prepare = {"portal": prepare_for_portal, "openstack": prepare_for_openstack}[customer]
+    access = PostgresAccess(
+        host=LOOPBACK, port=int(port), socket_directory=secrets.parent / "run", secrets=secrets
     )
+    with psycopg.connect(access.url(SUPERUSER, "postgres"), autocommit=True) as connection:
+        prepare(connection, access)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])

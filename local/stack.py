@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from local.errors import StartRefused
-from local.layout import DATABASES_PREPARED, Layout
+from local.layout import Layout
 from local.login_files import write_login_files
 from local.openstack.stack import units as openstack_units
 from local.portal import Portal, make_keys
-from local.postgres import PostgresServer
+from local.postgres import PORTAL_DATABASE_PREPARED, PostgresServer
 from local.readiness import answers
 from local.service import Job, Service, Unit
 from local.valkey import ValkeyServer
@@ -91,8 +91,11 @@ class Stack:
             **make_keys(self.layout),
         }
         stand_ins: list[Unit] = []
+        postgres = PostgresServer.from_environment(self.layout)
         if self.has_local_database or self.has_local_cloud:
-            stand_ins += PostgresServer.from_environment(self.layout).units()
+            stand_ins += postgres.units()
+        if self.has_local_database:
+            stand_ins.append(postgres.portal_database())
         if self.has_local_broker:
             valkey = ValkeyServer(self.layout)
             stand_ins.append(valkey.service())
@@ -101,9 +104,10 @@ class Stack:
         if self.has_local_login:
             settings["CLOUDLOKET_OIDC_FILE"] = self._add_login(stand_ins)
         settings = settings | {n: v for n, v in self.given.items() if n in settings}
-        leans_on = [DATABASES_PREPARED] if self.has_local_database else []
+        leans_on = [PORTAL_DATABASE_PREPARED] if self.has_local_database else []
         portal = Portal(self.layout, settings, leans_on).units()
-        return [*stand_ins, *portal, *(self._cloud() if self.has_local_cloud else [])]
+        cloud = self._cloud(postgres) if self.has_local_cloud else []
+        return [*stand_ins, *portal, *cloud]
 
     def _database_settings(self) -> dict[str, str]:
         if not self.has_local_database:
@@ -151,7 +155,7 @@ class Stack:
         )
         return str(providers)
 
-    def _cloud(self) -> list[Unit]:
+    def _cloud(self, postgres: PostgresServer) -> list[Unit]:
         """OpenStack's units, after a job that waits until its environment is installed."""
         environment = Job(
             name=_ENVIRONMENT_JOB,
@@ -164,5 +168,6 @@ class Stack:
         units = openstack_units(self.layout)
         return [
             environment,
+            postgres.openstack_databases(),
             *(dataclasses.replace(u, after=(_ENVIRONMENT_JOB, *u.after)) for u in units),
         ]

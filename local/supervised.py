@@ -64,7 +64,7 @@ class Supervised:
         until = self._changed if self._changed else time.monotonic()
         return until - self._started
 
-    def start(self, environment: Mapping[str, str], extra_niceness: int = 0) -> None:
+    def start(self, environment: Mapping[str, str]) -> None:
         """Start the process; a job that was done before is ready at once.
 
         Raises:
@@ -79,7 +79,7 @@ class Supervised:
             environment={**environment, **self.unit.environment, HOME_VARIABLE: str(self._home)},
             working_folder=self._working_folder,
             log=self.log,
-            niceness=self.unit.niceness + extra_niceness,
+            niceness=self.unit.niceness,
         )
         try:
             self._write_pid_file(child.pid)

@@ -19,8 +19,7 @@ from local.progress import Progress, State
 from local.service import Job, Service, Unit
 from local.supervised import Supervised
 
-FIRST_GROUP: Final = "portal"  # people wait for it: services of other groups start after it
-_LATER_JOB_NICENESS: Final = 10  # of other groups' jobs that start while the portal does
+FIRST_GROUP: Final = "portal"  # people wait for it: other groups start when it is ready
 _TRIES_OF_THE_FIRST_GROUP: Final = 3
 _LOOK_SECONDS: Final = 0.1
 _CHECKS_AT_ONCE: Final = 4
@@ -96,18 +95,14 @@ class Supervisor:
             if not (one.is_due and self._may_start(one)):
                 continue
             try:
-                one.start(environment, self._extra_niceness(one))
+                one.start(environment)
             except OSError as error:
                 self._handle_failure(one, f"cannot start: {error}")
 
     def _may_start(self, one: Supervised) -> bool:
         if any(self._all[name].state != State.READY for name in one.unit.after):
             return False
-        return one.unit.group == FIRST_GROUP or isinstance(one.unit, Job) or self._is_first_ready()
-
-    def _extra_niceness(self, one: Supervised) -> int:
-        is_early = one.unit.group != FIRST_GROUP and not self._is_first_ready()
-        return _LATER_JOB_NICENESS if is_early else 0
+        return one.unit.group == FIRST_GROUP or self._is_first_ready()
 
     def _is_first_ready(self) -> bool:
         first = [one for one in self._all.values() if one.unit.group == FIRST_GROUP]

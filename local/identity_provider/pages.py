@@ -53,8 +53,8 @@ def login_page(
             groupby(accounts, key=lambda account: account.organization), start=1
         )
     )
-    levels = [LEVELS.get(value, value) for value in wanted.acr_values]
-    asked = f"<p>Gevraagd niveau: {escape(' of '.join(levels))}.</p>" if levels else ""
+    weakest = wanted.acr_values[0] if wanted.acr_values else ""  # that would still do
+    asked = f"<p>Niveau: minstens {escape(LEVELS.get(weakest, weakest))}.</p>" if weakest else ""
     content = f"""<p>Dit zijn verzonnen mensen. Kies wie u bent. Een wachtwoord is niet nodig.</p>
 {asked}
 <form method="post" action="/login">
