@@ -44,5 +44,5 @@ def decrypt(version: int, ciphertext: bytes, *, bound_to: bytes) -> str:
         return (
             AESGCM(settings.ENCRYPTION_KEYS[version]).decrypt(nonce, encrypted, bound_to).decode()
         )
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:
         raise Undecipherable("the text does not belong to this key and place") from error

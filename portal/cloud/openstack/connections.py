@@ -11,12 +11,17 @@ from functools import lru_cache
 from typing import Any, Final
 
 import requests
-from keystoneauth1.exceptions import EndpointNotFound
+from keystoneauth1.exceptions import ClientException, EndpointNotFound
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
+from openstack.exceptions import ServiceDisabledException
 
-from portal.cloud.openstack.errors import SAFE_METHODS, translated_errors
+from portal.cloud.openstack.errors import (
+    SAFE_METHODS,
+    translated_errors,
+    transport_failure,
+)
 
 CONNECT_AND_READ_SECONDS: Final = (5, 30)
 PROJECTS_KEPT: Final = 128  # connections per process; a worker rarely serves more at a time
@@ -45,7 +50,14 @@ class CautiousSession(Session):
         kwargs["connect_retries"] = 1 if method in SAFE_METHODS else 0
         kwargs["status_code_retries"] = 0
         kwargs["timeout"] = CONNECT_AND_READ_SECONDS
-        return super().request(url, method, *args, **kwargs)
+        try:
+            return super().request(url, method, *args, **kwargs)
+        except ClientException as error:
+            failure = transport_failure(error)
+            if failure is not None and failure.request is None:
+                # An answer that broke off half-way does not tell what it was an answer to.
+                failure.request = requests.Request(method, url)
+            raise
 
 
 class Connections:
@@ -92,8 +104,7 @@ def _log_in_by_name(key: str) -> Connection:
         compute_default_microversion=COMPUTE_MICROVERSION,
         block_storage_default_microversion=VOLUME_MICROVERSION,
     )
-    # strict: else a service that is not in the catalogue yet would stay "disabled" for ever.
-    return Connection(config=region, strict_proxies=True)
+    return Connection(config=region)
 
 
 class OnCloud:
@@ -117,6 +128,8 @@ class OnCloud:
                     yield self._connections.over_all()
                 else:
                     yield self._connections.in_project(project)
-            except EndpointNotFound:
-                self._connections.forget()  # the cloud is being built; look again next time
+            except (EndpointNotFound, ServiceDisabledException):
+                # Not in the catalogue of services. It may be when the cloud is further built, but
+                # the SDK would call the service disabled as long as the connection lives.
+                self._connections.forget()
                 raise

@@ -134,7 +134,7 @@ def _without_answer(error: Exception, service: str, operation: str) -> CloudUnav
 
 def _may_have_been_carried_out(error: BaseException) -> bool:
     """False only when the request certainly did not reach the service, or asked for nothing new."""
-    failure = _transport_failure(error)
+    failure = transport_failure(error)
     if failure is None or failure.request is None:
         return False  # nothing was sent: no such cloud, no such service
     if failure.request.method in SAFE_METHODS or _is_login(failure.request):
@@ -145,7 +145,7 @@ def _may_have_been_carried_out(error: BaseException) -> bool:
     return not isinstance(reason, NewConnectionError)  # refused, or no such host
 
 
-def _transport_failure(error: BaseException | None) -> requests.RequestException | None:
+def transport_failure(error: BaseException | None) -> requests.RequestException | None:
     """What ``requests`` raised underneath; keystoneauth raises its own while handling that."""
     while error is not None and not isinstance(error, requests.RequestException):
         error = error.__cause__ or error.__context__

@@ -1,0 +1,346 @@
+"""What OpenStack answers, or does not answer, becomes what the engine can act on.
+
+Over real HTTP, so that what requests, urllib3, keystoneauth and openstacksdk do in between is part
+of what is tried.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.cloud.openstack import OpenStackCloud, connect, connections
+from portal.cloud.ports import (
+    CloudError,
+    CloudMissing,
+    CloudQuotaRefused,
+    CloudRefused,
+    CloudUnavailable,
+    NetworkSpec,
+    PortSpec,
+    ServerSpec,
+    VolumeSpec,
+)
+from tests.portal.cloud.openstack_server import (
+    PROJECT,
+    REQUEST_ID,
+    Misbehaviour,
+    OpenStackServer,
+    answer,
+    break_off,
+    reset,
+    say_half,
+    say_nothing,
+)
+
+CREATE_SERVER = "POST /compute/v2.1/servers"
+LIST_SERVERS = "GET /compute/v2.1/servers/detail"
+DELETE_SERVER = "DELETE /compute/v2.1/servers/s"
+CREATE_NETWORK = "POST /network/v2.0/networks"
+CREATE_PORT = "POST /network/v2.0/ports"
+DELETE_NETWORK = "DELETE /network/v2.0/networks/n"
+CREATE_VOLUME = "POST /volume/v3/volumes"
+DELETE_VOLUME = "DELETE /volume/v3/volumes/v"
+ATTACH_VOLUME = "POST /compute/v2.1/servers/s/os-volume_attachments"
+LOG_IN = "POST /identity/v3/auth/tokens"
+
+SPEC = ServerSpec(name="web-1", flavor_id="f", image_id="i", port_id="p")
+CALLS: dict[str, Callable[[OpenStackCloud], Any]] = {
+    CREATE_SERVER: lambda cloud: cloud.create_server(PROJECT, SPEC, "cloudloket:1"),
+    LIST_SERVERS: lambda cloud: cloud.list_servers(PROJECT),
+    DELETE_SERVER: lambda cloud: cloud.delete_server(PROJECT, "s"),
+    CREATE_NETWORK: lambda cloud: cloud.create_network(
+        PROJECT, NetworkSpec(name="n", cidr="10.0.0.0/24"), "cloudloket:1"
+    ),
+    CREATE_PORT: lambda cloud: cloud.create_port(
+        PROJECT, PortSpec(name="p", network_id="n", security_group_ids=[]), "cloudloket:1"
+    ),
+    DELETE_NETWORK: lambda cloud: cloud.delete_network(PROJECT, "n"),
+    CREATE_VOLUME: lambda cloud: cloud.create_volume(
+        PROJECT, VolumeSpec(name="v", size_gib=1), "cloudloket:1"
+    ),
+    DELETE_VOLUME: lambda cloud: cloud.delete_volume(PROJECT, "v"),
+    ATTACH_VOLUME: lambda cloud: cloud.attach_volume(PROJECT, "s", "v"),
+}
+
+
+@pytest.fixture
+def openstack() -> Iterator[OpenStackServer]:
+    server = OpenStackServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def cloud(
+    openstack: OpenStackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> OpenStackCloud:
+    """Its clouds.yaml asks for all the repetition there is; the environment for another cloud."""
+    repeats = "".join(
+        f"    {service}{kind}_retries: 3\n"
+        for service in ("", "compute_", "network_", "block_storage_", "volume_", "identity_")
+        for kind in ("connect", "status_code")
+    )
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text(
+        "clouds:\n  sovereign:\n"
+        f"    auth: {{auth_url: {openstack.url}/identity/v3, username: portal, password: x,\n"
+        "           project_name: p, user_domain_name: Default, project_domain_name: Default}\n"
+        f"    region_name: here\n    api_timeout: 90\n{repeats}"
+    )
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    monkeypatch.setenv("OS_CLOUD", "elsewhere")
+    monkeypatch.setenv("OS_AUTH_URL", "http://elsewhere.invalid/v3")
+    monkeypatch.setenv("OS_PROJECT_NAME", "elsewhere")
+    monkeypatch.setattr(connections, "CONNECT_AND_READ_SECONDS", (0.5, 0.5))
+    return connect("sovereign")
+
+
+def ask(
+    cloud: OpenStackCloud, openstack: OpenStackServer, request: str, *behaviours: Misbehaviour
+) -> CloudError:
+    """The error that the call behind ``request`` gives when the service behaves like that."""
+    openstack.plan(request, *behaviours)
+    with pytest.raises(CloudError) as raised:
+        CALLS[request](cloud)
+    return raised.value
+
+
+def neutron(kind: str) -> dict[str, Any]:
+    return {"NeutronError": {"type": kind, "message": "no", "detail": ""}}
+
+
+def nova(message: str, status: int = 403) -> dict[str, Any]:
+    return {"forbidden": {"message": message, "code": status}}
+
+
+# --- answers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 408, 409, 423, 425, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("request_", [CREATE_SERVER, LIST_SERVERS])
+def test_these_answers_mean_later(
+    cloud: OpenStackCloud, openstack: OpenStackServer, request_: str, status: int
+) -> None:
+    error = ask(cloud, openstack, request_, *[answer(status)] * 2)
+
+    assert isinstance(error, CloudUnavailable)
+    assert (error.status, error.request_id) == (status, REQUEST_ID)
+    changes_something = not request_.startswith("GET")
+    assert error.outcome_unknown is (status >= 500 and changes_something)
+    assert openstack.asked[request_] == (2 if status == 401 else 1)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "body", "expected"),
+    [
+        (CREATE_SERVER, 400, {}, CloudRefused),
+        (CREATE_SERVER, 403, nova("Policy doesn't allow it to be performed."), CloudRefused),
+        (CREATE_SERVER, 403, nova("Quota exceeded for instances: 1, 10"), CloudQuotaRefused),
+        (CREATE_SERVER, 403, nova("Maximum number of ports exceeded"), CloudQuotaRefused),
+        (DELETE_SERVER, 404, nova("Instance s could not be found.", 404), CloudMissing),
+        (CREATE_NETWORK, 409, neutron("OverQuota"), CloudQuotaRefused),
+        (CREATE_PORT, 409, neutron("IpAddressGenerationFailure"), CloudRefused),
+        (DELETE_NETWORK, 409, neutron("NetworkInUse"), CloudUnavailable),
+        (DELETE_NETWORK, 404, neutron("NetworkNotFound"), CloudMissing),
+        (CREATE_VOLUME, 413, {"overLimit": {"message": "no", "code": 413}}, CloudQuotaRefused),
+        (CREATE_VOLUME, 403, {}, CloudRefused),
+        (DELETE_VOLUME, 400, nova("Invalid volume: Volume status must be", 400), CloudUnavailable),
+        (DELETE_VOLUME, 400, nova("Malformed", 400), CloudRefused),
+        (DELETE_VOLUME, 404, {}, CloudMissing),
+    ],
+)
+def test_each_service_has_words_of_its_own(
+    cloud: OpenStackCloud,
+    openstack: OpenStackServer,
+    request_: str,
+    status: int,
+    body: dict[str, Any],
+    expected: type[CloudError],
+) -> None:
+    error = ask(cloud, openstack, request_, answer(status, body))
+
+    assert type(error) is expected
+    assert (error.status, error.request_id) == (status, REQUEST_ID)
+    assert not getattr(error, "outcome_unknown", False)
+    assert error.service in {"compute", "network", "block-storage"}
+    assert error.operation in str(error)
+    assert openstack.asked[request_] == 1
+
+
+def test_refused_attachment_is_judged_by_what_is_attached(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    refusal = answer(400, nova("Invalid volume: already attached", 400))
+    look = ATTACH_VOLUME.replace("POST", "GET")
+    openstack.plan(look, answer(200, {"volumeAttachments": []}))
+    assert isinstance(ask(cloud, openstack, ATTACH_VOLUME, refusal), CloudRefused)
+
+    attached = {"volumeAttachments": [{"id": "v", "volumeId": "v", "serverId": "s"}]}
+    openstack.plan(look, answer(200, attached))
+    openstack.plan(ATTACH_VOLUME, refusal)
+    CALLS[ATTACH_VOLUME](cloud)
+
+
+def test_missing_is_only_believed_of_openstack_itself(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    stranger = answer(404, "<h1>Not Found</h1>", request_id="", content_type="text/html")
+
+    error = ask(cloud, openstack, DELETE_SERVER, stranger)
+
+    assert isinstance(error, CloudUnavailable)
+
+
+def test_answer_that_names_nothing_may_hide_a_server(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    error = ask(cloud, openstack, CREATE_SERVER, answer(202, {"server": {}}))
+
+    assert isinstance(error, CloudUnavailable)
+    assert error.outcome_unknown
+
+
+@pytest.mark.parametrize("request_", [CREATE_SERVER, CREATE_NETWORK, CREATE_VOLUME])
+def test_unreadable_answer_may_hide_something_made(
+    cloud: OpenStackCloud, openstack: OpenStackServer, request_: str
+) -> None:
+    page = answer(202, "<h1>Welcome</h1>", content_type="text/html")
+
+    error = ask(cloud, openstack, request_, page)
+
+    assert isinstance(error, CloudUnavailable)
+    assert error.outcome_unknown
+
+
+# --- no answer -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("behaviour", [break_off, reset, say_half, say_nothing])
+@pytest.mark.parametrize("request_", [CREATE_SERVER, CREATE_NETWORK, CREATE_VOLUME, DELETE_SERVER])
+def test_change_without_an_answer_is_never_sent_again(
+    cloud: OpenStackCloud, openstack: OpenStackServer, request_: str, behaviour: Misbehaviour
+) -> None:
+    error = ask(cloud, openstack, request_, behaviour)
+
+    assert isinstance(error, CloudUnavailable)
+    assert error.outcome_unknown
+    assert (error.status, error.request_id) == (None, "")
+    assert openstack.asked[request_] == 1
+
+
+def test_reading_is_tried_once_more(cloud: OpenStackCloud, openstack: OpenStackServer) -> None:
+    openstack.plan(LIST_SERVERS, break_off, answer(200, {"servers": []}))
+
+    assert cloud.list_servers(PROJECT) == []
+
+    error = ask(cloud, openstack, LIST_SERVERS, break_off, break_off)
+    assert isinstance(error, CloudUnavailable)
+    assert not error.outcome_unknown
+    assert openstack.asked[LIST_SERVERS] == 4
+
+
+def closed_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/compute/v2.1"
+
+
+@pytest.mark.parametrize("where", [closed_port(), "http://nova.invalid/compute/v2.1"])
+def test_request_that_was_not_sent_changed_nothing(
+    cloud: OpenStackCloud, openstack: OpenStackServer, where: str
+) -> None:
+    openstack.elsewhere["compute"] = where
+
+    error = ask(cloud, openstack, CREATE_SERVER)
+
+    assert isinstance(error, CloudUnavailable)
+    assert not error.outcome_unknown
+
+
+def test_connection_that_does_not_come_about_changed_nothing(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for caller in (first, second):  # fill the queue that nobody empties
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        openstack.elsewhere["compute"] = f"http://127.0.0.1:{full.getsockname()[1]}/compute/v2.1"
+
+        error = ask(cloud, openstack, CREATE_SERVER)
+
+    assert isinstance(error, CloudUnavailable)
+    assert not error.outcome_unknown
+
+
+# --- logging in ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [answer(401), answer(403), answer(404), answer(500), answer(503), break_off, say_nothing],
+    ids=["401", "403", "404", "500", "503", "broken", "silent"],
+)
+@pytest.mark.parametrize("request_", [CREATE_SERVER, DELETE_SERVER])
+def test_failed_login_changed_nothing(
+    cloud: OpenStackCloud, openstack: OpenStackServer, request_: str, behaviour: Misbehaviour
+) -> None:
+    openstack.plan(LOG_IN, *[behaviour] * 9)
+
+    error = ask(cloud, openstack, request_)
+
+    assert isinstance(error, CloudUnavailable)
+    assert not error.outcome_unknown
+    assert openstack.asked[request_] == 0
+
+
+def test_rejected_token_logs_in_once_more(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    openstack.plan(CREATE_SERVER, answer(401), answer(202, {"server": {"id": "s"}}))
+
+    assert cloud.create_server(PROJECT, SPEC, "cloudloket:1").id == "s"
+    assert openstack.asked[LOG_IN] == 2
+
+
+def test_service_that_joins_the_catalogue_later_is_found(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    openstack.elsewhere["network"] = None
+    error = ask(cloud, openstack, CREATE_NETWORK)
+    assert isinstance(error, CloudUnavailable)
+    assert not error.outcome_unknown
+
+    del openstack.elsewhere["network"]
+    openstack.plan(CREATE_NETWORK, answer(201, {"network": {"id": "n", "status": "ACTIVE"}}))
+    assert CALLS[CREATE_NETWORK](cloud).id == "n"
+
+
+def test_cloud_that_is_not_configured_yet_is_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+
+    with pytest.raises(CloudUnavailable, match="sovereign"):
+        connect("sovereign").fetch_inventory()
+
+
+def test_a_project_is_entered_with_one_login_and_no_search(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    openstack.plan(LIST_SERVERS, *[answer(200, {"servers": []})] * 3)
+    for _ in range(3):
+        cloud.list_servers(PROJECT)
+
+    assert openstack.asked == {
+        "GET /identity/v3": 1,
+        LOG_IN: 1,
+        "GET /compute/v2.1": 1,
+        LIST_SERVERS: 3,
+    }
