@@ -13,13 +13,18 @@ from django.utils.translation import get_language
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.utils import import_from_settings
 
-from portal.identity.logins import log_in
+from portal.identity.logins import log_in, record_refused_login
 from portal.identity.models import Person
 from portal.identity.oidc import transport
 from portal.identity.oidc.claims import read_login
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.discovery import Directory, directory_of
-from portal.identity.oidc.errors import AnswerNotTrusted, LoginExpired, ProviderUnavailable
+from portal.identity.oidc.errors import (
+    AnswerNotTrusted,
+    LoginExpired,
+    LoginFailure,
+    ProviderUnavailable,
+)
 from portal.identity.oidc.providers import Provider
 from portal.identity.oidc.session import LoginFacts
 from portal.identity.oidc.validation import (
@@ -165,7 +170,11 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
         """
         claims = {**self.get_userinfo(access_token, id_token, payload), **payload}
         provider = self.attempt.provider
-        person = log_in(read_login(provider, claims, language=(get_language() or "nl")[:2]))
+        try:
+            person = log_in(read_login(provider, claims, language=(get_language() or "nl")[:2]))
+        except LoginFailure as failure:
+            record_refused_login(issuer=provider.issuer, subject=payload["sub"], code=failure.code)
+            raise
         self.attempt.facts = LoginFacts.from_claims(provider, payload)
         self.attempt.id_token = id_token
         return person

@@ -26,7 +26,7 @@ Request = TypeVar("Request", bound=HttpRequest)
 class StrongerLoginNeeded(DomainError):
     """For programs, which cannot be sent to a login page and back."""
 
-    code = "stronger_login_needed"
+    code = "assurance_required"
     http_status = 403
     message = _("Log in again, with a means that is strong enough, to do this.")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -92,7 +91,11 @@ class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
     @method_decorator(never_cache)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.provider = settings.OIDC_PROVIDERS[kwargs.pop("provider_key")]
-        return _or_failure_page(request, lambda: super(StartView, self).dispatch(request))
+        try:
+            response: HttpResponse = super().dispatch(request)
+        except LoginFailure as failure:
+            return _failure_page(request, failure, try_again=request.get_full_path())
+        return response
 
     def get(self, request: HttpRequest) -> HttpResponse:
         wanted = read_demand(request.GET.get("level", ""), request.GET.get("max_age", ""))
@@ -127,21 +130,26 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
     """The browser comes back from the provider."""
 
     provider: Provider
-    journey: dict[str, Any]
+    journey: dict[str, Any] | None
 
     @method_decorator(never_cache)
     def dispatch(self, request: OidcRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         self.provider = settings.OIDC_PROVIDERS[kwargs.pop("provider_key")]
-        return _or_failure_page(request, lambda: super(CallbackView, self).dispatch(request))
+        self.journey = None
+        try:
+            response: HttpResponse = super().dispatch(request)
+        except LoginFailure as failure:
+            return _failure_page(request, failure, try_again=self._same_journey())
+        return response
 
     def get(self, request: OidcRequest) -> HttpResponse:
         self._check_issuer(request)
-        self.journey = self._journey(request)
+        self.journey = journey = self._find_journey(request)
         if "error" in request.GET:
             del request.session[JOURNEYS][request.GET["state"]]
             request.session.modified = True
             raise _refusal(request.GET["error"])
-        demand = read_demand(self.journey["level"], str(self.journey["max_age"]))
+        demand = read_demand(journey["level"], str(journey["max_age"]))
         request.login_attempt = LoginAttempt(
             provider=self.provider,
             demand=demand or Demand(level=self.provider.minimum_assurance),
@@ -154,7 +162,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
 
     @property
     def success_url(self) -> str:
-        return str(self.journey["next"])
+        return str(self.journey["next"]) if self.journey else settings.LOGIN_REDIRECT_URL
 
     def login_success(self) -> HttpResponse:
         """As the library, but the session always gets a new key and remembers the login."""
@@ -178,7 +186,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
     def login_failure(self) -> HttpResponse:
         raise LoginExpired("callback without a code")
 
-    def _journey(self, request: HttpRequest) -> dict[str, Any]:
+    def _find_journey(self, request: HttpRequest) -> dict[str, Any]:
         """What was kept when this browser left for this provider, and not too long ago."""
         journeys = request.session.get(JOURNEYS, {})
         journey: dict[str, Any] | None = journeys.get(request.GET.get("state", ""))
@@ -187,6 +195,13 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
         if journey["added_on"] < time.time() - LONGEST_JOURNEY_SECONDS:
             raise LoginExpired("state is too old")
         return journey
+
+    def _same_journey(self) -> str:
+        """Where to start again for the same page and, when somebody steps up, the same demand."""
+        if self.journey is None:
+            return reverse("identity:login")
+        query = {name: self.journey[name] for name in _PASSED_ON if self.journey[name] is not None}
+        return f"{reverse(f'identity:start-{self.provider.key}')}?{urlencode(query)}"
 
     def _check_issuer(self, request: HttpRequest) -> None:
         """Mix-up defence (RFC 9207): the answer names its issuer, if the provider does that."""
@@ -265,13 +280,18 @@ def _refusal(error: str) -> LoginFailure:
     return LoginRefusedByProvider("error at the authorization endpoint")
 
 
-def _or_failure_page(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    """The answer, or a page that says why there is none and what to do."""
-    try:
-        return answer()
-    except LoginFailure as failure:
-        log.warning("login failed: %s %s", failure.code, failure.reason)
-        context = {"failure": failure, "is_logged_in": request.user.is_authenticated}
-        # The address of this page holds a code and a state; the footer must not repeat it.
-        request.return_path = reverse("identity:login")  # type: ignore[attr-defined]
-        return render(request, "identity/login_failed.html", context, status=failure.http_status)
+def _failure_page(request: HttpRequest, failure: LoginFailure, *, try_again: str) -> HttpResponse:
+    """Say why nobody was logged in, and what to do.
+
+    Args:
+        try_again: address that starts the login anew.
+    """
+    log.warning("login failed: %s %s", failure.code, failure.reason)
+    context = {
+        "failure": failure,
+        "is_logged_in": request.user.is_authenticated,
+        "try_again": try_again,
+    }
+    # The address of this page may hold a code and a state; the footer must not repeat it.
+    request.return_path = reverse("identity:login")  # type: ignore[attr-defined]
+    return render(request, "identity/login_failed.html", context, status=failure.http_status)

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.utils.timezone import now
 
-from portal.identity.models import Organization, Person
+from portal.audit.models import AuditEntry
+from portal.identity.models import Organization, Person, RoleGrant
 from portal.identity.oidc.assurance import Assurance
 from tests.portal.identity.oidc.fake_provider import (
     LOW,
@@ -307,3 +309,22 @@ def test_cancelled_step_up_keeps_the_earlier_login(client: Client, provider: Fak
 
     assert response.status_code == 400
     assert "_auth_user_id" in client.session
+
+
+def test_page_of_a_failed_step_up_leads_to_the_same_step_up(
+    client: Client, provider: FakeProvider
+) -> None:
+    query = "next=%2Forders%2F1&level=high&max_age=900"
+    response = log_in(client, provider, f"?{query}")
+
+    assert f'href="/login/local?{query.replace("&", "&amp;")}"' in response.content.decode()
+
+
+def test_refusal_of_somebody_we_know_is_audited(client: Client, provider: FakeProvider) -> None:
+    log_in(client, provider)
+    provider.userinfo["cloudloket_roles"] = []
+    log_in(Client(), provider)
+
+    entry = AuditEntry.objects.get(event="person.login_refused")
+    assert (entry.actor_id, entry.data) == (Person.objects.get().pk, {"refused": "no_access"})
+    assert RoleGrant.objects.get().valid_until > now()  # the refused login changed nothing
