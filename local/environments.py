@@ -110,6 +110,7 @@ OPENSTACK: Final = Environment(
 DEVELOPMENT: Final = Environment(
     CHECKOUT / ".venv", (*PORTAL.requirements, CHECKOUT / "requirements-dev.txt")
 )
+NODE: Final = Environment(CHECKOUT / ".venv-node", (CHECKOUT / "local/node-requirements.txt",))
 _BY_NAME: Final = {"portal": PORTAL, "openstack": OPENSTACK, "development": DEVELOPMENT}
 
 

@@ -62,7 +62,8 @@ class Progress:
                 if group in self.announcements:
                     self.say(self.announcements[group])
         services = {unit.name: state for unit, state in states if not isinstance(unit, Job)}
-        text = json.dumps({**groups, "services": services}, indent=1)
+        jobs = {unit.name: state for unit, state in states if isinstance(unit, Job)}
+        text = json.dumps({**groups, "services": services, "jobs": jobs}, indent=1)
         if text != self._written:
             unfinished = self.status_file.with_suffix(".new")
             unfinished.write_text(text + "\n")
