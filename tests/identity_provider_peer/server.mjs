@@ -48,7 +48,12 @@ const provider = new Provider(issuer, {
   },
   clients,
   cookies: { keys: ['only-for-tests'] },
-  enabledJWA: { idTokenSigningAlgValues: algorithms, userinfoSigningAlgValues: algorithms },
+  enabledJWA: {
+    clientAuthSigningAlgValues: algorithms,
+    idTokenSigningAlgValues: algorithms,
+    userinfoSigningAlgValues: algorithms,
+  },
+  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
   features: {
     backchannelLogout: { enabled: true },
     devInteractions: { enabled: false },

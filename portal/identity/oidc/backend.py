@@ -17,6 +17,7 @@ from portal.identity.logins import log_in, record_refused_login
 from portal.identity.models import Person
 from portal.identity.oidc import transport
 from portal.identity.oidc.claims import read_login
+from portal.identity.oidc.client_authentication import with_credentials
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.discovery import Directory, directory_of
 from portal.identity.oidc.errors import (
@@ -117,10 +118,13 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
             ProviderUnavailable: it refuses us as a client, or answers with nonsense.
         """
         provider = self.attempt.provider
-        form = {**payload, "redirect_uri": callback_address(provider)}
-        basic = None
-        if provider.client_authentication == "client_secret_basic":
-            basic = (form.pop("client_id"), form.pop("client_secret"))
+        form, basic = with_credentials(
+            {**payload, "redirect_uri": callback_address(provider)},
+            way=provider.client_authentication,
+            client_id=provider.client_id,
+            secret=provider.client_secret,
+            audience=provider.issuer,
+        )
         answer = transport.fetch("POST", self.OIDC_OP_TOKEN_ENDPOINT, form=form, basic=basic)
         tokens = answer.json_object()
         if answer.status == 400 and tokens.get("error") == "invalid_grant":

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.core.configuration import is_loopback
+from portal.identity.oidc import client_authentication
 from portal.identity.oidc.assurance import Assurance
+from portal.identity.oidc.client_authentication import POST, PRIVATE_KEY
 
 SIGNING_ALGORITHMS: Final = ("RS256", "PS256", "ES256")
-CLIENT_AUTHENTICATIONS: Final = ("client_secret_post", "client_secret_basic")
-PROFILES: Final = ("generic",)
+NL_GOV: Final = "nl-gov"  # NL GOV Assurance profile for OpenID Connect 1.0.1: no shared secrets
+PROFILES: Final = ("generic", NL_GOV)
 DEFAULT_SCOPE: Final = "openid profile email"
 KEY: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
@@ -45,6 +47,7 @@ class Provider:
         key: part of our addresses: ``/login/<key>/callback``.
         names: what people know it by, per language.
         descriptions: for whom it is, per language; may be empty.
+        client_secret: a shared secret, or for ``private_key_jwt`` our private key in PEM.
         assurance: the level that each ``acr`` value stands for; others are not accepted.
     """
 
@@ -100,7 +103,8 @@ def read_providers(file: str, *, variable: str, allow_loopback: bool) -> dict[st
 def _provider(key: str, table: _Table, folder: Path) -> Provider:
     if not KEY.fullmatch(key):
         raise ImproperlyConfigured(f"{table.where}: use lower case letters, digits and dashes")
-    table.choice("profile", PROFILES, default="generic")
+    profile = table.choice("profile", PROFILES, default="generic")
+    way = table.choice("client_authentication", client_authentication.WAYS, default=POST)
     provider = Provider(
         key=key,
         names={"nl": table.text("name_nl"), "en": table.text("name_en")},
@@ -110,10 +114,8 @@ def _provider(key: str, table: _Table, folder: Path) -> Provider:
         },
         issuer=table.text("issuer"),
         client_id=table.text("client_id"),
-        client_secret=table.secret("client_secret_file", folder),
-        client_authentication=table.choice(
-            "client_authentication", CLIENT_AUTHENTICATIONS, default="client_secret_post"
-        ),
+        client_secret=_credential(table, way, folder),
+        client_authentication=way,
         signing_algorithm=table.choice("signing_algorithm", SIGNING_ALGORITHMS),
         scope=table.text("scope", default=DEFAULT_SCOPE),
         minimum_assurance=table.level("minimum_assurance"),
@@ -121,11 +123,26 @@ def _provider(key: str, table: _Table, folder: Path) -> Provider:
         claims=_claim_paths(table.table("claims")),
     )
     table.refuse_what_was_not_read()
+    if profile == NL_GOV and way != PRIVATE_KEY:
+        raise ImproperlyConfigured(
+            f"{table.where}: profile {NL_GOV} needs client_authentication = {PRIVATE_KEY!r}"
+        )
     if "openid" not in provider.scope.split():
         raise ImproperlyConfigured(f"{table.where}: scope must contain openid")
     if not provider.acr_values(provider.minimum_assurance):
         raise ImproperlyConfigured(f"{table.where}: no acr value reaches minimum_assurance")
     return provider
+
+
+def _credential(table: _Table, way: str, folder: Path) -> str:
+    if way != PRIVATE_KEY:
+        return table.secret("client_secret_file", folder)
+    key = table.secret("client_key_file", folder)
+    try:
+        client_authentication.read_key_algorithm(key)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{table.where}: client_key_file: {error}") from error
+    return key
 
 
 def _assurance(table: _Table) -> dict[str, Assurance]:

@@ -22,13 +22,16 @@ import requests
 from django.http import HttpResponse
 from django.test import Client
 
+from tests.portal.identity.oidc.fake_provider import public_jwk
+
 ROOT = Path(__file__).parents[4]
 ACCOUNTS = ROOT / "local" / "identity_provider" / "accounts.toml"
 PEER = ROOT / "tests" / "identity_provider_peer"
 PORTAL = "http://127.0.0.1:8000"
 CALLBACK = f"{PORTAL}/login/local/callback"
 SECRET = "0123456789abcdef0123456789abcdef"
-CLIENTS = {
+KEY_CLIENT = "cloudloket-nl-gov"
+CLIENTS: dict[str, dict[str, Any]] = {
     "RS256": {"id": "cloudloket-rs256", "userinfo_signed": False},
     "PS256": {"id": "cloudloket-ps256", "userinfo_signed": True},
     "ES256": {"id": "cloudloket-es256", "userinfo_signed": False},
@@ -94,12 +97,25 @@ def peer_provider(folder: Path, backchannel: str) -> Iterator[str]:
         "issuer": f"http://127.0.0.1:{port}",
         "accounts": tomllib.loads(ACCOUNTS.read_text()),
         "clients": [
-            _peer_client(algorithm, client, backchannel) for algorithm, client in CLIENTS.items()
+            *(_peer_client(name, client, backchannel) for name, client in CLIENTS.items()),
+            _peer_key_client(backchannel),
         ],
     }
     (folder / "peer.json").write_text(json.dumps(config))
     with running([node, str(PEER / "server.mjs"), str(folder / "peer.json")], ready="ready"):
         yield f"http://127.0.0.1:{port}"
+
+
+def _peer_key_client(backchannel: str) -> dict[str, Any]:
+    """The client of the NL GOV profile: it has no secret, but a key of its own."""
+    client = _peer_client("PS256", {"id": KEY_CLIENT, "userinfo_signed": True}, backchannel)
+    del client["client_secret"]
+    return {
+        **client,
+        "token_endpoint_auth_method": "private_key_jwt",
+        "token_endpoint_auth_signing_alg": "PS256",
+        "jwks": {"keys": [public_jwk("client-key")]},
+    }
 
 
 def _peer_client(algorithm: str, client: dict[str, Any], backchannel: str) -> dict[str, Any]:

@@ -72,6 +72,17 @@ WRONG = {
     "issuer over http": ("https://login", "http://login", "https"),
     "issuer is no address": ("https://login.example.nl/realms/rijk", "rijk", "issuer"),
     "issuer on this machine": ("https://login.example.nl", "http://127.0.0.1:1", "demonstration"),
+    "shared secret under nl-gov": ('"generic"', '"nl-gov"', "private_key_jwt"),
+    "private key is missing": (
+        "profile =",
+        'client_authentication = "private_key_jwt"\nprofile =',
+        "client_key_file",
+    ),
+    "private key is none": (
+        "client_secret_file =",
+        'client_authentication = "private_key_jwt"\nclient_key_file =',
+        "client_key_file",
+    ),
     "key is strange": (r"providers\.rijk", 'providers."Rijk!"', "lower case"),
 }
 

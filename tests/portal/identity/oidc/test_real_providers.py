@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.test import Client
 from pytest_django import Settings
 
 from portal.identity.models import Identity, Organization, Person, RoleGrant
 from portal.identity.oidc import discovery
+from tests.portal.identity.oidc.fake_provider import private_key
 from tests.portal.identity.oidc.journey import (
     CLIENTS,
+    KEY_CLIENT,
     SECRET,
     LogoutReceiver,
     Walk,
@@ -84,6 +88,30 @@ def test_login_with_each_algorithm(use: Use, algorithm: str) -> None:
         "sanne.wiersma@waterenbodem.example.nl",
     )
     assert RoleGrant.objects.get().node.code == "waterregistratie"
+
+
+def test_login_by_the_nl_gov_profile_without_a_shared_secret(
+    ministry: Organization,
+    settings: Settings,
+    receiver: LogoutReceiver,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery, "_directories", {})
+    key = private_key("client-key").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with peer_provider(tmp_path, receiver.address) as issuer:
+        settings.OIDC_PROVIDERS = {
+            "local": replace(
+                settings.OIDC_PROVIDERS["local"],
+                issuer=issuer,
+                client_id=KEY_CLIENT,
+                client_secret=key.decode(),
+                client_authentication="private_key_jwt",
+                signing_algorithm="PS256",
+            )
+        }
+
+        assert Walk().log_in("account", "requester")["Location"] == "/"
 
 
 def test_each_account_gets_its_own_role(use: Use) -> None:
