@@ -5,16 +5,21 @@ A task may be lost, repeated or late without an effect on what happens.
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 from django.conf import settings
-from portal.cloud.services import sync_inventory as sync_inventory_of
 
 from catalog.models import Operation
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
 from catalog.services import orders
 from portal.cloud.models import Cloud
+from portal.cloud.ports import CloudError
+from portal.cloud.services import sync_inventory as sync_inventory_of
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.locks import INVENTORY, SWEEP, only_one
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task(name="catalog.run_operation")
@@ -49,11 +54,15 @@ def sweep() -> None:
 
 @shared_task(name="catalog.sync_inventory")
 def sync_inventory() -> None:
-    """Note what each cloud offers now."""
+    """Note what each cloud offers now; one that does not answer keeps what we knew of it."""
     with only_one(INVENTORY) as is_mine:
-        if is_mine:
-            for cloud in Cloud.objects.filter(key__in=settings.CLOUDS):
+        if not is_mine:
+            return
+        for cloud in Cloud.objects.filter(key__in=settings.CLOUDS):
+            try:
                 sync_inventory_of(cloud)
+            except CloudError as error:
+                logger.warning("inventory of %s: %s", cloud.key, error)
 
 
 @shared_task(name="catalog.expire_orders")

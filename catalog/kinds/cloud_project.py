@@ -92,8 +92,9 @@ def _run_quota(context: StepContext) -> Done:
 def network_spec(context: StepContext) -> NetworkSpec:
     """The network that the spec names, as the offering describes it."""
     networks: list[dict[str, Any]] = context.settings["networks"]
-    chosen = next(found for found in networks if found["name"] == context.spec["network"])
-    return NetworkSpec(name=chosen["name"], cidr=chosen["cidr"])
+    cidrs = {network["name"]: network["cidr"] for network in networks}
+    name = context.spec["network"]
+    return NetworkSpec(name=name, cidr=cidrs[name])
 
 
 PROJECT: Final = StepDefinition(

@@ -20,6 +20,7 @@ from portal.cloud import forget_clouds, get_cloud
 from portal.cloud.fake import FakeCloud
 from portal.cloud.models import CloudProject
 from tests.factories import place
+from tests.factories.catalog import SPEC
 
 __all__ = ["catalog"]  # the tasks must be registered before a message names one
 
@@ -31,6 +32,7 @@ class Engine:
     """Holds the messages that were sent; ``run`` plays the workers, one message at a time."""
 
     capture: Callable[..., Any]
+    cloud: FakeCloud
     messages: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
 
     def send(
@@ -56,7 +58,19 @@ class Engine:
         name, kwargs = self.messages.popleft()
         self.call(current_app.tasks[name], **kwargs)
 
+    def run_until(self, step: str, state: StepState) -> Step:
+        """Handle messages until the step is in this state."""
+        for _ in range(MOST_MESSAGES):
+            found = Step.objects.filter(name=step, state=state).first()
+            if found:
+                return found
+            self.let_delays_pass()
+            self.run_one()
+        raise AssertionError(f"{step} never became {state}")
+
     def let_delays_pass(self) -> None:
+        """Every retry and poll is due, and the cloud has worked on meanwhile."""
+        self.cloud.tick()
         past = now() - timedelta(seconds=10)
         Step.objects.filter(state=StepState.TODO).update(due_at=past)
         CloudProject.objects.update(next_poll_at=None)
@@ -66,19 +80,10 @@ class Engine:
         Step.objects.filter(state=StepState.RUNNING).update(leased_until=past, due_at=past)
 
     def sweep(self) -> None:
-        """The messages that the sweep sends when everything else was lost."""
+        """Lose every message, and let the sweep find what there is to do."""
         self.messages.clear()
         self.let_delays_pass()
         self.call(current_app.tasks["catalog.sweep"])
-
-
-@pytest.fixture
-def engine(
-    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Callable[..., Any]
-) -> Engine:
-    engine = Engine(django_capture_on_commit_callbacks)
-    monkeypatch.setattr("portal.core.dispatch.current_app.send_task", engine.send)
-    return engine
 
 
 @pytest.fixture
@@ -91,9 +96,18 @@ def cloud(settings: Any) -> FakeCloud:
 
 
 @pytest.fixture
-def approved(
-    engine: Engine, cloud: FakeCloud, requester: Any, approver: Any, project: Any, version: Any
-) -> Order:
+def engine(
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+    cloud: FakeCloud,
+) -> Engine:
+    engine = Engine(django_capture_on_commit_callbacks, cloud)
+    monkeypatch.setattr("portal.core.dispatch.current_app.send_task", engine.send)
+    return engine
+
+
+@pytest.fixture
+def approved(engine: Engine, requester: Any, approver: Any, project: Any, version: Any) -> Order:
     """An order that was approved; its first message lies ready."""
     order = place(requester, project, version)
     return engine.call(approve_order, order.public_id, approver=approver)
@@ -119,3 +133,30 @@ def retire(engine: Engine, requester: Any) -> Callable[[Resource], Operation]:
         )
 
     return ask
+
+
+@pytest.fixture
+def start(
+    engine: Engine, requester: Any, approver: Any, project: Any, version: Any
+) -> Callable[..., Resource]:
+    """Orders a server and has it approved; its first message lies ready."""
+
+    def order(**changes: Any) -> Resource:
+        order = place(requester, project, version, spec={**SPEC, **changes})
+        engine.call(approve_order, order.public_id, approver=approver)
+        return Resource.objects.get(order_line__order=order)
+
+    return order
+
+
+@pytest.fixture
+def deliver(engine: Engine, start: Callable[..., Resource]) -> Callable[..., Resource]:
+    """Orders a server and lets the engine come to rest."""
+
+    def order(**changes: Any) -> Resource:
+        resource = start(**changes)
+        engine.run()
+        resource.refresh_from_db()
+        return resource
+
+    return order

@@ -1,0 +1,262 @@
+"""What the engine does when the cloud says no, says wait, or breaks what it made."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from catalog.models import (
+    ClaimState,
+    Operation,
+    OperationKind,
+    OperationState,
+    OrderState,
+    ResourceState,
+    Step,
+    StepState,
+)
+from catalog.provisioning.runner import QUOTA_PATIENCE
+from catalog.services.operations import compensate_operation, resume_operation
+from portal.cloud.ports import CloudQuotaRefused, CloudRefused, CloudUnavailable
+
+pytestmark = pytest.mark.django_db
+
+
+def state_of(*rows):
+    for row in rows:
+        row.refresh_from_db()
+    return [row.state for row in rows]
+
+
+def test_unavailable_cloud_makes_the_order_wait_and_go_through(engine, cloud, operation, resource):
+    for _ in range(20):
+        cloud.fail_next("find_projects", CloudUnavailable("connection refused"))
+
+    engine.run()
+
+    assert state_of(operation, resource) == [OperationState.SUCCEEDED, ResourceState.ACTIVE]
+
+
+def test_delay_grows_and_the_page_can_tell_why(engine, cloud, operation):
+    error = CloudUnavailable("503 Service Unavailable", request_id="req-7")
+    cloud.fail_next("find_projects", error)
+    cloud.fail_next("find_projects", error)
+
+    engine.run_one()
+    engine.let_delays_pass()
+    engine.run_one()
+
+    step = operation.steps.get(name="project")
+    assert step.state == StepState.TODO
+    assert step.failures == 2
+    assert timedelta(seconds=1) < step.due_at - now() < timedelta(seconds=3)
+    assert (step.last_error, step.last_request_id) == ("503 Service Unavailable", "req-7")
+
+
+def test_refusal_waits_for_a_person(engine, cloud, approved, operation, resource):
+    cloud.fail_next("create_port", CloudRefused("no more addresses", request_id="req-1"))
+
+    engine.run()
+
+    assert state_of(approved, operation, resource) == [
+        OrderState.FAILED,
+        OperationState.FAILED,
+        ResourceState.FAILED,
+    ]
+    step = operation.steps.get(state=StepState.FAILED)
+    assert (step.name, step.last_error, step.last_request_id) == (
+        "port",
+        "no more addresses",
+        "req-1",
+    )
+    resource.claim.refresh_from_db()
+    assert resource.claim.state == ClaimState.COMMITTED
+
+
+def test_resumed_operation_goes_on_where_it_stopped(
+    engine, cloud, approved, operation, resource, requester
+):
+    cloud.fail_next("create_port", CloudRefused("no more addresses"))
+    engine.run()
+
+    engine.call(resume_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    assert state_of(approved, operation, resource) == [
+        OrderState.COMPLETED,
+        OperationState.SUCCEEDED,
+        ResourceState.ACTIVE,
+    ]
+    assert cloud.calls["create_volume"] == 1
+
+
+def test_server_in_error_is_removed_and_made_again(engine, cloud, operation, resource):
+    cloud.servers_become("ERROR", "No valid host was found.")
+    step = engine.run_until("server", StepState.AWAITING)
+    while step.remakes == 0:
+        engine.let_delays_pass()
+        engine.run_one()
+        step.refresh_from_db()
+
+    cloud.servers_become("ACTIVE")
+    engine.run()
+
+    assert state_of(operation, resource) == [OperationState.SUCCEEDED, ResourceState.ACTIVE]
+    assert (cloud.count("server"), cloud.calls["create_server"]) == (1, 2)
+    assert resource.cloud_ids["server"] in cloud.things
+
+
+def test_third_error_waits_for_a_person(engine, cloud, operation, resource):
+    cloud.servers_become("ERROR", "No valid host was found.")
+
+    engine.run()
+
+    assert state_of(operation, resource) == [OperationState.FAILED, ResourceState.FAILED]
+    step = operation.steps.get(name="server")
+    assert (step.state, step.last_error) == (StepState.FAILED, "No valid host was found.")
+    assert cloud.calls["create_server"] == 3
+
+
+def test_after_three_errors_a_person_can_have_it_tried_again(
+    engine, cloud, operation, resource, requester
+):
+    cloud.servers_become("ERROR", "No valid host was found.")
+    engine.run()
+
+    cloud.servers_become("ACTIVE")
+    engine.call(resume_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    assert state_of(operation, resource) == [OperationState.SUCCEEDED, ResourceState.ACTIVE]
+    assert cloud.count("server") == 1
+
+
+def test_compensation_removes_what_was_made(
+    engine, cloud, approved, operation, resource, requester
+):
+    cloud.servers_become("ERROR", "No valid host was found.")
+    engine.run()
+
+    engine.call(compensate_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    resource.claim.refresh_from_db()
+    assert state_of(approved, operation, resource) == [
+        OrderState.CANCELED,
+        OperationState.ABANDONED,
+        ResourceState.RETIRED,
+    ]
+    assert resource.claim.state == ClaimState.RELEASED
+    assert [cloud.count(kind) for kind in ("server", "volume", "port")] == [0, 0, 0]
+
+
+def test_compensation_of_what_never_began(engine, cloud, operation, resource, requester):
+    cloud.fail_next("find_projects", CloudRefused("no such domain"))
+    engine.run()
+
+    engine.call(compensate_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    assert state_of(resource) == [ResourceState.RETIRED]
+    assert cloud.count("project") == 0
+
+
+def test_compensation_finds_a_server_whose_creation_was_never_answered(
+    engine, cloud, operation, resource, requester
+):
+    cloud.lose_next_reply("create_server")
+    cloud.fail_next("find_servers", CloudRefused("forbidden"))
+    engine.run()
+    assert cloud.count("server") == 1
+
+    engine.call(compensate_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    assert cloud.count("server") == 0
+
+
+def test_failure_past_its_term_is_undone_without_a_person(engine, cloud, operation, resource):
+    cloud.fail_next("create_port", CloudRefused("no more addresses"))
+    engine.run()
+    engine.sweep()
+    assert not Operation.objects.filter(kind=OperationKind.COMPENSATE).exists()
+
+    Operation.objects.update(failed_at=now() - timedelta(hours=72, minutes=1))
+    engine.sweep()
+    engine.run()
+
+    assert state_of(resource) == [ResourceState.RETIRED]
+
+
+def test_quota_of_the_cloud_that_somebody_lowered_is_raised_again(
+    engine, cloud, operation, resource
+):
+    engine.run_until("volume", StepState.AWAITING)
+    (project,) = (thing for thing in cloud.things.values() if thing.kind == "project")
+    cloud.limits[project.id]["servers"] = 0
+
+    engine.run()
+
+    assert state_of(operation, resource) == [OperationState.SUCCEEDED, ResourceState.ACTIVE]
+    assert cloud.limits[project.id]["servers"] == 1
+
+
+def test_quota_that_stays_too_small_waits_for_a_person(engine, cloud, operation):
+    for _ in range(QUOTA_PATIENCE + 1):
+        cloud.fail_next("create_server", CloudQuotaRefused("Quota exceeded for cores"))
+
+    engine.run()
+
+    assert state_of(operation) == [OperationState.FAILED]
+    assert operation.steps.get(name="server").last_error == "Quota exceeded for cores"
+
+
+def test_bug_is_shown_to_a_person_and_to_who_watches_the_workers(
+    engine, operation, resource, version
+):
+    version.choices = {**version.choices, "networks": []}
+    version.save(update_fields=["choices"])
+
+    with pytest.raises(KeyError, match="intern"):
+        engine.run()
+
+    assert state_of(operation, resource) == [OperationState.FAILED, ResourceState.FAILED]
+    assert operation.steps.get(name="network").last_error == "KeyError: 'intern'"
+
+
+def test_wait_without_end_is_shown_to_a_person(engine, cloud, operation):
+    cloud.polls_until_settled = 10**6
+    engine.run_until("volume", StepState.AWAITING)
+
+    Step.objects.update(due_at=now() - timedelta(minutes=61))
+    engine.run()
+
+    assert state_of(operation) == [OperationState.FAILED]
+    assert "more than an hour" in operation.steps.get(name="volume").last_error
+
+
+def test_retirement_that_is_refused_waits_and_can_be_resumed(
+    engine, cloud, resource, retire, requester
+):
+    engine.run()
+    operation = retire(resource)
+    cloud.fail_next("delete_port", CloudRefused("forbidden"))
+    engine.run()
+    assert state_of(operation, resource) == [OperationState.FAILED, ResourceState.RETIRING]
+
+    engine.call(resume_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    assert state_of(operation, resource) == [OperationState.SUCCEEDED, ResourceState.RETIRED]
+
+
+def test_what_somebody_removed_by_hand_retires_all_the_same(engine, cloud, resource, retire):
+    engine.run()
+    for thing in list(cloud.things.values()):
+        if thing.kind in {"server", "volume", "port"}:
+            del cloud.things[thing.id]
+
+    retire(resource)
+    engine.run()
+
+    assert state_of(resource) == [ResourceState.RETIRED]
