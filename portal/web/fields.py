@@ -147,5 +147,9 @@ def list_errors(form_list: Iterable[forms.BaseForm]) -> Iterator[FormError]:
         for message in form.non_field_errors():
             yield FormError(str(message))
         for bound in form:
+            view = FieldView(bound)
             for message in bound.errors:
-                yield FormError(str(message), str(bound.label), FieldView(bound).first_input_id)
+                if view.shape == "hidden":  # nothing to fill in there, so nowhere to lead
+                    yield FormError(str(message))
+                else:
+                    yield FormError(str(message), str(bound.label), view.first_input_id)

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import include, path
 from django.views.i18n import set_language
 
@@ -79,6 +80,11 @@ def gallery(request: HttpRequest) -> HttpResponse:
     return render(request, "gallery.html", context)
 
 
+def done(request: HttpRequest) -> HttpResponse:
+    messages.success(request, "The order is on its way")
+    return redirect("/gallery")
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("broken on purpose")
 
@@ -87,6 +93,7 @@ handler500 = "portal.web.views.errors.server_error"
 handler404 = "portal.web.views.errors.not_found"
 urlpatterns = [
     path("gallery", gallery),
+    path("done", done),
     path("broken", broken),
     path("language", set_language, name="set-language"),
     path("", include("portal.web.urls")),

@@ -34,6 +34,19 @@ def test_every_mistake_links_to_its_question(page: str) -> None:
         assert f'id="id_{name}_error"' in page
 
 
+def test_a_mistake_in_a_hidden_field_leads_nowhere(page: str) -> None:
+    assert "#id_secret" not in page
+
+
+def test_the_result_of_an_action_stays_until_closed(visitor: Client) -> None:
+    visitor.get("/done")
+    page = visitor.get("/gallery").content.decode()
+    assert '<div class="utrecht-alert utrecht-alert--ok" role="status">' in page
+    assert "The order is on its way" in page
+    assert '<a href="/gallery" data-cl-dismiss=".utrecht-alert">' in page
+    assert "The order is on its way" not in visitor.get("/gallery").content.decode()
+
+
 def test_a_control_is_described_by_its_error_and_its_hint(page: str) -> None:
     assert 'aria-describedby="id_name_error id_name_helptext"' in page
     assert 'aria-invalid="true"' in page
