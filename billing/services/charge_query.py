@@ -73,16 +73,17 @@ home AS (
     SELECT
         parenthood.node_id AS project_id,
         parenthood.parent_id AS organization_id,
-        unnest(
+        unnest(range_agg(
             parenthood.period::tstzmultirange * CASE
                 WHEN parenthood.node_id = ANY(%(nodes)s) THEN '{(,)}'::tstzmultirange
                 ELSE covered.periods
             END
-        ) AS period
+        )) AS period
     FROM parenthood
     JOIN candidate_project ON candidate_project.id = parenthood.node_id
     JOIN identity_project AS project ON project.node_ptr_id = parenthood.node_id
     LEFT JOIN covered ON covered.organization_id = parenthood.parent_id
+    GROUP BY parenthood.node_id, parenthood.parent_id
 ),
 -- Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
 usage AS (
@@ -129,18 +130,25 @@ candidate_price AS (
     FROM (SELECT DISTINCT organization_id FROM home) AS payer
     CROSS JOIN (SELECT DISTINCT sku_id FROM usage) AS used
 ),
--- The price that holds: of each candidate, the time that no nearer candidate holds.
-tariff AS (
+-- Of each candidate, the time in which no nearer candidate holds.
+remaining_price AS (
     SELECT
-        organization_id, sku_id, price_id, unit, amount,
-        unnest(period::tstzmultirange - coalesce(
+        candidate_price.*,
+        period::tstzmultirange - coalesce(
             range_agg(period) OVER (
                 PARTITION BY organization_id, sku_id ORDER BY depth
                 GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ),
             '{}'
-        )) AS period
+        ) AS periods
     FROM candidate_price
+),
+-- The price that holds for an organization, when.
+tariff AS (
+    SELECT
+        organization_id, sku_id, price_id, unit, amount, unnest(range_agg(periods)) AS period
+    FROM remaining_price
+    GROUP BY organization_id, sku_id, price_id, unit, amount
 ),
 piece AS (
     SELECT

@@ -1,0 +1,246 @@
+"""The SQL and ``billing.rating`` say the same, to the sixth decimal, on random histories.
+
+The reference below walks through each span by the points in time at which anything changes, and
+rates stretch after stretch in plain Python. It shares nothing with the statement but ``rating``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing.models import MeteredResource, Price, PriceList, PriceUnit, UsageSpan
+from billing.rating import Unit, UnitPrice, Usage, rate_piece
+from billing.services.charging import costs, list_charges
+from portal.core.calendar import Period, month, month_of, months_in
+from portal.core.money import to_cents
+from portal.identity.models import Node, NodeParent, Project
+from tests.factories import CloudFactory, make_organization, make_project
+from tests.factories.billing import MeteredResourceFactory, SkuFactory
+
+# Summer time begins on 29 March 2026; the months before and after are in it too.
+FIRST = datetime(2026, 2, 20, tzinfo=UTC)
+SECONDS = int((datetime(2026, 5, 10, tzinfo=UTC) - FIRST).total_seconds())
+PERIOD = Period(month(2026, 3).start, month(2026, 4).end)
+TURNS = [one.end.astimezone(UTC) for one in months_in(Period(FIRST, PERIOD.end))]
+EARLY = datetime(2020, 1, 1, tzinfo=UTC)
+SKUS = ("server.gp.small", "volume.standard")
+
+Interval = tuple[datetime, datetime | None]
+
+moments = st.sampled_from(TURNS) | st.integers(0, SECONDS).map(
+    lambda second: FIRST + timedelta(seconds=second)
+)
+quantities = st.decimals("0.000001", "999999", places=6)
+amounts = st.decimals(0, "99999", places=6)
+
+
+@st.composite
+def intervals(draw: Any, most: int) -> list[Interval]:
+    """Stretches of time that do not overlap; they may touch, and the last may be open."""
+    bounds = sorted(draw(st.sets(moments, max_size=most + 1)))
+    stretches: list[Interval] = [stretch for stretch in pairwise(bounds) if draw(st.integers(0, 3))]
+    if bounds and draw(st.booleans()):
+        stretches.append((bounds[-1], None))
+    return stretches
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Two ministries; an agency that moves between them, with two directorates; a project.
+
+    The first directorate leaves the agency for the second ministry, and the project leaves the
+    first directorate for the second.
+    """
+
+    ministries: tuple[Node, Node]
+    agency: Node
+    directorates: tuple[Node, Node]
+    project: Project
+    cloud: Any
+
+    @property
+    def organizations(self) -> tuple[Node, ...]:
+        return (*self.ministries, self.agency, *self.directorates)
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened: when who moved, which prices held, and what was used."""
+
+    agency_moves: datetime
+    directorate_moves: datetime
+    project_moves: datetime
+    prices: list[Price]
+    spans: list[UsageSpan]
+
+    @property
+    def turning_points(self) -> set[datetime]:
+        """Every moment at which a price or a payer may change."""
+        bounds = {bound for price in self.prices for bound in (price.valid_from, price.valid_until)}
+        bounds |= {self.agency_moves, self.directorate_moves, self.project_moves, *TURNS}
+        return {bound for bound in bounds if bound is not None}
+
+
+@pytest.fixture
+def tree(db: None) -> Tree:
+    ministries = (make_organization(), make_organization())
+    agency = make_organization(ministries[0])
+    directorates = (make_organization(agency), make_organization(agency))
+    project = make_project(directorates[0])
+    NodeParent.objects.all().delete()  # each history writes its own
+    return Tree(ministries, agency, directorates, project, CloudFactory())
+
+
+@st.composite
+def histories(draw: Any, tree: Tree) -> History:
+    """Write a random history to the database."""
+    price_list = PriceList.objects.create(name="Tarieven")
+    prices, resources, spans = [], [], []
+    for sku in [SkuFactory(code=code) for code in SKUS]:
+        for owner in (None, *tree.organizations):
+            prices += [
+                Price(
+                    price_list=price_list,
+                    sku=sku,
+                    organization_id=owner and owner.pk,
+                    unit=draw(st.sampled_from(PriceUnit.values)),
+                    amount=draw(amounts),
+                    valid_from=start,
+                    valid_until=end,
+                )
+                for start, end in draw(intervals(3))
+            ]
+        for _ in range(draw(st.integers(1, 3))):
+            resource = MeteredResourceFactory.build(project=tree.project, cloud=tree.cloud)
+            resources.append(resource)
+            spans += [
+                UsageSpan(
+                    resource=resource,
+                    sku=sku,
+                    quantity=draw(quantities),
+                    started_at=start,
+                    ended_at=end,
+                )
+                for start, end in draw(intervals(4))
+            ]
+    Price.objects.bulk_create(prices)
+    MeteredResource.objects.bulk_create(resources)
+    UsageSpan.objects.bulk_create(spans)
+    history = History(draw(moments), draw(moments), draw(moments), prices, spans)
+    write_moves(tree, history)
+    return history
+
+
+def write_moves(tree: Tree, history: History) -> None:
+    one, other = tree.ministries
+    moves = [
+        (tree.agency, (one, other), history.agency_moves),
+        (tree.directorates[0], (tree.agency, other), history.directorate_moves),
+        (tree.directorates[1], (tree.agency, tree.agency), history.directorate_moves),
+        (tree.project, tree.directorates, history.project_moves),
+    ]
+    for node, (before, after), moment in moves:
+        NodeParent.objects.create(node=node, parent=before, valid_from=EARLY, valid_until=moment)
+        NodeParent.objects.create(node=node, parent=after, valid_from=moment)
+
+
+def lineage_at(tree: Tree, history: History, moment: datetime) -> list[int]:
+    """Who pays, then who stands above it: primary keys, nearest first."""
+    payer = tree.directorates[moment >= history.project_moves]
+    if payer == tree.directorates[0] and moment >= history.directorate_moves:
+        return [payer.pk, tree.ministries[1].pk]
+    return [payer.pk, tree.agency.pk, tree.ministries[moment >= history.agency_moves].pk]
+
+
+def price_at(history: History, sku_id: int, lineage: Sequence[int], moment: datetime) -> Any:
+    """The price of the nearest organization that has one, else the one for everybody."""
+    held = {
+        price.organization_id: price
+        for price in history.prices
+        if price.sku_id == sku_id
+        and price.valid_from <= moment
+        and (price.valid_until is None or moment < price.valid_until)
+    }
+    return next((held[owner] for owner in (*lineage, None) if owner in held), None)
+
+
+def reference(tree: Tree, history: History, as_of: datetime) -> list[tuple[Any, ...]]:
+    """Every charge as (span, payer, price, start, seconds, amount), by span and start."""
+    charges = []
+    for span in history.spans:
+        start = max(span.started_at, PERIOD.start)
+        end = min(span.ended_at or as_of, as_of, PERIOD.end)
+        if start >= end:
+            continue
+        inside = [point for point in history.turning_points if start < point < end]
+        cuts = sorted({start, end, *inside}, key=lambda cut: cut.astimezone(UTC))
+        stretches: list[list[Any]] = []
+        for begin, stop in pairwise(cuts):
+            lineage = lineage_at(tree, history, begin)
+            price = price_at(history, span.sku_id, lineage, begin)
+            key = (lineage[0], price, month_of(begin).start)
+            if stretches and stretches[-1][0] == key:
+                stretches[-1][2] = stop
+            else:
+                stretches.append([key, begin, stop])
+        for (payer, price, _), begin, stop in stretches:
+            is_beginning = begin == span.started_at
+            if price is None:
+                amount = None
+            elif price.unit == PriceUnit.ONE_OFF and not is_beginning:
+                continue
+            else:
+                usage = Usage(span.quantity, begin, stop, is_beginning)
+                amount = rate_piece(usage, UnitPrice(Unit(price.unit), price.amount))
+            seconds = Period(begin, stop).seconds
+            charges.append((span.pk, payer, price and price.pk, begin, seconds, amount))
+    return sorted(charges, key=lambda charge: (charge[0], charge[3].astimezone(UTC)))
+
+
+def lines_of(tree: Tree, history: History, as_of: datetime) -> dict[tuple[Any, ...], Decimal]:
+    """Cents by (payer, SKU, price, month), each rounded once."""
+    sku_of = {span.pk: span.sku_id for span in history.spans}
+    exact: dict[tuple[Any, ...], Decimal] = {}
+    for span_id, payer, price, begin, _, amount in reference(tree, history, as_of):
+        key = (payer, sku_of[span_id], price, month_of(begin).start)
+        exact[key] = exact.get(key, Decimal(0)) + (amount or 0)
+    return {key: to_cents(amount) for key, amount in exact.items()}
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    # Each example rolls its rows back; the tree that the fixture made is only read.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_sql_and_rating_agree(tree: Tree, data: st.DataObject) -> None:
+    with transaction.atomic():
+        history = data.draw(histories(tree))
+        as_of = data.draw(moments)
+        nodes = [tree.project.pk]
+
+        charges = list_charges(nodes, period=PERIOD, as_of=as_of)
+        lines = costs(nodes, period=PERIOD, as_of=as_of).lines
+        transaction.set_rollback(True)
+
+    assert [
+        (one.span_id, one.organization_id, one.price_id, one.started_at, one.seconds, one.amount)
+        for one in charges
+    ] == reference(tree, history, as_of)
+    assert {
+        (one.organization_id, one.sku_id, one.price_id, one.month_start): one.amount
+        for one in lines
+    } == lines_of(tree, history, as_of)

@@ -1,0 +1,72 @@
+"""Prices, and things that were used. Everything not named does not matter to the test."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import uuid4
+
+import factory
+
+from billing.models import MeteredResource, Price, PriceList, PriceUnit, Sku, UsageSpan
+from portal.core.calendar import start_of_day
+from portal.identity.models import Organization
+from tests.factories.catalog import CloudFactory
+
+LONG_AGO = start_of_day(date(2025, 1, 1))
+
+
+class SkuFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Sku
+        django_get_or_create = ["code"]
+
+    code = "server.gp.small"
+    name_nl = factory.LazyAttribute(lambda sku: f"{sku.code} (nl)")
+    name_en = factory.LazyAttribute(lambda sku: f"{sku.code} (en)")
+    service_category = "Compute"
+    service_subcategory = "Virtual Machines"
+
+
+class MeteredResourceFactory(factory.django.DjangoModelFactory):
+    """A server of ``project`` (which must be given)."""
+
+    class Meta:
+        model = MeteredResource
+
+    public_id = factory.LazyFunction(uuid4)
+    cloud = factory.SubFactory(CloudFactory)
+    kind = "server"
+    name = factory.Sequence(lambda number: f"zaak-app-{number:02d}")
+
+
+class UsageSpanFactory(factory.django.DjangoModelFactory):
+    """Use of one server from 1 November 2026 on, of a ``resource`` that must be given."""
+
+    class Meta:
+        model = UsageSpan
+
+    sku = factory.SubFactory(SkuFactory)
+    quantity = Decimal(1)
+    started_at = start_of_day(date(2026, 11, 1))
+
+
+def set_price(
+    amount: str,
+    *,
+    sku: str = "server.gp.small",
+    unit: PriceUnit = PriceUnit.MONTH,
+    organization: Organization | None = None,
+    since: datetime = LONG_AGO,
+    until: datetime | None = None,
+) -> Price:
+    """A price of a SKU, for everybody or for one organization and those below it."""
+    return Price.objects.create(
+        price_list=PriceList.objects.get_or_create(name="Tarieven")[0],
+        sku=SkuFactory(code=sku),
+        organization=organization,
+        unit=unit,
+        amount=Decimal(amount),
+        valid_from=since,
+        valid_until=until,
+    )
