@@ -18,9 +18,10 @@ from catalog.models import (
     OfferingVersion,
     OfferingVersionState,
     Order,
+    Quota,
+    QuotaLimit,
 )
 from catalog.services.orders import LineRequest, place_order
-from catalog.services.quotas import set_limit
 from portal.cloud.models import Cloud, Flavor, Image, VolumeType
 from portal.core.calendar import year_of
 from portal.identity.models import Node, Person, Project
@@ -34,6 +35,7 @@ class CloudFactory(factory.django.DjangoModelFactory):
     class Meta:
         model = Cloud
         django_get_or_create = ["key"]
+        skip_postgeneration_save = True  # the hook makes other rows
 
     key = "sovereign"
     name = "Overheidsdatacenter Noord"
@@ -113,17 +115,36 @@ def priced(**amounts: str) -> None:
         )
 
 
+def change_price(code: str, amount: str) -> None:
+    """From now on the SKU costs another amount; what it cost before stays known."""
+    moment = now().replace(microsecond=0)  # prices change on a whole second
+    price = Price.objects.select_related("sku").get(sku__code=code, valid_until=None)
+    price.valid_until = moment
+    price.save(update_fields=["valid_until"])
+    Price.objects.create(
+        price_list=price.price_list,
+        sku=price.sku,
+        unit=price.unit,
+        amount=Decimal(amount),
+        valid_from=moment,
+    )
+
+
 def generous_limits(node: Node, **limits: int) -> None:
     """A high limit for every metric on the node and all above it; ``limits`` are the node's own."""
-    for node_id in node.lineage_ids:
-        for metric in Metric:
-            amount = limits.get(metric.value, 10_000) if node_id == node.pk else 10_000
-            set_limit(
-                Node.objects.get(pk=node_id),
-                metric,
-                Decimal(amount),
-                valid_from=now() - timedelta(days=1),
-            )
+    since = now() - timedelta(days=1)
+    quotas = Quota.objects.bulk_create(
+        Quota(
+            node_id=node_id,
+            metric=metric,
+            limit_now=limits.get(metric.value, 10_000) if node_id == node.pk else 10_000,
+        )
+        for node_id in node.lineage_ids
+        for metric in Metric
+    )
+    QuotaLimit.objects.bulk_create(
+        QuotaLimit(quota=quota, amount=quota.limit_now, valid_from=since) for quota in quotas
+    )
 
 
 def place(
