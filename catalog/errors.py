@@ -51,11 +51,6 @@ class PlacementRefused(DomainError):
     message = _("This data may not stand there: {reasons}")
 
 
-class BudgetMissing(DomainError):
-    code = "budget_missing"
-    message = _("“{node}” has no budget for {year}. Ask your finance department.")
-
-
 class NameTaken(DomainError):
     code = "name_taken"
     http_status = 422

@@ -141,7 +141,7 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
         )
     free_then = order.conditions.get("budget_free")
     position = budget_effect(order.project, quotes[0], lines[0].end_date, besides=order)
-    if position and position.free < 0 <= Decimal(free_then or 0):
+    if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))
     return changes
 

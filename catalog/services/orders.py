@@ -109,7 +109,7 @@ def _place(
         submitted_at=submitted_at,
         expires_at=expires_at,
         monthly_price=sum((price.monthly for price in quotes), Decimal(0)),
-        conditions={"budget_free": str(position.free) if position else None},
+        conditions={"budget_free": str(position.free_after) if position else None},
     )
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
         _check_name_is_free(project, line)

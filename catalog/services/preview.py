@@ -12,16 +12,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.services.budgets import BudgetPosition, budget_position
-from billing.services.pricing import Quote, quote
+from django.db.models import Q
 from django.utils.timezone import now
 
+from billing.services.budgets import BudgetPosition, find_budget, position_of
+from billing.services.pricing import Quote, quote
 from catalog.kinds import get_kind
 from catalog.models import Metric, OfferingVersion, Order, OrderState, Quota
 from catalog.placement import Verdict
 from catalog.services.placement import judge_placement
 from portal.core.calendar import start_of_day, year_of
-from portal.identity.models import Project
+from portal.identity.models import Node, Project
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,15 +104,17 @@ def budget_effect(
     """
     moment = now()
     asked = price.cost_until(moment, _end_of(end_date, moment))
-    return budget_position(
-        project, at=moment, pending=_pending(project, besides, moment), asked=asked
-    )
+    budget = find_budget(project, at=moment)
+    if budget is None:
+        return None
+    pending = _pending(budget.node, besides, moment)
+    return position_of(budget, at=moment, pending=pending, asked=asked)
 
 
-def _pending(project: Project, besides: Order | None, moment: datetime) -> Decimal:
-    """What orders that wait or are being delivered will cost until the end of the year."""
+def _pending(node: Node, besides: Order | None, moment: datetime) -> Decimal:
+    """What orders below ``node`` that wait or are being delivered will cost this year."""
     orders = Order.objects.filter(
-        project=project,
+        Q(project=node.pk) | Q(project__ancestor_ids__contains=[node.pk]),
         state__in=[OrderState.PENDING_APPROVAL, OrderState.PROVISIONING, OrderState.FAILED],
     ).prefetch_related("lines")
     if besides is not None:

@@ -8,7 +8,6 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from billing.models import Price
 from catalog.errors import (
     AlreadyDecided,
     ApprovalAboveLimit,
@@ -35,9 +34,9 @@ from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.models import Deputy, Role
-from tests.factories import PersonFactory, grant, make_organization, place
+from tests.factories import PersonFactory, change_price, grant, make_organization, place
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -46,8 +45,11 @@ def order(requester, project, version):
 
 
 class TestApproving:
-    def test_it_keeps_the_quota_and_starts_the_engine(self, order, approver, sent_tasks):
-        approve_order(order.public_id, approver=approver)
+    def test_it_keeps_the_quota_and_starts_the_engine(
+        self, order, approver, sent_tasks, django_capture_on_commit_callbacks
+    ):
+        with django_capture_on_commit_callbacks(execute=True):
+            approve_order(order.public_id, approver=approver)
 
         order.refresh_from_db()
         operation = Operation.objects.get()
@@ -198,14 +200,14 @@ class TestRefusing:
 
 class TestChangedConditions:
     def test_higher_price_must_be_accepted(self, order, approver, sent_tasks):
-        Price.objects.filter(sku__code="server.gp.small").update(amount=Decimal(50))
+        change_price("server.gp.small", "50")
 
         with pytest.raises(ConditionsChanged, match="53,40"):
             approve_order(order.public_id, approver=approver)
         approve_order(order.public_id, approver=approver, accepts_changes=True)
 
     def test_lower_price_needs_no_question(self, order, approver, sent_tasks):
-        Price.objects.filter(sku__code="server.gp.small").update(amount=Decimal(30))
+        change_price("server.gp.small", "30")
 
         approve_order(order.public_id, approver=approver)
 
@@ -260,6 +262,7 @@ def approve_at_once(order, people):
     return sorted(outcomes)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_race_is_real_when_the_lock_is_taken_out(order, rivals, monkeypatch):
     # Without the lock both see an undecided order; only a constraint stops the second resource.
     monkeypatch.setattr(type(Order.objects.all()), "select_for_update", lambda self, **_: self)
@@ -267,6 +270,7 @@ def test_the_race_is_real_when_the_lock_is_taken_out(order, rivals, monkeypatch)
     assert approve_at_once(order, rivals) != ["AlreadyDecided", "approved"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_only_one_of_two_approvals_counts(order, rivals):
     assert approve_at_once(order, rivals) == ["AlreadyDecided", "approved"]
     assert Resource.objects.count() == 1

@@ -9,7 +9,6 @@ import pytest
 from django.db import IntegrityError, connection
 from django.utils.timezone import localdate, now
 
-from billing.models import Price
 from catalog.errors import (
     IdempotencyConflict,
     NameTaken,
@@ -32,9 +31,9 @@ from catalog.services.quotas import find_differences, set_limit
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput
 from portal.core.states import IllegalTransition
-from tests.factories import SPEC, place
+from tests.factories import SPEC, change_price, place
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def claimed(project, metric):
@@ -64,7 +63,7 @@ def test_order_claims_quota_and_freezes_the_price(requester, project, version):
 
 def test_later_price_does_not_change_the_quote(requester, project, version):
     order = place(requester, project, version)
-    Price.objects.update(amount=Decimal(999))
+    change_price("server.gp.small", "999")
 
     order.refresh_from_db()
     assert order.monthly_price == Decimal("41.8")
@@ -212,6 +211,7 @@ class TestRepeating:
         with pytest.raises(IdempotencyConflict):
             place(requester, project, version, key="k", name="iets-anders")
 
+    @pytest.mark.django_db(transaction=True)
     def test_twice_at_the_same_moment_is_one_order(self, requester, project, version):
         start, numbers = threading.Barrier(2), []
 

@@ -18,6 +18,7 @@ from catalog.services.quotas import (
     release_claim,
     set_limit,
 )
+from portal.identity.models import Node
 from tests.factories import generous_limits, make_organization, make_project
 
 ONE_SERVER = {Metric.SERVERS: Decimal(1)}
@@ -63,12 +64,8 @@ class TestClaim:
 
     def test_unlimited_is_a_choice_that_somebody_made(self, project):
         for node_id in project.lineage_ids:
-            set_limit(
-                type(project.parent).objects.get(pk=node_id),
-                Metric.SERVERS,
-                None,
-                valid_from=now(),
-            )
+            node = Node.objects.get(pk=node_id)
+            set_limit(node, Metric.SERVERS, None, valid_from=now())
 
         claim(project, {Metric.SERVERS: Decimal(10**9)})
 

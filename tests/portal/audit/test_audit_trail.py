@@ -99,7 +99,6 @@ def test_unknown_event_is_refused():
         record("order.aproved", make_organization(), actor=None)
 
 
-@pytest.mark.django_db(transaction=True)
 def test_refusal_is_written_down_although_the_action_was_rolled_back():
     organization, actor = make_organization(), PersonFactory()
 
