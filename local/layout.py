@@ -29,6 +29,9 @@ PORT_NAMES: Final = (
     "swift_object",
     "designate",
     "octavia",
+    "rabbitmq",
+    "rabbitmq_distribution",
+    "epmd",
 )
 
 OPENSTACK_DATABASES: Final = (

@@ -15,7 +15,7 @@ from local.home import only_one, prepare_home, refuse_full_disk
 from local.layout import Layout
 from local.ports import refuse_occupied_ports, remembered_ports
 from local.progress import Progress
-from local.stack import Stack
+from local.stack import Parts, Stack
 from local.supervisor import Supervisor, stop_leftovers
 
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stack until Ctrl-C; return the exit code."""
     options = _parse(arguments)
     try:
-        run_stack(options.home.resolve(), port=options.port, with_cloud=options.with_cloud)
+        run_stack(options.home.resolve(), options.port, Parts(cloud=options.with_cloud))
     except StartRefused as refusal:
         print(f"cloudloket: {refusal}", file=sys.stderr)
         return 1
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run_stack(home: Path, *, port: int | None, with_cloud: bool) -> None:
+def run_stack(home: Path, port: int | None, parts: Parts) -> None:
     """Prepare the home, install what is missing, and run everything until asked to stop.
 
     Raises:
@@ -47,7 +47,7 @@ def run_stack(home: Path, *, port: int | None, with_cloud: bool) -> None:
     prepare_home(home)
     with only_one(home) as announce:
         layout = _layout(home, port)
-        stack = Stack(layout, with_cloud=with_cloud)
+        stack = Stack(layout, parts)
         announce(stack.public_url)
         progress = _progress(stack)
         stop_leftovers(home, progress)

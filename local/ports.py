@@ -34,7 +34,7 @@ def remembered_ports(file: Path, portal_port: int | None) -> dict[str, int]:
     ports["portal"] = portal_port or ports.get("portal", DEFAULT_PORTAL_PORT)
     for name in PORT_NAMES:
         if name not in ports:
-            ports[name] = _free_port(taken=ports.values())
+            ports[name] = choose_port(taken=ports.values())
     if ports != before:
         unfinished = file.with_suffix(".new")
         unfinished.write_text(json.dumps(ports, indent=2) + "\n")
@@ -68,7 +68,12 @@ def _read(file: Path) -> dict[str, int]:
         raise StartRefused(f"{file} is damaged ({error}); mend or remove it") from error
 
 
-def _free_port(taken: Iterable[int]) -> int:
+def choose_port(taken: Iterable[int]) -> int:
+    """Return a free port that is not in ``taken``.
+
+    Raises:
+        StartRefused: there is none.
+    """
     used = set(taken)
     for port in random.sample(_CHOICE, len(_CHOICE)):
         if port not in used and _is_free(port):

@@ -19,6 +19,7 @@ from local.login_files import write_login_files
 from local.openstack.stack import units as openstack_units
 from local.portal import Portal, make_keys
 from local.postgres import PORTAL_DATABASE_PREPARED, PostgresServer
+from local.rabbitmq import RabbitMqServer
 from local.readiness import answers
 from local.service import Job, Service, Unit
 from local.valkey import ValkeyServer
@@ -28,18 +29,27 @@ _ENVIRONMENT_JOB: Final = "openstack-environment"
 _ENVIRONMENT_SECONDS: Final = 1800  # a slow line, once
 
 
-@dataclass
+@dataclass(frozen=True)
+class Parts:
+    """What is asked for."""
+
+    portal: bool = True
+    cloud: bool = True
+    rabbitmq: bool = False
+
+
+@dataclass(frozen=True)
 class Stack:
     """The units of one home, and the ports that they listen on.
 
     Args:
         layout: where it lives.
-        with_cloud: False leaves out OpenStack.
+        parts: what is asked for.
         given: the environment, in which the user may name servers of their own.
     """
 
     layout: Layout
-    with_cloud: bool = True
+    parts: Parts = Parts()
     given: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @property
@@ -49,7 +59,7 @@ class Stack:
 
     @property
     def has_local_cloud(self) -> bool:
-        return self.with_cloud and "OS_CLIENT_CONFIG_FILE" not in self.given
+        return self.parts.cloud and "OS_CLIENT_CONFIG_FILE" not in self.given
 
     @property
     def has_local_database(self) -> bool:
@@ -65,18 +75,15 @@ class Stack:
 
     def ports(self) -> dict[str, int]:
         """Return the ports on which something of this stack will listen."""
-        absent = {
-            *(() if self.has_local_database or self.has_local_cloud else ("postgres",)),
-            *(() if self.has_local_broker else ("valkey",)),
-            *(() if self.has_local_login else ("identity_provider",)),
+        has_postgres = self.has_local_database or self.has_local_cloud
+        is_used = dict.fromkeys(self.layout.ports, self.has_local_cloud) | {
+            "portal": self.parts.portal,
+            "postgres": has_postgres,
+            "valkey": self.has_local_broker,
+            "identity_provider": self.has_local_login,
+            **dict.fromkeys(("rabbitmq", "rabbitmq_distribution", "epmd"), self.parts.rabbitmq),
         }
-        present = {"portal", "postgres", "valkey", "identity_provider"} - absent
-        everything = self.layout.ports
-        return {
-            name: port
-            for name, port in everything.items()
-            if name in present or (self.has_local_cloud and name not in absent)
-        }
+        return {name: port for name, port in self.layout.ports.items() if is_used[name]}
 
     def units(self) -> list[Unit]:
         """Write the stand-ins' configuration and return everything there is to run.
@@ -104,8 +111,10 @@ class Stack:
         if self.has_local_login:
             settings["CLOUDLOKET_OIDC_FILE"] = self._add_login(stand_ins)
         settings = settings | {n: v for n, v in self.given.items() if n in settings}
+        if self.parts.rabbitmq:
+            stand_ins += RabbitMqServer(self.layout).units()
         leans_on = [PORTAL_DATABASE_PREPARED] if self.has_local_database else []
-        portal = Portal(self.layout, settings, leans_on).units()
+        portal = Portal(self.layout, settings, leans_on).units() if self.parts.portal else []
         cloud = self._cloud(postgres) if self.has_local_cloud else []
         return [*stand_ins, *portal, *cloud]
 

@@ -1,0 +1,52 @@
+"""Pytest plugin of ``./test``: tests that need the whole stack come last, and wait for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+_WHOLE_STACK: Final = ("real", "browser", "rabbitmq")  # folders and marks
+_READY_SECONDS: Final = 600.0
+_LOOK_SECONDS: Final = 0.2
+_GROUPS: Final = ("portal", "cloud", "extras")
+
+
+def needs_whole_stack(item: pytest.Item) -> bool:
+    """True for a test that talks to the running portal or cloud."""
+    folders = item.path.relative_to(item.config.rootpath).parts
+    return any(folder in folders for folder in _WHOLE_STACK[:2]) or any(
+        item.get_closest_marker(name) for name in _WHOLE_STACK
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the others first: meanwhile the cloud starts."""
+    items.sort(key=needs_whole_stack)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Wait once, before the first test that needs it."""
+    if needs_whole_stack(item) and not item.config.stash.get(_IS_UP, False):
+        _wait_for_stack(Path(os.environ["CLOUDLOKET_TEST_HOME"]))
+        item.config.stash[_IS_UP] = True
+
+
+_IS_UP: Final = pytest.StashKey[bool]()
+
+
+def _wait_for_stack(home: Path) -> None:
+    until = time.monotonic() + _READY_SECONDS
+    while True:
+        status: dict[str, Any] = json.loads((home / "run" / "status.json").read_text())
+        groups = [status[name] for name in _GROUPS if name in status]
+        if all(group["ready"] for group in groups):
+            return
+        if any(group["failed"] for group in groups) or time.monotonic() > until:
+            pytest.exit(f"the stack for the tests does not come up; see {home}/log", returncode=1)
+        time.sleep(_LOOK_SECONDS)

@@ -1,0 +1,146 @@
+"""What ``./test`` does: the checks in order, then pytest beside a stack of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from local.browser import find_browser
+from local.environments import CHECKOUT, DEVELOPMENT, background
+from local.errors import StartRefused
+from local.node import Node
+from local.postgres import VERSION_VARIABLE
+from local.stack import Parts
+from local.stack_for_tests import clean_environment, stack_for_tests
+
+_HOME: Final = CHECKOUT / ".local-test"
+_COMMANDS: Final = DEVELOPMENT.python.parent
+_PEER: Final = CHECKOUT / "tests" / "identity_provider_peer"
+_SETTINGS: Final = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+_CHECKED: Final = ("manage.py", "run", "test", "portal", "catalog", "billing", "local")
+_CHECKS: Final = (
+    ("ruff", "check", "--quiet"),
+    ("ruff", "format", "--check", "--quiet"),
+    ("mypy", "--no-error-summary", *_CHECKED),
+    ("lint-imports", "--no-logo"),
+    ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
+    ("python", "manage.py", "check_translations"),
+)
+_OLDEST_POSTGRES: Final = "16"
+_ON_OLDEST_POSTGRES: Final = (
+    *("tests/catalog", "tests/billing", "tests/portal/audit", "tests/portal/identity"),
+)
+_WITH_WHOLE_STACK: Final = ("tests/real", "tests/browser", "benchmarks")
+
+
+class CheckFailed(Exception):
+    """A check said no; it has printed why."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tests; without arguments of pytest all checks come first.
+
+    Returns:
+        The exit code: pytest's own, or 1 when something before it failed.
+    """
+    for_pytest = [argument for argument in arguments if argument != "--rabbitmq"]
+    try:
+        return _run(for_pytest, with_rabbitmq="--rabbitmq" in arguments)
+    except CheckFailed as failure:
+        print(f"test: stopped at: {failure}", file=sys.stderr)
+    except StartRefused as refusal:
+        print(f"test: {refusal}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("test: interrupted", file=sys.stderr)
+    return 1
+
+
+def _run(for_pytest: list[str], *, with_rabbitmq: bool) -> int:
+    is_whole = _needs_whole_stack(for_pytest)
+    with ExitStack() as stack:
+        stack.enter_context(background("openstack" if is_whole else None))
+        DEVELOPMENT.ensure()
+        environment = _environment()
+        if not for_pytest:
+            _on_oldest_postgres(environment)
+        parts = Parts(portal=is_whole, cloud=is_whole, rabbitmq=with_rabbitmq)
+        running = stack.enter_context(stack_for_tests(_HOME, parts))
+        if not for_pytest:
+            for check in _CHECKS:
+                _check(check, environment)
+        running.wait_for_databases()
+        marks = [] if with_rabbitmq else ["-m", "not rabbitmq"]
+        plugin = ["-p", "local.pytest_stack"]
+        settings = environment | running.settings()
+        return _pytest([*plugin, *marks, *for_pytest], settings)
+
+
+def _needs_whole_stack(for_pytest: Sequence[str]) -> bool:
+    """True unless the arguments name only tests that do without portal and cloud."""
+    named = [Path(text.partition("::")[0]) for text in for_pytest if not text.startswith("-")]
+    paths = [path for path in named if (CHECKOUT / path).exists()]
+    whole = [Path(folder) for folder in _WITH_WHOLE_STACK]
+    return not paths or any(
+        path in folder.parents or folder == path or folder in path.parents
+        for path in paths
+        for folder in whole
+    )
+
+
+def _environment() -> dict[str, str]:
+    node = Node.find()
+    path = os.pathsep.join((str(node.folder), os.environ.get("PATH", os.defpath)))
+    environment = {**clean_environment(), **_SETTINGS, "PATH": path}
+    node.install_packages(_PEER, environment)
+    return {**environment, "CLOUDLOKET_CHROMIUM": str(find_browser(node))}
+
+
+def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
+    """Migrations, constraints, triggers and locks on the oldest PostgreSQL that the wheel has."""
+    before = os.environ.get(VERSION_VARIABLE)
+    os.environ[VERSION_VARIABLE] = _OLDEST_POSTGRES
+    try:
+        with stack_for_tests(_HOME, Parts(portal=False, cloud=False)) as running:
+            running.wait_for_databases()
+            _say(f"pytest on PostgreSQL {_OLDEST_POSTGRES}")
+            options = ["-p", "no:cacheprovider", "-m", "not rabbitmq", *_ON_OLDEST_POSTGRES]
+            if _pytest(options, {**environment, **running.settings()}):
+                raise CheckFailed(f"pytest on PostgreSQL {_OLDEST_POSTGRES}")
+    finally:
+        os.environ.pop(VERSION_VARIABLE)
+        if before is not None:
+            os.environ[VERSION_VARIABLE] = before
+
+
+def _check(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    started = time.monotonic()
+    name, *arguments = command
+    what = " ".join(("manage.py", arguments[1]) if name == "python" else command[:2])
+    result = subprocess.run(
+        [str(_COMMANDS / name), *arguments],
+        cwd=CHECKOUT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        print(result.stdout)
+        raise CheckFailed(what)
+    _say(f"{what}: ok ({time.monotonic() - started:.0f} s)")
+
+
+def _pytest(options: Sequence[str], environment: Mapping[str, str]) -> int:
+    command = [_COMMANDS / "python", "-m", "pytest", *options]
+    return subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
