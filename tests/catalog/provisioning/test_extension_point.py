@@ -1,0 +1,220 @@
+"""Another kind of thing is one file: no other code knows any kind by its name."""
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+
+from billing.meters import Meter
+from billing.models import UsageSpan
+from catalog.kinds import all_kinds
+from catalog.kinds import base as kinds
+from catalog.kinds.base import Broken, Done, Kind, Plan, StepDefinition, Wait
+from catalog.kinds.parameters import Parameter, Widget
+from catalog.models import Metric, Offering, OrderState, Resource, ResourceState
+from catalog.services.approvals import approve_order
+from portal.cloud.ports import CloudMissing, CloudObject, CloudUnavailable
+from tests.factories import OfferingVersionFactory, place, priced
+
+DOORS = ("catalog", "billing", "portal", "templates")
+# The port speaks of what OpenStack has, in OpenStack's words; demo data orders what there is.
+OUTSIDE = ("catalog/kinds", "portal/cloud", "portal/web/demo", "portal/web/static")
+
+
+class Garden:
+    """What the toy kind works on, with faults that a test plans."""
+
+    def __init__(self):
+        self.plants = {}
+        self.faults = []
+
+    def disturb(self):
+        if self.faults:
+            raise self.faults.pop()
+
+
+GARDEN = Garden()
+
+
+def run_bed(context):
+    GARDEN.disturb()
+    return Done(external_id="bed-1", facts={"bed": "south"})
+
+
+def run_plant(context):
+    marker = context.marker("plant")
+
+    def create():
+        GARDEN.disturb()
+        GARDEN.plants[marker] = "growing"
+        return CloudObject(id=marker, name=context.name, status="GROWING")
+
+    def find():
+        return [
+            CloudObject(id=name, name=context.name, status=state.upper())
+            for name, state in GARDEN.plants.items()
+            if name == marker
+        ]
+
+    plant = context.ensure(find=find, create=create, remove=pytest.fail)
+    return Wait(external_id=plant.id)
+
+
+def settle_plant(context, external_id, snapshot):
+    state = GARDEN.plants[external_id]
+    if state == "withered":
+        return Broken("no water")
+    GARDEN.plants[external_id] = "blooming"
+    return Done(external_id=external_id) if state == "blooming" else Wait()
+
+
+def clear_plant(context, external_id):
+    if GARDEN.plants.pop(external_id, None) is None:
+        raise CloudMissing("weeded")
+
+
+def run_weed(context):
+    GARDEN.disturb()
+    clear_plant(context, context.marker("plant"))
+    return Done()
+
+
+class Flower(Kind):
+    key = "flower"
+    icon = "flower"
+    label = "Flower"
+    name_hint = "A name"
+    plans = {
+        "provision": Plan(
+            version=1,
+            steps=[
+                StepDefinition(name="bed", label="Bed", run=run_bed, exclusive=True),
+                StepDefinition(
+                    name="plant",
+                    label="Plant",
+                    run=run_plant,
+                    settle=settle_plant,
+                    clear=clear_plant,
+                ),
+            ],
+        ),
+        "retire": Plan(
+            version=1, steps=[StepDefinition(name="weed", label="Weeding", run=run_weed)]
+        ),
+    }
+
+    def parameters(self, version):
+        return [
+            Parameter(
+                name="petals",
+                label="Petals",
+                widget=Widget.NUMBER,
+                section="Flower",
+                minimum=1,
+                maximum=34,
+            )
+        ]
+
+    def quota_demand(self, version, spec):
+        return {Metric.OBJECT_GIB: Decimal(spec["petals"])}
+
+    def meters(self, version, spec):
+        return [Meter("flower.bed", Decimal(1)), Meter("flower.petal", Decimal(spec["petals"]))]
+
+    def summary(self, spec):
+        return f"{spec['petals']} petals"
+
+    def usage_started_at(self, facts):
+        return None
+
+
+@pytest.fixture
+def garden(monkeypatch):
+    monkeypatch.setattr(f"{__name__}.GARDEN", Garden())
+    monkeypatch.setitem(kinds._KINDS, Flower.key, Flower())
+    return GARDEN
+
+
+@pytest.fixture
+def flower(db, engine, garden, requester, approver, project):
+    """An approved order for a flower."""
+    priced(**{"flower.bed": "1.00", "flower.petal": "0.10"})
+    version = OfferingVersionFactory(
+        offering=Offering.objects.create(code="flower", kind="flower"), choices={}
+    )
+    order = place(requester, project, version, name="rose", spec={"petals": 5})
+    engine.call(approve_order, order.public_id, approver=approver)
+    return Resource.objects.get(order_line__order=order)
+
+
+def outcome(resource):
+    resource.refresh_from_db()
+    order = resource.order_line.order
+    order.refresh_from_db()
+    return order.state, resource.state
+
+
+def test_toy_kind_goes_from_order_to_resource_to_nothing(engine, garden, flower, retire):
+    engine.run()
+
+    assert outcome(flower) == (OrderState.COMPLETED, ResourceState.ACTIVE)
+    assert flower.facts == {"bed": "south"}
+    assert list(garden.plants.values()) == ["blooming"]
+    spans = UsageSpan.objects.order_by("sku__code").values_list("sku__code", "quantity")
+    assert list(spans) == [("flower.bed", 1), ("flower.petal", 5)]
+
+    retire(flower)
+    engine.run()
+
+    assert outcome(flower) == (OrderState.COMPLETED, ResourceState.RETIRED)
+    assert garden.plants == {}
+    assert not UsageSpan.objects.filter(ended_at=None).exists()
+
+
+@pytest.mark.parametrize("calls_until_fault", [0, 1])
+def test_both_steps_of_the_toy_survive_a_fault(engine, garden, flower, calls_until_fault):
+    error = CloudUnavailable("frost", outcome_unknown=False)
+    garden.faults = [error]
+    disturb = garden.disturb
+    calls = iter(range(99))
+    garden.disturb = lambda: disturb() if next(calls) >= calls_until_fault else None
+
+    engine.run()
+
+    assert outcome(flower) == (OrderState.COMPLETED, ResourceState.ACTIVE)
+    assert garden.faults == []
+
+
+def test_broken_toy_is_cleared_and_made_again(engine, garden, flower):
+    while not garden.plants:
+        engine.let_delays_pass()
+        engine.run_one()
+    garden.plants = dict.fromkeys(garden.plants, "withered")
+
+    engine.run()
+
+    assert outcome(flower) == (OrderState.COMPLETED, ResourceState.ACTIVE)
+    assert list(garden.plants.values()) == ["blooming"]
+
+
+def test_no_other_code_knows_a_kind_by_its_name():
+    names = "|".join(re.escape(kind.key) for kind in all_kinds())
+    pattern = re.compile(rf"""(["'])({names})\1""")
+    root = Path(django_settings.BASE_DIR)
+    files = [
+        path
+        for door in DOORS
+        for suffix in ("py", "html")
+        for path in (root / door).rglob(f"*.{suffix}")
+        if not str(path.relative_to(root)).startswith(OUTSIDE)
+    ]
+    assert len(files) > 50
+    found = [
+        f"{path.relative_to(root)}:{number}"
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if pattern.search(line) and "``" not in line
+    ]
+    assert found == []

@@ -1,0 +1,112 @@
+"""Messages are doorbells: lost, doubled or late, they change nothing of what happens."""
+
+from datetime import timedelta
+
+import pytest
+from celery import current_app
+from django.utils.timezone import now
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.models import ResourceState, Step, StepState
+from catalog.provisioning.delays import LONGEST_DELAY, poll_delay, retry_delay
+from catalog.provisioning.polling import poll_cloud_project
+from portal.cloud.models import CloudProject
+from portal.cloud.ports import CloudUnavailable
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_message_may_come_twice(engine, cloud, resource):
+    while engine.messages:
+        engine.let_delays_pass()
+        engine.messages.append(engine.messages[0])
+        engine.run_one()
+        if Step.objects.filter(state=StepState.DONE).count() == 7:
+            break
+
+    resource.refresh_from_db()
+    assert resource.state == ResourceState.ACTIVE
+    assert cloud.count("server") == 1
+
+
+def test_every_message_may_be_lost(engine, cloud, resource):
+    for _ in range(30):
+        engine.sweep()
+        while engine.messages:
+            name, kwargs = engine.messages.popleft()
+            engine.call(current_app.tasks[name], **kwargs)
+            engine.messages.clear()
+
+    resource.refresh_from_db()
+    assert resource.state == ResourceState.ACTIVE
+
+
+def test_sweep_rings_for_nothing_that_is_on_its_way(engine, operation):
+    Step.objects.update(due_at=now())
+    engine.messages.clear()
+
+    engine.call(current_app.tasks["catalog.sweep"])
+
+    assert not engine.messages
+
+
+def test_tasks_that_are_named_in_messages_and_in_the_schedule_exist(settings):
+    named = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} | {
+        "catalog.run_operation",
+        "catalog.poll_cloud_project",
+        "catalog.look_for_late_arrivals",
+    }
+    current_app.autodiscover_tasks(force=True)
+    assert named <= set(current_app.tasks)
+
+
+def test_one_look_settles_everything_that_waits_in_a_project(engine, cloud, start):
+    resources = [start(), start(), start()]
+    while Step.objects.filter(state=StepState.AWAITING).count() < len(resources):
+        engine.let_delays_pass()
+        engine.run_one()
+    cloud.calls.clear()
+    engine.let_delays_pass()
+
+    can_go_on = engine.call(poll_cloud_project, resources[0].cloud_project_id)
+
+    assert len(can_go_on) == len(resources)
+    assert cloud.calls == {"list_volumes": 1}
+
+
+def test_second_message_for_the_same_look_is_spent(engine, cloud, resource):
+    engine.run_until("volume", StepState.AWAITING)
+    cloud.polls_until_settled = 99
+    engine.let_delays_pass()
+    cloud.calls.clear()
+
+    for _ in range(3):
+        engine.call(poll_cloud_project, resource.cloud_project_id)
+
+    assert cloud.calls == {"list_volumes": 1}
+
+
+def test_look_that_fails_is_told_and_done_again(engine, cloud, operation, resource):
+    engine.run_until("volume", StepState.AWAITING)
+    engine.let_delays_pass()
+    engine.messages.clear()
+    cloud.fail_next("list_volumes", CloudUnavailable("read timed out", request_id="req-3"))
+
+    engine.call(poll_cloud_project, resource.cloud_project_id)
+
+    assert operation.steps.get(name="volume").last_request_id == "req-3"
+    assert CloudProject.objects.get(pk=resource.cloud_project_id).next_poll_at > now()
+    engine.run()
+    resource.refresh_from_db()
+    assert resource.state == ResourceState.ACTIVE
+
+
+@given(failures=st.integers(min_value=1, max_value=10_000))
+def test_delay_is_never_long_and_never_nothing(failures):
+    assert timedelta(seconds=0.7) < retry_delay(failures) <= 1.25 * LONGEST_DELAY
+
+
+@pytest.mark.parametrize(("age", "delay"), [(0, 0.25), (14.9, 0.25), (15, 1), (60, 5), (4000, 5)])
+def test_what_takes_long_is_looked_at_less_often(age, delay):
+    assert poll_delay(timedelta(seconds=age)) == timedelta(seconds=delay)

@@ -1,0 +1,148 @@
+"""Two workers, one step: real PostgreSQL, real threads, real transactions."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils.timezone import now
+
+from catalog.kinds.base import Done
+from catalog.models import Operation, OperationState, Step, StepState
+from catalog.provisioning import claims
+from catalog.provisioning.claims import Overtaken, claim_next_step
+from catalog.provisioning.context import WorkingContext
+from catalog.provisioning.outcomes import complete_step
+from catalog.provisioning.polling import poll_cloud_project
+from catalog.provisioning.runner import advance
+from catalog.services.approvals import approve_order
+from tests.catalog.provisioning.test_lost_replies import ONE_OF_EACH, counted
+from tests.factories import place
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATIENCE = 60  # seconds
+
+
+@pytest.fixture
+def started(sent_tasks, cloud, requester, approver, project, version):
+    """Operations of two approved orders in one project; no worker has seen them."""
+    orders = [place(requester, project, version) for _ in range(2)]
+    for order in orders:
+        approve_order(order.public_id, approver=approver)
+    return [Operation.objects.get(resource__order_line__order=order) for order in orders]
+
+
+def at_once(*actions):
+    """Run each action in a thread of its own; returns what they returned."""
+    results = []
+
+    def run(action):
+        try:
+            results.append(action())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    return results
+
+
+def meeting_before(take):
+    """Both rivals have looked at the step before either takes it."""
+    both_looked = threading.Barrier(2, timeout=PATIENCE)
+
+    def meet_then_take(step_id, at):
+        both_looked.wait()
+        return take(step_id, at)
+
+    return meet_then_take
+
+
+def take_without_condition(step_id, at):
+    """What the conditional UPDATE replaces: it was free when we looked, so it is ours."""
+    return Step.objects.filter(pk=step_id).update(
+        state=StepState.RUNNING, leased_until=at + timedelta(minutes=1)
+    )
+
+
+@pytest.fixture
+def next_is_ordinary(started):
+    """The first operation's next step makes nothing shared, so no other lock is in the way."""
+    operation = started[0]
+    operation.steps.filter(position__lte=3).update(state=StepState.DONE)
+    return operation
+
+
+def test_the_race_is_real_when_the_condition_is_taken_out(next_is_ordinary, monkeypatch):
+    # Proves that the next test can fail: without the condition both rivals get the step.
+    monkeypatch.setattr(claims, "take", meeting_before(take_without_condition))
+    claim = lambda: claim_next_step(next_is_ordinary.pk)  # noqa: E731
+
+    assert None not in at_once(claim, claim)
+
+
+def test_only_one_of_two_workers_gets_the_step(next_is_ordinary, monkeypatch):
+    monkeypatch.setattr(claims, "take", meeting_before(claims.take))
+    claim = lambda: claim_next_step(next_is_ordinary.pk)  # noqa: E731
+
+    held = [result for result in at_once(claim, claim) if result]
+
+    assert len(held) == 1
+    assert Step.objects.get(pk=held[0].step.pk).attempts == 1
+
+
+def test_shared_things_are_made_by_one_operation_at_a_time(started):
+    first, second = started
+
+    held = claim_next_step(first.pk)
+
+    assert claim_next_step(second.pk) is None
+    complete_step(held, Done())
+    assert claim_next_step(second.pk) is not None
+
+
+def test_four_workers_with_the_same_messages_make_one_of_everything(started, cloud):
+    operation = started[0]
+    cloud_project_id = operation.resource.cloud_project_id
+
+    def work():
+        until = now() + timedelta(seconds=PATIENCE)
+        while now() < until:
+            advance(operation.pk)
+            for ready in poll_cloud_project(cloud_project_id):
+                advance(ready)
+            if Operation.objects.get(pk=operation.pk).state != OperationState.RUNNING:
+                return
+
+    at_once(work, work, work, work)
+
+    operation.refresh_from_db()
+    assert operation.state == OperationState.SUCCEEDED
+    assert counted(cloud) == ONE_OF_EACH
+    assert {cloud.calls[f"create_{kind}"] for kind in ONE_OF_EACH} == {1}
+
+
+def test_worker_that_overstayed_its_lease_writes_nothing(started):
+    operation = started[0]
+    slow = claim_next_step(operation.pk)
+    Step.objects.filter(pk=slow.step.pk).update(leased_until=now() - timedelta(seconds=1))
+    quick = claim_next_step(operation.pk)
+
+    with pytest.raises(Overtaken):
+        complete_step(slow, Done(external_id="made by the slow one"))
+    complete_step(quick, Done(external_id="made by the quick one"))
+
+    assert Step.objects.get(pk=slow.step.pk).external_id == "made by the quick one"
+
+
+def test_worker_that_overstayed_its_lease_creates_nothing(started):
+    operation = started[0]
+    slow = claim_next_step(operation.pk)
+    Step.objects.filter(pk=slow.step.pk).update(leased_until=now() - timedelta(seconds=1))
+    claim_next_step(operation.pk)
+
+    with pytest.raises(Overtaken):
+        WorkingContext(slow).ensure(find=list, create=pytest.fail, remove=pytest.fail)
