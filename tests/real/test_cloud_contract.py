@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import openstack
 import pytest
 
-from portal.cloud.openstack import OpenStackCloud, connect
+from portal.cloud.openstack import connect
+from portal.cloud.ports import Cloud
 from tests.portal.cloud.contract import (
     DESCRIPTION,
     CloudContract,
@@ -24,7 +25,7 @@ DOMAIN = os.environ.get("CLOUDLOKET_TEST_DOMAIN", "cloudloket")
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[OpenStackCloud]:
+def cloud() -> Iterator[Cloud]:
     yield connect(KEY)
     remove_projects(DOMAIN)
 
@@ -33,7 +34,8 @@ class TestOpenStackCloud(CloudContract):
     domain_name = DOMAIN
 
     def test_server_that_cannot_start_tells_why(self, work: Workspace) -> None:
-        made = work.server(metadata={"pretend_fail_at": "spawn", "osc_fail": "spawn"})
+        # local/openstack/drivers/trouble.py
+        made = work.server(metadata={"pretend_fail_at": "spawn"})
 
         server = until(lambda: work.seen_server(made.id), lambda seen: seen.status != "BUILD")
 

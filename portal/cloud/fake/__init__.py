@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portal.cloud.fake.machines import FakeServers
 from portal.cloud.fake.network import FakeNetworks
+from portal.cloud.ports import Cloud
 
 __all__ = ["FakeCloud", "connect"]
 
@@ -17,6 +18,6 @@ class FakeCloud(FakeServers, FakeNetworks):
     """
 
 
-def connect(key: str) -> FakeCloud:
+def connect(key: str) -> Cloud:
     """A new, empty cloud for ``settings.CLOUD_GATEWAY``; ``get_cloud`` keeps it."""
     return FakeCloud()

@@ -8,6 +8,7 @@ from portal.cloud.openstack.projects import Projects
 from portal.cloud.openstack.quotas import Quotas
 from portal.cloud.openstack.servers import Servers
 from portal.cloud.openstack.volumes import Volumes
+from portal.cloud.ports import Cloud
 
 __all__ = ["OpenStackCloud", "connect"]
 
@@ -16,6 +17,6 @@ class OpenStackCloud(Projects, Quotas, Networks, Volumes, Servers):
     """``portal.cloud.ports.Cloud`` on a real OpenStack, one part per service."""
 
 
-def connect(key: str) -> OpenStackCloud:
+def connect(key: str) -> Cloud:
     """The cloud called ``key`` in ``clouds.yaml``. Logs in at the first question, not here."""
     return OpenStackCloud(Connections(key))

@@ -29,7 +29,7 @@ from portal.cloud.ports import (
 )
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 # Tells the projects of this run from others in the same domain.
 DESCRIPTION = f"contract test {uuid4()}"
 NOWHERE = "00000000-0000-0000-0000-000000000000"
