@@ -113,6 +113,7 @@ def open_session(
     oldest = now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     over = Q(created_at__lt=oldest) | Q(session_key__in=[session_key, earlier_key])
     LoginSession.objects.filter(over).delete()
+    Session.objects.filter(expire_date__lt=now()).delete()  # Django itself never does
     identity = Identity.objects.get(issuer=issuer, subject=subject)
     LoginSession.objects.create(
         identity=identity, session_key=session_key, sid=sid, created_at=now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -33,8 +33,6 @@ from portal.identity.oidc.validation import (
     validate_signed_userinfo,
     validate_userinfo,
 )
-
-LONGEST_TOKEN: Final = 16 * 1024  # characters
 
 
 @dataclass(kw_only=True)
@@ -132,7 +130,7 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
         if answer.status != 200:
             raise ProviderUnavailable(f"token endpoint: status {answer.status}")
         for name in ("id_token", "access_token"):
-            if not isinstance(tokens.get(name), str) or len(tokens[name]) > LONGEST_TOKEN:
+            if not isinstance(tokens.get(name), str):
                 raise ProviderUnavailable(f"token endpoint: no usable {name}")
         self._access_token = tokens["access_token"]
         return tokens

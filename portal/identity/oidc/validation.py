@@ -23,6 +23,8 @@ from portal.identity.oidc.providers import Provider
 
 LEEWAY_SECONDS: Final = 10  # between the provider's clock and ours
 OLDEST_TOKEN_SECONDS: Final = 600
+LONGEST_TOKEN: Final = 16 * 1024  # characters
+LONGEST_ORDER_SECONDS: Final = 24 * 3600  # a logout token lives for minutes
 LONGEST_SUBJECT: Final = 255  # characters (Core, 2)
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 
@@ -110,8 +112,10 @@ def validate_logout_token(token: str, *, provider: Provider, find_key: KeyFinder
         raise AnswerNotTrusted("a logout token has no nonce")
     subject, sid = claims.get("sub", ""), claims.get("sid", "")
     texts = (subject, sid, claims["jti"])
-    if not all(isinstance(text, str) and len(text) <= LONGEST_SUBJECT for text in texts):
+    if not all(_is_short_text(text) for text in texts):
         raise AnswerNotTrusted("logout token holds something that is not a short text")
+    if claims["exp"] > time.time() + LONGEST_ORDER_SECONDS:
+        raise AnswerNotTrusted("logout token lives too long")
     if not subject and not sid:
         raise AnswerNotTrusted("logout token names nobody")
     return LogoutOrder(
@@ -137,6 +141,8 @@ def _decode(
 
     The algorithm is compared before a key is looked up, so ``none`` and ``HS256`` never meet one.
     """
+    if len(token) > LONGEST_TOKEN:
+        raise AnswerNotTrusted("token is too long")
     try:
         header = jwt.get_unverified_header(token)
         if header.get("alg") != provider.signing_algorithm:
@@ -150,7 +156,8 @@ def _decode(
             leeway=LEEWAY_SECONDS,
             options={"require": list(required)},
         )
-    except (jwt.InvalidTokenError, jwt.InvalidKeyError) as error:
+    except (jwt.InvalidTokenError, jwt.InvalidKeyError, OverflowError, RecursionError) as error:
+        # The last two: a time like 1e400 and a header nested a thousand deep.
         raise AnswerNotTrusted(type(error).__name__) from error
     return claims
 
@@ -165,8 +172,13 @@ def _check_audience(claims: Mapping[str, Any], client_id: str) -> None:
 
 def _check_subject(claims: Mapping[str, Any]) -> None:
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
+    if not subject or not _is_short_text(subject):
         raise AnswerNotTrusted("subject is empty or too long")
+
+
+def _is_short_text(value: object) -> bool:
+    """Something that can be stored as a name of somebody."""
+    return isinstance(value, str) and len(value) <= LONGEST_SUBJECT and value.isprintable()
 
 
 def _check_age(claims: Mapping[str, Any], max_age: int) -> None:

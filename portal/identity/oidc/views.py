@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_JOURNEY_SECONDS: Final = 15 * 60
 LONGEST_PATH: Final = 2000  # characters
+PASSED_ON: Final = ("next", "level", "max_age")  # from the login page to the provider's start
 JOURNEYS: Final = "oidc_states"  # the library's own session key: state -> what it keeps of it
 
 
@@ -63,7 +64,7 @@ JOURNEYS: Final = "oidc_states"  # the library's own session key: state -> what 
 @require_GET
 def login_page(request: HttpRequest) -> HttpResponse:
     """All providers to choose from; a single one is gone to at once."""
-    query = urlencode({name: request.GET[name] for name in _PASSED_ON if name in request.GET})
+    query = urlencode({name: request.GET[name] for name in PASSED_ON if name in request.GET})
     if request.user.is_authenticated and "level" not in request.GET:
         return redirect(_next_path(request))
     choices = [
@@ -200,7 +201,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
         """Where to start again for the same page and, when somebody steps up, the same demand."""
         if self.journey is None:
             return reverse("identity:login")
-        query = {name: self.journey[name] for name in _PASSED_ON if self.journey[name] is not None}
+        query = {name: self.journey[name] for name in PASSED_ON if self.journey[name] is not None}
         return f"{reverse(f'identity:start-{self.provider.key}')}?{urlencode(query)}"
 
     def _check_issuer(self, request: HttpRequest) -> None:
@@ -257,9 +258,6 @@ def back_channel_logout(request: HttpRequest, provider_key: str) -> HttpResponse
         return JsonResponse({"error": "temporarily_unavailable"}, status=503)
     log.info("logout by %s ended %d sessions", provider.key, ended)
     return HttpResponse(status=200)
-
-
-_PASSED_ON: Final = ("next", "level", "max_age")
 
 
 def _next_path(request: HttpRequest) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import urlsafe_b64encode
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -134,6 +135,8 @@ def test_logout_token_works_once(client: Client, provider: FakeProvider) -> None
         {"sid": None},
         {"sid": 5},
         {"sid": "x" * 256},
+        {"sid": "a\x00"},
+        {"exp": 10**20},
         {"exp": int(time.time()) - 60},
         {"exp": None},
         {"iat": None},
@@ -155,7 +158,10 @@ def test_id_token_is_no_logout_token(client: Client, provider: FakeProvider) -> 
     assert order_logout(Client(), provider.id_token()).status_code == 400
 
 
-@pytest.mark.parametrize("token", ["", "abc", "a.b.c", "\x00", "x" * 100_000])
+DEEP = urlsafe_b64encode(b'{"a":' + b"[" * 9_000).decode()
+
+
+@pytest.mark.parametrize("token", ["", "abc", "a.b.c", "\x00", "x" * 100_000, f"{DEEP}.b.c"])
 def test_logout_token_that_is_none(provider: FakeProvider, token: str) -> None:
     assert order_logout(Client(), token).status_code == 400
 
