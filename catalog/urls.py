@@ -1,4 +1,32 @@
-from django.urls import URLPattern
+"""Addresses of the catalogue's pages, by noun."""
+
+from django.urls import path
+
+from catalog.views.approvals import (
+    approval_approve,
+    approval_detail,
+    approval_queue,
+    approval_reject,
+)
+from catalog.views.operations import operation_compensate, operation_resume
+from catalog.views.orders import order_detail, order_list, order_withdraw
 
 app_name = "catalog"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    # approvals
+    path("approvals", approval_queue, name="approvals"),
+    path("approvals/<uuid:public_id>", approval_detail, name="approval"),
+    path("approvals/<uuid:public_id>/approve", approval_approve, name="approval-approve"),
+    path("approvals/<uuid:public_id>/reject", approval_reject, name="approval-reject"),
+    # operations
+    path("operations/<uuid:public_id>/resume", operation_resume, name="operation-resume"),
+    path(
+        "operations/<uuid:public_id>/compensate",
+        operation_compensate,
+        name="operation-compensate",
+    ),
+    # orders
+    path("orders", order_list, name="orders"),
+    path("orders/<uuid:public_id>", order_detail, name="order"),
+    path("orders/<uuid:public_id>/withdraw", order_withdraw, name="order-withdraw"),
+]

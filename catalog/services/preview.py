@@ -7,7 +7,7 @@ saw is what was stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -135,3 +135,35 @@ def _end_of(end_date: date | None, moment: datetime) -> datetime:
     if end_date is None:
         return end_of_year
     return min(end_of_year, start_of_day(date.fromordinal(end_date.toordinal() + 1)))
+
+
+def preview_of_order(order: Order) -> Consequences:
+    """What approving the order would mean now: its quota is held already, so it asks nothing more.
+
+    The price is today's tariff for all lines; where that differs from the quote, the approver
+    is told so (``approvals.changed_conditions``).
+    """
+    lines = list(
+        order.lines.select_related("offering_version__offering", "offering_version__cloud")
+    )
+    quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
+    demands = [
+        demand_of(line.offering_version, line.spec, price)
+        for line, price in zip(lines, quotes, strict=True)
+    ]
+    total = {
+        metric: sum((demand.get(metric, Decimal(0)) for demand in demands), Decimal(0))
+        for demand in demands
+        for metric in demand
+    }
+    price = Quote(lines=tuple(line for quoted in quotes for line in quoted.lines))
+    effects = [
+        replace(effect, claimed=max(Decimal(0), effect.claimed - effect.asked))
+        for effect in quota_effects(order.project, total)
+    ]
+    return Consequences(
+        quote=price,
+        verdict=judge_placement(order.project, lines[0].offering_version.cloud),
+        quota=effects,
+        budget=budget_effect(order.project, price, lines[0].end_date, besides=order),
+    )

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from billing.services.metering import UsageTime, end_metering, start_metering
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
+from billing.services.metering import UsageTime, end_metering, start_metering
 from catalog.errors import ConfirmationMismatch, NameTaken
 from catalog.kinds import get_kind
 from catalog.models import (

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
 
 EVERYBODY: Final = frozenset(Role)
@@ -39,7 +40,26 @@ class MenuSection:
     items: tuple[MenuItem, ...]
 
 
-MENU: Final = (MenuSection("", (MenuItem("web:home", _("Home"), "home"),)),)
+def _count_decisions(person: Person) -> int:
+    return orders_to_decide(person).count()
+
+
+MENU: Final = (
+    MenuSection(
+        "",
+        (
+            MenuItem("web:home", _("Home"), "home"),
+            MenuItem(
+                "catalog:approvals",
+                _("To decide"),
+                "clipboard-check",
+                frozenset({Role.APPROVER}),
+                _count_decisions,
+            ),
+            MenuItem("catalog:orders", _("Orders"), "list-check"),
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)

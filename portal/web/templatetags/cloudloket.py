@@ -21,8 +21,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
+from portal.core import formats
 from portal.core.calendar import BUSINESS_TIME
-from portal.web import formats, meters, tables
+from portal.web import meters, tables
 from portal.web.fields import FieldView, list_errors
 from portal.web.icons import icon as draw_icon
 

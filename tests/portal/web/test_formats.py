@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import translation
 
-from portal.web import formats
+from portal.core import formats
 
 NOW = datetime(2026, 10, 19, 20, 0, tzinfo=UTC)  # 22.00 in Amsterdam
 

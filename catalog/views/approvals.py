@@ -1,0 +1,160 @@
+"""Deciding: the queue, one order with everything that matters, yes or no."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from catalog.models import Order
+from catalog.placement import REASONS
+from catalog.policies import orders_to_decide, visible_orders
+from catalog.services.approvals import approve_order, changed_conditions, reject_order
+from catalog.services.preview import Consequences, preview_of_order
+from catalog.views.wording import spec_in_words
+from portal.core.errors import DomainError
+from portal.core.http import PersonRequest
+from portal.identity.oidc.session import current_login
+from portal.identity.oidc.step_up import meets, step_up
+
+DRAFTS = "approval_drafts"  # session key: reasons typed before a step-up, by order
+
+
+@require_safe
+@login_required
+def approval_queue(request: PersonRequest) -> HttpResponse:
+    """The orders that wait for this person, with the oldest one opened."""
+    queue = list(_queue(request))
+    if not queue:
+        return render(request, "catalog/approvals/empty.html")
+    return _render(request, queue, queue[0])
+
+
+@require_safe
+@login_required
+def approval_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """One order to decide on. What this person may not or need no longer decide: its own page."""
+    queue = list(_queue(request))
+    order = next((order for order in queue if order.public_id == public_id), None)
+    if order is None:
+        get_object_or_404(visible_orders(request.user), public_id=public_id)
+        return redirect("catalog:order", public_id=public_id)
+    return _render(request, queue, order)
+
+
+@require_POST
+@login_required
+def approval_approve(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Yes. ``accepts_changes`` is set by whoever saw what got worse."""
+    accepts_changes = request.POST.get("accepts_changes") == "on"
+
+    def approve(reason: str) -> Order:
+        return approve_order(
+            public_id, approver=request.user, reason=reason, accepts_changes=accepts_changes
+        )
+
+    return _decide(request, public_id, approve, _("Approved. The delivery begins."))
+
+
+@require_POST
+@login_required
+def approval_reject(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """No, with a reason."""
+
+    def reject(reason: str) -> Order:
+        return reject_order(public_id, approver=request.user, reason=reason)
+
+    return _decide(request, public_id, reject, _("Refused. The requester reads your reason."))
+
+
+def _decide(
+    request: PersonRequest, public_id: UUID, service: Callable[[str], Order], done: str
+) -> HttpResponse:
+    order = get_object_or_404(visible_orders(request.user), public_id=public_id)
+    reason = request.POST.get("reason", "")
+    if not meets(request, settings.SENSITIVE_LOGIN):
+        request.session[DRAFTS] = {str(public_id): reason}
+        return step_up(request, settings.SENSITIVE_LOGIN)
+    try:
+        service(reason)
+    except DomainError as error:
+        return _refused(request, order, error, reason)
+    request.session.pop(DRAFTS, None)
+    messages.success(request, done)
+    return redirect("catalog:order", public_id=public_id)
+
+
+def _refused(request: PersonRequest, order: Order, error: DomainError, reason: str) -> HttpResponse:
+    """Show the refusal where the person can do something about it."""
+    queue = list(_queue(request))
+    current = next((item for item in queue if item.pk == order.pk), None)
+    if current is None:
+        messages.warning(request, str(error))
+        response = render(request, "catalog/approvals/gone.html", {"order": order})
+        response.status_code = error.http_status
+        return response
+    return _render(request, queue, current, error=error, reason=reason)
+
+
+def _render(
+    request: PersonRequest,
+    queue: list[Order],
+    order: Order,
+    *,
+    error: DomainError | None = None,
+    reason: str | None = None,
+) -> HttpResponse:
+    lines = list(order.lines.all())
+    consequences = preview_of_order(order)
+    login = current_login(request)
+    context = {
+        "queue": queue,
+        "order": order,
+        "total": sum(item.monthly_price for item in queue),
+        "lines": [(line, spec_in_words(line.offering_version, line.spec)) for line in lines],
+        "consequences": consequences,
+        "refusals": _refusals(consequences),
+        "changes": changed_conditions(order),
+        "error": error,
+        "reason": _typed(request, order) if reason is None else reason,
+        "valid_until": _valid_until(login.auth_time) if login else None,
+    }
+    status = error.http_status if error else 200
+    return render(request, "catalog/approvals/queue.html", context, status=status)
+
+
+def _queue(request: PersonRequest) -> QuerySet[Order]:
+    return (
+        orders_to_decide(request.user)
+        .select_related("project__parent", "requested_by")
+        .prefetch_related("lines__offering_version__offering", "lines__offering_version__cloud")
+        .order_by("submitted_at")
+    )
+
+
+def _refusals(consequences: Consequences) -> list[str]:
+    return [str(REASONS[code]) for code in consequences.verdict.reasons]
+
+
+def _typed(request: PersonRequest, order: Order) -> str:
+    """What the person typed before they had to log in again."""
+    drafts: dict[str, str] = request.session.get(DRAFTS, {})
+    return drafts.get(str(order.public_id), "")
+
+
+def _valid_until(auth_time: int) -> datetime | None:
+    """Until when the login is fresh enough to decide; None when it is not."""
+    max_age = settings.SENSITIVE_LOGIN.max_age
+    if max_age is None:
+        return None
+    until = datetime.fromtimestamp(auth_time + max_age, UTC)
+    return until if until > datetime.now(UTC) else None

@@ -1,0 +1,131 @@
+"""Orders: the list, one order with its progress, and taking it back."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from catalog.models import Order, OrderLine, OrderState
+from catalog.policies import may_decide, may_repair, may_withdraw, visible_orders
+from catalog.services.orders import withdraw_order
+from catalog.views.history import history_of
+from catalog.views.progress import Progress, latest_operation, progress_of
+from catalog.views.wording import ORDER_TONES, spec_in_words
+from portal.core.errors import DomainError, NotAllowed
+from portal.core.http import PersonRequest
+from portal.identity.access import has_role
+from portal.identity.models import Role
+
+PAGE_SIZE = 25
+
+
+@require_safe
+@login_required
+def order_list(request: PersonRequest) -> HttpResponse:
+    """The orders that the person reaches, newest first, by state."""
+    orders = visible_orders(request.user).select_related("project", "requested_by")
+    state = request.GET.get("state", "")
+    if state in OrderState.values:
+        orders = orders.filter(state=state)
+    lines = OrderLine.objects.select_related("offering_version__offering")
+    page = Paginator(
+        orders.prefetch_related(Prefetch("lines", lines)).order_by("-submitted_at"), PAGE_SIZE
+    ).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [(order, ORDER_TONES[order.state]) for order in page],
+        "states": OrderState.choices,
+        "state": state,
+    }
+    return render(request, "catalog/orders/list.html", context)
+
+
+@require_safe
+@login_required
+def order_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """One order. The page polls its own address while something moves, and keeps the panel."""
+    order = get_object_or_404(_with_everything(request), public_id=public_id)
+    return render_order(request, order)
+
+
+@require_POST
+@login_required
+def order_withdraw(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Take the order back, as long as nobody decided."""
+    order = get_object_or_404(_with_everything(request), public_id=public_id)
+    try:
+        if order.requested_by_id != request.user.pk:
+            raise NotAllowed()
+        withdraw_order(order.public_id, actor=request.user)
+    except DomainError as error:
+        fresh = get_object_or_404(_with_everything(request), public_id=public_id)
+        return render_order(request, fresh, error=error)
+    messages.success(request, _("The order is withdrawn. Nothing was made, nothing is charged."))
+    return redirect("catalog:order", public_id=public_id)
+
+
+def render_order(
+    request: PersonRequest, order: Order, *, error: DomainError | None = None
+) -> HttpResponse:
+    """The page of one order, with what was refused on top."""
+    lines = [(line, spec_in_words(line.offering_version, line.spec)) for line in order.lines.all()]
+    progress = _progress(order)
+    context = {
+        "order": order,
+        "tone": ORDER_TONES[order.state],
+        "lines": lines,
+        "progress": progress,
+        "poll_seconds": min(
+            (item.poll_seconds for item in progress if item.poll_seconds), default=0
+        ),
+        "history": history_of(_subjects(order)),
+        "approvals": order.approvals.select_related("approver").order_by("decided_at"),
+        "error": error,
+        "may_withdraw": may_withdraw(request.user, order),
+        "may_decide": may_decide(request.user, order),
+        "may_repair": any(may_repair(request.user, item.operation.resource) for item in progress),
+        "is_operator": has_role(request.user, order.project, Role.OPERATOR),
+    }
+    status = error.http_status if error else 200
+    return render(request, "catalog/orders/detail.html", context, status=status)
+
+
+def _with_everything(request: PersonRequest) -> QuerySet[Order]:
+    return (
+        visible_orders(request.user)
+        .select_related("project__parent", "requested_by")
+        .prefetch_related(
+            "lines__offering_version__offering",
+            "lines__offering_version__cloud",
+            "lines__placement",
+            "lines__resource__operations__steps",
+            "lines__resource__project",
+        )
+    )
+
+
+def _progress(order: Order) -> list[Progress]:
+    """One list of steps per line that was begun: the newest operation of the delivery."""
+    operations = [
+        latest_operation([item for item in resource.operations.all() if item.kind != "retire"])
+        for line in order.lines.all()
+        if (resource := getattr(line, "resource", None))
+    ]
+    return [progress_of(operation) for operation in operations if operation]
+
+
+def _subjects(order: Order) -> list[UUID]:
+    subjects = [order.public_id]
+    for line in order.lines.all():
+        if resource := getattr(line, "resource", None):
+            subjects.append(resource.public_id)
+            subjects += [operation.public_id for operation in resource.operations.all()]
+    return subjects

@@ -1,0 +1,109 @@
+"""How far an operation is, as people read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from catalog.models import Operation, OperationState, Step, StepState
+from catalog.provisioning.plans import get_definition
+from portal.core.formats import clock, duration
+
+QUICK_FOR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """One line of the list; ``state`` is done, now, wait, fail or todo."""
+
+    step: Step
+    state: str
+    name: str
+    detail: str
+    when: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An operation with its steps in words. ``poll_seconds`` 0: nothing moves any more."""
+
+    operation: Operation
+    lines: list[StepLine]
+    poll_seconds: int
+
+    @property
+    def done(self) -> int:
+        return sum(line.state == "done" for line in self.lines)
+
+    @property
+    def states(self) -> list[str]:
+        return [line.state for line in self.lines]
+
+    @property
+    def summary(self) -> str:
+        """In one sentence, for the head of the card and for people who cannot see the list."""
+        counts = {"done": self.done, "total": len(self.lines)}
+        if self.operation.state == OperationState.FAILED:
+            return _("{done} of {total} steps done, 1 failed").format(**counts)
+        return _("{done} of {total} steps done").format(**counts)
+
+
+def progress_of(operation: Operation) -> Progress:
+    """Read the operation's steps; needs ``steps`` (prefetched where several are shown)."""
+    steps = list(operation.steps.all())
+    current = next((step for step in steps if step.state != StepState.DONE), None)
+    return Progress(
+        operation=operation,
+        lines=[_line(operation, step, is_current=step is current) for step in steps],
+        poll_seconds=_poll_seconds(operation),
+    )
+
+
+def latest_operation(operations: list[Operation]) -> Operation | None:
+    """The operation that tells how things stand now."""
+    return max(operations, key=lambda operation: operation.pk, default=None)
+
+
+def _poll_seconds(operation: Operation) -> int:
+    """Look often at first, seldom later, and not at all when nothing will change by itself."""
+    if operation.state != OperationState.RUNNING:
+        return 0
+    return 2 if now() - operation.started_at < QUICK_FOR else 15
+
+
+def _line(operation: Operation, step: Step, *, is_current: bool) -> StepLine:
+    state, detail, when = _state_in_words(operation, step, is_current)
+    return StepLine(step, state, str(_label(operation, step)), detail, when)
+
+
+def _label(operation: Operation, step: Step) -> object:
+    step.operation = operation  # the plan is found through it, without another query
+    return get_definition(step).label
+
+
+def _state_in_words(operation: Operation, step: Step, is_current: bool) -> tuple[str, str, str]:
+    if step.state == StepState.DONE:
+        return "done", "", _finished(step)
+    if step.state == StepState.FAILED:
+        return "fail", "", clock(step.finished_at) if step.finished_at else ""
+    if not is_current or operation.state != OperationState.RUNNING:
+        return "todo", "", ""
+    since = _("since {time}").format(time=clock(step.started_at)) if step.started_at else ""
+    if step.state == StepState.AWAITING:
+        return "now", _("The cloud is working on it."), since
+    if step.failures and step.due_at > now():
+        return "wait", _retry_in_words(step.due_at), clock(step.due_at)
+    return "now", "", since
+
+
+def _finished(step: Step) -> str:
+    if step.finished_at is None or step.started_at is None:
+        return ""
+    return f"{clock(step.finished_at)}, {duration(step.finished_at - step.started_at)}"
+
+
+def _retry_in_words(due_at: datetime) -> str:
+    return _("The cloud does not answer yet. We try again at {time}.").format(time=clock(due_at))

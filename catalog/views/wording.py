@@ -1,0 +1,46 @@
+"""Tones of states, and a spec in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from catalog.kinds import get_kind
+from catalog.kinds.parameters import Parameter
+from catalog.models import OfferingVersion, OrderState, ResourceState
+
+ORDER_TONES: Final[Mapping[str, str]] = {
+    OrderState.PENDING_APPROVAL: "neutral",
+    OrderState.PROVISIONING: "active",
+    OrderState.COMPLETED: "success",
+    OrderState.FAILED: "error",
+    OrderState.REJECTED: "warning",
+    OrderState.WITHDRAWN: "neutral",
+    OrderState.EXPIRED: "neutral",
+    OrderState.CANCELED: "neutral",
+}
+RESOURCE_TONES: Final[Mapping[str, str]] = {
+    ResourceState.PROVISIONING: "active",
+    ResourceState.ACTIVE: "success",
+    ResourceState.FAILED: "error",
+    ResourceState.RETIRING: "active",
+    ResourceState.RETIRED: "neutral",
+}
+
+
+def spec_in_words(version: OfferingVersion, spec: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was chosen: question and answer, in the order of the form; without what was left out."""
+    parameters = get_kind(version.offering.kind).parameters(version)
+    return [
+        (str(parameter.label), _answer(parameter, spec[parameter.name]))
+        for parameter in parameters
+        if spec.get(parameter.name) is not None
+    ]
+
+
+def _answer(parameter: Parameter, value: object) -> str:
+    for option in parameter.options:
+        if option.value == value:
+            hint = f" ({option.hint})" if option.hint else ""
+            return f"{option.label}{hint}"
+    return f"{value} {parameter.unit}".strip()
