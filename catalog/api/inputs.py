@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from catalog.api.parameters import wrong_types
+from catalog.api.parameters import find_misfits
 from catalog.kinds import get_kind
 from catalog.models import Decision, Metric, OfferingVersion, OrderState, ResourceState
 from catalog.policies import orderable_projects, visible_offerings
@@ -28,7 +28,9 @@ class OrderInput(Input):
 
     project = PublicIdField(help_text="Where it belongs.")
     offering = PublicIdField(help_text="What is asked for.")
-    name = TextField(max_length=NAME_LENGTH, help_text="What it will be called.")
+    name = TextField(
+        max_length=NAME_LENGTH, trim_whitespace=False, help_text="What it will be called."
+    )
     purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What it is for.")
     spec = serializers.DictField(help_text="The parameters of the offering.")
     end_date = serializers.DateField(
@@ -61,9 +63,9 @@ class OrderInput(Input):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         version: OfferingVersion = attrs["offering"]
         parameters = get_kind(version.offering.kind).parameters(version)
-        wrong = wrong_types(parameters, attrs["spec"])
-        if wrong:
-            errors = {name: ErrorDetail(text, code="invalid") for name, text in wrong.items()}
+        misfits = find_misfits(parameters, attrs["spec"])
+        if misfits:
+            errors = {name: ErrorDetail(text, code="invalid") for name, text in misfits.items()}
             raise serializers.ValidationError({"spec": errors})
         return attrs
 

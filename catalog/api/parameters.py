@@ -23,22 +23,26 @@ def outline(parameters: Sequence[Parameter]) -> dict[str, Any]:
     return _object(parameters, [_described(item) for item in parameters])
 
 
-def wrong_types(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[str, str]:
-    """Return a message by name for each value of another JSON type than the schema says.
+def find_misfits(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[str, str]:
+    """Return a message by name for what the schema does not know, or knows as another JSON type.
 
     A form sends a number as text, so ``Parameter.clean`` accepts that; a program must not.
     """
+    by_name = {parameter.name: parameter for parameter in parameters}
     messages = {}
-    for parameter in parameters:
-        value = raw.get(parameter.name)
-        if value is None:
-            continue
-        if parameter.widget is Widget.NUMBER:
-            if isinstance(value, bool) or not isinstance(value, int):
-                messages[parameter.name] = _("Give a whole number.")
-        elif not isinstance(value, str):
-            messages[parameter.name] = _("Give text.")
+    for name, value in raw.items():
+        parameter = by_name.get(name)
+        if parameter is None:
+            messages[name] = _("This is not a question of this offering.")
+        elif value is not None and not _has_type(parameter, value):
+            messages[name] = _("This value has another type than the offering asks for.")
     return messages
+
+
+def _has_type(parameter: Parameter, value: object) -> bool:
+    if parameter.widget is Widget.NUMBER:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str)
 
 
 def _object(parameters: Sequence[Parameter], schemas: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from catalog.api.parameters import json_schema
@@ -24,9 +25,7 @@ from catalog.models import (
 from portal.core.api import AmountField, MomentField
 from portal.identity.models import NodeKind
 
-
-class Output(serializers.Serializer[Any]):
-    """Rows as they are shown."""
+Output = serializers.Serializer[Any]
 
 
 class NodeOutput(Output):
@@ -181,22 +180,16 @@ class OrderLineOutput(Output):
     end_date = serializers.DateField(allow_null=True)
     monthly_price = AmountField()
     quote = QuoteLineOutput(many=True)
-    resource = serializers.SerializerMethodField()
+    resource = ResourceLinkOutput(allow_null=True)
     steps = serializers.SerializerMethodField()
 
-    def get_resource(self, line: OrderLine) -> ResourceLinkOutput | None:
-        resource = getattr(line, "resource", None)
-        return cast(Any, ResourceLinkOutput(resource).data) if resource else None
-
-    def get_steps(self, line: OrderLine) -> list[StepOutput]:
+    @extend_schema_field(StepOutput(many=True))
+    def get_steps(self, line: OrderLine) -> Any:
         """Those of the delivery; there are none before the approval."""
         resource = getattr(line, "resource", None)
-        return [
-            cast(Any, StepOutput(step).data)
-            for operation in (resource.operations.all() if resource else [])
-            if operation.kind == OperationKind.PROVISION
-            for step in operation.steps.all()
-        ]
+        operations = resource.operations.all() if resource else []
+        delivery = [item for item in operations if item.kind == OperationKind.PROVISION]
+        return [StepOutput(step).data for item in delivery for step in item.steps.all()]
 
 
 class ApprovalOutput(Output):

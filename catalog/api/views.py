@@ -52,7 +52,7 @@ IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "body gives the order that the first call made, so that a call may be repeated.",
 )
 ORDER_EXAMPLE: Final = OpenApiExample(
-    "A server",
+    "An order",
     value={
         "project": "5f0f7c9e-3c1b-4d3a-9a55-0a8f5a1f9a01",
         "offering": "0b4cf1f0-6a8c-4f6a-8f0e-6a2d1f6f7b02",

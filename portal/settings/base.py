@@ -247,7 +247,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SCHEMA_PATH_PREFIX_TRIM": True,
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
-    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "NodeKind": "portal.identity.models.NodeKind",
+        "OperationKind": "catalog.models.OperationKind",
+        "OperationState": "catalog.models.OperationState",
+        "OrderState": "catalog.models.OrderState",
+        "ResourceState": "catalog.models.ResourceState",
+        "StepState": "catalog.models.StepState",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "portal.core.openapi.describe_problems",
