@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import requests
-from keystoneauth1.exceptions import ClientException, EndpointNotFound
+from keystoneauth1.exceptions import ClientException, EndpointNotFound, Unauthorized
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
@@ -128,8 +128,9 @@ class OnCloud:
                     yield self._connections.over_all()
                 else:
                     yield self._connections.in_project(project)
-            except (EndpointNotFound, ServiceDisabledException):
-                # Not in the catalogue of services. It may be when the cloud is further built, but
-                # the SDK would call the service disabled as long as the connection lives.
+            except (EndpointNotFound, ServiceDisabledException, Unauthorized):
+                # The service may join the catalogue when the cloud is further built, but the SDK
+                # would call it disabled as long as the connection lives. And a password that is
+                # refused may have been changed in clouds.yaml.
                 self._connections.forget()
                 raise

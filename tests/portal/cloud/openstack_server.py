@@ -57,7 +57,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_one(self) -> None:
         path = self.path.partition("?")[0]
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.openstack.last_body[f"{self.command} {path}"] = json.loads(body or b"{}")
         self.openstack.asked[f"{self.command} {path}"] += 1
         planned = self.openstack.planned[f"{self.command} {path}"]
         if planned:
@@ -93,6 +94,7 @@ class OpenStackServer:
     def __init__(self) -> None:
         self.planned: defaultdict[str, deque[Misbehaviour]] = defaultdict(deque)
         self.asked: Counter[str] = Counter()
+        self.last_body: dict[str, Any] = {}
         self.elsewhere: dict[str, str | None] = {}
         self.released = threading.Event()
         handler = type("BoundHandler", (Handler,), {"openstack": self})

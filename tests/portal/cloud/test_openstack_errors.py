@@ -309,6 +309,40 @@ def test_rejected_token_logs_in_once_more(
     assert openstack.asked[LOG_IN] == 2
 
 
+def test_changed_password_is_read_without_a_restart(
+    cloud: OpenStackCloud, openstack: OpenStackServer, tmp_path: Path
+) -> None:
+    openstack.plan(LOG_IN, answer(401))
+    assert isinstance(ask(cloud, openstack, LIST_SERVERS), CloudUnavailable)
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text(clouds.read_text().replace("password: x", "password: changed"))
+    openstack.plan(LIST_SERVERS, answer(200, {"servers": []}))
+
+    assert cloud.list_servers(PROJECT) == []
+
+    identity = openstack.last_body[LOG_IN]["auth"]["identity"]
+    assert identity["password"]["user"]["password"] == "changed"
+
+
+def test_markers_travel_in_the_request_that_makes_the_thing(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    for request, key in (
+        (CREATE_SERVER, "server"),
+        (CREATE_NETWORK, "network"),
+        (CREATE_PORT, "port"),
+        (CREATE_VOLUME, "volume"),
+    ):
+        openstack.plan(request, answer(202, {key: {"id": "x", "status": "BUILD"}}))
+        CALLS[request](cloud)
+
+    sent = openstack.last_body
+    assert sent[CREATE_SERVER]["server"]["tags"] == ["cloudloket:1"]
+    assert sent[CREATE_NETWORK]["network"]["description"] == "cloudloket:1"
+    assert sent[CREATE_PORT]["port"]["description"] == "cloudloket:1"
+    assert sent[CREATE_VOLUME]["volume"]["metadata"] == {"cloudloket": "cloudloket:1"}
+
+
 def test_service_that_joins_the_catalogue_later_is_found(
     cloud: OpenStackCloud, openstack: OpenStackServer
 ) -> None:
