@@ -64,7 +64,7 @@ post_logout_redirect_uris = ["http://127.0.0.1:1/"]
 
 def start(config: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "local.identity_provider", "--config", str(config)]
-    return subprocess.Popen(  # noqa: S603 our own provider
+    return subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 

@@ -47,7 +47,7 @@ def free_port() -> int:
 @contextmanager
 def running(command: list[str], *, ready: str) -> Iterator[subprocess.Popen[str]]:
     """Run until the block ends; begins when the process has printed ``ready``."""
-    process = subprocess.Popen(  # noqa: S603 our own providers
+    process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
