@@ -1,4 +1,11 @@
-from django.urls import URLPattern
+"""The addresses of the cost pages."""
+
+from django.urls import path
+
+from billing import views
 
 app_name = "billing"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("costs", views.cost_overview, name="costs"),
+    path("costs/resources/<uuid:public_id>", views.resource_costs, name="resource-costs"),
+]

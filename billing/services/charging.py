@@ -205,22 +205,27 @@ def cost_by_day(
 
 
 def cost_of_resource(public_id: UUID, *, as_of: datetime) -> ResourceCost | None:
-    """What a resource has cost since it began; None when it was never metered. Two queries."""
-    resource = (
-        MeteredResource.objects.filter(public_id=public_id)
-        .annotate(began_at=Min("spans__started_at"))
-        .first()
-    )
+    """What a resource has cost since it began; None when it was never metered. Three queries."""
+    resource = MeteredResource.objects.filter(public_id=public_id).first()
     if resource is None:
         return None
-    nothing = ResourceCost(resource_id=resource.pk, exact=Decimal(0), is_price_missing=False)
-    if resource.began_at is None or resource.began_at >= as_of:
-        return nothing
-    life = Period(resource.began_at, as_of)
-    query = _query([resource.project_id], _by_month(life), as_of, resource=public_id)
-    for resource_id, exact, is_missing in query.fetch(_BY_RESOURCE):
-        return ResourceCost(resource_id=resource_id, exact=exact, is_price_missing=is_missing)
-    return nothing
+    charges = charges_of_resource(resource, as_of=as_of)
+    return ResourceCost(
+        resource_id=resource.pk,
+        exact=sum((charge.amount or Decimal(0) for charge in charges), Decimal(0)),
+        is_price_missing=any(charge.amount is None for charge in charges),
+    )
+
+
+def charges_of_resource(resource: MeteredResource, *, as_of: datetime) -> list[Charge]:
+    """Every charge of a resource since it began, by usage span and time. Two queries."""
+    began_at = resource.spans.aggregate(at=Min("started_at"))["at"]
+    if began_at is None or began_at >= as_of:
+        return []
+    life = Period(began_at, as_of)
+    return list_charges(
+        [resource.project_id], period=life, as_of=as_of, resource=resource.public_id
+    )
 
 
 def list_charges(

@@ -124,6 +124,20 @@ def test_a_project_that_moves_is_paid_by_the_organization_of_that_time(project: 
     assert total(old.pk, new.pk) == total(project.pk) == Decimal("30.00")
 
 
+def test_a_payer_that_moves_within_the_reach_of_a_price_keeps_one_charge(project: Project) -> None:
+    agency = project.parent
+    ministry = agency.parent
+    directorate = make_organization(agency)
+    NodeParent.objects.filter(node=directorate).update(valid_until=november(11))
+    NodeParent.objects.create(node=directorate, parent=ministry, valid_from=november(11))
+    set_price("30.00", organization=ministry.organization)
+    UsageSpanFactory(resource=MeteredResourceFactory(project=make_project(directorate)))
+
+    (charge,) = list_charges([ministry.pk], period=NOVEMBER, as_of=NOVEMBER.end)
+
+    assert charge.amount == 30
+
+
 def test_use_before_the_tree_was_written_down_counts_where_the_project_stands_now(
     project: Project,
 ) -> None:

@@ -1,0 +1,82 @@
+"""The geometry of a bar chart: percentages for an SVG with a viewBox of 100 by 100."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+MOST_TICKS: Final = 5
+BAR_WIDTH: Final = Decimal("0.6")  # of the room that a bar has
+
+
+@dataclass(frozen=True)
+class Part:
+    """A rectangle; all four are attribute values. ``is_expected`` is drawn pale."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    is_expected: bool
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A line across the chart, and the amount that it stands for."""
+
+    y: str
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Bars from left to right, and ticks from the top down to zero."""
+
+    parts: tuple[Part, ...]
+    ticks: tuple[Tick, ...]
+
+
+def make_bar_chart(bars: Sequence[tuple[Decimal, Decimal]]) -> BarChart:
+    """Draw pairs of (realised, expected on top of it), none of them negative."""
+    step = _round_step(max((sum(bar, Decimal(0)) for bar in bars), default=Decimal(0)))
+    top = step * (MOST_TICKS - 1)
+    room = Decimal(100) / max(len(bars), 1)
+    parts: list[Part] = []
+    for number, bar in enumerate(bars):
+        base = Decimal(0)
+        for amount, is_expected in zip(bar, (False, True), strict=True):
+            height = amount / top * 100
+            if height > 0:
+                left = (number + (1 - BAR_WIDTH) / 2) * room
+                parts.append(
+                    Part(
+                        x=_text(left),
+                        y=_text(100 - base - height),
+                        width=_text(room * BAR_WIDTH),
+                        height=_text(height),
+                        is_expected=is_expected,
+                    )
+                )
+            base += height
+    ticks = [
+        Tick(_text(100 - Decimal(100) * number / (MOST_TICKS - 1)), step * number)
+        for number in reversed(range(MOST_TICKS))
+    ]
+    return BarChart(tuple(parts), tuple(ticks))
+
+
+def _round_step(highest: Decimal) -> Decimal:
+    """The smallest of …, 1, 2, 2.5, 5, 10, … of which four reach ``highest``; at least a cent."""
+    least = max(highest / (MOST_TICKS - 1), Decimal("0.01"))
+    power = Decimal(1).scaleb(least.adjusted())
+    for factor in (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5)):
+        step = power * factor
+        if step >= least and step == step.quantize(Decimal("0.01"), rounding=ROUND_CEILING):
+            return step
+    return power * 10
+
+
+def _text(value: Decimal) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

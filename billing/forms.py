@@ -1,0 +1,54 @@
+"""What the cost pages ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.calendar import Period, month
+from portal.identity.models import Node
+
+_MONTH: Final = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
+
+
+def month_key(period: Period) -> str:
+    """A business month in an address: ``2026-11``."""
+    return period.start.strftime("%Y-%m")
+
+
+def read_month(text: str) -> Period:
+    """The business month that ``month_key`` wrote.
+
+    Raises:
+        ValidationError: the text is not a month.
+    """
+    match = _MONTH.fullmatch(text)
+    if match is None:
+        raise ValidationError(_("Give a month as 2026-11."), code="invalid")
+    return month(int(match[1]), int(match[2]))
+
+
+class CostFilter(forms.Form):
+    """Which month, and which part of the tree; empty is the last month and everything."""
+
+    month = forms.ChoiceField(label=_("Month"), required=False)
+    node = forms.ChoiceField(label=_("Part"), required=False)
+
+    def __init__(
+        self, data: Any, *, months: Sequence[Period], nodes: Sequence[Node], **options: Any
+    ) -> None:
+        super().__init__(data, **options)
+        # Newest first. The names of months follow the language of the page.
+        self.fields["month"].choices = [  # type: ignore[attr-defined]  # it is a ChoiceField
+            (month_key(period), format_date(period.start, "F Y").capitalize()) for period in months
+        ]
+        self.fields["node"].choices = [  # type: ignore[attr-defined]
+            ("", _("Everything you see")),
+            *((str(node.public_id), node.name) for node in nodes),
+        ]

@@ -1,0 +1,231 @@
+"""The figures of the cost page: one month of one part of the tree, with names to show.
+
+A constant number of queries, whatever the number of projects, resources or usage spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.db.models import Min
+
+from billing.charts import BarChart, make_bar_chart
+from billing.models import MeteredResource, Sku, UsageSpan
+from billing.services.budgets import BudgetPosition, budget_position
+from billing.services.charging import (
+    Costs,
+    ResourceCost,
+    cost_by_day,
+    cost_by_resource,
+    costs,
+    expected_costs,
+)
+from portal.core.calendar import Period, days_in, month_of, months_in
+from portal.core.money import to_cents
+from portal.identity.models import Node, NodeKind
+
+MOST_MONTHS: Final = 36
+_NOTHING: Final = Costs(lines=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostRow:
+    """A row of the table: what a part cost, is expected to cost, and cost the month before."""
+
+    node: Node
+    level: int
+    realised: Decimal
+    expected: Decimal
+    before: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceRow:
+    """What one SKU cost in all of the part, and its share of the total in per cent."""
+
+    sku: Sku
+    realised: Decimal
+    expected: Decimal
+    share: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceRow:
+    resource: MeteredResource
+    cost: ResourceCost
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """A business day: what was used, and what it is expected to come to, in cents."""
+
+    day: date
+    realised: Decimal
+    expected: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """One month of one part of the tree.
+
+    Attributes:
+        node: the part; None is everything that the person sees.
+        is_running: the month has not ended, so ``expected`` says more than ``realised``.
+        rows: organizations with their projects below them; empty for a single project.
+        resources: of a single project.
+        rounding: what the total differs from the sum of the resources in cents, because a line is
+            rounded per project and price and not per resource.
+    """
+
+    node: Node | None
+    month: Period
+    as_of: datetime
+    realised: Costs
+    expected: Costs
+    before: Costs
+    budget: BudgetPosition | None
+    days: tuple[Day, ...]
+    chart: BarChart
+    rows: tuple[CostRow, ...]
+    services: tuple[ServiceRow, ...]
+    resources: tuple[ResourceRow, ...]
+    rounding: Decimal
+
+    @property
+    def is_running(self) -> bool:
+        return self.as_of < self.month.end
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.realised.lines and not self.expected.lines
+
+    @property
+    def is_price_missing(self) -> bool:
+        return self.realised.is_price_missing
+
+    @property
+    def days_passed(self) -> int:
+        """The running day included."""
+        return len([day for day in days_in(self.month) if day.start < self.as_of])
+
+    @property
+    def day_count(self) -> int:
+        return len(self.days)
+
+    @property
+    def skus_without_price(self) -> list[Sku]:
+        missing = {line.sku_id for line in self.realised.lines if line.is_price_missing}
+        return [row.sku for row in self.services if row.sku.pk in missing]
+
+
+def months_with_use(node_ids: Sequence[int], *, now: datetime) -> list[Period]:
+    """The months that can be looked at, newest first; the running one always. One query."""
+    resources = MeteredResource.objects.filter(
+        project__in=Node.objects.filter(pk__in=node_ids)
+        | Node.objects.filter(ancestor_ids__overlap=list(node_ids))
+    )
+    first = UsageSpan.objects.filter(resource__in=resources).aggregate(at=Min("started_at"))["at"]
+    months = months_in(Period(min(first or now, now), now))
+    # The present moment may be the first of a month, which the period then does not touch.
+    if months[-1] != month_of(now):
+        months.append(month_of(now))
+    return months[::-1][:MOST_MONTHS]
+
+
+def make_overview(
+    node_ids: Sequence[int], *, node: Node | None, month: Period, now: datetime
+) -> Overview:
+    """Put together the figures of ``month``.
+
+    Args:
+        node_ids: what is counted, as for ``costs``.
+        node: the one that was chosen, if one was; its budget is shown.
+    """
+    as_of = min(now, month.end)
+    realised = costs(node_ids, period=month, as_of=as_of)
+    expected = expected_costs(node_ids, period=month, as_of=as_of)
+    month_before = month_of(month.start - timedelta(seconds=1))
+    before = costs(node_ids, period=month_before, as_of=as_of)
+    days = _days(node_ids, month, as_of)
+    is_project = node is not None and node.kind == NodeKind.PROJECT
+    resources = _resources(node, month, as_of) if node and is_project else ()
+    return Overview(
+        node=node,
+        month=month,
+        as_of=as_of,
+        realised=realised,
+        expected=expected,
+        before=before,
+        budget=budget_position(node, at=now) if node else None,
+        days=days,
+        chart=make_bar_chart([(day.realised, day.expected - day.realised) for day in days]),
+        rows=() if is_project else _rows(realised, expected, before),
+        services=_services(realised, expected),
+        resources=resources,
+        rounding=realised.total - sum((row.cost.amount for row in resources), Decimal(0)),
+    )
+
+
+def _days(node_ids: Sequence[int], month: Period, as_of: datetime) -> tuple[Day, ...]:
+    realised = cost_by_day(node_ids, month=month, as_of=as_of)
+    expected = cost_by_day(node_ids, month=month, as_of=as_of, until=month.end)
+    return tuple(
+        Day(day=one.day, realised=to_cents(one.exact), expected=to_cents(other.exact))
+        for one, other in zip(realised, expected, strict=True)
+    )
+
+
+def _rows(realised: Costs, expected: Costs, before: Costs) -> tuple[CostRow, ...]:
+    """Organizations that pay, by name, each with its projects, by name."""
+    pairs = {
+        (line.organization_id, line.project_id)
+        for part in (realised, expected, before)
+        for line in part.lines
+    }
+    nodes = Node.objects.in_bulk({pk for pair in pairs for pk in pair})
+    rows = []
+    for payer_id in sorted({payer for payer, _ in pairs}, key=lambda pk: nodes[pk].name):
+        parts = [
+            part.by_organization.get(payer_id, _NOTHING) for part in (realised, expected, before)
+        ]
+        rows.append(_row(nodes[payer_id], 0, parts))
+        projects = {project for payer, project in pairs if payer == payer_id}
+        by_project = [part.by_project for part in parts]
+        rows += [
+            _row(nodes[pk], 1, [part.get(pk, _NOTHING) for part in by_project])
+            for pk in sorted(projects, key=lambda pk: nodes[pk].name)
+        ]
+    return tuple(rows)
+
+
+def _row(node: Node, level: int, parts: Iterable[Costs]) -> CostRow:
+    realised, expected, before = (part.total for part in parts)
+    return CostRow(node=node, level=level, realised=realised, expected=expected, before=before)
+
+
+def _services(realised: Costs, expected: Costs) -> tuple[ServiceRow, ...]:
+    """SKUs, dearest first."""
+    expected_by_sku = expected.by_sku
+    realised_by_sku = realised.by_sku
+    skus = Sku.objects.in_bulk(set(expected_by_sku) | set(realised_by_sku))
+    total = expected.total
+    rows = [
+        ServiceRow(
+            sku=sku,
+            realised=realised_by_sku.get(pk, _NOTHING).total,
+            expected=expected_by_sku.get(pk, _NOTHING).total,
+            share=round(expected_by_sku.get(pk, _NOTHING).total * 100 / total) if total else 0,
+        )
+        for pk, sku in skus.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.expected, row.sku.code)))
+
+
+def _resources(node: Node, month: Period, as_of: datetime) -> tuple[ResourceRow, ...]:
+    found = cost_by_resource(node.pk, period=month, as_of=as_of)
+    resources = MeteredResource.objects.in_bulk([cost.resource_id for cost in found])
+    return tuple(ResourceRow(resource=resources[cost.resource_id], cost=cost) for cost in found)

@@ -1,0 +1,99 @@
+"""The pages about costs: parse, ask the policy, show figures."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.views.decorators.http import require_GET
+
+from billing.forms import CostFilter, month_key, read_month
+from billing.models import MeteredResource, PriceUnit, Sku
+from billing.overview import make_overview, months_with_use
+from billing.policies import COST_ROLES, topmost, visible_cost_nodes, visible_metered_resources
+from billing.services.charging import Charge, charges_of_resource
+from portal.core.http import PersonRequest
+from portal.core.money import to_cents
+from portal.identity.access import roles_of
+from portal.identity.models import Node, NodeKind
+
+
+@login_required
+@require_GET
+def cost_overview(request: PersonRequest) -> HttpResponse:
+    """What a month cost, per organization and project, or per resource of one project."""
+    if not roles_of(request.user) & set(COST_ROLES):
+        raise PermissionDenied
+    visible = visible_cost_nodes(request.user)
+    node = _chosen_node(request)
+    top_ids = list(topmost(visible).values_list("pk", flat=True))
+    moment = now()
+    months = months_with_use(top_ids, now=moment)
+    choices = list(visible.filter(kind=NodeKind.ORGANIZATION).order_by("name"))
+    if node and node not in choices:
+        choices.append(node)
+    form = CostFilter(request.GET, months=months, nodes=choices)
+    is_valid = form.is_valid()
+    month = read_month(form.cleaned_data["month"]) if form.cleaned_data.get("month") else months[0]
+    overview = make_overview([node.pk] if node else top_ids, node=node, month=month, now=moment)
+    context = {"form": form, "overview": overview, "month_key": month_key(month)}
+    status = HTTPStatus.OK if is_valid else HTTPStatus.UNPROCESSABLE_ENTITY
+    return render(request, "billing/costs.html", context, status=status)
+
+
+@login_required
+@require_GET
+def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Every usage row of one resource with its price and amount; they add up to its cost."""
+    resources = visible_metered_resources(request.user).select_related("project__parent", "cloud")
+    resource = get_object_or_404(resources, public_id=public_id)
+    charges = charges_of_resource(resource, as_of=now())
+    exact = sum((charge.amount or Decimal(0) for charge in charges), Decimal(0))
+    context = {
+        "resource": resource,
+        "rows": _with_skus(charges),
+        "exact": exact,
+        "total": to_cents(exact),
+        "is_price_missing": any(charge.amount is None for charge in charges),
+        "project_url": _project_address(resource),
+        "may_see_project": visible_cost_nodes(request.user).filter(pk=resource.project_id).exists(),
+    }
+    return render(request, "billing/resource_costs.html", context)
+
+
+def _chosen_node(request: PersonRequest) -> Node | None:
+    """The node that the address names; one that the person does not see does not exist."""
+    text = request.GET.get("node")
+    if not text:
+        return None
+    try:
+        public_id = UUID(text)
+    except ValueError as error:
+        raise Http404 from error
+    return get_object_or_404(visible_cost_nodes(request.user), public_id=public_id)
+
+
+def _with_skus(charges: list[Charge]) -> list[dict[str, Any]]:
+    """The charges, the newest first, each with its SKU."""
+    skus = Sku.objects.in_bulk({charge.sku_id for charge in charges})
+    newest_first = sorted(charges, key=lambda charge: charge.started_at, reverse=True)
+    return [
+        {
+            "charge": charge,
+            "sku": skus[charge.sku_id],
+            "unit_label": PriceUnit(charge.unit).label if charge.unit else "",
+        }
+        for charge in newest_first
+    ]
+
+
+def _project_address(resource: MeteredResource) -> str:
+    return f"{reverse('billing:costs')}?node={resource.project.public_id}"

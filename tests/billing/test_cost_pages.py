@@ -1,0 +1,283 @@
+"""The cost pages: who sees them, that they add up, and what they say when there is nothing."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from html import unescape
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from billing.models import Budget, MeteredResource
+from portal.core.calendar import start_of_day
+from portal.identity.models import NodeParent, Person, Project, Role
+from tests.billing.visits import visit_as
+from tests.factories import PersonFactory, grant, make_organization, make_project
+from tests.factories.billing import MeteredResourceFactory, UsageSpanFactory, set_price
+
+NOW = start_of_day(date(2026, 11, 16))
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def mid_november(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("billing.views.now", lambda: NOW)
+
+
+@pytest.fixture
+def project() -> Project:
+    project = make_project(make_organization(make_organization(name="Ministerie"), "Dienst"))
+    NodeParent.objects.update(valid_from=start_of_day(date(2025, 1, 1)))
+    return project
+
+
+@pytest.fixture
+def server(project: Project) -> MeteredResource:
+    set_price("38.40")
+    server: MeteredResource = MeteredResourceFactory(project=project, name="zaak-app-01")
+    UsageSpanFactory(resource=server, started_at=start_of_day(date(2026, 10, 1)))
+    return server
+
+
+@pytest.fixture
+def finance(project: Project) -> Person:
+    return member(Role.FINANCE, project.parent.parent)
+
+
+def member(role: Role, node: Any) -> Person:
+    person: Person = PersonFactory()
+    grant(person, role, node)
+    return person
+
+
+def get(person: Person, path: str, **query: str) -> Any:
+    return visit_as(person).get(path, query)
+
+
+def text_of(response: Any) -> str:
+    """What a person reads, in one line."""
+    text = unescape(re.sub(r"<[^>]+>", " ", response.content.decode()))
+    return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def cells(response: Any, card: str) -> list[list[str]]:
+    """The rows of the table in a card."""
+    section = re.search(rf'id="{card}".*?</section>', response.content.decode(), re.DOTALL)
+    assert section
+    rows = re.findall(r"<tr.*?</tr>", section[0], re.DOTALL)
+    return [
+        [
+            " ".join(unescape(re.sub(r"<[^>]+>", " ", cell)).split())
+            for cell in re.findall(r"<t[hd][^>]*>.*?</t[hd]>", row, re.DOTALL)
+        ]
+        for row in rows
+    ]
+
+
+class TestOverview:
+    def test_shows_the_month_so_far_what_is_expected_and_the_month_before(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        response = get(finance, "/costs")
+
+        assert response.status_code == 200
+        text = text_of(response)
+        assert "Used €19.20 day 15 of 30" in text
+        assert "Expected in November €38.40" in text
+        assert "Month before €38.40" in text
+
+    def test_drills_down_from_organization_to_project_to_resource(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        project = server.project
+        top = get(finance, "/costs")
+        below = get(finance, "/costs", node=str(project.public_id))
+
+        assert cells(top, "parts")[1:] == [
+            ["Dienst", "€19.20", "€38.40", "€38.40"],
+            ["Zaaksysteem", "€19.20", "€38.40", "€38.40"],
+            ["Total", "€19.20", "€38.40", "€38.40"],
+        ]
+        assert f"node={project.public_id}" in top.content.decode()
+        assert cells(below, "parts")[1:] == [["zaak-app-01", "€19.20"], ["Total", "€19.20"]]
+        assert f"/costs/resources/{server.public_id}" in below.content.decode()
+
+    def test_resources_add_up_to_the_total_with_the_rounding_said(
+        self, project: Project, finance: Person
+    ) -> None:
+        set_price("0.008")  # half of it is 0.004 each
+        for name in ("a", "b", "c"):
+            UsageSpanFactory(resource=MeteredResourceFactory(project=project, name=name))
+
+        response = get(finance, "/costs", node=str(project.public_id))
+
+        amounts = [row[-1] for row in cells(response, "parts")[1:]]
+        assert amounts == ["€0.00", "€0.00", "€0.00", "€0.01", "€0.01"]
+
+    def test_shows_the_budget_of_the_chosen_part(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        Budget.objects.create(node=server.project.parent, year=2026, amount=100)
+
+        text = text_of(get(finance, "/costs", node=str(server.project.public_id)))
+
+        # October, half of November; then half of November, and December.
+        assert "Free in 2026 -€15.20" in text
+        assert "of €100.00, and €57.60 is committed" in text
+        assert "The year is expected to pass the budget" in text
+
+    def test_says_what_has_no_price(self, server: MeteredResource, finance: Person) -> None:
+        UsageSpanFactory(resource=server, sku__code="unpriced")
+
+        text = text_of(get(finance, "/costs"))
+
+        assert "Something was used that has no price" in text
+        assert "unpriced (en)" in text
+
+    def test_an_earlier_month_is_over(self, server: MeteredResource, finance: Person) -> None:
+        text = text_of(get(finance, "/costs", month="2026-10"))
+
+        assert "The month has ended." in text
+        assert "Used €38.40 in the whole month" in text
+
+    def test_an_empty_month_says_so(self, project: Project, finance: Person) -> None:
+        response = get(finance, "/costs")
+
+        assert response.status_code == 200
+        assert "Nothing was used in this month" in text_of(response)
+
+    def test_chart_and_table_have_every_day(self, server: MeteredResource, finance: Person) -> None:
+        response = get(finance, "/costs")
+
+        days = cells(response, "days")[1:]
+        assert len(days) == 30
+        assert days[14][1:] == ["€1.28", "€1.28"]
+        assert days[15][1:] == ["€0.00", "€1.28"]
+        assert response.content.decode().count('<rect class="cl-f" x=') == 15
+
+    def test_says_the_same_in_dutch(self, server: MeteredResource, finance: Person) -> None:
+        text = text_of(visit_as(finance, language="nl").get("/costs"))
+
+        assert "Gebruikt € 19,20 dag 15 van 30" in text
+        assert "Verwacht in november € 38,40" in text
+
+    @pytest.mark.parametrize("month", ["2026-13", "2030-01", "november", "2026-11x", "<b>"])
+    def test_a_month_that_is_not_there_is_said_at_the_field(
+        self, server: MeteredResource, finance: Person, month: str
+    ) -> None:
+        response = get(finance, "/costs", month=month)
+
+        assert response.status_code == 422
+        assert 'aria-invalid="true"' in response.content.decode()
+        assert "Used €19.20" in text_of(response)
+
+    @pytest.mark.parametrize("node", [str(uuid4()), "nonsense", "1", "\x00"])
+    def test_an_unknown_part_is_not_found(self, finance: Person, node: str) -> None:
+        assert get(finance, "/costs", node=node).status_code == 404
+
+    def test_query_count_does_not_grow(
+        self,
+        project: Project,
+        server: MeteredResource,
+        finance: Person,
+    ) -> None:
+        with CaptureQueriesContext(connection) as few:
+            get(finance, "/costs")
+        for number in range(4):
+            other = make_project(project.parent, f"Project {number}")
+            for _ in range(3):
+                UsageSpanFactory(resource=MeteredResourceFactory(project=other))
+        with CaptureQueriesContext(connection) as many:
+            response = get(finance, "/costs")
+
+        assert len(cells(response, "parts")) == 8
+        assert len(many) == len(few)
+
+
+class TestAccess:
+    @pytest.mark.parametrize("role", [Role.FINANCE, Role.APPROVER, Role.AUDITOR])
+    def test_who_pays_decides_or_checks_sees_the_costs(
+        self, server: MeteredResource, role: Role
+    ) -> None:
+        assert get(member(role, server.project.parent), "/costs").status_code == 200
+
+    @pytest.mark.parametrize("role", [Role.REQUESTER, Role.OPERATOR, Role.QUOTA_ADMINISTRATOR])
+    def test_others_do_not(self, server: MeteredResource, role: Role) -> None:
+        assert get(member(role, server.project.parent), "/costs").status_code == 403
+
+    def test_a_stranger_logs_in_first(self) -> None:
+        response = Client().get("/costs")
+
+        assert response.status_code == 302
+        assert "login" in response["Location"]
+
+    def test_another_organization_sees_nothing_of_it(self, server: MeteredResource) -> None:
+        outsider = member(Role.FINANCE, make_organization())
+
+        assert "zaak" not in text_of(get(outsider, "/costs")).lower()
+        for node in (server.project, server.project.parent):
+            assert get(outsider, "/costs", node=str(node.public_id)).status_code == 404
+        assert get(outsider, f"/costs/resources/{server.public_id}").status_code == 404
+
+    def test_finance_of_a_directorate_sees_nothing_above_it(self, server: MeteredResource) -> None:
+        person = member(Role.FINANCE, server.project.parent)
+        ministry = server.project.parent.parent
+
+        assert get(person, "/costs", node=str(ministry.public_id)).status_code == 404
+
+
+class TestResource:
+    def test_lists_usage_that_adds_up(self, server: MeteredResource, finance: Person) -> None:
+        response = get(finance, f"/costs/resources/{server.public_id}")
+
+        rows = cells(response, "usage")[1:]
+        assert [row[3:] for row in rows[:2]] == [
+            ["1,296,000", "1", "€38.40 per month", "€19.20"],
+            ["2,682,000", "1", "€38.40 per month", "€38.40"],
+        ]
+        assert [row[-1] for row in rows[2:]] == ["€57.60", "€57.60"]
+
+    def test_says_what_was_not_charged(self, server: MeteredResource, finance: Person) -> None:
+        UsageSpanFactory(resource=server, sku__code="unpriced")
+
+        text = text_of(get(finance, f"/costs/resources/{server.public_id}"))
+
+        assert "Part of the use has no price" in text
+        assert "No price Not charged" in text
+
+    def test_a_requester_sees_what_their_own_project_costs(self, server: MeteredResource) -> None:
+        requester = member(Role.REQUESTER, server.project)
+
+        response = get(requester, f"/costs/resources/{server.public_id}")
+
+        assert response.status_code == 200
+        assert "/costs?node" not in response.content.decode()
+
+    def test_what_just_began_has_no_costs_yet(self, project: Project, finance: Person) -> None:
+        resource = MeteredResourceFactory(project=project)
+        UsageSpanFactory(resource=resource, started_at=NOW + timedelta(seconds=1))
+
+        response = get(finance, f"/costs/resources/{resource.public_id}")
+
+        assert "This resource has no costs yet" in text_of(response)
+
+    def test_amounts_keep_their_six_decimals(self, project: Project, finance: Person) -> None:
+        set_price("1")
+        resource = MeteredResourceFactory(project=project)
+        started_at = start_of_day(date(2026, 11, 1))
+        UsageSpanFactory(
+            resource=resource, started_at=started_at, ended_at=started_at + timedelta(seconds=100)
+        )
+
+        response = get(finance, f"/costs/resources/{resource.public_id}")
+
+        assert [row[-1] for row in cells(response, "usage")[1:]] == [
+            "€0.000039",
+            "€0.000039",
+            "€0.00",
+        ]
