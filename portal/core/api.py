@@ -24,6 +24,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
 from portal.core.problem import (
+    API_PREFIX,
     MEDIA_TYPE,
     BodyTooLarge,
     CsrfFailed,
@@ -31,7 +32,6 @@ from portal.core.problem import (
     problem_of_status,
 )
 
-PREFIX: Final = "/api/"
 PAGE_SIZE: Final = 50
 LARGEST_PAGE: Final = 100
 DEEPEST_NESTING: Final = 8
@@ -59,7 +59,7 @@ class ApiMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if not request.path_info.startswith(PREFIX):
+        if not request.path_info.startswith(API_PREFIX):
             return response
         is_problem = response.headers.get("Content-Type") == MEDIA_TYPE
         if response.status_code >= HTTPStatus.BAD_REQUEST and not is_problem:

@@ -23,6 +23,11 @@ _PROBLEM: Final[dict[str, Any]] = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What happened and what to do, for people."},
         "code": {"type": "string", "description": "What happened, for programs; never changes."},
+        "instance": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "Of a 500: the reference to give to the service desk.",
+        },
         "errors": {
             "type": "array",
             "items": {

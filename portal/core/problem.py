@@ -24,6 +24,7 @@ from rest_framework.exceptions import (
 
 from portal.core.errors import DomainError, InvalidInput
 
+API_PREFIX: Final = "/api/"
 MEDIA_TYPE: Final = "application/problem+json"
 Location = Literal["body", "query", "header"]
 
@@ -76,9 +77,13 @@ class FieldError:
 
 
 def problem_response(
-    status: int, *, code: str, detail: str, errors: Iterable[FieldError] = ()
+    status: int, *, code: str, detail: str, errors: Iterable[FieldError] = (), instance: str = ""
 ) -> HttpResponse:
-    """Return the problem as an HTTP response."""
+    """Return the problem as an HTTP response.
+
+    Args:
+        instance: URI of this one occurrence, which a helpdesk can look up; "" for none.
+    """
     members: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -89,13 +94,15 @@ def problem_response(
     listed = [error.as_json() for error in errors]
     if listed:
         members["errors"] = listed
+    if instance:
+        members["instance"] = instance
     return JsonResponse(members, status=status, content_type=MEDIA_TYPE)
 
 
-def problem_of_status(status: int) -> HttpResponse:
+def problem_of_status(status: int, *, instance: str = "") -> HttpResponse:
     """Return the problem for an error that has no more to say than its status."""
     code, detail = _WORDS.get(status) or _WORDS[500 if status >= 500 else 400]
-    return problem_response(status, code=code, detail=str(detail))
+    return problem_response(status, code=code, detail=str(detail), instance=instance)
 
 
 def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | None:

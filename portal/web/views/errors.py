@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
+from portal.core.problem import API_PREFIX, problem_of_status
+
 logger = logging.getLogger(__name__)
 _REFERENCE_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"  # no letters or digits that sound or look alike
 
@@ -38,6 +40,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     reference = make_reference()
     logger.error("reference %s: server error on %s %s", reference, request.method, request.path)
+    if request.path_info.startswith(API_PREFIX):
+        return problem_of_status(500, instance=f"urn:cloudloket:{reference}")
     html = loader.get_template("500.html").render({"reference": reference})
     return HttpResponse(html, status=500)
 

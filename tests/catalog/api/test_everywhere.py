@@ -1,5 +1,6 @@
 """What holds at every address: login, headers, shape of errors, methods, pages."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -93,7 +94,8 @@ class TestErrors:
 
         response = as_requester.get("/orders")
 
-        assert_problem(response, 500, "server_error")
+        problem = assert_problem(response, 500, "server_error")
+        assert re.fullmatch(r"urn:cloudloket:CL-[A-Z0-9]{4}-[A-Z0-9]{4}", problem["instance"])
         assert b"secret" not in response.content
 
     def test_host_that_is_not_ours(self, as_requester):
