@@ -115,7 +115,8 @@ def stop_orphans(run_folder: Path, home: Path) -> list[str]:
     """
     files = [file for file in map(PidFile.read, run_folder.glob("*.pid")) if file]
     alive = [file for file in files if file.is_current]
-    for file in sorted(alive, key=lambda file: file.process.started, reverse=True):
+    alive.sort(key=lambda file: file.process.started, reverse=True)
+    for file in alive:
         file.process.signal(getattr(signal.Signals, file.stop_signal))
         if not file.process.has_ended_within(file.stop_within_seconds):
             file.process.signal(signal.SIGKILL)
