@@ -1,0 +1,211 @@
+"""Real workers on a real broker, against a real OpenStack.
+
+./test gives OS_CLIENT_CONFIG_FILE, CLOUDLOKET_CLOUDS, PostgreSQL and a broker of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import openstack
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from openstack.connection import Connection
+
+from catalog.models import OfferingVersion, Operation, OperationKind, Resource
+from catalog.services.approvals import approve_order
+from portal.celery import app
+from portal.cloud import forget_clouds
+from portal.cloud.models import CloudProject, Flavor, Image, VolumeType
+from portal.cloud.services import sync_inventory
+from tests.factories import CloudFactory, OfferingVersionFactory, place, priced
+
+T = TypeVar("T")
+KEY = os.environ.get("CLOUDLOKET_CLOUDS", "sovereign").split(",")[0].strip()
+DOMAIN = os.environ.get("CLOUDLOKET_TEST_DOMAIN", "cloudloket")
+PATIENCE = 180  # seconds; a machine that does much else is slow
+EVERY_SECONDS = 0.1
+
+
+def until(look: Callable[[], T | None], what: str) -> T:
+    """Look until there is something to see.
+
+    Raises:
+        AssertionError: there is not, for ``PATIENCE`` seconds.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        seen = look()
+        if seen:
+            return seen
+        time.sleep(EVERY_SECONDS)
+    raise AssertionError(f"it never came to this: {what}")
+
+
+class Worker:
+    """A Celery worker with its own beat, in a process group that can be killed as a whole."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = ["-m", "celery", "--app", "portal.celery", "worker", "--beat"]
+        schedule = str(self._folder / "schedule")
+        queues = ",".join(queue.name for queue in django_settings.CELERY_TASK_QUEUES)
+        options = ["--schedule", schedule, "--queues", queues, "--concurrency", "2"]
+        quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+        with (self._folder / "worker.log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  (our own program)
+                [sys.executable, *command, *options, *quiet],
+                cwd=django_settings.BASE_DIR,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """Without a chance to tidy up: the process and its children, at once."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def operator() -> Iterator[Connection]:
+    """The service user over all projects, for looking and for tidying up."""
+    with openstack.connect(cloud=KEY) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def version(transactional_db: None) -> OfferingVersion:
+    return smallest_version()
+
+
+def smallest_version() -> OfferingVersion:
+    """An offering of the smallest server that the cloud has, with a disk of 1 GiB."""
+    forget_clouds()
+    cloud = CloudFactory(key=KEY, domain_name=DOMAIN)
+    sync_inventory(cloud)
+    flavor = Flavor.objects.filter(gone_at=None).order_by("memory_mib", "pk")[0].name
+    image = Image.objects.filter(gone_at=None).order_by("min_disk_gib", "pk")[0].name
+    volume_type = VolumeType.objects.filter(gone_at=None).order_by("pk")[0].name
+    priced(**{f"server.{flavor}": "38.40", f"volume.{volume_type}": "0.085"})
+    choices = {
+        "flavors": [flavor],
+        "images": [image],
+        "networks": [
+            {"name": "intern", "label_nl": "Intern", "label_en": "Internal", "cidr": "10.20.4.0/24"}
+        ],
+        "volume_types": [volume_type],
+        "volume_gib": {"minimum": 1, "maximum": 10, "default": 1},
+    }
+    return OfferingVersionFactory(cloud=cloud, choices=choices)
+
+
+def order_spec(version: OfferingVersion) -> dict[str, Any]:
+    """The first of every choice."""
+    choices = version.choices
+    return {
+        "flavor": choices["flavors"][0],
+        "image": choices["images"][0],
+        "network": choices["networks"][0]["name"],
+        "volume_gib": choices["volume_gib"]["default"],
+    }
+
+
+@pytest.fixture
+def worker_environment() -> dict[str, str]:
+    return worker_variables()
+
+
+def worker_variables() -> dict[str, str]:
+    """What a worker needs to find the database that is open here."""
+    facts = connection.settings_dict
+    login = f"{quote(facts['USER'])}:{quote(facts['PASSWORD'])}"
+    database = f"postgresql://{login}@{facts['HOST']}:{facts['PORT']}/{facts['NAME']}"
+    return {
+        **os.environ,
+        "CLOUDLOKET_DATABASE_URL": database,
+        "DJANGO_SETTINGS_MODULE": "tests.real.worker_settings",
+    }
+
+
+@pytest.fixture
+def worker(
+    transactional_db: None, tmp_path: Path, worker_environment: dict[str, str]
+) -> Iterator[Worker]:
+    """A worker that is not started yet; no message of an earlier test is left for it."""
+    app.control.purge()
+    worker = Worker(tmp_path, worker_environment)
+    yield worker
+    worker.kill()
+
+
+@pytest.fixture
+def approve(
+    version: OfferingVersion, project: Any, requester: Any, approver: Any, operator: Connection
+) -> Iterator[Callable[..., Operation]]:
+    """Orders a server and approves it; afterwards whatever the cloud has of it is removed."""
+
+    def order() -> Operation:
+        order = place(requester, project, version, spec=order_spec(version))
+        approve_order(order.public_id, approver=approver)
+        resource = Resource.objects.get(order_line__order=order)
+        return Operation.objects.get(resource=resource, kind=OperationKind.PROVISION)
+
+    yield order
+    for cloud_project in CloudProject.objects.exclude(openstack_project_id=""):
+        remove_project(operator, cloud_project.openstack_project_id)
+
+
+def listing(operator: Connection, project: str) -> dict[str, set[str]]:
+    """Ids of everything that a Keystone project has, by type."""
+    with operator.connect_as_project({"id": project}) as cloud:
+        return {
+            "servers": {found.id for found in cloud.compute.servers()},
+            "volumes": {found.id for found in cloud.block_storage.volumes()},
+            "ports": {found.id for found in operator.network.ports(project_id=project)},
+            "networks": {found.id for found in operator.network.networks(project_id=project)},
+            "security_groups": {
+                found.id for found in operator.network.security_groups(project_id=project)
+            },
+        }
+
+
+def remove_project(operator: Connection, project: str) -> None:
+    """Remove the Keystone project and everything in it."""
+    network = operator.network
+    with operator.connect_as_project({"id": project}) as cloud:
+        for server in cloud.compute.servers():
+            cloud.compute.delete_server(server)
+            cloud.compute.wait_for_delete(server)
+        for volume in cloud.block_storage.volumes():
+            cloud.block_storage.wait_for_status(volume, "available")
+            cloud.block_storage.delete_volume(volume)
+            cloud.block_storage.wait_for_delete(volume)
+    for router in list(network.routers(project_id=project)):
+        for port in list(network.ports(device_id=router.id, project_id=project)):
+            network.remove_interface_from_router(router, port_id=port.id)
+        network.delete_router(router)
+    for port in list(network.ports(project_id=project)):
+        network.delete_port(port)
+    for found in list(network.networks(project_id=project)):
+        network.delete_network(found)
+    for group in list(network.security_groups(project_id=project)):
+        network.delete_security_group(group)
+    operator.identity.delete_project(project)

@@ -1,0 +1,134 @@
+"""An order becomes a server in a real OpenStack, whatever happens to the workers on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+from openstack.connection import Connection
+
+from catalog.models import Operation, OperationState, Resource, ResourceState, StepState
+from catalog.services.resources import retire_resource
+from portal.cloud.models import CloudProject
+from portal.cloud.ports import MARKER_PREFIX
+from tests.real.conftest import KEY, listing, until
+from tests.real.proxy import Proxy, proxied
+
+pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
+
+# The request that each step is about, by service type and path.
+REQUESTS = {
+    "project": ("identity", r"/v3/projects"),
+    "network": ("network", r"/v2\.0/networks"),
+    "security_group": ("network", r"/v2\.0/security-groups"),
+    "volume": ("block-storage", r"/v3/[^/]+/volumes"),
+    "port": ("network", r"/v2\.0/ports"),
+    "server": ("compute", r"/v2\.1/servers"),
+    "attachment": ("compute", r"/v2\.1/servers/[^/]+/os-volume_attachments"),
+}
+
+
+def finished(operation: Operation) -> Resource:
+    """Wait for the operation's end, and return the resource as it is then."""
+    until(
+        lambda: Operation.objects.get(pk=operation.pk).state != OperationState.RUNNING,
+        f"{operation.plan} ends",
+    )
+    operation.refresh_from_db()
+    errors = list(operation.steps.exclude(last_error="").values_list("name", "last_error"))
+    assert operation.state == OperationState.SUCCEEDED, errors
+    return Resource.objects.select_related("cloud_project").get(pk=operation.resource_id)
+
+
+def assert_one_of_everything(operator: Connection, resource: Resource) -> None:
+    """One server with its tag, port, disk and address; nothing twice."""
+    project = resource.cloud_project.openstack_project_id
+    with operator.connect_as_project({"id": project}) as cloud:
+        (server,) = cloud.compute.servers(details=True)
+        (volume,) = cloud.block_storage.volumes(details=True)
+        ports = list(operator.network.ports(project_id=project, device_id=server.id))
+        networks = list(operator.network.networks(project_id=project))
+    assert (server.status, server.name) == ("ACTIVE", resource.name)
+    assert server.id == resource.cloud_ids["server"]
+    assert any(resource.public_id.hex in tag for tag in server.tags)
+    assert [found["server_id"] for found in volume.attachments] == [server.id]
+    (port,) = ports
+    assert port.description.startswith(f"{MARKER_PREFIX}-{resource.public_id.hex}")
+    assert [found["address"] for found in resource.facts["addresses"]] == [
+        found["ip_address"] for found in port.fixed_ips
+    ]
+    assert len(networks) == 1
+
+
+def test_order_becomes_a_server_and_leaves_nothing_behind(approve, worker, operator, requester):
+    worker.start()
+
+    resource = finished(approve())
+
+    assert resource.state == ResourceState.ACTIVE
+    assert_one_of_everything(operator, resource)
+    first = listing(operator, resource.cloud_project.openstack_project_id)
+
+    second = finished(approve())
+    finished(retire_resource(second.public_id, actor=requester, confirmation=second.name))
+
+    assert listing(operator, resource.cloud_project.openstack_project_id) == first
+
+
+@pytest.fixture
+def proxies(
+    operator: Connection, tmp_path: Path, worker_environment: dict[str, str]
+) -> Iterator[dict[str, Proxy]]:
+    """A proxy before each service; the worker's clouds.yaml names those instead."""
+    config = yaml.safe_load(Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text())
+    with ExitStack() as stack:
+        found = {}
+        for service in sorted({service for service, _ in REQUESTS.values()}):
+            endpoint = str(getattr(operator, service.replace("-", "_")).get_endpoint())
+            found[service] = stack.enter_context(proxied(endpoint))
+            path = (
+                found[service]
+                .target.path.rstrip("/")
+                .replace(str(operator.current_project_id), "%(project_id)s")
+            )
+            path += {"identity": "", "network": ""}.get(service, "")
+            name = f"{service.replace('-', '_')}_endpoint_override"
+            config["clouds"][KEY][name] = f"{found[service].origin}{path}"
+        file = tmp_path / "clouds.yaml"
+        file.write_text(yaml.safe_dump(config))
+        file.chmod(0o600)
+        worker_environment["OS_CLIENT_CONFIG_FILE"] = str(file)
+        yield found
+
+
+def test_lost_answer_of_nova_ends_with_one_server(proxies, approve, worker, operator):
+    proxies["compute"].swallow("POST", REQUESTS["server"][1])
+    worker.start()
+
+    resource = finished(approve())
+
+    assert proxies["compute"].has_arrived.is_set()
+    assert_one_of_everything(operator, resource)
+
+
+def test_worker_killed_in_the_middle_of_every_step(proxies, approve, worker, operator):
+    """Each step's request is carried out, and then the worker is gone before the answer comes."""
+    operation = approve()
+    for step, (service, path) in REQUESTS.items():
+        proxy = proxies[service]
+        proxy.swallow("POST", path, and_hold=True)
+        worker.start()
+        until(proxy.has_arrived.is_set, f"the request of step {step} reaches {service}")
+        assert operation.steps.get(name=step).state == StepState.RUNNING
+        worker.kill()
+        proxy.let_go()
+
+    worker.start()
+    resource = finished(operation)
+
+    assert_one_of_everything(operator, resource)
+    assert CloudProject.objects.count() == 1
