@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -26,6 +26,7 @@ from portal.core.api import AmountField, MomentField
 from portal.identity.models import NodeKind
 
 Output = serializers.Serializer[Any]
+ZERO: Final = Decimal("0.000000")  # written like every other amount
 
 
 class NodeOutput(Output):
@@ -224,4 +225,4 @@ class QuotaOutput(Output):
     def get_free(self, quota: Quota) -> str | None:
         if quota.limit_now is None:
             return None
-        return str(max(Decimal(0), quota.limit_now - quota.claimed))
+        return str(max(ZERO, quota.limit_now - quota.claimed))

@@ -133,7 +133,6 @@ def test_project_that_ended_takes_no_orders(as_requester, requester, body, proje
     "text",
     [
         "{",
-        "",
         "nothing",
         "NaN",
         '{"a": Infinity}',
@@ -148,11 +147,14 @@ def test_project_that_ended_takes_no_orders(as_requester, requester, body, proje
     ],
 )
 def test_what_is_not_json_is_refused(as_requester, text, nothing_happens):
-    response = as_requester.order(text)
+    assert_problem(as_requester.order(text), 400, "parse_error")
+    nothing_happens()
 
-    problem = json.loads(response.content)
-    assert response.status_code == 400
-    assert problem["code"] in {"parse_error", "invalid_input"}
+
+def test_without_a_body_every_field_is_missing(as_requester, nothing_happens):
+    names = ["name", "offering", "project", "purpose", "spec"]
+
+    assert_problem(as_requester.order(""), 400, "invalid_input", *names)
     nothing_happens()
 
 

@@ -1,11 +1,14 @@
 """Resources and quotas through the API."""
 
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.utils.timezone import now
 
-from catalog.models import Operation, OperationKind, Resource, ResourceState
+from catalog.models import Metric, Operation, OperationKind, Resource, ResourceState
 from catalog.services.approvals import approve_order
+from catalog.services.quotas import set_limit
 from portal.identity.models import Role
 from tests.catalog.api.conftest import assert_problem
 from tests.factories import place
@@ -141,6 +144,19 @@ class TestQuotas:
         assert (shown["limit"], shown["claimed"]) == ("10000.000000", "1.000000")
         assert shown["free"] == "9999.000000"
         assert shown["over_since"] is None
+
+    @pytest.mark.parametrize(
+        ("limit", "shown"), [(None, (None, None)), (Decimal(0), ("0.000000", "0.000000"))]
+    )
+    def test_no_limit_is_null_and_a_lowered_one_leaves_nothing(
+        self, as_requester, resource, project, limit, shown
+    ):
+        set_limit(project, Metric.SERVERS, limit, valid_from=now())
+
+        (quota,) = as_requester.get("/quotas", {"metric": "servers"}).json()["results"]
+
+        assert (quota["limit"], quota["free"]) == shown
+        assert (quota["over_since"] is not None) == (limit is not None)
 
     def test_levels_above_are_for_who_has_a_role_there(self, as_requester, as_approver, project):
         query = {"metric": "servers"}
