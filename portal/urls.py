@@ -14,5 +14,6 @@ urlpatterns = [
     path("", include("catalog.urls")),
     path("", include("billing.urls")),
     path("api/v1/", include("catalog.api.urls")),
+    path("api/v1/", include("billing.api.urls")),
     path("language", set_language, name="set-language"),
 ]

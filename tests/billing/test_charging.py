@@ -128,7 +128,9 @@ def test_a_payer_that_moves_within_the_reach_of_a_price_keeps_one_charge(project
     agency = project.parent
     ministry = agency.parent
     directorate = make_organization(agency)
-    NodeParent.objects.filter(node=directorate).update(valid_until=november(11))
+    NodeParent.objects.filter(node=directorate).update(
+        valid_from=november(1), valid_until=november(11)
+    )
     NodeParent.objects.create(node=directorate, parent=ministry, valid_from=november(11))
     set_price("30.00", organization=ministry.organization)
     UsageSpanFactory(resource=MeteredResourceFactory(project=make_project(directorate)))

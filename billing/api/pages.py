@@ -1,0 +1,125 @@
+"""Charges are computed, not stored: a list of them that REST framework can filter and page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from django.utils.timezone import now
+from rest_framework.pagination import Cursor
+from rest_framework.request import Request
+
+from billing.models import MeteredResource, Sku
+from billing.policies import topmost, visible_cost_nodes
+from billing.services.charging import Charge, list_charges
+from portal.core.api import CursorPages
+from portal.core.calendar import Period, month_of
+from portal.identity.models import Node, Person
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargeRow:
+    """A charge with everything that it points at."""
+
+    charge: Charge
+    resource: MeteredResource
+    project: Node
+    organization: Node
+    sku: Sku
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargeList:
+    """The charges of one month that a person sees; takes the place of a queryset."""
+
+    person: Person
+    as_of: datetime
+    month: Period
+    node_id: UUID | None = None
+
+    @classmethod
+    def of(cls, person: Person) -> ChargeList:
+        """Everything of the running month."""
+        moment = now()
+        return cls(person=person, as_of=moment, month=month_of(moment))
+
+    def filter(self, **asked: Any) -> ChargeList:
+        """Return the list with another ``month``, or only below one node (``node_id``)."""
+        return replace(self, **asked)
+
+    def page(self, after: tuple[int, datetime] | None, size: int) -> list[ChargeRow]:
+        """Return at most ``size`` charges after that one. A constant number of queries.
+
+        Raises:
+            Http404: the person does not see that node.
+        """
+        charges = list_charges(
+            self._node_ids(), period=self.month, as_of=self.as_of, after=after, limit=size
+        )
+        return _with_names(charges)
+
+    def _node_ids(self) -> list[int]:
+        nodes = visible_cost_nodes(self.person)
+        chosen = nodes.filter(public_id=self.node_id) if self.node_id else topmost(nodes)
+        node_ids = list(chosen.values_list("pk", flat=True))
+        if self.node_id and not node_ids:
+            raise Http404
+        return node_ids
+
+
+class ChargePages(CursorPages):
+    """Pages of a ``ChargeList``, forward only: ``previous`` is always null.
+
+    The position is usage span and start, which no other charge shares.
+    """
+
+    def paginate_queryset(  # type: ignore[override]  # a ChargeList instead of a queryset
+        self, queryset: ChargeList, request: Request, view: Any = None
+    ) -> list[ChargeRow]:
+        self.request = request
+        self.base_url = request.build_absolute_uri()
+        size = self.get_page_size(request)
+        cursor = self.decode_cursor(request)
+        rows = queryset.page(_read_position(cursor), size + 1)
+        self._next = _write_position(rows[size - 1].charge) if len(rows) > size else None
+        return rows[:size]
+
+    def get_next_link(self) -> str | None:
+        return self.encode_cursor(self._next) if self._next else None
+
+    def get_previous_link(self) -> None:
+        return None
+
+
+def _write_position(charge: Charge) -> Cursor:
+    position: Any = f"{charge.span_id} {charge.started_at.isoformat()}"  # the stubs say int
+    return Cursor(0, False, position)
+
+
+def _read_position(cursor: Cursor | None) -> tuple[int, datetime] | None:
+    if cursor is None or cursor.position is None:
+        return None
+    span_id, started_at = str(cursor.position).split(" ")
+    return int(span_id), datetime.fromisoformat(started_at)
+
+
+def _with_names(charges: Sequence[Charge]) -> list[ChargeRow]:
+    resources = MeteredResource.objects.in_bulk({charge.resource_id for charge in charges})
+    skus = Sku.objects.in_bulk({charge.sku_id for charge in charges})
+    nodes = Node.objects.in_bulk(
+        {pk for charge in charges for pk in (charge.project_id, charge.organization_id)}
+    )
+    return [
+        ChargeRow(
+            charge=charge,
+            resource=resources[charge.resource_id],
+            project=nodes[charge.project_id],
+            organization=nodes[charge.organization_id],
+            sku=skus[charge.sku_id],
+        )
+        for charge in charges
+    ]

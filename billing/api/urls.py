@@ -1,0 +1,10 @@
+"""The addresses of billing under /api/v1. Without a slash at the end: with one is a 404."""
+
+from rest_framework.routers import SimpleRouter
+
+from billing.api.views import ChargeViewSet
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("charges", ChargeViewSet, basename="charge")
+
+urlpatterns = router.urls
