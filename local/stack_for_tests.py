@@ -25,7 +25,7 @@ from local.home import only_one, prepare_home
 from local.layout import LOOPBACK, Layout
 from local.main import run_stack
 from local.ports import choose_port
-from local.postgres import PORTAL_DATABASE_PREPARED, VERSION_VARIABLE
+from local.postgres import PORTAL_DATABASE_PREPARED, SUPERUSER, VERSION_VARIABLE
 from local.progress import Progress
 from local.rabbitmq import RabbitMqServer
 from local.stack import LOCAL_CLOUD, Parts
@@ -79,16 +79,18 @@ class StackForTests:
         layout = Layout(
             checkout=CHECKOUT, home=self.home, ports=ports, python=Path(), openstack_python=Path()
         )
-        owner = layout.postgres.url("cloudloket_owner", "cloudloket")
+        postgres = layout.postgres
         broker = f"redis://:{layout.secret('valkey')}@{LOOPBACK}:{ports['valkey']}"
         return {
-            "CLOUDLOKET_DATABASE_URL": owner,  # makes a database for the tests beside the stack's
-            "CLOUDLOKET_DATABASE_OWNER_URL": owner,
+            # The tests' own database stands beside the stack's; they tamper with it as only a
+            # superuser can, to see that it is found out.
+            "CLOUDLOKET_DATABASE_URL": postgres.url(SUPERUSER, "cloudloket"),
+            "CLOUDLOKET_DATABASE_OWNER_URL": postgres.url(SUPERUSER, "cloudloket"),
             "CLOUDLOKET_BROKER_URL": f"{broker}/1",  # the stack's own workers listen on 0
             "CLOUDLOKET_CLOUDS": LOCAL_CLOUD,
             "OS_CLIENT_CONFIG_FILE": str(layout.clouds_file),
             "CLOUDLOKET_TEST_PORTAL_URL": layout.url("portal"),
-            "CLOUDLOKET_TEST_PORTAL_DATABASE_URL": owner,
+            "CLOUDLOKET_TEST_PORTAL_DATABASE_URL": postgres.url("cloudloket_owner", "cloudloket"),
             "CLOUDLOKET_TEST_RABBITMQ_URL": RabbitMqServer(layout).url,
             "CLOUDLOKET_TEST_HOME": str(self.home),
         }

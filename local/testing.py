@@ -20,6 +20,7 @@ from local.stack import Parts
 from local.stack_for_tests import clean_environment, stack_for_tests
 
 _HOME: Final = CHECKOUT / ".local-test"
+_OLDEST_HOME: Final = CHECKOUT / ".local-test-oldest-postgres"
 _COMMANDS: Final = DEVELOPMENT.python.parent
 _PEER: Final = CHECKOUT / "tests" / "identity_provider_peer"
 _SETTINGS: Final = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
@@ -67,13 +68,12 @@ def _run(for_pytest: list[str], *, with_rabbitmq: bool) -> int:
         stack.enter_context(background("openstack" if is_whole else None))
         DEVELOPMENT.ensure()
         environment = _environment()
-        if not for_pytest:
-            _on_oldest_postgres(environment)
         parts = Parts(portal=is_whole, cloud=is_whole, rabbitmq=with_rabbitmq)
         running = stack.enter_context(stack_for_tests(_HOME, parts))
         if not for_pytest:
             for check in _CHECKS:
                 _check(check, environment)
+            _on_oldest_postgres(environment)
         running.wait_for_databases()
         marks = [] if with_rabbitmq else ["-m", "not rabbitmq"]
         plugin = ["-p", "local.pytest_stack"]
@@ -106,7 +106,7 @@ def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
     before = os.environ.get(VERSION_VARIABLE)
     os.environ[VERSION_VARIABLE] = _OLDEST_POSTGRES
     try:
-        with stack_for_tests(_HOME, Parts(portal=False, cloud=False)) as running:
+        with stack_for_tests(_OLDEST_HOME, Parts(portal=False, cloud=False)) as running:
             running.wait_for_databases()
             _say(f"pytest on PostgreSQL {_OLDEST_POSTGRES}")
             options = ["-p", "no:cacheprovider", "-m", "not rabbitmq", *_ON_OLDEST_POSTGRES]
