@@ -207,7 +207,7 @@ class AmountField(serializers.DecimalField):
 
 
 class CursorPages(CursorPagination):
-    """Pages by a signed cursor: nothing in it can be made up, and no key of ours can be read.
+    """Pages by a signed cursor: nobody can make one up, or use that of another list.
 
     A view names its fixed order in ``ordering``; the first name need not be unique, the whole
     must be.

@@ -12,6 +12,7 @@ from tests.factories import place
 
 pytestmark = pytest.mark.django_db
 LISTS = ["/offerings", "/orders", "/approvals", "/resources", "/quotas"]
+ADDRESSES = [*LISTS, "/charges"]
 SOMETHING = str(uuid4())
 POSTS = [
     "/orders",
@@ -22,7 +23,9 @@ POSTS = [
 
 
 class TestStranger:
-    @pytest.mark.parametrize("path", [*LISTS, f"/orders/{SOMETHING}", f"/resources/{SOMETHING}"])
+    @pytest.mark.parametrize(
+        "path", [*ADDRESSES, f"/orders/{SOMETHING}", f"/resources/{SOMETHING}"]
+    )
     def test_reads_nothing(self, path):
         response = Api(None).get(path)
 
@@ -69,7 +72,7 @@ class TestErrors:
         assert_problem(client.get("/api/v2/orders"), 404, "not_found")
         assert_problem(client.get("/api/v1"), 404, "not_found")
 
-    @pytest.mark.parametrize("path", LISTS)
+    @pytest.mark.parametrize("path", ADDRESSES)
     @pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])
     def test_unknown_method(self, as_requester, path, method):
         response = getattr(as_requester.client, method)(f"{ROOT}{path}")

@@ -46,6 +46,7 @@ def test_every_address_is_in_it(description):
         "/resources/{id}",
         "/resources/{id}/retirement",
         "/quotas",
+        "/charges",
     }
 
 
