@@ -1,4 +1,4 @@
-"""Django's settings. What differs between places comes from the environment: docs/configuration.md."""
+"""Django's settings. What differs between places is in the environment: docs/configuration.md."""
 
 import sys
 

@@ -42,7 +42,7 @@ class ToyRun:
 
     def __init__(self, home, units):
         self.home = home
-        self.process = subprocess.Popen(  # noqa: S603 (a program of ours)
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.local.toy_supervisor", home, json.dumps(units)],
             cwd=ROOT,
             stdout=subprocess.PIPE,

@@ -66,7 +66,7 @@ class Worker:
         options = ["--schedule", schedule, "--queues", queues, "--concurrency", "2"]
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
         with (self._folder / "worker.log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  (our own program)
+            self._process = subprocess.Popen(
                 [sys.executable, *command, *options, *quiet],
                 cwd=django_settings.BASE_DIR,
                 env=self._environment,
