@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
@@ -16,9 +14,9 @@ from catalog.models import OfferingVersion, Order, QuotaClaim
 from portal.audit.models import AuditEntry
 from portal.identity.models import Person, Project, Role
 from portal.identity.oidc.assurance import Assurance
-from portal.identity.oidc.session import LAST_SEEN, LOGIN, LoginFacts
 from tests.factories import PersonFactory, generous_limits, grant, make_project
 from tests.factories.catalog import SPEC
+from tests.logins import log_in
 
 ROOT = "/api/v1"
 
@@ -30,21 +28,8 @@ class Api:
         self, person: Person | None, *, level: Assurance = Assurance.HIGH, age_seconds: int = 0
     ) -> None:
         self.client = Client(raise_request_exception=False)
-        if person is None:
-            return
-        self.client.force_login(person)
-        session = self.client.session
-        login = LoginFacts(
-            provider="local",
-            issuer="https://idp.example.nl",
-            subject=str(person.public_id),
-            sid="",
-            acr="",
-            level=int(level),
-            auth_time=int(time.time()) - age_seconds,
-        )
-        session[LOGIN], session[LAST_SEEN] = asdict(login), int(time.time())
-        session.save()
+        if person is not None:
+            log_in(self.client, person, level=level, age_seconds=age_seconds)
 
     def get(self, path: str, query: dict[str, Any] | None = None, **headers: str) -> Any:
         return self.client.get(f"{ROOT}{path}", query, headers=headers)
