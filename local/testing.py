@@ -25,10 +25,10 @@ _COMMANDS: Final = DEVELOPMENT.python.parent
 _PEER: Final = CHECKOUT / "tests" / "identity_provider_peer"
 _SETTINGS: Final = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
 _CHECKED: Final = ("manage.py", "run", "test", "portal", "catalog", "billing", "local")
-_CHECKS: Final = (
+_CHECKS: Final[Sequence[Sequence[str]]] = (
     ("ruff", "check", "--quiet"),
     ("ruff", "format", "--check", "--quiet"),
-    ("mypy", "--no-error-summary", *_CHECKED),
+    ("mypy", "--scripts-are-modules", "--no-error-summary", *_CHECKED),
     ("lint-imports", "--no-logo"),
     ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     ("python", "manage.py", "check_translations"),
@@ -70,15 +70,14 @@ def _run(for_pytest: list[str], *, with_rabbitmq: bool) -> int:
         environment = _environment()
         parts = Parts(portal=is_whole, cloud=is_whole, rabbitmq=with_rabbitmq)
         running = stack.enter_context(stack_for_tests(_HOME, parts))
+        running.wait_for_databases()
+        settings = environment | running.settings()
         if not for_pytest:
             for check in _CHECKS:
-                _check(check, environment)
+                _check(check, settings)
             _on_oldest_postgres(environment)
-        running.wait_for_databases()
         marks = [] if with_rabbitmq else ["-m", "not rabbitmq"]
-        plugin = ["-p", "local.pytest_stack"]
-        settings = environment | running.settings()
-        return _pytest([*plugin, *marks, *for_pytest], settings)
+        return _pytest(["-p", "local.pytest_stack", *marks, *for_pytest], settings)
 
 
 def _needs_whole_stack(for_pytest: Sequence[str]) -> bool:
@@ -121,7 +120,7 @@ def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
 def _check(command: Sequence[str], environment: Mapping[str, str]) -> None:
     started = time.monotonic()
     name, *arguments = command
-    what = " ".join(("manage.py", arguments[1]) if name == "python" else command[:2])
+    what = " ".join(("manage.py", arguments[1]) if name == "python" else (name, *arguments[:1]))
     result = subprocess.run(
         [str(_COMMANDS / name), *arguments],
         cwd=CHECKOUT,
