@@ -32,7 +32,7 @@ from tests.factories import CloudFactory, OfferingVersionFactory, place, priced
 T = TypeVar("T")
 KEY = os.environ.get("CLOUDLOKET_CLOUDS", "sovereign").split(",")[0].strip()
 DOMAIN = os.environ.get("CLOUDLOKET_TEST_DOMAIN", "cloudloket")
-PATIENCE = 180  # seconds; a machine that does much else is slow
+PATIENCE = 120  # seconds; a machine that does much else is slow
 EVERY_SECONDS = 0.1
 
 

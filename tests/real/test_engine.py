@@ -25,7 +25,7 @@ REQUESTS = {
     "project": ("identity", r"/v3/projects"),
     "network": ("network", r"/v2\.0/networks"),
     "security_group": ("network", r"/v2\.0/security-groups"),
-    "volume": ("block-storage", r"/v3/[^/]+/volumes"),
+    "volume": ("block-storage", r"/v3(/[^/]+)?/volumes"),
     "port": ("network", r"/v2\.0/ports"),
     "server": ("compute", r"/v2\.1/servers"),
     "attachment": ("compute", r"/v2\.1/servers/[^/]+/os-volume_attachments"),
@@ -88,7 +88,7 @@ def proxies(
     with ExitStack() as stack:
         found = {}
         for service in sorted({service for service, _ in REQUESTS.values()}):
-            endpoint = str(getattr(operator, service.replace("-", "_")).get_endpoint())
+            endpoint = str(operator.endpoint_for(service))
             found[service] = stack.enter_context(proxied(endpoint))
             path = (
                 found[service]
