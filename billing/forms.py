@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.calendar import Period, month
 from portal.identity.models import Node
 
+EVERYTHING: Final = "all"
 _MONTH: Final = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
 
@@ -35,20 +37,23 @@ def read_month(text: str) -> Period:
 
 
 class CostFilter(forms.Form):
-    """Which month, and which part of the tree; empty is the last month and everything."""
+    """Which month, and which part of the tree; by default the running month and everything."""
 
-    month = forms.ChoiceField(label=_("Month"), required=False)
-    node = forms.ChoiceField(label=_("Part"), required=False)
+    month = forms.ChoiceField(
+        label=_("Month"), error_messages={"invalid_choice": _("Choose one of these months.")}
+    )
+    node = forms.ChoiceField(label=_("Part"))
 
     def __init__(
-        self, data: Any, *, months: Sequence[Period], nodes: Sequence[Node], **options: Any
+        self, data: QueryDict, *, months: Sequence[Period], nodes: Sequence[Node], **options: Any
     ) -> None:
-        super().__init__(data, **options)
+        defaults = {"month": month_key(months[0]), "node": EVERYTHING}
+        super().__init__({**defaults, **data.dict()}, **options)
         # Newest first. The names of months follow the language of the page.
         self.fields["month"].choices = [  # type: ignore[attr-defined]  # it is a ChoiceField
             (month_key(period), format_date(period.start, "F Y").capitalize()) for period in months
         ]
         self.fields["node"].choices = [  # type: ignore[attr-defined]
-            ("", _("Everything you see")),
+            (EVERYTHING, _("Everything you see")),
             *((str(node.public_id), node.name) for node in nodes),
         ]

