@@ -7,8 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import get_language
-from django.utils.translation import gettext as _now
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
@@ -129,16 +128,21 @@ class Server(Kind):
 
 def _offered_flavors(version: OfferingVersion) -> list[Flavor]:
     names: list[str] = version.choices["flavors"]
-    found = Flavor.objects.filter(cloud=version.cloud_id, name__in=names, gone_at=None)
-    return sorted(found, key=lambda flavor: names.index(flavor.name))
+    offered = [item for item in version.cloud.flavors.all() if _is_offered(item, names)]
+    return sorted(offered, key=lambda flavor: names.index(flavor.name))
 
 
 def _offered_images(version: OfferingVersion, flavors: list[Flavor]) -> list[Image]:
     """The images that fit on every size offered, so that each combination can be made."""
     names: list[str] = version.choices["images"]
-    found = Image.objects.filter(cloud=version.cloud_id, name__in=names, gone_at=None)
-    fitting = [image for image in found if all(_fits(image, flavor) for flavor in flavors)]
+    offered = [item for item in version.cloud.images.all() if _is_offered(item, names)]
+    fitting = [image for image in offered if all(_fits(image, flavor) for flavor in flavors)]
     return sorted(fitting, key=lambda image: names.index(image.name))
+
+
+def _is_offered(item: Flavor | Image, names: list[str]) -> bool:
+    """Judged here and not by the database, so that a list of offerings can prefetch."""
+    return item.gone_at is None and item.name in names
 
 
 def _fits(image: Image, flavor: Flavor) -> bool:
@@ -146,7 +150,7 @@ def _fits(image: Image, flavor: Flavor) -> bool:
 
 
 def _flavor_option(flavor: Flavor) -> Option:
-    hint = _now("{vcpus} vCPU, {memory} GiB memory, {disk} GiB disk").format(
+    hint = gettext("{vcpus} processors, {memory} GiB memory, {disk} GiB disk").format(
         vcpus=flavor.vcpus, memory=f"{flavor.memory_mib / MIB_PER_GIB:g}", disk=flavor.disk_gib
     )
     return Option(

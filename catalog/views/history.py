@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from portal.audit.models import AuditEntry
@@ -25,7 +24,6 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "order.completed": _("Everything in the order is delivered."),
     "order.failed": _("The delivery cannot go on by itself."),
     "operation.started": _("Cloudloket began the work in the cloud."),
-    "operation.succeeded": _("The work in the cloud is done."),
     "operation.failed": _("Cloudloket stopped: somebody must look at it."),
     "operation.resumed": _("{actor} had the failed step tried again."),
     "operation.compensation_started": _("{actor} had the delivery undone."),
@@ -56,5 +54,5 @@ def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
 
 def _sentence(entry: AuditEntry, people: dict[int, Person]) -> str:
     person = people.get(entry.actor_id) if entry.actor_id else None
-    actor = person.name if person else _now("Cloudloket")
+    actor = person.name if person else "Cloudloket"
     return str(SENTENCES[entry.event]).format(actor=actor)

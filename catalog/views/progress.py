@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Operation, OperationState, Step, StepState
 from catalog.provisioning.plans import get_definition
-from portal.core.formats import clock, duration
+from portal.core.formats import clock, seconds
 
 QUICK_FOR = timedelta(minutes=2)
 
@@ -102,7 +102,7 @@ def _state_in_words(operation: Operation, step: Step, is_current: bool) -> tuple
 def _finished(step: Step) -> str:
     if step.finished_at is None or step.started_at is None:
         return ""
-    return f"{clock(step.finished_at)}, {duration(step.finished_at - step.started_at)}"
+    return f"{clock(step.finished_at)}, {seconds(step.finished_at - step.started_at)}"
 
 
 def _retry_in_words(due_at: datetime) -> str:

@@ -66,6 +66,14 @@ def moment(value: datetime, *, now: datetime | None = None) -> str:
     return f"{day(value)}, {clock(value)}"
 
 
+def seconds(value: timedelta) -> str:
+    """Return a short length of time: ``0,4 s`` up to ten seconds, ``14 s`` up to a minute."""
+    exact = max(0.0, value.total_seconds())
+    if exact >= 60:
+        return duration(value)
+    return f"{number_format(exact, 1 if exact < 10 else 0)}{NO_BREAK_SPACE}s"
+
+
 def duration(value: timedelta) -> str:
     """Return a length of time in words, in its two largest units at most: ``2 uur 5 minuten``."""
     seconds = max(0, round(value.total_seconds()))

@@ -102,3 +102,11 @@ def test_a_day_is_the_one_it_was_in_amsterdam(dutch: None) -> None:
 )
 def test_duration(dutch: None, length: timedelta, text: str) -> None:
     assert formats.duration(length) == text
+
+
+@pytest.mark.parametrize(
+    ("length", "words"), [(-1, "0,0 s"), (0.44, "0,4 s"), (14.2, "14 s"), (125, "2 minuten")]
+)
+def test_short_lengths_of_time_have_a_decimal(length, words):
+    with translation.override("nl"):
+        assert plain(formats.seconds(timedelta(seconds=length))) == words
