@@ -20,10 +20,10 @@ from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import make_overview, months_with_use
 from billing.policies import COST_ROLES, topmost, visible_cost_nodes, visible_metered_resources
 from billing.services.charging import Charge, charges_of_resource
-from portal.core.http import PersonRequest
 from portal.core.money import to_cents
 from portal.identity.access import roles_of
 from portal.identity.models import Node, NodeKind
+from portal.identity.requests import PersonRequest
 
 
 @login_required
@@ -44,7 +44,12 @@ def cost_overview(request: PersonRequest) -> HttpResponse:
     is_valid = form.is_valid()
     month = read_month(form.cleaned_data["month"]) if is_valid else months[0]
     overview = make_overview([node.pk] if node else top_ids, node=node, month=month, now=moment)
-    context = {"form": form, "overview": overview, "month_key": month_key(month)}
+    context = {
+        "form": form,
+        "overview": overview,
+        "month_key": month_key(month),
+        "everything_url": f"{reverse('billing:costs')}?month={month_key(month)}",
+    }
     status = HTTPStatus.OK if is_valid else HTTPStatus.UNPROCESSABLE_ENTITY
     return render(request, "billing/costs.html", context, status=status)
 
