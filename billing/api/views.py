@@ -13,8 +13,8 @@ from billing.api.pages import ChargeList, ChargePages
 from billing.api.serializers import ChargeFilters, ChargeOutput
 from billing.models import UsageSpan
 from billing.policies import COST_ROLES
-from portal.core.http import ApiRequest
 from portal.identity.access import roles_of
+from portal.identity.requests import ApiRequest
 
 
 class ChargeViewSet(GenericViewSet[UsageSpan]):

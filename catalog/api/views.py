@@ -40,8 +40,8 @@ from catalog.services.orders import LineRequest, place_order, withdraw_order
 from catalog.services.resources import retire_resource
 from portal.core.api import read_header
 from portal.core.errors import InvalidInput, NotAllowed
-from portal.core.http import ApiRequest
 from portal.identity.oidc.step_up import check_assurance
+from portal.identity.requests import ApiRequest
 
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
     "Idempotency-Key",

@@ -41,8 +41,8 @@ def claim_quota(project: Project, demand: Demand, *, expires_at: datetime) -> Qu
         QuotaClaimLine(claim=claim, quota=row, amount=wanted[Metric(metric)])
         for (_, metric), row in rows.items()
     )
-    for (_, metric), row in rows.items():
-        _add(row, wanted[Metric(metric)])
+    for (_, name), row in rows.items():
+        _add(row, wanted[Metric(name)])
     return claim
 
 

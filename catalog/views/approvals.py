@@ -22,9 +22,9 @@ from catalog.services.approvals import approve_order, changed_conditions, reject
 from catalog.services.preview import Consequences, preview_of_order
 from catalog.views.wording import spec_in_words
 from portal.core.errors import DomainError
-from portal.core.http import PersonRequest
 from portal.identity.oidc.session import current_login
 from portal.identity.oidc.step_up import meets, step_up
+from portal.identity.requests import PersonRequest
 
 DRAFTS = "approval_drafts"  # session key: reasons typed before a step-up, by order
 

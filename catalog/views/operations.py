@@ -17,7 +17,7 @@ from catalog.models import Operation
 from catalog.policies import may_repair, visible_operations
 from catalog.services.operations import compensate_operation, resume_operation
 from portal.core.errors import DomainError
-from portal.core.http import PersonRequest
+from portal.identity.requests import PersonRequest
 
 
 @require_POST

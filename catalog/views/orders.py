@@ -20,9 +20,9 @@ from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
 from catalog.views.wording import ORDER_TONES, spec_in_words
 from portal.core.errors import DomainError, NotAllowed
-from portal.core.http import PersonRequest
 from portal.identity.access import has_role
 from portal.identity.models import Role
+from portal.identity.requests import PersonRequest
 
 PAGE_SIZE = 25
 

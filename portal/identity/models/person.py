@@ -40,7 +40,7 @@ class Person(PublicIdModel, AbstractBaseUser):
         value = f"{self.public_id}:{self.session_epoch}"
         return salted_hmac("cloudloket.session", value, algorithm="sha256").hexdigest()
 
-    def get_session_auth_fallback_hash(self) -> list[str]:  # type: ignore[override]
+    def get_session_auth_fallback_hash(self) -> list[str]:
         return []  # no keys are rotated underneath a session: a new secret key ends all of them
 
 

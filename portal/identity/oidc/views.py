@@ -24,7 +24,6 @@ from mozilla_django_oidc.views import (
     OIDCLogoutView,
 )
 
-from portal.core.http import PersonRequest
 from portal.identity.logins import (
     LogoutTokenUsed,
     log_out,
@@ -51,6 +50,7 @@ from portal.identity.oidc.providers import Provider
 from portal.identity.oidc.session import remember_login
 from portal.identity.oidc.step_up import is_safe_path, read_demand
 from portal.identity.oidc.validation import validate_logout_token
+from portal.identity.requests import PersonRequest
 
 log = logging.getLogger(__name__)
 

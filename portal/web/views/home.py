@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from portal.core.calendar import BUSINESS_TIME
-from portal.core.http import PersonRequest, wants_panel
+from portal.identity.requests import PersonRequest, wants_panel
 from portal.web.stack import read_cloud_progress
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 from rest_framework.request import Request
 
-if TYPE_CHECKING:
-    from portal.identity.models import Person
+from portal.identity.models import Person
 
 
 class PersonRequest(HttpRequest):
     """A request of somebody who is logged in."""
 
     htmx: HtmxDetails
-    user: Person  # type: ignore[assignment]  # narrower than Django's, which knows strangers too
+    user: Person
 
 
 class ApiRequest(Request):
