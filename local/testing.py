@@ -119,10 +119,10 @@ def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
 
 def _check(command: Sequence[str], environment: Mapping[str, str]) -> None:
     started = time.monotonic()
-    name, *arguments = command
+    name, arguments = command[0], command[1:]
     what = " ".join(("manage.py", arguments[1]) if name == "python" else (name, *arguments[:1]))
     result = subprocess.run(
-        [str(_COMMANDS / name), *arguments],
+        (str(_COMMANDS / name), *arguments),
         cwd=CHECKOUT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -137,7 +137,7 @@ def _check(command: Sequence[str], environment: Mapping[str, str]) -> None:
 
 
 def _pytest(options: Sequence[str], environment: Mapping[str, str]) -> int:
-    command = [_COMMANDS / "python", "-m", "pytest", *options]
+    command = [str(_COMMANDS / "python"), "-m", "pytest", *options]
     return subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
 
 
