@@ -41,12 +41,13 @@ def _start_workers() -> None:
     os_brick.setup(conf.CONF)
     os_vif.initialize()
     objects.Service.enable_min_version_cache()
+    # The conductor logs in to Placement while it is made, and ends the process when it may not.
+    wait_until(_placement_answers, "answer from Placement", within_seconds=240)
     for binary, topic in (
         ("nova-conductor", conductor.RPC_TOPIC),
         ("nova-scheduler", scheduler.RPC_TOPIC),
     ):
         service.Service.create(binary=binary, topic=topic).start()
-    wait_until(_placement_answers, "answer from Placement", within_seconds=240)
     service.Service.create(
         binary="nova-compute", topic=compute.RPC_TOPIC, topic_alt=compute.RPC_TOPIC_ALT
     ).start()
