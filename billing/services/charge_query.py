@@ -150,20 +150,29 @@ tariff AS (
     FROM remaining_price
     GROUP BY organization_id, sku_id, price_id, unit, amount
 ),
+-- The same per project. Materialized: joined to usage one by one, tariff and home would first
+-- pair all usage with the prices of every organization.
+project_price AS MATERIALIZED (
+    SELECT
+        home.project_id, home.organization_id, tariff.sku_id,
+        tariff.price_id, tariff.unit, tariff.amount, home.period * tariff.period AS period
+    FROM home
+    JOIN tariff
+        ON tariff.organization_id = home.organization_id AND tariff.period && home.period
+),
 piece AS (
     SELECT
-        usage.span_id, usage.resource_id, usage.project_id, home.organization_id, usage.sku_id,
-        tariff.price_id, tariff.unit, tariff.amount AS unit_price, usage.quantity,
+        usage.span_id, usage.resource_id, usage.project_id, priced.organization_id, usage.sku_id,
+        priced.price_id, priced.unit, priced.amount AS unit_price, usage.quantity,
         usage.started_at AS span_started_at,
         slice.month_seconds, lower(slice.period) AS slice_start,
-        usage.period * slice.period * home.period * tariff.period AS period
+        usage.period * slice.period * priced.period AS period
     FROM usage
+    JOIN project_price AS priced
+        ON priced.project_id = usage.project_id
+        AND priced.sku_id = usage.sku_id
+        AND priced.period && usage.period
     JOIN slice ON slice.period && usage.period
-    JOIN home ON home.project_id = usage.project_id AND home.period && usage.period
-    JOIN tariff
-        ON tariff.organization_id = home.organization_id
-        AND tariff.sku_id = usage.sku_id
-        AND tariff.period && usage.period
 ),
 timed AS (
     SELECT
