@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Q
 from django.utils.translation import get_language
@@ -19,6 +19,8 @@ from portal.core.calendar import Period, month_of
 from portal.core.models import is_in_force
 from portal.core.money import to_cents
 from portal.identity.models import Project
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,15 +116,39 @@ def quote(meters: Sequence[Meter], *, project: Project, at: datetime) -> Quote:
     """
     quantities = quantity_by_sku(meters)
     prices = _nearest_prices(quantities, project, at)
+    for sku in quantities:
+        if sku not in prices:
+            raise PriceMissing(sku=sku)
+    return _quote(quantities, prices, at)
+
+
+def quote_each(
+    sets: Mapping[Key, Sequence[Meter]], *, project: Project, at: datetime
+) -> dict[Key, Quote]:
+    """Price many sets of meters as ``quote`` does, in one query for all of them.
+
+    Returns:
+        The quotes by the keys of ``sets``, without those in which a SKU has no price.
+    """
+    quantities = {key: quantity_by_sku(meters) for key, meters in sets.items()}
+    skus = {sku for wanted in quantities.values() for sku in wanted}
+    prices = _nearest_prices(skus, project, at)
+    return {
+        key: _quote(wanted, prices, at)
+        for key, wanted in quantities.items()
+        if wanted.keys() <= prices.keys()
+    }
+
+
+def _quote(quantities: Mapping[str, Decimal], prices: Mapping[str, Price], at: datetime) -> Quote:
     month = month_of(at)
     return Quote(
         lines=tuple(_line(prices[sku], quantity, month) for sku, quantity in quantities.items())
     )
 
 
-def _nearest_prices(
-    skus: Mapping[str, Decimal], project: Project, at: datetime
-) -> dict[str, Price]:
+def _nearest_prices(skus: Iterable[str], project: Project, at: datetime) -> dict[str, Price]:
+    """The price of each SKU that has one."""
     lineage = project.lineage_ids
     reaching = Q(organization__in=lineage) | Q(organization=None)
     prices = Price.objects.filter(is_in_force(at), reaching, sku__code__in=skus)
@@ -132,9 +158,6 @@ def _nearest_prices(
         key=lambda price: lineage.index(price.organization_id) if price.organization_id else -1,
     ):
         nearest[price.sku.code] = price
-    for sku in skus:
-        if sku not in nearest:
-            raise PriceMissing(sku=sku)
     return nearest
 
 

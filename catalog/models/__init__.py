@@ -17,10 +17,19 @@ from catalog.models.order import (
     OrderState,
 )
 from catalog.models.placement import PlacementDecision, PlacementVerdict
-from catalog.models.quota import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine, QuotaLimit
+from catalog.models.quota import (
+    NEARLY_FULL,
+    ClaimState,
+    Metric,
+    Quota,
+    QuotaClaim,
+    QuotaClaimLine,
+    QuotaLimit,
+)
 from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceState
 
 __all__ = [
+    "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
     "OPERATION_TRANSITIONS",
     "ORDER_TRANSITIONS",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Final
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +26,9 @@ class Metric(models.TextChoices):
     OBJECT_GIB = "object_gib", _("Object storage")
     DNS_ZONES = "dns_zones", _("DNS zones")
     MONTHLY_COST_EUR = "monthly_cost_eur", _("Cost per month")
+
+
+NEARLY_FULL: Final = Decimal("0.85")  # from this part of the limit on, people are warned
 
 
 class Quota(models.Model):

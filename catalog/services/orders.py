@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
 from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable
-from catalog.kinds import get_kind
+from catalog.kinds import Kind, get_kind
 from catalog.kinds.parameters import clean_spec, clean_text
 from catalog.models import (
     ORDER_TRANSITIONS,
@@ -189,28 +189,34 @@ def _clean_line(line: LineRequest) -> LineRequest:
     kind = get_kind(line.version.offering.kind)
     errors: dict[str, list[str]] = {}
     spec: dict[str, Any] = {}
-    if not re.fullmatch(kind.name_pattern, line.name):
-        errors["name"] = [str(kind.name_hint)]
-    if message := _end_date_error(line):
-        errors["end_date"] = [message]
-    try:
-        spec = clean_spec(kind.parameters(line.version), line.spec)
-    except InvalidInput as error:
-        errors |= error.errors
+    checks: list[Callable[[], None]] = [
+        lambda: check_name(kind, line.name),
+        lambda: check_end_date(line.version, line.end_date),
+        lambda: spec.update(clean_spec(kind.parameters(line.version), line.spec)),
+    ]
+    for check in checks:
+        try:
+            check()
+        except InvalidInput as error:
+            errors |= error.errors
     if errors:
         raise InvalidInput(errors)
     return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
 
 
-def _end_date_error(line: LineRequest) -> str | None:
-    if line.end_date is None:
-        return None
-    last = localdate() + timedelta(days=line.version.maximum_term_days)
-    if localdate() < line.end_date <= last:
-        return None
-    return _("Choose a day after today, and not later than {last}.").format(
-        last=last.strftime("%d-%m-%Y")
-    )
+def check_name(kind: Kind, name: str) -> None:
+    """Raise InvalidInput when a resource of this kind may not be called ``name``."""
+    if not re.fullmatch(kind.name_pattern, name):
+        raise InvalidInput({"name": [str(kind.name_hint)]})
+
+
+def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
+    """Raise InvalidInput when the term would not begin, or be longer than the offering allows."""
+    last = localdate() + timedelta(days=version.maximum_term_days)
+    if end_date is None or localdate() < end_date <= last:
+        return
+    message = _("Choose a day after today, and not later than {last}.")
+    raise InvalidInput({"end_date": [message.format(last=last.strftime("%d-%m-%Y"))]})
 
 
 def _check_name_is_free(project: Project, line: LineRequest) -> None:

@@ -27,8 +27,13 @@ from portal.identity.models import Node, Project
 
 @dataclass(frozen=True, kw_only=True)
 class QuotaEffect:
-    """What an order does to one metric of the project; ``limit`` None is unlimited."""
+    """What an order does to one metric, on the level of the tree that has the least left.
 
+    ``node`` is that level: the project itself, or an organization above it. ``limit`` None is
+    unlimited.
+    """
+
+    node: Node
     metric: Metric
     limit: Decimal | None
     claimed: Decimal
@@ -37,6 +42,11 @@ class QuotaEffect:
     @property
     def fits(self) -> bool:
         return self.limit is None or self.claimed + self.asked <= self.limit
+
+    @property
+    def free(self) -> Decimal | None:
+        """What may still be claimed, before this order; None is unlimited."""
+        return None if self.limit is None else max(Decimal(0), self.limit - self.claimed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,17 +91,33 @@ def preview(
 
 
 def quota_effects(project: Project, demand: Mapping[Metric, Decimal]) -> list[QuotaEffect]:
-    """The project's own counters against the demand; a missing row is a limit of zero."""
-    rows = {row.metric: row for row in Quota.objects.filter(node=project, metric__in=demand)}
+    """The demand against the counters from the project up to the root. Two queries.
+
+    A claim must fit on every level, so of each metric the tightest one counts. A missing row is
+    a limit of zero.
+    """
+    nodes = Node.objects.in_bulk(project.lineage_ids)
+    rows = {
+        (row.node_id, row.metric): row
+        for row in Quota.objects.filter(node__in=nodes, metric__in=demand)
+    }
+    nearest_first = [nodes[node_id] for node_id in reversed(project.lineage_ids)]
     return [
-        QuotaEffect(
-            metric=metric,
-            limit=rows[metric].limit_now if metric in rows else Decimal(0),
-            claimed=rows[metric].claimed if metric in rows else Decimal(0),
-            asked=asked,
+        min(
+            (_effect(node, metric, asked, rows.get((node.pk, metric))) for node in nearest_first),
+            key=_room,
         )
         for metric, asked in demand.items()
     ]
+
+
+def _effect(node: Node, metric: Metric, asked: Decimal, row: Quota | None) -> QuotaEffect:
+    limit, claimed = (row.limit_now, row.claimed) if row else (Decimal(0), Decimal(0))
+    return QuotaEffect(node=node, metric=metric, limit=limit, claimed=claimed, asked=asked)
+
+
+def _room(effect: QuotaEffect) -> Decimal:
+    return Decimal("Infinity") if effect.limit is None else effect.limit - effect.claimed
 
 
 def budget_effect(

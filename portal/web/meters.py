@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+
+from catalog.models import NEARLY_FULL
 
 Number = Decimal | int
-NEARLY_FULL: Final = Decimal("0.85")  # from here on a quota is orange
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,121 @@
+"""What an offering costs and whether it fits, before anybody filled anything in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.utils.timezone import now
+
+from billing.services.pricing import quote_each
+from catalog.kinds import get_kind
+from catalog.kinds.parameters import Parameter, Widget
+from catalog.models import OfferingVersion
+from catalog.services.preview import QuotaEffect, demand_of, quota_effects
+from portal.identity.models import Project
+
+Choice = tuple[str, str]  # names of a parameter and of one of its options
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionEffect:
+    """What choosing one option means in a project.
+
+    Attributes:
+        monthly: what it adds to the price of a month; None when it has no price.
+        shortage: what has too little left for it, even with the least of everything else; None
+            when it fits.
+    """
+
+    monthly: Decimal | None
+    shortage: QuotaEffect | None
+
+
+def starting_prices(
+    versions: Sequence[OfferingVersion], project: Project
+) -> dict[int, Decimal | None]:
+    """The lowest monthly price of each version in the project, by primary key.
+
+    None: it cannot be ordered now, for lack of a price or of something to choose from.
+    """
+    parameters = {
+        version.pk: get_kind(version.offering.kind).parameters(version) for version in versions
+    }
+    prices = _option_prices(parameters, project)
+    meters = {
+        version.pk: get_kind(version.offering.kind).meters(version, spec)
+        for version in versions
+        if (spec := _smallest_spec(parameters[version.pk], prices[version.pk])) is not None
+    }
+    quotes = quote_each(meters, project=project, at=now())
+    return {
+        version.pk: quotes[version.pk].monthly if version.pk in quotes else None
+        for version in versions
+    }
+
+
+def option_effects(
+    version: OfferingVersion, parameters: Sequence[Parameter], project: Project
+) -> dict[Choice, OptionEffect]:
+    """What each option that is shown on a card means in the project."""
+    kind = get_kind(version.offering.kind)
+    prices = _option_prices({version.pk: parameters}, project)[version.pk]
+    smallest = _smallest_spec(parameters, prices) or {}
+    specs = {
+        (parameter.name, option.value): {**smallest, parameter.name: option.value}
+        for parameter in parameters
+        if parameter.widget is Widget.CARDS
+        for option in parameter.options
+    }
+    quotes = quote_each(
+        {choice: kind.meters(version, spec) for choice, spec in specs.items() if smallest},
+        project=project,
+        at=now(),
+    )
+    effects = {}
+    for choice, spec in specs.items():
+        shortage = None
+        if choice in quotes:
+            demand = demand_of(version, spec, quotes[choice])
+            shortage = next((e for e in quota_effects(project, demand) if not e.fits), None)
+        effects[choice] = OptionEffect(monthly=prices.get(choice), shortage=shortage)
+    return effects
+
+
+def _option_prices(
+    parameters: Mapping[int, Sequence[Parameter]], project: Project
+) -> dict[int, dict[Choice, Decimal]]:
+    """What each option adds to a month, by version; without those that have no price."""
+    meters = {
+        (version_id, parameter.name, option.value): option.meters
+        for version_id, asked in parameters.items()
+        for parameter in asked
+        for option in parameter.options
+    }
+    prices: dict[int, dict[Choice, Decimal]] = {version_id: {} for version_id in parameters}
+    for (version_id, *choice), price in quote_each(meters, project=project, at=now()).items():
+        prices[version_id][choice[0], choice[1]] = price.monthly
+    return prices
+
+
+def _smallest_spec(
+    parameters: Sequence[Parameter], prices: Mapping[Choice, Decimal]
+) -> dict[str, Any] | None:
+    """The cheapest options and the lowest numbers; None when a question has no answer."""
+    spec: dict[str, Any] = {}
+    for parameter in parameters:
+        name = parameter.name
+        priced = [option.value for option in parameter.options if (name, option.value) in prices]
+        if not parameter.required:
+            spec[name] = None
+        elif parameter.widget is Widget.NUMBER:
+            spec[name] = parameter.minimum
+        elif parameter.widget not in {Widget.CARDS, Widget.SELECT}:
+            spec[name] = parameter.default or ""
+        elif priced:
+            spec[name] = min(priced, key=lambda value: prices[name, value])
+        else:
+            return None
+    return spec
