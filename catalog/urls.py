@@ -8,7 +8,9 @@ from catalog.views.approvals import (
     approval_queue,
     approval_reject,
 )
+from catalog.views.catalogue import catalogue
 from catalog.views.operations import operation_compensate, operation_resume
+from catalog.views.order_form import order_form, order_preview
 from catalog.views.orders import order_detail, order_list, order_withdraw
 
 app_name = "catalog"
@@ -18,6 +20,10 @@ urlpatterns = [
     path("approvals/<uuid:public_id>", approval_detail, name="approval"),
     path("approvals/<uuid:public_id>/approve", approval_approve, name="approval-approve"),
     path("approvals/<uuid:public_id>/reject", approval_reject, name="approval-reject"),
+    # catalogue
+    path("catalogue", catalogue, name="catalogue"),
+    path("catalogue/<slug:code>/order", order_form, name="order-form"),
+    path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # operations
     path("operations/<uuid:public_id>/resume", operation_resume, name="operation-resume"),
     path(

@@ -8,6 +8,8 @@ from typing import Any, Final
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter
 from catalog.models import OfferingVersion, OrderState, ResourceState
+from catalog.placement import CloudFacts
+from portal.cloud.models import Cloud
 
 ORDER_TONES: Final[Mapping[str, str]] = {
     OrderState.PENDING_APPROVAL: "neutral",
@@ -26,6 +28,12 @@ RESOURCE_TONES: Final[Mapping[str, str]] = {
     ResourceState.RETIRING: "active",
     ResourceState.RETIRED: "neutral",
 }
+
+
+def place_in_words(cloud: Cloud) -> str:
+    """The place and how sovereign it is, e.g. “Overheidsdatacenter Noord, SEAL-3”."""
+    seal = CloudFacts.from_profile(cloud.operator_profile).seal
+    return cloud.name if seal is None else f"{cloud.name}, SEAL-{seal}"
 
 
 def spec_in_words(version: OfferingVersion, spec: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from django.utils.translation import get_language_info
 from portal.identity import access
 from portal.identity.models import Person, Role
 from portal.web.navigation import LinkGroup, make_menu
+from portal.web.stack import CloudProgress, read_cloud_progress
 
 
 class Shell:
@@ -51,6 +52,11 @@ class Shell:
         if self.person is None:
             return []
         return make_menu(self.person, self.roles, self._request.path)
+
+    @property
+    def cloud_progress(self) -> CloudProgress | None:
+        """How far the local cloud is, for pages on which somebody may have to wait for it."""
+        return read_cloud_progress()
 
     @property
     def other_languages(self) -> list[dict[str, str]]:

@@ -49,6 +49,7 @@ MENU: Final = (
         "",
         (
             MenuItem("web:home", _("Home"), "home"),
+            MenuItem("catalog:catalogue", _("Catalogue"), "layout-grid"),
             MenuItem(
                 "catalog:approvals",
                 _("To decide"),

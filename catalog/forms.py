@@ -1,0 +1,323 @@
+"""The order form: generic questions, and those that a kind declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import groupby
+from typing import Any, Final
+from uuid import uuid4
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.boundfield import BoundField
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from catalog.kinds import get_kind
+from catalog.kinds.parameters import Option, Parameter, Widget, clean_spec
+from catalog.models import OfferingVersion
+from catalog.services.offers import Choice, OptionEffect
+from catalog.services.orders import check_end_date, check_name, clean_purpose
+from portal.core.choices import ChoiceCard
+from portal.core.errors import InvalidInput
+from portal.core.formats import quantity
+from portal.identity.models import Project
+
+# As people write a date, and as a native date control sends it.
+DATE_FORMATS: Final = ("%d-%m-%Y", "%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
+WIDE: Final = frozenset({Widget.CARDS, Widget.TEXTAREA})
+Effects = Mapping[Choice, OptionEffect]
+
+
+class ParameterField(forms.Field):
+    """One question of a kind. The parameter itself judges the answer, as it does for the API."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        self.parameter = parameter
+        super().__init__(
+            label=str(parameter.label),
+            help_text=_hint(parameter),
+            required=parameter.required,
+            initial=_initial(parameter),
+            widget=_widget(parameter),
+        )
+
+    @property
+    def unit(self) -> str:
+        return self.parameter.unit
+
+    @property
+    def is_card(self) -> bool:
+        return self.parameter.widget is Widget.CARDS
+
+    def clean(self, value: Any) -> str | int | None:
+        try:
+            return self.parameter.clean(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+    def draw_cards(self, effects: Effects) -> None:
+        """Put price and refusal on the cards, and choose the first that fits if need be."""
+        cards = [(option.value, self._card(option, effects)) for option in self.parameter.options]
+        self.widget.choices = cards
+        fitting = [value for value, card in cards if not card.refusal]
+        if self.initial not in fitting:
+            self.initial = fitting[0] if fitting else None
+
+    def _card(self, option: Option, effects: Effects) -> ChoiceCard:
+        effect = effects.get((self.parameter.name, option.value))
+        return ChoiceCard(
+            title=option.label,
+            description=option.hint,
+            monthly_price=effect.monthly if effect and option.meters else None,
+            refusal=_refusal(effect) if effect else "",
+        )
+
+
+def _refusal(effect: OptionEffect) -> str:
+    if effect.monthly is None:
+        return gettext("This has no price at this moment")
+    if effect.shortage is None:
+        return ""
+    return gettext("Does not fit in the quota of {node} ({metric})").format(
+        node=effect.shortage.node.name, metric=effect.shortage.metric.label.lower()
+    )
+
+
+def _hint(parameter: Parameter) -> str:
+    """The hint, and the bounds of a number."""
+    if parameter.widget is not Widget.NUMBER:
+        return str(parameter.hint)
+    bounds = gettext("From {minimum} to {maximum}.").format(
+        minimum=quantity(parameter.minimum), maximum=quantity(parameter.maximum, parameter.unit)
+    )
+    return f"{bounds} {parameter.hint}".strip()
+
+
+def _initial(parameter: Parameter) -> str | int | None:
+    """The default; a list from which one must be chosen begins with its first."""
+    if parameter.default is None and parameter.widget is Widget.SELECT and parameter.required:
+        return next((option.value for option in parameter.options), None)
+    return parameter.default
+
+
+def _widget(parameter: Parameter) -> forms.Widget:
+    if parameter.widget is Widget.CARDS:
+        return forms.RadioSelect(choices=[(item.value, item.label) for item in parameter.options])
+    if parameter.widget is Widget.SELECT:
+        options = [(option.value, _label(option)) for option in parameter.options]
+        return forms.Select(choices=options if parameter.required else [("", "-"), *options])
+    attributes: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
+    if parameter.widget is Widget.NUMBER:
+        return forms.TextInput(attrs={**attributes, "inputmode": "numeric"})
+    if parameter.widget is Widget.TEXTAREA:
+        return forms.Textarea(attrs={**attributes, "rows": 3})
+    return forms.TextInput(attrs=attributes)
+
+
+def _label(option: Option) -> str:
+    return f"{option.label} ({option.hint})" if option.hint else str(option.label)
+
+
+@dataclass
+class Section:
+    """Questions under one heading.
+
+    ``blocks``: the questions in order; those of one block may stand beside each other.
+    """
+
+    title: str
+    blocks: list[list[BoundField]] = field(default_factory=list)
+
+    @property
+    def has_cards(self) -> bool:
+        """True when a price may stand in it."""
+        return any(
+            getattr(bound.field, "is_card", False) for block in self.blocks for bound in block
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a form says so far, as far as the price depends on it.
+
+    ``problems``: what is missing or wrong, in words; then ``spec`` or ``project`` may be None.
+    """
+
+    project: Project | None
+    spec: dict[str, Any] | None
+    end_date: date | None
+    problems: list[str]
+
+
+class OrderForm(forms.Form):
+    """Everything that is asked to order one thing in one of ``projects``."""
+
+    use_required_attribute = False  # the answer to a missing field is ours, in our own words
+
+    idempotency_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    project = forms.ChoiceField(label=_("Project"))
+    name = forms.CharField(
+        label=_("Name"),
+        strip=False,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    purpose = forms.CharField(
+        label=_("What do you use it for?"),
+        help_text=_("One sentence is enough. The budget holder reads this."),
+    )
+    end_date = forms.DateField(
+        label=_("Needed up to and including"),
+        help_text=_("Day-month-year, for example 31-12-2026."),
+        required=False,
+        input_formats=DATE_FORMATS,
+        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        version: OfferingVersion,
+        projects: Sequence[Project],
+        **options: Any,
+    ) -> None:
+        super().__init__(data, **options)
+        self._version = version
+        self._kind = get_kind(version.offering.kind)
+        self._projects = {str(project.public_id): project for project in projects}
+        self.parameters = self._kind.parameters(version)
+        project = self.fields["project"]
+        project.choices = _by_organization(projects)  # type: ignore[attr-defined]  # a ChoiceField
+        project.initial = next(iter(self._projects))
+        self.fields["name"].help_text = str(self._kind.name_hint)
+        for parameter in self.parameters:
+            self.fields[parameter.name] = ParameterField(parameter)
+        self.order_fields([name for name in self.fields if name != "end_date"])
+        self._say_what_is_missing()
+
+    def _say_what_is_missing(self) -> None:
+        for item in self.fields.values():
+            item.error_messages["required"] = _("Fill this in.")
+        self.fields["project"].error_messages["invalid_choice"] = _("Choose one of your projects.")
+        self.fields["end_date"].error_messages["invalid"] = _("Fill in a date as 31-12-2026.")
+        incomplete = _("The page was not complete. Nothing was sent. Send it again.")
+        self.fields["idempotency_key"].error_messages.update(
+            required=incomplete, invalid=incomplete
+        )
+
+    def chosen_project(self) -> Project | None:
+        """The project as it stands in the form, sent or not; None when it is not one of them."""
+        return self._projects.get(str(self["project"].value()))
+
+    def draw_cards(self, effects: Effects) -> None:
+        """Show on each card what the option means in the chosen project.
+
+        Do this before anything reads what is chosen: the default may move to one that fits.
+        """
+        for item in self.fields.values():
+            if isinstance(item, ParameterField) and item.is_card:
+                item.draw_cards(effects)
+
+    def sections(self) -> list[Section]:
+        """The questions as the page shows them."""
+        sections = [
+            Section(gettext("What for"), [[self["project"], self["name"]], [self["purpose"]]])
+        ]
+        for title, parameters in groupby(self.parameters, lambda item: str(item.section)):
+            section = Section(title)
+            for is_wide, neighbours in groupby(parameters, lambda item: item.widget in WIDE):
+                bound = [self[parameter.name] for parameter in neighbours]
+                section.blocks += [[item] for item in bound] if is_wide else [bound]
+            sections.append(section)
+        return [*sections, Section(gettext("Term"), [[self["end_date"]]])]
+
+    def cards(self) -> list[BoundField]:
+        """The questions whose options carry prices."""
+        return [bound for bound in self if getattr(bound.field, "is_card", False)]
+
+    def read_draft(self) -> Draft:
+        """What can be read from it now, sent or not."""
+        problems: list[str] = []
+        spec: dict[str, Any] | None = None
+        raw = {item.name: self[item.name].value() for item in self.parameters}
+        try:
+            spec = clean_spec(self.parameters, raw)
+        except InvalidInput as error:
+            problems += [self._problem(name, texts) for name, texts in error.errors.items()]
+        project = self.chosen_project()
+        if project is None:
+            problems.append(gettext("Choose one of your projects."))
+        end_date = None
+        try:
+            end_date = self.fields["end_date"].clean(self["end_date"].value())
+            check_end_date(self._version, end_date)
+        except InvalidInput as error:
+            problems += [self._problem(name, texts) for name, texts in error.errors.items()]
+        except ValidationError as invalid:
+            problems.append(self._problem("end_date", invalid.messages))
+        return Draft(project=project, spec=spec, end_date=end_date, problems=problems)
+
+    def _problem(self, name: str, texts: Sequence[str]) -> str:
+        return f"{self.fields[name].label}: {' '.join(texts)}"
+
+    def spec(self) -> dict[str, Any]:
+        """The answers to the questions of the kind; of a valid form."""
+        return {item.name: self.cleaned_data[item.name] for item in self.parameters}
+
+    def clean_project(self) -> Project:
+        return self._projects[self.cleaned_data["project"]]
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        try:
+            with _at_the_field():
+                check_name(self._kind, name)
+        except ValidationError:
+            self["name"].help_text = ""  # the error says the same
+            raise
+        return name
+
+    def clean_purpose(self) -> str:
+        with _at_the_field():
+            return clean_purpose(self.cleaned_data["purpose"])
+
+    def clean_end_date(self) -> date | None:
+        end_date: date | None = self.cleaned_data["end_date"]
+        with _at_the_field():
+            check_end_date(self._version, end_date)
+        return end_date
+
+    def renew_key(self) -> None:
+        """What is sent next is another order."""
+        self.data = {**self.data, "idempotency_key": str(uuid4())}
+
+
+@contextmanager
+def _at_the_field() -> Iterator[None]:
+    """The refusal of a rule about one field, as Django's forms know it."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise ValidationError(
+            [text for texts in error.errors.values() for text in texts]
+        ) from error
+
+
+def _by_organization(projects: Sequence[Project]) -> list[tuple[str, Any]]:
+    """The choices; under the names of their organizations where there are several."""
+    by_parent = groupby(sorted(projects, key=_organization), _organization)
+    groups = [
+        (name, [(str(project.public_id), project.name) for project in members])
+        for name, members in by_parent
+    ]
+    return groups if len(groups) > 1 else groups[0][1]
+
+
+def _organization(project: Project) -> str:
+    return project.parent.name if project.parent else ""

@@ -1,0 +1,159 @@
+"""The order form: one page, with beside it what the choices mean while they are made."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from catalog.errors import IdempotencyConflict, PlacementRefused, QuotaExceeded
+from catalog.forms import OrderForm
+from catalog.models import OfferingVersion, Order
+from catalog.policies import orderable_projects, visible_offerings
+from catalog.services.offers import option_effects
+from catalog.services.orders import LineRequest, place_order
+from catalog.views.catalogue import choose_project
+from catalog.views.order_panel import read_panel
+from portal.core.errors import DomainError, InvalidInput
+from portal.identity.models import Project
+from portal.identity.requests import PersonRequest, wants_panel
+
+PAGE: Final = "catalog/order_form/page.html"
+ANSWER: Final = "catalog/order_form/_answer.html"
+ADVICE: Final[dict[type[DomainError], Promise]] = {
+    QuotaExceeded: gettext_lazy("Choose smaller, or ask the quota administrator for more."),
+    PlacementRefused: gettext_lazy("Choose another project, or ask who classified its data."),
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def order_form(request: PersonRequest, code: str) -> HttpResponse:
+    """Ask everything; on POST submit the order."""
+    version, projects = _orderable(request, code)
+    if request.method == "POST":
+        return _submit(request, version, projects)
+    project = choose_project(projects, request.GET.get("project", ""))
+    initial = {"project": str(project.public_id)} if project else {}
+    return _page(request, version, OrderForm(initial=initial, version=version, projects=projects))
+
+
+@require_POST
+@login_required
+def order_preview(request: PersonRequest, code: str) -> HttpResponse:
+    """What the choices so far would mean; incomplete is not wrong here. Nothing is stored."""
+    version, projects = _orderable(request, code)
+    form = OrderForm(version=version, projects=projects)
+    form.initial = {name: request.POST.get(name, "") for name in form.fields}
+    if not wants_panel(request):
+        return _page(request, version, form)
+    project = form.chosen_project()
+    is_other_project = project and request.POST.get("cards_for") != str(project.public_id)
+    if project and is_other_project:
+        form.draw_cards(option_effects(version, form.parameters, project))
+    context = {
+        "form": form,
+        "panel": read_panel(version, form.read_draft()),
+        "project": project,
+        "redraws_cards": is_other_project,
+    }
+    return render(request, ANSWER, context)
+
+
+def _orderable(request: PersonRequest, code: str) -> tuple[OfferingVersion, list[Project]]:
+    version = get_object_or_404(visible_offerings(request.user), offering__code=code)
+    projects = list(orderable_projects(request.user).select_related("parent"))
+    if not projects:
+        raise PermissionDenied
+    return version, projects
+
+
+def _submit(
+    request: PersonRequest, version: OfferingVersion, projects: list[Project]
+) -> HttpResponse:
+    form = OrderForm(request.POST, version=version, projects=projects)
+    refusal: DomainError | None = None
+    if form.is_valid():
+        try:
+            order = _place(request, version, form)
+        except DomainError as error:
+            refusal = _put_at_its_field(form, error)
+        else:
+            messages.success(request, _sent(order))
+            address = reverse("catalog:order", args=[order.public_id])
+            return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+    if "idempotency_key" in form.errors:
+        form.renew_key()
+    return _page(request, version, form, refusal=refusal)
+
+
+def _place(request: PersonRequest, version: OfferingVersion, form: OrderForm) -> Order:
+    answers = form.cleaned_data
+    line = LineRequest(
+        version=version, name=answers["name"], spec=form.spec(), end_date=answers["end_date"]
+    )
+    order, _is_new = place_order(
+        requested_by=request.user,
+        project=answers["project"],
+        purpose=answers["purpose"],
+        lines=[line],
+        idempotency_key=str(answers["idempotency_key"]),
+    )
+    return order
+
+
+def _put_at_its_field(form: OrderForm, error: DomainError) -> DomainError | None:
+    """Show the refusal where it can be mended; return it when that is not at a field."""
+    if isinstance(error, IdempotencyConflict):
+        text = _("You sent this page before, as another order. Send it again to order this too.")
+        form.add_error("idempotency_key", text)
+    elif isinstance(error, InvalidInput):
+        for name, texts in error.errors.items():
+            form.add_error(name if name in form.fields else None, texts)
+    elif error.field in form.fields:
+        form.add_error(error.field, str(error))
+    else:
+        return error
+    return None
+
+
+def _sent(order: Order) -> str:
+    text = _("Order {number} is sent. The budget holder decides. Usually within 1 working day.")
+    return text.format(number=order.number)
+
+
+def _page(
+    request: PersonRequest,
+    version: OfferingVersion,
+    form: OrderForm,
+    *,
+    refusal: DomainError | None = None,
+) -> HttpResponse:
+    project = form.chosen_project()
+    if project:
+        form.draw_cards(option_effects(version, form.parameters, project))
+    context: dict[str, Any] = {
+        "version": version,
+        "form": form,
+        "panel": read_panel(version, form.read_draft()),
+        "project": project,
+        "refusal": refusal,
+        "advice": ADVICE.get(type(refusal)) if refusal else None,
+    }
+    return render(request, PAGE, context, status=_status(form, refusal))
+
+
+def _status(form: OrderForm, refusal: DomainError | None) -> int:
+    if refusal:
+        return refusal.http_status
+    return HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

@@ -1,0 +1,155 @@
+"""What an order would mean, as the live panel says it: price, placement, quota, budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from catalog.forms import Draft
+from catalog.models import NEARLY_FULL, Metric, OfferingVersion
+from catalog.placement import REASONS
+from catalog.services.preview import Consequences, QuotaEffect, preview
+from catalog.views.wording import place_in_words
+from portal.core.calendar import start_of_day
+from portal.core.errors import DomainError
+from portal.core.formats import money, quantity
+from portal.core.money import to_cents
+from portal.identity.models import Project
+
+SHOWN = 3  # so many metrics get a bar of their own: those that have the least left
+
+
+@dataclass(frozen=True)
+class QuotaLine:
+    """One metric in words. ``note`` says where it is held, if above the project, and what lacks."""
+
+    effect: QuotaEffect
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """The live panel.
+
+    Attributes:
+        problems: why nothing can be said yet; then the rest is empty.
+        end_date: the last day of the term, where one was given.
+        total: what it costs from now until and including that day.
+        refusals: why the project's data may not stand there.
+        place: where it would stand.
+        quota: the metrics that have the least left, and all that do not fit.
+        roomy: names of the other metrics, in one line.
+        is_nearly_full: everything fits, but little is left of something.
+    """
+
+    problems: list[str]
+    consequences: Consequences | None = None
+    end_date: date | None = None
+    total: Decimal | None = None
+    refusals: list[str] | None = None
+    place: str = ""
+    quota: list[QuotaLine] | None = None
+    roomy: str = ""
+    is_nearly_full: bool = False
+
+    @property
+    def budget_text(self) -> str:
+        """What is spent or promised, what this adds, and of how much."""
+        position = self.consequences and self.consequences.budget
+        if not position:
+            return ""
+        return _("{claimed} + {asked} of {limit}").format(
+            claimed=money(position.realised + position.committed),
+            asked=money(position.asked),
+            limit=money(position.budget),
+        )
+
+    @property
+    def announcement(self) -> str:
+        """The panel in one short sentence, for who does not see it change."""
+        if self.consequences is None:
+            return _("No price yet")
+        price = _("{price} per month").format(price=money(self.consequences.quote.monthly))
+        if self.refusals:
+            return f"{price}. {_('It may not stand there.')}"
+        if not self.consequences.fits_quota:
+            return f"{price}. {_('It does not fit in the quota.')}"
+        return f"{price}."
+
+
+def read_panel(version: OfferingVersion, draft: Draft) -> Panel:
+    """Ask what the draft would mean, if it says enough."""
+    if draft.project is None or draft.spec is None:
+        return Panel(problems=draft.problems)
+    try:
+        consequences = preview(
+            project=draft.project, version=version, spec=draft.spec, end_date=draft.end_date
+        )
+    except DomainError as error:
+        return Panel(problems=[str(error)])
+    shown = _tightest(consequences.quota)
+    return Panel(
+        problems=draft.problems,
+        consequences=consequences,
+        end_date=draft.end_date,
+        total=_total(consequences, draft.end_date),
+        refusals=[str(REASONS[code]) for code in consequences.verdict.reasons],
+        place=place_in_words(version.cloud),
+        quota=[_line(effect, draft.project) for effect in shown],
+        roomy=_names([effect for effect in consequences.quota if effect not in shown]),
+        is_nearly_full=any(_fullness(effect) >= NEARLY_FULL for effect in consequences.quota),
+    )
+
+
+def _total(consequences: Consequences, end_date: date | None) -> Decimal | None:
+    if end_date is None:
+        return None
+    end = start_of_day(end_date + timedelta(days=1))
+    return to_cents(consequences.quote.cost_until(now(), end))
+
+
+def _tightest(effects: list[QuotaEffect]) -> list[QuotaEffect]:
+    """Those that have the least left and those that do not fit, in the order of ``effects``."""
+    by_fullness = sorted(effects, key=_fullness, reverse=True)
+    return [effect for effect in effects if effect in by_fullness[:SHOWN] or not effect.fits]
+
+
+def _fullness(effect: QuotaEffect) -> Decimal:
+    """The part of the limit that is claimed once this order is placed; 1 is full."""
+    if effect.limit is None:
+        return Decimal(0)
+    after = effect.claimed + effect.asked
+    return after / effect.limit if effect.limit else Decimal("Infinity")
+
+
+def _line(effect: QuotaEffect, project: Project) -> QuotaLine:
+    asked, claimed = _amount(effect, effect.asked), _amount(effect, effect.claimed)
+    if effect.limit is None:
+        text = _("{claimed} + {asked}, without a limit").format(claimed=claimed, asked=asked)
+        return QuotaLine(effect, text, "")
+    text = _("{claimed} + {asked} of {limit}").format(
+        claimed=claimed, asked=asked, limit=_amount(effect, effect.limit, with_unit=True)
+    )
+    notes = []
+    if not effect.fits:
+        left = _amount(effect, effect.free or Decimal(0), with_unit=True)
+        notes.append(_("{free} is left.").format(free=left))
+    if effect.node.pk != project.pk:
+        notes.append(_("This is the quota of {node}.").format(node=effect.node.name))
+    return QuotaLine(effect, text, " ".join(notes))
+
+
+def _amount(effect: QuotaEffect, amount: Decimal, *, with_unit: bool = False) -> str:
+    if effect.metric is Metric.MONTHLY_COST_EUR:
+        return money(amount)
+    is_memory = effect.metric.value.endswith("_gib")
+    return quantity(amount, "GiB" if with_unit and is_memory else "")
+
+
+def _names(effects: list[QuotaEffect]) -> str:
+    return ", ".join(str(effect.metric.label).lower() for effect in effects)
