@@ -15,7 +15,7 @@ from billing.errors import PriceMissing
 from billing.meters import Meter
 from billing.models import PriceUnit
 from billing.services.charging import costs
-from billing.services.pricing import Quote, QuoteLine, quote
+from billing.services.pricing import Quote, QuoteLine, quote, quote_each
 from portal.core.calendar import Period, month, start_of_day
 from portal.core.money import to_cents
 from portal.identity.models import Project
@@ -127,6 +127,22 @@ def test_without_a_price_there_is_no_quote(project: Project) -> None:
         quote([SERVER], project=project, at=AT)
     with pytest.raises(PriceMissing):
         quote([Meter("unheard-of", Decimal(1))], project=project, at=AT)
+
+
+@pytest.mark.usefixtures("tariff")
+def test_many_sets_cost_one_query_and_leave_out_what_has_no_price(
+    project: Project, django_assert_num_queries: Any
+) -> None:
+    unpriced = Meter("unheard-of", Decimal(1))
+    sets = {"small": [SERVER], "both": [SERVER, VOLUME], "unpriced": [SERVER, unpriced]}
+
+    with django_assert_num_queries(1):
+        quotes = quote_each(sets, project=project, at=AT)
+
+    assert {key: one.monthly for key, one in quotes.items()} == {
+        "small": Decimal("38.40"),
+        "both": Decimal("42.30"),
+    }
 
 
 @pytest.mark.usefixtures("tariff")
