@@ -13,23 +13,20 @@ SSH_PORT: Final = 22
 
 
 def _run_project(context: StepContext) -> Done:
-    """Find or make the Keystone project and make room in it. Its name is unique in the domain,
-    so two of them cannot come into being."""
-    project = context.project or _find_or_create_project(context)
+    """Make or find the Keystone project and make room in it.
+
+    Its name is unique in the domain, so two of them cannot come into being.
+    """
+    project = context.project
+    if not project:
+        made = context.cloud.create_project(
+            domain_name=context.domain,
+            name=context.marker("project", shared=True),
+            description=str(context.cloud_project_id),
+        )
+        project = made.id
     context.push_quota(project)
     return Done(external_id=project, project=project)
-
-
-def _find_or_create_project(context: StepContext) -> str:
-    name = context.marker("project", shared=True)
-    found = context.cloud.find_projects(domain_name=context.domain, name=name)
-    if found:
-        context.cloud.ensure_project_access(found[0].id)
-        return found[0].id
-    made = context.cloud.create_project(
-        domain_name=context.domain, name=name, description=str(context.cloud_project_id)
-    )
-    return made.id
 
 
 def _run_network(context: StepContext) -> Done:

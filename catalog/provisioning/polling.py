@@ -11,7 +11,6 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
 from django.db.models import Q
 from django.utils.timezone import now
-from django.utils.translation import gettext_noop
 
 from catalog.kinds.base import Done, Outcome, Snapshot, Wait
 from catalog.models import OperationState, Step, StepState
@@ -28,7 +27,7 @@ from portal.core.dispatch import enqueue_on_commit
 logger = logging.getLogger(__name__)
 
 LONGEST_WAIT: Final = timedelta(hours=1)
-TOO_LONG: Final = gettext_noop("The cloud has been busy with this for more than an hour.")
+TOO_LONG: Final = "the cloud has been busy with this for more than an hour"
 # A message that comes this early still counts for its tick: clocks of machines differ.
 _EARLY: Final = timedelta(milliseconds=50)
 
@@ -54,7 +53,7 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
         return []
     settled = [held for held in waiting if _settle(held, snapshot)]
     if len(settled) < len(waiting):
-        _ring_again(cloud_project_id, waiting, at + delay)
+        _ring_again(cloud_project_id, waiting, now() + delay)  # a slow cloud gets a pause too
     return [held.step.operation_id for held in settled]
 
 

@@ -14,7 +14,6 @@ from tests.catalog.provisioning.test_lost_replies import ONE_OF_EACH, counted
 
 pytestmark = pytest.mark.django_db
 PROVISION_CALLS = [
-    "find_projects",
     "create_project",
     "set_quota",
     "find_networks",

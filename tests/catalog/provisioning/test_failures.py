@@ -30,7 +30,7 @@ def state_of(*rows):
 
 def test_unavailable_cloud_makes_the_order_wait_and_go_through(engine, cloud, operation, resource):
     for _ in range(20):
-        cloud.fail_next("find_projects", CloudUnavailable("connection refused"))
+        cloud.fail_next("create_project", CloudUnavailable("connection refused"))
 
     engine.run()
 
@@ -39,8 +39,8 @@ def test_unavailable_cloud_makes_the_order_wait_and_go_through(engine, cloud, op
 
 def test_delay_grows_and_the_page_can_tell_why(engine, cloud, operation):
     error = CloudUnavailable("503 Service Unavailable", request_id="req-7")
-    cloud.fail_next("find_projects", error)
-    cloud.fail_next("find_projects", error)
+    cloud.fail_next("create_project", error)
+    cloud.fail_next("create_project", error)
 
     engine.run_one()
     engine.let_delays_pass()
@@ -151,7 +151,7 @@ def test_compensation_removes_what_was_made(
 
 
 def test_compensation_of_what_never_began(engine, cloud, operation, resource, requester):
-    cloud.fail_next("find_projects", CloudRefused("no such domain"))
+    cloud.fail_next("create_project", CloudRefused("no such domain"))
     engine.run()
 
     engine.call(compensate_operation, operation.public_id, actor=requester)

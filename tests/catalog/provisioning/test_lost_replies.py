@@ -38,7 +38,8 @@ def test_lost_answer_ends_with_one_of_everything(create, engine, cloud, resource
     resource.refresh_from_db()
     assert resource.state == ResourceState.ACTIVE
     assert counted(cloud) == ONE_OF_EACH
-    assert cloud.calls[create] == 1
+    # A project's name is unique in its domain, so asking again is how it is found.
+    assert cloud.calls[create] == (2 if create == "create_project" else 1)
 
 
 @pytest.mark.parametrize("create", CREATES)
