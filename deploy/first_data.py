@@ -1,0 +1,93 @@
+"""An example of what a new installation needs before the first order: edit it, then run it once.
+
+    python manage.py shell < deploy/first_data.py
+
+It adds one organisation with one project, their limits, one cloud, prices and an offering. The
+names of flavors, images and volume types are those of the cloud; beat notes their sizes within a
+minute. Every size and volume type needs a SKU: ``server.FLAVOR`` and ``volume.TYPE``.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from billing.models import Price, PriceList, PriceUnit, Sku
+from catalog.models import Metric, Offering, OfferingVersion, OfferingVersionState
+from catalog.services.quotas import set_limit
+from portal.cloud.models import Cloud
+from portal.core.calendar import BUSINESS_TIME
+from portal.identity.models import CostCentre, Node, VatTreatment, VatTreatmentPeriod
+from portal.identity.services import create_organization, create_project
+
+SINCE = datetime(2026, 1, 1, tzinfo=BUSINESS_TIME)
+
+with transaction.atomic():
+    ministry = create_organization(
+        code="mwb",
+        name="Ministerie van Water en Bodem",
+        oin="00000001003214345000",
+        parent=None,
+        actor=None,
+    )
+    VatTreatmentPeriod.objects.create(
+        organization=ministry, treatment=VatTreatment.OUTSIDE_SCOPE, valid_from=SINCE
+    )
+    project = create_project(
+        code="zaaksysteem",
+        name="Zaaksysteem",
+        parent=ministry,
+        actor=None,
+        protection_level=3,
+        has_personal_data=True,
+    )
+    CostCentre.objects.create(node=project, code="410210", name="Zaaksysteem", valid_from=SINCE)
+    for node in Node.objects.all():
+        for metric in Metric:  # None is without limit; no row is no quota
+            set_limit(node, metric, Decimal(100), valid_from=SINCE)
+
+    cloud = Cloud.objects.create(
+        key="sovereign",
+        name="Overheidsdatacenter Noord",
+        region="nl-west-1",
+        operator_profile={"highest_protection_level": 3, "admits_personal_data": True, "seal": 3},
+    )
+    prices = PriceList.objects.create(name="Tarieven 2026")
+    for code, category, subcategory, unit, amount in (
+        ("server.gp.small", "Compute", "Virtual Machines", PriceUnit.MONTH, "38.40"),
+        ("volume.standard", "Storage", "Block Storage", PriceUnit.GIB_MONTH, "0.085"),
+    ):
+        sku = Sku.objects.create(
+            code=code,
+            name_nl=code,
+            name_en=code,
+            service_category=category,
+            service_subcategory=subcategory,
+        )
+        Price.objects.create(
+            price_list=prices, sku=sku, unit=unit, amount=Decimal(amount), valid_from=SINCE
+        )
+    OfferingVersion.objects.create(
+        offering=Offering.objects.create(code="virtual-server", kind="server", position=1),
+        number=1,
+        state=OfferingVersionState.PUBLISHED,
+        cloud=cloud,
+        name_nl="Virtuele server",
+        name_en="Virtual server",
+        description_nl="Een server met een eigen schijf.",
+        description_en="A server with a disk of its own.",
+        choices={
+            "flavors": ["gp.small"],
+            "images": ["Debian 12"],
+            "networks": [
+                {
+                    "name": "intern",
+                    "label_nl": "Intern",
+                    "label_en": "Internal",
+                    "cidr": "10.20.4.0/24",
+                },
+            ],
+            "volume_types": ["standard"],
+            "volume_gib": {"minimum": 10, "maximum": 500, "default": 40},
+        },
+    )
