@@ -82,6 +82,7 @@ def activate_resource(
         name=resource.name,
         openstack_id=resource.cloud_ids.get(resource.kind, ""),
         meters=kind.meters(line.offering_version, resource.spec),
+        end_date=resource.end_date,
         time=UsageTime(
             cloud=kind.usage_started_at(resource.facts),
             intended=operation.started_at,

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from billing.policies import COST_ROLES
 from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
 
@@ -59,6 +60,10 @@ MENU: Final = (
             ),
             MenuItem("catalog:orders", _("Orders"), "list-check"),
         ),
+    ),
+    MenuSection(
+        _("Insight"),
+        (MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),),
     ),
 )
 
