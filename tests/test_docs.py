@@ -83,3 +83,12 @@ def anchors(path: Path) -> set[str]:
     """The anchors that GitHub and GitLab give to headings."""
     headings = HEADING.findall(path.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_package_that_the_portal_runs_with_has_its_reason():
+    packages = re.findall(r"^([A-Za-z][\w-]*)", read("requirements.in"), re.MULTILINE)
+    reasons = read("docs/adr/0002-dependencies.md")
+
+    assert [
+        name for name in packages if not re.search(rf"^\|.*\b{name}\b.*\|", reasons, re.M)
+    ] == []
