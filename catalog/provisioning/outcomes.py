@@ -152,13 +152,6 @@ def fail_step(held: Held, message: str, *, request_id: str = "") -> None:
     _ring_next_exclusive(held)
 
 
-@transaction.atomic(durable=True)
-def forget_made(held: Held) -> None:
-    """What was broken is surely gone from the cloud; the step may make it anew."""
-    held.write(external_id="")
-    held.step.external_id = ""
-
-
 def _lock(held: Held) -> Resource:
     """Lock in the one order (order, resource) and return the resource as it is now."""
     lock_order_and_resource(held.step.operation.resource)

@@ -15,7 +15,7 @@ from catalog.kinds.base import Done, Outcome
 from catalog.models import OperationKind
 from catalog.provisioning.claims import Held, Overtaken, claim_next_step
 from catalog.provisioning.context import OutcomeUnknown, WorkingContext
-from catalog.provisioning.outcomes import fail_step, forget_made, try_later, write_outcome
+from catalog.provisioning.outcomes import fail_step, try_later, write_outcome
 from portal.cloud.ports import (
     CloudMissing,
     CloudQuotaRefused,
@@ -82,11 +82,8 @@ def carry_out(held: Held) -> None:
 def _run(held: Held) -> Outcome:
     context = WorkingContext(held)
     if held.step.external_id and held.definition.clear:
-        try:
+        with suppress(CloudMissing):  # it is surely gone: the step may make it anew
             held.definition.clear(context, held.step.external_id)
-        except CloudMissing:
-            forget_made(held)
-        else:
             raise StillThere
     try:
         return held.definition.run(context)

@@ -76,8 +76,8 @@ def test_one_look_settles_everything_that_waits_in_a_project(engine, cloud, star
 
 
 def test_second_message_for_the_same_look_is_spent(engine, cloud, resource):
-    engine.run_until("volume", StepState.AWAITING)
     cloud.polls_until_settled = 99
+    engine.run_until("volume", StepState.AWAITING)
     engine.let_delays_pass()
     cloud.calls.clear()
 

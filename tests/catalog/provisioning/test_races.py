@@ -7,12 +7,18 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from catalog.kinds.base import Done
+from catalog.kinds.base import Broken, Done, Wait
 from catalog.models import Operation, OperationState, Step, StepState
 from catalog.provisioning import claims
 from catalog.provisioning.claims import Overtaken, claim_next_step
 from catalog.provisioning.context import WorkingContext
-from catalog.provisioning.outcomes import complete_step
+from catalog.provisioning.outcomes import (
+    await_cloud,
+    complete_step,
+    fail_step,
+    remake_or_fail,
+    try_later,
+)
 from catalog.provisioning.polling import poll_cloud_project
 from catalog.provisioning.runner import advance
 from catalog.services.approvals import approve_order
@@ -94,13 +100,15 @@ def test_only_one_of_two_workers_gets_the_step(next_is_ordinary, monkeypatch):
     assert Step.objects.get(pk=held[0].step.pk).attempts == 1
 
 
-def test_shared_things_are_made_by_one_operation_at_a_time(started):
+def test_shared_things_are_made_by_one_operation_at_a_time(started, sent_tasks):
     first, second = started
 
     held = claim_next_step(first.pk)
 
     assert claim_next_step(second.pk) is None
+    sent_tasks.clear()
     complete_step(held, Done())
+    assert sent_tasks == [("catalog.run_operation", {"operation_id": second.pk})]
     assert claim_next_step(second.pk) is not None
 
 
@@ -125,16 +133,33 @@ def test_four_workers_with_the_same_messages_make_one_of_everything(started, clo
     assert {cloud.calls[f"create_{kind}"] for kind in ONE_OF_EACH} == {1}
 
 
-def test_worker_that_overstayed_its_lease_writes_nothing(started):
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda held: complete_step(held, Done(external_id="made by the slow one")),
+        lambda held: await_cloud(held, Wait(external_id="made by the slow one")),
+        lambda held: remake_or_fail(held, Broken("broken by the slow one")),
+        lambda held: fail_step(held, "refused to the slow one"),
+        try_later,
+    ],
+    ids=["complete", "wait", "remake", "fail", "retry"],
+)
+def test_worker_that_overstayed_its_lease_writes_nothing(started, sent_tasks, write):
     operation = started[0]
     slow = claim_next_step(operation.pk)
     Step.objects.filter(pk=slow.step.pk).update(leased_until=now() - timedelta(seconds=1))
     quick = claim_next_step(operation.pk)
+    sent_tasks.clear()
 
     with pytest.raises(Overtaken):
-        complete_step(slow, Done(external_id="made by the slow one"))
-    complete_step(quick, Done(external_id="made by the quick one"))
+        write(slow)
 
+    operation.refresh_from_db()
+    assert operation.state == OperationState.RUNNING
+    step = Step.objects.get(pk=slow.step.pk)
+    assert (step.state, step.attempts, step.external_id) == (StepState.RUNNING, 2, "")
+    assert sent_tasks == []
+    complete_step(quick, Done(external_id="made by the quick one"))
     assert Step.objects.get(pk=slow.step.pk).external_id == "made by the quick one"
 
 
