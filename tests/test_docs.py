@@ -16,6 +16,7 @@ VARIABLE = re.compile(r"\bCLOUDLOKET_[A-Z]+(?:_[A-Z]+)*\b|\bOS_CLIENT_CONFIG_FIL
 ROW = re.compile(rf"^\| `({VARIABLE.pattern})` \|([^|]*)\|", re.MULTILINE)
 LINK = re.compile(r"(?<!`)\[[^\]]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+FOLDERS = ("docs", "deploy", "local", "portal", "tests")
 SOURCES = ("portal", "catalog", "billing", "local", "tests", "benchmarks")
 
 
@@ -25,7 +26,8 @@ def documented() -> dict[str, str]:
 
 
 def papers() -> list[Path]:
-    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "local").rglob("*.md")]
+    below = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md")]
+    return [*ROOT.glob("*.md"), *(path for path in below if "node_modules" not in path.parts)]
 
 
 def read(path: str) -> str:
