@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import Any, Final
@@ -50,7 +50,7 @@ class ParameterField(forms.Field):
         return self.parameter.unit
 
     @property
-    def is_card(self) -> bool:
+    def has_cards(self) -> bool:
         return self.parameter.widget is Widget.CARDS
 
     def clean(self, value: Any) -> str | int | None:
@@ -122,22 +122,29 @@ def _label(option: Option) -> str:
     return f"{option.label} ({option.hint})" if option.hint else str(option.label)
 
 
-@dataclass
-class Section:
-    """Questions under one heading.
+@dataclass(frozen=True)
+class Block:
+    """Neighbours: one question over the whole width, or questions beside each other."""
 
-    ``blocks``: the questions in order; those of one block may stand beside each other.
-    """
+    questions: list[BoundField]
+    is_wide: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """Questions under one heading, in order."""
 
     title: str
-    blocks: list[list[BoundField]] = field(default_factory=list)
+    blocks: list[Block]
 
     @property
     def has_cards(self) -> bool:
         """True when a price may stand in it."""
-        return any(
-            getattr(bound.field, "is_card", False) for block in self.blocks for bound in block
-        )
+        return any(_has_cards(bound) for block in self.blocks for bound in block.questions)
+
+
+def _has_cards(bound: BoundField) -> bool:
+    return isinstance(bound.field, ParameterField) and bound.field.has_cards
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +175,10 @@ class OrderForm(forms.Form):
         ),
     )
     purpose = forms.CharField(
-        label=_("What do you use it for?"),
-        help_text=_("One sentence is enough. The budget holder reads this."),
+        label=_("Purpose"),
+        help_text=_(
+            "What do you use it for? One sentence is enough. The budget holder reads this."
+        ),
     )
     end_date = forms.DateField(
         label=_("Needed up to and including"),
@@ -221,25 +230,30 @@ class OrderForm(forms.Form):
         Do this before anything reads what is chosen: the default may move to one that fits.
         """
         for item in self.fields.values():
-            if isinstance(item, ParameterField) and item.is_card:
+            if isinstance(item, ParameterField) and item.has_cards:
                 item.draw_cards(effects)
 
     def sections(self) -> list[Section]:
         """The questions as the page shows them."""
-        sections = [
-            Section(gettext("What for"), [[self["project"], self["name"]], [self["purpose"]]])
-        ]
+        purpose = Block([self["purpose"]], is_wide=True)
+        sections = [Section(gettext("What for"), [self._beside("project", "name"), purpose])]
         for title, parameters in groupby(self.parameters, lambda item: str(item.section)):
-            section = Section(title)
+            blocks = []
             for is_wide, neighbours in groupby(parameters, lambda item: item.widget in WIDE):
-                bound = [self[parameter.name] for parameter in neighbours]
-                section.blocks += [[item] for item in bound] if is_wide else [bound]
-            sections.append(section)
-        return [*sections, Section(gettext("Term"), [[self["end_date"]]])]
+                names = [parameter.name for parameter in neighbours]
+                if is_wide:
+                    blocks += [Block([self[name]], is_wide=True) for name in names]
+                else:
+                    blocks.append(self._beside(*names))
+            sections.append(Section(title, blocks))
+        return [*sections, Section(gettext("Term"), [self._beside("end_date")])]
+
+    def _beside(self, *names: str) -> Block:
+        return Block([self[name] for name in names], is_wide=False)
 
     def cards(self) -> list[BoundField]:
         """The questions whose options carry prices."""
-        return [bound for bound in self if getattr(bound.field, "is_card", False)]
+        return [bound for bound in self if _has_cards(bound)]
 
     def read_draft(self) -> Draft:
         """What can be read from it now, sent or not."""
