@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
@@ -182,3 +183,13 @@ def test_the_race_is_real_when_the_lock_is_taken_out(last_unit, monkeypatch):
 def test_only_one_of_two_gets_the_last_unit(last_unit):
     assert claim_twice_at_once(last_unit) == ["QuotaExceeded", "claimed"]
     assert find_differences() == []
+
+
+@pytest.mark.django_db
+def test_command_finds_a_counter_that_differs(project, capsys):
+    call_command("check_quotas")
+    assert "agree" in capsys.readouterr().out
+
+    Quota.objects.filter(node=project, metric=Metric.SERVERS).update(claimed=1)
+    with pytest.raises(CommandError, match="1 counters"):
+        call_command("check_quotas")

@@ -62,6 +62,18 @@ def test_removed_entry_is_found(entries):
     assert any("is missing" in fault for fault in verify())
 
 
+def test_entry_that_was_added_behind_the_chain_is_found(entries):
+    last = entries[2]
+    as_superuser(
+        "INSERT INTO audit_auditentry (chain_id, sequence, at, event, subject_type,"
+        " subject_public_id, data, previous_mac, mac) SELECT chain_id, sequence + 1, at, event,"
+        " subject_type, subject_public_id, data, mac, mac FROM audit_auditentry WHERE id = %s",
+        last.pk,
+    )
+
+    assert any("the head does not know it" in fault for fault in verify())
+
+
 def test_removed_tail_with_a_head_that_was_set_back_is_found_by_the_anchor(entries):
     anchor_chains()
     last, before = entries[2], entries[1]
