@@ -27,7 +27,7 @@ from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.quotas import release_claim
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
-from portal.core.states import check_transition
+from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person, Project
 
 
@@ -102,12 +102,14 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
 
     Raises:
         ConfirmationMismatch: that is not its name.
-        IllegalTransition: it does not run, or is being cleaned up already.
+        IllegalTransition: it does not run, or is being cleaned up already. A delivery that failed
+            is undone instead (``compensate_operation``).
     """
     resource = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(resource)
     resource.refresh_from_db()
-    check_transition(RESOURCE_TRANSITIONS, resource.state, ResourceState.RETIRING)
+    if resource.state != ResourceState.ACTIVE:
+        raise IllegalTransition(state=resource.get_state_display())
     if confirmation.strip() != resource.name:
         raise ConfirmationMismatch(field="confirmation", name=resource.name)
     resource.state = ResourceState.RETIRING

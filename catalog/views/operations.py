@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from catalog.models import Operation
+from catalog.models import Operation, OperationKind
 from catalog.policies import may_repair, visible_operations
 from catalog.services.operations import compensate_operation, resume_operation
 from portal.core.errors import DomainError
@@ -52,6 +52,6 @@ def _repair(
     else:
         messages.success(request, done)
     line = operation.resource.order_line
-    if line is None:
+    if line is None or operation.kind == OperationKind.RETIRE:
         return redirect("catalog:resource", public_id=operation.resource.public_id)
     return redirect("catalog:order", public_id=line.order.public_id)

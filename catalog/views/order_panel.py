@@ -10,13 +10,13 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.forms import Draft
-from catalog.models import NEARLY_FULL, Metric, OfferingVersion
+from catalog.models import NEARLY_FULL, OfferingVersion
 from catalog.placement import REASONS
 from catalog.services.preview import Consequences, QuotaEffect, preview
-from catalog.views.wording import place_in_words
+from catalog.views.wording import amount_in_words, place_in_words
 from portal.core.calendar import start_of_day
 from portal.core.errors import DomainError
-from portal.core.formats import money, quantity
+from portal.core.formats import money
 from portal.core.money import to_cents
 from portal.identity.models import Project
 
@@ -145,10 +145,7 @@ def _line(effect: QuotaEffect, project: Project) -> QuotaLine:
 
 
 def _amount(effect: QuotaEffect, amount: Decimal, *, with_unit: bool = False) -> str:
-    if effect.metric is Metric.MONTHLY_COST_EUR:
-        return money(amount)
-    is_memory = effect.metric.value.endswith("_gib")
-    return quantity(amount, "GiB" if with_unit and is_memory else "")
+    return amount_in_words(effect.metric, amount, with_unit=with_unit)
 
 
 def _names(effects: list[QuotaEffect]) -> str:

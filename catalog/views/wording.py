@@ -1,15 +1,17 @@
-"""Tones of states, and a spec in words."""
+"""Tones of states, and places, specs and amounts in words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter
-from catalog.models import OfferingVersion, OrderState, ResourceState
+from catalog.models import Metric, OfferingVersion, OrderState, ResourceState
 from catalog.placement import CloudFacts
 from portal.cloud.models import Cloud
+from portal.core.formats import money, quantity
 
 ORDER_TONES: Final[Mapping[str, str]] = {
     OrderState.PENDING_APPROVAL: "neutral",
@@ -34,6 +36,13 @@ def place_in_words(cloud: Cloud) -> str:
     """The place and how sovereign it is, e.g. “Overheidsdatacenter Noord, SEAL-3”."""
     seal = CloudFacts.from_profile(cloud.operator_profile).seal
     return cloud.name if seal is None else f"{cloud.name}, SEAL-{seal}"
+
+
+def amount_in_words(metric: Metric, amount: Decimal, *, with_unit: bool = True) -> str:
+    """An amount of what is scarce: “2”, “40 GiB” or “€ 41,80”."""
+    if metric is Metric.MONTHLY_COST_EUR:
+        return money(amount)
+    return quantity(amount, "GiB" if with_unit and metric.value.endswith("_gib") else "")
 
 
 def spec_in_words(version: OfferingVersion, spec: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,223 @@
+"""Resources: the list, one resource with what it costs, and cleaning it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
+from catalog.errors import ConfirmationMismatch
+from catalog.kinds import get_kind
+from catalog.models import Metric, Operation, OperationState, Resource, ResourceState
+from catalog.policies import may_repair, may_retire, visible_resources
+from catalog.services.resources import retire_resource
+from catalog.views.history import history_of
+from catalog.views.progress import Progress, latest_operation, progress_of
+from catalog.views.wording import (
+    RESOURCE_TONES,
+    amount_in_words,
+    place_in_words,
+    spec_in_words,
+)
+from portal.core.calendar import day_of, month_of
+from portal.core.errors import DomainError
+from portal.identity.access import has_role
+from portal.identity.models import Role
+from portal.identity.requests import PersonRequest
+
+PAGE_SIZE: Final = 25
+LONGEST_SEARCH: Final = 100  # characters; longer ones are cut
+ENDS_SOON: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class ResourceRow:
+    """A resource in the list. ``cost``: what it used this month; None was never metered."""
+
+    resource: Resource
+    tone: str
+    icon: str
+    addresses: list[str]
+    cost: ResourceCost | None
+
+
+@require_safe
+@login_required
+def resource_list(request: PersonRequest) -> HttpResponse:
+    """The resources that the person reaches, by name; those cleaned up only when asked for."""
+    state = request.GET.get("state", "")
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
+    resources = visible_resources(request.user).select_related("project")
+    if state in ResourceState.values:
+        resources = resources.filter(state=state)
+    else:
+        resources = resources.exclude(state=ResourceState.RETIRED)
+    if words:
+        resources = resources.filter(_matches(words))
+    page = Paginator(resources.order_by("name", "pk"), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": _rows(list(page)),
+        "month": month_of(now()).start,
+        "states": ResourceState.choices,
+        "state": state,
+        "words": words,
+    }
+    return render(request, "catalog/resources/list.html", context)
+
+
+@require_safe
+@login_required
+def resource_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """One resource. The page polls its own address while something moves, and keeps the panel."""
+    return _render(request, _get(request, public_id))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Ask for the name, and begin to clean up. A page of its own where there is no script."""
+    resource = _get(request, public_id)
+    if not may_retire(request.user, resource):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _retire(request, resource)
+    if resource.state != ResourceState.ACTIVE:
+        return redirect("catalog:resource", public_id=public_id)
+    return render(request, "catalog/resources/retire.html", _consequences(resource))
+
+
+def _retire(request: PersonRequest, resource: Resource) -> HttpResponse:
+    confirmation = request.POST.get("confirmation", "")
+    try:
+        retire_resource(resource.public_id, actor=request.user, confirmation=confirmation)
+    except ConfirmationMismatch as error:
+        context = _consequences(resource) | {"error": error, "confirmation": confirmation}
+        return render(request, "catalog/resources/retire.html", context, status=error.http_status)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
+    messages.success(request, _("We clean up {name}.").format(name=resource.name))
+    address = reverse("catalog:resource", args=[resource.public_id])
+    return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+
+
+def _render(
+    request: PersonRequest, resource: Resource, *, error: DomainError | None = None
+) -> HttpResponse:
+    """The page of one resource, with what was refused on top."""
+    moment = now()
+    operations = list(resource.operations.all())
+    line = resource.order_line
+    costs = cost_of_each([resource.public_id], period=month_of(moment), as_of=moment)
+    context = _consequences(resource) | {
+        "tone": RESOURCE_TONES[resource.state],
+        "kind": get_kind(resource.kind),
+        "place": place_in_words(resource.cloud_project.cloud),
+        "words": spec_in_words(line.offering_version, resource.spec) if line else [],
+        "line": line,
+        "month": month_of(moment).start,
+        "month_cost": costs.get(resource.public_id),
+        "total_cost": cost_of_resource(resource.public_id, as_of=moment),
+        "days_left": _days_left(resource, day_of(moment)),
+        "progress": _progress(resource, operations),
+        "history": history_of([resource.public_id, *(item.public_id for item in operations)]),
+        "may_retire": may_retire(request.user, resource),
+        "may_repair": may_repair(request.user, resource),
+        "is_operator": has_role(request.user, resource.project, Role.OPERATOR),
+        "error": error,
+    }
+    status = error.http_status if error else HTTPStatus.OK
+    return render(request, "catalog/resources/detail.html", context, status=status)
+
+
+def _get(request: PersonRequest, public_id: UUID) -> Resource:
+    resources: QuerySet[Resource] = (
+        visible_resources(request.user)
+        .select_related(
+            "project__parent",
+            "cloud_project__cloud",
+            "order_line__order",
+            "order_line__offering_version__offering",
+            "order_line__offering_version__cloud",
+        )
+        .prefetch_related("operations__steps")
+    )
+    return get_object_or_404(resources, public_id=public_id)
+
+
+def _matches(words: str) -> Q:
+    """Part of a name or of its project's name, or a whole address."""
+    return (
+        Q(name__icontains=words)
+        | Q(project__name__icontains=words)
+        | Q(facts__addresses__contains=[{"address": words}])
+    )
+
+
+def _rows(resources: list[Resource]) -> list[ResourceRow]:
+    moment = now()
+    costs = cost_of_each(
+        [resource.public_id for resource in resources], period=month_of(moment), as_of=moment
+    )
+    return [
+        ResourceRow(
+            resource=resource,
+            tone=RESOURCE_TONES[resource.state],
+            icon=get_kind(resource.kind).icon,
+            addresses=[found["address"] for found in resource.facts.get("addresses", [])],
+            cost=costs.get(resource.public_id),
+        )
+        for resource in resources
+    ]
+
+
+def _consequences(resource: Resource) -> dict[str, Any]:
+    """What cleaning up means: what goes, and which quota comes free in the project."""
+    lines = resource.claim.lines.filter(quota__node=resource.project_id).select_related("quota")
+    freed = {Metric(line.quota.metric): line.amount for line in lines}
+    kind = get_kind(resource.kind)
+    return {
+        "resource": resource,
+        "kind": kind,
+        "summary": kind.summary(resource.spec),
+        "freed": [
+            (metric.label, amount_in_words(metric, freed[metric]))
+            for metric in Metric
+            if metric in freed
+        ],
+    }
+
+
+def _days_left(resource: Resource, today: date) -> int | None:
+    """Days until the end date when that is near or past (negative); else None."""
+    if resource.end_date is None or resource.state != ResourceState.ACTIVE:
+        return None
+    left = resource.end_date - today
+    return left.days if left <= ENDS_SOON else None
+
+
+def _progress(resource: Resource, operations: list[Operation]) -> Progress | None:
+    """The steps of what is being done, of what got stuck, or of how it went away."""
+    latest = latest_operation(operations)
+    if latest is None:
+        return None
+    latest.resource = resource  # its plan and links are found without another query
+    is_over = latest.state == OperationState.SUCCEEDED
+    if is_over and resource.state != ResourceState.RETIRED:
+        return None
+    return progress_of(latest)
