@@ -59,9 +59,11 @@ class LogoutTokenUsed(DomainError):
     http_status = 400
 
 
-@transaction.atomic(durable=True)
 def log_in(login: Login) -> Person:
     """Find or make the person, and make their claim-granted roles what the provider says now.
+
+    Somebody we know who has no role left is refused, and yet loses the roles that the provider
+    no longer gives: they must not live on in another session.
 
     Raises:
         AccountBlocked: the person may not log in any more.
@@ -69,6 +71,15 @@ def log_in(login: Login) -> Person:
         RoleUnknown: a role stands on a node that is not part of that organisation.
         NoAccess: the person has no role at all.
     """
+    person = _log_in(login)
+    if person is None:
+        raise NoAccess("no role left, by claim or by grant")
+    return person
+
+
+@transaction.atomic(durable=True)
+def _log_in(login: Login) -> Person | None:
+    """None when all that happened is that the last roles ended."""
     organization = Organization.objects.filter(oin=login.organization_oin, ended_at=None).first()
     if organization is None:
         raise OrganizationUnknown("no organisation with this OIN")
@@ -79,16 +90,18 @@ def log_in(login: Login) -> Person:
         raise AccountBlocked()
     ended, granted = _synchronize_grants(person, login.issuer, wanted)
     if not person.grants.filter(is_in_force(now())).exists():
-        raise NoAccess("no role, by claim or by grant")
+        if is_new:
+            raise NoAccess("no role, by claim or by grant")
+        _record_grants("role.ended", ended, login.provider_key)
+        return None
     person.name, person.email, person.last_login = login.name, login.email, now()
     person.save(update_fields=["name", "email", "last_login"])
     identity.last_login_at = now()
     identity.save(update_fields=["last_login_at"])
     if is_new:
         record("person.joined", person, actor=person, node_id=organization.pk)
-    for event, grants in (("role.ended", ended), ("role.granted", granted)):
-        for grant in grants:
-            _record_grant(event, grant, login.provider_key)
+    _record_grants("role.ended", ended, login.provider_key)
+    _record_grants("role.granted", granted, login.provider_key)
     data = {"provider": login.provider_key, "level": login.level}
     record("person.logged_in", person, actor=person, node_id=organization.pk, data=data)
     return person
@@ -226,9 +239,10 @@ def _synchronize_grants(
     return ended, granted
 
 
-def _record_grant(event: str, grant: RoleGrant, provider_key: str) -> None:
-    data = {"role": grant.role, "person": grant.person_id, "provider": provider_key}
-    record(event, grant, actor=None, node_id=grant.node_id, data=data)
+def _record_grants(event: str, grants: Iterable[RoleGrant], provider_key: str) -> None:
+    for grant in grants:
+        data = {"role": grant.role, "person": grant.person_id, "provider": provider_key}
+        record(event, grant, actor=None, node_id=grant.node_id, data=data)
 
 
 def _use_token(issuer: str, token_id: str, expires_at: datetime) -> None:
