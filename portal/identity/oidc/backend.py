@@ -132,6 +132,8 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
         for name in ("id_token", "access_token"):
             if not isinstance(tokens.get(name), str):
                 raise ProviderUnavailable(f"token endpoint: no usable {name}")
+        if not tokens["access_token"].isascii():  # RFC 6749, A.12
+            raise ProviderUnavailable("token endpoint: no usable access_token")
         self._access_token = tokens["access_token"]
         return tokens
 

@@ -62,11 +62,13 @@ def _text(claims: Mapping[str, Any], path: ClaimPath) -> str:
 def _email(claims: Mapping[str, Any], path: ClaimPath) -> str:
     """A contact detail and no more, so an absent or odd one is left out instead of refused."""
     value = _find(claims, path)
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        return ""
     try:
         validate_email(value)
     except ValidationError:
         return ""
-    return str(value)
+    return value
 
 
 def _roles(claims: Mapping[str, Any], path: ClaimPath) -> frozenset[ClaimedRole]:
@@ -78,6 +80,6 @@ def _roles(claims: Mapping[str, Any], path: ClaimPath) -> frozenset[ClaimedRole]
 
 def _role(value: object) -> ClaimedRole:
     role, _, node_code = str(value).partition("@")
-    if role not in Role.values or not node_code:
+    if role not in Role.values or not node_code or not node_code.isprintable():
         raise RoleUnknown("role is not one of ours")
     return ClaimedRole(role=Role(role), node_code=node_code)

@@ -55,7 +55,7 @@ class LoginFacts:
             provider=provider.key,
             issuer=claims["iss"],
             subject=claims["sub"],
-            sid=str(claims.get("sid", ""))[:255],
+            sid=claims.get("sid", ""),
             acr=str(claims["acr"]),
             level=int(level or 0),
             auth_time=auth_time if isinstance(auth_time, int) else 0,

@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import jwt
 from django.utils.crypto import constant_time_compare
@@ -60,7 +60,7 @@ def validate_id_token(
     claims = _decode(token, provider, find_key, required=("iss", "sub", "aud", "exp", "iat"))
     _check_audience(claims, provider.client_id)
     _check_subject(claims)
-    if not nonce or not constant_time_compare(str(claims.get("nonce", "")), nonce):
+    if not nonce or not _is_same(claims.get("nonce"), nonce):
         raise AnswerNotTrusted("nonce differs")
     if "at_hash" in claims and claims["at_hash"] != at_hash(access_token):
         raise AnswerNotTrusted("at_hash differs")
@@ -80,7 +80,7 @@ def validate_userinfo(claims: Mapping[str, Any], *, subject: str) -> None:
     Raises:
         AnswerNotTrusted: it is about somebody else, or does not say.
     """
-    if not constant_time_compare(str(claims.get("sub", "")), subject):
+    if not _is_same(claims.get("sub"), subject):
         raise AnswerNotTrusted("userinfo is about another subject")
 
 
@@ -156,10 +156,17 @@ def _decode(
             leeway=LEEWAY_SECONDS,
             options={"require": list(required)},
         )
-    except (jwt.InvalidTokenError, jwt.InvalidKeyError, OverflowError, RecursionError) as error:
-        # The last two: a time like 1e400 and a header nested a thousand deep.
+    except (jwt.PyJWTError, TypeError, OverflowError, RecursionError) as error:
+        # The last three: a time that is a list, or 1e400, and a header nested a thousand deep.
         raise AnswerNotTrusted(type(error).__name__) from error
+    if not all(_is_time(claims[name]) for name in ("exp", "iat") if name in claims):
+        raise AnswerNotTrusted("a time is not a number")
     return claims
+
+
+def _is_time(value: object) -> bool:
+    """Seconds since 1970, as a number; the library also accepts text that looks like one."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_audience(claims: Mapping[str, Any], client_id: str) -> None:
@@ -174,11 +181,18 @@ def _check_subject(claims: Mapping[str, Any]) -> None:
     subject = claims["sub"]
     if not subject or not _is_short_text(subject):
         raise AnswerNotTrusted("subject is empty or too long")
+    if not _is_short_text(claims.get("sid", "")):
+        raise AnswerNotTrusted("session id is not a short text")
 
 
-def _is_short_text(value: object) -> bool:
+def _is_short_text(value: object) -> TypeGuard[str]:
     """Something that can be stored as a name of somebody."""
     return isinstance(value, str) and len(value) <= LONGEST_SUBJECT and value.isprintable()
+
+
+def _is_same(value: object, expected: str) -> bool:
+    """Compare text in constant time; half a character, which JSON allows, equals nothing."""
+    return _is_short_text(value) and constant_time_compare(value, expected)
 
 
 def _check_age(claims: Mapping[str, Any], max_age: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -99,6 +100,16 @@ def test_second_login_finds_the_same_person_whatever_the_email(
     log_in(Client(), provider)
 
     assert Person.objects.get().email == "other@example.nl"
+
+
+@pytest.mark.parametrize("email", [5, ["@"], None, "no address", f"{'x' * 60}@{'y.' * 110}nl"])
+def test_email_that_cannot_be_kept_is_left_out(
+    client: Client, provider: FakeProvider, email: Any
+) -> None:
+    provider.userinfo["email"] = email
+
+    assert log_in(client, provider).status_code == 302
+    assert Person.objects.get().email == ""
 
 
 def test_same_email_at_another_subject_is_another_person(

@@ -74,6 +74,13 @@ NOT_TRUSTED: dict[str, Change] = {
     "expiry is beyond all time": claims(exp=float("inf")),
     "token is too long": claims(padding="x" * 20_000),
     "expiry is missing": claims(exp=None),
+    "expiry is a list": claims(exp=[1]),
+    "expiry is text": claims(exp="4102444800"),
+    "time of issue is text": claims(iat=str(int(time.time()))),
+    "time of issue is a list": claims(iat=[]),
+    "nonce is half a character": claims(nonce="\ud800"),
+    "session id cannot be stored": claims(sid="a\x00"),
+    "session id is a number": claims(sid=1),
     "expired": claims(exp=int(time.time()) - 60),
     "issued in the future": claims(iat=int(time.time()) + 3600),
     "issued long ago": claims(iat=int(time.time()) - 3600),
@@ -95,6 +102,7 @@ NOT_TRUSTED: dict[str, Change] = {
     "token is no token": says("/token", answer({"access_token": "a", "id_token": "é.b.c"})),
     "userinfo is about another": userinfo(sub="person-2"),
     "userinfo is about nobody": userinfo(sub=None),
+    "userinfo is about half a character": userinfo(sub="\ud800"),
 }
 
 
@@ -115,6 +123,9 @@ NO_ANSWER: dict[str, Change] = {
     "token endpoint: no ID token": says("/token", answer({"access_token": "a"})),
     "token endpoint: ID token is no text": says(
         "/token", answer({"access_token": "a", "id_token": {}})
+    ),
+    "token endpoint: access token is half a character": says(
+        "/token", answer({"access_token": "\ud800", "id_token": "a.b.c"})
     ),
     "userinfo: 500": says("/userinfo", unavailable()),
     "userinfo: 401": says("/userinfo", answer({}, status=401)),
@@ -174,6 +185,10 @@ CLAIMS: dict[str, tuple[Change, str]] = {
     "role is not ours": (userinfo(cloudloket_roles=["boss@mwb"]), "role_unknown"),
     "role without a node": (userinfo(cloudloket_roles=["auditor"]), "role_unknown"),
     "role on an unknown node": (userinfo(cloudloket_roles=["auditor@nowhere"]), "role_unknown"),
+    "role on a node that no code can be": (
+        userinfo(cloudloket_roles=["auditor@\x00", "auditor@\ud800"]),
+        "role_unknown",
+    ),
     "role at another organisation": (
         userinfo(cloudloket_roles=["auditor@mwb", "auditor@voorbeeldstad"]),
         "role_unknown",
@@ -331,4 +346,16 @@ def test_refusal_of_somebody_we_know_is_audited(client: Client, provider: FakePr
 
     entry = AuditEntry.objects.get(event="person.login_refused")
     assert (entry.actor_id, entry.data) == (Person.objects.get().pk, {"refused": "no_access"})
-    assert RoleGrant.objects.get().valid_until > now()  # the refused login changed nothing
+
+
+def test_roles_that_the_provider_took_away_end_in_every_session(
+    client: Client, provider: FakeProvider
+) -> None:
+    log_in(client, provider)
+    provider.userinfo["cloudloket_roles"] = []
+    log_in(Client(), provider)
+
+    grant = RoleGrant.objects.get()
+    assert grant.valid_until is not None
+    assert grant.valid_until <= now()
+    assert AuditEntry.objects.filter(event="role.ended", subject_public_id=grant.public_id).exists()
