@@ -269,8 +269,9 @@ class OrderForm(forms.Form):
             problems.append(gettext("Choose one of your projects."))
         end_date = None
         try:
-            end_date = self.fields["end_date"].clean(self["end_date"].value())
-            check_end_date(self._version, end_date)
+            typed = self.fields["end_date"].clean(self["end_date"].value())
+            check_end_date(self._version, typed)
+            end_date = typed
         except InvalidInput as error:
             problems += [self._problem(name, texts) for name, texts in error.errors.items()]
         except ValidationError as invalid:
@@ -309,7 +310,8 @@ class OrderForm(forms.Form):
 
     def renew_key(self) -> None:
         """What is sent next is another order."""
-        self.data = {**self.data, "idempotency_key": str(uuid4())}
+        typed = {name: self.data.get(name, "") for name in self.data}
+        self.data = {**typed, "idempotency_key": str(uuid4())}
 
 
 @contextmanager
