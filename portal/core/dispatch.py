@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.db import transaction
 
 
@@ -19,9 +20,11 @@ def enqueue_on_commit(
     broker down the failure is logged, and the person still sees the success that was committed.
     """
 
+    pause = max(delay, settings.SHORTEST_DELAY) if delay else delay
+
     def send() -> None:
         current_app.send_task(
-            task_name, kwargs=kwargs, queue=queue, countdown=delay.total_seconds() or None
+            task_name, kwargs=kwargs, queue=queue, countdown=pause.total_seconds() or None
         )
 
     transaction.on_commit(send, robust=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from portal.core import configuration
 from portal.identity.oidc.assurance import Assurance
@@ -174,22 +174,33 @@ STORAGES = {
 CELERY_BROKER_URL = configuration.broker_url("CLOUDLOKET_BROKER_URL")
 _IS_RABBITMQ = CELERY_BROKER_URL.startswith("amqp")
 _QUEUE_TYPE = {"x-queue-type": "quorum"} if _IS_RABBITMQ else {}
+# RabbitMQ itself holds back what is sent with a delay: by topic, and for a second or longer. A
+# worker that had to would take nothing else meanwhile (quorum queues fix what it may hold).
+_EXCHANGE = Exchange("cloudloket", type="topic" if _IS_RABBITMQ else "direct")
+SHORTEST_DELAY = timedelta(seconds=1 if _IS_RABBITMQ else 0)
 CELERY_TASK_QUEUES = [
-    Queue(name, routing_key=name, queue_arguments=_QUEUE_TYPE)
+    Queue(name, _EXCHANGE, routing_key=name, queue_arguments=_QUEUE_TYPE)
     for name in ("interactive", "bulk", "billing")
 ]
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _IS_RABBITMQ else "classic"
 CELERY_WORKER_DETECT_QUORUM_QUEUES = _IS_RABBITMQ
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
-    {"confirm_publish": True}
-    if _IS_RABBITMQ
-    else {
-        "visibility_timeout": 3600,  # seconds; longer than any task, or Valkey delivers it twice
-        "socket_timeout": 10,
-        "socket_connect_timeout": 2,
-    }
-)
+_BROKER_TIMEOUT = 2  # seconds; a lost doorbell is found by the sweep, and a person must not wait
+CELERY_BROKER_CONNECTION_TIMEOUT = _BROKER_TIMEOUT
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "connect_retries_timeout": _BROKER_TIMEOUT,
+    **(
+        {"confirm_publish": True}
+        if _IS_RABBITMQ
+        else {
+            "visibility_timeout": 3600,  # longer than any task, or Valkey delivers it twice
+            "socket_timeout": 2 * _BROKER_TIMEOUT,
+            "socket_connect_timeout": _BROKER_TIMEOUT,
+        }
+    ),
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -198,7 +209,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SOFT_TIME_LIMIT = 110  # seconds
 CELERY_TASK_TIME_LIMIT = 120
-CELERY_TASK_PUBLISH_RETRY = False  # a lost doorbell is found by the sweep; a person must not wait
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"

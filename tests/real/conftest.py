@@ -21,11 +21,19 @@ from django.conf import settings as django_settings
 from django.db import connection
 from openstack.connection import Connection
 
-from catalog.models import OfferingVersion, Operation, OperationKind, Resource
+from catalog.models import (
+    OfferingVersion,
+    Operation,
+    OperationKind,
+    OperationState,
+    Order,
+    Resource,
+)
 from catalog.services.approvals import approve_order
 from portal.celery import app
 from portal.cloud import forget_clouds
 from portal.cloud.models import CloudProject, Flavor, Image, VolumeType
+from portal.cloud.ports import MARKER_PREFIX
 from portal.cloud.services import sync_inventory
 from tests.factories import CloudFactory, OfferingVersionFactory, place, priced
 
@@ -59,11 +67,12 @@ class Worker:
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        command = ["-m", "celery", "--app", "portal.celery", "worker", "--beat"]
-        schedule = str(self._folder / "schedule")
+    def start(self, *, with_beat: bool = True) -> None:
+        """Start it; without beat nothing sweeps, and messages alone must do."""
+        command = ["-m", "celery", "--app", "portal.celery", "worker"]
+        beat = ["--beat", "--schedule", str(self._folder / "schedule")] if with_beat else []
         queues = ",".join(queue.name for queue in django_settings.CELERY_TASK_QUEUES)
-        options = ["--schedule", schedule, "--queues", queues, "--concurrency", "2"]
+        options = [*beat, "--queues", queues, "--concurrency", "2"]
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
         with (self._folder / "worker.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -157,20 +166,56 @@ def worker(
 
 
 @pytest.fixture
-def approve(
-    version: OfferingVersion, project: Any, requester: Any, approver: Any, operator: Connection
-) -> Iterator[Callable[..., Operation]]:
-    """Orders a server and approves it; afterwards whatever the cloud has of it is removed."""
-
-    def order() -> Operation:
-        order = place(requester, project, version, spec=order_spec(version))
-        approve_order(order.public_id, approver=approver)
-        resource = Resource.objects.get(order_line__order=order)
-        return Operation.objects.get(resource=resource, kind=OperationKind.PROVISION)
-
-    yield order
+def submit(
+    version: OfferingVersion, project: Any, requester: Any, operator: Connection
+) -> Iterator[Callable[[], Order]]:
+    """Orders a server; afterwards whatever the cloud has of it is removed."""
+    yield lambda: place(requester, project, version, spec=order_spec(version))
     for cloud_project in CloudProject.objects.exclude(openstack_project_id=""):
         remove_project(operator, cloud_project.openstack_project_id)
+
+
+@pytest.fixture
+def approve(submit: Callable[[], Order], approver: Any) -> Callable[[], Operation]:
+    """Orders a server and approves it."""
+    return lambda: delivery_of(approve_order(submit().public_id, approver=approver))
+
+
+def delivery_of(order: Order) -> Operation:
+    """The operation that an approved order began."""
+    return Operation.objects.get(resource__order_line__order=order, kind=OperationKind.PROVISION)
+
+
+def finished(operation: Operation) -> Resource:
+    """Wait for the operation's end, and return the resource as it is then."""
+    until(
+        lambda: Operation.objects.get(pk=operation.pk).state != OperationState.RUNNING,
+        f"{operation.plan} ends",
+    )
+    operation.refresh_from_db()
+    errors = list(operation.steps.exclude(last_error="").values_list("name", "last_error"))
+    assert operation.state == OperationState.SUCCEEDED, errors
+    return Resource.objects.select_related("cloud_project").get(pk=operation.resource_id)
+
+
+def assert_one_of_everything(operator: Connection, resource: Resource) -> None:
+    """One server with its tag, port, disk and address; nothing twice."""
+    project = resource.cloud_project.openstack_project_id
+    with operator.connect_as_project({"id": project}) as cloud:
+        (server,) = cloud.compute.servers(details=True)
+        (volume,) = cloud.block_storage.volumes(details=True)
+        ports = list(operator.network.ports(project_id=project, device_id=server.id))
+        networks = list(operator.network.networks(project_id=project))
+    assert (server.status, server.name) == ("ACTIVE", resource.name)
+    assert server.id == resource.cloud_ids["server"]
+    assert any(resource.public_id.hex in tag for tag in server.tags)
+    assert [found["server_id"] for found in volume.attachments] == [server.id]
+    (port,) = ports
+    assert port.description.startswith(f"{MARKER_PREFIX}-{resource.public_id.hex}")
+    assert [found["address"] for found in resource.facts["addresses"]] == [
+        found["ip_address"] for found in port.fixed_ips
+    ]
+    assert len(networks) == 1
 
 
 def listing(operator: Connection, project: str) -> dict[str, set[str]]:

@@ -11,11 +11,10 @@ import pytest
 import yaml
 from openstack.connection import Connection
 
-from catalog.models import Operation, OperationState, Resource, ResourceState, StepState
+from catalog.models import ResourceState, StepState
 from catalog.services.resources import retire_resource
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import MARKER_PREFIX
-from tests.real.conftest import KEY, listing, until
+from tests.real.conftest import KEY, assert_one_of_everything, finished, listing, until
 from tests.real.proxy import Proxy, proxied
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
@@ -30,38 +29,6 @@ REQUESTS = {
     "server": ("compute", r"/v2\.1/servers"),
     "attachment": ("compute", r"/v2\.1/servers/[^/]+/os-volume_attachments"),
 }
-
-
-def finished(operation: Operation) -> Resource:
-    """Wait for the operation's end, and return the resource as it is then."""
-    until(
-        lambda: Operation.objects.get(pk=operation.pk).state != OperationState.RUNNING,
-        f"{operation.plan} ends",
-    )
-    operation.refresh_from_db()
-    errors = list(operation.steps.exclude(last_error="").values_list("name", "last_error"))
-    assert operation.state == OperationState.SUCCEEDED, errors
-    return Resource.objects.select_related("cloud_project").get(pk=operation.resource_id)
-
-
-def assert_one_of_everything(operator: Connection, resource: Resource) -> None:
-    """One server with its tag, port, disk and address; nothing twice."""
-    project = resource.cloud_project.openstack_project_id
-    with operator.connect_as_project({"id": project}) as cloud:
-        (server,) = cloud.compute.servers(details=True)
-        (volume,) = cloud.block_storage.volumes(details=True)
-        ports = list(operator.network.ports(project_id=project, device_id=server.id))
-        networks = list(operator.network.networks(project_id=project))
-    assert (server.status, server.name) == ("ACTIVE", resource.name)
-    assert server.id == resource.cloud_ids["server"]
-    assert any(resource.public_id.hex in tag for tag in server.tags)
-    assert [found["server_id"] for found in volume.attachments] == [server.id]
-    (port,) = ports
-    assert port.description.startswith(f"{MARKER_PREFIX}-{resource.public_id.hex}")
-    assert [found["address"] for found in resource.facts["addresses"]] == [
-        found["ip_address"] for found in port.fixed_ips
-    ]
-    assert len(networks) == 1
 
 
 def test_order_becomes_a_server_and_leaves_nothing_behind(approve, worker, operator, requester):

@@ -1,0 +1,174 @@
+"""The same order on both brokers, whatever becomes of the messages and of the broker itself."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from amqp.exceptions import PreconditionFailed
+from celery import Celery
+from django.conf import settings
+from django.urls import reverse
+
+from catalog.models import OrderState, ResourceState
+from tests.logins import log_in
+from tests.real.conftest import (
+    assert_one_of_everything,
+    delivery_of,
+    finished,
+    until,
+    worker_variables,
+)
+
+pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
+
+URLS = {"valkey": "CLOUDLOKET_BROKER_URL", "rabbitmq": "CLOUDLOKET_TEST_RABBITMQ_URL"}
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker that the stack beside the tests runs, and an application that sends to it."""
+
+    name: str
+    url: str
+    app: Celery
+
+    def is_up(self) -> bool:
+        address = urlsplit(self.url)
+        with socket.socket() as client:
+            return client.connect_ex((str(address.hostname), int(address.port or 0))) == 0
+
+    def kill(self) -> None:
+        """Without a chance to tidy up; the stack's supervisor starts it again."""
+        file = Path(os.environ["CLOUDLOKET_TEST_HOME"]) / "run" / f"{self.name}.pid"
+        before = file.read_text()
+        os.kill(int(before.split()[0]), signal.SIGKILL)
+        until(lambda: file.exists() and file.read_text() != before, f"{self.name} is restarted")
+
+
+@pytest.fixture(params=["valkey", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
+def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """The broker that this process and its workers use; empty at first."""
+    url = os.environ[URLS[request.param]]
+    app = application(url, monkeypatch)
+    monkeypatch.setattr("portal.core.dispatch.current_app", app)
+    broker = Broker(request.param, url, app)
+    until(broker.is_up, f"{broker.name} answers")
+    purge(broker)
+    yield broker
+    app.close()
+
+
+@pytest.fixture
+def worker_environment(broker: Broker) -> dict[str, str]:
+    return {**worker_variables(), "CLOUDLOKET_BROKER_URL": broker.url}
+
+
+def application(url: str, monkeypatch: pytest.MonkeyPatch) -> Celery:
+    """Celery as the portal's own settings make it for this broker."""
+    monkeypatch.setenv("CLOUDLOKET_BROKER_URL", url)
+    base = runpy.run_path(str(settings.BASE_DIR / "portal" / "settings" / "base.py"))
+    monkeypatch.setattr(settings, "SHORTEST_DELAY", base["SHORTEST_DELAY"])
+    app = Celery("cloudloket", set_as_current=False)
+    app.config_from_object(
+        {n: v for n, v in base.items() if n.startswith("CELERY_")}, namespace="CELERY"
+    )
+    return app
+
+
+def purge(broker: Broker) -> int:
+    """Empty the queues, of which the workers may have made none yet; return what was in them."""
+    with broker.app.connection_for_write() as connection:
+        bound = [
+            queue.bind(connection.default_channel) for queue in broker.app.amqp.queues.values()
+        ]
+        for queue in bound:
+            queue.declare()
+        return sum(queue.purge() for queue in bound)
+
+
+def test_messages_alone_deliver_a_server(broker, approve, worker, operator):
+    worker.start(with_beat=False)
+
+    resource = finished(approve())
+
+    assert resource.state == ResourceState.ACTIVE
+    assert_one_of_everything(operator, resource)
+
+
+def test_lost_messages_are_made_good_by_the_sweep(broker, approve, worker, operator):
+    operation = approve()
+    assert purge(broker) == 1
+
+    worker.start()
+
+    assert_one_of_everything(operator, finished(operation))
+
+
+def test_doubled_messages_deliver_one_server(broker, approve, worker, operator):
+    operation = approve()
+    for _ in range(20):
+        broker.app.send_task(
+            "catalog.run_operation", kwargs={"operation_id": operation.pk}, queue="interactive"
+        )
+
+    worker.start()
+
+    assert_one_of_everything(operator, finished(operation))
+
+
+def test_work_goes_on_after_the_broker_was_killed(broker, approve, worker, operator):
+    operation = approve()
+    worker.start()
+    until(operation.steps.exclude(external_id="").exists, "the worker is on its way")
+
+    broker.kill()
+
+    assert_one_of_everything(operator, finished(operation))
+
+
+@pytest.mark.parametrize("answers", ["with a refusal", "not at all"])
+def test_approval_stands_while_the_broker_is_down(
+    broker, answers, client, submit, approver, worker, operator, monkeypatch
+):
+    order = submit()
+    log_in(client, approver)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        if answers == "with a refusal":
+            silent.close()
+            down = "127.0.0.1:1"
+        else:
+            down = f"127.0.0.1:{silent.getsockname()[1]}"
+        app = application(
+            broker.url.replace(urlsplit(broker.url).netloc.rpartition("@")[2], down), monkeypatch
+        )
+        monkeypatch.setattr("portal.core.dispatch.current_app", app)
+        response = client.post(reverse("catalog:approval-approve", args=[order.public_id]))
+
+    assert response.headers["Location"] == reverse("catalog:order", args=[order.public_id])
+    order.refresh_from_db()
+    assert order.state == OrderState.PROVISIONING
+    worker.start()
+    assert_one_of_everything(operator, finished(delivery_of(order)))
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("broker", ["rabbitmq"], indirect=True)
+@pytest.mark.parametrize("name", ["interactive", "bulk", "billing"])
+def test_queues_of_rabbitmq_are_kept_by_a_quorum(broker, name):
+    with broker.app.connection_for_write() as connection:
+        channel = connection.channel()
+        channel.queue_declare(
+            name, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"}
+        )
+        with pytest.raises(PreconditionFailed, match="x-queue-type"):
+            channel.queue_declare(
+                name, durable=True, auto_delete=False, arguments={"x-queue-type": "classic"}
+            )
