@@ -28,6 +28,7 @@ from catalog.models import (
 )
 from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.quotas import find_differences, set_limit
+from catalog.services.resources import open_resource
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput
 from portal.core.states import IllegalTransition
@@ -275,6 +276,19 @@ class TestDatabase:
 
         with pytest.raises(IntegrityError, match="only after an approval"):
             Order.objects.filter(pk=order.pk).update(state=OrderState.PROVISIONING)
+
+    def test_it_refuses_a_detour_around_the_approval(self, requester, project, version):
+        order = place(requester, project, version)
+        Order.objects.filter(pk=order.pk).update(state=OrderState.WITHDRAWN)
+
+        with pytest.raises(IntegrityError, match="stays ended"):
+            Order.objects.filter(pk=order.pk).update(state=OrderState.PROVISIONING)
+
+    def test_it_refuses_a_resource_before_the_approval(self, requester, project, version):
+        line = place(requester, project, version).lines.get()
+
+        with pytest.raises(IntegrityError, match="that nobody approved"):
+            open_resource(line)
 
     def test_it_refuses_an_order_that_was_never_waiting(self, requester, project, version):
         order = place(requester, project, version)
