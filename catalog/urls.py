@@ -12,6 +12,7 @@ from catalog.views.catalogue import catalogue
 from catalog.views.operations import operation_compensate, operation_resume
 from catalog.views.order_form import order_form, order_preview
 from catalog.views.orders import order_detail, order_list, order_withdraw
+from catalog.views.quotas import quota_tree
 from catalog.views.resources import resource_detail, resource_list, resource_retire
 
 app_name = "catalog"
@@ -36,6 +37,8 @@ urlpatterns = [
     path("orders", order_list, name="orders"),
     path("orders/<uuid:public_id>", order_detail, name="order"),
     path("orders/<uuid:public_id>/withdraw", order_withdraw, name="order-withdraw"),
+    # quotas
+    path("quotas", quota_tree, name="quotas"),
     # resources
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),

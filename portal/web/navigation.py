@@ -64,7 +64,10 @@ MENU: Final = (
     ),
     MenuSection(
         _("Insight"),
-        (MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),),
+        (
+            MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
+            MenuItem("catalog:quotas", _("Quotas"), "gauge"),
+        ),
     ),
 )
 

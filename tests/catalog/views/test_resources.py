@@ -151,7 +151,7 @@ class TestPage:
         ],
     )
     def test_end_date_warns_in_time(self, client, make_resource, requester, days, says):
-        end_date = None if days is None else localdate() + timedelta(days=days)
+        end_date = localdate() + timedelta(days=days)
         text = text_of(client, requester, url(make_resource(end_date=end_date)))
 
         warnings = [words for words in ("is verstreken", "loopt bijna af") if words in text]
