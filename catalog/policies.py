@@ -8,10 +8,12 @@ from catalog.models import (
     OfferingVersion,
     OfferingVersionState,
     Operation,
+    OperationState,
     Order,
     OrderState,
     Quota,
     Resource,
+    ResourceState,
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.models import Person, Project, Role
@@ -52,6 +54,18 @@ def visible_resources(person: Person) -> QuerySet[Resource]:
 def visible_operations(person: Person) -> QuerySet[Operation]:
     """The operations on those resources."""
     return Operation.objects.filter(resource__project__in=reached_projects(person))
+
+
+def repairable_operations(person: Person) -> QuerySet[Operation]:
+    """The operations that stopped and that this person may resume or undo."""
+    projects = reached_projects(person, Role.REQUESTER, Role.OPERATOR)
+    return Operation.objects.filter(state=OperationState.FAILED, resource__project__in=projects)
+
+
+def retirable_resources(person: Person) -> QuerySet[Resource]:
+    """The running resources that this person may clean up."""
+    projects = reached_projects(person, Role.REQUESTER, Role.OPERATOR)
+    return Resource.objects.filter(state=ResourceState.ACTIVE, project__in=projects)
 
 
 def visible_quotas(person: Person) -> QuerySet[Quota]:

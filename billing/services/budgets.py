@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import QuerySet
+
 from billing.models import Budget
 from billing.services.charging import costs, expected_costs
 from portal.core.calendar import day_of, year_of
@@ -54,6 +56,55 @@ class BudgetPosition:
     @property
     def fits(self) -> bool:
         return self.free_after >= 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetTotal:
+    """Where several budgets of one year stand together: euros without VAT, in whole cents."""
+
+    year: int
+    budget: Decimal
+    realised: Decimal
+    committed: Decimal
+
+    @property
+    def expected(self) -> Decimal:
+        """What the year will have cost if what runs keeps running."""
+        return self.realised + self.committed
+
+    @property
+    def free(self) -> Decimal:
+        """What nothing lays claim to; below zero when the budgets are passed."""
+        return self.budget - self.expected
+
+    @property
+    def over(self) -> Decimal:
+        """By how much the budgets are expected to be passed; zero when they are not."""
+        return max(Decimal(0), -self.free)
+
+
+def total_position(nodes: QuerySet[Node], *, at: datetime) -> BudgetTotal | None:
+    """Where the budgets on ``nodes`` stand together at ``at``. Three queries.
+
+    A budget below another one is part of it, so it is not counted again. None without budgets.
+    """
+    year = year_of(at)
+    budgets = list(
+        Budget.objects.filter(node__in=nodes, year=day_of(at).year).select_related("node")
+    )
+    node_ids = {budget.node_id for budget in budgets}
+    topmost = [budget for budget in budgets if not node_ids & set(budget.node.ancestor_ids)]
+    if not topmost:
+        return None
+    spending_ids = [budget.node_id for budget in topmost]
+    realised = costs(spending_ids, period=year, as_of=at)
+    expected = expected_costs(spending_ids, period=year, as_of=at)
+    return BudgetTotal(
+        year=topmost[0].year,
+        budget=sum((budget.amount for budget in topmost), Decimal(0)),
+        realised=realised.total,
+        committed=expected.total - realised.total,
+    )
 
 
 def find_budget(node: Node, *, at: datetime) -> Budget | None:

@@ -31,7 +31,7 @@ def person(project: Project) -> Person:
 
 
 @pytest.fixture
-def browser(person: Person, in_gallery: None) -> Client:
+def browser(person: Person) -> Client:
     client = Client(headers={"accept-language": "nl"})
     client.force_login(person)
     session = client.session
@@ -40,7 +40,7 @@ def browser(person: Person, in_gallery: None) -> Client:
     return client
 
 
-def test_a_stranger_is_asked_to_log_in(client: Client, in_gallery: None) -> None:
+def test_a_stranger_is_asked_to_log_in(client: Client) -> None:
     assert client.get("/").headers["Location"].startswith("/login")
 
 
@@ -57,7 +57,7 @@ def test_the_frame_asks_little_of_the_database(
     browser: Client, django_assert_max_num_queries: object
 ) -> None:
     with django_assert_max_num_queries(6):  # type: ignore[operator]
-        browser.get("/")
+        browser.get("/nothing-is-here")
 
 
 def test_changing_the_language_leads_back(browser: Client) -> None:

@@ -1,0 +1,308 @@
+"""What the first page says: what waits on this person, what runs, what it costs, what is full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.db.models import F, Prefetch, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from billing.policies import topmost, visible_cost_nodes
+from billing.services.budgets import BudgetTotal, total_position
+from billing.services.charging import costs, expected_costs
+from catalog.models import (
+    NEARLY_FULL,
+    Metric,
+    Operation,
+    OperationKind,
+    OperationState,
+    Order,
+    OrderLine,
+    OrderState,
+    Quota,
+    Resource,
+)
+from catalog.policies import (
+    orders_to_decide,
+    repairable_operations,
+    retirable_resources,
+    visible_operations,
+    visible_orders,
+    visible_quotas,
+)
+from catalog.views.progress import progress_of
+from catalog.views.wording import ORDER_TONES, amount_in_words
+from portal.core.calendar import day_of, month_of
+from portal.core.formats import clock, day, money
+from portal.identity.access import reached_nodes
+from portal.identity.models import Person, Role
+
+SHOWN: Final = 5  # of each kind; the rest stands on its own page
+QUOTAS_SHOWN: Final = 3
+ENDS_SOON: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Something that waits on this person. ``tone`` of its icon: "err", "warn" or ""."""
+
+    icon: str
+    tone: str
+    title: str
+    text: str
+    url: str
+    button: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """Something that moves or waits on another. ``track``: its steps in one line, if any."""
+
+    title: str
+    text: str
+    url: str
+    tone: str
+    state: str
+    track: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Money:
+    """This month and this year of everything that the person sees costs of, in whole cents."""
+
+    month: datetime
+    realised: Decimal
+    expected: Decimal
+    budget: BudgetTotal | None
+    may_see_all: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fullness:
+    """A quota that has little left."""
+
+    quota: Quota
+    name: str
+    text: str
+    note: str
+
+
+def find_tasks(person: Person, *, at: datetime) -> list[Task]:
+    """What only goes on when this person does something, the most urgent first."""
+    return [
+        *[_repair_task(operation) for operation in _to_repair(person)],
+        *[_decision_task(order) for order in _to_decide(person)],
+        *[_quota_task(quota) for quota in _over_limit(person)],
+        *[_end_task(resource, at) for resource in _ending(person, at)],
+    ]
+
+
+def find_running(person: Person) -> list[Running]:
+    """What is being made or removed, then what waits for somebody else."""
+    operations = (
+        visible_operations(person)
+        .filter(state=OperationState.RUNNING)
+        .select_related("resource__project", "resource__order_line__order")
+        .prefetch_related("steps")
+        .order_by("-started_at")
+    )
+    waiting = (
+        _with_lines(visible_orders(person))
+        .filter(state=OrderState.PENDING_APPROVAL)
+        .exclude(pk__in=orders_to_decide(person).values("pk"))
+        .order_by("-submitted_at")
+    )
+    return [
+        *[_running_operation(operation) for operation in operations[:SHOWN]],
+        *[_waiting_order(order) for order in waiting[:SHOWN]],
+    ]
+
+
+def read_money(person: Person, *, at: datetime) -> Money:
+    """What everything that the person reaches cost, will cost, and may cost. Eight queries."""
+    cost_nodes = visible_cost_nodes(person)
+    may_see_all = cost_nodes.exists()
+    nodes = cost_nodes if may_see_all else reached_nodes(person)
+    top_ids = list(topmost(nodes).values_list("pk", flat=True))
+    month = month_of(at)
+    return Money(
+        month=month.start,
+        realised=costs(top_ids, period=month, as_of=at).total,
+        expected=expected_costs(top_ids, period=month, as_of=at).total,
+        budget=total_position(nodes, at=at),
+        may_see_all=may_see_all,
+    )
+
+
+def find_fullest(person: Person) -> list[Fullness]:
+    """The quotas that are nearly full, the fullest first. Those without a limit never are."""
+    quotas = (
+        visible_quotas(person)
+        .filter(limit_now__gt=0, claimed__gte=F("limit_now") * NEARLY_FULL)
+        .select_related("node")
+        .order_by((F("claimed") / F("limit_now")).desc(), "pk")
+    )
+    return [_fullness(quota) for quota in quotas[:QUOTAS_SHOWN]]
+
+
+# --- what waits --------------------------------------------------------------------------------
+
+
+def _to_repair(person: Person) -> QuerySet[Operation]:
+    return (
+        repairable_operations(person)
+        .select_related("resource__project", "resource__order_line__order")
+        .order_by("failed_at")[:SHOWN]
+    )
+
+
+def _repair_task(operation: Operation) -> Task:
+    resource = operation.resource
+    stopped = operation.failed_at
+    return Task(
+        icon="alert-triangle",
+        tone="err",
+        title=_("{name} cannot go on").format(name=resource.name),
+        text=_("Project {project}. Stopped on {day}, {time}.").format(
+            project=resource.project.name,
+            day=day(stopped) if stopped else "",
+            time=clock(stopped) if stopped else "",
+        ),
+        url=_address_of(operation),
+        button=_("Choose a solution"),
+    )
+
+
+def _to_decide(person: Person) -> QuerySet[Order]:
+    return _with_lines(orders_to_decide(person)).order_by("submitted_at")[:SHOWN]
+
+
+def _decision_task(order: Order) -> Task:
+    return Task(
+        icon="clipboard-check",
+        tone="",
+        title=_names_of(order),
+        text=_("{requester} asks this for {project}: {amount} per month.").format(
+            requester=order.requested_by.name,
+            project=order.project.name,
+            amount=money(order.monthly_price),
+        ),
+        url=reverse("catalog:approval", args=[order.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _over_limit(person: Person) -> QuerySet[Quota]:
+    nodes = reached_nodes(person, Role.QUOTA_ADMINISTRATOR)
+    return (
+        Quota.objects.filter(node__in=nodes, over_since__isnull=False)
+        .select_related("node")
+        .order_by("over_since")[:SHOWN]
+    )
+
+
+def _quota_task(quota: Quota) -> Task:
+    metric = Metric(quota.metric)
+    return Task(
+        icon="gauge",
+        tone="warn",
+        title=_("{node} uses more than its limit").format(node=quota.node.name),
+        text=_("{metric}: {claimed} of {limit}. New orders are blocked.").format(
+            metric=metric.label,
+            claimed=amount_in_words(metric, quota.claimed),
+            limit=amount_in_words(metric, quota.limit_now or Decimal(0)),
+        ),
+        url=f"{reverse('catalog:quotas')}?metric={metric.value}",
+        button=_("View quotas"),
+    )
+
+
+def _ending(person: Person, at: datetime) -> QuerySet[Resource]:
+    return (
+        retirable_resources(person)
+        .filter(end_date__lte=day_of(at) + ENDS_SOON)
+        .select_related("project")
+        .order_by("end_date")[:SHOWN]
+    )
+
+
+def _end_task(resource: Resource, at: datetime) -> Task:
+    has_ended = resource.end_date is not None and resource.end_date < day_of(at)
+    title = _("The term of {name} has ended") if has_ended else _("The term of {name} ends soon")
+    return Task(
+        icon="calendar",
+        tone="warn",
+        title=title.format(name=resource.name),
+        text=_("The last day is {day}, project {project}. Clean it up if you are done.").format(
+            day=day(resource.end_date) if resource.end_date else "", project=resource.project.name
+        ),
+        url=reverse("catalog:resource", args=[resource.public_id]),
+        button=_("View"),
+    )
+
+
+# --- what runs, and what is full ---------------------------------------------------------------
+
+
+def _running_operation(operation: Operation) -> Running:
+    progress = progress_of(operation)
+    return Running(
+        title=operation.resource.name,
+        text=f"{operation.resource.project.name}. {progress.summary}.",
+        url=_address_of(operation),
+        tone="active",
+        state=operation.resource.get_state_display(),
+        track=progress.states,
+    )
+
+
+def _waiting_order(order: Order) -> Running:
+    return Running(
+        title=_names_of(order),
+        text=_("Order {number} for {project}, sent on {day}.").format(
+            number=order.number, project=order.project.name, day=day(order.submitted_at)
+        ),
+        url=reverse("catalog:order", args=[order.public_id]),
+        tone=ORDER_TONES[order.state],
+        state=order.get_state_display(),
+        track=[],
+    )
+
+
+def _fullness(quota: Quota) -> Fullness:
+    metric, limit = Metric(quota.metric), quota.limit_now or Decimal(0)
+    free = max(Decimal(0), limit - quota.claimed)
+    return Fullness(
+        quota=quota,
+        name=f"{metric.label}, {quota.node.name}",
+        text=_("{claimed} of {limit}").format(
+            claimed=amount_in_words(metric, quota.claimed, with_unit=False),
+            limit=amount_in_words(metric, limit),
+        ),
+        note=_("{free} is left.").format(free=amount_in_words(metric, free))
+        if free
+        else _("Nothing is left."),
+    )
+
+
+def _with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
+    lines = OrderLine.objects.select_related("offering_version__offering")
+    return orders.select_related("project", "requested_by").prefetch_related(
+        Prefetch("lines", lines)
+    )
+
+
+def _names_of(order: Order) -> str:
+    return ", ".join(f"{line.offering_version.name} {line.name}" for line in order.lines.all())
+
+
+def _address_of(operation: Operation) -> str:
+    """Where its steps are shown: with the order that it delivers, else with the resource."""
+    line = operation.resource.order_line
+    if line is None or operation.kind == OperationKind.RETIRE:
+        return reverse("catalog:resource", args=[operation.resource.public_id])
+    return reverse("catalog:order", args=[line.order.public_id])
