@@ -59,7 +59,7 @@ MENU: Final = (
                 _count_decisions,
             ),
             MenuItem("catalog:orders", _("Orders"), "list-check"),
-            MenuItem("catalog:resources", _("Resources"), "server"),
+            MenuItem("catalog:resources", _("Resources"), "cloud"),
         ),
     ),
     MenuSection(
