@@ -22,6 +22,9 @@ LONGEST_KEEP_SECONDS: Final = 24 * 3600
 DEFAULT_KEEP_SECONDS: Final = 3600
 # An unknown key id makes us look again, but a flood of forged tokens must not flood the provider.
 LOOK_AGAIN_SECONDS: Final = 30
+# A provider that does not answer is left alone for a while: everybody who waits for the same
+# answer would otherwise wait in turn, each for the full time-out, with a thread of the portal.
+LEAVE_ALONE_SECONDS: Final = 5
 MOST_KEYS: Final = 50
 
 Kept = TypeVar("Kept")
@@ -61,6 +64,7 @@ class Directory:
         self._metadata: tuple[float, Metadata] | None = None
         self._keys: tuple[float, list[Mapping[str, Any]]] | None = None
         self._keys_fetched_at = float("-inf")
+        self._left_alone_until = float("-inf")
 
     def metadata(self) -> Metadata:
         """Return the provider's addresses.
@@ -115,11 +119,17 @@ class Directory:
         return fitting[0] if len(fitting) == 1 else None
 
     def _keep(self, address: str, read: Callable[[dict[str, Any]], Kept]) -> tuple[float, Kept]:
-        answer = self._fetch("GET", address)
-        if answer.status != 200:
-            raise ProviderUnavailable(f"status {answer.status}")
-        seconds = keep_seconds(answer.headers.get("Cache-Control", ""))
-        return self._clock() + seconds, read(answer.json_object())
+        if self._clock() < self._left_alone_until:
+            raise ProviderUnavailable("it did not answer a moment ago")
+        try:
+            answer = self._fetch("GET", address)
+            if answer.status != 200:
+                raise ProviderUnavailable(f"status {answer.status}")
+            kept = read(answer.json_object())
+        except ProviderUnavailable:
+            self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS
+            raise
+        return self._clock() + keep_seconds(answer.headers.get("Cache-Control", "")), kept
 
     def _read_metadata(self, document: dict[str, Any]) -> Metadata:
         # Exactly equal, or another provider could pose as this one (Discovery 1.0, 4.3).

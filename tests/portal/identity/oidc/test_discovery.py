@@ -11,7 +11,7 @@ from pytest_django import Settings
 from portal.identity.oidc.discovery import Directory, keep_seconds
 from portal.identity.oidc.errors import AnswerNotTrusted, ProviderUnavailable
 from portal.identity.oidc.transport import Answer
-from tests.portal.identity.oidc.fake_provider import FakeProvider, answer, public_jwk
+from tests.portal.identity.oidc.fake_provider import FakeProvider, answer, public_jwk, unavailable
 
 CONFIGURATION = "/.well-known/openid-configuration"
 HEADER = {"alg": "RS256", "kid": "rs-1"}
@@ -49,6 +49,21 @@ def test_metadata_and_keys_are_fetched_once(scene: Scene) -> None:
     assert (scene.count(CONFIGURATION), scene.count("/jwks")) == (1, 1)
 
 
+@pytest.mark.parametrize("wrong", [unavailable(), answer({}, status=404), answer({"issuer": "x"})])
+def test_provider_that_does_not_answer_well_is_left_alone_for_a_while(
+    scene: Scene, wrong: Any
+) -> None:
+    scene.provider.answers[CONFIGURATION] = wrong
+    for _ in range(3):
+        with pytest.raises(ProviderUnavailable):
+            scene.directory.metadata()
+    assert scene.count(CONFIGURATION) == 1
+
+    del scene.provider.answers[CONFIGURATION]
+    scene.wait(5)
+    assert scene.directory.metadata().token_endpoint
+
+
 def test_both_are_fetched_again_after_the_time_that_the_provider_gave(scene: Scene) -> None:
     for path in (CONFIGURATION, "/jwks"):
         original = scene.provider._routes()[path]()
@@ -79,15 +94,6 @@ def test_forged_key_ids_do_not_flood_the_provider(scene: Scene) -> None:
             scene.directory.signing_key({"alg": "RS256", "kid": f"forged-{number}"})
 
     assert scene.count("/jwks") == 1
-
-
-def test_failure_is_not_kept(scene: Scene) -> None:
-    scene.provider.answers[CONFIGURATION] = answer({}, status=404)
-    with pytest.raises(ProviderUnavailable):
-        scene.directory.metadata()
-    del scene.provider.answers[CONFIGURATION]
-
-    assert scene.directory.metadata().token_endpoint
 
 
 @pytest.mark.parametrize(
