@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.core.management import call_command
@@ -9,13 +10,15 @@ from psycopg import sql
 
 from portal.core.configuration import database
 
-# Tables whose rows are facts of the past, with what the runtime role may not do there. The
-# triggers refuse the same; this refuses it to somebody who could switch a trigger off.
-FORBIDDEN: Final = {
-    "audit_auditentry": "UPDATE, DELETE, TRUNCATE",
-    "audit_auditanchor": "UPDATE, DELETE, TRUNCATE",
-    "catalog_approval": "UPDATE, DELETE, TRUNCATE",
-    "billing_usagespan": "DELETE, TRUNCATE",
+# Tables whose rows are facts of the past, with the columns that the runtime role may still write
+# there. The triggers refuse the same; this holds whatever becomes of a trigger.
+APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
+    "audit_auditentry": (),
+    "audit_auditanchor": (),
+    "audit_auditchain": ("length", "head"),
+    "catalog_approval": (),
+    "billing_usagespan": ("ended_at", "end_facts"),
+    "billing_price": ("valid_until",),
 }
 
 
@@ -42,8 +45,10 @@ def _grants(role: sql.Identifier) -> list[sql.Composed]:
         ),
         sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(role),
     ]
-    denials = [
-        sql.SQL("REVOKE {} ON {} FROM {}").format(sql.SQL(rights_), sql.Identifier(table), role)
-        for table, rights_ in FORBIDDEN.items()
-    ]
-    return rights + denials
+    for table, columns in APPEND_ONLY.items():
+        name = sql.Identifier(table)
+        rights.append(sql.SQL("REVOKE UPDATE, DELETE, TRUNCATE ON {} FROM {}").format(name, role))
+        if columns:
+            names = sql.SQL(", ").join(map(sql.Identifier, columns))
+            rights.append(sql.SQL("GRANT UPDATE ({}) ON {} TO {}").format(names, name, role))
+    return rights
