@@ -52,7 +52,7 @@ def approve_order(
     try:
         return _approve(public_id, approver, _clean_reason(reason), accepts_changes)
     except (SelfApproval, NotAllowed, ApprovalAboveLimit) as refusal:
-        _record_refusal(public_id, approver, refusal)
+        _record_refusal("order.approval_refused", public_id, approver, refusal)
         raise
 
 
@@ -77,7 +77,6 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
     return order
 
 
-@transaction.atomic(durable=True)
 def reject_order(public_id: UUID, *, approver: Person, reason: str) -> Order:
     """Refuse an order with a reason that the requester reads; its quota is free again.
 
@@ -88,6 +87,15 @@ def reject_order(public_id: UUID, *, approver: Person, reason: str) -> Order:
     reason = _clean_reason(reason)
     if not reason:
         raise ReasonRequired(field="reason")
+    try:
+        return _reject(public_id, approver, reason)
+    except (SelfApproval, NotAllowed) as refusal:
+        _record_refusal("order.rejection_refused", public_id, approver, refusal)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _reject(public_id: UUID, approver: Person, reason: str) -> Order:
     order = _lock_for_decision(public_id, approver)
     _decide(order, approver, Decision.REJECTED, reason)
     end_order(order, OrderState.REJECTED)
@@ -164,10 +172,10 @@ def _clean_reason(reason: str) -> str:
         raise InvalidInput({"reason": [str(error)]}) from error
 
 
-def _record_refusal(public_id: UUID, approver: Person, refusal: DomainError) -> None:
+def _record_refusal(event: str, public_id: UUID, approver: Person, refusal: DomainError) -> None:
     order = Order.objects.get(public_id=public_id)
     record_refusal(
-        "order.approval_refused",
+        event,
         order,
         actor=approver,
         node_id=order.project_id,

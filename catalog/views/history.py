@@ -19,6 +19,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "order.approved": _("{actor} approved the order."),
     "order.approval_refused": _("{actor} tried to approve the order, but may not."),
     "order.rejected": _("{actor} refused the order. The quota is free again."),
+    "order.rejection_refused": _("{actor} tried to refuse the order, but may not."),
     "order.withdrawn": _("{actor} withdrew the order. The quota is free again."),
     "order.expired": _("Nobody decided in time. The order has expired, the quota is free again."),
     "order.completed": _("Everything in the order is delivered."),

@@ -21,6 +21,7 @@ EVENTS: Final = frozenset(
         "order.approved",
         "order.approval_refused",
         "order.rejected",
+        "order.rejection_refused",
         "order.withdrawn",
         "order.expired",
         "order.completed",

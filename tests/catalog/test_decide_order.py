@@ -128,6 +128,10 @@ class TestFourEyes:
         with pytest.raises(SelfApproval):
             reject_order(order.public_id, approver=both, reason="toch niet")
 
+        assert AuditEntry.objects.get(event="order.rejection_refused").data == {
+            "refused": "self_approval"
+        }
+
     def test_deputy_of_the_requester_is_refused(self, order, both):
         deputy = PersonFactory()
         Deputy.objects.create(absent=both, deputy=deputy, valid_from=now() - timedelta(days=1))
