@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import (
@@ -18,16 +20,20 @@ from catalog.kinds.base import (
     StepDefinition,
     Wait,
 )
-from portal.cloud.models import Flavor, Image
+from portal.cloud.models import Flavor, Image, VolumeType
 from portal.cloud.models.inventory import InventoryItem
 from portal.cloud.ports import (
     CloudMissing,
     CloudObject,
     CloudRefused,
+    CloudUnavailable,
     PortSpec,
     ServerSpec,
     VolumeSpec,
 )
+
+# A cloud that is still being built, or upgraded, lists its offer only in part for a while.
+GONE_FOR_GOOD: Final = timedelta(minutes=10)
 
 # --- making one --------------------------------------------------------------------------------
 
@@ -36,17 +42,20 @@ def _run_volume(context: StepContext) -> Outcome:
     if not context.spec["volume_gib"]:
         return Done()
     project, cloud, marker = context.project, context.cloud, context.marker("volume")
-    spec = VolumeSpec(
-        name=context.name,
-        size_gib=context.spec["volume_gib"],
-        volume_type=context.spec.get("volume_type") or context.settings["volume_types"][0],
-    )
     volume = context.ensure(
         find=lambda: cloud.find_volumes(project, marker),
-        create=lambda: cloud.create_volume(project, spec, marker),
+        create=lambda: cloud.create_volume(project, _volume_spec(context), marker),
         remove=lambda double: cloud.delete_volume(project, double.id),
     )
     return _judge_volume(volume)
+
+
+def _volume_spec(context: StepContext) -> VolumeSpec:
+    volume_type = context.spec.get("volume_type") or context.settings["volume_types"][0]
+    _openstack_id(VolumeType, context, volume_type)
+    return VolumeSpec(
+        name=context.name, size_gib=context.spec["volume_gib"], volume_type=volume_type
+    )
 
 
 def _settle_volume(context: StepContext, volume_id: str, snapshot: Snapshot) -> Outcome:
@@ -103,25 +112,29 @@ def _run_server(context: StepContext) -> Outcome:
 def _server_spec(context: StepContext) -> ServerSpec:
     return ServerSpec(
         name=context.name,
-        flavor_id=_openstack_id(Flavor, context, "flavor"),
-        image_id=_openstack_id(Image, context, "image"),
+        flavor_id=_openstack_id(Flavor, context, context.spec["flavor"]),
+        image_id=_openstack_id(Image, context, context.spec["image"]),
         port_id=context.cloud_ids["port"],
         user_data=_user_data(context.spec.get("ssh_public_key")),
     )
 
 
-def _openstack_id(model: type[InventoryItem], context: StepContext, part: str) -> str:
-    """The cloud's id of the flavor or image that the spec names.
+def _openstack_id(model: type[InventoryItem], context: StepContext, name: str) -> str:
+    """The cloud's id of the flavor, image or volume type with this name.
 
     Raises:
+        CloudUnavailable: we have not seen it yet, or missed it only a moment ago.
         CloudRefused: the cloud does not have it (any more).
     """
-    name = context.spec[part]
     item = model._default_manager.filter(
-        cloud__projects__public_id=context.cloud_project_id, name=name, gone_at=None
+        cloud__projects__public_id=context.cloud_project_id, name=name
     ).first()
-    if item is None or not item.openstack_id:
-        raise CloudRefused(f"the cloud has no {part} {name!r}")
+    if item is None or (item.gone_at and item.gone_at < now() - GONE_FOR_GOOD):
+        raise CloudRefused(f"the cloud has no {model._meta.verbose_name} {name!r}")
+    if item.gone_at or not item.openstack_id:
+        raise CloudUnavailable(
+            f"the cloud does not list {model._meta.verbose_name} {name!r} at this moment"
+        )
     return item.openstack_id
 
 

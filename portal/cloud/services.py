@@ -40,13 +40,18 @@ def sync_inventory(cloud: Cloud) -> None:
 
 
 def _note(model: type[Item], cloud: Cloud, seen: Sequence[Facts], at: datetime) -> None:
-    """Write what was seen by name (of two with one name the last), and mark the rest as gone."""
+    """Write what was seen by name (of two with one name the last), and mark the rest as gone.
+
+    A cloud that lists nothing at all is being furnished: then what we knew of it stays.
+    """
     rows: dict[str, Item] = {}
     measures: set[str] = set()
     for facts in map(asdict, seen):
         openstack_id = facts.pop("id")
         rows[facts["name"]] = model(cloud=cloud, openstack_id=openstack_id, **facts)
         measures = facts.keys() - {"name"}
+    if not rows:
+        return
     items = model._default_manager.filter(cloud=cloud)
     model._default_manager.bulk_create(
         rows.values(),

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from catalog.kinds.server_steps import GONE_FOR_GOOD
 from catalog.models import (
     ClaimState,
     Operation,
@@ -17,6 +18,7 @@ from catalog.models import (
 )
 from catalog.provisioning.runner import QUOTA_PATIENCE
 from catalog.services.operations import compensate_operation, resume_operation
+from portal.cloud.models import Flavor, Image, VolumeType
 from portal.cloud.ports import CloudQuotaRefused, CloudRefused, CloudUnavailable
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +37,34 @@ def test_unavailable_cloud_makes_the_order_wait_and_go_through(engine, cloud, op
     engine.run()
 
     assert state_of(operation, resource) == [OperationState.SUCCEEDED, ResourceState.ACTIVE]
+
+
+@pytest.mark.parametrize("model", [Flavor, Image, VolumeType])
+@pytest.mark.parametrize("is_seen", [True, False], ids=["just missed", "not yet seen"])
+def test_cloud_that_is_still_being_built_makes_the_order_wait(
+    engine, operation, resource, model, is_seen
+):
+    # Its services answer before its operator has put images and sizes in.
+    before = model.objects.values_list("openstack_id", flat=True)[0]
+    model.objects.update(**({"gone_at": now()} if is_seen else {"openstack_id": ""}))
+    for _ in range(20):
+        engine.let_delays_pass()
+        engine.run_one()
+    assert state_of(operation) == [OperationState.RUNNING]
+
+    model.objects.update(openstack_id=before, gone_at=None)
+    engine.run()
+
+    assert state_of(operation, resource) == [OperationState.SUCCEEDED, ResourceState.ACTIVE]
+
+
+def test_image_that_the_cloud_withdrew_waits_for_a_person(engine, operation):
+    Image.objects.update(gone_at=now() - GONE_FOR_GOOD - timedelta(minutes=1))
+
+    engine.run()
+
+    assert state_of(operation) == [OperationState.FAILED]
+    assert "Debian 12" in operation.steps.get(name="server").last_error
 
 
 def test_delay_grows_and_the_page_can_tell_why(engine, cloud, operation):

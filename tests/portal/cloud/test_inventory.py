@@ -57,11 +57,12 @@ def test_what_is_gone_is_marked_and_may_come_back(cloud: Cloud, fake: FakeCloud)
     before = fake.inventory
     sync_inventory(cloud)
 
-    fake.inventory = Inventory(flavors=before.flavors[:1], images=[], volume_types=[])
+    other = ImageFacts(id="image-9", name="Plan 9", min_disk_gib=1, min_memory_mib=0)
+    fake.inventory = replace(before, flavors=before.flavors[:1], images=[other])
     sync_inventory(cloud)
 
     assert set(Flavor.objects.filter(gone_at=None).values_list("name", flat=True)) == {"gp.small"}
-    assert not Image.objects.filter(gone_at=None).exists()
+    assert Image.objects.get(gone_at=None).name == "Plan 9"
     gone_since = Image.objects.get(name="Debian 12").gone_at
     sync_inventory(cloud)
     assert Image.objects.get(name="Debian 12").gone_at == gone_since
@@ -72,6 +73,18 @@ def test_what_is_gone_is_marked_and_may_come_back(cloud: Cloud, fake: FakeCloud)
 
     medium = Flavor.objects.get(name="gp.medium")
     assert (medium.gone_at, medium.openstack_id, medium.disk_gib) == (None, "flavor-9", 40)
+
+
+def test_cloud_that_is_still_being_furnished_takes_nothing_away(
+    cloud: Cloud, fake: FakeCloud
+) -> None:
+    sync_inventory(cloud)
+
+    fake.inventory = Inventory(flavors=[], images=[], volume_types=[])
+    sync_inventory(cloud)
+
+    for model in (Flavor, Image, VolumeType):
+        assert not model.objects.exclude(gone_at=None).exists()
 
 
 def test_of_two_images_with_one_name_the_last_counts(cloud: Cloud, fake: FakeCloud) -> None:
