@@ -51,6 +51,7 @@ class ResourceRow:
 
     resource: Resource
     tone: str
+    state: str
     icon: str
     addresses: list[str]
     cost: ResourceCost | None
@@ -63,6 +64,7 @@ def resource_list(request: PersonRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     words = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_SEARCH]
     resources = visible_resources(request.user).select_related("project")
+    resources = resources.prefetch_related("operations")
     if state in ResourceState.values:
         resources = resources.filter(state=state)
     else:
@@ -123,9 +125,11 @@ def _render(
     moment = now()
     operations = list(resource.operations.all())
     line = resource.order_line
+    tone, state = _state_in_words(resource, operations)
     costs = cost_of_each([resource.public_id], period=month_of(moment), as_of=moment)
     context = _consequences(resource) | {
-        "tone": RESOURCE_TONES[resource.state],
+        "tone": tone,
+        "state": state,
         "kind": get_kind(resource.kind),
         "place": place_in_words(resource.cloud_project.cloud),
         "words": spec_in_words(line.offering_version, resource.spec) if line else [],
@@ -174,16 +178,26 @@ def _rows(resources: list[Resource]) -> list[ResourceRow]:
     costs = cost_of_each(
         [resource.public_id for resource in resources], period=month_of(moment), as_of=moment
     )
-    return [
-        ResourceRow(
-            resource=resource,
-            tone=RESOURCE_TONES[resource.state],
-            icon=get_kind(resource.kind).icon,
-            addresses=[found["address"] for found in resource.facts.get("addresses", [])],
-            cost=costs.get(resource.public_id),
-        )
-        for resource in resources
-    ]
+    return [_row(resource, costs.get(resource.public_id)) for resource in resources]
+
+
+def _row(resource: Resource, cost: ResourceCost | None) -> ResourceRow:
+    tone, state = _state_in_words(resource, list(resource.operations.all()))
+    return ResourceRow(
+        resource=resource,
+        tone=tone,
+        state=state,
+        icon=get_kind(resource.kind).icon,
+        addresses=[found["address"] for found in resource.facts.get("addresses", [])],
+        cost=cost,
+    )
+
+
+def _state_in_words(resource: Resource, operations: list[Operation]) -> tuple[str, str]:
+    """Tone and words of the state. What got stuck needs attention, also on its way out."""
+    if any(operation.state == OperationState.FAILED for operation in operations):
+        return RESOURCE_TONES[ResourceState.FAILED], str(ResourceState.FAILED.label)
+    return RESOURCE_TONES[resource.state], str(ResourceState(resource.state).label)
 
 
 def _consequences(resource: Resource) -> dict[str, Any]:

@@ -147,7 +147,6 @@ class TestPage:
             (0, "loopt bijna af"),
             (30, "loopt bijna af"),
             (31, ""),
-            (None, ""),
         ],
     )
     def test_end_date_warns_in_time(self, client, make_resource, requester, days, says):
@@ -225,7 +224,8 @@ class TestRetiring:
 
         text = text_of(client, requester, url(resource))
         assert "Probeer opnieuw" in text
-        assert "Maak de levering ongedaan" not in text
+        assert "Draai de levering terug" not in text
+        assert "Vraagt aandacht" in text
         response = client.post(reverse("catalog:operation-resume", args=[operation.public_id]))
         assert response.headers["Location"] == url(resource)
 

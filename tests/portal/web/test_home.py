@@ -77,7 +77,7 @@ def test_the_start_of_the_cloud_is_followed(
 
     write_status(tmp_path, ready=True)
     panel = browser.get("/", headers={"HX-Request": "true"}).content.decode()
-    assert panel.strip().startswith('<div id="cloud-progress">')
+    assert panel.strip().startswith('<div id="cloud-progress" hidden>')
     assert "hx-get" not in panel
 
 
