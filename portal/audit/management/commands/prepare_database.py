@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from portal.core.configuration import database
@@ -19,6 +19,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "catalog_approval": (),
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
+    "django_migrations": (),
 }
 
 
@@ -31,8 +32,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=options["verbosity"])
         role = sql.Identifier(str(database("CLOUDLOKET_DATABASE_URL")["USER"]))
-        for statement in _grants(role):
-            with connection.cursor() as cursor:
+        # Together or not at all: a stop half-way must not leave more rights than are meant.
+        with transaction.atomic(), connection.cursor() as cursor:
+            for statement in _grants(role):
                 cursor.execute(statement)
         self.stdout.write("database ready")
 
