@@ -1,5 +1,7 @@
 """The trail proves itself: whatever is changed, removed or added afterwards is found."""
 
+from io import StringIO
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
@@ -86,6 +88,38 @@ def test_removed_tail_with_a_head_that_was_set_back_is_found_by_the_anchor(entri
     )
 
     assert any("no longer has the entry" in fault for fault in verify())
+
+
+def test_tail_that_was_cut_off_together_with_its_anchor_is_found_by_the_export(entries, capsys):
+    anchor_chains()
+    call_command("export_anchors")
+    exported = StringIO(capsys.readouterr().out)
+    last, before = entries[2], entries[1]
+    as_superuser("DELETE FROM audit_auditanchor")
+    as_superuser("DELETE FROM audit_auditentry WHERE id = %s", last.pk)
+    as_superuser(
+        "UPDATE audit_auditchain SET length = %s, head = %s WHERE number = %s",
+        before.sequence,
+        bytes(before.mac),
+        before.chain_id,
+    )
+
+    call_command("verify_audit")  # the database alone cannot know
+    with pytest.raises(CommandError, match="broken"):
+        call_command("verify_audit", anchors=exported)
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "niets", '{"at": 1, "heads": {}, "mac": ""}'])
+def test_file_that_holds_no_anchors_is_refused(db, line):
+    with pytest.raises(CommandError, match="line 1"):
+        call_command("verify_audit", anchors=StringIO(line))
+
+
+def test_forged_export_is_found(entries):
+    anchor = anchor_chains()
+    anchor.mac = b"\0" * 32
+
+    assert any("was changed" in fault for fault in verify([anchor]))
 
 
 def test_changed_anchor_is_found(entries):
