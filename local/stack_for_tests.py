@@ -81,14 +81,15 @@ class StackForTests:
         )
         postgres = layout.postgres
         broker = f"redis://:{layout.secret('valkey')}@{LOOPBACK}:{ports['valkey']}"
-        return {
+        clouds = layout.clouds_file  # is there by now, if there is a cloud
+        settings = {"OS_CLIENT_CONFIG_FILE": str(clouds)} if clouds.exists() else {}
+        return settings | {
             # The tests' own database stands beside the stack's; they tamper with it as only a
             # superuser can, to see that it is found out.
             "CLOUDLOKET_DATABASE_URL": postgres.url(SUPERUSER, "cloudloket"),
             "CLOUDLOKET_DATABASE_OWNER_URL": postgres.url(SUPERUSER, "cloudloket"),
             "CLOUDLOKET_BROKER_URL": f"{broker}/1",  # the stack's own workers listen on 0
             "CLOUDLOKET_CLOUDS": LOCAL_CLOUD,
-            "OS_CLIENT_CONFIG_FILE": str(layout.clouds_file),
             "CLOUDLOKET_TEST_PORTAL_URL": layout.url("portal"),
             "CLOUDLOKET_TEST_PORTAL_DATABASE_URL": postgres.url("cloudloket_owner", "cloudloket"),
             "CLOUDLOKET_TEST_RABBITMQ_URL": RabbitMqServer(layout).url,

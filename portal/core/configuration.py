@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import math
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+import yaml
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -24,6 +28,26 @@ def require(name: str) -> str:
     if not value:
         raise ImproperlyConfigured(f"{name} is not set; see docs/configuration.md")
     return value
+
+
+def choice(name: str, allowed: Collection[str], *, default: str) -> str:
+    """Return the variable's value, which must be one of ``allowed``."""
+    value = os.environ.get(name, "").strip() or default
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}")
+    return value
+
+
+def duration(name: str, *, default: timedelta) -> timedelta:
+    """Return the variable's value, a positive number of seconds."""
+    text = os.environ.get(name, "").strip()
+    try:
+        seconds = float(text) if text else default.total_seconds()
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a number of seconds") from error
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ImproperlyConfigured(f"{name} must be a positive number of seconds")
+    return timedelta(seconds=seconds)
 
 
 def read_secret(name: str, *, at_least: int) -> str:
@@ -77,11 +101,7 @@ def database(name: str) -> dict[str, Any]:
     Raises:
         ImproperlyConfigured: it is not a URL of the form postgresql://user:password@host:port/name.
     """
-    url = urlsplit(require(name))
-    try:
-        port = url.port
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: the port is not a number") from error
+    url = _split(name)
     if url.scheme not in {"postgresql", "postgres"} or not url.hostname or len(url.path) < 2:
         raise ImproperlyConfigured(f"{name} must read postgresql://user:password@host:port/name")
     return {
@@ -90,18 +110,63 @@ def database(name: str) -> dict[str, Any]:
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),
         "HOST": unquote(url.hostname),
-        "PORT": str(port or 5432),
+        "PORT": str(url.port or 5432),
     }
 
 
 def broker_url(name: str) -> str:
     """Return the broker's URL; Valkey and Redis (redis, rediss) and RabbitMQ (amqp, amqps) only."""
-    url = require(name)
-    if urlsplit(url).scheme not in {"redis", "rediss", "amqp", "amqps"}:
+    url = _split(name)
+    if url.scheme not in {"redis", "rediss", "amqp", "amqps"}:
         raise ImproperlyConfigured(
             f"{name} must start with redis://, rediss://, amqp:// or amqps://"
         )
+    if not url.hostname:
+        raise ImproperlyConfigured(f"{name} names no host")
+    return require(name)
+
+
+def _split(name: str) -> SplitResult:
+    """Return the parts of the URL in the variable, of which ``port`` can be read safely."""
+    try:
+        url = urlsplit(require(name))
+        _ = url.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not a URL: {error}") from error
     return url
+
+
+def cloud_names(name: str, *, file_variable: str, may_be_absent: bool) -> list[str]:
+    """Return the names of clouds in the variable ``name``; each must stand in clouds.yaml.
+
+    Only the file in ``file_variable`` is looked at. Without that variable openstacksdk looks in
+    places of its own, and a missing cloud shows when it is first used.
+
+    Args:
+        may_be_absent: the file may be written later, by who starts a cloud on this machine.
+
+    Raises:
+        ImproperlyConfigured: no name is given, or the file has no such cloud.
+    """
+    names = [text.strip() for text in require(name).split(",") if text.strip()]
+    if not names:
+        raise ImproperlyConfigured(f"{name} names no cloud")
+    file = os.environ.get(file_variable, "").strip()
+    if not file or (may_be_absent and not Path(file).exists()):
+        return names
+    try:
+        document = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{file_variable}: cannot read {file}: {error}") from error
+    except yaml.YAMLError as error:
+        raise ImproperlyConfigured(f"{file_variable}: {file} is not YAML") from error
+    known = document.get("clouds") if isinstance(document, dict) else None
+    if not isinstance(known, dict):
+        raise ImproperlyConfigured(f"{file_variable}: {file} has no clouds")
+    for cloud in names:
+        if cloud not in known:
+            raise ImproperlyConfigured(f"{name}: {file} has no cloud called {cloud}")
+    return names
 
 
 @dataclass(frozen=True)
@@ -125,9 +190,9 @@ def public_url(name: str) -> PublicUrl:
     Raises:
         ImproperlyConfigured: it has a path, no host, or is plain http on another host.
     """
-    text = require(name)
-    url = urlsplit(text)
-    if url.scheme not in {"http", "https"} or not url.hostname or url.path not in {"", "/"}:
+    url = _split(name)
+    is_origin = url.path in {"", "/"} and not (url.query or url.fragment or url.username)
+    if url.scheme not in {"http", "https"} or not url.hostname or not is_origin:
         raise ImproperlyConfigured(f"{name} must read https://host or http://127.0.0.1:port")
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ImproperlyConfigured(f"{name}: plain http is accepted on loopback only; use https")

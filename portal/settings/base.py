@@ -30,7 +30,9 @@ OIDC_PROVIDERS = read_providers(
     variable="CLOUDLOKET_OIDC_FILE",
     allow_loopback=DEMO or not PUBLIC_URL.is_secure,
 )
-CLOUDS = [name.strip() for name in configuration.require("CLOUDLOKET_CLOUDS").split(",")]
+CLOUDS = configuration.cloud_names(
+    "CLOUDLOKET_CLOUDS", file_variable="OS_CLIENT_CONFIG_FILE", may_be_absent=DEMO
+)
 # A mailto: or https: address for who finds a weakness; shown in security.txt (RFC 9116).
 SECURITY_CONTACT = os.environ.get("CLOUDLOKET_SECURITY_CONTACT", "")
 # Where users of the interface for programs can ask something; stands in its description.
@@ -229,7 +231,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- the engine --------------------------------------------------------------------------------
 
-STEP_LEASE = timedelta(seconds=float(os.environ.get("CLOUDLOKET_STEP_LEASE_SECONDS", "90")))
+STEP_LEASE = configuration.duration("CLOUDLOKET_STEP_LEASE_SECONDS", default=timedelta(seconds=90))
 UNKNOWN_OUTCOME_WAIT = timedelta(minutes=2)  # how long a create without an answer is looked for
 CLOUD_GATEWAY = "portal.cloud.openstack.connect"
 
@@ -275,10 +277,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 # --- what is written down ----------------------------------------------------------------------
 
+_LOG_LEVEL = configuration.choice(
+    "CLOUDLOKET_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("CLOUDLOKET_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": _LOG_LEVEL},
 }
