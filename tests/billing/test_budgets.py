@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from billing.models import Budget
-from billing.services.budgets import budget_position, find_budget
+from billing.services.budgets import budget_position, find_budget, total_position
 from portal.core.calendar import start_of_day
-from portal.identity.models import Project
+from portal.identity.models import Node, Project
 from tests.factories import make_organization, make_project
 from tests.factories.billing import MeteredResourceFactory, UsageSpanFactory, set_price
 
@@ -97,3 +97,27 @@ def test_says_when_it_does_not_fit_and_when_a_price_is_missing(project: Project)
     later = budget_position(project, at=AT)
     assert later is not None
     assert later.is_price_missing
+
+
+def test_several_budgets_stand_together_and_none_counts_twice(
+    project: Project, django_assert_num_queries: Any
+) -> None:
+    other = make_project()
+    for node, amount in ((project.parent, 40), (project, 30), (other, 20)):
+        Budget.objects.create(node=node, year=2026, amount=amount)
+    for spender in (project, other):
+        UsageSpanFactory(resource=MeteredResourceFactory(project=spender))
+
+    with django_assert_num_queries(3):
+        total = total_position(Node.objects.all(), at=AT)
+
+    assert total is not None
+    assert (total.year, total.budget) == (2026, Decimal(60))
+    assert (total.realised, total.committed) == (Decimal("30.00"), Decimal("90.00"))
+    assert (total.free, total.over) == (Decimal("-60.00"), Decimal("60.00"))
+
+
+def test_without_budgets_there_is_no_total(project: Project) -> None:
+    Budget.objects.create(node=project, year=2025, amount=1)
+
+    assert total_position(Node.objects.all(), at=AT) is None

@@ -13,6 +13,7 @@ from billing.models import PriceUnit
 from billing.services.charging import (
     cost_by_day,
     cost_by_resource,
+    cost_of_each,
     cost_of_resource,
     costs,
     expected_costs,
@@ -249,6 +250,30 @@ def test_what_was_never_metered_has_no_cost_and_what_just_began_costs_nothing(
     assert cost_of_resource(uuid4(), as_of=november(16)) is None
     assert known is not None
     assert known.exact == 0
+
+
+def test_costs_of_many_resources_take_two_queries(
+    project: Project, django_assert_num_queries: Any
+) -> None:
+    set_price("30.00")
+    used, other, unused = (
+        MeteredResourceFactory(project=project),
+        MeteredResourceFactory(project=make_project()),
+        MeteredResourceFactory(project=project),
+    )
+    UsageSpanFactory(resource=used)
+    UsageSpanFactory(resource=other, quantity=2)
+    UsageSpanFactory(resource=MeteredResourceFactory(project=project))
+    asked = [used.public_id, other.public_id, unused.public_id, uuid4()]
+
+    with django_assert_num_queries(2):
+        found = cost_of_each(asked, period=NOVEMBER, as_of=november(16))
+
+    assert {key: cost.amount for key, cost in found.items()} == {
+        used.public_id: Decimal("15.00"),
+        other.public_id: Decimal("30.00"),
+        unused.public_id: Decimal("0.00"),
+    }
 
 
 def test_charges_come_in_pages(project: Project) -> None:
