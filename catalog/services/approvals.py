@@ -27,6 +27,7 @@ from catalog.services.quotas import commit_claim
 from catalog.services.resources import open_resource
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.locks import lock_tree_shared
 from portal.core.money import to_cents
 from portal.identity.access import absent_ids, approval_limit, has_role
 from portal.identity.models import Person, Role
@@ -110,6 +111,7 @@ def changed_conditions(order: Order) -> list[str]:
 
 
 def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
+    lock_tree_shared()
     order = (
         Order.objects.select_for_update(of=("self",))
         .select_related("project", "requested_by")

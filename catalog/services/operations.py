@@ -24,6 +24,7 @@ from catalog.models import (
 )
 from portal.audit.services import record
 from portal.core.dispatch import enqueue_on_commit
+from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
 from portal.identity.models import Person
 
@@ -131,6 +132,7 @@ def _lock_operation(public_id: UUID) -> Operation:
 
 def lock_order_and_resource(resource: Resource) -> None:
     """Lock the order (if any) and the resource. Everything that changes either does this first."""
+    lock_tree_shared()
     if resource.order_line_id:
         Order.objects.select_for_update().get(lines=resource.order_line_id)
     Resource.objects.select_for_update().get(pk=resource.pk)

@@ -129,9 +129,9 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
         resource.public_id,
         time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
     )
+    release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     if operation.kind == OperationKind.COMPENSATE:
         _cancel_order(resource)
-    release_claim(resource.claim)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
 
 
