@@ -34,6 +34,7 @@ from catalog.services.preview import budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, release_claim
 from portal.audit.services import record
 from portal.core.errors import InvalidInput
+from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
 from portal.identity.models import Person, Project
 
@@ -99,6 +100,7 @@ def _place(
     expires_at = submitted_at + timedelta(days=min(line.version.approval_days for line in lines))
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
     position = budget_effect(project, quotes[0], lines[0].end_date)
+    lock_tree_shared()
     order = Order.objects.create(
         number=_next_number(),
         project=project,
@@ -112,8 +114,9 @@ def _place(
         conditions={"budget_free": str(position.free_after) if position else None},
     )
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
-        _check_name_is_free(project, line)
         demand = demand_of(line.version, line.spec, price)
+        claim = claim_quota(project, demand, expires_at=expires_at)
+        _check_name_is_free(project, line)
         OrderLine.objects.create(
             order=order,
             position=number,
@@ -124,7 +127,7 @@ def _place(
             quote=price.as_json(),
             monthly_price=price.monthly,
             placement=decide_placement(project, line.version.cloud),
-            claim=claim_quota(project, demand, expires_at=expires_at),
+            claim=claim,
         )
     record("order.submitted", order, actor=requested_by, node_id=project.pk)
     return order
@@ -133,6 +136,7 @@ def _place(
 @transaction.atomic(durable=True)
 def withdraw_order(public_id: UUID, *, actor: Person) -> Order:
     """Take an order back before somebody decided; its quota is free again."""
+    lock_tree_shared()
     order = Order.objects.select_for_update().get(public_id=public_id)
     return _end_undecided(order, OrderState.WITHDRAWN, actor)
 
@@ -145,6 +149,7 @@ def expire_orders() -> int:
 
 @transaction.atomic(durable=True)
 def _expire(order_id: int) -> bool:
+    lock_tree_shared()
     order = Order.objects.select_for_update().get(pk=order_id)
     if order.state != OrderState.PENDING_APPROVAL:
         return False
@@ -220,6 +225,10 @@ def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
 
 
 def _check_name_is_free(project: Project, line: LineRequest) -> None:
+    """Raise NameTaken when something living or asked for in the project is called so.
+
+    Sure only while the project's quota rows are locked: they keep rivals outside.
+    """
     kind = line.version.offering.kind
     living = Resource.objects.filter(project=project, kind=kind, name=line.name).exclude(
         state=ResourceState.RETIRED

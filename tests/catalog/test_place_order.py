@@ -1,6 +1,7 @@
 """Submitting: quota claimed, price frozen, all or nothing, and once however often it is sent."""
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -26,6 +27,7 @@ from catalog.models import (
     Quota,
     QuotaClaim,
 )
+from catalog.services import orders
 from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.quotas import find_differences, set_limit
 from catalog.services.resources import open_resource
@@ -231,6 +233,38 @@ class TestRepeating:
 
         assert len(numbers) == 2
         assert len(set(numbers)) == 1
+        assert find_differences() == []
+
+    @pytest.mark.django_db(transaction=True)
+    def test_one_name_twice_at_the_same_moment_is_taken(
+        self, requester, project, version, monkeypatch
+    ):
+        both_checked, outcomes = threading.Barrier(2), []
+        check = orders._check_name_is_free
+
+        def check_then_wait_for_the_other(*args):
+            check(*args)
+            with suppress(threading.BrokenBarrierError):  # never met while a lock keeps one outside
+                both_checked.wait(timeout=1)
+
+        monkeypatch.setattr(orders, "_check_name_is_free", check_then_wait_for_the_other)
+
+        def submit():
+            try:
+                place(requester, project, version, name="zaak-app")
+                outcomes.append("placed")
+            except NameTaken:
+                outcomes.append("taken")
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=submit) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=20)
+
+        assert sorted(outcomes) == ["placed", "taken"]
         assert find_differences() == []
 
 
