@@ -58,7 +58,7 @@ def carry_out(held: Held) -> None:
     A bug fails the step, so that a person sees it, and goes on to who watches the workers.
     """
     try:
-        outcome = _run(held)
+        write_outcome(held, _run(held))
     except StillThere:
         try_later(held, CLEARING_DELAY)
     except OutcomeUnknown:
@@ -75,8 +75,6 @@ def carry_out(held: Held) -> None:
     except Exception as bug:
         fail_step(held, f"{type(bug).__name__}: {bug}")
         raise
-    else:
-        write_outcome(held, outcome)
 
 
 def _run(held: Held) -> Outcome:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
+from catalog.kinds.base import Done
 from catalog.kinds.server_steps import GONE_FOR_GOOD
 from catalog.models import (
     ClaimState,
@@ -56,6 +57,23 @@ def test_cloud_that_is_still_being_built_makes_the_order_wait(
     engine.run()
 
     assert state_of(operation, resource) == [OperationState.SUCCEEDED, ResourceState.ACTIVE]
+
+
+def test_bug_at_the_end_of_the_last_step_is_shown_to_a_person(
+    engine, operation, resource, monkeypatch
+):
+    # Else its lease would end, and the next worker would meet the same bug, for ever.
+    def raise_bug(*_args, **_kwargs):
+        raise LookupError("no such meter")
+
+    monkeypatch.setattr("catalog.services.resources.start_metering", raise_bug)
+    monkeypatch.setattr("catalog.kinds.server_steps.Wait", lambda external_id: Done(external_id))
+
+    with pytest.raises(LookupError):
+        engine.run()
+
+    assert state_of(operation, resource) == [OperationState.FAILED, ResourceState.FAILED]
+    assert "no such meter" in operation.steps.get(name="attachment").last_error
 
 
 def test_image_that_the_cloud_withdrew_waits_for_a_person(engine, operation):
