@@ -33,7 +33,7 @@ from catalog.services.placement import decide_placement
 from catalog.services.preview import budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, release_claim
 from portal.audit.services import record
-from portal.core.errors import InvalidInput
+from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
 from portal.identity.models import Person, Project
@@ -135,9 +135,16 @@ def _place(
 
 @transaction.atomic(durable=True)
 def withdraw_order(public_id: UUID, *, actor: Person) -> Order:
-    """Take an order back before somebody decided; its quota is free again."""
+    """Take one's own order back before somebody decided; its quota is free again.
+
+    Raises:
+        NotAllowed: somebody else asked for it.
+        IllegalTransition: it was decided, has expired, or was taken back before.
+    """
     lock_tree_shared()
     order = Order.objects.select_for_update().get(public_id=public_id)
+    if order.requested_by_id != actor.pk:
+        raise NotAllowed()
     return _end_undecided(order, OrderState.WITHDRAWN, actor)
 
 

@@ -18,7 +18,12 @@ from django.views.decorators.http import require_POST, require_safe
 from catalog.models import Order
 from catalog.placement import REASONS
 from catalog.policies import orders_to_decide, visible_orders
-from catalog.services.approvals import approve_order, changed_conditions, reject_order
+from catalog.services.approvals import (
+    REASON_LENGTH,
+    approve_order,
+    changed_conditions,
+    reject_order,
+)
 from catalog.services.preview import Consequences, preview_of_order
 from catalog.views.wording import spec_in_words
 from portal.core.errors import DomainError
@@ -82,7 +87,7 @@ def _decide(
     order = get_object_or_404(visible_orders(request.user), public_id=public_id)
     reason = request.POST.get("reason", "")
     if not meets(request, settings.SENSITIVE_LOGIN):
-        request.session[DRAFTS] = {str(public_id): reason}
+        request.session[DRAFTS] = {str(public_id): reason[:REASON_LENGTH]}
         return step_up(request, settings.SENSITIVE_LOGIN)
     try:
         service(reason)

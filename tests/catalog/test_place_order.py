@@ -32,7 +32,7 @@ from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.quotas import find_differences, set_limit
 from catalog.services.resources import open_resource
 from portal.audit.models import AuditEntry
-from portal.core.errors import InvalidInput
+from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
 from tests.factories import SPEC, change_price, place
 
@@ -277,6 +277,12 @@ class TestEnding:
         order.refresh_from_db()
         assert order.state == OrderState.WITHDRAWN
         assert claimed(project, Metric.SERVERS) == 0
+
+    def test_somebody_else_may_not_withdraw(self, requester, approver, project, version):
+        order = place(requester, project, version)
+
+        with pytest.raises(NotAllowed):
+            withdraw_order(order.public_id, actor=approver)
 
     def test_withdrawing_twice_is_refused(self, requester, project, version):
         order = place(requester, project, version)
