@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route
+
+from tests.chromium import find_violations, is_too_wide, running_chromium
 
 pytestmark = pytest.mark.browser
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SCREENS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    program = os.environ.get("CLOUDLOKET_CHROMIUM") or shutil.which("chromium")
-    assert program, "no chromium: install it, or name one in CLOUDLOKET_CHROMIUM"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-        )
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -76,9 +67,8 @@ def test_pages_are_accessible_and_fit(
         viewport={"width": width, "height": 800},
         color_scheme=scheme,
     )
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-    assert [violation["id"] for violation in found.response["violations"]] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert find_violations(page) == []
+    assert not is_too_wide(page)
     assert complaints == []
     page.close()
 
@@ -91,8 +81,7 @@ def test_a_confirmation_opens_and_gives_focus_back(
     opener.focus()
     page.keyboard.press("Enter")
     assert page.locator("dialog#retire").is_visible()
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-    assert found.response["violations"] == []
+    assert find_violations(page) == []
     page.keyboard.press("Escape")
     assert not page.locator("dialog#retire").is_visible()
     assert opener.evaluate("element => element === document.activeElement")
