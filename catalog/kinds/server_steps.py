@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
@@ -231,7 +231,16 @@ def _settle_server_gone(context: StepContext, _id: str, snapshot: Snapshot) -> O
 
 def _run_volume_gone(context: StepContext) -> Outcome:
     cloud = context.cloud
-    was_there = _delete_all(context, "volume", cloud.find_volumes, cloud.delete_volume)
+
+    def delete(project: str, volume_id: str) -> None:
+        """Cinder keeps what it thinks is attached, also to a server that is gone by now."""
+        there = {volume.id: volume for volume in cloud.list_volumes(project)}
+        if volume_id in there:
+            for server_id in cast("list[str]", there[volume_id].details["server_ids"]):
+                cloud.detach_volume(project, server_id, volume_id)
+        cloud.delete_volume(project, volume_id)
+
+    was_there = _delete_all(context, "volume", cloud.find_volumes, delete)
     return Wait() if was_there else Done()
 
 

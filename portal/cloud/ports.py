@@ -277,5 +277,5 @@ class Cloud(Protocol):
         ...
 
     def detach_volume(self, project: str, server_id: str, volume_id: str) -> None:
-        """Detach; success when it is not attached."""
+        """Detach; success when it is not attached, also where only the server is gone."""
         ...

@@ -140,6 +140,9 @@ class FakeServers(FakeVolumes):
         server, volume = self.things.get(server_id), self.things.get(volume_id)
         if server is not None and volume is not None and volume_id in server.details["volume_ids"]:
             _detach(server, volume)
+        elif server is None and volume is not None and server_id in volume.details["server_ids"]:
+            volume.details["server_ids"].remove(server_id)
+            volume.status = "AVAILABLE"
 
     def _boot(self, server: Thing, port: Thing) -> None:
         server.status, server.fault = self.server_outcome

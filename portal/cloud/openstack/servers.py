@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, cast
 
+from openstack.block_storage.v3._proxy import Proxy as Cinder
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 from openstack.exceptions import (
@@ -68,7 +69,7 @@ class Servers(OnCloud):
                 path = f"/servers/{server_id}/os-volume_attachments/{volume_id}"
                 raise_from_response(cloud.compute.delete(path))
             except NotFoundException:
-                return
+                _forget_attachment(cloud, server_id, volume_id)
             except (BadRequestException, ConflictException):
                 if _is_attached(cloud, server_id, volume_id):
                     raise
@@ -77,6 +78,17 @@ class Servers(OnCloud):
 def _is_attached(cloud: Connection, server_id: str, volume_id: str) -> bool:
     attachments = cloud.compute.volume_attachments(server_id)
     return any(found.volume_id == volume_id for found in attachments)
+
+
+def _forget_attachment(cloud: Connection, server_id: str, volume_id: str) -> None:
+    """Let Cinder forget it too: Nova removes a server even when Cinder cannot be told.
+
+    Cinder asks Nova by itself, and refuses while the server has the volume.
+    """
+    cinder = cast(Cinder, cloud.block_storage)
+    for attachment in cinder.attachments(volume_id=volume_id):
+        if attachment.instance == server_id:
+            cinder.delete_attachment(attachment.id)
 
 
 def _server_object(item: Server) -> CloudObject:

@@ -110,6 +110,24 @@ def test_second_server_of_a_project_shares_its_network(
     assert needed_quota(resource.cloud_project)[Metric.VCPUS] == 4
 
 
+def test_retirement_frees_a_volume_that_the_vanished_server_still_seems_to_have(
+    engine, cloud, resource, retire
+):
+    # Nova removes a server also when Cinder cannot be told, and never tells it later.
+    engine.run()
+    resource.refresh_from_db()
+    del cloud.things[resource.cloud_ids["server"]]
+    volume = cloud.things[resource.cloud_ids["volume"]]
+    assert volume.status == "IN-USE"
+
+    operation = retire(resource)
+    engine.run()
+
+    operation.refresh_from_db()
+    assert operation.state == OperationState.SUCCEEDED
+    assert cloud.count("volume") == 0
+
+
 def test_what_the_person_was_told_is_in_the_audit_trail(engine, resource, retire):
     engine.run()
     retire(resource)
