@@ -156,4 +156,5 @@ def retire(requester: Visitor, name: str) -> None:
     page.get_by_role("main").get_by_role("button", name="Ruim op").click()
     expect(page.get_by_text(f"We ruimen {name} op.")).to_be_visible()
     wait_until(requester, "Opgeruimd")
+    expect(page.get_by_role("region", name="Bereikbaar op")).to_have_count(0)
     requester.look_closely("resource-retired")

@@ -114,10 +114,11 @@ class Visitor:
 
     def look(self, name: str) -> None:
         """Check the page as it stands, wide and narrow, and keep pictures of it."""
+        has_dialog = self.page.get_by_role("dialog").is_visible()  # it covers the screen only
         for screen in SCREENS:
             self.page.set_viewport_size(screen)
             picture = f"{self._file_name(name, screen['width'])}.png"
-            self.page.screenshot(path=PICTURES / picture, full_page=True)
+            self.page.screenshot(path=PICTURES / picture, full_page=not has_dialog)
             assert self._find_violations(screen) == [], picture
         self.page.set_viewport_size(NARROWEST)
         assert not is_too_wide(self.page), name

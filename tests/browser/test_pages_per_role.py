@@ -1,0 +1,52 @@
+"""Everybody's menu: each page in it answers, reads in both languages and fits every screen."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.visitor import Visitor
+
+pytestmark = pytest.mark.browser
+
+ACCOUNTS = ["requester", "approver", "finance", "quota", "operator", "auditor", "outsider"]
+# The auditor sees all there is in the lists; what others see there is less of the same.
+READS_EVERYTHING = "auditor"
+LISTS = {"/orders", "/resources", "/quotas"}
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+def test_the_first_page_and_the_menu_lead_somewhere(visit: Visit, account: str) -> None:
+    visitor = visit(account)
+    visitor.look_closely("home")
+
+    for path in menu(visitor):
+        assert visitor.open(path) == 200, path
+        if account == READS_EVERYTHING and path in LISTS:
+            visitor.look_closely(path.strip("/"))
+
+
+def menu(visitor: Visitor) -> list[str]:
+    links = visitor.page.get_by_role("navigation", name="Hoofdmenu").get_by_role("link")
+    return [str(link.get_attribute("href")) for link in links.all()]
+
+
+@pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
+def test_logging_out_leads_back_to_the_login(visit: Visit, has_script: bool) -> None:
+    visitor = visit("requester", has_script=has_script)
+
+    visitor.page.get_by_role("button", name="Log uit").click()
+
+    accounts = visitor.page.locator("button[name=account]")
+    expect(accounts).to_have_count(len(ACCOUNTS))
+    visitor.open("/orders")
+    expect(accounts).to_have_count(len(ACCOUNTS))
+
+
+def test_what_a_role_may_not_see_is_refused_in_words(visit: Visit) -> None:
+    visitor = visit("requester")
+
+    assert visitor.open("/costs") == 403
+
+    visitor.look_closely("forbidden")
