@@ -222,10 +222,15 @@ def _run_server_gone(context: StepContext) -> Outcome:
 
 
 def _settle_server_gone(context: StepContext, _id: str, snapshot: Snapshot) -> Outcome:
+    """Nova marks a server as being deleted before it answers, and unmarks it when that failed.
+
+    It then keeps the status that it had, also DELETED; UNKNOWN is all it can tell of a cell
+    that is down.
+    """
     remaining = _remaining(context, "server", snapshot.servers)
     for server in remaining:
-        if server.status == "ERROR" and server.details.get("task_state") != "deleting":
-            return Broken(server.fault or "The server is in ERROR and was not removed.")
+        if server.status != "UNKNOWN" and server.details.get("task_state") != "deleting":
+            return Broken(server.fault or f"The server is {server.status} and was not removed.")
     return Wait() if remaining else Done()
 
 

@@ -128,6 +128,23 @@ def test_retirement_frees_a_volume_that_the_vanished_server_still_seems_to_have(
     assert cloud.count("volume") == 0
 
 
+@pytest.mark.parametrize("status", ["ACTIVE", "DELETED", "ERROR"])
+def test_retirement_asks_again_when_the_cloud_gave_up(engine, cloud, resource, retire, status):
+    engine.run()
+    resource.refresh_from_db()
+    operation = retire(resource)
+    engine.run_one()  # asks Nova, whose database then stops in the middle of the work
+    server = cloud.things[resource.cloud_ids["server"]]
+    server.status, server.details["task_state"], server.on_settled = status, "", None
+
+    engine.run()
+
+    operation.refresh_from_db()
+    assert operation.state == OperationState.SUCCEEDED
+    assert cloud.count("server") == 0
+    assert cloud.calls["delete_server"] == 2
+
+
 def test_what_the_person_was_told_is_in_the_audit_trail(engine, resource, retire):
     engine.run()
     retire(resource)
