@@ -73,8 +73,10 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
         line.order = order
         line.placement = decide_placement(order.project, line.offering_version.cloud)
         commit_claim(line.claim)
-        start_operation(open_resource(line), OperationKind.PROVISION, requested_by=approver)
+    resources = [open_resource(line) for line in lines]
     record("order.approved", order, actor=approver, node_id=order.project_id)
+    for resource in resources:
+        start_operation(resource, OperationKind.PROVISION, requested_by=approver)
     return order
 
 

@@ -89,8 +89,8 @@ def activate_resource(
             observed=resource.activated_at,
         ),
     )
-    _complete_order(line.order)
     record("resource.activated", resource, actor=None, node_id=resource.project_id)
+    _complete_order(line.order)
 
 
 @transaction.atomic(durable=True)
@@ -114,9 +114,8 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
         raise ConfirmationMismatch(field="confirmation", name=resource.name)
     resource.state = ResourceState.RETIRING
     resource.save(update_fields=["state"])
-    operation = start_operation(resource, OperationKind.RETIRE, requested_by=actor)
     record("resource.retirement_requested", resource, actor=actor, node_id=resource.project_id)
-    return operation
+    return start_operation(resource, OperationKind.RETIRE, requested_by=actor)
 
 
 def close_resource(resource: Resource, *, operation: Operation) -> None:
