@@ -140,6 +140,12 @@ def steps(visitor: Visitor) -> list[str]:
     return [" ".join(text.split()) for text in lines.all_inner_texts()]
 
 
+def history(visitor: Visitor) -> list[str]:
+    """Who did what, newest first, without the times."""
+    feed = visitor.page.get_by_role("region", name="Wie deed wat")
+    return feed.locator("li > span").all_inner_texts()
+
+
 def retire(requester: Visitor, name: str) -> None:
     """Clean up, at first with the wrong name; from the resource's page until it is gone."""
     page = requester.page

@@ -90,6 +90,12 @@ def follow_delivery(requester: Visitor, order: Ordered) -> UUID:
 
     expect(journey.badge(requester)).to_have_text("Geleverd")
     assert journey.steps(requester) == lines
+    assert journey.history(requester)[:4] == [
+        "Alles uit de bestelling is geleverd.",
+        "De resource draait. Vanaf nu betaalt u ervoor.",
+        "Cloudloket begon met het werk in de cloud.",
+        "Karim Bouzidi keurde de bestelling goed.",
+    ]
     requester.look_closely("order-delivered")
     requester.page.get_by_role("link", name="Naar de resource").click()
     expect(requester.page).to_have_url(re.compile(r"/resources/[0-9a-f-]{36}$"))
@@ -104,7 +110,7 @@ def look_at_resource(requester: Visitor, order: Ordered, operator: Connection) -
     (address,) = [port["addr"] for ports in server.addresses.values() for port in ports]
     expect(page.get_by_role("table", name="Bereikbaar op")).to_contain_text(address)
     expect(page.get_by_role("region", name="Kosten")).to_contain_text(journey.PRICE)
-    expect(page.get_by_role("region", name="Wie deed wat")).to_contain_text("De resource draait.")
+    assert "De resource draait. Vanaf nu betaalt u ervoor." in journey.history(requester)
     requester.look_closely("resource")
 
 
