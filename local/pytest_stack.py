@@ -33,7 +33,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Wait once, before the first test that needs it."""
     if needs_whole_stack(item) and not item.config.stash.get(_IS_UP, False):
-        _wait_for_stack(Path(os.environ["CLOUDLOKET_TEST_HOME"]))
+        home = Path(os.environ["CLOUDLOKET_TEST_HOME"])
+        _wait_for_stack(home)
+        if (home / "clouds.yaml").exists():  # written while the cloud starts, so not known before
+            os.environ["OS_CLIENT_CONFIG_FILE"] = str(home / "clouds.yaml")
         item.config.stash[_IS_UP] = True
 
 

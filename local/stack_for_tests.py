@@ -81,9 +81,7 @@ class StackForTests:
         )
         postgres = layout.postgres
         broker = f"redis://:{layout.secret('valkey')}@{LOOPBACK}:{ports['valkey']}"
-        clouds = layout.clouds_file  # is there by now, if there is a cloud
-        settings = {"OS_CLIENT_CONFIG_FILE": str(clouds)} if clouds.exists() else {}
-        return settings | {
+        return {
             # The tests' own database stands beside the stack's; they tamper with it as only a
             # superuser can, to see that it is found out.
             "CLOUDLOKET_DATABASE_URL": postgres.url(SUPERUSER, "cloudloket"),

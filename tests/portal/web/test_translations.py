@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polib
 import pytest
+from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from portal.web.translations import (
@@ -104,14 +105,12 @@ def test_compiling_writes_what_django_reads(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"django.po", "django.mo"}
 
 
-def test_the_command_names_what_is_missing(
-    checkout: Path, settings: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_command_names_what_is_missing(checkout: Path, settings: LazySettings) -> None:
     folder = checkout / "locale" / "nl" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     polib.POFile().save(str(folder / "django.po"))
-    monkeypatch.setattr(settings, "BASE_DIR", checkout)
-    monkeypatch.setattr(settings, "LOCALE_PATHS", [checkout / "locale"])
+    settings.BASE_DIR = checkout
+    settings.LOCALE_PATHS = [checkout / "locale"]
     with pytest.raises(CommandError, match="'Order' is not in the catalogue"):
         call_command("check_translations")
     with pytest.raises(CommandError, match="'Order' has no translation"):
