@@ -125,6 +125,8 @@ def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
         raise NotAllowed()
     if order.state != OrderState.PENDING_APPROVAL:
         raise AlreadyDecided(state=order.get_state_display())
+    if order.expires_at <= now():
+        raise AlreadyDecided(state=OrderState.EXPIRED.label)  # the clock has yet to write it
     return order
 
 

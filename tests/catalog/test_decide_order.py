@@ -90,6 +90,12 @@ class TestApproving:
 
         approve_order(order.public_id, approver=junior)
 
+    def test_order_that_ran_out_is_not_decided_on_before_the_clock_says_so(self, order, approver):
+        Order.objects.update(expires_at=now())
+
+        with pytest.raises(AlreadyDecided):
+            approve_order(order.public_id, approver=approver)
+
     def test_second_time_comes_too_late(self, order, approver, sent_tasks):
         approve_order(order.public_id, approver=approver)
 
