@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from local.errors import StartRefused
@@ -134,6 +135,9 @@ class Stack:
 
     def _cloud_settings(self) -> dict[str, str]:
         if "OS_CLIENT_CONFIG_FILE" in self.given:
+            file = Path(self.given["OS_CLIENT_CONFIG_FILE"])
+            if not file.is_file():
+                raise StartRefused(f"OS_CLIENT_CONFIG_FILE: there is no file {file}")
             if "CLOUDLOKET_CLOUDS" not in self.given:
                 raise StartRefused(
                     "CLOUDLOKET_CLOUDS is not set, and OS_CLIENT_CONFIG_FILE is: "

@@ -31,7 +31,9 @@ OIDC_PROVIDERS = read_providers(
     allow_loopback=DEMO or not PUBLIC_URL.is_secure,
 )
 CLOUDS = configuration.cloud_names(
-    "CLOUDLOKET_CLOUDS", file_variable="OS_CLIENT_CONFIG_FILE", may_be_absent=DEMO
+    "CLOUDLOKET_CLOUDS",
+    file_variable="OS_CLIENT_CONFIG_FILE",
+    may_be_absent="CLOUDLOKET_STACK_HOME" in os.environ,  # ./run writes it while its cloud starts
 )
 # A mailto: or https: address for who finds a weakness; shown in security.txt (RFC 9116).
 SECURITY_CONTACT = os.environ.get("CLOUDLOKET_SECURITY_CONTACT", "")
