@@ -6,6 +6,7 @@ import re
 from uuid import UUID, uuid4
 
 import pytest
+from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 from playwright.sync_api import expect
 
@@ -114,7 +115,7 @@ def look_at_resource(requester: Visitor, order: Ordered, operator: Connection) -
     requester.look_closely("resource")
 
 
-def servers_in_nova(operator: Connection, name: str) -> list:
+def servers_in_nova(operator: Connection, name: str) -> list[Server]:
     return list(operator.compute.servers(all_projects=True, name=f"^{name}$"))
 
 
