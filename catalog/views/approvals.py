@@ -24,8 +24,8 @@ from catalog.services.approvals import (
     changed_conditions,
     reject_order,
 )
-from catalog.services.preview import Consequences, preview_of_order
-from catalog.views.wording import spec_in_words
+from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
+from catalog.views.wording import amount_in_words, spec_in_words
 from portal.core.errors import DomainError
 from portal.identity.oidc.session import current_login
 from portal.identity.oidc.step_up import meets, step_up
@@ -128,6 +128,7 @@ def _render(
         "lines": [(line, spec_in_words(line.offering_version, line.spec)) for line in lines],
         "consequences": consequences,
         "refusals": _refusals(consequences),
+        "quota": [(effect, _limit_in_words(effect)) for effect in consequences.quota],
         "changes": changed_conditions(order),
         "error": error,
         "reason": _typed(request, order) if reason is None else reason,
@@ -144,6 +145,10 @@ def _queue(request: PersonRequest) -> QuerySet[Order]:
         .prefetch_related("lines__offering_version__offering", "lines__offering_version__cloud")
         .order_by("submitted_at")
     )
+
+
+def _limit_in_words(effect: QuotaEffect) -> str:
+    return "" if effect.limit is None else amount_in_words(effect.metric, effect.limit)
 
 
 def _refusals(consequences: Consequences) -> list[str]:
