@@ -7,7 +7,7 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -145,7 +145,7 @@ class Supervisor:
         self._progress.say("stopping")
         asked: set[str] = set()
         while running := {name: one for name, one in self._all.items() if one.is_running}:
-            leaned_on = {name for one in running.values() for name in one.unit.after}
+            leaned_on = {name for one in running.values() for name in self._needs(one.unit.after)}
             for name, one in running.items():
                 if name in asked:
                     one.look_at_stop()
@@ -157,6 +157,17 @@ class Supervisor:
             one.state = State.STOPPED
         self._tell()
         self._progress.say("stopped")
+
+    def _needs(self, names: Iterable[str]) -> set[str]:
+        """These units and all that they need, also through jobs that have long ended."""
+        needed: set[str] = set()
+        to_visit = list(names)
+        while to_visit:
+            name = to_visit.pop()
+            if name not in needed:
+                needed.add(name)
+                to_visit += self._all[name].unit.after
+        return needed
 
     def _refuse_impossible_order(self) -> None:
         placed: set[str] = set()
