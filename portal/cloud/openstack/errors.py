@@ -55,6 +55,7 @@ MEANINGS: Final = (
     Meaning("network", "create port", 409, r'"IpAddressGenerationFailure', CloudRefused),
     # The volume is still being made, attached or detached.
     Meaning("compute", "attach volume", 400, r"status must be", CloudUnavailable),
+    Meaning("compute", "detach volume", 400, r"status must be", CloudUnavailable),
     Meaning("block-storage", "delete volume", 400, r"status must be", CloudUnavailable),
     # Cinder still counts what is being deleted.
     Meaning("block-storage", "set quota", 400, r"existing resources", CloudUnavailable),

@@ -71,13 +71,20 @@ class Servers(OnCloud):
             except NotFoundException:
                 _forget_attachment(cloud, server_id, volume_id)
             except (BadRequestException, ConflictException):
-                if _is_attached(cloud, server_id, volume_id):
+                if _stays_attached(cloud, server_id, volume_id):
                     raise
 
 
 def _is_attached(cloud: Connection, server_id: str, volume_id: str) -> bool:
     attachments = cloud.compute.volume_attachments(server_id)
     return any(found.volume_id == volume_id for found in attachments)
+
+
+def _stays_attached(cloud: Connection, server_id: str, volume_id: str) -> bool:
+    """False when the server no longer has it, or an earlier request is taking it off."""
+    if not _is_attached(cloud, server_id, volume_id):
+        return False
+    return bool(cloud.block_storage.get_volume(volume_id).status != "detaching")
 
 
 def _forget_attachment(cloud: Connection, server_id: str, volume_id: str) -> None:
