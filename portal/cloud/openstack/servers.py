@@ -84,7 +84,7 @@ def _stays_attached(cloud: Connection, server_id: str, volume_id: str) -> bool:
     """False when the server no longer has it, or an earlier request is taking it off."""
     if not _is_attached(cloud, server_id, volume_id):
         return False
-    return bool(cloud.block_storage.get_volume(volume_id).status != "detaching")
+    return bool(cloud.block_storage.get_volume(volume_id).status == "in-use")
 
 
 def _forget_attachment(cloud: Connection, server_id: str, volume_id: str) -> None:
