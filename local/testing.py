@@ -76,6 +76,7 @@ def _run(for_pytest: list[str], *, with_rabbitmq: bool) -> int:
         running = stack.enter_context(stack_for_tests(_HOME, parts))
         running.wait_for_databases()
         settings = environment | running.settings()
+        _compile_translations(settings)  # Django reads them once, before any test can
         if not for_pytest:
             for check in _CHECKS:
                 _check(check, settings)
@@ -119,6 +120,11 @@ def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
         os.environ.pop(VERSION_VARIABLE)
         if before is not None:
             os.environ[VERSION_VARIABLE] = before
+
+
+def _compile_translations(environment: Mapping[str, str]) -> None:
+    command = (str(_COMMANDS / "python"), "manage.py", "compile_translations", "--verbosity=0")
+    subprocess.run(command, cwd=CHECKOUT, env=environment, stdout=subprocess.DEVNULL, check=True)
 
 
 def _check(command: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from catalog.models import OfferingVersion
 from portal.identity.models import Person, Project, Role
-from portal.web.translations import compile_catalogue, find_catalogues
 from tests.factories import (
     OfferingVersionFactory,
     PersonFactory,
@@ -20,12 +17,6 @@ from tests.factories import (
     make_project,
     priced,
 )
-
-
-def pytest_configure() -> None:
-    """Compile the translations before Django reads them."""
-    for catalogue in find_catalogues(Path(folder) for folder in settings.LOCALE_PATHS):
-        compile_catalogue(catalogue)
 
 
 @pytest.fixture(scope="session")
