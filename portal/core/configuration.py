@@ -169,6 +169,22 @@ def cloud_names(name: str, *, file_variable: str, may_be_absent: bool) -> list[s
     return names
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks(name: str, *, default: str) -> list[Network]:
+    """Return the networks in the variable: addresses or ranges, with commas between.
+
+    Raises:
+        ImproperlyConfigured: one of them is neither.
+    """
+    texts = os.environ.get(name, default).split(",")
+    try:
+        return [ipaddress.ip_network(text.strip()) for text in texts if text.strip()]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
 @dataclass(frozen=True)
 class PublicUrl:
     """The address at which people reach the portal.

@@ -39,6 +39,10 @@ CLOUDS = configuration.cloud_names(
 SECURITY_CONTACT = os.environ.get("CLOUDLOKET_SECURITY_CONTACT", "")
 # Where users of the interface for programs can ask something; stands in its description.
 CONTACT_EMAIL = os.environ.get("CLOUDLOKET_CONTACT_EMAIL", f"servicedesk@{PUBLIC_URL.host}")
+# Who may say, in X-Forwarded-For, for whom a request is made.
+TRUSTED_PROXIES = configuration.networks(
+    "CLOUDLOKET_TRUSTED_PROXIES", default="127.0.0.0/8, ::1/128"
+)
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------
@@ -63,6 +67,7 @@ INSTALLED_APPS = [
     "catalog",
 ]
 MIDDLEWARE = [
+    "portal.core.origin.OriginMiddleware",
     "portal.web.security.SecurityHeadersMiddleware",
     "portal.core.api.ApiMiddleware",
     "django.middleware.security.SecurityMiddleware",
