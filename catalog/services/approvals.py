@@ -31,10 +31,12 @@ from portal.core.locks import lock_tree_shared
 from portal.core.money import to_cents
 from portal.identity.access import absent_ids, approval_limit, has_role
 from portal.identity.models import Person, Role
+from portal.identity.sensitive import sensitive
 
 REASON_LENGTH = 1000
 
 
+@sensitive("order.approve")
 def approve_order(
     public_id: UUID, *, approver: Person, reason: str = "", accepts_changes: bool = False
 ) -> Order:
@@ -80,6 +82,7 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
     return order
 
 
+@sensitive("order.reject")
 def reject_order(public_id: UUID, *, approver: Person, reason: str) -> Order:
     """Refuse an order with a reason that the requester reads; its quota is free again.
 

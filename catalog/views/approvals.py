@@ -10,8 +10,9 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -19,7 +20,6 @@ from catalog.models import Order
 from catalog.placement import REASONS
 from catalog.policies import orders_to_decide, visible_orders
 from catalog.services.approvals import (
-    REASON_LENGTH,
     approve_order,
     changed_conditions,
     reject_order,
@@ -28,10 +28,8 @@ from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
 from catalog.views.wording import amount_in_words, spec_in_words
 from portal.core.errors import DomainError
 from portal.identity.oidc.session import current_login
-from portal.identity.oidc.step_up import meets, step_up
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
-
-DRAFTS = "approval_drafts"  # session key: reasons typed before a step-up, by order
 
 
 @require_safe
@@ -86,14 +84,10 @@ def _decide(
 ) -> HttpResponse:
     order = get_object_or_404(visible_orders(request.user), public_id=public_id)
     reason = request.POST.get("reason", "")
-    if not meets(request, settings.SENSITIVE_LOGIN):
-        request.session[DRAFTS] = {str(public_id): reason[:REASON_LENGTH]}
-        return step_up(request, settings.SENSITIVE_LOGIN)
     try:
         service(reason)
     except DomainError as error:
         return _refused(request, order, error, reason)
-    request.session.pop(DRAFTS, None)
     messages.success(request, done)
     return redirect("catalog:order", public_id=public_id)
 
@@ -121,6 +115,7 @@ def _render(
     lines = list(order.lines.all())
     consequences = preview_of_order(order)
     login = current_login(request)
+    kept = _kept(request, order)
     context = {
         "queue": queue,
         "order": order,
@@ -131,7 +126,8 @@ def _render(
         "quota": [(effect, _limit_in_words(effect)) for effect in consequences.quota],
         "changes": changed_conditions(order),
         "error": error,
-        "reason": _typed(request, order) if reason is None else reason,
+        "reason": kept.get("reason", "") if reason is None else reason,
+        "accepts_changes": "accepts_changes" in kept,
         "valid_until": _valid_until(login.auth_time) if login else None,
     }
     status = error.http_status if error else 200
@@ -155,10 +151,13 @@ def _refusals(consequences: Consequences) -> list[str]:
     return [str(REASONS[code]) for code in consequences.verdict.reasons]
 
 
-def _typed(request: PersonRequest, order: Order) -> str:
-    """What the person typed before they had to log in again."""
-    drafts: dict[str, str] = request.session.get(DRAFTS, {})
-    return drafts.get(str(order.public_id), "")
+def _kept(request: PersonRequest, order: Order) -> QueryDict:
+    """What the person filled in for this order before they had to log in again."""
+    addresses = [
+        reverse(f"catalog:approval-{verb}", args=[order.public_id])
+        for verb in ("approve", "reject")
+    ]
+    return kept_input(request, *addresses) or QueryDict()
 
 
 def _valid_until(auth_time: int) -> datetime | None:

@@ -47,3 +47,24 @@ class NotAllowed(DomainError):
     code = "not_allowed"
     http_status = 403
     message = _("Your role does not allow this.")
+
+
+class StrongerLoginNeeded(Exception):
+    """The login behind the request is too weak or too old for this act.
+
+    Not a ``DomainError``, so that no view mistakes it for a rule of its own: the door sends a
+    person to log in again (``LoginStrengthMiddleware``), and tells a program with 403.
+    ``demand`` says what the login must be worth.
+    """
+
+    code: ClassVar[str] = "assurance_required"
+    message: ClassVar[str | Promise] = _(
+        "Log in again, with a means that is strong enough, to do this."
+    )
+
+    def __init__(self, demand: Any) -> None:
+        self.demand = demand
+        super().__init__(self.code)
+
+    def __str__(self) -> str:
+        return str(self.message)

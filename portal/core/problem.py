@@ -22,7 +22,7 @@ from rest_framework.exceptions import (
     ValidationError,
 )
 
-from portal.core.errors import DomainError, InvalidInput
+from portal.core.errors import DomainError, InvalidInput, StrongerLoginNeeded
 
 API_PREFIX: Final = "/api/"
 MEDIA_TYPE: Final = "application/problem+json"
@@ -109,6 +109,8 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
     """Answer what went wrong in a view; None for a defect, which then becomes a 500 elsewhere."""
     if isinstance(exception, DomainError):
         return _refusal(exception)
+    if isinstance(exception, StrongerLoginNeeded):
+        return problem_response(HTTPStatus.FORBIDDEN, code=exception.code, detail=str(exception))
     if isinstance(exception, Http404):
         exception = NotFound(str(_WORDS[404][1]))
     elif isinstance(exception, DjangoPermissionDenied):

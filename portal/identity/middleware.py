@@ -13,8 +13,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
-from portal.identity.oidc.session import LAST_SEEN
-from portal.identity.oidc.step_up import page_of
+from portal.core.errors import StrongerLoginNeeded
+from portal.identity.oidc.session import LAST_SEEN, current_login
+from portal.identity.oidc.step_up import page_of, step_up
+from portal.identity.sensitive import asked_with
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -35,6 +37,22 @@ class SessionLimitMiddleware:
             elif idle > NOTICE_SECONDS:
                 request.session[LAST_SEEN] = int(time.time())
         return self._get_response(request)
+
+
+class LoginStrengthMiddleware:
+    """Tells sensitive acts which login is behind the request, and sends who needs a better one."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        login = current_login(request) if request.user.is_authenticated else None
+        with asked_with(login):
+            return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Called by Django for what a view raised; the API answers for itself before that."""
+        return step_up(request, error.demand) if isinstance(error, StrongerLoginNeeded) else None
 
 
 class HtmxLoginMiddleware:

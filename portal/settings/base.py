@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.identity.middleware.SessionLimitMiddleware",
+    "portal.identity.middleware.LoginStrengthMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.identity.middleware.HtmxLoginMiddleware",
@@ -132,7 +133,7 @@ AUTHENTICATION_BACKENDS = ["portal.identity.oidc.backend.OidcBackend"]
 LOGIN_URL = "identity:login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-# What an approval, or another act that binds somebody else, asks of the login behind it.
+# What an act that binds somebody else asks of the login behind it: portal/identity/sensitive.py.
 SENSITIVE_LOGIN = Demand(level=Assurance.SUBSTANTIAL, max_age=15 * 60)
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())  # absolute: never renewed

@@ -1,96 +1,85 @@
-"""Acts that ask for a stronger or fresher login than the session has: one more trip, then back."""
+"""One more trip to the provider for a stronger or fresher login, then back to the same form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+import time
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
+from uuid import uuid4
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.urls import resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 
-from portal.core.errors import DomainError
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.session import current_login
 
-Arguments = ParamSpec("Arguments")
-Request = TypeVar("Request", bound=HttpRequest)
-
-
-class StrongerLoginNeeded(DomainError):
-    """For programs, which cannot be sent to a login page and back."""
-
-    code = "assurance_required"
-    http_status = 403
-    message = _("Log in again, with a means that is strong enough, to do this.")
-
-
-def meets(request: HttpRequest, demand: Demand) -> bool:
-    """Is the login behind the request strong and fresh enough? A stranger's never is."""
-    login = current_login(request)
-    return login is not None and login.meets(demand)
-
-
-def check_assurance(request: HttpRequest, demand: Demand | None = None) -> None:
-    """Refuse unless the login is good enough; for the API.
-
-    Args:
-        demand: ``settings.SENSITIVE_LOGIN`` when left out.
-
-    Raises:
-        StrongerLoginNeeded: it is not.
-    """
-    if not meets(request, demand or settings.SENSITIVE_LOGIN):
-        raise StrongerLoginNeeded()
-
-
-def require_assurance(
-    demand: Demand | None = None,
-) -> Callable[
-    [Callable[Concatenate[Request, Arguments], HttpResponse]],
-    Callable[Concatenate[Request, Arguments], HttpResponse],
-]:
-    """Decorate a view: without a good enough login the person steps up and comes back.
-
-    Args:
-        demand: ``settings.SENSITIVE_LOGIN`` when left out, read at each request.
-    """
-
-    def decorate(
-        view: Callable[Concatenate[Request, Arguments], HttpResponse],
-    ) -> Callable[Concatenate[Request, Arguments], HttpResponse]:
-        @wraps(view)
-        def guarded(
-            request: Request, /, *args: Arguments.args, **kwargs: Arguments.kwargs
-        ) -> HttpResponse:
-            wanted = demand or settings.SENSITIVE_LOGIN
-            if meets(request, wanted):
-                return view(request, *args, **kwargs)
-            return step_up(request, wanted)
-
-        return guarded
-
-    return decorate
+KEPT: Final = "kept_input"  # session key: what was typed in the form that waits for its person
+KEPT_SECONDS: Final = 30 * 60
+LONGEST_KEPT: Final = 64 * 1024  # characters of a form, url-encoded
+_NOT_KEPT: Final = ("csrfmiddlewaretoken",)
 
 
 def step_up(request: HttpRequest, demand: Demand) -> HttpResponse:
-    """Send the person to log in again, and afterwards back to the page they are on."""
+    """Send the person to log in again, and afterwards back to the form they sent."""
     login = current_login(request)
     key = login.provider if login and login.provider in settings.OIDC_PROVIDERS else None
     address = reverse(f"identity:start-{key}") if key else reverse("identity:login")
-    query = {"next": page_of(request), "level": demand.level.name.lower()}
+    query = {
+        "next": _with_kept_input(request, page_of(request)),
+        "level": demand.level.name.lower(),
+    }
     if demand.max_age is not None:
         query["max_age"] = str(demand.max_age)
     destination = f"{address}?{urlencode(query)}"
     if request.headers.get("HX-Request"):
         return HttpResponseClientRedirect(destination)
     return HttpResponseRedirect(destination)
+
+
+def kept_input(request: HttpRequest, *actions: str) -> QueryDict | None:
+    """What the person typed in a form of this page before they had to log in again.
+
+    None when there is nothing. The form shows it as if it had just been typed; nothing was done
+    with it yet.
+
+    Args:
+        actions: the addresses that the form is sent to; the page's own when left out.
+    """
+    kept: dict[str, Any] | None = request.session.get(KEPT)
+    token = request.GET.get("kept")
+    if not kept or not token or kept["token"] != token:
+        return None
+    if kept["action"] not in (actions or (request.path,)):
+        return None
+    if kept["at"] < time.time() - KEPT_SECONDS:
+        return None
+    return QueryDict(kept["form"])
+
+
+def _with_kept_input(request: HttpRequest, page: str) -> str:
+    """Keep the form that was sent, and return the page's address with the token that finds it."""
+    if request.method != "POST":
+        return page
+    form = request.POST.copy()
+    for name in _NOT_KEPT:
+        form.pop(name, None)
+    parts = urlsplit(page)
+    query = QueryDict(parts.query, mutable=True)
+    query.pop("kept", None)
+    content = form.urlencode()
+    if len(content) <= LONGEST_KEPT:
+        query["kept"] = uuid4().hex
+        request.session[KEPT] = {
+            "token": query["kept"],
+            "action": request.path,
+            "form": content,
+            "at": int(time.time()),
+        }
+    return f"{parts.path}?{query.urlencode()}" if query else parts.path
 
 
 def page_of(request: HttpRequest) -> str:
@@ -101,7 +90,19 @@ def page_of(request: HttpRequest) -> str:
     parts = urlsplit(origin)
     page = f"{parts.path}?{parts.query}" if parts.query else parts.path
     is_ours = f"{parts.scheme}://{parts.netloc}" == f"{request.scheme}://{request.get_host()}"
-    return page if is_ours and is_safe_path(page) else "/"
+    return page if is_ours and is_safe_path(page) else _page_above(request.path)
+
+
+def _page_above(path: str) -> str:
+    """The nearest page above an address, for browsers that do not say where a form stood."""
+    while "/" in path.strip("/"):
+        path = path.rstrip("/").rpartition("/")[0]
+        try:
+            resolve(path)
+        except Http404:
+            continue
+        return path
+    return "/"
 
 
 def is_safe_path(address: str) -> bool:

@@ -1,5 +1,7 @@
 """Deciding on the page: what the budget holder sees, and what a hostile form achieves."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from django.urls import reverse
 
@@ -136,6 +138,13 @@ class TestLogin:
 
     def test_what_was_typed_is_still_there_afterwards(self, client, order, approver):
         log_in(client, approver, age_seconds=3600)
-        client.post(url(order, "approval-approve"), {"reason": "Akkoord voor de piek"})
+        response = client.post(
+            url(order, "approval-approve"),
+            {"reason": "Akkoord voor de piek"},
+            headers={"Referer": f"http://testserver{reverse('catalog:approvals')}"},
+        )
 
-        assert "Akkoord voor de piek" in client.get(url(order)).content.decode()
+        back = parse_qs(urlsplit(response["Location"]).query)["next"][0]
+        assert back.startswith(f"{reverse('catalog:approvals')}?kept=")
+        assert "Akkoord voor de piek" in client.get(back).content.decode()
+        assert "Akkoord" not in client.get(url(order)).content.decode()

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Iterator
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
+from portal.core.errors import StrongerLoginNeeded
+from portal.identity.middleware import LoginStrengthMiddleware
 from portal.identity.models import Organization
-from portal.identity.oidc.step_up import StrongerLoginNeeded, check_assurance, require_assurance
+from portal.identity.oidc.step_up import kept_input, step_up
+from portal.identity.sensitive import ACTS, sensitive
 from tests.portal.identity.oidc.fake_provider import LOW, FakeProvider, come_back, log_in, start
 
 pytestmark = pytest.mark.django_db
@@ -20,23 +26,54 @@ def _tree(ministry: Organization) -> None:
     """Every test here needs the organisations."""
 
 
-@require_assurance()
-def approve(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("approved")
+@pytest.fixture(scope="module", autouse=True)
+def _act() -> Iterator[None]:
+    """The act of these tests, known for as long as they run."""
+    global approve
+    approve = sensitive("test.approve")(lambda: "approved")
+    yield
+    del ACTS["test.approve"]
 
 
-def request_of(client: Client, method: str = "GET", **headers: str) -> HttpRequest:
-    """A request in the session of ``client``."""
-    request = RequestFactory().generic(method, "/orders/1?tab=2", headers=headers)
-    request.session = client.session
-    return request
+def approve_page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(approve())
+
+
+def ask(client: Client, method: str = "GET", **headers: str) -> HttpResponse:
+    """Ask for the page in the session of ``client``, as Django does: middleware around a view."""
+    data = {"reason": "Prima", "csrfmiddlewaretoken": "secret"} if method == "POST" else None
+    request = getattr(RequestFactory(), method.lower())(
+        "/approvals/1/approve", data, headers=headers
+    )
+    request.session, request.user = client.session, get_user(client)
+    middleware = LoginStrengthMiddleware(approve_page)
+    try:
+        response = middleware(request)
+    except StrongerLoginNeeded as error:
+        response = middleware.process_exception(request, error)
+    request.session.save()
+    return response
+
+
+def next_of(response: HttpResponse) -> SplitResult:
+    """Where somebody who steps up comes back to."""
+    address = response.headers.get("HX-Redirect") or response["Location"]
+    return urlsplit(parse_qs(urlsplit(address).query)["next"][0])
 
 
 def test_fresh_and_strong_login_passes(client: Client, provider: FakeProvider) -> None:
     log_in(client, provider)
 
-    assert approve(request_of(client)).content == b"approved"
-    check_assurance(request_of(client))
+    assert ask(client).content == b"approved"
+
+
+def test_work_that_no_request_asked_for_has_no_login_to_judge() -> None:
+    assert approve() == "approved"
+
+
+def test_an_act_has_one_declaration() -> None:
+    with pytest.raises(ValueError, match=r"test\.approve"):
+        sensitive("test.approve")
 
 
 @pytest.mark.parametrize("weakness", [{"acr": LOW}, {"auth_time": 1}, {"auth_time": None}])
@@ -46,46 +83,82 @@ def test_weak_or_old_login_is_sent_to_the_provider_and_back(
     provider.changes.update(weakness)
     log_in(client, provider)
 
-    response = approve(request_of(client))
+    address = urlsplit(ask(client)["Location"])
 
-    address = urlsplit(response["Location"])
     assert address.path == "/login/local"
     assert parse_qs(address.query) == {
-        "next": ["/orders/1?tab=2"],
+        "next": ["/approvals/1/approve"],
         "level": ["substantial"],
         "max_age": ["900"],
     }
-    with pytest.raises(StrongerLoginNeeded):
-        check_assurance(request_of(client))
 
 
 def test_stranger_is_sent_to_choose_a_provider(client: Client) -> None:
-    assert approve(request_of(client))["Location"].startswith("/login?next=")
+    assert ask(client)["Location"].startswith("/login?next=")
 
 
-def test_form_comes_back_to_the_page_it_stood_on(client: Client, provider: FakeProvider) -> None:
-    provider.changes["acr"] = LOW
-    log_in(client, provider)
+def test_form_comes_back_to_the_page_it_stood_on_with_its_input(client: Client) -> None:
+    page = next_of(ask(client, "POST", Referer="http://testserver/approvals/1?tab=2&kept=old"))
 
-    response = approve(request_of(client, "POST", Referer="http://testserver/orders/1"))
+    query = parse_qs(page.query)
+    assert (page.path, query["tab"]) == ("/approvals/1", ["2"])
+    request = RequestFactory().get(page.path, {"kept": query["kept"][0]})
+    request.session = client.session
+    kept = kept_input(request, "/approvals/1/approve")
+    assert kept is not None
+    assert kept.dict() == {"reason": "Prima"}
 
-    assert parse_qs(urlsplit(response["Location"]).query)["next"] == ["/orders/1"]
+
+@pytest.mark.parametrize(
+    ("path", "actions", "age"),
+    [
+        ("/approvals/1?kept=made-up", ["/approvals/1/approve"], 0),
+        ("/approvals/1", ["/approvals/1/approve"], 0),
+        ("{page}", ["/approvals/2/approve"], 0),
+        ("{page}", [], 0),
+        ("{page}", ["/approvals/1/approve"], 31 * 60),
+    ],
+    ids=["another token", "no token", "another order", "another form", "too long ago"],
+)
+def test_kept_input_is_shown_in_its_own_form_only(
+    client: Client, path: str, actions: list[str], age: int
+) -> None:
+    page = next_of(ask(client, "POST", Referer="http://testserver/approvals/1"))
+    request = RequestFactory().get(path.format(page=page.geturl()))
+    request.session = client.session
+    request.session["kept_input"]["at"] -= age
+
+    assert kept_input(request, *actions) is None
+
+
+def test_form_too_long_to_keep_comes_back_empty(client: Client) -> None:
+    request = RequestFactory().post("/approvals/1/approve", {"reason": "x" * 70_000})
+    request.session, request.user = client.session, get_user(client)
+
+    response = step_up(request, settings.SENSITIVE_LOGIN)
+
+    assert next_of(response).geturl() == "/approvals"
+    assert "kept_input" not in request.session
 
 
 @pytest.mark.parametrize("referer", ["https://evil.example/x", "", "http://testserver//evil"])
-def test_form_from_elsewhere_comes_back_home(client: Client, referer: str) -> None:
-    response = approve(request_of(client, "POST", Referer=referer))
+def test_form_that_does_not_say_where_it_stood_comes_back_to_the_page_above(
+    client: Client, referer: str
+) -> None:
+    order = "/approvals/0b6f7c1e-3f52-4a5e-9f1a-0f6d2f0f5a11"
+    request = RequestFactory().post(f"{order}/approve", headers={"Referer": referer})
+    request.session = client.session
 
-    assert parse_qs(urlsplit(response["Location"]).query)["next"] == ["/"]
+    assert next_of(step_up(request, settings.SENSITIVE_LOGIN)).path == order
 
 
 def test_htmx_gets_a_header_instead_of_a_redirect(client: Client) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/approvals"}
 
-    response = approve(request_of(client, "POST", **headers))
+    response = ask(client, "POST", **headers)
 
     assert response.status_code == 200
-    assert "next=%2Fapprovals" in response["HX-Redirect"]
+    assert next_of(response).path == "/approvals"
 
 
 def test_step_up_asks_for_the_level_and_the_age(client: Client, provider: FakeProvider) -> None:
@@ -125,7 +198,7 @@ def test_step_up_succeeds(client: Client, provider: FakeProvider) -> None:
     state = start(client, provider, "?next=/orders/1&level=substantial&max_age=900")["state"]
 
     assert come_back(client, state)["Location"] == "/orders/1"
-    assert approve(request_of(client)).content == b"approved"
+    assert ask(client).content == b"approved"
 
 
 @pytest.mark.parametrize("query", ["?level=made-up", "?level=high&max_age=-1", "?max_age=x"])
