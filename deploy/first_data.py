@@ -18,7 +18,7 @@ from catalog.services.quotas import set_limit
 from portal.cloud.models import Cloud
 from portal.core.calendar import BUSINESS_TIME
 from portal.identity.models import CostCentre, Node, VatTreatment, VatTreatmentPeriod
-from portal.identity.services import create_organization, create_project
+from portal.identity.services.tree import create_organization, create_project
 
 SINCE = datetime(2026, 1, 1, tzinfo=BUSINESS_TIME)
 

@@ -10,7 +10,7 @@ import factory
 from django.utils.timezone import now
 
 from portal.identity.models import Node, Organization, Person, Project, Role, RoleGrant
-from portal.identity.services import create_organization, create_project
+from portal.identity.services.tree import create_organization, create_project
 
 ISSUER = "https://idp.example.nl"
 _codes = count(1)

@@ -13,7 +13,6 @@ from django.utils.translation import get_language
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from mozilla_django_oidc.utils import import_from_settings
 
-from portal.identity.logins import log_in, record_refused_login
 from portal.identity.models import Person
 from portal.identity.oidc import transport
 from portal.identity.oidc.claims import read_login
@@ -33,6 +32,7 @@ from portal.identity.oidc.validation import (
     validate_signed_userinfo,
     validate_userinfo,
 )
+from portal.identity.services.logins import log_in, record_refused_login
 
 
 @dataclass(kw_only=True)

@@ -8,11 +8,11 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from portal.identity.logins import ClaimedRole, Login
 from portal.identity.models import Role
 from portal.identity.oidc.errors import ClaimMissing, RoleUnknown
 from portal.identity.oidc.providers import ClaimPath, Provider
 from portal.identity.oidc.validation import assurance_of
+from portal.identity.services.logins import ClaimedRole, Login
 
 LONGEST_NAME: Final = 150
 LONGEST_TEXT: Final = 254

@@ -24,12 +24,6 @@ from mozilla_django_oidc.views import (
     OIDCLogoutView,
 )
 
-from portal.identity.logins import (
-    LogoutTokenUsed,
-    log_out,
-    log_out_by_provider,
-    open_session,
-)
 from portal.identity.oidc.backend import (
     LoginAttempt,
     OidcRequest,
@@ -51,6 +45,12 @@ from portal.identity.oidc.session import remember_login
 from portal.identity.oidc.step_up import is_safe_path, read_demand
 from portal.identity.oidc.validation import validate_logout_token
 from portal.identity.requests import PersonRequest
+from portal.identity.services.logins import (
+    LogoutTokenUsed,
+    log_out,
+    log_out_by_provider,
+    open_session,
+)
 
 log = logging.getLogger(__name__)
 

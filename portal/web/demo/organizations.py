@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from portal.identity.models import CostCentre, Node, VatTreatment, VatTreatmentPeriod
-from portal.identity.services import create_organization, create_project
+from portal.identity.services.tree import create_organization, create_project
 
 # code, name, protection level (TBB), personal data, cost centre
 PROJECTS: Final = {

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from portal.identity.models import Organization
 from portal.identity.oidc import discovery, transport
-from portal.identity.services import create_organization
+from portal.identity.services.tree import create_organization
 from tests.portal.identity.oidc.fake_provider import MINISTRY_OIN, FakeProvider
 
 

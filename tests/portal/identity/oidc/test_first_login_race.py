@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 
 from portal.audit.models import AuditEntry
-from portal.identity.logins import ClaimedRole, Login, log_in
 from portal.identity.models import Identity, Organization, Person, Role, RoleGrant
+from portal.identity.services.logins import ClaimedRole, Login, log_in
 from tests.portal.identity.oidc.fake_provider import ISSUER, MINISTRY_OIN
 
 LOGIN = Login(
