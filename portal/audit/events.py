@@ -11,6 +11,9 @@ EVENTS: Final = frozenset(
         "person.logged_in",
         "person.login_refused",
         "person.logged_out",
+        "login.failed",
+        "logout.refused",
+        "access.refused",
         "role.granted",
         "role.ended",
         "node.created",
@@ -41,5 +44,11 @@ EVENTS: Final = frozenset(
         "quota.limit_set",
         "price.set",
         "budget.set",
+        # the trail itself
+        "audit.anchored",
+        "audit.read",
+        "audit.exported",
+        "audit.months_dropped",
+        "audit.refusals_counted",
     }
 )

@@ -14,6 +14,7 @@ from django.db import connection
 TREE: Final = 1
 SWEEP: Final = 2
 INVENTORY: Final = 3
+TRAIL: Final = 20
 
 
 def lock_tree_shared() -> None:
@@ -24,6 +25,21 @@ def lock_tree_shared() -> None:
 def lock_tree_exclusive() -> None:
     """Until the end of the transaction: nobody claims. Moving a node takes this."""
     _execute("SELECT pg_advisory_xact_lock(%s)", TREE)
+
+
+def lock_trail() -> None:
+    """Until the end of the transaction: nobody reads the audit trail to prove it."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", TRAIL)
+
+
+@contextmanager
+def hold_trail() -> Iterator[None]:
+    """Nobody drops old months from the audit trail meanwhile; held across transactions."""
+    _execute("SELECT pg_advisory_lock_shared(%s)", TRAIL)
+    try:
+        yield
+    finally:
+        _execute("SELECT pg_advisory_unlock_shared(%s)", TRAIL)
 
 
 @contextmanager

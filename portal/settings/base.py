@@ -43,6 +43,10 @@ CONTACT_EMAIL = os.environ.get("CLOUDLOKET_CONTACT_EMAIL", f"servicedesk@{PUBLIC
 TRUSTED_PROXIES = configuration.networks(
     "CLOUDLOKET_TRUSTED_PROXIES", default="127.0.0.0/8, ::1/128"
 )
+# Years that the audit trail is kept: three at least (BIO2 5.28.01).
+AUDIT_RETENTION_YEARS = configuration.whole_number(
+    "CLOUDLOKET_AUDIT_RETENTION_YEARS", default=7, at_least=3
+)
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------
@@ -77,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.identity.refusals.RefusalTrailMiddleware",
     "portal.identity.middleware.SessionLimitMiddleware",
     "portal.identity.middleware.LoginStrengthMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -235,6 +240,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="30"),
     },
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
+    "write-refusal-tallies": {"task": "audit.write_tallies", "schedule": 60.0},
 }
 
 # --- the engine --------------------------------------------------------------------------------

@@ -32,7 +32,8 @@ from portal.identity.oidc.validation import (
     validate_signed_userinfo,
     validate_userinfo,
 )
-from portal.identity.services.logins import log_in, record_refused_login
+from portal.identity.services.failed_logins import record_failed_login
+from portal.identity.services.logins import log_in
 
 
 @dataclass(kw_only=True)
@@ -177,7 +178,13 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
         try:
             person = log_in(read_login(provider, claims, language=(get_language() or "nl")[:2]))
         except LoginFailure as failure:
-            record_refused_login(issuer=provider.issuer, subject=payload["sub"], code=failure.code)
+            record_failed_login(
+                provider_key=provider.key,
+                code=failure.code,
+                status=failure.http_status,
+                issuer=provider.issuer,
+                subject=payload["sub"],
+            )
             raise
         self.attempt.facts = LoginFacts.from_claims(provider, payload)
         self.attempt.id_token = id_token

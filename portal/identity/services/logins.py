@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
-from portal.audit.services import record, record_refusal
+from portal.audit.services import record
 from portal.core.errors import DomainError
 from portal.core.models import is_in_force
 from portal.identity.models import (
@@ -105,13 +105,6 @@ def _log_in(login: Login) -> Person | None:
     data = {"provider": login.provider_key, "level": login.level}
     record("person.logged_in", person, actor=person, node_id=organization.pk, data=data)
     return person
-
-
-def record_refused_login(*, issuer: str, subject: str, code: str) -> None:
-    """Write down that a person we know was refused; strangers stand in the log only."""
-    person = Person.objects.filter(identities__issuer=issuer, identities__subject=subject).first()
-    if person:
-        record_refusal("person.login_refused", person, actor=person, code=code)
 
 
 @transaction.atomic(durable=True)
