@@ -28,7 +28,7 @@ FROM audit_auditentry GROUP BY chain HAVING bool_or(at < %(until)s)
 """
 _DROP: Final = """
 DELETE FROM audit_auditentry entry
-USING unnest(%(chains)s, %(begins)s) AS kept (chain, begins)
+USING unnest(%(chains)s::integer[], %(begins)s::bigint[]) AS kept (chain, begins)
 WHERE entry.chain = kept.chain AND entry.sequence < kept.begins AND entry.id < %(last)s
 """
 
@@ -69,6 +69,8 @@ def _drop(until: datetime) -> Dropped:
     if anchor is None:
         raise CannotDrop("no anchor fixes those months; is the clock running?")
     begins = _beginnings(until)
+    if not begins:
+        return Dropped(until, 0)
     for chain, first in begins.items():
         _seal(chain, first)
     dropped = _delete(begins)
@@ -110,7 +112,7 @@ def _delete(begins: dict[int, int]) -> int:
             {
                 "chains": list(begins),
                 "begins": list(begins.values()),
-                "last": max(begins.values(), default=0) * PLACES + PLACES,
+                "last": max(begins.values()) * PLACES,
             },
         )
         return int(cursor.rowcount)

@@ -13,7 +13,7 @@ def as_superuser(statement: str, *values: Any) -> int:
     """Run it past every trigger and right; returns how many rows it was about."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(statement, values)
+        cursor.execute(statement, values or None)
         count = cursor.rowcount
         cursor.execute("SET LOCAL session_replication_role = origin")
     return int(count)
@@ -24,7 +24,7 @@ def without_constraints() -> None:
     as_superuser(
         "DO $$ DECLARE statement text; BEGIN FOR statement IN"
         " SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)"
-        " FROM pg_constraint WHERE conrelid::regclass::text LIKE 'audit\\_%%'"
+        " FROM pg_constraint WHERE conrelid::regclass::text LIKE 'audit\\_%'"
         " AND contype IN ('c', 'u', 'p')"
         " LOOP EXECUTE statement; END LOOP; END $$"
     )
