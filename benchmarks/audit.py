@@ -110,9 +110,7 @@ def measure_writing(pairs: int, seconds: float) -> None:
             ratios = []
             for pair in range(1, pairs + 1):
                 order = (False, True) if pair % 2 else (True, False)
-                rates = {
-                    is_audited: run(team, act, is_audited, seconds) for is_audited in order
-                }
+                rates = {is_audited: run(team, act, is_audited, seconds) for is_audited in order}
                 ratios.append(rates[True] / rates[False])
                 print(
                     f"{act}, pair {pair}: {rates[False]:6.0f}/s without, {rates[True]:6.0f}/s"
@@ -201,7 +199,7 @@ def peak_kib() -> int:
 def write_many(count: int) -> None:
     """Entries as ``record`` makes them, copied in at once; with an anchor on top."""
     empty_trail()
-    heads = {number: (0, GENESIS) for number in range(CHAIN_COUNT)}
+    heads = dict.fromkeys(range(CHAIN_COUNT), (0, GENESIS))
     moment = now() - timedelta(days=30)
     columns = "id, chain, sequence, format, at, event, actor_id, node_id, subject_type,"
     columns += " subject_public_id, result, code, channel, address, agent, request_id, beside,"

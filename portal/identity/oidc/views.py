@@ -97,9 +97,7 @@ class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
         try:
             response: HttpResponse = super().dispatch(request)
         except LoginFailure as failure:
-            return _failure_page(
-                request, failure, self.provider, try_again=request.get_full_path()
-            )
+            return _failure_page(request, failure, self.provider, try_again=request.get_full_path())
         return response
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -5,13 +5,13 @@ Each test does what a superuser of the database can: no trigger, right or constr
 
 from __future__ import annotations
 
-
 import pytest
 from django.db import connection
 
+from portal.audit.macs import verification_mac
 from portal.audit.models import GENESIS, AuditAnchor, AuditEntry, AuditVerification
 from portal.audit.services import anchor_chains
-from portal.audit.verification import verify
+from portal.audit.verification import Proof, verify
 from tests.portal.audit.tampering import (
     as_superuser,
     columns_of,
@@ -185,7 +185,8 @@ class TestAdding:
         )
 
         assert any(
-            "chain 5, entry 1 (id 1005" in fault and "without the key" in fault for fault in faults()
+            "chain 5, entry 1 (id 1005" in fault and "without the key" in fault
+            for fault in faults()
         )
 
     def test_to_a_chain_that_does_not_exist(self, entries):
@@ -225,7 +226,8 @@ class TestMoving:
         without_constraints()
         first, second = entries[1], entries[2]
         as_superuser(
-            "UPDATE audit_auditentry SET id = 5005 - id, sequence = 5 - sequence WHERE id IN (%s, %s)",
+            "UPDATE audit_auditentry SET id = 5005 - id, sequence = 5 - sequence"
+            " WHERE id IN (%s, %s)",
             first.pk,
             second.pk,
         )
@@ -286,16 +288,12 @@ class TestAnchors:
 class TestWhatWasFound:
     @pytest.fixture
     def found(self, entries) -> AuditVerification:
-        from portal.audit.verification import Proof
-
         proof = Proof()
         list(proof.find_faults())
         return proof.store()
 
     @pytest.mark.parametrize("column", ["at", "seconds", "entries", "anchors", "faults", "format"])
     def test_signature_covers_it(self, found, column):
-        from portal.audit.macs import verification_mac
-
         assert bytes(found.mac) == verification_mac(found)
         value = getattr(found, column)
         setattr(found, column, value.replace(year=2020) if column == "at" else value + 1)
@@ -312,7 +310,9 @@ class TestOutsideThePromise:
             length, head = cursor.fetchone()
         write_in(4)
         write_in(3)
-        as_superuser("DELETE FROM audit_auditentry WHERE chain = 3 AND sequence > %s", kept.sequence)
+        as_superuser(
+            "DELETE FROM audit_auditentry WHERE chain = 3 AND sequence > %s", kept.sequence
+        )
         as_superuser("DELETE FROM audit_auditentry WHERE chain = 4 AND sequence > %s", length)
         set_head_back(kept)
         as_superuser(
@@ -334,5 +334,3 @@ def copy(entry: AuditEntry, changes: str, *values: object) -> None:
         cursor.execute(f"UPDATE copied SET {changes}", list(values))  # noqa: S608
     as_superuser(f"INSERT INTO audit_auditentry ({names}) SELECT {names} FROM copied")  # noqa: S608
     as_superuser("DROP TABLE copied")
-
-
