@@ -112,7 +112,7 @@ def record(
             event=event,
             actor_id=None if actor is None else actor.pk,
             node_id=node_id,
-            subject_type=type(subject).__name__,
+            subject_type=subject.__class__.__name__,
             subject_public_id=str(subject.public_id),
             result=str(result),
             code=code,

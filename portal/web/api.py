@@ -19,7 +19,7 @@ from portal.core.api import Input, MomentField, PublicIdField, TextField
 from portal.core.origin import Channel
 from portal.identity.models import Node, Person
 from portal.identity.requests import ApiRequest
-from portal.web.trail.access import is_auditor, visible_entries
+from portal.web.trail.access import Reach
 from portal.web.trail.rows import Row, with_names
 
 
@@ -101,13 +101,14 @@ class AuditEntryViewSet(GenericViewSet[AuditEntry]):
     serializer_class = AuditEntryOutput
 
     def get_queryset(self) -> QuerySet[AuditEntry]:
-        return visible_entries(self.request.user)
+        reach = Reach.of(self.request.user)
+        if not reach:
+            raise PermissionDenied
+        return reach.entries()
 
     @extend_schema(responses=AuditEntryOutput(many=True))
     def list(self, request: ApiRequest) -> Response:
         """The trail, for auditors. That you read it is noted in it."""
-        if not is_auditor(request.user):
-            raise PermissionDenied
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         note_reading(request.user)
         return self.get_paginated_response(AuditEntryOutput(with_names(page or []), many=True).data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django.db.models import Q, QuerySet
 
 from portal.audit.models import AuditEntry
@@ -9,29 +11,31 @@ from portal.identity.access import reached_nodes
 from portal.identity.models import Node, Person, Role
 
 
-def is_auditor(person: Person) -> bool:
-    """True when the person is auditor of anything."""
-    return audited_nodes(person).exists()
-
-
-def audited_nodes(person: Person) -> QuerySet[Node]:
-    """The organizations and projects of which the person reads the trail."""
-    return reached_nodes(person, Role.AUDITOR)
-
-
-def audits_everything(person: Person) -> bool:
-    """True when the person is auditor of every organization at the top."""
-    roots = Node.objects.filter(parent=None, ended_at=None)
-    return roots.exists() and not roots.exclude(pk__in=audited_nodes(person).values("pk")).exists()
-
-
-def visible_entries(person: Person) -> QuerySet[AuditEntry]:
-    """The entries on the nodes that an auditor reaches.
+@dataclass(frozen=True)
+class Reach:
+    """What somebody audits.
 
     What belongs to no node (logins of strangers, anchors, exports) may be about anybody: only
-    who is auditor of everything sees it.
+    who is auditor of every organization at the top sees it.
     """
-    visible = Q(node_id__in=audited_nodes(person).values("pk"))
-    if audits_everything(person):
-        visible |= Q(node_id=None)
-    return AuditEntry.objects.filter(visible)
+
+    nodes: list[Node]
+    is_everything: bool
+
+    @classmethod
+    def of(cls, person: Person) -> Reach:
+        """Three queries."""
+        nodes = list(reached_nodes(person, Role.AUDITOR).order_by("name", "pk"))
+        tops = set(Node.objects.filter(parent=None, ended_at=None).values_list("pk", flat=True))
+        return cls(nodes, bool(tops) and tops <= {node.pk for node in nodes})
+
+    def __bool__(self) -> bool:
+        """True for an auditor of anything."""
+        return bool(self.nodes)
+
+    def entries(self) -> QuerySet[AuditEntry]:
+        """The entries on those nodes."""
+        visible = Q(node_id__in=[node.pk for node in self.nodes])
+        if self.is_everything:
+            visible |= Q(node_id=None)
+        return AuditEntry.objects.filter(visible)

@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.timezone import localdate
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from portal.audit.models import AuditAnchor, AuditEntry
+from portal.audit.models import AuditAnchor
 from portal.audit.reading import (
     Position,
     after,
@@ -25,7 +24,7 @@ from portal.audit.reading import (
     read_slice,
 )
 from portal.identity.requests import PersonRequest
-from portal.web.trail.access import audited_nodes, audits_everything, is_auditor, visible_entries
+from portal.web.trail.access import Reach
 from portal.web.trail.exporting import CONTENT_TYPES, export
 from portal.web.trail.filters import TrailForm
 from portal.web.trail.rows import Row, with_names
@@ -39,13 +38,13 @@ PAGE_SIZE: Final = 50
 @never_cache
 def audit_list(request: PersonRequest) -> HttpResponse:
     """What was done in the part of the tree that the auditor reaches, newest first."""
-    _check_auditor(request)
-    form = _form(request)
+    reach = _reach(request)
+    form = TrailForm(request.GET, nodes=reach.nodes)
     context: dict[str, Any] = {"form": form, "is_filtered": _is_filtered(request)}
     if not form.is_valid():
         return render(request, "web/audit/list.html", context, status=422)
     part = read_slice(
-        form.filter().apply(visible_entries(request.user)),
+        form.filter().apply(reach.entries()),
         size=PAGE_SIZE,
         older_than=Position.read(request.GET.get("older", "")),
         newer_than=Position.read(request.GET.get("newer", "")),
@@ -56,7 +55,7 @@ def audit_list(request: PersonRequest) -> HttpResponse:
         "newer_url": _other_part(request, "newer", part.newer),
         "older_url": _other_part(request, "older", part.older),
         "query": _query(request).urlencode(),
-        "sees_everything": audits_everything(request.user),
+        "sees_everything": reach.is_everything,
         **_proof(),
     }
     return render(request, "web/audit/list.html", context)
@@ -67,8 +66,7 @@ def audit_list(request: PersonRequest) -> HttpResponse:
 @never_cache
 def audit_entry(request: PersonRequest, *, chain: int, sequence: int) -> HttpResponse:
     """One entry, with what happened to the same thing before and after it."""
-    _check_auditor(request)
-    entries = visible_entries(request.user)
+    entries = _reach(request).entries()
     entry = get_object_or_404(entries, chain=chain, sequence=sequence)
     note_reading(request.user)
     same = entries.filter(subject_public_id=entry.subject_public_id)
@@ -90,18 +88,17 @@ def audit_entry(request: PersonRequest, *, chain: int, sequence: int) -> HttpRes
 @never_cache
 def audit_export(request: PersonRequest, *, form: str) -> HttpResponseBase:
     """The entries of the filter as a file, written while it is read."""
-    _check_auditor(request)
+    reach = _reach(request)
     if form not in CONTENT_TYPES:
         raise Http404
-    asked = _form(request)
+    asked = TrailForm(request.GET, nodes=reach.nodes)
     if not asked.is_valid():
         context = {"form": asked, "is_filtered": True}
         return render(request, "web/audit/list.html", context, status=422)
     chosen = asked.filter()
-    entries: QuerySet[AuditEntry] = chosen.apply(visible_entries(request.user))
     note_export(request.user, form=form, asked=chosen.as_json())
     return StreamingHttpResponse(
-        export(entries, form),
+        export(chosen.apply(reach.entries()), form),
         content_type=CONTENT_TYPES[form],
         headers={
             "Content-Disposition": f'attachment; filename="audit-{localdate().isoformat()}.{form}"'
@@ -109,13 +106,16 @@ def audit_export(request: PersonRequest, *, form: str) -> HttpResponseBase:
     )
 
 
-def _check_auditor(request: PersonRequest) -> None:
-    if not is_auditor(request.user):
+def _reach(request: PersonRequest) -> Reach:
+    """What the person audits.
+
+    Raises:
+        PermissionDenied: nothing.
+    """
+    reach = Reach.of(request.user)
+    if not reach:
         raise PermissionDenied
-
-
-def _form(request: PersonRequest) -> TrailForm:
-    return TrailForm(request.GET, nodes=list(audited_nodes(request.user).order_by("name")))
+    return reach
 
 
 def _query(request: PersonRequest) -> Any:
