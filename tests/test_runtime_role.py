@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from celery import current_app
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection
 from django.test import Client
 from django.urls import reverse
@@ -216,15 +216,68 @@ def test_preparing_again_changes_nothing(delivered):
     [
         "audit_auditentry",
         "audit_auditanchor",
+        "audit_auditseal",
+        "audit_auditverification",
         "catalog_approval",
         "billing_usagespan",
         "billing_price",
     ],
 )
 def test_the_past_cannot_be_changed(runtime, table, statement):
-    key = "number" if table == "audit_auditchain" else "id"
     with pytest.raises(InsufficientPrivilege):
-        runtime.execute(statement.format(table, key, key))
+        runtime.execute(statement.format(table, "id", "id"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_auditchain SET number = number",
+        "DELETE FROM audit_auditchain",
+        "TRUNCATE audit_auditchain",
+        "INSERT INTO audit_auditseal (format, mac, chain, begins, at, previous_mac)"
+        " VALUES (2, '', 1, 1, now(), '')",
+        "DELETE FROM audit_auditentry WHERE at < now() - interval '9 years'",
+        "ALTER TABLE audit_auditseal OWNER TO CURRENT_USER",
+    ],
+)
+def test_the_trail_cannot_be_shortened(runtime, statement):
+    with pytest.raises(InsufficientPrivilege):
+        runtime.execute(statement)
+
+
+def test_a_head_cannot_be_set_back(runtime):
+    with pytest.raises(psycopg.IntegrityError, match="never changed"):
+        runtime.execute("UPDATE audit_auditchain SET length = length - 1")
+
+
+def test_what_the_runtime_role_adds_without_the_key_is_found(delivered):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO audit_auditentry SELECT (entry).* FROM (SELECT jsonb_populate_record(e,"
+            " jsonb_build_object('id', e.id + 1000, 'sequence', e.sequence + 1)) AS entry"
+            " FROM audit_auditentry e JOIN audit_auditchain c"
+            " ON c.number = e.chain AND c.length = e.sequence LIMIT 1) forged"
+        )
+        cursor.execute(
+            "UPDATE audit_auditchain SET length = length + 1 WHERE length + 1 ="
+            " (SELECT max(sequence) FROM audit_auditentry WHERE chain = number)"
+        )
+
+    with pytest.raises(CommandError, match="broken"):
+        call_command("verify_audit")
+
+
+def test_the_owner_drops_nothing_that_is_young(server, db):
+    url = url_as(OWNER, PASSWORD, COPY)
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO audit_auditentry (id, chain, sequence, format, at, event, subject_type,"
+            " subject_public_id, result, code, channel, address, agent, request_id, data,"
+            " previous_mac, mac) VALUES (1003, 3, 1, 2, now(), 'x', 'x', gen_random_uuid(),"
+            " 'succeeded', '', '', '', '', '', '{}', '', '')"
+        )
+        with pytest.raises(psycopg.IntegrityError, match="never changed or deleted"):
+            owner.execute("DELETE FROM audit_auditentry")
 
 
 @pytest.mark.parametrize(

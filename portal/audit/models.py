@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 CHAIN_COUNT: Final = 32
 PLACES: Final = 1000  # the id of an entry is its sequence times this, plus its chain
@@ -22,9 +22,9 @@ GENESIS: Final = b"\x00" * 32
 class Result(models.TextChoices):
     """What came of the act."""
 
-    SUCCEEDED = "succeeded", _("Succeeded")
-    REFUSED = "refused", _("Refused")
-    FAILED = "failed", _("Failed")
+    SUCCEEDED = "succeeded", pgettext_lazy("result", "Succeeded")
+    REFUSED = "refused", pgettext_lazy("result", "Refused")
+    FAILED = "failed", pgettext_lazy("result", "Failed")
 
 
 class ExactJsonField(models.JSONField):

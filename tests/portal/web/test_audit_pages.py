@@ -254,7 +254,7 @@ class TestProof:
     def test_is_shown_with_its_time(self, browser):
         call_command("verify_audit", stdout=StringIO())
 
-        assert "Proved whole up to" in self.page(browser)
+        assert "The trail is proved whole" in self.page(browser)
 
     def test_broken_trail_leads_to_the_runbook(self, browser, project):
         entry = write("order.approved", project, actor=None, node_id=project.pk)
@@ -264,7 +264,7 @@ class TestProof:
 
         page = self.page(browser)
         assert "docs/runbooks/audit-broken.md" in page
-        assert "Proved whole" not in page
+        assert "proved whole" not in page
 
     def test_forged_proof_counts_for_nothing(self, browser):
         call_command("verify_audit", stdout=StringIO())
