@@ -6,7 +6,7 @@ Each test does what a superuser of the database can: no trigger, right or constr
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from portal.audit.macs import verification_mac
 from portal.audit.models import GENESIS, AuditAnchor, AuditEntry, AuditVerification
@@ -258,6 +258,39 @@ class TestMoving:
         found = faults()
         assert any(fault.startswith("chain 3") for fault in found)
         assert any(fault.startswith("chain 4") for fault in found)
+
+
+class TestAnotherHistory:
+    """Genuine rows of a copy of the database that went its own way, put in the place of ours."""
+
+    @pytest.fixture
+    def elsewhere(self, entries, write_in):
+        """The next entry of chain 3 and the next anchor, in the copy."""
+        fork = transaction.savepoint()
+        entry, anchor = write_in(3), anchor_chains()
+        transaction.savepoint_rollback(fork)
+        return entry, anchor
+
+    def test_entry(self, elsewhere, write_in):
+        entry, _anchor = elsewhere
+        write_in(3)
+        write_in(3)
+        as_superuser("DELETE FROM audit_auditentry WHERE id = %s", entry.pk)
+        entry.save(force_insert=True)
+
+        (fault,) = faults()
+        assert f"entry {entry.sequence + 1} " in fault
+        assert "does not follow from the entry before it" in fault
+
+    def test_anchor(self, elsewhere, write_in):
+        _entry, anchor = elsewhere
+        write_in(3)
+        anchor_chains()
+        third = anchor_chains()
+        as_superuser("DELETE FROM audit_auditanchor WHERE number = %s", anchor.number)
+        anchor.save(force_insert=True)
+
+        assert f"{third}: does not follow from the anchor before it" in faults()
 
 
 class TestAnchors:
