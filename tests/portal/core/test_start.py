@@ -81,6 +81,8 @@ WRONG = [
     ("CLOUDLOKET_SECRET_KEY_FILE", "/nowhere"),
     ("CLOUDLOKET_SECRET_KEY_FILE", "/dev/null"),
     ("CLOUDLOKET_AUDIT_KEY_FILE", str(KEYS / "secret-key")),
+    ("CLOUDLOKET_AUDIT_RETENTION_YEARS", "2"),
+    ("CLOUDLOKET_AUDIT_RETENTION_YEARS", "3.5"),
     ("CLOUDLOKET_ENCRYPTION_KEY_FILE", str(KEYS / "secret-key")),
     ("CLOUDLOKET_OIDC_FILE", "/nowhere"),
     ("CLOUDLOKET_OIDC_FILE", str(KEYS / "secret-key")),
