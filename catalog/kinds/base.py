@@ -16,7 +16,7 @@ from uuid import UUID
 from billing.meters import Meter
 from catalog.kinds.parameters import Parameter, Text
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.ports import Cloud, CloudObject
+from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
 
@@ -50,14 +50,8 @@ class Broken:
     fault: str
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One look at a cloud project: what its list calls returned, by id."""
-
-    servers: Mapping[str, CloudObject] = field(default_factory=dict)
-    volumes: Mapping[str, CloudObject] = field(default_factory=dict)
-
-
+# One look at a cloud project: what the lists that somebody waits for returned, by id.
+Look = Mapping[Listing, Mapping[str, CloudObject]]
 Outcome = Done | Wait | Broken
 
 
@@ -122,16 +116,16 @@ class StepDefinition:
         clear: removes what the step made, after Broken. It is repeated until it raises
             CloudMissing (what was made is gone); then the step runs again.
         exclusive: at most one such step at a time per cloud project (it makes shared things).
-        reads: which list calls ``settle`` needs: "servers", "volumes".
+        reads: the lists that ``settle`` looks at.
     """
 
     name: str
     label: Text
     run: Callable[[StepContext], Outcome]
-    settle: Callable[[StepContext, str, Snapshot], Outcome] | None = None
+    settle: Callable[[StepContext, str, Look], Outcome] | None = None
     clear: Callable[[StepContext, str], None] | None = None
     exclusive: bool = False
-    reads: frozenset[str] = frozenset()
+    reads: frozenset[Listing] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Protocol
 
 # Every marker starts with this, so that a listing tells what the portal made from what others did.
@@ -118,6 +119,13 @@ class CloudObject:
     marker: str = ""
     fault: str = ""
     details: Mapping[str, object] = field(default_factory=dict)
+
+
+class Listing(StrEnum):
+    """The lists of a cloud project by which one look settles whatever waits for the cloud."""
+
+    SERVERS = "servers"
+    VOLUMES = "volumes"
 
 
 @dataclass(frozen=True, kw_only=True)
