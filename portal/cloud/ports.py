@@ -258,6 +258,18 @@ class Cloud(Protocol):
 
     def delete_port(self, project: str, port_id: str) -> None: ...
 
+    def find_floating_ips(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_floating_ip(self, project: str, marker: str) -> CloudObject:
+        """Take an address of the cloud's external network; ``details`` has ``address``.
+
+        Raises:
+            CloudRefused: the cloud has no external network.
+        """
+        ...
+
+    def delete_floating_ip(self, project: str, floating_ip_id: str) -> None: ...
+
     # --- volumes ---------------------------------------------------------------------------
 
     def find_volumes(self, project: str, marker: str) -> list[CloudObject]: ...

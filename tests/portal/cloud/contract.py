@@ -311,6 +311,25 @@ class CloudContract:
         (address,) = port.details["addresses"]
         assert address.startswith("10.20.4.")
 
+    def test_floating_ip_is_found_by_its_marker_and_given_back(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+
+        made = cloud.create_floating_ip(project, marker)
+
+        (found,) = cloud.find_floating_ips(project, marker)
+        assert (found.id, found.marker) == (made.id, marker)
+        assert found.details["address"] == made.details["address"] != ""
+        assert cloud.find_floating_ips(project, new_marker()) == []
+        cloud.delete_floating_ip(project, made.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_floating_ip(project, made.id)
+
+    def test_floating_ip_beyond_the_quota_is_refused(self, work: Workspace) -> None:
+        work.cloud.set_quota(work.project, {"floating_ips": 0})
+
+        with pytest.raises(CloudQuotaRefused):
+            work.cloud.create_floating_ip(work.project, new_marker())
+
     def test_network_in_use_is_busy(self, work: Workspace) -> None:
         network = work.network()
         work.subnet(network.id)
