@@ -136,6 +136,27 @@ class Plan:
     steps: Sequence[StepDefinition]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """Something that a person may have done to a running resource, without another order.
+
+    Args:
+        label: on the button, e.g. "Stop".
+        consequence: what it means for who uses the resource, in one sentence.
+        plan: the steps; each may be repeated, so it looks before it asks.
+        is_offered: judges ``Resource.facts``, whether it makes sense now.
+    """
+
+    label: Text
+    icon: str
+    consequence: Text
+    plan: Plan
+    is_offered: Callable[[Mapping[str, Any]], bool]
+
+
+ACT_PREFIX: Final = "act."
+
+
 class Kind(ABC):
     """A kind of resource.
 
@@ -149,6 +170,16 @@ class Kind(ABC):
     name_pattern: ClassVar[str] = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
     name_hint: ClassVar[Text]
     plans: ClassVar[Mapping[str, Plan]]
+    actions: ClassVar[Mapping[str, Action]] = {}
+
+    def named_plans(self) -> dict[str, Plan]:
+        """Every plan by the name that operations store: "provision", "retire", "act.stop" …"""
+        acts = {f"{ACT_PREFIX}{key}": action.plan for key, action in self.actions.items()}
+        return {**self.plans, **acts}
+
+    def condition(self, facts: Mapping[str, Any]) -> Text:
+        """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""
+        return ""
 
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
-from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, SECURITY_GROUP
+from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
 from catalog.kinds.steps.server import ATTACHMENT, PORT, PORT_GONE, SERVER, SERVER_GONE
 from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE
 from catalog.kinds.volume import size_parameter, type_parameters, volume_demand, volume_meters
@@ -52,6 +53,7 @@ class Server(Kind):
         ),
         "retire": Plan(version=1, steps=[SERVER_GONE, VOLUME_GONE, PORT_GONE, QUOTA]),
     }
+    actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         flavors = _offered_flavors(version)
@@ -108,6 +110,9 @@ class Server(Kind):
         if spec["volume_gib"]:
             parts.append(f"{spec['volume_gib']} GiB")
         return ", ".join(parts)
+
+    def condition(self, facts: Mapping[str, Any]) -> Text:
+        return _("Stopped") if facts.get("status") == OFF else ""
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         launched_at = facts.get("launched_at")

@@ -292,6 +292,18 @@ class Cloud(Protocol):
         """All servers of the project with status, fault, addresses and launched_at, in one call."""
         ...
 
+    def start_server(self, project: str, server_id: str) -> None:
+        """Power it on. One that runs already is busy (CloudUnavailable): look before asking."""
+        ...
+
+    def stop_server(self, project: str, server_id: str) -> None:
+        """Power it off, after a warning to its operating system; as ``start_server``."""
+        ...
+
+    def reboot_server(self, project: str, server_id: str, *, is_hard: bool) -> None:
+        """Restart it: by its operating system, or (hard) by cutting the power."""
+        ...
+
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         """Attach; success when it is attached to this server already."""
         ...

@@ -10,13 +10,14 @@ from openstack.connection import Connection
 
 from catalog.models import Offering, Resource, ResourceState
 from catalog.services.approvals import approve_order
-from catalog.services.resources import retire_resource
+from catalog.services.resources import act_on_resource, retire_resource
 from portal.cloud.models import CloudProject
 from tests.factories import OfferingVersionFactory, place, priced
 from tests.real.conftest import (
     delivery_of,
     finished,
     listing,
+    order_spec,
     remove_project,
     smallest_version,
 )
@@ -114,3 +115,12 @@ def test_security_group(deliver, leave, operator):
         ("icmp", None, None, "10.0.0.0/8"),
     }
     leave(resource)
+
+
+def test_server_is_stopped_and_started(deliver, operator, requester):
+    server = deliver("server", **order_spec(smallest_version()))
+
+    for action, status in (("stop", "SHUTOFF"), ("start", "ACTIVE"), ("reboot", "ACTIVE")):
+        resource = finished(act_on_resource(server.public_id, action=action, actor=requester))
+        assert resource.facts["status"] == status
+        assert operator.compute.get_server(resource.cloud_ids["server"]).status == status

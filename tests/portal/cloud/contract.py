@@ -366,6 +366,28 @@ class CloudContract:
         with pytest.raises(CloudMissing):
             work.cloud.delete_server(work.project, server.id)
 
+    def test_server_is_stopped_restarted_and_started(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+
+        def becomes(status: str) -> None:
+            until(
+                lambda: work.seen_server(server.id),
+                lambda seen: seen.status == status and not seen.details["task_state"],
+            )
+
+        with pytest.raises(CloudUnavailable):
+            cloud.start_server(project, server.id)
+        cloud.reboot_server(project, server.id, is_hard=False)
+        becomes("ACTIVE")
+        cloud.stop_server(project, server.id)
+        becomes("SHUTOFF")
+        with pytest.raises(CloudUnavailable):
+            cloud.stop_server(project, server.id)
+        cloud.start_server(project, server.id)
+        becomes("ACTIVE")
+        cloud.reboot_server(project, server.id, is_hard=True)
+        becomes("ACTIVE")
+
     def test_volume_is_attached_and_detached_once(self, work: Workspace) -> None:
         cloud, project = work.cloud, work.project
         server, volume = work.active_server(), work.available_volume()
