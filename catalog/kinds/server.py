@@ -7,11 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.networks import network_parameter
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, SECURITY_GROUP
 from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
@@ -76,14 +77,7 @@ class Server(Kind):
                     for image in _offered_images(version, flavors)
                 ],
             ),
-            Parameter(
-                name="network",
-                label=_("Network"),
-                widget=Widget.SELECT,
-                section=_("Server"),
-                options=[_network_option(network) for network in version.choices["networks"]],
-                default=version.choices["networks"][0]["name"],
-            ),
+            network_parameter(version, section=_("Server")),
             size_parameter(
                 version,
                 label=_("Disk for your data"),
@@ -152,11 +146,6 @@ def _flavor_option(flavor: Flavor) -> Option:
         hint=hint,
         meters=[Meter(f"server.{flavor.name}", Decimal(1))],
     )
-
-
-def _network_option(network: Mapping[str, str]) -> Option:
-    label = network["label_en"] if get_language() == "en" else network["label_nl"]
-    return Option(value=network["name"], label=label, hint=network["cidr"])
 
 
 def _ssh_key_parameter() -> Parameter:

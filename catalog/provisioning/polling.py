@@ -77,7 +77,12 @@ def _waiting_steps(cloud_project_id: int) -> list[Held]:
 def _look(cloud_project: CloudProject, waiting: Sequence[Held]) -> Look:
     """One list call for each type of thing that somebody waits for."""
     cloud = get_cloud(cloud_project.cloud.key)
-    ask = {Listing.SERVERS: cloud.list_servers, Listing.VOLUMES: cloud.list_volumes}
+    ask = {
+        Listing.SERVERS: cloud.list_servers,
+        Listing.VOLUMES: cloud.list_volumes,
+        Listing.LOAD_BALANCERS: cloud.list_load_balancers,
+        Listing.ZONES: cloud.list_zones,
+    }
     wanted = frozenset[Listing]().union(*(held.definition.reads for held in waiting))
     return {
         listing: {thing.id: thing for thing in ask[listing](cloud_project.openstack_project_id)}

@@ -126,6 +126,8 @@ class Listing(StrEnum):
 
     SERVERS = "servers"
     VOLUMES = "volumes"
+    LOAD_BALANCERS = "load_balancers"
+    ZONES = "zones"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +174,48 @@ class ServerSpec:
     port_id: str
     user_data: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerSpec:
+    """One port that is spread over members, by turns.
+
+    Args:
+        protocol: HTTP or TCP; so its members are asked whether they live.
+        members: address and port of each.
+    """
+
+    name: str
+    network_id: str
+    protocol: str
+    port: int
+    members: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoneSpec:
+    """A DNS zone; ``name`` ends with a dot, ``email`` is of who answers for it."""
+
+    name: str
+    email: str
+    ttl_seconds: int = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class DnsRecord:
+    """All values of one name and type in a zone; ``name`` ends with a dot."""
+
+    name: str
+    type: str
+    values: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """A place for objects that takes at most ``quota_gib``."""
+
+    name: str
+    quota_gib: int
 
 
 class Cloud(Protocol):
@@ -310,4 +354,62 @@ class Cloud(Protocol):
 
     def detach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         """Detach; success when it is not attached, also where only the server is gone."""
+        ...
+
+    # --- load balancers --------------------------------------------------------------------
+
+    def find_load_balancers(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_load_balancer(
+        self, project: str, spec: LoadBalancerSpec, marker: str
+    ) -> CloudObject:
+        """Make it with its listener, pool, members and monitor; ``details`` has ``address``."""
+        ...
+
+    def delete_load_balancer(self, project: str, load_balancer_id: str) -> None:
+        """Delete it with all its parts; while it is being made it is busy."""
+        ...
+
+    def list_load_balancers(self, project: str) -> list[CloudObject]: ...
+
+    # --- DNS -------------------------------------------------------------------------------
+
+    def find_zones(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_zone(self, project: str, spec: ZoneSpec, marker: str) -> CloudObject:
+        """Make the zone.
+
+        Raises:
+            CloudRefused: somebody has a zone of that name.
+        """
+        ...
+
+    def delete_zone(self, project: str, zone_id: str) -> None: ...
+
+    def list_zones(self, project: str) -> list[CloudObject]: ...
+
+    def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
+        """Make these records what they are to be; others stay. Safe to repeat."""
+        ...
+
+    # --- object storage --------------------------------------------------------------------
+
+    def find_containers(self, project: str, name: str, marker: str) -> list[CloudObject]:
+        """The container of that name, none or one; its id is its name.
+
+        Raises:
+            CloudRefused: it is there with another marker.
+        """
+        ...
+
+    def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
+        """Make the container. Of one that is there the quota and marker are written anew."""
+        ...
+
+    def empty_container(self, project: str, name: str, *, at_most: int) -> bool:
+        """Delete up to so many objects; True when none is left."""
+        ...
+
+    def delete_container(self, project: str, name: str) -> None:
+        """Delete an empty container; one with objects is busy."""
         ...

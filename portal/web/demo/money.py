@@ -14,7 +14,10 @@ from portal.identity.models import Node
 # SKU: names, FOCUS service category and subcategory, unit, price in euros
 _SERVER: Final = ("Compute", "Virtual Machines", PriceUnit.MONTH)
 _DISK: Final = ("Storage", "Block Storage", PriceUnit.GIB_MONTH)
+_OBJECTS: Final = ("Storage", "Object Storage", PriceUnit.GIB_MONTH)
 _NETWORK: Final = ("Networking", "Network Infrastructure", PriceUnit.MONTH)
+_BALANCER: Final = ("Networking", "Application Networking", PriceUnit.MONTH)
+_ROUTING: Final = ("Networking", "Network Routing", PriceUnit.MONTH)
 SKUS: Final = {
     "server.gp.small": ("Server, klein", "Server, small", *_SERVER, "38.40"),
     "server.gp.medium": ("Server, middel", "Server, medium", *_SERVER, "76.80"),
@@ -24,6 +27,9 @@ SKUS: Final = {
     "network": ("Privénetwerk", "Private network", *_NETWORK, "1.20"),
     "router": ("Router naar buiten", "Router to the outside", *_NETWORK, "4.80"),
     "floating_ip": ("Publiek adres", "Public address", *_NETWORK, "2.90"),
+    "load_balancer": ("Load balancer", "Load balancer", *_BALANCER, "18.00"),
+    "object": ("Objectopslag", "Object storage", *_OBJECTS, "0.021"),
+    "dns_zone": ("DNS-zone", "DNS zone", *_ROUTING, "0.50"),
 }
 
 # What a project, a directorate and a ministry or municipality may hold.
@@ -37,6 +43,9 @@ LIMITS: Final = {
     Metric.NETWORKS: (5, 20, 40),
     Metric.ROUTERS: (3, 10, 20),
     Metric.FLOATING_IPS: (5, 15, 30),
+    Metric.LOAD_BALANCERS: (3, 10, 20),
+    Metric.OBJECT_GIB: (1000, 5000, 10000),
+    Metric.DNS_ZONES: (5, 20, 40),
     Metric.MONTHLY_COST_EUR: (1500, 6000, 12000),
 }
 PROJECT_BUDGET: Final = Decimal(9000)

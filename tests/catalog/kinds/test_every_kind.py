@@ -61,20 +61,40 @@ EXAMPLES = {
         choices={"ways_out": ["outside", "none"]},
     ),
     "floating_ip": Example(spec={}, prices={"floating_ip": "2.50"}, makes={"floating_ip": 1}),
+    "load_balancer": Example(
+        spec={
+            "network": "intern",
+            "protocol": "HTTP",
+            "port": 80,
+            "members": "10.20.4.12:8080\n10.20.4.13:8080",
+        },
+        prices={"load_balancer": "18.00"},
+        makes={"load_balancer": 1},
+    ),
+    "dns_zone": Example(
+        spec={
+            "zone": "loket.example.nl",
+            "email": "beheer@example.nl",
+            "records": "@ A 192.0.2.10\nwww CNAME loket.example.nl",
+        },
+        prices={"dns_zone": "0.50"},
+        makes={"zone": 1},
+    ),
+    "container": Example(
+        spec={"object_gib": 100},
+        prices={"object": "0.02"},
+        makes={"container": 1},
+        choices={"object_gib": {"minimum": 1, "maximum": 5000, "default": 100}},
+    ),
     "security_group": Example(
         spec={"rules": "tcp 443 0.0.0.0/0\nicmp 10.0.0.0/8"}, prices={}, makes={"security_group": 1}
     ),
 }
-STAYS = {"server": {"network": 1, "subnet": 1, "router": 1, "security_group": 1}}
+_SHARED_NETWORK = {"network": 1, "subnet": 1, "router": 1}
+STAYS = {"server": {**_SHARED_NETWORK, "security_group": 1}, "load_balancer": _SHARED_NETWORK}
 THINGS = (
-    "server",
-    "volume",
-    "port",
-    "network",
-    "subnet",
-    "router",
-    "security_group",
-    "floating_ip",
+    *("server", "volume", "port", "network", "subnet", "router", "security_group"),
+    *("floating_ip", "load_balancer", "zone", "container"),
 )
 
 

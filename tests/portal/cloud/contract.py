@@ -21,11 +21,15 @@ from portal.cloud.ports import (
     CloudQuotaRefused,
     CloudRefused,
     CloudUnavailable,
+    ContainerSpec,
+    DnsRecord,
+    LoadBalancerSpec,
     NetworkSpec,
     PortSpec,
     SecurityRule,
     ServerSpec,
     VolumeSpec,
+    ZoneSpec,
 )
 
 T = TypeVar("T")
@@ -404,6 +408,79 @@ class CloudContract:
         cloud.detach_volume(project, server.id, volume.id)
         until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
         cloud.detach_volume(project, server.id, volume.id)
+
+    # --- load balancers, DNS, object storage ---------------------------------------------------
+
+    def test_load_balancer_is_made_whole_and_goes_whole(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        network = work.network()
+        work.subnet(network.id)
+        spec = LoadBalancerSpec(
+            name="front",
+            network_id=network.id,
+            protocol="HTTP",
+            port=80,
+            members=[("10.20.4.12", 8080), ("10.20.4.13", 8080)],
+        )
+
+        made = cloud.create_load_balancer(project, spec, marker)
+        (active,) = until(
+            lambda: cloud.list_load_balancers(project),
+            lambda seen: [item.status for item in seen] == ["ACTIVE"],
+        )
+
+        assert (active.id, active.marker) == (made.id, marker)
+        assert active.details["address"]
+        (found,) = cloud.find_load_balancers(project, marker)
+        assert found.id == made.id
+        assert cloud.find_load_balancers(project, new_marker()) == []
+        cloud.delete_load_balancer(project, made.id)
+        until(
+            lambda: cloud.list_load_balancers(project),
+            lambda left: made.id not in {item.id for item in left},
+        )
+
+    def test_zone_is_made_with_its_records_and_its_name_is_its_own(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        spec = ZoneSpec(name=f"{uuid4().hex}.example.", email="beheer@example.nl")
+        made = cloud.create_zone(project, spec, marker)
+        until(
+            lambda: cloud.list_zones(project),
+            lambda seen: [item.status for item in seen] == ["ACTIVE"],
+        )
+        records = [
+            DnsRecord(name=spec.name, type="A", values=["192.0.2.10", "192.0.2.11"]),
+            DnsRecord(name=f"www.{spec.name}", type="CNAME", values=[spec.name]),
+        ]
+
+        for wanted in (records, records, records[:1]):
+            cloud.ensure_records(project, made.id, wanted)
+
+        (found,) = cloud.find_zones(project, marker)
+        assert (found.id, found.marker, found.name) == (made.id, marker, spec.name)
+        assert cloud.find_zones(project, new_marker()) == []
+        with pytest.raises(CloudRefused):
+            cloud.create_zone(project, spec, new_marker())
+        cloud.delete_zone(project, made.id)
+        until(lambda: cloud.list_zones(project), lambda left: not left)
+
+    def test_container_is_one_of_its_name_and_goes_when_it_is_empty(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        spec = ContainerSpec(name="archief", quota_gib=2)
+        assert cloud.find_containers(project, spec.name, marker) == []
+
+        cloud.create_container(project, spec, marker)
+        cloud.create_container(project, spec, marker)
+
+        (found,) = cloud.find_containers(project, spec.name, marker)
+        assert (found.id, found.marker) == (spec.name, marker)
+        with pytest.raises(CloudRefused):
+            cloud.find_containers(project, spec.name, new_marker())
+        assert cloud.empty_container(project, spec.name, at_most=10)
+        cloud.delete_container(project, spec.name)
+        assert cloud.find_containers(project, spec.name, marker) == []
+        with pytest.raises(CloudMissing):
+            cloud.delete_container(project, spec.name)
 
     # --- refusals ----------------------------------------------------------------------------
 
