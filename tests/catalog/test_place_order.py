@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import localdate, now
 
 from catalog.errors import (
@@ -315,6 +315,15 @@ class TestDatabase:
         order = place(requester, project, version)
 
         with pytest.raises(IntegrityError, match="only after an approval"):
+            Order.objects.filter(pk=order.pk).update(state=OrderState.PROVISIONING)
+
+    def test_it_reads_no_approval_that_a_session_made_up(self, requester, project, version):
+        order = place(requester, project, version)
+        with connection.cursor() as cursor:  # as the owner, who may make temporary tables
+            cursor.execute("CREATE TEMP TABLE catalog_approval (order_id bigint, decision text)")
+            cursor.execute("INSERT INTO catalog_approval VALUES (%s, 'approved')", [order.pk])
+
+        with pytest.raises(IntegrityError, match="only after an approval"), transaction.atomic():
             Order.objects.filter(pk=order.pk).update(state=OrderState.PROVISIONING)
 
     def test_it_refuses_a_detour_around_the_approval(self, requester, project, version):
