@@ -133,8 +133,8 @@ class Approval(PublicIdModel):
     """One person's yes or no to an order, never the requester's own.
 
     The migration adds the foreign key (order, requester) → Order(id, requested_by), so that
-    ``requester`` cannot be anybody else than who asked. An automatic approval has no approver
-    but names the rule and its version.
+    ``requester`` cannot be anybody else than who asked. ``rule`` is kept for approvals by a rule;
+    until there are any, the database accepts a person's decision only.
     """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="approvals")
@@ -157,8 +157,8 @@ class Approval(PublicIdModel):
                 name="approval_given_by_another_person",
             ),
             models.CheckConstraint(
-                condition=Q(approver__isnull=False, rule="") | (Q(approver=None) & ~Q(rule="")),
-                name="approval_by_a_person_or_by_a_rule",
+                condition=Q(approver__isnull=False, rule=""),
+                name="approval_given_by_a_person",
             ),
             models.CheckConstraint(
                 condition=Q(decision="approved") | ~Q(reason=""),

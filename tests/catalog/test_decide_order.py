@@ -165,6 +165,17 @@ class TestFourEyes:
                 decided_at=now(),
             )
 
+    @pytest.mark.parametrize("rule", ["", "cheap enough, version 1"])
+    def test_orm_cannot_write_a_decision_of_nobody(self, order, rule):
+        with pytest.raises(IntegrityError, match="approval_given_by_a_person"):
+            Approval.objects.create(
+                order=order,
+                requester=order.requested_by,
+                rule=rule,
+                decision=Decision.APPROVED,
+                decided_at=now(),
+            )
+
     def test_sql_cannot_turn_a_decision_around(self, order, both, approver, sent_tasks):
         approve_order(order.public_id, approver=approver)
 
