@@ -217,6 +217,7 @@ def test_preparing_again_changes_nothing(delivered):
         "audit_auditentry",
         "audit_auditanchor",
         "catalog_approval",
+        "catalog_orderline",
         "billing_usagespan",
         "billing_price",
     ],

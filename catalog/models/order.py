@@ -40,8 +40,9 @@ ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
 class Order(PublicIdModel):
     """One request by one person in one project, with a line for each thing asked.
 
-    ``requested_by`` never changes (a trigger), and ``Approval`` refers to it together with the
-    primary key, so the database itself knows who may not approve.
+    What was asked, and by whom, never changes (triggers), and ``Approval`` refers to
+    ``requested_by`` together with the primary key, so the database itself knows who may not
+    approve. ``state`` follows ``ORDER_TRANSITIONS``, there as well as here.
     """
 
     number = models.CharField(max_length=20, unique=True)  # year and count: 2026-00418
@@ -91,7 +92,9 @@ class Order(PublicIdModel):
 
 
 class OrderLine(PublicIdModel):
-    """One thing asked for. ``spec`` was validated by the kind; ``quote`` is what was shown.
+    """One thing asked for: added while its order waits for a decision, and never changed.
+
+    ``spec`` was validated by the kind; ``quote`` is what was shown.
 
     ``quote`` is a list of {"sku", "quantity", "unit", "unit_price", "monthly", "one_off"}, all
     numbers as decimal strings.

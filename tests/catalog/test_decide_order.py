@@ -29,7 +29,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services import approvals
+from catalog.services import approvals, orders
 from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
@@ -102,11 +102,14 @@ class TestApproving:
         with pytest.raises(AlreadyDecided):
             approve_order(order.public_id, approver=approver)
 
-    def test_name_that_was_taken_meanwhile(self, order, approver, sent_tasks):
+    def test_name_that_was_taken_meanwhile(self, order, approver, sent_tasks, monkeypatch):
         line = order.lines.get()
         approve_order(order.public_id, approver=approver)
-        other = place(order.requested_by, order.project, line.offering_version)
-        other.lines.update(name=line.name)
+        with monkeypatch.context() as patched:
+            patched.setattr(orders, "_check_name_is_free", lambda project, line: None)
+            other = place(
+                order.requested_by, order.project, line.offering_version, name=line.name
+            )
 
         with pytest.raises(NameTaken):
             approve_order(other.public_id, approver=approver)

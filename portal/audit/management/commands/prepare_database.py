@@ -17,6 +17,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditanchor": (),
     "audit_auditchain": ("length", "head"),
     "catalog_approval": (),
+    "catalog_orderline": (),
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
     "django_migrations": (),
