@@ -50,6 +50,7 @@ def approve_order(
         NotAllowed, ApprovalAboveLimit: the approver's role does not reach it.
         AlreadyDecided: somebody was first, or it was withdrawn or expired.
         ConditionsChanged: price or budget got worse and ``accepts_changes`` is False.
+        PriceMissing: there is no price any more, so nobody knows what they would agree to.
         PlacementRefused: meanwhile the data may not stand there.
     """
     try:
@@ -66,8 +67,7 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
     lines = list(
         order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")
     )
-    if not accepts_changes:
-        _check_conditions(order, lines)
+    _check_conditions(order, lines, accepts_changes)
     _decide(order, approver, Decision.APPROVED, reason)
     order.state = OrderState.PROVISIONING
     order.save(update_fields=["state"])
@@ -110,7 +110,11 @@ def _reject(public_id: UUID, approver: Person, reason: str) -> Order:
 
 
 def changed_conditions(order: Order) -> list[str]:
-    """What got worse since the order was submitted, in words; empty when nothing did."""
+    """What got worse since the order was submitted, in words; empty when nothing did.
+
+    Raises:
+        PriceMissing: there is no price any more.
+    """
     lines = order.lines.select_related("offering_version__offering", "offering_version__cloud")
     return _changes(order, list(lines))
 
@@ -139,9 +143,9 @@ def _check_amount(order: Order, approver: Person) -> None:
         raise ApprovalAboveLimit(limit=f"€ {number_format(limit, 2)}")
 
 
-def _check_conditions(order: Order, lines: list[OrderLine]) -> None:
+def _check_conditions(order: Order, lines: list[OrderLine], accepts_changes: bool) -> None:
     changes = _changes(order, lines)
-    if changes:
+    if changes and not accepts_changes:
         raise ConditionsChanged(changes="; ".join(changes))
 
 

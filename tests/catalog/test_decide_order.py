@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
+from billing.errors import PriceMissing
 from catalog.errors import (
     AlreadyDecided,
     ApprovalAboveLimit,
@@ -34,7 +35,7 @@ from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.models import Deputy, Role
-from tests.factories import PersonFactory, change_price, grant, make_organization, place
+from tests.factories import PersonFactory, change_price, end_price, grant, make_organization, place
 
 pytestmark = pytest.mark.django_db
 
@@ -234,6 +235,18 @@ class TestChangedConditions:
         change_price("server.gp.small", "30")
 
         approve_order(order.public_id, approver=approver)
+
+    @pytest.mark.parametrize("accepts_changes", [False, True])
+    def test_nobody_agrees_to_a_price_that_is_not_there(self, order, approver, accepts_changes):
+        end_price("server.gp.small")
+
+        with pytest.raises(PriceMissing):
+            approve_order(order.public_id, approver=approver, accepts_changes=accepts_changes)
+
+    def test_order_without_a_price_can_still_be_refused(self, order, approver):
+        end_price("server.gp.small")
+
+        reject_order(order.public_id, approver=approver, reason="Dit is uit de handel")
 
     def test_place_that_is_no_longer_allowed_is_refused(self, order, approver, project):
         project.protection_level = 1
