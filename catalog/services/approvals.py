@@ -14,6 +14,7 @@ from catalog.errors import (
     AlreadyDecided,
     ApprovalAboveLimit,
     ConditionsChanged,
+    EndDatePassed,
     ReasonRequired,
     SelfApproval,
 )
@@ -26,7 +27,9 @@ from catalog.services.preview import budget_effect, quote_of
 from catalog.services.quotas import commit_claim
 from catalog.services.resources import open_resource
 from portal.audit.services import record, record_refusal
+from portal.core.calendar import end_of_day
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.formats import day
 from portal.core.locks import lock_tree_shared
 from portal.core.money import to_cents
 from portal.identity.access import absent_ids, approval_limit, has_role
@@ -49,6 +52,7 @@ def approve_order(
         SelfApproval: the approver asked for it, or stands in for who did.
         NotAllowed, ApprovalAboveLimit: the approver's role does not reach it.
         AlreadyDecided: somebody was first, or it was withdrawn or expired.
+        EndDatePassed: something was needed until a day that is over.
         ConditionsChanged: price or budget got worse and ``accepts_changes`` is False.
         PriceMissing: there is no price any more, so nobody knows what they would agree to.
         PlacementRefused: meanwhile the data may not stand there.
@@ -67,6 +71,7 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
     lines = list(
         order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")
     )
+    _check_end_dates(lines)
     _check_conditions(order, lines, accepts_changes)
     _decide(order, approver, Decision.APPROVED, reason)
     order.state = OrderState.PROVISIONING
@@ -141,6 +146,13 @@ def _check_amount(order: Order, approver: Person) -> None:
     limit = approval_limit(approver, order.project)
     if limit is not None and order.monthly_price > limit:
         raise ApprovalAboveLimit(limit=f"€ {number_format(limit, 2)}")
+
+
+def _check_end_dates(lines: list[OrderLine]) -> None:
+    """An order expires on that day itself; those placed before it did so may still wait."""
+    for line in lines:
+        if line.end_date and end_of_day(line.end_date) <= now():
+            raise EndDatePassed(name=line.name, day=day(line.end_date))
 
 
 def _check_conditions(order: Order, lines: list[OrderLine], accepts_changes: bool) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,7 @@ from catalog.services.placement import decide_placement
 from catalog.services.preview import budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, release_claim
 from portal.audit.services import record
+from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
@@ -97,7 +98,7 @@ def _place(
     fingerprint: str,
 ) -> Order:
     submitted_at = now()
-    expires_at = submitted_at + timedelta(days=min(line.version.approval_days for line in lines))
+    expires_at = _last_moment_to_decide(lines, submitted_at)
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
     position = budget_effect(project, quotes[0], lines[0].end_date)
     lock_tree_shared()
@@ -131,6 +132,12 @@ def _place(
         )
     record("order.submitted", order, actor=requested_by, node_id=project.pk)
     return order
+
+
+def _last_moment_to_decide(lines: Sequence[LineRequest], submitted_at: datetime) -> datetime:
+    """The shortest term of the offerings, but never after a day until which a line is needed."""
+    terms = [submitted_at + timedelta(days=line.version.approval_days) for line in lines]
+    return min(terms + [end_of_day(line.end_date) for line in lines if line.end_date])
 
 
 @transaction.atomic(durable=True)

@@ -6,13 +6,14 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from billing.errors import PriceMissing
 from catalog.errors import (
     AlreadyDecided,
     ApprovalAboveLimit,
     ConditionsChanged,
+    EndDatePassed,
     NameTaken,
     PlacementRefused,
     ReasonRequired,
@@ -97,6 +98,17 @@ class TestApproving:
         with pytest.raises(AlreadyDecided):
             approve_order(order.public_id, approver=approver)
 
+    def test_order_from_before_that_rule_is_not_delivered_after_its_last_day(
+        self, requester, approver, project, version, monkeypatch, sent_tasks
+    ):
+        order = place(requester, project, version, end_date=localdate() + timedelta(days=1))
+        Order.objects.update(expires_at=now() + timedelta(days=14))
+        monkeypatch.setattr(approvals, "now", lambda: now() + timedelta(days=2))
+
+        with pytest.raises(EndDatePassed):
+            approve_order(order.public_id, approver=approver, accepts_changes=True)
+        reject_order(order.public_id, approver=approver, reason="Te laat")
+
     def test_second_time_comes_too_late(self, order, approver, sent_tasks):
         approve_order(order.public_id, approver=approver)
 
@@ -108,9 +120,7 @@ class TestApproving:
         approve_order(order.public_id, approver=approver)
         with monkeypatch.context() as patched:
             patched.setattr(orders, "_check_name_is_free", lambda project, line: None)
-            other = place(
-                order.requested_by, order.project, line.offering_version, name=line.name
-            )
+            other = place(order.requested_by, order.project, line.offering_version, name=line.name)
 
         with pytest.raises(NameTaken):
             approve_order(other.public_id, approver=approver)

@@ -32,6 +32,7 @@ from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.quotas import find_differences, set_limit
 from catalog.services.resources import open_resource
 from portal.audit.models import AuditEntry
+from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
 from tests.factories import SPEC, change_price, place
@@ -149,6 +150,17 @@ def test_end_date_lies_in_the_future_and_within_the_term(requester, project, ver
         place(requester, project, version, end_date=localdate() + timedelta(days=days))
 
     assert set(refusal.value.errors) == {"end_date"}
+
+
+@pytest.mark.parametrize("days", [1, 30])
+def test_nobody_decides_after_the_day_until_which_it_is_needed(requester, project, version, days):
+    end_date = localdate() + timedelta(days=days)
+
+    order = place(requester, project, version, end_date=end_date)
+
+    after_a_fortnight = order.submitted_at + timedelta(days=14)
+    assert order.expires_at == min(after_a_fortnight, end_of_day(end_date))
+    assert order.lines.get().claim.expires_at == order.expires_at
 
 
 def test_all_wrong_fields_are_told_at_once(requester, project, version):
