@@ -34,6 +34,7 @@ from catalog.models import (
 from catalog.services import approvals, orders
 from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
+from portal.cloud.models import Flavor, Image
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.models import Deputy, Role
 from tests.factories import PersonFactory, change_price, end_price, grant, make_organization, place
@@ -238,6 +239,16 @@ class TestChangedConditions:
         change_price("server.gp.small", "50")
 
         with pytest.raises(ConditionsChanged, match="53,40"):
+            approve_order(order.public_id, approver=approver)
+        approve_order(order.public_id, approver=approver, accepts_changes=True)
+
+    @pytest.mark.parametrize(("goods", "name"), [(Image, "Debian 12"), (Flavor, "gp.small")])
+    def test_choice_that_is_no_longer_offered_must_be_accepted(
+        self, order, approver, sent_tasks, goods, name
+    ):
+        goods.objects.update(gone_at=now())
+
+        with pytest.raises(ConditionsChanged, match=name):
             approve_order(order.public_id, approver=approver)
         approve_order(order.public_id, approver=approver, accepts_changes=True)
 

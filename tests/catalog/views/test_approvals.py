@@ -4,9 +4,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
 from catalog.models import Order, OrderState
 from catalog.services.orders import withdraw_order
+from portal.cloud.models import Image
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
 from tests.factories import PersonFactory, change_price, end_price, grant, make_project, place
@@ -117,6 +119,15 @@ class TestDeciding:
 
         assert client.post(url(order, "approval-approve")).status_code == 409
         assert "53,40" in client.get(url(order)).content.decode()
+        client.post(url(order, "approval-approve"), {"accepts_changes": "on"})
+        assert state_of(order) == OrderState.PROVISIONING
+
+    def test_image_that_is_gone_must_be_seen_first(self, client, order, approver, sent_tasks):
+        Image.objects.update(gone_at=now())
+        log_in(client, approver)
+
+        assert "“Debian 12” (Besturingssysteem)" in client.get(url(order)).content.decode()
+        assert client.post(url(order, "approval-approve")).status_code == 409
         client.post(url(order, "approval-approve"), {"accepts_changes": "on"})
         assert state_of(order) == OrderState.PROVISIONING
 
