@@ -23,8 +23,8 @@ from portal.identity.models import NodeKind, Person, Project
 NAME_LENGTH = 63
 
 
-class OrderInput(Input):
-    """An order for one thing."""
+class SentOrder(Input):
+    """An order as it came in: its shape is right, and that is all that is known."""
 
     project = PublicIdField(help_text="Where it belongs.")
     offering = PublicIdField(help_text="What is asked for.")
@@ -39,6 +39,10 @@ class OrderInput(Input):
         default=None,
         help_text="The last day on which it is needed.",
     )
+
+
+class OrderInput(SentOrder):
+    """An order for one thing."""
 
     def validate_project(self, public_id: UUID) -> Project:
         """Return the project.

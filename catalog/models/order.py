@@ -53,7 +53,7 @@ class Order(PublicIdModel):
     purpose = models.CharField(max_length=300)
     state = models.CharField(max_length=20, choices=OrderState, default=OrderState.PENDING_APPROVAL)
     idempotency_key = models.CharField(max_length=100)
-    fingerprint = models.CharField(max_length=64)  # SHA-256 of the content, in hexadecimal
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the request, in hexadecimal
     submitted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)

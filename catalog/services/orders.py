@@ -40,6 +40,8 @@ from portal.core.states import check_transition
 from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
+# Public id of the offering, name, spec and end date, as they came in.
+AskedLine = tuple[UUID, str, Mapping[str, Any], date | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,22 +72,50 @@ def place_order(
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
         IdempotencyConflict: the key was used before for something else.
     """
-    cleaned = [_clean_line(line) for line in lines]
-    purpose = clean_purpose(purpose)
-    fingerprint = _fingerprint(project, purpose, cleaned)
-    earlier = _earlier_order(requested_by, idempotency_key, fingerprint)
+    asked = [
+        (line.version.offering.public_id, line.name, line.spec, line.end_date) for line in lines
+    ]
+    fingerprint = fingerprint_of(project.public_id, purpose, asked)
+    # First: what could be ordered then need not be possible today, and is not asked again.
+    earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
         return earlier, False
+    cleaned = [_clean_line(line) for line in lines]
+    purpose = clean_purpose(purpose)
     try:
         order = _place(requested_by, project, purpose, cleaned, idempotency_key, fingerprint)
     except IntegrityError as error:
         if "order_one_per_idempotency_key" not in str(error):
             raise
-        earlier = _earlier_order(requested_by, idempotency_key, fingerprint)
+        earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
         if earlier is None:
             raise
         return earlier, False
     return order, True
+
+
+def find_earlier_order(person: Person, key: str, fingerprint: str) -> Order | None:
+    """The order that this person placed with this key, if any.
+
+    Raises:
+        IdempotencyConflict: the key was used for something else.
+    """
+    order = Order.objects.filter(requested_by=person, idempotency_key=key).first()
+    if order and order.fingerprint != fingerprint:
+        raise IdempotencyConflict()
+    return order
+
+
+def fingerprint_of(project: UUID, purpose: str, lines: Sequence[AskedLine]) -> str:
+    """What tells a repetition from a mistake: the same request gives the same text, whatever
+    the catalogue offers by then.
+    """
+    content = [
+        str(project),
+        purpose,
+        *([str(offering), name, dict(spec), str(day)] for offering, name, spec, day in lines),
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @transaction.atomic(durable=True)
@@ -255,26 +285,6 @@ def _check_name_is_free(project: Project, line: LineRequest) -> None:
     )
     if living.exists() or waiting.exists():
         raise NameTaken(field="name", name=line.name)
-
-
-def _earlier_order(person: Person, key: str, fingerprint: str) -> Order | None:
-    order = Order.objects.filter(requested_by=person, idempotency_key=key).first()
-    if order and order.fingerprint != fingerprint:
-        raise IdempotencyConflict()
-    return order
-
-
-def _fingerprint(project: Project, purpose: str, lines: Sequence[LineRequest]) -> str:
-    """The same content gives the same text; kept to tell a repetition from a mistake."""
-    content = [
-        str(project.public_id),
-        purpose,
-        *(
-            [str(line.version.public_id), line.name, dict(line.spec), str(line.end_date)]
-            for line in lines
-        ),
-    ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _next_number() -> str:

@@ -32,6 +32,7 @@ from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.quotas import find_differences, set_limit
 from catalog.services.resources import open_resource
 from portal.audit.models import AuditEntry
+from portal.cloud.models import Image
 from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
@@ -219,6 +220,12 @@ class TestRepeating:
 
         assert first.pk == again.pk
         assert claimed(project, Metric.SERVERS) == 1
+
+    def test_same_again_is_not_judged_anew(self, requester, project, version):
+        first = place(requester, project, version, key="k", name="zaak-app")
+        Image.objects.update(gone_at=now())
+
+        assert place(requester, project, version, key="k", name="zaak-app").pk == first.pk
 
     def test_same_key_for_something_else_is_a_conflict(self, requester, project, version):
         place(requester, project, version, key="k", name="zaak-app")
