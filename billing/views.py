@@ -7,13 +7,12 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.timezone import now
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from billing.forms import EVERYTHING, CostFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
@@ -26,8 +25,7 @@ from portal.identity.models import Node, NodeKind
 from portal.identity.requests import PersonRequest
 
 
-@login_required
-@require_GET
+@require_safe
 def cost_overview(request: PersonRequest) -> HttpResponse:
     """What a month cost, per organization and project, or per resource of one project."""
     if not roles_of(request.user) & set(COST_ROLES):
@@ -54,8 +52,7 @@ def cost_overview(request: PersonRequest) -> HttpResponse:
     return render(request, "billing/costs.html", context, status=status)
 
 
-@login_required
-@require_GET
+@require_safe
 def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Every usage row of one resource with its price and amount; they add up to its cost."""
     resources = visible_metered_resources(request.user).select_related("project__parent", "cloud")
