@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "portal.web.middleware.HtmxVaryMiddleware",
     "portal.web.middleware.WrongMethodMiddleware",
+    "portal.web.middleware.BusyMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
