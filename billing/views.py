@@ -17,10 +17,15 @@ from django.views.decorators.http import require_safe
 from billing.forms import EVERYTHING, CostFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import make_overview, months_with_use
-from billing.policies import COST_ROLES, topmost, visible_cost_nodes, visible_metered_resources
+from billing.policies import (
+    find_cost_node,
+    may_see_costs,
+    topmost,
+    visible_cost_nodes,
+    visible_metered_resources,
+)
 from billing.services.charging import Charge, charges_of_resource
 from portal.core.money import to_cents
-from portal.identity.access import roles_of
 from portal.identity.models import Node, NodeKind
 from portal.identity.requests import PersonRequest
 
@@ -28,17 +33,18 @@ from portal.identity.requests import PersonRequest
 @require_safe
 def cost_overview(request: PersonRequest) -> HttpResponse:
     """What a month cost, per organization and project, or per resource of one project."""
-    if not roles_of(request.user) & set(COST_ROLES):
+    node = _chosen_node(request)
+    if not may_see_costs(request.user):
         raise PermissionDenied
     visible = visible_cost_nodes(request.user)
-    node = _chosen_node(request)
     top_ids = list(topmost(visible).values_list("pk", flat=True))
     moment = now()
     months = months_with_use(top_ids, now=moment)
     choices = list(visible.filter(kind=NodeKind.ORGANIZATION).order_by("name"))
     if node and node not in choices:
         choices.append(node)
-    form = CostFilter(request.GET, months=months, nodes=choices)
+    chosen = {"node": str(node.public_id)} if node else {}
+    form = CostFilter(request.GET.dict() | chosen, months=months, nodes=choices)
     is_valid = form.is_valid()
     month = read_month(form.cleaned_data["month"]) if is_valid else months[0]
     overview = make_overview([node.pk] if node else top_ids, node=node, month=month, now=moment)
@@ -80,7 +86,7 @@ def _chosen_node(request: PersonRequest) -> Node | None:
         public_id = UUID(text)
     except ValueError as error:
         raise Http404 from error
-    return get_object_or_404(visible_cost_nodes(request.user), public_id=public_id)
+    return find_cost_node(request.user, public_id)
 
 
 def _with_skus(charges: list[Charge]) -> list[dict[str, Any]]:

@@ -15,7 +15,14 @@ from catalog.models import Decision, Metric, OfferingVersion, OrderState, Resour
 from catalog.policies import orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
 from catalog.services.orders import PURPOSE_LENGTH
-from portal.core.api import Input, PublicIdField, TextField, TruthField
+from portal.core.api import (
+    DayField,
+    Input,
+    ObjectField,
+    PublicIdField,
+    TextField,
+    TruthField,
+)
 from portal.core.errors import NotAllowed
 from portal.identity.access import reached_projects
 from portal.identity.models import NodeKind, Person, Project
@@ -32,8 +39,8 @@ class SentOrder(Input):
         max_length=NAME_LENGTH, trim_whitespace=False, help_text="What it will be called."
     )
     purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What it is for.")
-    spec = serializers.DictField(help_text="The parameters of the offering.")
-    end_date = serializers.DateField(
+    spec = ObjectField(help_text="The parameters of the offering.")
+    end_date = DayField(
         required=False,
         allow_null=True,
         default=None,

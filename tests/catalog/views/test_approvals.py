@@ -143,7 +143,7 @@ class TestPriceThatEnded:
     def test_the_page_says_so_in_place_of_the_figures(self, client, order):
         text = client.get(url(order)).content.decode()
 
-        assert "heeft op dit moment geen prijs" in text
+        assert "heeft nu geen prijs" in text
         assert "Keur goed voor" not in text
         assert "Weiger" in text
 
