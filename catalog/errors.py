@@ -27,6 +27,11 @@ class AlreadyDecided(DomainError):
     message = _("Somebody was first: this order is now “{state}”.")
 
 
+class EndDatePassed(DomainError):
+    code = "end_date_passed"
+    message = _("“{name}” was needed until {day} only. Refuse this; it can be asked for anew.")
+
+
 class ApprovalAboveLimit(DomainError):
     code = "approval_above_limit"
     http_status = 403

@@ -1,5 +1,6 @@
 """Every address of the portal. The only module that sees all apps."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.i18n import set_language
 
@@ -15,5 +16,5 @@ urlpatterns = [
     path("", include("billing.urls")),
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("billing.api.urls")),
-    path("language", set_language, name="set-language"),
+    path("language", login_not_required(set_language), name="set-language"),
 ]

@@ -217,6 +217,7 @@ def test_preparing_again_changes_nothing(delivered):
         "audit_auditentry",
         "audit_auditanchor",
         "catalog_approval",
+        "catalog_orderline",
         "billing_usagespan",
         "billing_price",
     ],
@@ -241,9 +242,25 @@ def test_the_past_cannot_be_changed(runtime, table, statement):
         "ALTER TABLE catalog_approval DROP CONSTRAINT approval_given_by_another_person",
         f"SET ROLE {OWNER}",
         "DROP TABLE audit_auditentry",
+        "CREATE TEMP TABLE catalog_approval (order_id bigint, decision text)",
         "DELETE FROM django_migrations",
     ],
 )
 def test_what_guards_the_past_cannot_be_taken_away(runtime, statement):
     with pytest.raises(InsufficientPrivilege):
         runtime.execute(statement)
+
+
+def test_every_function_looks_for_names_where_it_was_told_to(runtime):
+    """In a session's own order of schemas a temporary table stands before ours."""
+    settings_of = dict(
+        runtime.execute(
+            "SELECT proname, proconfig FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+            " AND NOT EXISTS (SELECT 1 FROM pg_depend"
+            " WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')"
+        ).fetchall()
+    )
+
+    pinned = "search_path=pg_catalog, public, pg_temp"
+    assert "catalog_guard_order" in settings_of
+    assert {name for name, said in settings_of.items() if pinned not in (said or [])} == set()

@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from billing.meters import Meter
 from catalog.kinds.parameters import Parameter, Text
 from catalog.models import Metric, OfferingVersion
@@ -168,7 +170,10 @@ class Kind(ABC):
     icon: ClassVar[str]
     label: ClassVar[Text]
     name_pattern: ClassVar[str] = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
-    name_hint: ClassVar[Text]
+    name_hint: ClassVar[Text] = _(
+        "Use a to z, 0 to 9 and hyphens. Begin with a letter, end with a letter or digit, at most "
+        "63 characters."
+    )
     plans: ClassVar[Mapping[str, Plan]]
     actions: ClassVar[Mapping[str, Action]] = {}
 

@@ -52,7 +52,6 @@ class FloatingIp(Kind):
     key = "floating_ip"
     icon = "world"
     label = _("Public address")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(
             version=1,

@@ -37,7 +37,6 @@ class Network(Kind):
     key = "network"
     icon = "network"
     label = _("Private network")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, NETWORK, SUBNET, ROUTER]),
         "retire": Plan(version=1, steps=[ROUTER_GONE, NETWORK_GONE, QUOTA]),

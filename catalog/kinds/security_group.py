@@ -111,7 +111,6 @@ class SecurityGroup(Kind):
     key = "security_group"
     icon = "shield"
     label = _("Security group")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(
             version=1,

@@ -46,7 +46,6 @@ class Server(Kind):
     key = "server"
     icon = "server"
     label = _("Virtual server")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(
             version=1,

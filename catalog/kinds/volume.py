@@ -28,7 +28,6 @@ class Volume(Kind):
     key = "volume"
     icon = "database"
     label = _("Disk")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, VOLUME]),
         "retire": Plan(version=1, steps=[VOLUME_GONE, QUOTA]),

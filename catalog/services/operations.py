@@ -162,7 +162,7 @@ def lock_order_and_resource(resource: Resource) -> None:
     """Lock the order (if any) and the resource. Everything that changes either does this first."""
     lock_tree_shared()
     if resource.order_line_id:
-        Order.objects.select_for_update().get(lines=resource.order_line_id)
+        Order.objects.select_for_update(of=("self",)).get(lines=resource.order_line_id)
     Resource.objects.select_for_update().get(pk=resource.pk)
 
 

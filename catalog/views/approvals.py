@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -32,8 +32,26 @@ from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a decision rests on; without ``consequences`` when ``missing`` says why not."""
+
+    consequences: Consequences | None = None
+    changes: list[str] = field(default_factory=list)
+    missing: str = ""
+
+    @property
+    def refusals(self) -> list[str]:
+        codes = self.consequences.verdict.reasons if self.consequences else ()
+        return [str(REASONS[code]) for code in codes]
+
+    @property
+    def quota(self) -> list[tuple[QuotaEffect, str]]:
+        effects = self.consequences.quota if self.consequences else ()
+        return [(effect, _limit_in_words(effect)) for effect in effects]
+
+
 @require_safe
-@login_required
 def approval_queue(request: PersonRequest) -> HttpResponse:
     """The orders that wait for this person, with the oldest one opened."""
     queue = list(_queue(request))
@@ -43,7 +61,6 @@ def approval_queue(request: PersonRequest) -> HttpResponse:
 
 
 @require_safe
-@login_required
 def approval_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """One order to decide on. What this person may not or need no longer decide: its own page."""
     queue = list(_queue(request))
@@ -55,7 +72,6 @@ def approval_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def approval_approve(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Yes. ``accepts_changes`` is set by whoever saw what got worse."""
     accepts_changes = request.POST.get("accepts_changes") == "on"
@@ -69,7 +85,6 @@ def approval_approve(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def approval_reject(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """No, with a reason."""
 
@@ -113,7 +128,7 @@ def _render(
     reason: str | None = None,
 ) -> HttpResponse:
     lines = list(order.lines.all())
-    consequences = preview_of_order(order)
+    figures = _figures(order)
     login = current_login(request)
     kept = _kept(request, order)
     context = {
@@ -121,10 +136,9 @@ def _render(
         "order": order,
         "total": sum(item.monthly_price for item in queue),
         "lines": [(line, spec_in_words(line.offering_version, line.spec)) for line in lines],
-        "consequences": consequences,
-        "refusals": _refusals(consequences),
-        "quota": [(effect, _limit_in_words(effect)) for effect in consequences.quota],
-        "changes": changed_conditions(order),
+        "figures": figures,
+        "consequences": figures.consequences,
+        "changes": figures.changes,
         "error": error,
         "reason": kept.get("reason", "") if reason is None else reason,
         "accepts_changes": "accepts_changes" in kept,
@@ -143,12 +157,16 @@ def _queue(request: PersonRequest) -> QuerySet[Order]:
     )
 
 
+def _figures(order: Order) -> Figures:
+    """What approving would mean now, as far as that can be told."""
+    try:
+        return Figures(consequences=preview_of_order(order), changes=changed_conditions(order))
+    except DomainError as error:
+        return Figures(missing=str(error))
+
+
 def _limit_in_words(effect: QuotaEffect) -> str:
     return "" if effect.limit is None else amount_in_words(effect.metric, effect.limit)
-
-
-def _refusals(consequences: Consequences) -> list[str]:
-    return [str(REASONS[code]) for code in consequences.verdict.reasons]
 
 
 def _kept(request: PersonRequest, order: Order) -> QueryDict:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -25,7 +24,6 @@ from portal.identity.requests import PersonRequest
 
 
 @require_POST
-@login_required
 def operation_resume(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Try the failed step again."""
     done = _("We try the failed step again.")
@@ -33,7 +31,6 @@ def operation_resume(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Undo the delivery: remove what was made."""
     done = _("We remove what was made. After that your quota is free again.")
@@ -41,7 +38,6 @@ def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpRespons
 
 
 @require_POST
-@login_required
 def operation_abandon(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Leave an action that failed for what it is."""
     done = _("We leave it as it is.")

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet, Sum
 from django.http import Http404, HttpResponse
@@ -93,7 +92,6 @@ class QuotaRow:
 
 
 @require_safe
-@login_required
 def quota_tree(request: PersonRequest) -> HttpResponse:
     """One metric for every part that the person reaches, as a tree of at most three levels."""
     metrics = _metrics(request)

@@ -9,11 +9,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 TREE: Final = 1
 SWEEP: Final = 2
 INVENTORY: Final = 3
+RETRY_AFTER_SECONDS: Final = 5
+
+
+def is_about_busy_rows(error: BaseException) -> bool:
+    """True when others kept a lock for too long, or each waited for the other.
+
+    The transaction is rolled back, so the same may simply be tried again.
+    """
+    return isinstance(error, OperationalError) and isinstance(
+        error.__cause__, LockNotAvailable | DeadlockDetected
+    )
 
 
 def lock_tree_shared() -> None:

@@ -23,6 +23,7 @@ from rest_framework.exceptions import (
 )
 
 from portal.core.errors import DomainError, InvalidInput, StrongerLoginNeeded
+from portal.core.locks import RETRY_AFTER_SECONDS, is_about_busy_rows
 
 API_PREFIX: Final = "/api/"
 MEDIA_TYPE: Final = "application/problem+json"
@@ -40,6 +41,7 @@ _WORDS: Final[dict[int, tuple[str, str | Promise]]] = {
         "server_error",
         _("Something broke on our side. Look whether your change was made before you try again."),
     ),
+    503: ("busy", _("It is busy at this moment. Nothing was changed. Try again in a moment.")),
 }
 
 
@@ -111,6 +113,10 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
         return _refusal(exception)
     if isinstance(exception, StrongerLoginNeeded):
         return problem_response(HTTPStatus.FORBIDDEN, code=exception.code, detail=str(exception))
+    if is_about_busy_rows(exception):
+        response = problem_of_status(HTTPStatus.SERVICE_UNAVAILABLE)
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
     if isinstance(exception, Http404):
         exception = NotFound(str(_WORDS[404][1]))
     elif isinstance(exception, DjangoPermissionDenied):

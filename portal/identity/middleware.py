@@ -1,21 +1,19 @@
-"""Limits of a session, and logging in again from a page that htmx keeps up to date."""
+"""Who must log in, for how long that holds, and when it takes a better login."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import auth
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
-from django_htmx.http import HttpResponseClientRedirect
 
 from portal.core.errors import StrongerLoginNeeded
 from portal.identity.oidc.session import LAST_SEEN, current_login
-from portal.identity.oidc.step_up import page_of, step_up
+from portal.identity.oidc.step_up import log_in_first, step_up
 from portal.identity.sensitive import asked_with
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -55,21 +53,13 @@ class LoginStrengthMiddleware:
         return step_up(request, error.demand) if isinstance(error, StrongerLoginNeeded) else None
 
 
-class HtmxLoginMiddleware:
-    """Let the browser itself follow a redirect to the login page.
+class LoginMiddleware(LoginRequiredMiddleware):
+    """Lets nobody see a page before they logged in, except where ``login_not_required`` says so.
 
-    A script may not follow it: the provider stands on another origin.
+    The API answers a stranger itself.
     """
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self._get_response(request)
-        login = resolve_url(settings.LOGIN_URL)
-        is_redirect = 300 <= response.status_code < 400
-        if not (is_redirect and request.headers.get("HX-Request")):
-            return response
-        if urlsplit(response["Location"]).path != login:
-            return response
-        return HttpResponseClientRedirect(f"{login}?{urlencode({'next': page_of(request)})}")
+    def handle_no_permission(  # type: ignore[override]  # to htmx it is no redirect
+        self, request: HttpRequest, view_func: object
+    ) -> HttpResponse:
+        return log_in_first(request)

@@ -78,11 +78,13 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.identity.middleware.SessionLimitMiddleware",
+    "portal.identity.middleware.LoginMiddleware",
     "portal.identity.middleware.LoginStrengthMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.identity.middleware.HtmxLoginMiddleware",
     "portal.web.middleware.HtmxVaryMiddleware",
+    "portal.web.middleware.WrongMethodMiddleware",
+    "portal.web.middleware.BusyMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"

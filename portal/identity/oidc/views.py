@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -60,6 +61,7 @@ PASSED_ON: Final = ("next", "level", "max_age")  # from the login page to the pr
 JOURNEYS: Final = "oidc_states"  # the library's own session key: state -> what it keeps of it
 
 
+@login_not_required
 @never_cache
 @require_GET
 def login_page(request: HttpRequest) -> HttpResponse:
@@ -80,6 +82,7 @@ def login_page(request: HttpRequest) -> HttpResponse:
     return render(request, "identity/login.html", {"choices": choices})
 
 
+@method_decorator(login_not_required, name="dispatch")
 class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the library has no types
     """Send the browser to the provider."""
 
@@ -127,6 +130,7 @@ class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
         return parameters
 
 
+@method_decorator(login_not_required, name="dispatch")
 class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as above
     """The browser comes back from the provider."""
 
@@ -213,6 +217,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
             raise AnswerNotTrusted("response is from another issuer")
 
 
+@method_decorator(login_not_required, name="dispatch")
 class LogoutView(OIDCLogoutView):  # type: ignore[misc]  # as above
     """End the session here, then at the provider."""
 
@@ -231,6 +236,7 @@ class LogoutView(OIDCLogoutView):  # type: ignore[misc]  # as above
         return super().get_settings(attr, *args)
 
 
+@login_not_required
 @csrf_exempt  # comes from the provider, not from a browser; the token's signature proves it
 @never_cache
 @require_POST

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.timezone import now
@@ -20,7 +19,6 @@ from portal.web.stack import read_cloud_progress
 
 
 @require_safe
-@login_required
 def home(request: PersonRequest) -> HttpResponse:
     """What waits on this person, and how far the cloud is while it starts."""
     progress = read_cloud_progress()
