@@ -63,7 +63,6 @@ class Container(Kind):
     key = "container"
     icon = "folder"
     label = _("Object storage")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(
             version=1,

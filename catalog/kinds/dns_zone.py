@@ -169,7 +169,6 @@ class DnsZone(Kind):
     key = "dns_zone"
     icon = "world-www"
     label = _("DNS zone")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(
             version=1,

@@ -122,7 +122,6 @@ class LoadBalancer(Kind):
     key = "load_balancer"
     icon = "sitemap"
     label = _("Load balancer")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(
             version=1,
