@@ -74,7 +74,7 @@ def local_provider(folder: Path, backchannel: str) -> Iterator[str]:
             f'id = "{client["id"]}"',
             f'secret = "{SECRET}"',
             f'redirect_uris = ["{CALLBACK}"]',
-            f'post_logout_redirect_uris = ["{PORTAL}/"]',
+            f'post_logout_redirect_uris = ["{PORTAL}/login"]',
             f'backchannel_logout_uri = "{backchannel}"',
             f'signing_algorithm = "{algorithm}"',
             f"userinfo_signed = {str(client['userinfo_signed']).lower()}",
@@ -95,7 +95,7 @@ def peer_provider(folder: Path, backchannel: str) -> Iterator[str]:
     config = {
         "port": port,
         "issuer": f"http://127.0.0.1:{port}",
-        "accounts": tomllib.loads(ACCOUNTS.read_text()),
+        "accounts": peer_accounts(),
         "clients": [
             *(_peer_client(name, client, backchannel) for name, client in CLIENTS.items()),
             _peer_key_client(backchannel),
@@ -104,6 +104,11 @@ def peer_provider(folder: Path, backchannel: str) -> Iterator[str]:
     (folder / "peer.json").write_text(json.dumps(config))
     with running([node, str(PEER / "server.mjs"), str(folder / "peer.json")], ready="ready"):
         yield f"http://127.0.0.1:{port}"
+
+
+def peer_accounts() -> dict[str, Any]:
+    """The people of the local provider, whom the peer shows as well."""
+    return tomllib.loads(ACCOUNTS.read_text())
 
 
 def _peer_key_client(backchannel: str) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def _peer_client(algorithm: str, client: dict[str, Any], backchannel: str) -> di
         "client_id": client["id"],
         "client_secret": SECRET,
         "redirect_uris": [CALLBACK],
-        "post_logout_redirect_uris": [f"{PORTAL}/"],
+        "post_logout_redirect_uris": [f"{PORTAL}/login"],
         "token_endpoint_auth_method": "client_secret_post",
         "id_token_signed_response_alg": algorithm,
         "backchannel_logout_uri": backchannel,
@@ -171,9 +176,11 @@ def logout_receiver() -> Iterator[LogoutReceiver]:
 class Walk:
     """One browser: the portal in ``client``, the provider over real HTTP."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: str = "") -> None:
         self.client = Client()
         self._browser = requests.Session()
+        self._browser.trust_env = False  # nor its proxies, nor its certificate authorities
+        self._browser.verify = authority or True
 
     def log_in(self, button: str, value: str, query: str = "") -> HttpResponse:
         """Leave the portal, press a button on the provider's page, come back."""
