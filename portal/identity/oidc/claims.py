@@ -83,10 +83,10 @@ def read_login(provider: Provider, claims: Mapping[str, Any], *, language: str) 
         provider_name=provider.names["nl"],
         issuer=provider.issuer,
         subject=read_subject(provider, claims),
-        name=_text(claims, paths.name)[:LONGEST_NAME] if paths.name else None,
+        name=_name(provider, claims),
         email=_email(claims, paths.email) if paths.email else None,
         organization=_organization(provider, claims),
-        roles=_roles(provider, claims) if paths.roles else None,
+        roles=_roles(provider, claims),
         level=level.name.lower() if level else "",
         language=language,
         may_vouch_for=frozenset(provider.organizations),
@@ -113,6 +113,17 @@ def _text(claims: Mapping[str, Any], path: ClaimPath) -> str:
     if not 0 < len(text) <= LONGEST_TEXT:
         raise ClaimMissing(f"{path[-1]} is empty or too long")
     return text
+
+
+def _name(provider: Provider, claims: Mapping[str, Any]) -> str | None:
+    path = provider.claims.name
+    if path is None or _is_left_out(provider, "name", _find(claims, path)):
+        return None
+    return _text(claims, path)[:LONGEST_NAME]
+
+
+def _is_left_out(provider: Provider, name: str, value: object) -> bool:
+    return value is None and name in provider.may_lack
 
 
 def _email(claims: Mapping[str, Any], path: ClaimPath) -> str:
@@ -159,13 +170,15 @@ def _branch_code(provider: Provider, claims: Mapping[str, Any]) -> str:
     return provider.branches[branch]
 
 
-def _roles(provider: Provider, claims: Mapping[str, Any]) -> frozenset[ClaimedRole]:
+def _roles(provider: Provider, claims: Mapping[str, Any]) -> frozenset[ClaimedRole] | None:
     """What the claim gives. A single value may come without a list, as SAML brokers do it."""
     path = provider.claims.roles
     found = _find(claims, path)
+    if path is None or _is_left_out(provider, "roles", found):
+        return None
     values = [found] if isinstance(found, str) else found
-    if path is None or not isinstance(values, list) or len(values) > MOST_ROLES:
-        raise ClaimMissing(f"{path[-1] if path else 'roles'} is not a list")
+    if not isinstance(values, list) or len(values) > MOST_ROLES:
+        raise ClaimMissing(f"{path[-1]} is not a list")
     if provider.roles:
         known = (provider.roles[value] for value in map(str, values) if value in provider.roles)
         return frozenset(_role(value, needs_node=False) for value in known)

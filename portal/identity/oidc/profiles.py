@@ -43,7 +43,8 @@ class Profile:
 
     Attributes:
         defaults: settings as they would stand in the file.
-        may_lack: claims that need not be named; roles are then granted in the portal only.
+        may_lack: claims that need not be named, nor stand in a token; roles are then granted in
+            the portal only.
         subject_is_bsn: people come with a BSN, which is replaced before anything else sees it.
     """
 

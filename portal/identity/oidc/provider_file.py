@@ -101,6 +101,7 @@ def _provider(
         minimum_assurance=table.level("minimum_assurance"),
         assurance=_assurance(table.table("assurance")),
         claims=_claim_paths(table.table("claims"), profile),
+        may_lack=profile.may_lack,
         organizations=table.texts("organizations"),
         branches=_texts_of(table.table("branches")),
         roles=_texts_of(table.table("roles")),

@@ -39,6 +39,7 @@ class Provider:
         client_certificate: files with certificate and key for mTLS, None otherwise.
         certificate_authority: file with who signs the provider's own certificate; empty for those
             that this machine trusts.
+        may_lack: of name and roles, what a token need not hold even where its claim is named.
         assurance: the level that each value stands for; others are not accepted.
         organization_identifier: field of ``Organization`` that the claimed number is looked up
             in, unless ``organization_types`` says it for the claimed type of number.
@@ -66,6 +67,7 @@ class Provider:
     claims: ClaimPaths
     client_certificate: tuple[str, str] | None = None
     certificate_authority: str = ""
+    may_lack: frozenset[str] = frozenset()
     organization_identifier: str = "oin"
     organization_types: Mapping[str, str] = field(default_factory=dict)
     organizations: tuple[str, ...] = ()

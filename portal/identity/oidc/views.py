@@ -35,6 +35,7 @@ from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.discovery import directory_of
 from portal.identity.oidc.errors import (
     AnswerNotTrusted,
+    AssuranceTooLow,
     ClaimMissing,
     LoginCanceled,
     LoginExpired,
@@ -106,6 +107,8 @@ class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
     def get(self, request: HttpRequest) -> HttpResponse:
         wanted = read_demand(request.GET.get("level", ""), request.GET.get("max_age", ""))
         self.demand = wanted or Demand(level=self.provider.minimum_assurance)
+        if not self.provider.acr_values(self.demand.level):
+            raise AssuranceTooLow("no acr value of the provider reaches the level")
         metadata = directory_of(self.provider).metadata()
         self.OIDC_OP_AUTH_ENDPOINT = metadata.authorization_endpoint
         self.OIDC_RP_CLIENT_ID = self.provider.client_id

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qs, urljoin, urlsplit
 
 import requests
 from django.http import HttpResponse
@@ -174,19 +174,28 @@ def logout_receiver() -> Iterator[LogoutReceiver]:
 
 
 class Walk:
-    """One browser: the portal in ``client``, the provider over real HTTP."""
+    """One browser: the portal in ``client``, the provider over real HTTP.
 
-    def __init__(self, authority: str = "") -> None:
+    Args:
+        provider: its key in the portal's settings.
+        authority: file with who signs the provider's certificate.
+    """
+
+    def __init__(self, *, provider: str = "local", authority: str = "") -> None:
+        self.provider = provider
         self.client = Client()
         self._browser = requests.Session()
         self._browser.trust_env = False  # nor its proxies, nor its certificate authorities
         self._browser.verify = authority or True
 
-    def log_in(self, button: str, value: str, query: str = "") -> HttpResponse:
-        """Leave the portal, press a button on the provider's page, come back."""
-        response = self._follow(self.client.get(f"/login/local{query}")["Location"])
+    def log_in(self, button: str, value: str, query: str = "", **fields: str) -> HttpResponse:
+        """Leave the portal, press a button on the provider's page, come back.
+
+        ``fields`` are filled in on that page first.
+        """
+        response = self._follow(self.client.get(f"/login/{self.provider}{query}")["Location"])
         if isinstance(response, requests.Response):
-            response = self._press(response, button, value)
+            response = self._press(response, button, value, fields)
         assert not isinstance(response, requests.Response), response.text
         return response
 
@@ -201,18 +210,20 @@ class Walk:
         return str(response.headers["Location"])
 
     def _press(
-        self, page: requests.Response, button: str, value: str
+        self, page: requests.Response, button: str, value: str, fields: dict[str, str]
     ) -> HttpResponse | requests.Response:
-        answer = self._send_form(page, button, value)
+        answer = self._send_form(page, button, value, fields)
         return self._follow(urljoin(answer.url, answer.headers["Location"]))
 
-    def _send_form(self, page: requests.Response, button: str, value: str) -> requests.Response:
+    def _send_form(
+        self, page: requests.Response, button: str, value: str, fields: dict[str, str] | None = None
+    ) -> requests.Response:
         form = re.search(r"<form[^>]*>", page.text)
         assert form, page.text
         action = re.search(r'action="([^"]*)"', form[0])
         hidden = dict(re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page.text))
         address = urljoin(page.url, action[1]) if action else page.url
-        data = {**hidden, button: value}
+        data = {**hidden, **(fields or {}), button: value}
         return self._browser.post(address, data=data, allow_redirects=False)
 
     def _follow(self, address: str) -> HttpResponse | requests.Response:
@@ -222,5 +233,8 @@ class Walk:
             if response.status_code == 200:
                 return response
             address = urljoin(address, response.headers["Location"])
-        parts = urlsplit(address)
-        return self.client.get(f"{parts.path}?{parts.query}")  # type: ignore[return-value]
+        return self.come_back(urlsplit(address))
+
+    def come_back(self, address: SplitResult) -> HttpResponse:
+        """Ask the portal for where the provider sent us."""
+        return self.client.get(f"{address.path}?{address.query}")  # type: ignore[return-value]
