@@ -50,8 +50,8 @@ def has_role(person: Person, node: Node, *roles: Role) -> bool:
 
 def reaches_outside(person: Person, node_id: int) -> bool:
     """True when the person, or somebody they replace, has a role elsewhere than in this branch."""
-    nodes = Node.objects.filter(pk__in=_granted_node_ids(person, ()))
-    return nodes.exclude(Q(pk=node_id) | Q(ancestor_ids__contains=[node_id])).exists()
+    branch = Q(pk=node_id) | Q(ancestor_ids__contains=[node_id])
+    return reached_nodes(person).exclude(branch).exists()
 
 
 def approval_limit(person: Person, node: Node) -> Decimal | None:

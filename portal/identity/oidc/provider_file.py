@@ -87,7 +87,14 @@ def _provider(
     table = SettingsTable(_completed(profile, values), where, folder)
     if not table.flag("enabled"):
         return None
-    provider = Provider(
+    provider = _read(key, table, profile, allow_loopback=allow_loopback)
+    table.refuse_what_was_not_read()
+    _check(provider, table)
+    return provider
+
+
+def _read(key: str, table: SettingsTable, profile: Profile, *, allow_loopback: bool) -> Provider:
+    return Provider(
         key=key,
         names={"nl": table.text("name_nl"), "en": table.text("name_en")},
         descriptions={
@@ -112,9 +119,6 @@ def _provider(
         **_identifiers(table),
         **_client_credentials(table),
     )
-    table.refuse_what_was_not_read()
-    _check(provider, table)
-    return provider
 
 
 def _completed(profile: Profile, values: object) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -23,12 +24,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", "1000000")
             self.end_headers()
-            while not self.server.may_answer.wait(0.02):  # type: ignore[attr-defined]
-                try:
-                    self.wfile.write(b"{")
-                    self.wfile.flush()
-                except OSError:
+            for _ in range(100):  # for two seconds, were anybody to wait
+                if self.server.may_answer.wait(0.02):  # type: ignore[attr-defined]
                     return
+                with suppress(OSError):
+                    self.wfile.write(b"{")
             return
         if self.path == "/hangs-up":
             return
