@@ -48,6 +48,12 @@ def has_role(person: Person, node: Node, *roles: Role) -> bool:
     return bool(set(node.lineage_ids) & set(_granted_node_ids(person, roles)))
 
 
+def reaches_outside(person: Person, node_id: int) -> bool:
+    """True when the person, or somebody they replace, has a role elsewhere than in this branch."""
+    branch = Q(pk=node_id) | Q(ancestor_ids__contains=[node_id])
+    return reached_nodes(person).exclude(branch).exists()
+
+
 def approval_limit(person: Person, node: Node) -> Decimal | None:
     """The highest monthly amount in euros that the person may approve there; None: no limit.
 

@@ -14,7 +14,7 @@ from kombu import Exchange, Queue
 from portal.core import configuration
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.demand import Demand
-from portal.identity.oidc.providers import read_providers
+from portal.identity.oidc.provider_file import read_providers
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
 DEBUG = False
@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.identity.middleware.SessionLimitMiddleware",
     "portal.identity.middleware.LoginMiddleware",
+    "portal.identity.oidc.confinement.ConfinedLoginMiddleware",
     "portal.identity.middleware.LoginStrengthMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

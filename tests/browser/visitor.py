@@ -63,6 +63,7 @@ class Visitor:
 
     def log_in(self) -> None:
         self.page.goto("/")
+        self.page.get_by_role("link", name="Rijksaccount").click()
         self.page.locator(f"button[name=account][value={self.account}]").click()
         expect(self.page).to_have_url(f"{self._portal}/")
 

@@ -29,9 +29,11 @@ class LoginFacts:
 
     Attributes:
         provider: key of the provider in our settings.
-        issuer, subject, sid: as in the ID token; ``sid`` may be empty.
+        issuer, sid: as in the ID token; ``sid`` may be empty.
+        subject: as in ``Identity``; never a BSN.
         acr: what the provider said; ``level`` is what that stands for in our settings.
         auth_time: seconds since 1970 at which the person proved who they are.
+        confined_to: primary key of the only node that the login counts for, None for all.
     """
 
     provider: str
@@ -41,9 +43,17 @@ class LoginFacts:
     acr: str
     level: int
     auth_time: int
+    confined_to: int | None = None
 
     @classmethod
-    def from_claims(cls, provider: Provider, claims: Mapping[str, Any]) -> LoginFacts:
+    def from_claims(
+        cls,
+        provider: Provider,
+        claims: Mapping[str, Any],
+        *,
+        subject: str,
+        confined_to: int | None = None,
+    ) -> LoginFacts:
         """Take the facts out of the claims of a validated ID token.
 
         A provider need not say when the person logged in unless it was asked for a maximum age;
@@ -54,11 +64,12 @@ class LoginFacts:
         return cls(
             provider=provider.key,
             issuer=claims["iss"],
-            subject=claims["sub"],
+            subject=subject,
             sid=claims.get("sid", ""),
-            acr=str(claims["acr"]),
+            acr=str(claims.get("acr", "")),
             level=int(level or 0),
             auth_time=auth_time if isinstance(auth_time, int) else 0,
+            confined_to=confined_to,
         )
 
     def meets(self, demand: Demand) -> bool:

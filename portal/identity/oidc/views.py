@@ -31,16 +31,20 @@ from portal.identity.oidc.backend import (
     callback_address,
     setting_of,
 )
+from portal.identity.oidc.claims import read_ordered_subject
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.discovery import directory_of
 from portal.identity.oidc.errors import (
     AnswerNotTrusted,
+    AssuranceTooLow,
+    ClaimMissing,
     LoginCanceled,
     LoginExpired,
     LoginFailure,
     LoginRefusedByProvider,
     ProviderUnavailable,
 )
+from portal.identity.oidc.logout import comes_from_logout
 from portal.identity.oidc.providers import Provider
 from portal.identity.oidc.session import remember_login
 from portal.identity.oidc.step_up import is_safe_path, read_demand
@@ -65,7 +69,7 @@ JOURNEYS: Final = "oidc_states"  # the library's own session key: state -> what 
 @never_cache
 @require_GET
 def login_page(request: HttpRequest) -> HttpResponse:
-    """All providers to choose from; a single one is gone to at once."""
+    """All providers to choose from; a single one is gone to at once, but not after logging out."""
     query = urlencode({name: request.GET[name] for name in PASSED_ON if name in request.GET})
     if request.user.is_authenticated and "level" not in request.GET:
         return redirect(_next_path(request))
@@ -77,9 +81,11 @@ def login_page(request: HttpRequest) -> HttpResponse:
         }
         for provider in settings.OIDC_PROVIDERS.values()
     ]
-    if len(choices) == 1:
+    is_logged_out = comes_from_logout(request)
+    if len(choices) == 1 and not is_logged_out:
         return redirect(choices[0]["address"])
-    return render(request, "identity/login.html", {"choices": choices})
+    context = {"choices": choices, "is_logged_out": is_logged_out}
+    return render(request, "identity/login.html", context)
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -104,6 +110,8 @@ class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
     def get(self, request: HttpRequest) -> HttpResponse:
         wanted = read_demand(request.GET.get("level", ""), request.GET.get("max_age", ""))
         self.demand = wanted or Demand(level=self.provider.minimum_assurance)
+        if not self.provider.acr_values(self.demand.level):
+            raise AssuranceTooLow("no acr value of the provider reaches the level")
         metadata = directory_of(self.provider).metadata()
         self.OIDC_OP_AUTH_ENDPOINT = metadata.authorization_endpoint
         self.OIDC_RP_CLIENT_ID = self.provider.client_id
@@ -249,14 +257,17 @@ def back_channel_logout(request: HttpRequest, provider_key: str) -> HttpResponse
             provider=provider,
             find_key=directory_of(provider).signing_key,
         )
+        subject = read_ordered_subject(provider, order.subject)
+        if not subject and not order.sid:
+            raise AnswerNotTrusted("logout token names nobody that is known by it")
         ended = log_out_by_provider(
             issuer=provider.issuer,
-            subject=order.subject,
+            subject=subject or "",
             sid=order.sid,
             token_id=order.token_id,
             expires_at=order.expires_at,
         )
-    except (AnswerNotTrusted, LogoutTokenUsed) as refusal:
+    except (AnswerNotTrusted, ClaimMissing, LogoutTokenUsed) as refusal:
         log.warning("logout by %s refused: %s", provider.key, getattr(refusal, "reason", "used"))
         return JsonResponse({"error": "invalid_request", "code": refusal.code}, status=400)
     except ProviderUnavailable as failure:

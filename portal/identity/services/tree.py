@@ -12,10 +12,24 @@ from portal.identity.models import Node, NodeKind, NodeParent, Organization, Per
 
 @transaction.atomic
 def create_organization(
-    *, code: str, name: str, parent: Node | None, oin: str = "", actor: Person | None
+    *,
+    code: str,
+    name: str,
+    parent: Node | None,
+    oin: str = "",
+    kvk_number: str = "",
+    rsin: str = "",
+    actor: Person | None,
 ) -> Organization:
     """Add an organization to the tree, at the top or below another organization."""
-    organization = Organization(kind=NodeKind.ORGANIZATION, code=code, name=name, oin=oin)
+    organization = Organization(
+        kind=NodeKind.ORGANIZATION,
+        code=code,
+        name=name,
+        oin=oin,
+        kvk_number=kvk_number,
+        rsin=rsin,
+    )
     _place(organization, parent, actor)
     return organization
 

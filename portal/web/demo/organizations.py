@@ -46,6 +46,8 @@ def load_organizations(since: datetime) -> None:
         name="Gemeente Voorbeeldstad",
         parent=None,
         oin="00000001002306608000",
+        kvk_number="90001354",
+        rsin="002306608",
         actor=None,
     )
     for organization, treatment in (
