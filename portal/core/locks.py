@@ -14,6 +14,7 @@ from django.db import connection
 TREE: Final = 1
 SWEEP: Final = 2
 INVENTORY: Final = 3
+BREAK_GLASS: Final = 16
 
 
 def lock_tree_shared() -> None:
@@ -24,6 +25,11 @@ def lock_tree_shared() -> None:
 def lock_tree_exclusive() -> None:
     """Until the end of the transaction: nobody claims. Moving a node takes this."""
     _execute("SELECT pg_advisory_xact_lock(%s)", TREE)
+
+
+def lock_break_glass() -> None:
+    """Until the end of the transaction: nobody else issues or tries an emergency password."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", BREAK_GLASS)
 
 
 @contextmanager

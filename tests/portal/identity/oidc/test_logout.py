@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import LoginSession, Organization
+from portal.identity.models import LoginSession, Organization, SessionEnd
 from tests.portal.identity.oidc.fake_provider import (
     LOGOUT_EVENT,
     FakeProvider,
@@ -53,7 +53,7 @@ def test_logging_out_ends_the_session_here_and_at_the_provider(
         "post_logout_redirect_uri": ["http://127.0.0.1:8000/"],
     }
     assert not is_logged_in(client)
-    assert not LoginSession.objects.exists()
+    assert LoginSession.objects.get().ended_how == SessionEnd.OWN
     assert AuditEntry.objects.filter(event="person.logged_out").count() == 1
 
 
