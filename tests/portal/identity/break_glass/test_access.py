@@ -172,6 +172,16 @@ class TestLoggingIn:
         for path in ("/", "/orders", "/account/sessions", "/nothing"):
             assert "U werkt met noodtoegang" in client.get(path).content.decode(), path
 
+    def test_the_page_of_sessions_says_how_long_this_one_lasts(
+        self, client: Client, password: str
+    ) -> None:
+        try_password(client, password)
+
+        page = client.get("/account/sessions").content.decode()
+
+        assert "altijd 1 uur na het inloggen" in page
+        assert "Noodtoegang, niveau substantieel" in page
+
     def test_a_second_time_is_the_same_person_with_one_set_of_roles(
         self, client: Client, password: str
     ) -> None:
