@@ -16,6 +16,7 @@ from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed
+from portal.identity.access import endable_sessions
 from portal.identity.middleware import POLL
 from portal.identity.models import LoginSession, Person, Project, Role, SessionEnd
 from portal.identity.oidc.errors import AccountBlocked
@@ -305,6 +306,18 @@ class TestEnding:
         for actor, about in ((elsewhere, session), (below, of_boss)):
             with pytest.raises(NotAllowed):
                 end_session(about.public_id, actor=actor)
+
+    def test_an_operator_sees_those_whom_they_reach_as_operator(
+        self, client: Client, person: Person, operator: Person
+    ) -> None:
+        approved_by, elsewhere = make_project(), PersonFactory()
+        grant(operator, Role.APPROVER, approved_by)
+        grant(elsewhere, Role.REQUESTER, approved_by)
+        log_in(Client(), elsewhere)
+        log_in(client, person)
+
+        assert list(endable_sessions(operator)) == [session_of(client)]
+        assert not endable_sessions(person).exists()
 
     def test_everywhere_else(self, person: Person, operator: Person) -> None:
         here, *others = (log_in(Client(), person) for _ in range(3))
