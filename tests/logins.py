@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict
 from datetime import timedelta
 
+from django.conf import settings
 from django.test import Client
 from django.utils.timezone import now
 
@@ -23,7 +24,7 @@ def log_in(
     age_seconds: int = 0,
 ) -> Client:
     """Log ``person`` in as the OpenID Connect callback would; returns the same client."""
-    client.logout()  # a login always has a key of its own
+    client.cookies.pop(settings.SESSION_COOKIE_NAME, None)  # a login has a key of its own
     client.force_login(person)
     session = client.session
     login = LoginFacts(
