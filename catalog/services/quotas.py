@@ -17,6 +17,7 @@ from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine
 from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
 from portal.identity.models import Node, Project
+from portal.identity.sensitive import sensitive
 
 Demand = Mapping[Metric, Decimal]
 
@@ -124,6 +125,7 @@ def _shown(amount: Decimal) -> str:
     return f"{amount:.0f}" if amount == amount.to_integral_value() else f"{amount:.2f}"
 
 
+@sensitive("quota.set_limit")
 def set_limit(node: Node, metric: Metric, amount: Decimal | None, *, valid_from: datetime) -> Quota:
     """Set the limit from ``valid_from`` on; None is an explicit "unlimited".
 

@@ -185,6 +185,27 @@ def networks(name: str, *, default: str) -> list[Network]:
         raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
+def network_names(name: str) -> dict[Network, str]:
+    """Return what the networks in the variable are called, the narrowest network first.
+
+    It reads ``10.0.0.0/8=Rijksnetwerk, 192.0.2.0/24=Thuiswerkplek``; nothing when it is not set.
+
+    Raises:
+        ImproperlyConfigured: a part is not NETWORK=NAME, or a network has two names.
+    """
+    names: dict[Network, str] = {}
+    for part in filter(str.strip, os.environ.get(name, "").split(",")):
+        text, _, called = (piece.strip() for piece in part.partition("="))
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}") from error
+        if not called or network in names:
+            raise ImproperlyConfigured(f"{name} must read NETWORK=NAME, each network once")
+        names[network] = called
+    return dict(sorted(names.items(), key=lambda named: -named[0].prefixlen))
+
+
 @dataclass(frozen=True)
 class PublicUrl:
     """The address at which people reach the portal.

@@ -15,6 +15,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 TREE: Final = 1
 SWEEP: Final = 2
 INVENTORY: Final = 3
+BREAK_GLASS: Final = 16
 RETRY_AFTER_SECONDS: Final = 5
 
 
@@ -36,6 +37,11 @@ def lock_tree_shared() -> None:
 def lock_tree_exclusive() -> None:
     """Until the end of the transaction: nobody claims. Moving a node takes this."""
     _execute("SELECT pg_advisory_xact_lock(%s)", TREE)
+
+
+def lock_break_glass() -> None:
+    """Until the end of the transaction: nobody else issues or tries an emergency password."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", BREAK_GLASS)
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
     if isinstance(exception, DomainError):
         return _refusal(exception)
     if isinstance(exception, StrongerLoginNeeded):
-        return problem_response(HTTPStatus.FORBIDDEN, code=exception.code, detail=str(exception))
+        return _stronger_login(exception)
     if is_about_busy_rows(exception):
         response = problem_of_status(HTTPStatus.SERVICE_UNAVAILABLE)
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -128,6 +128,14 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
         response["WWW-Authenticate"] = challenge
     if wait := getattr(exception, "wait", None):
         response["Retry-After"] = str(round(wait))
+    return response
+
+
+def _stronger_login(exception: StrongerLoginNeeded) -> HttpResponse:
+    """403, for who somebody is was not the question; the challenge says what to ask them for."""
+    response = problem_response(HTTPStatus.FORBIDDEN, code=exception.code, detail=str(exception))
+    if exception.challenge:
+        response["WWW-Authenticate"] = exception.challenge
     return response
 
 

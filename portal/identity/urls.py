@@ -1,9 +1,11 @@
-"""Logging in and out. Each provider has its own addresses: none can answer for another."""
+"""Logging in and out, and sessions. Each provider has addresses of its own."""
 
 from django.conf import settings
 from django.urls import URLPattern, path
 
 from portal.identity.oidc import views
+from portal.identity.views import sessions
+from portal.identity.views.break_glass import emergency_login
 
 app_name = "identity"
 
@@ -24,6 +26,16 @@ def _of_provider(key: str) -> list[URLPattern]:
 
 urlpatterns = [
     path("login", views.login_page, name="login"),
+    path("login/break-glass", emergency_login, name="break-glass"),
     path("logout", views.LogoutView.as_view(), name="logout"),
+    path("account/sessions", sessions.session_list, name="sessions"),
+    path("account/sessions/end-others", sessions.session_end_others, name="session-end-others"),
+    path("account/sessions/<uuid:public_id>/end", sessions.session_end, name="session-end"),
+    path("people/<uuid:public_id>/sessions", sessions.person_sessions, name="person-sessions"),
+    path(
+        "people/<uuid:public_id>/sessions/<uuid:session_id>/end",
+        sessions.person_session_end,
+        name="person-session-end",
+    ),
     *(pattern for key in settings.OIDC_PROVIDERS for pattern in _of_provider(key)),
 ]

@@ -43,6 +43,10 @@ CONTACT_EMAIL = os.environ.get("CLOUDLOKET_CONTACT_EMAIL", f"servicedesk@{PUBLIC
 TRUSTED_PROXIES = configuration.networks(
     "CLOUDLOKET_TRUSTED_PROXIES", default="127.0.0.0/8, ::1/128"
 )
+# What people call the networks they work from: shown beside their sessions.
+NETWORK_NAMES = configuration.network_names("CLOUDLOKET_NETWORK_NAMES")
+# Emergency access when nobody can log in any more: docs/runbooks/break-glass.md.
+BREAK_GLASS = os.environ.get("CLOUDLOKET_BREAK_GLASS") == "1"
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------
@@ -133,6 +137,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "identity.Person"
 AUTHENTICATION_BACKENDS = ["portal.identity.oidc.backend.OidcBackend"]
+if BREAK_GLASS:
+    AUTHENTICATION_BACKENDS.append("portal.identity.break_glass.BreakGlassBackend")
+# People have no passwords here; only that of emergency access is kept, for minutes.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 LOGIN_URL = "identity:login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
@@ -141,6 +149,7 @@ SENSITIVE_LOGIN = Demand(level=Assurance.SUBSTANTIAL, max_age=15 * 60)
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())  # absolute: never renewed
 SESSION_IDLE_SECONDS = int(timedelta(hours=1).total_seconds())
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of its own
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # the identity provider redirects back with a GET
 CSRF_COOKIE_HTTPONLY = True
@@ -237,6 +246,8 @@ CELERY_BEAT_SCHEDULE = {
         "task": "cloud.delete_expired_secrets",
         "schedule": crontab(minute="30"),
     },
+    "end-sessions": {"task": "identity.end_sessions", "schedule": 60.0},
+    "forget-sessions": {"task": "identity.forget_sessions", "schedule": crontab(minute="45")},
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
 }
 

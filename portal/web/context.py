@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import get_language_info
 
 from portal.identity import access
+from portal.identity.break_glass import is_emergency
 from portal.identity.models import Person, Role
 from portal.identity.oidc.step_up import page_of
 from portal.web.navigation import LinkGroup, make_menu
@@ -32,6 +33,11 @@ class Shell:
         """Who is logged in. None also where a request failed before anybody was known."""
         user = getattr(self._request, "user", None)
         return user if isinstance(user, Person) and user.is_active else None
+
+    @property
+    def is_emergency(self) -> bool:
+        """Somebody came in with an emergency password; every page says so."""
+        return self.person is not None and is_emergency(self._request)
 
     @cached_property
     def roles(self) -> frozenset[Role]:

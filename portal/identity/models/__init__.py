@@ -1,4 +1,9 @@
-from portal.identity.models.login import LoginSession, UsedLogoutToken
+from portal.identity.models.break_glass import (
+    BreakGlassAttempt,
+    BreakGlassPassword,
+    PasswordOutcome,
+)
+from portal.identity.models.login import LoginSession, SessionEnd, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
 from portal.identity.models.role import Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
@@ -14,6 +19,8 @@ from portal.identity.models.tree import (
 )
 
 __all__ = [
+    "BreakGlassAttempt",
+    "BreakGlassPassword",
     "CostCentre",
     "Deputy",
     "Identity",
@@ -22,11 +29,13 @@ __all__ = [
     "NodeKind",
     "NodeParent",
     "Organization",
+    "PasswordOutcome",
     "Person",
     "Project",
     "ProjectOwner",
     "Role",
     "RoleGrant",
+    "SessionEnd",
     "UsedLogoutToken",
     "VatTreatment",
     "VatTreatmentPeriod",

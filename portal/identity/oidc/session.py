@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.utils.timezone import now
 
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.demand import Demand
@@ -20,6 +18,7 @@ from portal.identity.oidc.validation import assurance_of
 LOGIN: Final = "login"
 ID_TOKEN: Final = "id_token"  # noqa: S105 the name of a session key
 LAST_SEEN: Final = "last_seen"
+ENDS_AT: Final = "ends_at"  # seconds since 1970; whatever the cookie or the session's row says
 CLOCK_LEEWAY_SECONDS: Final = 10
 
 
@@ -81,12 +80,15 @@ class LoginFacts:
         return self.auth_time >= time.time() - demand.max_age - CLOCK_LEEWAY_SECONDS
 
 
-def remember_login(request: HttpRequest, facts: LoginFacts, id_token: str) -> None:
-    """Write the login in the session, which ends a fixed time from now, active or not."""
+def remember_login(
+    request: HttpRequest, facts: LoginFacts, id_token: str, *, expires_at: datetime
+) -> None:
+    """Write the login in the session, which ends at a fixed time, active or not."""
     request.session[LOGIN] = asdict(facts)
     request.session[ID_TOKEN] = id_token
     request.session[LAST_SEEN] = int(time.time())
-    request.session.set_expiry(now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
+    request.session[ENDS_AT] = int(expires_at.timestamp())
+    request.session.set_expiry(expires_at)
 
 
 def current_login(request: HttpRequest) -> LoginFacts | None:

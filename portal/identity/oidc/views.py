@@ -25,6 +25,7 @@ from mozilla_django_oidc.views import (
     OIDCLogoutView,
 )
 
+from portal.identity.entrance import enter
 from portal.identity.oidc.backend import (
     LoginAttempt,
     OidcRequest,
@@ -46,16 +47,10 @@ from portal.identity.oidc.errors import (
 )
 from portal.identity.oidc.logout import comes_from_logout
 from portal.identity.oidc.providers import Provider
-from portal.identity.oidc.session import remember_login
 from portal.identity.oidc.step_up import is_safe_path, read_demand
 from portal.identity.oidc.validation import validate_logout_token
 from portal.identity.requests import PersonRequest
-from portal.identity.services.logins import (
-    LogoutTokenUsed,
-    log_out,
-    log_out_by_provider,
-    open_session,
-)
+from portal.identity.services.sessions import LogoutTokenUsed, log_out, log_out_by_provider
 
 log = logging.getLogger(__name__)
 
@@ -185,15 +180,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
         if self.request.user == self.user:
             self.request.session.cycle_key()
         response: HttpResponse = super().login_success()
-        remember_login(self.request, facts, attempt.id_token)
-        self.request.session.save()
-        open_session(
-            issuer=facts.issuer,
-            subject=facts.subject,
-            sid=facts.sid,
-            session_key=self.request.session.session_key,
-            earlier_key=earlier_key,
-        )
+        enter(self.request, facts, id_token=attempt.id_token, earlier_key=earlier_key)
         return response
 
     def login_failure(self) -> HttpResponse:

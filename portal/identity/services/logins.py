@@ -1,32 +1,27 @@
-"""What a login and a logout change: people, their identities, their roles, their sessions."""
+"""What a login changes: people, their identities, their roles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
-from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from portal.audit.services import record, record_refusal
-from portal.core.errors import DomainError
 from portal.core.models import is_in_force
 from portal.identity.access import reaches_outside
 from portal.identity.models import (
     Identity,
-    LoginSession,
     Node,
     Organization,
     Person,
     Role,
     RoleGrant,
-    UsedLogoutToken,
 )
 from portal.identity.oidc.errors import (
     AccountBlocked,
@@ -95,11 +90,6 @@ class LoggedIn:
     confined_to: int | None
 
 
-class LogoutTokenUsed(DomainError):
-    code = "logout_token_used"
-    http_status = 400
-
-
 def log_in(login: Login) -> LoggedIn:
     """Find or make the person, and make their claim-granted roles what the provider says now.
 
@@ -164,62 +154,6 @@ def record_refused_login(*, issuer: str, subject: str, code: str) -> None:
     person = Person.objects.filter(identities__issuer=issuer, identities__subject=subject).first()
     if person:
         record_refusal("person.login_refused", person, actor=person, code=code)
-
-
-@transaction.atomic(durable=True)
-def open_session(
-    *, issuer: str, subject: str, sid: str, session_key: str, earlier_key: str | None
-) -> None:
-    """Remember which browser session belongs to a login; forget those that are over.
-
-    Args:
-        earlier_key: key that the same browser's session had before this login.
-    """
-    oldest = now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    over = Q(created_at__lt=oldest) | Q(session_key__in=[session_key, earlier_key])
-    LoginSession.objects.filter(over).delete()
-    Session.objects.filter(expire_date__lt=now()).delete()  # Django itself never does
-    identity = Identity.objects.get(issuer=issuer, subject=subject)
-    LoginSession.objects.create(
-        identity=identity, session_key=session_key, sid=sid, created_at=now()
-    )
-
-
-@transaction.atomic(durable=True)
-def log_out(person_id: int, *, session_key: str | None) -> None:
-    """Write down that somebody logged out here."""
-    person = Person.objects.get(pk=person_id)
-    LoginSession.objects.filter(session_key=session_key).delete()
-    record("person.logged_out", person, actor=person)
-
-
-@transaction.atomic(durable=True)
-def log_out_by_provider(
-    *, issuer: str, subject: str, sid: str, token_id: str, expires_at: int
-) -> int:
-    """End the sessions that a provider's logout token is about; return how many there were.
-
-    Args:
-        subject, sid: one may be empty; with a ``sid`` only that session ends.
-        expires_at: seconds since 1970, when the token itself expires.
-
-    Raises:
-        LogoutTokenUsed: this token was carried out before.
-    """
-    UsedLogoutToken.objects.filter(expires_at__lt=now() - timedelta(minutes=5)).delete()
-    _use_token(issuer, token_id, datetime.fromtimestamp(expires_at, UTC))
-    about = Q(identity__issuer=issuer)
-    if subject:
-        about &= Q(identity__subject=subject)
-    if sid:
-        about &= Q(sid=sid)
-    sessions = LoginSession.objects.select_for_update(of=("self",)).filter(about)
-    sessions = sessions.select_related("identity__person")
-    for session in sessions:
-        Session.objects.filter(session_key=session.session_key).delete()
-        session.delete()
-        record("person.logged_out", session.identity.person, actor=None, data={"by": "provider"})
-    return len(sessions)
 
 
 def _find_node(login: Login) -> Node:
@@ -321,11 +255,3 @@ def _record_grants(event: str, grants: Iterable[RoleGrant], provider_key: str) -
     for grant in grants:
         data = {"role": grant.role, "person": grant.person_id, "provider": provider_key}
         record(event, grant, actor=None, node_id=grant.node_id, data=data)
-
-
-def _use_token(issuer: str, token_id: str, expires_at: datetime) -> None:
-    try:
-        with transaction.atomic():
-            UsedLogoutToken.objects.create(issuer=issuer, token_id=token_id, expires_at=expires_at)
-    except IntegrityError as error:
-        raise LogoutTokenUsed() from error

@@ -14,6 +14,7 @@ from portal.core.calendar import BUSINESS_TIME
 from portal.identity.access import roles_of
 from portal.identity.models import Role
 from portal.identity.requests import PersonRequest, wants_panel
+from portal.identity.services.break_glass import recent_uses
 from portal.web.home import find_fullest, find_running, find_tasks, read_money
 from portal.web.stack import read_cloud_progress
 
@@ -39,6 +40,7 @@ def home(request: PersonRequest) -> HttpResponse:
             "fullest": find_fullest(person),
             "may_order": Role.REQUESTER in roles,
             "is_auditor": Role.AUDITOR in roles,
+            "emergencies": recent_uses() if Role.AUDITOR in roles else [],
         }
     return render(request, "web/home.html", context)
 

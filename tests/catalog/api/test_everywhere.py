@@ -11,7 +11,7 @@ from tests.catalog.api.conftest import ROOT, Api, assert_problem
 from tests.factories import place
 
 pytestmark = pytest.mark.django_db
-LISTS = ["/offerings", "/orders", "/approvals", "/resources", "/quotas"]
+LISTS = ["/offerings", "/orders", "/approvals", "/resources", "/quotas", "/sessions"]
 ADDRESSES = [*LISTS, "/charges"]
 SOMETHING = str(uuid4())
 POSTS = [

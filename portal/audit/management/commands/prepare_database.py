@@ -20,6 +20,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "catalog_orderline": (),
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
+    "identity_breakglasspassword": ("closed_at", "outcome", "secret_hash"),
     "django_migrations": (),
 }
 

@@ -233,15 +233,18 @@ def test_a_person_logs_in_and_out(server: Server) -> None:
 
 def test_cookies_are_of_this_host_alone_and_never_in_plain(server: Server) -> None:
     server.log_in()
-    server.get("/")
+    page = server.get("/account/sessions")
+    server.send_form(page, f"{server.public}/account/sessions/end-others")  # leaves a message
+    server.send_form(page, f"{server.public}/language", language="en", next="/")
 
-    cookies = {cookie.name: cookie for cookie in server.browser.cookies if cookie.secure}
-    assert {"__Host-session", "__Host-csrf"} <= set(cookies)
-    for name in ("__Host-session", "__Host-csrf"):
-        assert cookies[name].path == "/"
-        assert not cookies[name].domain_specified
-        assert cookies[name].has_nonstandard_attr("HttpOnly")
-        assert cookies[name].get_nonstandard_attr("SameSite") == "Lax"
+    ours = [cookie for cookie in server.browser.cookies if cookie.domain == f"{HOST}.local"]
+    assert {cookie.name for cookie in ours} == {"__Host-session", "__Host-csrf", "__Host-language"}
+    for cookie in ours:
+        assert cookie.secure
+        assert cookie.path == "/"
+        assert not cookie.domain_specified
+        assert cookie.has_nonstandard_attr("HttpOnly")
+        assert cookie.get_nonstandard_attr("SameSite") == "Lax"
 
 
 def test_form_from_another_site_is_refused(server: Server) -> None:

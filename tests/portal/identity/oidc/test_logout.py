@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import LoginSession, Organization
+from portal.identity.models import LoginSession, Organization, SessionEnd
 from tests.portal.identity.oidc.fake_provider import (
     LOGOUT_EVENT,
     FakeProvider,
@@ -56,7 +56,7 @@ def test_logging_out_ends_the_session_here_and_at_the_provider(
     }
     assert not is_logged_in(client)
     assert "U bent uitgelogd." in client.get("/login", {"state": state}).content.decode()
-    assert not LoginSession.objects.exists()
+    assert LoginSession.objects.get().ended_how == SessionEnd.OWN
     assert AuditEntry.objects.filter(event="person.logged_out").count() == 1
 
 
