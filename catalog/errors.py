@@ -72,3 +72,15 @@ class IdempotencyConflict(DomainError):
     code = "idempotency_conflict"
     http_status = 422
     message = _("This key was used before for another order. Use a new key.")
+
+
+class ProjectEnded(DomainError):
+    code = "project_ended"
+    message = _("“{name}” has ended. Nothing can be ordered there any more.")
+
+
+class NodeInUse(DomainError):
+    """What is in the way: ``catalog.services.tree.find_obstacles``."""
+
+    code = "node_in_use"
+    message = _("“{name}” cannot end yet: something still lives in it.")

@@ -16,7 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
-from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable
+from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, ProjectEnded
 from catalog.kinds import Kind, get_kind
 from catalog.kinds.parameters import clean_spec
 from catalog.models import (
@@ -68,6 +68,7 @@ def place_order(
     Raises:
         InvalidInput: something is not right in a field.
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
+        ProjectEnded: somebody ended the project meanwhile.
         IdempotencyConflict: the key was used before for something else.
     """
     cleaned = [_clean_line(line) for line in lines]
@@ -102,6 +103,7 @@ def _place(
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
     position = budget_effect(project, quotes[0], lines[0].end_date)
     lock_tree_shared()
+    _check_project_lives(project)
     order = Order.objects.create(
         number=_next_number(),
         project=project,
@@ -230,6 +232,12 @@ def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
         return
     message = _("Choose a day after today, and not later than {last}.")
     raise InvalidInput({"end_date": [message.format(last=last.strftime("%d-%m-%Y"))]})
+
+
+def _check_project_lives(project: Project) -> None:
+    """Raise ProjectEnded when it has. Sure only under the tree lock, which ending takes too."""
+    if Project.objects.filter(pk=project.pk, ended_at__isnull=False).exists():
+        raise ProjectEnded(name=project.name)
 
 
 def _check_name_is_free(project: Project, line: LineRequest) -> None:

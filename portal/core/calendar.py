@@ -29,6 +29,11 @@ def start_of_day(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=BUSINESS_TIME)
 
 
+def whole_second(moment: datetime) -> datetime:
+    """The second that ``moment`` falls in: what decides who pays changes on whole seconds."""
+    return moment.replace(microsecond=0)
+
+
 def day_of(moment: datetime) -> date:
     """The business day that ``moment`` (aware) falls on."""
     return moment.astimezone(BUSINESS_TIME).date()

@@ -3,6 +3,7 @@ from portal.identity.models.person import Identity, Person
 from portal.identity.models.role import Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
     CostCentre,
+    DataOwner,
     Node,
     NodeKind,
     NodeParent,
@@ -15,6 +16,7 @@ from portal.identity.models.tree import (
 
 __all__ = [
     "CostCentre",
+    "DataOwner",
     "Deputy",
     "Identity",
     "LoginSession",

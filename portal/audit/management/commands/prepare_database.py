@@ -19,6 +19,11 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "catalog_approval": (),
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
+    "identity_nodeparent": ("valid_until",),
+    "identity_costcentre": ("valid_until",),
+    "identity_dataowner": ("valid_until",),
+    "identity_projectowner": ("valid_until",),
+    "identity_vattreatmentperiod": ("valid_until",),
     "django_migrations": (),
 }
 
