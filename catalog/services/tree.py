@@ -186,7 +186,11 @@ def _hang(node: Node, parent: Node) -> None:
     kept_from = len(node.ancestor_ids) + 1
     node.parent, node.ancestor_ids = parent, parent.lineage_ids
     node.save(update_fields=["parent", "ancestor_ids"])
-    parameters = {"above": node.ancestor_ids, "kept_from": kept_from, "node": node.pk}
+    parameters: dict[str, list[int] | int] = {
+        "above": node.ancestor_ids,
+        "kept_from": kept_from,
+        "node": node.pk,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_REWRITE_BRANCH, parameters)
 

@@ -1,18 +1,16 @@
-"""Who did what, in sentences, from the audit trail itself."""
+"""Who did what with orders and resources."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from portal.audit.models import AuditEntry
-from portal.identity.models import Person
+from portal.identity import history
+from portal.identity.history import HistoryLine
 
 SENTENCES: Final[dict[str, str | Promise]] = {
     "order.submitted": _("{actor} sent the order. The quota is reserved."),
@@ -36,24 +34,6 @@ SENTENCES: Final[dict[str, str | Promise]] = {
 }
 
 
-@dataclass(frozen=True)
-class HistoryLine:
-    at: datetime
-    sentence: str
-
-
 def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
-    """What happened to these things, newest first. Two queries."""
-    entries = list(
-        AuditEntry.objects.filter(
-            subject_public_id__in=list(subjects), event__in=SENTENCES
-        ).order_by("-at", "-sequence")
-    )
-    names = Person.objects.in_bulk({entry.actor_id for entry in entries if entry.actor_id})
-    return [HistoryLine(entry.at, _sentence(entry, names)) for entry in entries]
-
-
-def _sentence(entry: AuditEntry, people: dict[int, Person]) -> str:
-    person = people.get(entry.actor_id) if entry.actor_id else None
-    actor = person.name if person else "Cloudloket"
-    return str(SENTENCES[entry.event]).format(actor=actor)
+    """What happened to these orders, resources and operations, newest first. Two queries."""
+    return history.history_of(subjects, SENTENCES)

@@ -1,9 +1,11 @@
-"""Logging in and out. Each provider has its own addresses: none can answer for another."""
+"""Logging in and out, and organizations. Each provider has addresses that no other answers for."""
 
 from django.conf import settings
 from django.urls import URLPattern, path
 
+from portal.identity.facts import FactKind
 from portal.identity.oidc import views
+from portal.identity.views import organizations
 
 app_name = "identity"
 
@@ -25,5 +27,31 @@ def _of_provider(key: str) -> list[URLPattern]:
 urlpatterns = [
     path("login", views.login_page, name="login"),
     path("logout", views.LogoutView.as_view(), name="logout"),
+    # organizations and projects; list, move and end: catalog.urls
+    path("organizations/<uuid:public_id>", organizations.organization_detail, name="organization"),
+    path(
+        "organizations/<uuid:public_id>/edit",
+        organizations.organization_edit,
+        name="organization-edit",
+    ),
+    path(
+        "organizations/<uuid:public_id>/add-organization",
+        organizations.organization_add,
+        name="organization-add",
+    ),
+    path(
+        "organizations/<uuid:public_id>/add-project",
+        organizations.project_add,
+        name="project-add",
+    ),
+    *(
+        path(
+            f"organizations/<uuid:public_id>/{kind}",
+            organizations.fact_set,
+            {"kind": kind},
+            name=f"{kind}-set",
+        )
+        for kind in FactKind
+    ),
     *(pattern for key in settings.OIDC_PROVIDERS for pattern in _of_provider(key)),
 ]

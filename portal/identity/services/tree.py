@@ -60,9 +60,14 @@ def node_to_change(
             if node.ended_at is not None:
                 raise NodeEnded(name=node.name)
             yield node
-    except NotAllowed as refusal:
-        record_refusal("node.change_refused", node, actor=actor, node_id=node.pk, code=refusal.code)
+    except NotAllowed:
+        record_refused_change(node, actor=actor)
         raise
+
+
+def record_refused_change(node: Node, *, actor: Person) -> None:
+    """Write down that somebody tried what their role does not allow."""
+    record_refusal("node.change_refused", node, actor=actor, node_id=node.pk, code=NotAllowed.code)
 
 
 # --- coming into being -------------------------------------------------------------------------
