@@ -11,6 +11,7 @@ from tests.factories.catalog import (
 )
 from tests.factories.identity import (
     PersonFactory,
+    administrator_of,
     grant,
     make_organization,
     make_project,
@@ -21,6 +22,7 @@ __all__ = [
     "CloudFactory",
     "OfferingVersionFactory",
     "PersonFactory",
+    "administrator_of",
     "change_price",
     "generous_limits",
     "grant",

@@ -63,3 +63,10 @@ def grant(
         valid_until=now() + timedelta(days=1),
         amount_limit=amount_limit,
     )
+
+
+def administrator_of(node: Node) -> Person:
+    """Somebody who administers the node and everything below it."""
+    person = PersonFactory()
+    grant(person, Role.QUOTA_ADMINISTRATOR, node)
+    return person

@@ -86,13 +86,12 @@ def organization_detail(request: PersonRequest, public_id: UUID) -> HttpResponse
     node = get_node(request, public_id)
     moment = now()
     is_living = node.ended_at is None
-    reached = inspectable_nodes(request.user).filter(pk__in=node.ancestor_ids)
     people = _people(node)
     context = {
         "node": node,
         "is_organization": node.kind == NodeKind.ORGANIZATION,
         "itself": _itself(node),
-        "above": sorted(reached, key=lambda other: node.ancestor_ids.index(other.pk)),
+        "way_back": _way_back(request, node),
         "facts": [_fact(node, fact) for fact in facts_of(node, at=moment)],
         "children": node.children.filter(ended_at=None).order_by("kind", "name"),
         "parents": node.parent_history.select_related("parent").order_by("-valid_from", "-pk"),
@@ -210,6 +209,16 @@ def _answer(
 def _sent(request: PersonRequest) -> QueryDict | None:
     """What was filled in, which may be nothing; None when the form was not sent yet."""
     return request.POST if request.method == "POST" else None
+
+
+def _way_back(request: PersonRequest, node: Node) -> list[tuple[str, str]]:
+    """Label and address of the list, and of the organizations above that the person sees."""
+    reached = inspectable_nodes(request.user).filter(pk__in=node.ancestor_ids)
+    above = sorted(reached, key=lambda other: node.ancestor_ids.index(other.pk))
+    return [
+        (_("Organisations"), reverse("catalog:organizations")),
+        *((one.name, reverse("identity:organization", args=[one.public_id])) for one in above),
+    ]
 
 
 def _itself(node: Node) -> Any:
