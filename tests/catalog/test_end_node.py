@@ -1,9 +1,11 @@
 """What ends takes its roles, facts and limits with it, and leaves nothing behind that lives."""
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.utils.timezone import localdate, now
 
 from catalog.errors import ConfirmationMismatch, NodeInUse, ProjectEnded, QuotaExceeded
@@ -13,10 +15,14 @@ from catalog.services.quotas import claim_quota, find_differences, release_claim
 from catalog.services.tree import end_node, find_obstacles
 from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed
+from portal.core.models import is_in_force
 from portal.identity.access import reached_nodes
 from portal.identity.errors import NodeEnded
 from portal.identity.models import CostCentre, Node, NodeParent, Organization, Role, RoleGrant
+from portal.identity.services import logins
 from portal.identity.services.facts import set_cost_centre, set_data_owner
+from portal.identity.services.logins import ClaimedRole, Login
+from portal.identity.services.tree import create_organization
 from tests.constraints import execute, refused_by
 from tests.factories import (
     PersonFactory,
@@ -28,6 +34,7 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+PATIENCE = 20  # seconds
 
 
 @pytest.fixture
@@ -244,3 +251,74 @@ def make_living_twin(project):
             quota=twin_quota, amount=quota.limit_now, valid_from=now() - timedelta(days=1)
         )
     return twin
+
+
+# --- a login and an end at the same moment, on a real PostgreSQL, with real transactions -------
+
+OIN = "00000001003214345000"
+
+
+@pytest.fixture
+def login_that_waits(transactional_db, monkeypatch):
+    """A login that has given a role on a project, and commits when the project has ended.
+
+    While the tree lock keeps the end outside, it goes on after a second.
+    """
+    ministry = create_organization(code="mwb", name="Ministerie", parent=None, oin=OIN, actor=None)
+    project = make_project(ministry)
+    administrator = administrator_of(ministry)
+    login = Login(
+        provider_key="local",
+        issuer="https://idp.example.nl",
+        subject="sanne",
+        name="Sanne",
+        email="",
+        organization_oin=OIN,
+        roles=frozenset({ClaimedRole(role=Role.REQUESTER, node_code=project.code)}),
+        level="high",
+        language="nl",
+    )
+    given, ended = threading.Event(), threading.Event()
+
+    def wait_for_the_end(*args):
+        given.set()
+        ended.wait(timeout=1)
+
+    monkeypatch.setattr(logins, "_record_grants", wait_for_the_end)
+
+    def end_once_given():
+        given.wait(PATIENCE)
+        end(project, administrator)
+        ended.set()
+
+    def both_at_once():
+        threads = [
+            threading.Thread(target=_alone, args=(action,))
+            for action in (lambda: logins.log_in(login), end_once_given)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE)
+        assert is_ended(project)
+        return RoleGrant.objects.filter(is_in_force(now()), node=project)
+
+    return both_at_once
+
+
+def _alone(action):
+    try:
+        action()
+    finally:
+        connection.close()
+
+
+def test_the_race_is_real_when_a_login_takes_no_tree_lock(login_that_waits, monkeypatch):
+    # Proves that the next test can fail: the end does not see the role that is being given.
+    monkeypatch.setattr(logins, "lock_tree_shared", lambda: None)
+
+    assert login_that_waits().exists()
+
+
+def test_no_role_is_left_on_what_ends_during_a_login(login_that_waits):
+    assert not login_that_waits().exists()

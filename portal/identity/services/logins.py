@@ -15,6 +15,7 @@ from django.utils.timezone import now
 
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError
+from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
 from portal.identity.models import (
     Identity,
@@ -80,6 +81,7 @@ def log_in(login: Login) -> Person:
 @transaction.atomic(durable=True)
 def _log_in(login: Login) -> Person | None:
     """None when all that happened is that the last roles ended."""
+    lock_tree_shared()  # no role comes to stand on a node that ends meanwhile
     organization = Organization.objects.filter(oin=login.organization_oin, ended_at=None).first()
     if organization is None:
         raise OrganizationUnknown("no organisation with this OIN")
