@@ -93,3 +93,15 @@ class ActionNotOffered(DomainError):
 class ResourceBusy(DomainError):
     code = "resource_busy"
     message = _("Something is being done to {name} already. Wait until that is ready.")
+
+
+class ProjectEnded(DomainError):
+    code = "project_ended"
+    message = _("“{name}” has ended. Nothing can be ordered there any more.")
+
+
+class NodeInUse(DomainError):
+    """What is in the way: ``catalog.services.tree.find_obstacles``."""
+
+    code = "node_in_use"
+    message = _("“{name}” cannot end yet: something still lives in it.")

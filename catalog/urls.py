@@ -23,6 +23,7 @@ from catalog.views.resources import (
     resource_list,
     resource_retire,
 )
+from catalog.views.tree import node_end, node_move, organization_list
 
 app_name = "catalog"
 urlpatterns = [
@@ -43,6 +44,10 @@ urlpatterns = [
         operation_compensate,
         name="operation-compensate",
     ),
+    # organizations and projects; one of them: portal.identity.urls
+    path("organizations", organization_list, name="organizations"),
+    path("organizations/<uuid:public_id>/move", node_move, name="node-move"),
+    path("organizations/<uuid:public_id>/end", node_end, name="node-end"),
     # orders
     path("orders", order_list, name="orders"),
     path("orders/<uuid:public_id>", order_detail, name="order"),

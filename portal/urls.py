@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("portal.identity.urls")),
     path("", include("catalog.urls")),
     path("", include("billing.urls")),
+    path("api/v1/", include("portal.identity.api.urls")),
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("portal.identity.api.urls")),

@@ -20,7 +20,7 @@ from catalog.errors import (
     SelfApproval,
 )
 from catalog.kinds import get_kind
-from catalog.kinds.parameters import clean_spec, clean_text
+from catalog.kinds.parameters import clean_spec
 from catalog.models import Approval, Decision, OperationKind, Order, OrderLine, OrderState
 from catalog.services.operations import start_operation
 from catalog.services.orders import end_order
@@ -34,6 +34,7 @@ from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.core.formats import day
 from portal.core.locks import lock_tree_shared
 from portal.core.money import to_cents
+from portal.core.text import clean_text
 from portal.identity.access import absent_ids, approval_limit, has_role
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive

@@ -16,9 +16,9 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
-from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable
+from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, ProjectEnded
 from catalog.kinds import Kind, get_kind
-from catalog.kinds.parameters import clean_spec, clean_text
+from catalog.kinds.parameters import clean_spec
 from catalog.models import (
     ORDER_TRANSITIONS,
     OfferingVersion,
@@ -37,6 +37,7 @@ from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
+from portal.core.text import clean_text
 from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
@@ -70,6 +71,7 @@ def place_order(
     Raises:
         InvalidInput: something is not right in a field.
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
+        ProjectEnded: somebody ended the project meanwhile.
         IdempotencyConflict: the key was used before for something else.
     """
     asked = [
@@ -132,6 +134,7 @@ def _place(
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
     position = budget_effect(project, quotes[0], lines[0].end_date)
     lock_tree_shared()
+    _check_project_lives(project)
     order = Order.objects.create(
         number=_next_number(),
         project=project,
@@ -266,6 +269,12 @@ def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
         return
     message = _("Choose a day after today, and not later than {last}.")
     raise InvalidInput({"end_date": [message.format(last=last.strftime("%d-%m-%Y"))]})
+
+
+def _check_project_lives(project: Project) -> None:
+    """Raise ProjectEnded when it has. Sure only under the tree lock, which ending takes too."""
+    if Project.objects.filter(pk=project.pk, ended_at__isnull=False).exists():
+        raise ProjectEnded(name=project.name)
 
 
 def _check_name_is_free(project: Project, line: LineRequest) -> None:

@@ -34,6 +34,11 @@ def end_of_day(day: date) -> datetime:
     return start_of_day(day + timedelta(days=1))
 
 
+def whole_second(moment: datetime) -> datetime:
+    """The second that ``moment`` falls in: what decides who pays changes on whole seconds."""
+    return moment.replace(microsecond=0)
+
+
 def day_of(moment: datetime) -> date:
     """The business day that ``moment`` (aware) falls on."""
     return moment.astimezone(BUSINESS_TIME).date()

@@ -30,12 +30,12 @@ def is_about_busy_rows(error: BaseException) -> bool:
 
 
 def lock_tree_shared() -> None:
-    """Until the end of the transaction: nobody moves a node. Claims take this."""
+    """Until the end of the transaction: nobody changes the tree. Claims and logins take this."""
     _execute("SELECT pg_advisory_xact_lock_shared(%s)", TREE)
 
 
 def lock_tree_exclusive() -> None:
-    """Until the end of the transaction: nobody claims. Moving a node takes this."""
+    """Until the end of the transaction: nobody claims. Changing the tree takes this."""
     _execute("SELECT pg_advisory_xact_lock(%s)", TREE)
 
 

@@ -1,10 +1,11 @@
-"""Logging in and out, and sessions. Each provider has addresses of its own."""
+"""Logging in and out, sessions, and organizations. Each provider has addresses of its own."""
 
 from django.conf import settings
 from django.urls import URLPattern, path
 
+from portal.identity.facts import FactKind
 from portal.identity.oidc import views
-from portal.identity.views import sessions
+from portal.identity.views import organizations, sessions
 from portal.identity.views.break_glass import emergency_login
 
 app_name = "identity"
@@ -36,6 +37,32 @@ urlpatterns = [
         "people/<uuid:public_id>/sessions/<uuid:session_id>/end",
         sessions.person_session_end,
         name="person-session-end",
+    ),
+    # organizations and projects; list, move and end: catalog.urls
+    path("organizations/<uuid:public_id>", organizations.organization_detail, name="organization"),
+    path(
+        "organizations/<uuid:public_id>/edit",
+        organizations.organization_edit,
+        name="organization-edit",
+    ),
+    path(
+        "organizations/<uuid:public_id>/add-organization",
+        organizations.organization_add,
+        name="organization-add",
+    ),
+    path(
+        "organizations/<uuid:public_id>/add-project",
+        organizations.project_add,
+        name="project-add",
+    ),
+    *(
+        path(
+            f"organizations/<uuid:public_id>/{kind}",
+            organizations.fact_set,
+            {"kind": kind},
+            name=f"{kind}-set",
+        )
+        for kind in FactKind
     ),
     *(pattern for key in settings.OIDC_PROVIDERS for pattern in _of_provider(key)),
 ]

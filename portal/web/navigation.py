@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.policies import COST_ROLES
 from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
+from portal.identity.policies import TREE_ROLES
 
 EVERYBODY: Final = frozenset(Role)
 
@@ -68,6 +69,10 @@ MENU: Final = (
             MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
             MenuItem("catalog:quotas", _("Quotas"), "gauge"),
         ),
+    ),
+    MenuSection(
+        _("Administration"),
+        (MenuItem("catalog:organizations", _("Organisations"), "sitemap", frozenset(TREE_ROLES)),),
     ),
 )
 

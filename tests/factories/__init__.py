@@ -12,6 +12,7 @@ from tests.factories.catalog import (
 )
 from tests.factories.identity import (
     PersonFactory,
+    administrator_of,
     grant,
     make_organization,
     make_project,
@@ -22,6 +23,7 @@ __all__ = [
     "CloudFactory",
     "OfferingVersionFactory",
     "PersonFactory",
+    "administrator_of",
     "change_price",
     "end_price",
     "generous_limits",

@@ -23,19 +23,31 @@ class PersonFactory(factory.django.DjangoModelFactory):
     name = factory.Sequence(lambda number: f"Persoon {number}")
 
 
-def make_organization(parent: Node | None = None, name: str = "Ministerie") -> Organization:
-    return create_organization(code=f"org-{next(_codes)}", name=name, parent=parent, actor=None)
+def make_organization(parent: Node | None = None, name: str = "") -> Organization:
+    return create_organization(
+        code=f"org-{next(_codes)}",
+        name=name or _free_name("Ministerie", parent),
+        parent=parent,
+        actor=None,
+    )
 
 
-def make_project(parent: Node | None = None, name: str = "Zaaksysteem") -> Project:
+def make_project(parent: Node | None = None, name: str = "") -> Project:
+    parent = parent or make_organization()
     return create_project(
         code=f"project-{next(_codes)}",
-        name=name,
-        parent=parent or make_organization(),
+        name=name or _free_name("Zaaksysteem", parent),
+        parent=parent,
         protection_level=3,
         has_personal_data=True,
         actor=None,
     )
+
+
+def _free_name(name: str, parent: Node | None) -> str:
+    """The name, numbered where something living beside it has it already."""
+    siblings = Node.objects.filter(parent=parent, name=name, ended_at=None)
+    return f"{name} {next(_codes)}" if siblings.exists() else name
 
 
 def grant(
@@ -51,3 +63,10 @@ def grant(
         valid_until=now() + timedelta(days=1),
         amount_limit=amount_limit,
     )
+
+
+def administrator_of(node: Node) -> Person:
+    """Somebody who administers the node and everything below it."""
+    person = PersonFactory()
+    grant(person, Role.QUOTA_ADMINISTRATOR, node)
+    return person

@@ -8,6 +8,7 @@ from portal.identity.models.person import Identity, Person
 from portal.identity.models.role import Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
     CostCentre,
+    DataOwner,
     Node,
     NodeKind,
     NodeParent,
@@ -22,6 +23,7 @@ __all__ = [
     "BreakGlassAttempt",
     "BreakGlassPassword",
     "CostCentre",
+    "DataOwner",
     "Deputy",
     "Identity",
     "LoginSession",

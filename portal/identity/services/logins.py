@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from portal.audit.services import record, record_refusal
+from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
 from portal.identity.access import reaches_outside
 from portal.identity.models import (
@@ -116,6 +117,7 @@ def log_in(login: Login) -> LoggedIn:
 @transaction.atomic(durable=True)
 def _log_in(login: Login) -> tuple[Person, int, bool]:
     """The person, the node they logged in for, and whether they have any role at all."""
+    lock_tree_shared()  # no role comes to stand on a node that ends meanwhile
     node = _find_node(login)
     wanted = _nodes_of(login.roles or (), node)
     identity, is_new = _claim_identity(login)

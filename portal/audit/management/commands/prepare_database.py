@@ -21,6 +21,11 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
     "identity_breakglasspassword": ("closed_at", "outcome", "secret_hash"),
+    "identity_nodeparent": ("valid_until",),
+    "identity_costcentre": ("valid_until",),
+    "identity_dataowner": ("valid_until",),
+    "identity_projectowner": ("valid_until",),
+    "identity_vattreatmentperiod": ("valid_until",),
     "django_migrations": (),
 }
 

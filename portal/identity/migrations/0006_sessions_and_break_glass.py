@@ -28,7 +28,8 @@ UPDATE identity_loginsession
        expires_at = created_at + interval '10 hours';
 """
 FORBID = """
-CREATE FUNCTION identity_guard_ended_session() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION identity_guard_ended_session() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'a session that ended stays as it is'
         USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'login_session_stays_ended';
@@ -36,7 +37,8 @@ END $$;
 CREATE TRIGGER login_session_stays_ended BEFORE UPDATE ON identity_loginsession
     FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL) EXECUTE FUNCTION identity_guard_ended_session();
 
-CREATE FUNCTION identity_guard_break_glass() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION identity_guard_break_glass() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'an emergency password that closed stays as it is, and none is ever deleted'
         USING ERRCODE = 'integrity_constraint_violation',
@@ -57,7 +59,7 @@ DROP FUNCTION identity_guard_ended_session();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0002_login_sessions")]
+    dependencies = [("identity", "0003_organizations_over_time")]
     operations = [
         migrations.AddField("loginsession", "public_id", models.UUIDField(null=True, editable=False)),
         migrations.AddField("loginsession", "last_seen_at", models.DateTimeField(null=True)),
