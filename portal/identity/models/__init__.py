@@ -1,6 +1,7 @@
 from portal.identity.models.login import LoginSession, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
-from portal.identity.models.role import Deputy, Role, RoleGrant
+from portal.identity.models.proposal import REASON_LENGTH, ClaimBar, ProposalState, RoleProposal
+from portal.identity.models.role import PRIVILEGED_ROLES, Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
     CostCentre,
     Node,
@@ -14,6 +15,9 @@ from portal.identity.models.tree import (
 )
 
 __all__ = [
+    "PRIVILEGED_ROLES",
+    "REASON_LENGTH",
+    "ClaimBar",
     "CostCentre",
     "Deputy",
     "Identity",
@@ -25,8 +29,10 @@ __all__ = [
     "Person",
     "Project",
     "ProjectOwner",
+    "ProposalState",
     "Role",
     "RoleGrant",
+    "RoleProposal",
     "UsedLogoutToken",
     "VatTreatment",
     "VatTreatmentPeriod",
