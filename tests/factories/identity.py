@@ -70,16 +70,17 @@ def propose(
     proposed_by: Person | None = None,
     amount_limit: Decimal | None = None,
     age: timedelta = timedelta(),
+    begins: timedelta = timedelta(),
 ) -> RoleProposal:
-    """A proposal for a year that waits since ``age`` ago."""
+    """A proposal that waits since ``age`` ago, for the year that begins after ``begins``."""
     moment = now() - age
     return RoleProposal.objects.create(
         person=person,
         node=node,
         role=role,
         amount_limit=amount_limit,
-        valid_from=moment,
-        valid_until=moment + timedelta(days=365),
+        valid_from=moment + begins,
+        valid_until=moment + begins + timedelta(days=365),
         reason="Nieuw in het team",
         proposed_by=proposed_by or PersonFactory(),
         proposed_at=moment,
@@ -94,9 +95,10 @@ def grant_in_portal(
     *,
     granted_by: Person | None = None,
     amount_limit: Decimal | None = None,
+    begins: timedelta = timedelta(),
 ) -> RoleGrant:
     """Give the role for a year, as one colleague proposed and another decided."""
-    proposal = propose(person, role, node, amount_limit=amount_limit)
+    proposal = propose(person, role, node, amount_limit=amount_limit, begins=begins)
     proposal.state = ProposalState.GRANTED
     proposal.decided_by, proposal.decided_at = granted_by or PersonFactory(), now()
     proposal.save()

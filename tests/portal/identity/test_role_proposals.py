@@ -35,6 +35,8 @@ from portal.identity.services.proposals import (
 from tests.factories import PersonFactory, grant, grant_in_portal, propose
 
 pytestmark = pytest.mark.django_db
+CHANGE_PROPOSAL = "UPDATE identity_roleproposal SET {}"
+CHANGE_GRANT = "UPDATE identity_rolegrant SET {} WHERE issuer = ''"
 PRIVILEGED = [Role.QUOTA_ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR]
 
 
@@ -318,7 +320,7 @@ class TestDatabase:
     )
     def test_a_proposal(self, proposal, change, constraint):
         with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-            run(f"UPDATE identity_roleproposal SET {change}")
+            run(CHANGE_PROPOSAL.format(change))
 
     def test_a_settled_proposal(self, proposal, colleague):
         refuse_role(proposal.public_id, actor=colleague, reason="Nee")
@@ -424,7 +426,7 @@ class TestDatabase:
         grant_in_portal(employee, Role.APPROVER, directorate, amount_limit=Decimal(5))
 
         with pytest.raises(IntegrityError), transaction.atomic():
-            run(f"UPDATE identity_rolegrant SET {change} WHERE issuer = ''")
+            run(CHANGE_GRANT.format(change))
 
     def test_a_grant_is_never_deleted(self, employee):
         with pytest.raises(IntegrityError, match="never deleted"), transaction.atomic():
