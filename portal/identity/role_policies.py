@@ -122,7 +122,7 @@ def may_reinstate(actor: Person, person: Person) -> bool:
     return may_end(actor, person)
 
 
-def deputies_in_force(person: Person) -> QuerySet[Deputy]:
+def deputies_of(person: Person) -> QuerySet[Deputy]:
     """Who decides in this person's place now or later."""
     return Deputy.objects.filter(_not_over(), absent=person).select_related("deputy")
 

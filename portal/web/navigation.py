@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.policies import COST_ROLES
 from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
+from portal.identity.role_policies import OVERSIGHT_ROLES, proposals_to_decide
 
 EVERYBODY: Final = frozenset(Role)
 
@@ -45,6 +46,10 @@ def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
 
 
+def _count_proposals(person: Person) -> int:
+    return proposals_to_decide(person).count()
+
+
 MENU: Final = (
     MenuSection(
         "",
@@ -67,6 +72,19 @@ MENU: Final = (
         (
             MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
             MenuItem("catalog:quotas", _("Quotas"), "gauge"),
+        ),
+    ),
+    MenuSection(
+        _("Administration"),
+        (
+            MenuItem(
+                "identity:role-proposals",
+                _("Roles"),
+                "user-check",
+                frozenset(OVERSIGHT_ROLES),
+                _count_proposals,
+            ),
+            MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
         ),
     ),
 )
