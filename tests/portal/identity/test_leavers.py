@@ -1,8 +1,10 @@
 """Who leaves loses everything at once; who stays away loses what the portal gave."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils.timezone import now
 
@@ -246,3 +248,14 @@ class TestErasing:
         employee.refresh_from_db()
         assert (employee.name, employee.email) == ("Verwijderde persoon", "")
         assert AuditEntry.objects.filter(event="person.erased").count() == 1
+
+    def test_from_the_command_line(self, employee, administrator):
+        with pytest.raises(CommandError, match="has access"):
+            call_command("erase_person", str(employee.public_id))
+        with pytest.raises(CommandError, match="nobody"):
+            call_command("erase_person", str(uuid4()))
+        end_person(employee.public_id, actor=administrator, reason="Uit dienst")
+        call_command("erase_person", str(employee.public_id))
+
+        employee.refresh_from_db()
+        assert employee.name == "Verwijderde persoon"
