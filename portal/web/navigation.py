@@ -14,6 +14,7 @@ from billing.policies import COST_ROLES
 from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
+from portal.identity.role_policies import OVERSIGHT_ROLES, proposals_to_decide
 
 EVERYBODY: Final = frozenset(Role)
 
@@ -46,6 +47,10 @@ def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
 
 
+def _count_proposals(person: Person) -> int:
+    return proposals_to_decide(person).count()
+
+
 MENU: Final = (
     MenuSection(
         "",
@@ -72,7 +77,17 @@ MENU: Final = (
     ),
     MenuSection(
         _("Administration"),
-        (MenuItem("catalog:organizations", _("Organisations"), "sitemap", frozenset(TREE_ROLES)),),
+        (
+            MenuItem("catalog:organizations", _("Organisations"), "sitemap", frozenset(TREE_ROLES)),
+            MenuItem(
+                "identity:role-proposals",
+                _("Roles"),
+                "user-check",
+                frozenset(OVERSIGHT_ROLES),
+                _count_proposals,
+            ),
+            MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
+        ),
     ),
 )
 

@@ -14,8 +14,10 @@ from tests.factories.identity import (
     PersonFactory,
     administrator_of,
     grant,
+    grant_in_portal,
     make_organization,
     make_project,
+    propose,
 )
 
 __all__ = [
@@ -28,8 +30,10 @@ __all__ = [
     "end_price",
     "generous_limits",
     "grant",
+    "grant_in_portal",
     "make_organization",
     "make_project",
     "place",
     "priced",
+    "propose",
 ]

@@ -1,13 +1,15 @@
-"""The addresses of the tree and of people's own affairs under /api/v1. No slash at the end."""
+"""The addresses of identity under /api/v1. Without a slash at the end: with one is a 404."""
 
 from rest_framework.routers import SimpleRouter
 
+from portal.identity.api.roles import RoleGrantViewSet
 from portal.identity.api.sessions import SessionViewSet
-from portal.identity.api.views import OrganizationViewSet, ProjectViewSet
+from portal.identity.api.tree import OrganizationViewSet, ProjectViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("organizations", OrganizationViewSet, basename="organization")
 router.register("projects", ProjectViewSet, basename="project")
+router.register("role-grants", RoleGrantViewSet, basename="role-grant")
 router.register("sessions", SessionViewSet, basename="session")
 
 urlpatterns = router.urls

@@ -5,7 +5,8 @@ from portal.identity.models.break_glass import (
 )
 from portal.identity.models.login import LoginSession, SessionEnd, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
-from portal.identity.models.role import Deputy, Role, RoleGrant
+from portal.identity.models.proposal import REASON_LENGTH, ClaimBar, ProposalState, RoleProposal
+from portal.identity.models.role import PRIVILEGED_ROLES, Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
     CostCentre,
     DataOwner,
@@ -20,8 +21,11 @@ from portal.identity.models.tree import (
 )
 
 __all__ = [
+    "PRIVILEGED_ROLES",
+    "REASON_LENGTH",
     "BreakGlassAttempt",
     "BreakGlassPassword",
+    "ClaimBar",
     "CostCentre",
     "DataOwner",
     "Deputy",
@@ -35,8 +39,10 @@ __all__ = [
     "Person",
     "Project",
     "ProjectOwner",
+    "ProposalState",
     "Role",
     "RoleGrant",
+    "RoleProposal",
     "SessionEnd",
     "UsedLogoutToken",
     "VatTreatment",
