@@ -17,7 +17,6 @@ from catalog.errors import (
     ReasonRequired,
     SelfApproval,
 )
-from catalog.kinds.parameters import clean_text
 from catalog.models import Approval, Decision, OperationKind, Order, OrderLine, OrderState
 from catalog.services.operations import start_operation
 from catalog.services.orders import end_order
@@ -29,6 +28,7 @@ from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.money import to_cents
+from portal.core.text import clean_text
 from portal.identity.access import absent_ids, approval_limit, has_role
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive

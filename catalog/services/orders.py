@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable
 from catalog.kinds import Kind, get_kind
-from catalog.kinds.parameters import clean_spec, clean_text
+from catalog.kinds.parameters import clean_spec
 from catalog.models import (
     ORDER_TRANSITIONS,
     OfferingVersion,
@@ -36,6 +36,7 @@ from portal.audit.services import record
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
+from portal.core.text import clean_text
 from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
