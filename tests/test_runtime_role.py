@@ -217,6 +217,8 @@ def test_preparing_again_changes_nothing(delivered):
         "audit_auditentry",
         "audit_auditanchor",
         "catalog_approval",
+        "identity_reviewcampaign",
+        "identity_reviewitem",
         "billing_usagespan",
         "billing_price",
     ],

@@ -14,6 +14,7 @@ from django.db import connection
 TREE: Final = 1
 SWEEP: Final = 2
 INVENTORY: Final = 3
+REVIEWS: Final = 4
 
 
 def lock_tree_shared() -> None:

@@ -234,8 +234,22 @@ CELERY_BEAT_SCHEDULE = {
         "task": "cloud.delete_expired_secrets",
         "schedule": crontab(minute="30"),
     },
+    "tend-access-reviews": {"task": "identity.tend_access_reviews", "schedule": 60.0},
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
 }
+
+# --- mail --------------------------------------------------------------------------------------
+
+_MAIL_SERVER = configuration.mail_server("CLOUDLOKET_SMTP_URL")
+MAIL_IS_ON = _MAIL_SERVER is not None
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_TIMEOUT = 10  # seconds
+if _MAIL_SERVER:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _MAIL_SERVER.host, _MAIL_SERVER.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL_SERVER.user, _MAIL_SERVER.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _MAIL_SERVER.is_encrypted, _MAIL_SERVER.is_upgraded
+DEFAULT_FROM_EMAIL = os.environ.get("CLOUDLOKET_MAIL_FROM", f"cloudloket@{PUBLIC_URL.host}")
 
 # --- the engine --------------------------------------------------------------------------------
 

@@ -1,5 +1,14 @@
 from portal.identity.models.login import LoginSession, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
+from portal.identity.models.review import (
+    DECIDED_BY_PERSON,
+    ReviewCampaign,
+    ReviewDecision,
+    ReviewItem,
+    ReviewReminder,
+    ReviewScope,
+    ReviewStage,
+)
 from portal.identity.models.role import Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
     CostCentre,
@@ -14,6 +23,7 @@ from portal.identity.models.tree import (
 )
 
 __all__ = [
+    "DECIDED_BY_PERSON",
     "CostCentre",
     "Deputy",
     "Identity",
@@ -25,6 +35,12 @@ __all__ = [
     "Person",
     "Project",
     "ProjectOwner",
+    "ReviewCampaign",
+    "ReviewDecision",
+    "ReviewItem",
+    "ReviewReminder",
+    "ReviewScope",
+    "ReviewStage",
     "Role",
     "RoleGrant",
     "UsedLogoutToken",

@@ -17,6 +17,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditanchor": (),
     "audit_auditchain": ("length", "head"),
     "catalog_approval": (),
+    "identity_reviewcampaign": ("closed_at",),
+    "identity_reviewitem": ("decision", "decided_by_id", "decided_at", "reason"),
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
     "django_migrations": (),
