@@ -16,11 +16,11 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from portal.core import formats
 from portal.core.dispatch import enqueue_on_commit
@@ -127,15 +127,24 @@ def _put_back(reminder: ReviewReminder, *, until: datetime) -> None:
 
 def _compose(reminder: ReviewReminder, count: int) -> EmailMessage:
     """The message in the reader's language."""
-    campaign = reminder.campaign
+    campaign, person = reminder.campaign, reminder.person
     address = reverse("identity:access-review", args=[campaign.public_id])
-    with translation.override(reminder.person.language):
-        last_day = formats.day(campaign.last_day)
-        context = {
-            "count": count,
-            "last_day": last_day,
-            "url": f"{settings.PUBLIC_URL.origin}{address}",
-        }
-        subject = _("Confirm roles until and including {day}").format(day=last_day)
-        body = render_to_string("identity/reviews/reminder.txt", context)
-    return EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [reminder.person.email])
+    with translation.override(person.language):
+        day = formats.day(campaign.last_day)
+        subject = _("Confirm roles until and including {day}").format(day=day)
+        waiting = ngettext(
+            "In Cloudloket {count} role of somebody in your organization waits for you.",
+            "In Cloudloket {count} roles of people in your organization wait for you.",
+            count,
+        )
+        paragraphs = [
+            waiting.format(count=count),
+            _(
+                "You can decide until and including {day}. "
+                "A role that nobody confirmed then lapses."
+            ).format(day=day),
+            f"{settings.PUBLIC_URL.origin}{address}",
+            _("You get this message because you administer roles. Log in as you always do."),
+        ]
+    body = "\n\n".join(paragraphs) + "\n"
+    return EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [person.email])
