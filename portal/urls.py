@@ -15,5 +15,6 @@ urlpatterns = [
     path("", include("billing.urls")),
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("billing.api.urls")),
+    path("api/v1/", include("portal.identity.api.urls")),
     path("language", set_language, name="set-language"),
 ]

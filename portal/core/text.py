@@ -1,4 +1,4 @@
-"""Text that people type, made fit to store and to show."""
+"""Text that people type, as it is kept."""
 
 from __future__ import annotations
 

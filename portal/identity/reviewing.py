@@ -33,6 +33,8 @@ CLAIM_MEMORY: Final = timedelta(days=90)
 PRIVILEGED: Final = Q(role__in=[Role.QUOTA_ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR]) | Q(
     role=Role.APPROVER, amount_limit=None
 )
+# Who sees reviews at all: the ones decide, the others look on.
+REVIEW_READERS: Final = frozenset({Role.QUOTA_ADMINISTRATOR, Role.AUDITOR})
 _RIGHT: Final = ("person_id", "role", "node_id", "issuer")
 
 
@@ -92,13 +94,13 @@ def _holds(grant: RoleGrant, at: datetime) -> bool:
 
 def visible_items(person: Person) -> QuerySet[ReviewItem]:
     """The roles under review on every node that the person administers or audits."""
-    nodes = reached_nodes(person, Role.QUOTA_ADMINISTRATOR, Role.AUDITOR)
+    nodes = reached_nodes(person, *REVIEW_READERS)
     return ReviewItem.objects.filter(node__in=nodes)
 
 
 def visible_campaigns(person: Person) -> QuerySet[ReviewCampaign]:
     """The reviews that hold such a role, or that are about such an organization as a whole."""
-    nodes = reached_nodes(person, Role.QUOTA_ADMINISTRATOR, Role.AUDITOR)
+    nodes = reached_nodes(person, *REVIEW_READERS)
     holds_one = Exists(visible_items(person).filter(campaign=OuterRef("pk")))
     return ReviewCampaign.objects.filter(Q(holds_one) | Q(root__in=nodes))
 

@@ -1,9 +1,10 @@
-"""Logging in and out. Each provider has its own addresses: none can answer for another."""
+"""Logging in and out, each provider at its own addresses; and reviewing roles."""
 
 from django.conf import settings
 from django.urls import URLPattern, path
 
 from portal.identity.oidc import views
+from portal.identity.views import reviews
 
 app_name = "identity"
 
@@ -25,5 +26,18 @@ def _of_provider(key: str) -> list[URLPattern]:
 urlpatterns = [
     path("login", views.login_page, name="login"),
     path("logout", views.LogoutView.as_view(), name="logout"),
+    path("access-reviews", reviews.review_list, name="access-reviews"),
+    path("access-reviews/<uuid:public_id>", reviews.review_detail, name="access-review"),
+    path("access-reviews/<uuid:public_id>/keep", reviews.review_keep, name="access-review-keep"),
+    path(
+        "access-reviews/<uuid:public_id>/items/<uuid:item_id>/withdraw",
+        reviews.review_withdraw,
+        name="access-review-withdraw",
+    ),
+    path(
+        "access-reviews/<uuid:public_id>/export",
+        reviews.review_export,
+        name="access-review-export",
+    ),
     *(pattern for key in settings.OIDC_PROVIDERS for pattern in _of_provider(key)),
 ]

@@ -288,6 +288,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "OperationState": "catalog.models.OperationState",
         "OrderState": "catalog.models.OrderState",
         "ResourceState": "catalog.models.ResourceState",
+        "ReviewDecision": "portal.identity.models.ReviewDecision",
+        "ReviewScope": "portal.identity.models.ReviewScope",
         "StepState": "catalog.models.StepState",
     },
     "POSTPROCESSING_HOOKS": [

@@ -8,11 +8,13 @@ from typing import Final
 
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
 from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
+from portal.identity.reviewing import REVIEW_READERS, items_to_decide
 
 EVERYBODY: Final = frozenset(Role)
 
@@ -45,6 +47,10 @@ def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
 
 
+def _count_reviews(person: Person) -> int:
+    return items_to_decide(person, now()).count()
+
+
 MENU: Final = (
     MenuSection(
         "",
@@ -67,6 +73,18 @@ MENU: Final = (
         (
             MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
             MenuItem("catalog:quotas", _("Quotas"), "gauge"),
+        ),
+    ),
+    MenuSection(
+        _("Administration"),
+        (
+            MenuItem(
+                "identity:access-reviews",
+                _("Access reviews"),
+                "user-check",
+                REVIEW_READERS,
+                _count_reviews,
+            ),
         ),
     ),
 )

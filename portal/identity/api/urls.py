@@ -1,0 +1,18 @@
+"""The addresses of identity under /api/v1. Without a slash at the end: with one is a 404."""
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from portal.identity.api import reviews
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("access-reviews", reviews.AccessReviewViewSet, basename="access-review")
+
+urlpatterns = [
+    *router.urls,
+    path(
+        "access-reviews/<uuid:id>/items",
+        reviews.AccessReviewItemViewSet.as_view({"get": "list"}),
+        name="access-review-items",
+    ),
+]
