@@ -283,6 +283,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX_TRIM": True,
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
     "ENUM_NAME_OVERRIDES": {
+        "DecisionEnum": "catalog.models.Decision",
         "NodeKind": "portal.identity.models.NodeKind",
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",
