@@ -83,12 +83,13 @@ class ItemGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a review is, as far as one person sees of it."""
+    """How far a review is, as far as one person sees of it. ``is_over``: the due date passed."""
 
     campaign: ReviewCampaign
     total: int
     undecided: int
     waiting: int
+    is_over: bool
 
     @property
     def decided(self) -> int:
@@ -167,13 +168,14 @@ def measure(campaigns: Sequence[ReviewCampaign], person: Person, at: datetime) -
             total=counts.get(campaign.pk, nothing)["total"],
             undecided=counts.get(campaign.pk, nothing)["undecided"],
             waiting=waiting.get(campaign.pk, 0),
+            is_over=campaign.due_at <= at,
         )
         for campaign in campaigns
     ]
 
 
-def count_decisions(campaign: ReviewCampaign, person: Person) -> list[tuple[str, str, int]]:
-    """What became of the roles that the person sees: tone, words and number, without zeros."""
+def count_decisions(campaign: ReviewCampaign, person: Person) -> list[tuple[str, str]]:
+    """What became of the roles that the person sees: tone, and words with a number."""
     counts = dict(
         visible_items(person)
         .filter(campaign=campaign)
@@ -181,7 +183,7 @@ def count_decisions(campaign: ReviewCampaign, person: Person) -> list[tuple[str,
         .annotate(count=Count("pk"))
     )
     return [
-        (TONES[decision], str(decision.label), counts[decision])
+        (TONES[decision], f"{decision.label} ({counts[decision]})")
         for decision in ReviewDecision
         if counts.get(decision)
     ]

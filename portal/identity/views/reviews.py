@@ -245,12 +245,19 @@ def _read_filters(request: PersonRequest) -> dict[str, Any]:
         where["decision"] = ""
     if place := request.GET.get("place", "").strip()[:100]:
         where["node__name__icontains"] = place
+    query = request.GET.copy()
+    for name in ("group", "page", "kept"):
+        query.pop(name, None)
+    by_person_query = query.urlencode()
+    query["group"] = "place"
     return {
         "where": where,
         "role": role,
         "state": state,
         "place": place,
         "by_node": request.GET.get("group") == "place",
+        "by_person_query": by_person_query,
+        "by_node_query": query.urlencode(),
     }
 
 

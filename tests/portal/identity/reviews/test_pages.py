@@ -354,7 +354,7 @@ class TestWithdrawing:
     def test_asks_why_and_takes_the_role(self, browse, campaign, administrator, worker):
         browser, item = browse(administrator), item_of(campaign, worker)
         page = browser.get(withdraw_of(item)).content.decode()
-        assert "De rol aanvrager van Daan de Vries bij Zaaksysteem intrekken?" in page
+        assert "De rol “Aanvrager” van Daan de Vries bij Zaaksysteem intrekken?" in page
 
         response = browser.post(withdraw_of(item), {"reason": "Werkt elders"}, follow=True)
 
