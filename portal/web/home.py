@@ -247,7 +247,7 @@ def _review_task(review: Progress, at: datetime) -> Task:
         title=_("Confirm roles in {organization}").format(organization=campaign.root.name),
         text=text.format(count=review.waiting, day=day(campaign.last_day)),
         url=f"{reverse('identity:access-review', args=[campaign.public_id])}?state=undecided",
-        button=_("Review"),
+        button=_("Review roles"),
     )
 
 
