@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -27,9 +29,11 @@ from catalog.services.approvals import (
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
 from catalog.views.wording import amount_in_words, spec_in_words
 from portal.core.errors import DomainError
+from portal.core.models import is_in_force
 from portal.identity.oidc.session import current_login
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
+from portal.identity.role_policies import deputies_of, replaced_by
 
 
 @require_safe
@@ -38,7 +42,7 @@ def approval_queue(request: PersonRequest) -> HttpResponse:
     """The orders that wait for this person, with the oldest one opened."""
     queue = list(_queue(request))
     if not queue:
-        return render(request, "catalog/approvals/empty.html")
+        return render(request, "catalog/approvals/empty.html", _replacements(request))
     return _render(request, queue, queue[0])
 
 
@@ -129,9 +133,18 @@ def _render(
         "reason": kept.get("reason", "") if reason is None else reason,
         "accepts_changes": "accepts_changes" in kept,
         "valid_until": _valid_until(login.auth_time) if login else None,
-    }
+    } | _replacements(request)
     status = error.http_status if error else 200
     return render(request, "catalog/approvals/queue.html", context, status=status)
+
+
+def _replacements(request: PersonRequest) -> dict[str, Any]:
+    """Who stands in for this person now, and for whom this person stands in."""
+    in_force = is_in_force(now())
+    return {
+        "deputies": deputies_of(request.user).filter(in_force).order_by("pk"),
+        "replaces": replaced_by(request.user).filter(in_force).order_by("pk"),
+    }
 
 
 def _queue(request: PersonRequest) -> QuerySet[Order]:

@@ -45,7 +45,7 @@ def reached_projects(person: Person, *roles: Role) -> QuerySet[Project]:
 
 def has_role(person: Person, node: Node, *roles: Role) -> bool:
     """True when the person has one of ``roles`` on the node or above it."""
-    return bool(set(node.lineage_ids) & set(_granted_node_ids(person, roles)))
+    return bool(set(node.lineage_ids) & set(granted_node_ids(person, roles)))
 
 
 def approval_limit(person: Person, node: Node) -> Decimal | None:
@@ -66,11 +66,11 @@ def approval_limit(person: Person, node: Node) -> Decimal | None:
 
 
 def _reach(person: Person, roles: tuple[Role, ...]) -> Q:
-    node_ids = _granted_node_ids(person, roles)
+    node_ids = granted_node_ids(person, roles)
     return Q(pk__in=node_ids) | Q(ancestor_ids__overlap=node_ids)
 
 
-def _granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
+def granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
     """The nodes on which the grants themselves stand; a person has a handful of them."""
     granted = Q(person=person)
     if roles:

@@ -18,6 +18,7 @@ from portal.audit.models import AuditEntry
 from portal.core.models import is_in_force
 from portal.identity.access import reached_nodes
 from portal.identity.models import (
+    PRIVILEGED_ROLES,
     Node,
     Person,
     ReviewCampaign,
@@ -30,9 +31,7 @@ from portal.identity.models import (
 # How long after its last login a role from a claim still counts as one that may come back.
 CLAIM_MEMORY: Final = timedelta(days=90)
 # Who may change what others may do, see everything, or bind the organization without a limit.
-PRIVILEGED: Final = Q(role__in=[Role.QUOTA_ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR]) | Q(
-    role=Role.APPROVER, amount_limit=None
-)
+PRIVILEGED: Final = Q(role__in=PRIVILEGED_ROLES) | Q(role=Role.APPROVER, amount_limit=None)
 # Who sees reviews at all: the ones decide, the others look on.
 REVIEW_READERS: Final = frozenset({Role.QUOTA_ADMINISTRATOR, Role.AUDITOR})
 _RIGHT: Final = ("person_id", "role", "node_id", "issuer")

@@ -6,9 +6,22 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from portal.core.locks import REVIEWS, only_one
+from portal.identity.services import people, proposals
 from portal.identity.services.review_closing import close_overdue_campaigns
 from portal.identity.services.review_reminders import remind_reviewers, send_reminder
 from portal.identity.services.reviews import open_due_campaigns
+
+
+@shared_task(name="identity.expire_proposals")
+def expire_proposals() -> None:
+    """End the proposals that nobody decided on in time."""
+    proposals.expire_proposals()
+
+
+@shared_task(name="identity.end_absent_people")
+def end_absent_people() -> None:
+    """End the roles of people who stayed away too long."""
+    people.end_absent_people()
 
 
 @shared_task(name="identity.tend_access_reviews")

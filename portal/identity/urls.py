@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import URLPattern, path
 
 from portal.identity.oidc import views
-from portal.identity.views import reviews
+from portal.identity.views import account, people, proposals, reviews, roles
 
 app_name = "identity"
 
@@ -39,5 +39,41 @@ urlpatterns = [
         reviews.review_export,
         name="access-review-export",
     ),
+    # roles
+    path("organizations/<uuid:public_id>/roles", roles.node_roles, name="roles"),
+    path("organizations/<uuid:public_id>/roles/propose", roles.role_propose, name="role-propose"),
+    path("role-grants/<uuid:public_id>/end", roles.role_end, name="role-end"),
+    path("claim-bars/<uuid:public_id>/lift", roles.bar_lift, name="claim-bar-lift"),
+    path("without-owner", roles.gap_list, name="without-owner"),
+    path("role-proposals", proposals.proposal_list, name="role-proposals"),
+    path(
+        "role-proposals/<uuid:public_id>",
+        proposals.proposal_detail,
+        name="role-proposal",
+    ),
+    path(
+        "role-proposals/<uuid:public_id>/grant",
+        proposals.proposal_grant,
+        name="role-proposal-grant",
+    ),
+    path(
+        "role-proposals/<uuid:public_id>/refuse",
+        proposals.proposal_refuse,
+        name="role-proposal-refuse",
+    ),
+    path(
+        "role-proposals/<uuid:public_id>/withdraw",
+        proposals.proposal_withdraw,
+        name="role-proposal-withdraw",
+    ),
+    # people
+    path("people", people.person_list, name="people"),
+    path("people/<uuid:public_id>", people.person_detail, name="person"),
+    path("people/<uuid:public_id>/end", people.person_end, name="person-end"),
+    path("people/<uuid:public_id>/reinstate", people.person_reinstate, name="person-reinstate"),
+    path("people/<uuid:public_id>/deputy", people.person_deputy, name="person-deputy"),
+    path("deputies/<uuid:public_id>/end", people.deputy_end, name="deputy-end"),
+    path("account", account.account, name="account"),
+    path("account/deputy", account.own_deputy, name="account-deputy"),
     *(pattern for key in settings.OIDC_PROVIDERS for pattern in _of_provider(key)),
 ]

@@ -135,6 +135,7 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 # What an act that binds somebody else asks of the login behind it: portal/identity/sensitive.py.
 SENSITIVE_LOGIN = Demand(level=Assurance.SUBSTANTIAL, max_age=15 * 60)
+ABSENT_AFTER = timedelta(days=90)  # without a login; then the roles that the portal gave end
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())  # absolute: never renewed
 SESSION_IDLE_SECONDS = int(timedelta(hours=1).total_seconds())
@@ -235,6 +236,14 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="30"),
     },
     "tend-access-reviews": {"task": "identity.tend_access_reviews", "schedule": 60.0},
+    "expire-role-proposals": {
+        "task": "identity.expire_proposals",
+        "schedule": crontab(minute="10"),
+    },
+    "end-absent-people": {
+        "task": "identity.end_absent_people",
+        "schedule": crontab(hour="4", minute="20"),
+    },
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
 }
 

@@ -39,9 +39,11 @@ from catalog.views.progress import progress_of
 from catalog.views.wording import ORDER_TONES, amount_in_words
 from portal.core.calendar import day_of, month_of
 from portal.core.formats import clock, day, money
-from portal.identity.access import reached_nodes
-from portal.identity.models import Person, ReviewCampaign, Role
+from portal.identity.access import reached_nodes, roles_of
+from portal.identity.gaps import find_gaps
+from portal.identity.models import Person, ReviewCampaign, Role, RoleProposal
 from portal.identity.reviewing import items_to_decide
+from portal.identity.role_policies import proposals_to_decide
 from portal.identity.views.review_rows import Progress, measure
 
 SHOWN: Final = 5  # of each kind; the rest stands on its own page
@@ -100,6 +102,8 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
     return [
         *[_repair_task(operation) for operation in _to_repair(person)],
         *[_decision_task(order) for order in _to_decide(person)],
+        *[_proposal_task(proposal) for proposal in _proposals(person)],
+        *_gap_tasks(person),
         *[_quota_task(quota) for quota in _over_limit(person)],
         *[_review_task(review, at) for review in _to_review(person, at)],
         *[_end_task(resource, at) for resource in _ending(person, at)],
@@ -199,6 +203,50 @@ def _decision_task(order: Order) -> Task:
         url=reverse("catalog:approval", args=[order.public_id]),
         button=_("Decide"),
     )
+
+
+def _proposals(person: Person) -> QuerySet[RoleProposal]:
+    waiting = proposals_to_decide(person).select_related("person", "node", "proposed_by")
+    return waiting.order_by("proposed_at")[:SHOWN]
+
+
+def _proposal_task(proposal: RoleProposal) -> Task:
+    return Task(
+        icon="user-check",
+        tone="",
+        title=_("{role} for {name}").format(
+            role=proposal.get_role_display(), name=proposal.person.name
+        ),
+        text=_("{proposer} proposes this role in {node}.").format(
+            proposer=proposal.proposed_by.name, node=proposal.node.name
+        ),
+        url=reverse("identity:role-proposal", args=[proposal.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _gap_tasks(person: Person) -> list[Task]:
+    """One line for everything below a quota administrator that has nobody."""
+    if Role.QUOTA_ADMINISTRATOR not in roles_of(person):
+        return []
+    count = find_gaps(person).count()
+    if not count:
+        return []
+    title = ngettext(
+        "{count} part has nobody who answers for it",
+        "{count} parts have nobody who answers for them",
+        count,
+    )
+    return [
+        Task(
+            icon="users",
+            tone="warn",
+            title=title.format(count=count),
+            text=_("A project without an owner or an approver, or a part without administrator."),
+            url=reverse("identity:without-owner"),
+            button=_("View"),
+        )
+    ]
 
 
 def _over_limit(person: Person) -> QuerySet[Quota]:

@@ -15,6 +15,7 @@ from billing.policies import COST_ROLES
 from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
 from portal.identity.reviewing import REVIEW_READERS, items_to_decide
+from portal.identity.role_policies import OVERSIGHT_ROLES, proposals_to_decide
 
 EVERYBODY: Final = frozenset(Role)
 
@@ -51,6 +52,10 @@ def _count_reviews(person: Person) -> int:
     return items_to_decide(person, now()).count()
 
 
+def _count_proposals(person: Person) -> int:
+    return proposals_to_decide(person).count()
+
+
 MENU: Final = (
     MenuSection(
         "",
@@ -85,6 +90,14 @@ MENU: Final = (
                 REVIEW_READERS,
                 _count_reviews,
             ),
+            MenuItem(
+                "identity:role-proposals",
+                _("Roles"),
+                "user-check",
+                frozenset(OVERSIGHT_ROLES),
+                _count_proposals,
+            ),
+            MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
         ),
     ),
 )

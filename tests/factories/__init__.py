@@ -12,8 +12,10 @@ from tests.factories.catalog import (
 from tests.factories.identity import (
     PersonFactory,
     grant,
+    grant_in_portal,
     make_organization,
     make_project,
+    propose,
 )
 
 __all__ = [
@@ -24,8 +26,10 @@ __all__ = [
     "change_price",
     "generous_limits",
     "grant",
+    "grant_in_portal",
     "make_organization",
     "make_project",
     "place",
     "priced",
+    "propose",
 ]

@@ -9,7 +9,16 @@ from itertools import count
 import factory
 from django.utils.timezone import now
 
-from portal.identity.models import Node, Organization, Person, Project, Role, RoleGrant
+from portal.identity.models import (
+    Node,
+    Organization,
+    Person,
+    Project,
+    ProposalState,
+    Role,
+    RoleGrant,
+    RoleProposal,
+)
 from portal.identity.services.tree import create_organization, create_project
 
 ISSUER = "https://idp.example.nl"
@@ -50,4 +59,57 @@ def grant(
         valid_from=now() - timedelta(minutes=1),
         valid_until=now() + timedelta(days=1),
         amount_limit=amount_limit,
+    )
+
+
+def propose(
+    person: Person,
+    role: Role,
+    node: Node,
+    *,
+    proposed_by: Person | None = None,
+    amount_limit: Decimal | None = None,
+    age: timedelta = timedelta(),
+    begins: timedelta = timedelta(),
+) -> RoleProposal:
+    """A proposal that waits since ``age`` ago, for the year that begins after ``begins``."""
+    moment = now() - age
+    return RoleProposal.objects.create(
+        person=person,
+        node=node,
+        role=role,
+        amount_limit=amount_limit,
+        valid_from=moment + begins,
+        valid_until=moment + begins + timedelta(days=365),
+        reason="Nieuw in het team",
+        proposed_by=proposed_by or PersonFactory(),
+        proposed_at=moment,
+        expires_at=moment + timedelta(days=14),
+    )
+
+
+def grant_in_portal(
+    person: Person,
+    role: Role,
+    node: Node,
+    *,
+    granted_by: Person | None = None,
+    amount_limit: Decimal | None = None,
+    begins: timedelta = timedelta(),
+) -> RoleGrant:
+    """Give the role for a year, as one colleague proposed and another decided."""
+    proposal = propose(person, role, node, amount_limit=amount_limit, begins=begins)
+    proposal.state = ProposalState.GRANTED
+    proposal.decided_by, proposal.decided_at = granted_by or PersonFactory(), now()
+    proposal.save()
+    return RoleGrant.objects.create(
+        person=person,
+        node=node,
+        role=role,
+        amount_limit=amount_limit,
+        granted_by=proposal.decided_by,
+        proposal=proposal,
+        reason=proposal.reason,
+        valid_from=proposal.valid_from,
+        valid_until=proposal.valid_until,
     )

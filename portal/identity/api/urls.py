@@ -4,9 +4,11 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from portal.identity.api import reviews
+from portal.identity.api.views import RoleGrantViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("access-reviews", reviews.AccessReviewViewSet, basename="access-review")
+router.register("role-grants", RoleGrantViewSet, basename="role-grant")
 
 urlpatterns = [
     *router.urls,

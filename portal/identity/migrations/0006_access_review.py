@@ -82,7 +82,7 @@ ALTER TABLE identity_reviewitem DROP CONSTRAINT review_item_names_the_holder;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('identity', '0002_login_sessions'),
+        ('identity', '0005_role_proposals'),
     ]
 
     operations = [

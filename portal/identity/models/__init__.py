@@ -1,5 +1,6 @@
 from portal.identity.models.login import LoginSession, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
+from portal.identity.models.proposal import REASON_LENGTH, ClaimBar, ProposalState, RoleProposal
 from portal.identity.models.review import (
     DECIDED_BY_PERSON,
     ReviewCampaign,
@@ -9,7 +10,7 @@ from portal.identity.models.review import (
     ReviewScope,
     ReviewStage,
 )
-from portal.identity.models.role import Deputy, Role, RoleGrant
+from portal.identity.models.role import PRIVILEGED_ROLES, Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
     CostCentre,
     Node,
@@ -24,6 +25,9 @@ from portal.identity.models.tree import (
 
 __all__ = [
     "DECIDED_BY_PERSON",
+    "PRIVILEGED_ROLES",
+    "REASON_LENGTH",
+    "ClaimBar",
     "CostCentre",
     "Deputy",
     "Identity",
@@ -35,6 +39,7 @@ __all__ = [
     "Person",
     "Project",
     "ProjectOwner",
+    "ProposalState",
     "ReviewCampaign",
     "ReviewDecision",
     "ReviewItem",
@@ -43,6 +48,7 @@ __all__ = [
     "ReviewStage",
     "Role",
     "RoleGrant",
+    "RoleProposal",
     "UsedLogoutToken",
     "VatTreatment",
     "VatTreatmentPeriod",

@@ -17,6 +17,7 @@ from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError
 from portal.core.models import is_in_force
 from portal.identity.models import (
+    ClaimBar,
     Identity,
     LoginSession,
     Node,
@@ -95,7 +96,8 @@ def _log_in(login: Login) -> Person | None:
         _record_grants("role.ended", ended, login.provider_key)
         return None
     person.name, person.email, person.last_login = login.name, login.email, now()
-    person.save(update_fields=["name", "email", "last_login"])
+    person.absent_since = None
+    person.save(update_fields=["name", "email", "last_login", "absent_since"])
     identity.last_login_at = now()
     identity.save(update_fields=["last_login_at"])
     if is_new:
@@ -210,13 +212,17 @@ def _claim_identity(login: Login) -> tuple[Identity, bool]:
 def _synchronize_grants(
     person: Person, issuer: str, wanted: set[tuple[Role, int]]
 ) -> tuple[list[RoleGrant], list[RoleGrant]]:
-    """End what the claim no longer gives, prolong what it still gives, add what is new."""
+    """End what the claim no longer gives, prolong what it still gives, add what is new.
+
+    What an administrator barred is not given, whatever the claim says.
+    """
     moment = now()
     ended: list[RoleGrant] = []
     held = RoleGrant.objects.select_for_update().filter(
         is_in_force(moment), person=person, issuer=issuer
     )
-    missing = set(wanted)
+    barred = ClaimBar.objects.filter(person=person, issuer=issuer, lifted_at=None)
+    missing = wanted - {(Role(role), node) for role, node in barred.values_list("role", "node_id")}
     for grant in held:
         given = (Role(grant.role), grant.node_id)
         grant.valid_until = moment + CLAIM_GRANT_TERM if given in missing else moment

@@ -22,7 +22,12 @@ from portal.identity.reviewing import (
     standing_grants,
     without_reviewer,
 )
-from portal.identity.services.reviews import end_reviewed_grant, facts_of, lock_open_reviews
+from portal.identity.services.reviews import (
+    end_reviewed_role,
+    facts_of,
+    lock_open_reviews,
+    lock_people,
+)
 
 SETTLED_AT_ONCE: Final = 500  # the next tick of the clock goes on
 
@@ -74,6 +79,7 @@ def _settle(campaign: ReviewCampaign, item_id: int, *, is_orphan: bool, at: date
     )
     if item.decision:
         return  # somebody was first
+    lock_people([item.person_id])
     current = find_current([item], at).get(item.pk)
     decision = _judge(campaign, item, current, is_orphan, at)
     if decision is None:
@@ -81,7 +87,7 @@ def _settle(campaign: ReviewCampaign, item_id: int, *, is_orphan: bool, at: date
     item.decision, item.decided_at = decision, at
     item.save(update_fields=["decision", "decided_at"])
     if current and decision == ReviewDecision.LAPSED:
-        end_reviewed_grant(current, item, campaign.public_id, actor=None, at=at)
+        end_reviewed_role(current, at=at, by=None)
     elif current:
         data = facts_of(item, campaign.public_id) | {"why": str(decision)}
         record("role.left_unconfirmed", current, actor=None, node_id=item.node_id, data=data)

@@ -1,12 +1,12 @@
 """Reviewing roles: opening a review, confirming a role, withdrawing one.
 
 Locks: tree, then the open reviews of the organization (so that two administrators cannot withdraw
-each other at once), the roles under review, their grants, the audit head.
+each other at once), the roles under review, their people, the grants, the audit head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,7 @@ from portal.core.locks import lock_tree_shared
 from portal.core.text import clean_text
 from portal.identity.access import has_role, reached_nodes
 from portal.identity.models import (
+    REASON_LENGTH,
     Node,
     Person,
     ReviewCampaign,
@@ -33,9 +34,10 @@ from portal.identity.models import (
 )
 from portal.identity.reviewing import find_current, grants_to_review
 from portal.identity.sensitive import sensitive
+from portal.identity.services.roles import end_held
 
 REVIEW_DAYS: Final = 30  # whole days to decide in, after the day on which a review opens
-REASON_LENGTH: Final = 300
+UNCONFIRMED: Final = "unconfirmed"  # the reason of what ended because nobody confirmed it
 
 
 class ReviewUnderWay(DomainError):
@@ -222,7 +224,7 @@ def _withdraw(campaign_id: UUID, item_id: UUID, reviewer: Person, reason: str) -
     item.decision, item.decided_by, item.decided_at = ReviewDecision.WITHDRAW, reviewer, moment
     item.reason = reason
     item.save(update_fields=["decision", "decided_by", "decided_at", "reason"])
-    end_reviewed_grant(current[item.pk], item, campaign_id, actor=reviewer, at=moment)
+    end_reviewed_role(current[item.pk], at=moment, by=reviewer, reason=reason)
     return item
 
 
@@ -233,16 +235,22 @@ def lock_open_reviews(root_id: int) -> dict[int, ReviewCampaign]:
     return {campaign.pk: campaign for campaign in campaigns.order_by("pk")}
 
 
-def end_reviewed_grant(
-    grant: RoleGrant, item: ReviewItem, campaign_id: UUID, *, actor: Person | None, at: datetime
+def lock_people(person_ids: Iterable[int]) -> None:
+    """Until the end of the transaction nobody else ends or renews these people's roles."""
+    people = Person.objects.select_for_update().filter(pk__in=set(person_ids))
+    list(people.order_by("pk").values_list("pk"))
+
+
+def end_reviewed_role(
+    grant: RoleGrant, *, at: datetime, by: Person | None, reason: str = UNCONFIRMED
 ) -> None:
-    """End the grant that carries the right of ``item``; None as ``actor`` is the clock."""
-    held = RoleGrant.objects.select_for_update().get(pk=grant.pk)
-    if held.valid_until is None or held.valid_until > at:
-        held.valid_until = max(at, held.valid_from)
-        held.save(update_fields=["valid_until"])
-    data = facts_of(item, campaign_id)
-    record("role.ended", held, actor=actor, node_id=held.node_id, data=data)
+    """End the role that ``grant`` carries, and bar the claim; None as ``by`` is the clock.
+
+    The person's row is locked.
+    """
+    held = RoleGrant.objects.select_for_update().select_related("person", "node").get(pk=grant.pk)
+    cause = "withdrawn" if by else UNCONFIRMED
+    end_held(held, [held], at=at, by=by, reason=reason, cause=cause)
 
 
 def facts_of(item: ReviewItem, campaign_id: UUID) -> dict[str, Any]:
@@ -271,6 +279,7 @@ def _lock_for_decision(
     if campaign.due_at <= moment:
         raise ReviewOver()
     undecided = [item for item in items if not item.decision]
+    lock_people(item.person_id for item in undecided)
     current = find_current(undecided, moment)
     left = [item for item in undecided if item.pk in current]
     if not left:

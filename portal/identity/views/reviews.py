@@ -25,7 +25,7 @@ from django.views.decorators.http import (
 
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.access import roles_of
-from portal.identity.models import ReviewCampaign, ReviewItem, ReviewScope, Role
+from portal.identity.models import REASON_LENGTH, ReviewCampaign, ReviewItem, ReviewScope, Role
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 from portal.identity.reviewing import (
@@ -35,7 +35,6 @@ from portal.identity.reviewing import (
     visible_items,
 )
 from portal.identity.services.reviews import (
-    REASON_LENGTH,
     REVIEW_DAYS,
     keep_grants,
     open_campaign,

@@ -13,7 +13,8 @@ from django.utils.timezone import now
 from pytest_django import Settings
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import Identity, Organization, Person, RoleGrant
+from portal.identity.models import Identity, Organization, Person, Role, RoleGrant
+from tests.factories import grant_in_portal
 from tests.portal.identity.oidc.fake_provider import (
     ISSUER,
     LOW,
@@ -140,16 +141,14 @@ def test_login_prolongs_a_grant_and_leaves_those_made_in_the_portal(
 ) -> None:
     log_in(client, provider)
     person = Person.objects.get()
-    colleague = Person.objects.create(name="Karim")
-    own = RoleGrant.objects.create(
-        person=person, node=ministry, role="auditor", granted_by=colleague, valid_from=now()
-    )
+    own = grant_in_portal(person, Role.AUDITOR, ministry)
+    until = own.valid_until
     RoleGrant.objects.filter(role="requester").update(valid_until=now() + timedelta(hours=1))
     log_in(client, provider)
 
     assert RoleGrant.objects.get(role="requester").valid_until > now() + timedelta(hours=23)
     own.refresh_from_db()
-    assert own.valid_until is None
+    assert own.valid_until == until
 
 
 def test_role_that_lapsed_is_granted_again_as_a_new_row(

@@ -13,11 +13,13 @@ from portal.core.calendar import start_of_day
 from portal.identity.models import (
     Node,
     Person,
+    ProposalState,
     ReviewCampaign,
     ReviewItem,
     ReviewScope,
     Role,
     RoleGrant,
+    RoleProposal,
 )
 from portal.identity.services import reviews
 from tests.factories import PersonFactory, make_organization, make_project
@@ -49,12 +51,25 @@ def elsewhere(db: None) -> Node:
 def give(
     person: Person, role: Role, node: Node, *, by: Person | None = None, **facts: Any
 ) -> RoleGrant:
-    """A role since long: from a claim of today, or granted in the portal by somebody."""
-    origin = {"granted_by": by} if by else {"issuer": ISSUER}
-    until = None if by else now() + timedelta(days=1)
-    defaults = {"valid_from": LONG_AGO, "valid_until": until}
+    """A role since long: from a claim of today, or for a year to come, as somebody decided."""
+    term = timedelta(days=365 if by else 1)
+    facts = {"valid_from": LONG_AGO, "valid_until": now() + term} | facts
+    if by is None:
+        return RoleGrant.objects.create(person=person, role=role, node=node, issuer=ISSUER, **facts)
+    proposal = RoleProposal.objects.create(
+        person=person,
+        role=role,
+        node=node,
+        reason="Nieuw in het team",
+        proposed_by=PersonFactory(),
+        proposed_at=facts["valid_from"],
+        expires_at=facts["valid_from"] + timedelta(days=14),
+        **facts,
+    )
+    decision = {"state": ProposalState.GRANTED, "decided_by": by, "decided_at": facts["valid_from"]}
+    RoleProposal.objects.filter(pk=proposal.pk).update(**decision)
     return RoleGrant.objects.create(
-        **{"person": person, "role": role, "node": node} | origin | defaults | facts
+        person=person, role=role, node=node, granted_by=by, proposal=proposal, **facts
     )
 
 
@@ -87,7 +102,7 @@ def auditor(ministry: Node) -> Person:
 
 @pytest.fixture
 def worker(project: Node, boss: Person) -> Person:
-    person = PersonFactory(name="Daan de Vries")
+    person = PersonFactory(name="Daan de Vries", last_login=None)
     give(person, Role.REQUESTER, project, by=boss)
     return person
 

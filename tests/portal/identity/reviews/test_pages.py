@@ -59,6 +59,11 @@ def keep_all(campaign, reviewer):
     close_overdue_campaigns(at=campaign.due_at)
 
 
+def reviews_waiting(response):
+    tasks = response.context["tasks"]
+    return [task for task in tasks if task.title == "Rollen bevestigen bij Ministerie"]
+
+
 def undecided():
     return ReviewItem.objects.filter(decision="").count()
 
@@ -440,18 +445,17 @@ class TestFirstPage:
     ):
         response = browse(administrator).get("/")
 
-        (task,) = response.context["tasks"]
-        assert task.title == "Rollen bevestigen bij Ministerie"
+        (task,) = reviews_waiting(response)
         assert task.text.startswith("3 rollen wachten op u. U kunt beslissen tot en met")
         assert page_of(campaign) in task.url
         assert '<span class="cl-sidenav__count">3<' in response.content.decode()
-        assert browse(auditor).get("/").context["tasks"] == []
+        assert reviews_waiting(browse(auditor).get("/")) == []
 
     @pytest.mark.parametrize(("days", "tone"), [(20, ""), (25, "warn")])
     def test_the_last_week_presses(self, browse, opened, administrator, worker, days, tone):
         opened(now() - timedelta(days=days))
 
-        assert browse(administrator).get("/").context["tasks"][0].tone == tone
+        assert reviews_waiting(browse(administrator).get("/"))[0].tone == tone
 
 
 def test_projects_of_another_root_are_never_mixed_in(browse, campaign, administrator, elsewhere):

@@ -99,7 +99,7 @@ def is_consistent(person):
     ).count()
     ended = AuditEntry.objects.filter(event="role.ended", subject_public_id=grant.public_id).count()
     is_kept = item.decision == ReviewDecision.KEEP
-    return (kept, ended, grant.valid_until is None) == (int(is_kept), int(not is_kept), is_kept)
+    return (kept, ended, grant.end_reason == "") == (int(is_kept), int(not is_kept), is_kept)
 
 
 def test_of_two_reviewers_one_decides(keep_and_withdraw, both_look_first, worker):
