@@ -166,13 +166,20 @@ def gap_list(request: PersonRequest) -> HttpResponse:
         raise PermissionDenied
     gaps = find_gaps(request.user)
     parts = [
-        (_("Projects without an owner"), _("Appoint an owner who works here."), gaps.without_owner),
         (
+            "owner",
+            _("Projects without an owner"),
+            _("Appoint an owner who works here."),
+            gaps.without_owner,
+        ),
+        (
+            "approver",
             _("Projects that nobody can approve for"),
             _("Orders wait here for nobody. Propose an approver."),
             gaps.without_approver,
         ),
         (
+            "administrator",
             _("Parts that no quota administrator reaches"),
             _("Nobody can give roles here. Ask the provider for one, or somebody from above."),
             gaps.without_administrator,
@@ -180,8 +187,8 @@ def gap_list(request: PersonRequest) -> HttpResponse:
     ]
     context = {
         "parts": [
-            (title, advice, list(nodes.select_related("parent")[:GAPS_SHOWN]), nodes.count())
-            for title, advice, nodes in parts
+            (key, title, advice, list(nodes.select_related("parent")[:GAPS_SHOWN]), nodes.count())
+            for key, title, advice, nodes in parts
         ]
     }
     return render(request, "identity/roles/gaps.html", context)
