@@ -306,6 +306,8 @@ def test_preparing_again_changes_nothing(delivered):
         "audit_auditanchor",
         "catalog_approval",
         "catalog_orderline",
+        "identity_reviewcampaign",
+        "identity_reviewitem",
         "billing_usagespan",
         "billing_price",
         "identity_roleproposal",

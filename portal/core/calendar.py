@@ -75,3 +75,10 @@ def year_of(moment: datetime) -> Period:
     """The business year that ``moment`` (aware) falls in."""
     year = moment.astimezone(BUSINESS_TIME).year
     return Period(start_of_day(date(year, 1, 1)), start_of_day(date(year + 1, 1, 1)))
+
+
+def quarter_of(moment: datetime) -> Period:
+    """The business quarter (from January, April, July or October) that ``moment`` falls in."""
+    local = moment.astimezone(BUSINESS_TIME)
+    first = 3 * ((local.month - 1) // 3) + 1
+    return Period(month(local.year, first).start, month(local.year, first + 2).end)

@@ -126,6 +126,49 @@ def broker_url(name: str) -> str:
     return require(name)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MailServer:
+    """Where e-mail is handed over.
+
+    Attributes:
+        is_encrypted: from the first byte.
+        is_upgraded: encrypted by STARTTLS, or nothing is sent.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str
+    is_encrypted: bool
+    is_upgraded: bool
+
+
+def mail_server(name: str) -> MailServer | None:
+    """Return the mail server in the variable, None when it is not set: then no mail is sent.
+
+    smtps is encrypted from the first byte. smtp asks for encryption (STARTTLS) and goes no
+    further without it, except on loopback.
+
+    Raises:
+        ImproperlyConfigured: it is not a URL of the form smtp(s)://user:password@host:port.
+    """
+    if not os.environ.get(name, "").strip():
+        return None
+    url = _split(name)
+    has_more = url.path not in {"", "/"} or url.query or url.fragment
+    if url.scheme not in {"smtp", "smtps"} or not url.hostname or has_more:
+        raise ImproperlyConfigured(f"{name} must read smtps://user:password@host:port")
+    is_encrypted = url.scheme == "smtps"
+    return MailServer(
+        host=unquote(url.hostname),
+        port=url.port or (465 if is_encrypted else 587),
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        is_encrypted=is_encrypted,
+        is_upgraded=not is_encrypted and not is_loopback(url.hostname),
+    )
+
+
 def _split(name: str) -> SplitResult:
     """Return the parts of the URL in the variable, of which ``port`` can be read safely."""
     try:

@@ -15,6 +15,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 TREE: Final = 1
 SWEEP: Final = 2
 INVENTORY: Final = 3
+REVIEWS: Final = 4
 BREAK_GLASS: Final = 16
 RETRY_AFTER_SECONDS: Final = 5
 

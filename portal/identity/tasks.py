@@ -1,11 +1,16 @@
-"""What the clock does with sessions and roles. Each finds its own work, however often rung."""
+"""What the clock does for identity. A task may be lost, repeated or late without an effect."""
 
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils.timezone import now
 
+from portal.core.locks import REVIEWS, only_one
 from portal.identity.services import people, proposals
 from portal.identity.services.break_glass import forget_old_attempts
+from portal.identity.services.review_closing import close_overdue_campaigns
+from portal.identity.services.review_reminders import remind_reviewers, send_reminder
+from portal.identity.services.reviews import open_due_campaigns
 from portal.identity.services.sessions import end_lapsed_sessions, forget_old_sessions
 
 
@@ -32,3 +37,20 @@ def expire_proposals() -> None:
 def end_absent_people() -> None:
     """End the roles of people who stayed away too long."""
     people.end_absent_people()
+
+
+@shared_task(name="identity.tend_access_reviews")
+def tend_access_reviews() -> None:
+    """End the reviews that are over, open those that are due, remind who has work left."""
+    with only_one(REVIEWS) as is_mine:
+        if is_mine:
+            moment = now()
+            close_overdue_campaigns(at=moment)
+            open_due_campaigns(at=moment)
+            remind_reviewers(at=moment)
+
+
+@shared_task(name="identity.send_review_reminder")
+def send_review_reminder(*, reminder_id: int) -> None:
+    """Send one reviewer one reminder by e-mail."""
+    send_reminder(reminder_id)

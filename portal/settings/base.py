@@ -249,6 +249,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "end-sessions": {"task": "identity.end_sessions", "schedule": 60.0},
     "forget-sessions": {"task": "identity.forget_sessions", "schedule": crontab(minute="45")},
+    "tend-access-reviews": {"task": "identity.tend_access_reviews", "schedule": 60.0},
     "expire-role-proposals": {
         "task": "identity.expire_proposals",
         "schedule": crontab(minute="10"),
@@ -259,6 +260,19 @@ CELERY_BEAT_SCHEDULE = {
     },
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
 }
+
+# --- mail --------------------------------------------------------------------------------------
+
+_MAIL_SERVER = configuration.mail_server("CLOUDLOKET_SMTP_URL")
+MAIL_IS_ON = _MAIL_SERVER is not None
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_TIMEOUT = 10  # seconds
+if _MAIL_SERVER:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _MAIL_SERVER.host, _MAIL_SERVER.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL_SERVER.user, _MAIL_SERVER.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _MAIL_SERVER.is_encrypted, _MAIL_SERVER.is_upgraded
+DEFAULT_FROM_EMAIL = os.environ.get("CLOUDLOKET_MAIL_FROM", f"cloudloket@{PUBLIC_URL.host}")
 
 # --- the engine --------------------------------------------------------------------------------
 
@@ -292,11 +306,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX_TRIM": True,
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
     "ENUM_NAME_OVERRIDES": {
+        "DecisionEnum": "catalog.models.Decision",
         "NodeKind": "portal.identity.models.NodeKind",
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",
         "OrderState": "catalog.models.OrderState",
         "ResourceState": "catalog.models.ResourceState",
+        "ReviewDecision": "portal.identity.models.ReviewDecision",
+        "ReviewScope": "portal.identity.models.ReviewScope",
         "StepState": "catalog.models.StepState",
     },
     "POSTPROCESSING_HOOKS": [

@@ -41,12 +41,15 @@ from portal.core.calendar import day_of, month_of
 from portal.core.formats import clock, day, money
 from portal.identity.access import reached_nodes, roles_of
 from portal.identity.gaps import find_gaps
-from portal.identity.models import Person, Role, RoleProposal
+from portal.identity.models import Person, ReviewCampaign, Role, RoleProposal
+from portal.identity.reviewing import items_to_decide
 from portal.identity.role_policies import proposals_to_decide
+from portal.identity.views.review_rows import Progress, measure
 
 SHOWN: Final = 5  # of each kind; the rest stands on its own page
 QUOTAS_SHOWN: Final = 3
 ENDS_SOON: Final = timedelta(days=30)
+REVIEW_PRESSES_DAYS: Final = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_proposal_task(proposal) for proposal in _proposals(person)],
         *_gap_tasks(person),
         *[_quota_task(quota) for quota in _over_limit(person)],
+        *[_review_task(review, at) for review in _to_review(person, at)],
         *[_end_task(resource, at) for resource in _ending(person, at)],
     ]
 
@@ -267,6 +271,31 @@ def _quota_task(quota: Quota) -> Task:
         ),
         url=f"{reverse('catalog:quotas')}?metric={metric.value}",
         button=_("View quotas"),
+    )
+
+
+def _to_review(person: Person, at: datetime) -> list[Progress]:
+    """The open reviews in which roles wait for this person, the first to end on top."""
+    waiting = items_to_decide(person, at).values("campaign")
+    campaigns = ReviewCampaign.objects.filter(pk__in=waiting).select_related("root")
+    return measure(list(campaigns.order_by("due_at", "pk")[:SHOWN]), person, at)
+
+
+def _review_task(review: Progress, at: datetime) -> Task:
+    campaign = review.campaign
+    days = (campaign.due_at - at).days
+    text = ngettext(
+        "{count} role waits for you. You can decide until and including {day}.",
+        "{count} roles wait for you. You can decide until and including {day}.",
+        review.waiting,
+    )
+    return Task(
+        icon="user-check",
+        tone="warn" if days < REVIEW_PRESSES_DAYS else "",
+        title=_("Confirm roles in {organization}").format(organization=campaign.root.name),
+        text=text.format(count=review.waiting, day=day(campaign.last_day)),
+        url=f"{reverse('identity:access-review', args=[campaign.public_id])}?state=undecided",
+        button=_("Review roles"),
     )
 
 

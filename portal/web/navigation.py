@@ -8,12 +8,14 @@ from typing import Final
 
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
 from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
+from portal.identity.reviewing import REVIEW_READERS, items_to_decide
 from portal.identity.role_policies import OVERSIGHT_ROLES, proposals_to_decide
 
 EVERYBODY: Final = frozenset(Role)
@@ -45,6 +47,10 @@ class MenuSection:
 
 def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
+
+
+def _count_reviews(person: Person) -> int:
+    return items_to_decide(person, now()).count()
 
 
 def _count_proposals(person: Person) -> int:
@@ -79,6 +85,7 @@ MENU: Final = (
         _("Administration"),
         (
             MenuItem("catalog:organizations", _("Organisations"), "sitemap", frozenset(TREE_ROLES)),
+            MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
             MenuItem(
                 "identity:role-proposals",
                 _("Roles"),
@@ -86,7 +93,13 @@ MENU: Final = (
                 frozenset(OVERSIGHT_ROLES),
                 _count_proposals,
             ),
-            MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
+            MenuItem(
+                "identity:access-reviews",
+                _("Access reviews"),
+                "shield-check",
+                REVIEW_READERS,
+                _count_reviews,
+            ),
         ),
     ),
 )

@@ -59,7 +59,7 @@ DROP FUNCTION identity_guard_ended_session();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0004_role_proposals")]
+    dependencies = [("identity", "0005_access_review")]
     operations = [
         migrations.AddField("loginsession", "public_id", models.UUIDField(null=True, editable=False)),
         migrations.AddField("loginsession", "last_seen_at", models.DateTimeField(null=True)),

@@ -6,6 +6,15 @@ from portal.identity.models.break_glass import (
 from portal.identity.models.login import LoginSession, SessionEnd, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
 from portal.identity.models.proposal import REASON_LENGTH, ClaimBar, ProposalState, RoleProposal
+from portal.identity.models.review import (
+    DECIDED_BY_PERSON,
+    ReviewCampaign,
+    ReviewDecision,
+    ReviewItem,
+    ReviewReminder,
+    ReviewScope,
+    ReviewStage,
+)
 from portal.identity.models.role import PRIVILEGED_ROLES, Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
     CostCentre,
@@ -21,6 +30,7 @@ from portal.identity.models.tree import (
 )
 
 __all__ = [
+    "DECIDED_BY_PERSON",
     "PRIVILEGED_ROLES",
     "REASON_LENGTH",
     "BreakGlassAttempt",
@@ -40,6 +50,12 @@ __all__ = [
     "Project",
     "ProjectOwner",
     "ProposalState",
+    "ReviewCampaign",
+    "ReviewDecision",
+    "ReviewItem",
+    "ReviewReminder",
+    "ReviewScope",
+    "ReviewStage",
     "Role",
     "RoleGrant",
     "RoleProposal",

@@ -75,6 +75,10 @@ class RoleGrant(PublicIdModel, DatedFact):
                 condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")),
                 name="role_grant_ends_after_it_begins",
             ),
+            # What a review points at, so that it cannot name another person than the holder.
+            models.UniqueConstraint(
+                fields=["id", "person"], name="role_grant_known_together_with_person"
+            ),
             limit_is_for_approvers("role_grant_limit_is_for_approvers"),
         ]
         indexes = [models.Index(fields=["person", "valid_until"], name="role_grant_by_person")]

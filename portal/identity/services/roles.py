@@ -5,6 +5,7 @@ Locks: tree (shared), then the person whose role it is, then the grant, then the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -56,13 +57,7 @@ def _end_grant(public_id: UUID, actor: Person | None, reason: str) -> RoleGrant:
     ending = list(_held_like(grant, moment))
     if not ending:
         raise RoleHasEnded()
-    for item in ending:
-        cut_short(item, at=moment, by=actor, reason=reason)
-    bar = _bar(grant, actor, reason, moment) if grant.issuer else None
-    for item in ending:
-        record_ended(item, actor, cause="withdrawn")
-    if bar:
-        _record_bar("role.barred", bar, actor)
+    end_held(grant, ending, at=moment, by=actor, reason=reason, cause="withdrawn")
     grant.refresh_from_db()
     return grant
 
@@ -108,6 +103,25 @@ def _lift_bar(public_id: UUID, actor: Person) -> ClaimBar:
 # --- parts, for transactions that hold the person's row ----------------------------------------
 
 
+def end_held(
+    grant: RoleGrant,
+    ending: Sequence[RoleGrant],
+    *,
+    at: datetime,
+    by: Person | None,
+    reason: str,
+    cause: str,
+) -> None:
+    """End a role in every grant that carries it; bar the claim, if one gave it."""
+    for item in ending:
+        cut_short(item, at=at, by=by, reason=reason)
+    bar = _bar(grant, by, reason, at) if grant.issuer else None
+    for item in ending:
+        record_ended(item, by, cause=cause)
+    if bar:
+        _record_bar("role.barred", bar, by)
+
+
 def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str) -> None:
     """End a grant at that moment; one that has not begun by then never will."""
     if grant.valid_until is None or grant.valid_until > at:
@@ -117,7 +131,7 @@ def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str)
 
 
 def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
-    """Write down that a role ended: withdrawn, replaced, person_left or absent."""
+    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left or absent."""
     data = {"role": grant.role, "person": grant.person_id, "cause": cause}
     record("role.ended", grant, actor=actor, node_id=grant.node_id, data=data)
 

@@ -12,7 +12,7 @@ from tests.factories import place
 
 pytestmark = pytest.mark.django_db
 LISTS = ["/offerings", "/orders", "/approvals", "/resources", "/quotas", "/sessions"]
-ADDRESSES = [*LISTS, "/charges", "/role-grants"]
+ADDRESSES = [*LISTS, "/charges", "/role-grants", "/access-reviews"]
 SOMETHING = str(uuid4())
 POSTS = [
     "/orders",

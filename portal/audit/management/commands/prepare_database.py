@@ -18,6 +18,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditchain": ("length", "head"),
     "catalog_approval": (),
     "catalog_orderline": (),
+    "identity_reviewcampaign": ("closed_at",),
+    "identity_reviewitem": ("decision", "decided_by_id", "decided_at", "reason"),
     "identity_roleproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "identity_rolegrant": ("valid_until", "ended_by_id", "end_reason"),
     "identity_claimbar": ("lifted_by_id", "lifted_at"),
