@@ -72,3 +72,19 @@ class IdempotencyConflict(DomainError):
     code = "idempotency_conflict"
     http_status = 422
     message = _("This key was used before for another order. Use a new key.")
+
+
+class ActionUnknown(DomainError):
+    code = "action_unknown"
+    http_status = 422
+    message = _("This cannot be done to a thing of this kind.")
+
+
+class ActionNotOffered(DomainError):
+    code = "action_not_offered"
+    message = _("“{action}” is not possible as it is now. Look at its state and choose again.")
+
+
+class ResourceBusy(DomainError):
+    code = "resource_busy"
+    message = _("Something is being done to {name} already. Wait until that is ready.")

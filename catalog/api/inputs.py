@@ -93,6 +93,12 @@ class RetirementInput(Input):
     confirmation = TextField(max_length=NAME_LENGTH)
 
 
+class ActionInput(Input):
+    """One of the actions that the resource offers now."""
+
+    action = TextField(max_length=40)
+
+
 class OfferingFilters(Input):
     code = TextField(source="offering__code", required=False, max_length=40)
 

@@ -28,6 +28,7 @@ from catalog.models import (
     Resource,
 )
 from catalog.policies import (
+    may_act,
     may_retire,
     orders_to_decide,
     visible_offerings,
@@ -37,7 +38,7 @@ from catalog.policies import (
 )
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.orders import LineRequest, place_order, withdraw_order
-from catalog.services.resources import retire_resource
+from catalog.services.resources import act_on_resource, retire_resource
 from portal.core.api import read_header
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.requests import ApiRequest
@@ -213,6 +214,18 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
         body = inputs.RetirementInput(data=request.data)
         body.is_valid(raise_exception=True)
         operation = retire_resource(resource.public_id, actor=request.user, **body.validated_data)
+        return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=inputs.ActionInput, responses={202: outputs.OperationOutput})
+    @action(detail=True, methods=["post"])
+    def actions(self, request: ApiRequest, id: UUID) -> Response:
+        """Have one of the resource's actions carried out: stop, start, reboot …"""
+        resource = self.get_object()
+        if not may_act(request.user, resource):
+            raise NotAllowed()
+        body = inputs.ActionInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        operation = act_on_resource(resource.public_id, actor=request.user, **body.validated_data)
         return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -49,6 +49,8 @@ class Parameter:
         minimum, maximum: inclusive bounds, for NUMBER (whole numbers).
         unit: shown behind a NUMBER.
         pattern, pattern_hint: what a TEXT must match in full, and the same in words.
+        check: for what no pattern can tell of a TEXT: returns it as it is kept, or raises
+            ValueError with a message for the person who typed it.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Parameter:
     unit: str = ""
     pattern: str = ""
     pattern_hint: Text = ""
+    check: Callable[[str], str] | None = None
     max_length: int = 200
 
     def clean(self, value: object) -> str | int | None:
@@ -107,7 +110,7 @@ class Parameter:
         )
         if self.pattern and not re.fullmatch(self.pattern, text):
             raise ValueError(str(self.pattern_hint))
-        return text
+        return self.check(text) if self.check else text
 
 
 def clean_text(value: str, *, max_length: int, multiline: bool = False) -> str:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from catalog.kinds import all_kinds
 from portal.audit.models import AuditEntry
 from portal.identity.models import Person
 
@@ -25,12 +26,14 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "order.completed": _("Everything in the order is delivered."),
     "order.failed": _("The delivery cannot go on by itself."),
     "operation.started": _("Cloudloket began the work in the cloud."),
+    "operation.abandoned": _("{actor} left it as it was."),
     "operation.failed": _("Cloudloket stopped: somebody must look at it."),
     "operation.resumed": _("{actor} had the failed step tried again."),
     "operation.compensation_started": _("{actor} had the delivery undone."),
     "operation.compensated": _("What was made is gone from the cloud."),
     "operation.duplicate_removed": _("Cloudloket removed a second copy from the cloud."),
     "resource.activated": _("It runs. From now on it costs money."),
+    "resource.action_requested": _("{actor} asked: {action}."),
     "resource.retirement_requested": _("{actor} had it cleaned up."),
     "resource.retired": _("It is gone from the cloud. It costs nothing any more."),
 }
@@ -56,4 +59,11 @@ def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
 def _sentence(entry: AuditEntry, people: dict[int, Person]) -> str:
     person = people.get(entry.actor_id) if entry.actor_id else None
     actor = person.name if person else "Cloudloket"
-    return str(SENTENCES[entry.event]).format(actor=actor)
+    return str(SENTENCES[entry.event]).format(actor=actor, action=_action_in_words(entry))
+
+
+def _action_in_words(entry: AuditEntry) -> str:
+    """What was asked, as its button says it; "" for what is no action."""
+    key = entry.data.get("action", "")
+    labels = (kind.actions[key].label for kind in all_kinds() if key in kind.actions)
+    return str(next(labels, key))

@@ -15,7 +15,11 @@ from django.views.decorators.http import require_POST
 
 from catalog.models import Operation, OperationKind
 from catalog.policies import may_repair, visible_operations
-from catalog.services.operations import compensate_operation, resume_operation
+from catalog.services.operations import (
+    abandon_operation,
+    compensate_operation,
+    resume_operation,
+)
 from portal.core.errors import DomainError
 from portal.identity.requests import PersonRequest
 
@@ -36,6 +40,14 @@ def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpRespons
     return _repair(request, public_id, compensate_operation, done)
 
 
+@require_POST
+@login_required
+def operation_abandon(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Leave an action that failed for what it is."""
+    done = _("We leave it as it is.")
+    return _repair(request, public_id, abandon_operation, done)
+
+
 def _repair(
     request: PersonRequest, public_id: UUID, service: Callable[..., Operation], done: str
 ) -> HttpResponse:
@@ -52,6 +64,6 @@ def _repair(
     else:
         messages.success(request, done)
     line = operation.resource.order_line
-    if line is None or operation.kind == OperationKind.RETIRE:
+    if line is None or operation.kind != OperationKind.PROVISION:
         return redirect("catalog:resource", public_id=operation.resource.public_id)
     return redirect("catalog:order", public_id=line.order.public_id)

@@ -18,14 +18,22 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
 from catalog.errors import ConfirmationMismatch
 from catalog.kinds import get_kind
-from catalog.models import Metric, Operation, OperationState, Resource, ResourceState
-from catalog.policies import may_repair, may_retire, visible_resources
-from catalog.services.resources import retire_resource
+from catalog.kinds.base import Action
+from catalog.models import (
+    OPEN_OPERATION_STATES,
+    Metric,
+    Operation,
+    OperationState,
+    Resource,
+    ResourceState,
+)
+from catalog.policies import may_act, may_repair, may_retire, visible_resources
+from catalog.services.resources import act_on_resource, retire_resource
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
 from catalog.views.wording import (
@@ -104,6 +112,21 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return render(request, "catalog/resources/retire.html", _consequences(resource))
 
 
+@require_POST
+@login_required
+def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpResponse:
+    """Stop, start, or whatever else the kind lets people do."""
+    resource = _get(request, public_id)
+    if not may_act(request.user, resource):
+        raise PermissionDenied
+    try:
+        act_on_resource(resource.public_id, action=action, actor=request.user)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
+    address = reverse("catalog:resource", args=[resource.public_id])
+    return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+
+
 def _retire(request: PersonRequest, resource: Resource) -> HttpResponse:
     confirmation = request.POST.get("confirmation", "")
     try:
@@ -141,6 +164,7 @@ def _render(
         "progress": _progress(resource, operations),
         "history": history_of([resource.public_id, *(item.public_id for item in operations)]),
         "may_retire": may_retire(request.user, resource),
+        "actions": _offered_actions(request, resource, operations),
         "may_repair": may_repair(request.user, resource),
         "is_operator": has_role(request.user, resource.project, Role.OPERATOR),
         "error": error,
@@ -197,7 +221,21 @@ def _state_in_words(resource: Resource, operations: list[Operation]) -> tuple[st
     """Tone and words of the state. What got stuck needs attention, also on its way out."""
     if any(operation.state == OperationState.FAILED for operation in operations):
         return RESOURCE_TONES[ResourceState.FAILED], str(ResourceState.FAILED.label)
+    condition = get_kind(resource.kind).condition(resource.facts)
+    if condition and resource.state == ResourceState.ACTIVE:
+        return "neutral", str(condition)
     return RESOURCE_TONES[resource.state], str(ResourceState(resource.state).label)
+
+
+def _offered_actions(
+    request: PersonRequest, resource: Resource, operations: list[Operation]
+) -> list[tuple[str, Action]]:
+    """What this person may do to it now: nothing while something is being done already."""
+    is_busy = any(operation.state in OPEN_OPERATION_STATES for operation in operations)
+    if resource.state != ResourceState.ACTIVE or is_busy or not may_act(request.user, resource):
+        return []
+    actions = get_kind(resource.kind).actions.items()
+    return [(key, action) for key, action in actions if action.is_offered(resource.facts)]
 
 
 def _consequences(resource: Resource) -> dict[str, Any]:

@@ -31,6 +31,7 @@ EVENTS: Final = frozenset(
         "order.completed",
         "order.failed",
         # resources and their operations
+        "resource.action_requested",
         "resource.retirement_requested",
         "resource.activated",
         "resource.retired",
@@ -38,6 +39,7 @@ EVENTS: Final = frozenset(
         "operation.succeeded",
         "operation.failed",
         "operation.resumed",
+        "operation.abandoned",
         "operation.compensation_started",
         "operation.compensated",
         "operation.duplicate_removed",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Protocol
 
 # Every marker starts with this, so that a listing tells what the portal made from what others did.
@@ -118,6 +119,13 @@ class CloudObject:
     marker: str = ""
     fault: str = ""
     details: Mapping[str, object] = field(default_factory=dict)
+
+
+class Listing(StrEnum):
+    """The lists of a cloud project by which one look settles whatever waits for the cloud."""
+
+    SERVERS = "servers"
+    VOLUMES = "volumes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +258,18 @@ class Cloud(Protocol):
 
     def delete_port(self, project: str, port_id: str) -> None: ...
 
+    def find_floating_ips(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_floating_ip(self, project: str, marker: str) -> CloudObject:
+        """Take an address of the cloud's external network; ``details`` has ``address``.
+
+        Raises:
+            CloudRefused: the cloud has no external network.
+        """
+        ...
+
+    def delete_floating_ip(self, project: str, floating_ip_id: str) -> None: ...
+
     # --- volumes ---------------------------------------------------------------------------
 
     def find_volumes(self, project: str, marker: str) -> list[CloudObject]: ...
@@ -270,6 +290,18 @@ class Cloud(Protocol):
 
     def list_servers(self, project: str) -> list[CloudObject]:
         """All servers of the project with status, fault, addresses and launched_at, in one call."""
+        ...
+
+    def start_server(self, project: str, server_id: str) -> None:
+        """Power it on. One that runs already is busy (CloudUnavailable): look before asking."""
+        ...
+
+    def stop_server(self, project: str, server_id: str) -> None:
+        """Power it off, after a warning to its operating system; as ``start_server``."""
+        ...
+
+    def reboot_server(self, project: str, server_id: str, *, is_hard: bool) -> None:
+        """Restart it: by its operating system, or (hard) by cutting the power."""
         ...
 
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:

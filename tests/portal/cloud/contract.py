@@ -311,6 +311,25 @@ class CloudContract:
         (address,) = port.details["addresses"]
         assert address.startswith("10.20.4.")
 
+    def test_floating_ip_is_found_by_its_marker_and_given_back(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+
+        made = cloud.create_floating_ip(project, marker)
+
+        (found,) = cloud.find_floating_ips(project, marker)
+        assert (found.id, found.marker) == (made.id, marker)
+        assert found.details["address"] == made.details["address"] != ""
+        assert cloud.find_floating_ips(project, new_marker()) == []
+        cloud.delete_floating_ip(project, made.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_floating_ip(project, made.id)
+
+    def test_floating_ip_beyond_the_quota_is_refused(self, work: Workspace) -> None:
+        work.cloud.set_quota(work.project, {"floating_ips": 0})
+
+        with pytest.raises(CloudQuotaRefused):
+            work.cloud.create_floating_ip(work.project, new_marker())
+
     def test_network_in_use_is_busy(self, work: Workspace) -> None:
         network = work.network()
         work.subnet(network.id)
@@ -346,6 +365,28 @@ class CloudContract:
 
         with pytest.raises(CloudMissing):
             work.cloud.delete_server(work.project, server.id)
+
+    def test_server_is_stopped_restarted_and_started(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+
+        def becomes(status: str) -> None:
+            until(
+                lambda: work.seen_server(server.id),
+                lambda seen: seen.status == status and not seen.details["task_state"],
+            )
+
+        with pytest.raises(CloudUnavailable):
+            cloud.start_server(project, server.id)
+        cloud.reboot_server(project, server.id, is_hard=False)
+        becomes("ACTIVE")
+        cloud.stop_server(project, server.id)
+        becomes("SHUTOFF")
+        with pytest.raises(CloudUnavailable):
+            cloud.stop_server(project, server.id)
+        cloud.start_server(project, server.id)
+        becomes("ACTIVE")
+        cloud.reboot_server(project, server.id, is_hard=True)
+        becomes("ACTIVE")
 
     def test_volume_is_attached_and_detached_once(self, work: Workspace) -> None:
         cloud, project = work.cloud, work.project
