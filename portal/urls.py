@@ -17,6 +17,6 @@ urlpatterns = [
     path("api/v1/", include("portal.identity.api.urls")),
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("billing.api.urls")),
-    path("api/v1/", include("portal.identity.api.urls")),
+    path("api/v1/", include("portal.web.api_urls")),
     path("language", login_not_required(set_language), name="set-language"),
 ]

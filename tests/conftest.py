@@ -28,9 +28,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
-            "ALTER TABLE audit_auditentry DISABLE TRIGGER audit_entry_never_truncated;"
-            "ALTER TABLE audit_auditanchor DISABLE TRIGGER audit_anchor_never_truncated"
+            "SELECT format('ALTER TABLE %s DISABLE TRIGGER %I', tgrelid::regclass, tgname)"
+            " FROM pg_trigger WHERE tgname LIKE 'audit%never_truncated'"
         )
+        for (statement,) in cursor.fetchall():
+            cursor.execute(statement)
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ EVENTS: Final = frozenset(
         "break_glass.issued",
         "break_glass.refused",
         "break_glass.used",
+        "login.failed",
+        "logout.refused",
+        "access.refused",
         "role.granted",
         "role.ended",
         "role.confirmed",
@@ -79,5 +82,11 @@ EVENTS: Final = frozenset(
         "quota.limit_set",
         "price.set",
         "budget.set",
+        # the trail itself
+        "audit.anchored",
+        "audit.read",
+        "audit.exported",
+        "audit.months_dropped",
+        "audit.refusals_counted",
     }
 )

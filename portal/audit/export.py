@@ -6,12 +6,19 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from portal.audit.models import AuditAnchor
+from portal.audit.models import GENESIS, AuditAnchor
 
 
 def to_line(anchor: AuditAnchor) -> str:
-    """One anchor as a line of JSON: ``at`` (ISO 8601), ``heads`` and ``mac`` (hexadecimal)."""
-    facts = {"at": anchor.at.isoformat(), "heads": anchor.heads, "mac": bytes(anchor.mac).hex()}
+    """One anchor as a line of JSON, with all that its HMAC (``mac``, hexadecimal) is over."""
+    facts = {
+        "number": anchor.number,
+        "format": anchor.format,
+        "at": anchor.at.isoformat(),
+        "heads": anchor.heads,
+        "previous_mac": bytes(anchor.previous_mac).hex(),
+        "mac": bytes(anchor.mac).hex(),
+    }
     return json.dumps(facts, sort_keys=True)
 
 
@@ -25,11 +32,19 @@ def read_lines(lines: Iterable[str]) -> Iterator[AuditAnchor]:
         if not line.strip():
             continue
         try:
-            facts = json.loads(line)
-            at, mac = datetime.fromisoformat(facts["at"]), bytes.fromhex(facts["mac"])
-            heads = {
-                str(int(chain)): [int(n), str(head)] for chain, (n, head) in facts["heads"].items()
-            }
+            anchor = _read(json.loads(line))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"line {number} is not an exported anchor") from error
-        yield AuditAnchor(at=at, heads=heads, mac=mac)
+        yield anchor
+
+
+def _read(facts: dict[str, object]) -> AuditAnchor:
+    heads: dict[str, list[str]] = facts["heads"]  # type: ignore[assignment]  # or it raises below
+    return AuditAnchor(
+        number=int(str(facts.get("number", 0))),
+        format=int(str(facts.get("format", 1))),
+        at=datetime.fromisoformat(str(facts["at"])),
+        heads={str(int(chain)): [int(n), str(head)] for chain, (n, head) in heads.items()},
+        previous_mac=bytes.fromhex(str(facts.get("previous_mac", GENESIS.hex()))),
+        mac=bytes.fromhex(str(facts["mac"])),
+    )

@@ -1,4 +1,4 @@
-"""What was done, by whom: entries in hash chains that only grow.
+"""What was done, by whom, and what came of it: entries in hash chains that only grow.
 
 Every entry carries an HMAC over itself and the entry before it. The key is held outside the
 database. 32 chains instead of one, so that writers do not queue behind each other.
@@ -6,12 +6,35 @@ database. 32 chains instead of one, so that writers do not queue behind each oth
 
 from __future__ import annotations
 
-from typing import Final
+import uuid
+from typing import Any, Final
+from uuid import UUID
 
 from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 CHAIN_COUNT: Final = 32
+PLACES: Final = 1000  # the id of an entry is its sequence times this, plus its chain
 GENESIS: Final = b"\x00" * 32
+
+
+class Result(models.TextChoices):
+    """What came of the act."""
+
+    SUCCEEDED = "succeeded", _("Succeeded")
+    REFUSED = "refused", _("Refused")
+    FAILED = "failed", _("Failed")
+
+
+class ExactJsonField(models.JSONField):
+    """JSON that the database keeps letter by letter: its text is part of the HMAC."""
+
+    def db_type(self, connection: Any) -> str:
+        return "json"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return value  # the driver reads this type by itself
 
 
 class AuditChain(models.Model):
@@ -24,7 +47,7 @@ class AuditChain(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(number__lt=CHAIN_COUNT), name="audit_chain_number_is_known"
+                condition=Q(number__lt=CHAIN_COUNT), name="audit_chain_number_is_known"
             ),
         ]
 
@@ -33,29 +56,50 @@ class AuditChain(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One event. Holds ids of people and things, never names: those stand in erasable tables."""
+    """One event. Holds ids of people and things, never names: those stand in erasable tables.
 
-    chain = models.ForeignKey(AuditChain, on_delete=models.PROTECT, related_name="entries")
+    The HMAC covers every column. ``id`` follows from ``chain`` and ``sequence``.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    chain = models.PositiveSmallIntegerField()
     sequence = models.BigIntegerField()
+    format = models.PositiveSmallIntegerField()  # how the HMAC was made: portal/audit/macs.py
     at = models.DateTimeField()
     event = models.CharField(max_length=60)
     actor_id = models.BigIntegerField(null=True)  # a Person; NULL is the system itself
-    node_id = models.BigIntegerField(
-        null=True
-    )  # where in the tree it happened; decides who may read
+    # Where in the tree it happened; decides who may read. NULL is the installation as a whole.
+    node_id = models.BigIntegerField(null=True)
     subject_type = models.CharField(max_length=40)
     subject_public_id = models.UUIDField()
-    data = models.JSONField(default=dict)
+    result = models.CharField(max_length=10, choices=Result)
+    code = models.CharField(max_length=60, blank=True)  # why not, as DomainError.code
+    channel = models.CharField(max_length=10, blank=True)  # where from, as portal.core.origin
+    address = models.CharField(max_length=45, blank=True)
+    agent = models.CharField(max_length=200, blank=True)
+    request_id = models.CharField(max_length=32, blank=True)
+    # How long the chain before this one was, as far as this entry's transaction could see.
+    beside = models.BigIntegerField(null=True)
+    data = ExactJsonField(default=dict)
     previous_mac = models.BinaryField(max_length=32)
     mac = models.BinaryField(max_length=32)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["chain", "sequence"], name="audit_entry_one_per_place_in_chain"
+            models.CheckConstraint(
+                condition=Q(id=F("sequence") * PLACES + F("chain"), chain__lt=CHAIN_COUNT),
+                name="audit_entry_id_is_its_place_in_the_chain",
+            ),
+            models.CheckConstraint(
+                condition=Q(result__in=Result.values), name="audit_entry_result_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(result=Result.SUCCEEDED) | Q(code=""),
+                name="audit_entry_of_success_has_no_refusal",
             ),
         ]
         indexes = [
+            models.Index(fields=["at", "id"], name="audit_entry_by_time"),
             models.Index(fields=["subject_public_id", "at"], name="audit_entry_by_subject"),
             models.Index(fields=["node_id", "at"], name="audit_entry_by_node"),
         ]
@@ -63,13 +107,92 @@ class AuditEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.event} {self.subject_type} {self.subject_public_id}"
 
+    @property
+    def place(self) -> str:
+        """Chain and sequence, as in the address of its page: ``12-3045``."""
+        return f"{self.chain}-{self.sequence}"
 
-class AuditAnchor(models.Model):
-    """The heads of all chains at one moment, signed. Copied outside, it fixes the past."""
 
-    at = models.DateTimeField(unique=True)
-    heads = models.JSONField()  # {"<chain>": [length, "<mac in hex>"]}
+class _SignedRow(models.Model):
+    """A row about the trail itself, with an HMAC over all its columns."""
+
+    format = models.PositiveSmallIntegerField()
     mac = models.BinaryField(max_length=32)
 
+    class Meta:
+        abstract = True
+
+    @property
+    def public_id(self) -> UUID:
+        """For an entry that is about this row; nobody can choose it."""
+        return UUID(bytes=bytes(self.mac)[:16])
+
+
+class AuditAnchor(_SignedRow):
+    """The heads of all chains at one moment, signed. Copied outside, it fixes the past."""
+
+    number = models.BigIntegerField(unique=True)
+    at = models.DateTimeField(unique=True)
+    heads = models.JSONField()  # {"<chain>": [length, "<mac in hex>"]}
+    previous_mac = models.BinaryField(max_length=32)
+
     def __str__(self) -> str:
-        return f"anchor of {self.at:%Y-%m-%d %H:%M}"
+        return f"anchor {self.number} of {self.at:%Y-%m-%d %H:%M}"
+
+
+class AuditSeal(_SignedRow):
+    """Where a chain begins since its oldest months were dropped, and from what it follows."""
+
+    chain = models.PositiveSmallIntegerField()
+    begins = models.BigIntegerField()  # sequence of the first entry that is kept
+    at = models.DateTimeField()
+    previous_mac = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["chain", "begins"], name="audit_seal_one_per_place_in_chain"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"chain {self.chain} begins at {self.begins}"
+
+
+class AuditVerification(_SignedRow):
+    """What one reading of the whole trail found; ``at`` is when it began."""
+
+    at = models.DateTimeField()
+    seconds = models.PositiveIntegerField()
+    entries = models.BigIntegerField()
+    anchors = models.BigIntegerField()
+    faults = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="audit_verification_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.faults} faults on {self.at:%Y-%m-%d %H:%M}"
+
+
+class RefusalTally(models.Model):
+    """How often something was refused to one address within one minute.
+
+    Lives until the clock has written what it holds into the trail.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, editable=False)
+    event = models.CharField(max_length=60)
+    address = models.CharField(max_length=45, blank=True)
+    minute = models.DateTimeField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["minute", "address", "event"], name="refusals_are_counted_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} times {self.event}"

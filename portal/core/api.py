@@ -330,4 +330,6 @@ def _schema_of(field: serializers.Field[Any, Any, Any, Any]) -> dict[str, Any]:
         return {"type": "string", "enum": list(field.choices)}
     if isinstance(field, serializers.UUIDField):
         return {"type": "string", "format": "uuid"}
+    if isinstance(field, serializers.DateTimeField):
+        return {"type": "string", "format": "date-time"}
     return {"type": "string"}

@@ -50,6 +50,18 @@ def duration(name: str, *, default: timedelta) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def whole_number(name: str, *, default: int, at_least: int) -> int:
+    """Return the variable's value, a whole number.
+
+    Raises:
+        ImproperlyConfigured: it is something else, or smaller than ``at_least``.
+    """
+    text = os.environ.get(name, "").strip() or str(default)
+    if not text.isdecimal() or int(text) < at_least:
+        raise ImproperlyConfigured(f"{name} must be a whole number, {at_least} or more")
+    return int(text)
+
+
 def read_secret(name: str, *, at_least: int) -> str:
     """Return the stripped content of the file that the variable names.
 

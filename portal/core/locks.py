@@ -17,6 +17,7 @@ SWEEP: Final = 2
 INVENTORY: Final = 3
 REVIEWS: Final = 4
 BREAK_GLASS: Final = 16
+TRAIL: Final = 20
 RETRY_AFTER_SECONDS: Final = 5
 
 
@@ -43,6 +44,21 @@ def lock_tree_exclusive() -> None:
 def lock_break_glass() -> None:
     """Until the end of the transaction: nobody else issues or tries an emergency password."""
     _execute("SELECT pg_advisory_xact_lock(%s)", BREAK_GLASS)
+
+
+def lock_trail() -> None:
+    """Until the end of the transaction: nobody reads the audit trail to prove it."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", TRAIL)
+
+
+@contextmanager
+def hold_trail() -> Iterator[None]:
+    """Nobody drops old months from the audit trail meanwhile; held across transactions."""
+    _execute("SELECT pg_advisory_lock_shared(%s)", TRAIL)
+    try:
+        yield
+    finally:
+        _execute("SELECT pg_advisory_unlock_shared(%s)", TRAIL)
 
 
 @contextmanager

@@ -15,9 +15,10 @@ from typing import Final, ParamSpec, TypeVar
 
 from django.conf import settings
 
-from portal.core.errors import StrongerLoginNeeded
+from portal.core.errors import DomainError, StrongerLoginNeeded
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.session import LoginFacts
+from portal.identity.refusals import note_refusal
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -47,8 +48,12 @@ def sensitive(
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         @wraps(function)
         def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-            check_login(demand or settings.SENSITIVE_LOGIN)
-            return function(*args, **kwargs)
+            try:
+                check_login(demand or settings.SENSITIVE_LOGIN)
+                return function(*args, **kwargs)
+            except (DomainError, StrongerLoginNeeded) as error:
+                note_refusal(act, error)
+                raise
 
         return guarded
 

@@ -47,6 +47,10 @@ TRUSTED_PROXIES = configuration.networks(
 NETWORK_NAMES = configuration.network_names("CLOUDLOKET_NETWORK_NAMES")
 # Emergency access when nobody can log in any more: docs/runbooks/break-glass.md.
 BREAK_GLASS = os.environ.get("CLOUDLOKET_BREAK_GLASS") == "1"
+# Years that the audit trail is kept: three at least (BIO2 5.28.01).
+AUDIT_RETENTION_YEARS = configuration.whole_number(
+    "CLOUDLOKET_AUDIT_RETENTION_YEARS", default=7, at_least=3
+)
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------
@@ -81,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.identity.refusals.RefusalTrailMiddleware",
     "portal.identity.middleware.SessionLimitMiddleware",
     "portal.identity.middleware.LoginMiddleware",
     "portal.identity.oidc.confinement.ConfinedLoginMiddleware",
@@ -259,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="4", minute="20"),
     },
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
+    "write-refusal-tallies": {"task": "audit.write_tallies", "schedule": 60.0},
 }
 
 # --- mail --------------------------------------------------------------------------------------

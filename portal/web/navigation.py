@@ -79,6 +79,7 @@ MENU: Final = (
         (
             MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
             MenuItem("catalog:quotas", _("Quotas"), "gauge"),
+            MenuItem("web:audit", _("Audit trail"), "shield-check", frozenset({Role.AUDITOR})),
         ),
     ),
     MenuSection(

@@ -32,7 +32,8 @@ from portal.identity.oidc.validation import (
     validate_signed_userinfo,
     validate_userinfo,
 )
-from portal.identity.services.logins import log_in, record_refused_login
+from portal.identity.services.failed_logins import record_failed_login
+from portal.identity.services.logins import log_in
 
 
 @dataclass(kw_only=True)
@@ -179,8 +180,13 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
             login = read_login(provider, claims, language=(get_language() or "nl")[:2])
             outcome = log_in(login)
         except LoginFailure as failure:
-            subject = find_subject(provider, claims)
-            record_refused_login(issuer=provider.issuer, subject=subject, code=failure.code)
+            record_failed_login(
+                provider_key=provider.key,
+                code=failure.code,
+                status=failure.http_status,
+                issuer=provider.issuer,
+                subject=find_subject(provider, claims),
+            )
             raise
         self.attempt.facts = LoginFacts.from_claims(
             provider, payload, subject=login.subject, confined_to=outcome.confined_to

@@ -25,6 +25,7 @@ from mozilla_django_oidc.views import (
     OIDCLogoutView,
 )
 
+from portal.audit.services import is_refusal_noted
 from portal.identity.entrance import enter
 from portal.identity.oidc.backend import (
     LoginAttempt,
@@ -50,6 +51,7 @@ from portal.identity.oidc.providers import Provider
 from portal.identity.oidc.step_up import is_safe_path, read_demand
 from portal.identity.oidc.validation import validate_logout_token
 from portal.identity.requests import PersonRequest
+from portal.identity.services.failed_logins import record_failed_login, record_refused_logout
 from portal.identity.services.sessions import LogoutTokenUsed, log_out, log_out_by_provider
 
 log = logging.getLogger(__name__)
@@ -99,7 +101,7 @@ class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
         try:
             response: HttpResponse = super().dispatch(request)
         except LoginFailure as failure:
-            return _failure_page(request, failure, try_again=request.get_full_path())
+            return _failure_page(request, failure, self.provider, try_again=request.get_full_path())
         return response
 
     def get(self, request: HttpRequest) -> HttpResponse:
@@ -147,7 +149,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
         try:
             response: HttpResponse = super().dispatch(request)
         except LoginFailure as failure:
-            return _failure_page(request, failure, try_again=self._same_journey())
+            return _failure_page(request, failure, self.provider, try_again=self._same_journey())
         return response
 
     def get(self, request: OidcRequest) -> HttpResponse:
@@ -256,6 +258,7 @@ def back_channel_logout(request: HttpRequest, provider_key: str) -> HttpResponse
         )
     except (AnswerNotTrusted, ClaimMissing, LogoutTokenUsed) as refusal:
         log.warning("logout by %s refused: %s", provider.key, getattr(refusal, "reason", "used"))
+        record_refused_logout(provider_key=provider.key, code=refusal.code)
         return JsonResponse({"error": "invalid_request", "code": refusal.code}, status=400)
     except ProviderUnavailable as failure:
         log.warning("logout by %s not checked: %s", provider.key, failure.reason)
@@ -282,13 +285,19 @@ def _refusal(error: str) -> LoginFailure:
     return LoginRefusedByProvider("error at the authorization endpoint")
 
 
-def _failure_page(request: HttpRequest, failure: LoginFailure, *, try_again: str) -> HttpResponse:
+def _failure_page(
+    request: HttpRequest, failure: LoginFailure, provider: Provider, *, try_again: str
+) -> HttpResponse:
     """Say why nobody was logged in, and what to do.
 
     Args:
         try_again: address that starts the login anew.
     """
     log.warning("login failed: %s %s", failure.code, failure.reason)
+    if not is_refusal_noted():  # which happens as soon as it is known who it was
+        record_failed_login(
+            provider_key=provider.key, code=failure.code, status=failure.http_status
+        )
     context = {
         "failure": failure,
         "is_logged_in": request.user.is_authenticated,

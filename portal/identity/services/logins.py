@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
-from portal.audit.services import record, record_refusal
+from portal.audit.services import record
 from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
 from portal.identity.access import reaches_outside
@@ -151,13 +151,6 @@ def _note_login(person: Person, identity: Identity, login: Login) -> None:
     person.absent_since = None
     person.save(update_fields=["name", "email", "last_login", "absent_since"])
     identity.save(update_fields=["last_login_at"])
-
-
-def record_refused_login(*, issuer: str, subject: str, code: str) -> None:
-    """Write down that a person we know was refused; strangers stand in the log only."""
-    person = Person.objects.filter(identities__issuer=issuer, identities__subject=subject).first()
-    if person:
-        record_refusal("person.login_refused", person, actor=person, code=code)
 
 
 def _find_node(login: Login) -> Node:

@@ -12,5 +12,5 @@ class Command(BaseCommand):
     help = "Write every anchor as a line of JSON, to be kept outside: see verify_audit --anchors."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for anchor in AuditAnchor.objects.order_by("at").iterator(chunk_size=500):
+        for anchor in AuditAnchor.objects.order_by("number").iterator(chunk_size=500):
             self.stdout.write(to_line(anchor))

@@ -16,6 +16,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditentry": (),
     "audit_auditanchor": (),
     "audit_auditchain": ("length", "head"),
+    "audit_auditseal": (),
+    "audit_auditverification": (),
     "catalog_approval": (),
     "catalog_orderline": (),
     "identity_reviewcampaign": ("closed_at",),
@@ -33,6 +35,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "identity_vattreatmentperiod": ("valid_until",),
     "django_migrations": (),
 }
+# What the owner alone adds.
+OWNER_ONLY: Final = ("audit_auditseal", "django_migrations")
 
 
 class Command(BaseCommand):
@@ -69,4 +73,6 @@ def _grants(role: sql.Identifier) -> list[sql.Composed]:
         if columns:
             names = sql.SQL(", ").join(map(sql.Identifier, columns))
             rights.append(sql.SQL("GRANT UPDATE ({}) ON {} TO {}").format(names, name, role))
+    for table in OWNER_ONLY:
+        rights.append(sql.SQL("REVOKE INSERT ON {} FROM {}").format(sql.Identifier(table), role))
     return rights

@@ -384,7 +384,7 @@ def test_refusal_of_somebody_we_know_is_audited(client: Client, provider: FakePr
     log_in(Client(), provider)
 
     entry = AuditEntry.objects.get(event="person.login_refused")
-    assert (entry.actor_id, entry.data) == (Person.objects.get().pk, {"refused": "no_access"})
+    assert (entry.actor_id, entry.code) == (Person.objects.get().pk, "no_access")
 
 
 SIGNED_USERINFO: dict[str, Change] = {

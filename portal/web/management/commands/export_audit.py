@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import date, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portal.audit.models import AuditEntry
+from portal.core.calendar import start_of_day
+from portal.web.trail.exporting import CONTENT_TYPES, export
+from portal.web.trail.filters import EntryFilter
+
+
+class Command(BaseCommand):
+    help = "Write the audit trail to standard output, oldest entry first: ids, never names."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="since", type=date.fromisoformat, help="2026-11-01")
+        parser.add_argument("--until", type=date.fromisoformat, help="the last day, inclusive")
+        parser.add_argument("--format", choices=sorted(CONTENT_TYPES), default="jsonl")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        since, until = options["since"], options["until"]
+        chosen = EntryFilter(
+            since=start_of_day(since) if since else None,
+            until=start_of_day(until + timedelta(days=1)) if until else None,
+        )
+        for piece in export(chosen.apply(AuditEntry.objects.all()), options["format"]):
+            self.stdout.write(piece, ending="")

@@ -1,0 +1,41 @@
+"""Who reads which part of the audit trail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from portal.audit.models import AuditEntry
+from portal.identity.access import reached_nodes
+from portal.identity.models import Node, Person, Role
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What somebody audits.
+
+    What belongs to no node (logins of strangers, anchors, exports) may be about anybody: only
+    who is auditor of every organization at the top sees it.
+    """
+
+    nodes: list[Node]
+    is_everything: bool
+
+    @classmethod
+    def of(cls, person: Person) -> Reach:
+        """Three queries."""
+        nodes = list(reached_nodes(person, Role.AUDITOR).order_by("name", "pk"))
+        tops = set(Node.objects.filter(parent=None, ended_at=None).values_list("pk", flat=True))
+        return cls(nodes, bool(tops) and tops <= {node.pk for node in nodes})
+
+    def __bool__(self) -> bool:
+        """True for an auditor of anything."""
+        return bool(self.nodes)
+
+    def entries(self) -> QuerySet[AuditEntry]:
+        """The entries on those nodes."""
+        visible = Q(node_id__in=[node.pk for node in self.nodes])
+        if self.is_everything:
+            visible |= Q(node_id=None)
+        return AuditEntry.objects.filter(visible)
