@@ -87,7 +87,7 @@ END $$;
 CREATE TRIGGER role_grant_guard_new BEFORE INSERT ON identity_rolegrant
     FOR EACH ROW EXECUTE FUNCTION identity_guard_new_grant();
 
-CREATE FUNCTION identity_guard_grant() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION identity_guard_role_grant() RETURNS trigger LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
@@ -113,7 +113,7 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER role_grant_guard BEFORE UPDATE OR DELETE ON identity_rolegrant
-    FOR EACH ROW EXECUTE FUNCTION identity_guard_grant();
+    FOR EACH ROW EXECUTE FUNCTION identity_guard_role_grant();
 
 CREATE FUNCTION identity_guard_bar() RETURNS trigger LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp AS $$
@@ -140,7 +140,7 @@ DROP TRIGGER role_grant_guard_new ON identity_rolegrant;
 DROP TRIGGER role_proposal_guard ON identity_roleproposal;
 DROP TRIGGER role_proposal_guard_new ON identity_roleproposal;
 DROP FUNCTION identity_guard_bar();
-DROP FUNCTION identity_guard_grant();
+DROP FUNCTION identity_guard_role_grant();
 DROP FUNCTION identity_guard_new_grant();
 DROP FUNCTION identity_guard_proposal();
 DROP FUNCTION identity_guard_new_proposal();
