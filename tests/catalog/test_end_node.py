@@ -17,11 +17,20 @@ from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed
 from portal.core.models import is_in_force
 from portal.identity.access import reached_nodes
-from portal.identity.errors import NodeEnded
-from portal.identity.models import CostCentre, Node, NodeParent, Organization, Role, RoleGrant
+from portal.identity.errors import NodeEnded, ProposalSettled
+from portal.identity.models import (
+    CostCentre,
+    Node,
+    NodeParent,
+    Organization,
+    ProposalState,
+    Role,
+    RoleGrant,
+)
 from portal.identity.services import logins
 from portal.identity.services.facts import set_cost_centre, set_data_owner
 from portal.identity.services.logins import ClaimedRole, Login
+from portal.identity.services.proposals import grant_role
 from portal.identity.services.tree import create_organization
 from tests.constraints import execute, refused_by
 from tests.factories import (
@@ -31,6 +40,7 @@ from tests.factories import (
     make_organization,
     make_project,
     place,
+    propose,
 )
 
 pytestmark = pytest.mark.django_db
@@ -64,12 +74,23 @@ class TestWhatEnds:
             given.refresh_from_db()
         assert now_given.valid_until <= now()
         assert later.valid_until == later.valid_from  # it never begins
+        assert (now_given.ended_by, now_given.end_reason) == (administrator, "node_ended")
         assert reached_nodes(person).get().pk == elsewhere.node_id
         ended = AuditEntry.objects.filter(event="role.ended")
         assert {entry.subject_public_id for entry in ended} == {
             now_given.public_id,
             later.public_id,
         }
+
+    def test_proposals_that_wait_for_a_decision(self, project, administrator):
+        waiting = propose(PersonFactory(), Role.REQUESTER, project)
+
+        end(project, administrator)
+
+        waiting.refresh_from_db()
+        assert waiting.state == ProposalState.WITHDRAWN
+        with pytest.raises(ProposalSettled):
+            grant_role(waiting.public_id, actor=administrator)
 
     def test_facts_and_plans(self, project, administrator):
         actor = {"actor": administrator}

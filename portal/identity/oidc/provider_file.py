@@ -20,6 +20,7 @@ from portal.identity.oidc.settings_table import SettingsTable
 
 SIGNING_ALGORITHMS: Final = ("RS256", "PS256", "ES256")
 KEY: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
+RESERVED: Final = frozenset({"break-glass"})  # its address would hide behind that of another login
 # An organisation's number is told by its length: OIN, RSIN, KvK.
 ORGANIZATION: Final = re.compile(r"\d{20}|\d{9}|\d{8}")
 BRANCH: Final = re.compile(r"\d{12}")
@@ -79,6 +80,8 @@ def _provider(
     key: str, values: object, where: str, folder: Path, *, allow_loopback: bool
 ) -> Provider | None:
     """None for a provider that is not enabled; nothing else of it is looked at."""
+    if key in RESERVED:
+        raise ImproperlyConfigured(f"{table.where}: this key is taken by emergency access")
     if not KEY.fullmatch(key):
         raise ImproperlyConfigured(f"{where}: use lower case letters, digits and dashes")
     own = SettingsTable(values, where, folder)

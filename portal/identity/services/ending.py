@@ -1,8 +1,9 @@
-"""What ends together with a node: the roles on it, and everything that was said of it."""
+"""What ends together with a node: roles and proposals for it, and everything said of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest
@@ -10,7 +11,11 @@ from django.db.models.functions import Greatest
 from portal.audit.services import record
 from portal.core.calendar import whole_second
 from portal.identity.facts import kinds_of, rows_of
-from portal.identity.models import Node, NodeParent, Person, RoleGrant
+from portal.identity.models import Node, NodeParent, Person, ProposalState, RoleGrant
+from portal.identity.services.proposals import record_proposal, settle
+from portal.identity.services.roles import cut_short, record_ended
+
+NODE_ENDED: Final = "node_ended"  # the reason of what ended because there is nothing to do any more
 
 
 def open_grants(node: Node, *, at: datetime) -> QuerySet[RoleGrant]:
@@ -20,13 +25,17 @@ def open_grants(node: Node, *, at: datetime) -> QuerySet[RoleGrant]:
 
 
 def close_node(node: Node, *, actor: Person, at: datetime) -> None:
-    """End the node with its roles and facts; nothing is deleted. Call under the tree lock.
+    """End the node with its roles, proposals and facts. Call under the exclusive tree lock.
 
     Last in its transaction: it writes the audit entries.
     """
     second = whole_second(at)
-    ended = list(open_grants(node, at=at))
-    open_grants(node, at=at).update(valid_until=Greatest(F("valid_from"), at))
+    grants = list(open_grants(node, at=at).order_by("pk"))
+    for grant in grants:
+        cut_short(grant, at=at, by=actor, reason=NODE_ENDED)
+    proposals = list(node.role_proposals.filter(state=ProposalState.PROPOSED).order_by("pk"))
+    for proposal in proposals:
+        settle(proposal, ProposalState.WITHDRAWN)
     for rows in [
         *(rows_of(kind, [node.pk]) for kind in kinds_of(node)),
         NodeParent.objects.filter(node=node),
@@ -35,7 +44,8 @@ def close_node(node: Node, *, actor: Person, at: datetime) -> None:
         lasting.update(valid_until=Greatest(F("valid_from"), second))
     node.ended_at = at
     node.save(update_fields=["ended_at"])
-    for grant in ended:
-        data = {"role": grant.role, "person": grant.person_id, "because": "node.ended"}
-        record("role.ended", grant, actor=actor, node_id=node.pk, data=data)
+    for proposal in proposals:
+        record_proposal("role.proposal_withdrawn", proposal, actor)
+    for grant in grants:
+        record_ended(grant, actor, cause=NODE_ENDED)
     record("node.ended", node, actor=actor, node_id=node.pk)
