@@ -81,7 +81,7 @@ def _provider(
 ) -> Provider | None:
     """None for a provider that is not enabled; nothing else of it is looked at."""
     if key in RESERVED:
-        raise ImproperlyConfigured(f"{table.where}: this key is taken by emergency access")
+        raise ImproperlyConfigured(f"{where}: this key is taken by emergency access")
     if not KEY.fullmatch(key):
         raise ImproperlyConfigured(f"{where}: use lower case letters, digits and dashes")
     own = SettingsTable(values, where, folder)
