@@ -3,7 +3,7 @@
 import pytest
 
 from portal.identity.models import Role
-from tests.factories import PersonFactory, grant, make_organization, make_project
+from tests.factories import PersonFactory, generous_limits, grant, make_organization, make_project
 
 
 @pytest.fixture
@@ -18,7 +18,9 @@ def directorate(ministry):
 
 @pytest.fixture
 def project(directorate):
-    return make_project(directorate, name="Zaaksysteem")
+    project = make_project(directorate, name="Zaaksysteem")
+    generous_limits(project)
+    return project
 
 
 def somebody(name, role, node):
