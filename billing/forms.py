@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
@@ -45,10 +44,15 @@ class CostFilter(forms.Form):
     node = forms.ChoiceField(label=_("Part"))
 
     def __init__(
-        self, data: QueryDict, *, months: Sequence[Period], nodes: Sequence[Node], **options: Any
+        self,
+        data: Mapping[str, str],
+        *,
+        months: Sequence[Period],
+        nodes: Sequence[Node],
+        **options: Any,
     ) -> None:
         defaults = {"month": month_key(months[0]), "node": EVERYTHING}
-        super().__init__({**defaults, **data.dict()}, **options)
+        super().__init__({**defaults, **data}, **options)
         # Newest first. The names of months follow the language of the page.
         self.fields["month"].choices = [  # type: ignore[attr-defined]  # it is a ChoiceField
             (month_key(period), format_date(period.start, "F Y").capitalize()) for period in months

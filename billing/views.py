@@ -7,40 +7,44 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.timezone import now
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from billing.forms import EVERYTHING, CostFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import make_overview, months_with_use
-from billing.policies import COST_ROLES, topmost, visible_cost_nodes, visible_metered_resources
+from billing.policies import (
+    find_cost_node,
+    may_see_costs,
+    topmost,
+    visible_cost_nodes,
+    visible_metered_resources,
+)
 from billing.services.charging import Charge, charges_of_resource
 from portal.core.money import to_cents
-from portal.identity.access import roles_of
 from portal.identity.models import Node, NodeKind
 from portal.identity.requests import PersonRequest
 
 
-@login_required
-@require_GET
+@require_safe
 def cost_overview(request: PersonRequest) -> HttpResponse:
     """What a month cost, per organization and project, or per resource of one project."""
-    if not roles_of(request.user) & set(COST_ROLES):
+    node = _chosen_node(request)
+    if not may_see_costs(request.user):
         raise PermissionDenied
     visible = visible_cost_nodes(request.user)
-    node = _chosen_node(request)
     top_ids = list(topmost(visible).values_list("pk", flat=True))
     moment = now()
     months = months_with_use(top_ids, now=moment)
     choices = list(visible.filter(kind=NodeKind.ORGANIZATION).order_by("name"))
     if node and node not in choices:
         choices.append(node)
-    form = CostFilter(request.GET, months=months, nodes=choices)
+    chosen = {"node": str(node.public_id)} if node else {}
+    form = CostFilter(request.GET.dict() | chosen, months=months, nodes=choices)
     is_valid = form.is_valid()
     month = read_month(form.cleaned_data["month"]) if is_valid else months[0]
     overview = make_overview([node.pk] if node else top_ids, node=node, month=month, now=moment)
@@ -54,8 +58,7 @@ def cost_overview(request: PersonRequest) -> HttpResponse:
     return render(request, "billing/costs.html", context, status=status)
 
 
-@login_required
-@require_GET
+@require_safe
 def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Every usage row of one resource with its price and amount; they add up to its cost."""
     resources = visible_metered_resources(request.user).select_related("project__parent", "cloud")
@@ -83,7 +86,7 @@ def _chosen_node(request: PersonRequest) -> Node | None:
         public_id = UUID(text)
     except ValueError as error:
         raise Http404 from error
-    return get_object_or_404(visible_cost_nodes(request.user), public_id=public_id)
+    return find_cost_node(request.user, public_id)
 
 
 def _with_skus(charges: list[Charge]) -> list[dict[str, Any]]:

@@ -27,6 +27,11 @@ class AlreadyDecided(DomainError):
     message = _("Somebody was first: this order is now “{state}”.")
 
 
+class EndDatePassed(DomainError):
+    code = "end_date_passed"
+    message = _("“{name}” was needed until {day} only. Refuse this; it can be asked for anew.")
+
+
 class ApprovalAboveLimit(DomainError):
     code = "approval_above_limit"
     http_status = 403
@@ -72,3 +77,31 @@ class IdempotencyConflict(DomainError):
     code = "idempotency_conflict"
     http_status = 422
     message = _("This key was used before for another order. Use a new key.")
+
+
+class ActionUnknown(DomainError):
+    code = "action_unknown"
+    http_status = 422
+    message = _("This cannot be done to a thing of this kind.")
+
+
+class ActionNotOffered(DomainError):
+    code = "action_not_offered"
+    message = _("“{action}” is not possible as it is now. Look at its state and choose again.")
+
+
+class ResourceBusy(DomainError):
+    code = "resource_busy"
+    message = _("Something is being done to {name} already. Wait until that is ready.")
+
+
+class ProjectEnded(DomainError):
+    code = "project_ended"
+    message = _("“{name}” has ended. Nothing can be ordered there any more.")
+
+
+class NodeInUse(DomainError):
+    """What is in the way: ``catalog.services.tree.find_obstacles``."""
+
+    code = "node_in_use"
+    message = _("“{name}” cannot end yet: something still lives in it.")

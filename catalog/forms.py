@@ -23,11 +23,9 @@ from catalog.services.offers import Choice, OptionEffect
 from catalog.services.orders import check_end_date, check_name, clean_purpose
 from portal.core.choices import ChoiceCard
 from portal.core.errors import InvalidInput
-from portal.core.formats import quantity
+from portal.core.formats import DATE_FORMATS, quantity
 from portal.identity.models import Project
 
-# As people write a date, and as a native date control sends it.
-DATE_FORMATS: Final = ("%d-%m-%Y", "%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 WIDE: Final = frozenset({Widget.CARDS, Widget.TEXTAREA})
 Effects = Mapping[Choice, OptionEffect]
 

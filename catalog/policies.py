@@ -88,6 +88,11 @@ def may_retire(person: Person, resource: Resource) -> bool:
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
 
 
+def may_act(person: Person, resource: Resource) -> bool:
+    """A requester or an operator of the project may stop, start and so on."""
+    return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+
+
 def may_repair(person: Person, resource: Resource) -> bool:
     """A requester or an operator may resume or undo a failed delivery."""
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)

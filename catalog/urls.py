@@ -9,11 +9,21 @@ from catalog.views.approvals import (
     approval_reject,
 )
 from catalog.views.catalogue import catalogue
-from catalog.views.operations import operation_compensate, operation_resume
+from catalog.views.operations import (
+    operation_abandon,
+    operation_compensate,
+    operation_resume,
+)
 from catalog.views.order_form import order_form, order_preview
 from catalog.views.orders import order_detail, order_list, order_withdraw
 from catalog.views.quotas import quota_tree
-from catalog.views.resources import resource_detail, resource_list, resource_retire
+from catalog.views.resources import (
+    resource_act,
+    resource_detail,
+    resource_list,
+    resource_retire,
+)
+from catalog.views.tree import node_end, node_move, organization_list
 
 app_name = "catalog"
 urlpatterns = [
@@ -27,12 +37,17 @@ urlpatterns = [
     path("catalogue/<slug:code>/order", order_form, name="order-form"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # operations
+    path("operations/<uuid:public_id>/abandon", operation_abandon, name="operation-abandon"),
     path("operations/<uuid:public_id>/resume", operation_resume, name="operation-resume"),
     path(
         "operations/<uuid:public_id>/compensate",
         operation_compensate,
         name="operation-compensate",
     ),
+    # organizations and projects; one of them: portal.identity.urls
+    path("organizations", organization_list, name="organizations"),
+    path("organizations/<uuid:public_id>/move", node_move, name="node-move"),
+    path("organizations/<uuid:public_id>/end", node_end, name="node-end"),
     # orders
     path("orders", order_list, name="orders"),
     path("orders/<uuid:public_id>", order_detail, name="order"),
@@ -42,5 +57,6 @@ urlpatterns = [
     # resources
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),
+    path("resources/<uuid:public_id>/actions/<slug:action>", resource_act, name="resource-act"),
     path("resources/<uuid:public_id>/retire", resource_retire, name="resource-retire"),
 ]

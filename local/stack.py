@@ -153,7 +153,7 @@ class Stack:
         return settings
 
     def _add_login(self, stand_ins: list[Unit]) -> str:
-        configuration, providers = write_login_files(self.layout, self.public_url)
+        configurations, providers = write_login_files(self.layout, self.public_url)
         port = self.layout.ports["identity_provider"]
         stand_ins.append(
             Service(
@@ -161,7 +161,7 @@ class Stack:
                 title="identity provider",
                 command=(
                     *(str(self.layout.python), "-m", "local.identity_provider"),
-                    *("--config", str(configuration)),
+                    *(word for file in configurations for word in ("--config", str(file))),
                 ),
                 is_ready=answers(port, "/health"),
             )

@@ -1,5 +1,6 @@
 """Every address of the portal. The only module that sees all apps."""
 
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.i18n import set_language
 
@@ -13,8 +14,9 @@ urlpatterns = [
     path("", include("portal.identity.urls")),
     path("", include("catalog.urls")),
     path("", include("billing.urls")),
+    path("api/v1/", include("portal.identity.api.urls")),
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("portal.web.api_urls")),
-    path("language", set_language, name="set-language"),
+    path("language", login_not_required(set_language), name="set-language"),
 ]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from datetime import timedelta
 
+from django.conf import settings
 from django.test import Client
+from django.utils.timezone import now
 
-from portal.identity.models import Person
+from portal.identity.models import Identity, Person
 from portal.identity.oidc.assurance import Assurance
-from portal.identity.oidc.session import LAST_SEEN, LOGIN, LoginFacts
+from portal.identity.oidc.session import ENDS_AT, LAST_SEEN, LOGIN, LoginFacts
+from portal.identity.services.sessions import open_session
 
 
 def log_in(
@@ -20,6 +24,7 @@ def log_in(
     age_seconds: int = 0,
 ) -> Client:
     """Log ``person`` in as the OpenID Connect callback would; returns the same client."""
+    client.cookies.pop(settings.SESSION_COOKIE_NAME, None)  # a login has a key of its own
     client.force_login(person)
     session = client.session
     login = LoginFacts(
@@ -31,6 +36,11 @@ def log_in(
         level=int(level),
         auth_time=int(time.time()) - age_seconds,
     )
+    expires_at = now() + timedelta(hours=10)
     session[LOGIN], session[LAST_SEEN] = asdict(login), int(time.time())
+    session[ENDS_AT] = int(expires_at.timestamp())
     session.save()
+    Identity.objects.get_or_create(person=person, issuer=login.issuer, subject=login.subject)
+    key = str(session.session_key)
+    open_session(login, session_key=key, earlier_key=None, expires_at=expires_at)
     return client

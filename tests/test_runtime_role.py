@@ -19,9 +19,10 @@ import pytest
 from celery import current_app
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import ProgrammingError, connection
+from django.db import IntegrityError, ProgrammingError, connection
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import now
 from psycopg.errors import InsufficientPrivilege
 
 from billing.models import UsageSpan
@@ -33,8 +34,15 @@ from catalog.services.resources import retire_resource
 from portal.audit.models import AuditAnchor
 from portal.audit.services import anchor_chains
 from portal.cloud import forget_clouds, get_cloud
+from portal.core.calendar import day_of
+from portal.identity.access import roles_of
+from portal.identity.models import ClaimBar, Role, RoleGrant
+from portal.identity.services.deputies import appoint_deputy
+from portal.identity.services.people import end_person, reinstate_person
+from portal.identity.services.proposals import WantedRole, grant_role, propose_role
+from portal.identity.services.roles import end_grant, lift_bar
 from tests.catalog.provisioning.conftest import Engine
-from tests.factories import change_price, place
+from tests.factories import PersonFactory, change_price, grant, place
 from tests.logins import log_in
 
 OWNER = "cloudloket_roles_owner"
@@ -201,6 +209,86 @@ def test_a_price_ends(version):
     change_price("server.gp.small", "50")
 
 
+@pytest.fixture
+def proposal(requester, project):
+    """A role that one administrator proposed for the requester."""
+    proposer = PersonFactory()
+    grant(proposer, Role.QUOTA_ADMINISTRATOR, project)
+    wanted = WantedRole(
+        person=requester,
+        node=project,
+        role=Role.FINANCE,
+        first_day=day_of(now()),
+        last_day=day_of(now()),
+        reason="Valt in",
+    )
+    return propose_role(wanted, actor=proposer)
+
+
+def test_roles_and_people_come_and_go(proposal, project, requester, approver):
+    administrator = PersonFactory()
+    grant(administrator, Role.QUOTA_ADMINISTRATOR, project.parent)
+    granted = grant_role(proposal.public_id, actor=administrator)
+    appoint_deputy(
+        approver,
+        requester,
+        first_day=day_of(now()),
+        last_day=day_of(now()),
+        actor=approver,
+    )
+    end_grant(granted.public_id, actor=administrator, reason="Klaar")
+    claimed = requester.grants.get(role=Role.REQUESTER)
+    end_grant(claimed.public_id, actor=administrator, reason="Klaar")
+    lift_bar(ClaimBar.objects.get().public_id, actor=administrator)
+    end_person(requester.public_id, actor=administrator, reason="Uit dienst")
+    reinstate_person(requester.public_id, actor=administrator)
+
+    assert roles_of(requester) == set()
+    assert not requester.deputizes_for.filter(valid_until__gt=now()).exists()
+
+
+GRANT = (
+    "INSERT INTO identity_rolegrant (public_id, person_id, node_id, role, issuer, granted_by_id,"
+    " proposal_id, reason, end_reason, valid_from, valid_until) SELECT gen_random_uuid(), {}"
+    " node_id, role, '', {}, id, '', '', valid_from, valid_until FROM identity_roleproposal"
+)
+SETTLE = (
+    "UPDATE identity_roleproposal SET state = 'granted', decided_at = now(), decided_by_id = {}"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        (GRANT.format("person_id,", "proposed_by_id"), "as it was decided"),
+        (GRANT.format("person_id,", "person_id"), "role_granted|as it was decided"),
+        (GRANT.format("proposed_by_id,", "person_id"), "as it was decided"),
+        (SETTLE.format("proposed_by_id"), "decided_by_another_person"),
+        (SETTLE.format("person_id"), "decided_by_another_person"),
+        ("UPDATE identity_roleproposal SET proposed_by_id = 1", "permission denied"),
+        ("UPDATE identity_roleproposal SET role = 'operator'", "permission denied"),
+        ("UPDATE identity_rolegrant SET role = 'operator'", "permission denied"),
+        ("UPDATE identity_rolegrant SET valid_from = now()", "permission denied"),
+        ("DELETE FROM identity_rolegrant", "permission denied"),
+        ("UPDATE identity_claimbar SET role = 'operator'", "permission denied"),
+        ("ALTER TABLE identity_rolegrant DISABLE TRIGGER USER", "must be owner"),
+        (
+            "ALTER TABLE identity_rolegrant DROP CONSTRAINT role_grant_names_its_proposal",
+            "must be owner",
+        ),
+    ],
+)
+def test_no_statement_gives_a_role_round_four_eyes(proposal, requester, statement, why):
+    before = list(RoleGrant.objects.order_by("pk").values())
+    with (
+        pytest.raises((IntegrityError, ProgrammingError), match=why),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+    assert list(RoleGrant.objects.order_by("pk").values()) == before
+
+
 def test_preparing_again_changes_nothing(delivered):
     prepare(COPY)
 
@@ -219,8 +307,14 @@ def test_preparing_again_changes_nothing(delivered):
         "audit_auditseal",
         "audit_auditverification",
         "catalog_approval",
+        "catalog_orderline",
+        "identity_reviewcampaign",
+        "identity_reviewitem",
         "billing_usagespan",
         "billing_price",
+        "identity_roleproposal",
+        "identity_rolegrant",
+        "identity_claimbar",
     ],
 )
 def test_the_past_cannot_be_changed(runtime, table, statement):
@@ -294,9 +388,25 @@ def test_the_owner_drops_nothing_that_is_young(server, db):
         "ALTER TABLE catalog_approval DROP CONSTRAINT approval_given_by_another_person",
         f"SET ROLE {OWNER}",
         "DROP TABLE audit_auditentry",
+        "CREATE TEMP TABLE catalog_approval (order_id bigint, decision text)",
         "DELETE FROM django_migrations",
     ],
 )
 def test_what_guards_the_past_cannot_be_taken_away(runtime, statement):
     with pytest.raises(InsufficientPrivilege):
         runtime.execute(statement)
+
+
+def test_every_function_looks_for_names_where_it_was_told_to(runtime):
+    """In a session's own order of schemas a temporary table stands before ours."""
+    settings_of = dict(
+        runtime.execute(
+            "SELECT proname, proconfig FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+            " AND NOT EXISTS (SELECT 1 FROM pg_depend"
+            " WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')"
+        ).fetchall()
+    )
+
+    pinned = "search_path=pg_catalog, public, pg_temp"
+    assert "catalog_guard_order" in settings_of
+    assert {name for name, said in settings_of.items() if pinned not in (said or [])} == set()

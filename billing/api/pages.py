@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
+from django.core.exceptions import PermissionDenied
 from django.utils.timezone import now
 from rest_framework.pagination import Cursor
 from rest_framework.request import Request
 
 from billing.models import MeteredResource, Sku
-from billing.policies import topmost, visible_cost_nodes
+from billing.policies import find_cost_node, may_see_costs, topmost, visible_cost_nodes
 from billing.services.charging import Charge, list_charges
 from portal.core.api import CursorPages
 from portal.core.calendar import Period, month_of
@@ -55,7 +55,8 @@ class ChargeList:
         """Return at most ``size`` charges after that one. A constant number of queries.
 
         Raises:
-            Http404: the person does not see that node.
+            Http404: the person does not reach that node.
+            PermissionDenied: they have no role for its costs, or for any.
         """
         charges = list_charges(
             self._node_ids(), period=self.month, as_of=self.as_of, after=after, limit=size
@@ -63,12 +64,11 @@ class ChargeList:
         return _with_names(charges)
 
     def _node_ids(self) -> list[int]:
-        nodes = visible_cost_nodes(self.person)
-        chosen = nodes.filter(public_id=self.node_id) if self.node_id else topmost(nodes)
-        node_ids = list(chosen.values_list("pk", flat=True))
-        if self.node_id and not node_ids:
-            raise Http404
-        return node_ids
+        if self.node_id:
+            return [find_cost_node(self.person, self.node_id).pk]
+        if not may_see_costs(self.person):
+            raise PermissionDenied
+        return list(topmost(visible_cost_nodes(self.person)).values_list("pk", flat=True))
 
 
 class ChargePages(CursorPages):

@@ -15,7 +15,14 @@ from catalog.models import Decision, Metric, OfferingVersion, OrderState, Resour
 from catalog.policies import orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
 from catalog.services.orders import PURPOSE_LENGTH
-from portal.core.api import Input, PublicIdField, TextField, TruthField
+from portal.core.api import (
+    DayField,
+    Input,
+    ObjectField,
+    PublicIdField,
+    TextField,
+    TruthField,
+)
 from portal.core.errors import NotAllowed
 from portal.identity.access import reached_projects
 from portal.identity.models import NodeKind, Person, Project
@@ -23,8 +30,8 @@ from portal.identity.models import NodeKind, Person, Project
 NAME_LENGTH = 63
 
 
-class OrderInput(Input):
-    """An order for one thing."""
+class SentOrder(Input):
+    """An order as it came in: its shape is right, and that is all that is known."""
 
     project = PublicIdField(help_text="Where it belongs.")
     offering = PublicIdField(help_text="What is asked for.")
@@ -32,13 +39,17 @@ class OrderInput(Input):
         max_length=NAME_LENGTH, trim_whitespace=False, help_text="What it will be called."
     )
     purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What it is for.")
-    spec = serializers.DictField(help_text="The parameters of the offering.")
-    end_date = serializers.DateField(
+    spec = ObjectField(help_text="The parameters of the offering.")
+    end_date = DayField(
         required=False,
         allow_null=True,
         default=None,
         help_text="The last day on which it is needed.",
     )
+
+
+class OrderInput(SentOrder):
+    """An order for one thing."""
 
     def validate_project(self, public_id: UUID) -> Project:
         """Return the project.
@@ -91,6 +102,12 @@ class RetirementInput(Input):
     """The name of the resource, to be sure that the right one goes."""
 
     confirmation = TextField(max_length=NAME_LENGTH)
+
+
+class ActionInput(Input):
+    """One of the actions that the resource offers now."""
+
+    action = TextField(max_length=40)
 
 
 class OfferingFilters(Input):

@@ -19,6 +19,7 @@ from catalog.models import (
     OrderLine,
     OrderState,
     Quota,
+    Resource,
     ResourceState,
     StepState,
 )
@@ -143,7 +144,15 @@ class ResourceDetailOutput(ResourceOutput):
     facts = serializers.DictField()
     cloud_ids = serializers.DictField(child=serializers.CharField())
     order = OrderLinkOutput(source="order_line.order", allow_null=True)
+    actions = serializers.SerializerMethodField()
     operations = OperationOutput(many=True)
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_actions(self, resource: Resource) -> list[str]:
+        """What can be done to it as it is now."""
+        actions = get_kind(resource.kind).actions.items()
+        is_running = resource.state == ResourceState.ACTIVE
+        return [key for key, action in actions if is_running and action.is_offered(resource.facts)]
 
 
 # --- orders ------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from catalog.models import (
     Resource,
 )
 from catalog.policies import (
+    may_act,
     may_retire,
     orders_to_decide,
     visible_offerings,
@@ -36,8 +37,14 @@ from catalog.policies import (
     visible_resources,
 )
 from catalog.services.approvals import approve_order, reject_order
-from catalog.services.orders import LineRequest, place_order, withdraw_order
-from catalog.services.resources import retire_resource
+from catalog.services.orders import (
+    LineRequest,
+    find_earlier_order,
+    fingerprint_of,
+    place_order,
+    withdraw_order,
+)
+from catalog.services.resources import act_on_resource, retire_resource
 from portal.core.api import read_header
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.requests import ApiRequest
@@ -122,9 +129,11 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
     def create(self, request: ApiRequest) -> Response:
         """Place an order: its quota is claimed and its price frozen. 200: it was there already."""
         key = read_header(request, "Idempotency-Key", r"[\x21-\x7e]{1,100}")
-        body = inputs.OrderInput(data=request.data, context=self.get_serializer_context())
-        body.is_valid(raise_exception=True)
-        order, is_new = _place(request, key, body.validated_data)
+        order, is_new = self._repeated(request, key), False
+        if order is None:
+            body = inputs.OrderInput(data=request.data, context=self.get_serializer_context())
+            body.is_valid(raise_exception=True)
+            order, is_new = _place(request, key, body.validated_data)
         answer = Response(self._shown(order), status=201 if is_new else 200)
         address = reverse("api:order-detail", kwargs={"id": order.public_id})
         answer["Location"] = request.build_absolute_uri(address)
@@ -158,6 +167,17 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
         """Take your own order back, as long as nobody decided."""
         order = self.get_object()
         return Response(self._shown(withdraw_order(order.public_id, actor=request.user)))
+
+    def _repeated(self, request: ApiRequest, key: str) -> Order | None:
+        """What this very call made before, although it might be refused today."""
+        sent = inputs.SentOrder(data=request.data)
+        if not sent.is_valid():
+            return None
+        asked = sent.validated_data
+        line = (asked["offering"], asked["name"], asked["spec"], asked["end_date"])
+        fingerprint = fingerprint_of(asked["project"], asked["purpose"], [line])
+        order = find_earlier_order(request.user, key, fingerprint)
+        return order if order and self.get_queryset().filter(pk=order.pk).exists() else None
 
     def _shown(self, order: Order) -> Any:
         """The order as it stands in the database now."""
@@ -213,6 +233,18 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
         body = inputs.RetirementInput(data=request.data)
         body.is_valid(raise_exception=True)
         operation = retire_resource(resource.public_id, actor=request.user, **body.validated_data)
+        return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=inputs.ActionInput, responses={202: outputs.OperationOutput})
+    @action(detail=True, methods=["post"])
+    def actions(self, request: ApiRequest, id: UUID) -> Response:
+        """Have one of the resource's actions carried out: stop, start, reboot …"""
+        resource = self.get_object()
+        if not may_act(request.user, resource):
+            raise NotAllowed()
+        body = inputs.ActionInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        operation = act_on_resource(resource.public_id, actor=request.user, **body.validated_data)
         return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -13,10 +13,12 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from billing.meters import Meter
 from catalog.kinds.parameters import Parameter, Text
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.ports import Cloud, CloudObject
+from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
 
@@ -50,14 +52,8 @@ class Broken:
     fault: str
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One look at a cloud project: what its list calls returned, by id."""
-
-    servers: Mapping[str, CloudObject] = field(default_factory=dict)
-    volumes: Mapping[str, CloudObject] = field(default_factory=dict)
-
-
+# One look at a cloud project: what the lists that somebody waits for returned, by id.
+Look = Mapping[Listing, Mapping[str, CloudObject]]
 Outcome = Done | Wait | Broken
 
 
@@ -122,16 +118,16 @@ class StepDefinition:
         clear: removes what the step made, after Broken. It is repeated until it raises
             CloudMissing (what was made is gone); then the step runs again.
         exclusive: at most one such step at a time per cloud project (it makes shared things).
-        reads: which list calls ``settle`` needs: "servers", "volumes".
+        reads: the lists that ``settle`` looks at.
     """
 
     name: str
     label: Text
     run: Callable[[StepContext], Outcome]
-    settle: Callable[[StepContext, str, Snapshot], Outcome] | None = None
+    settle: Callable[[StepContext, str, Look], Outcome] | None = None
     clear: Callable[[StepContext, str], None] | None = None
     exclusive: bool = False
-    reads: frozenset[str] = frozenset()
+    reads: frozenset[Listing] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +136,27 @@ class Plan:
 
     version: int
     steps: Sequence[StepDefinition]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """Something that a person may have done to a running resource, without another order.
+
+    Args:
+        label: on the button, e.g. "Stop".
+        consequence: what it means for who uses the resource, in one sentence.
+        plan: the steps; each may be repeated, so it looks before it asks.
+        is_offered: judges ``Resource.facts``, whether it makes sense now.
+    """
+
+    label: Text
+    icon: str
+    consequence: Text
+    plan: Plan
+    is_offered: Callable[[Mapping[str, Any]], bool]
+
+
+ACT_PREFIX: Final = "act."
 
 
 class Kind(ABC):
@@ -153,8 +170,21 @@ class Kind(ABC):
     icon: ClassVar[str]
     label: ClassVar[Text]
     name_pattern: ClassVar[str] = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
-    name_hint: ClassVar[Text]
+    name_hint: ClassVar[Text] = _(
+        "Use a to z, 0 to 9 and hyphens. Begin with a letter, end with a letter or digit, at most "
+        "63 characters."
+    )
     plans: ClassVar[Mapping[str, Plan]]
+    actions: ClassVar[Mapping[str, Action]] = {}
+
+    def named_plans(self) -> dict[str, Plan]:
+        """Every plan by the name that operations store: "provision", "retire", "act.stop" …"""
+        acts = {f"{ACT_PREFIX}{key}": action.plan for key, action in self.actions.items()}
+        return {**self.plans, **acts}
+
+    def condition(self, facts: Mapping[str, Any]) -> Text:
+        """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""
+        return ""
 
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:

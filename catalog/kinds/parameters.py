@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.meters import Meter
 from portal.core.errors import InvalidInput
+from portal.core.text import clean_text
 
 Text = str | Promise
 
@@ -49,6 +49,8 @@ class Parameter:
         minimum, maximum: inclusive bounds, for NUMBER (whole numbers).
         unit: shown behind a NUMBER.
         pattern, pattern_hint: what a TEXT must match in full, and the same in words.
+        check: for what no pattern can tell of a TEXT: returns it as it is kept, or raises
+            ValueError with a message for the person who typed it.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Parameter:
     unit: str = ""
     pattern: str = ""
     pattern_hint: Text = ""
+    check: Callable[[str], str] | None = None
     max_length: int = 200
 
     def clean(self, value: object) -> str | int | None:
@@ -107,22 +110,7 @@ class Parameter:
         )
         if self.pattern and not re.fullmatch(self.pattern, text):
             raise ValueError(str(self.pattern_hint))
-        return text
-
-
-def clean_text(value: str, *, max_length: int, multiline: bool = False) -> str:
-    """Return the text in Unicode's composed form, without spaces around it.
-
-    Raises:
-        ValueError: it is too long, or holds control or formatting characters.
-    """
-    text = unicodedata.normalize("NFC", value).strip()
-    if len(text) > max_length:
-        raise ValueError(_("Use at most {count} characters.").format(count=max_length))
-    allowed = "\n\r\t" if multiline else ""
-    if any(unicodedata.category(c)[0] == "C" and c not in allowed for c in text):
-        raise ValueError(_("This text holds characters that cannot be shown. Type it again."))
-    return text
+        return self.check(text) if self.check else text
 
 
 def clean_spec(parameters: Sequence[Parameter], raw: Mapping[str, Any]) -> dict[str, Any]:

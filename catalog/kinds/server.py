@@ -7,22 +7,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
-from catalog.kinds.cloud_project import NETWORK, PROJECT, QUOTA, SECURITY_GROUP
-from catalog.kinds.parameters import Option, Parameter, Widget
-from catalog.kinds.server_steps import (
-    ATTACHMENT,
-    PORT,
-    PORT_GONE,
-    SERVER,
-    SERVER_GONE,
-    VOLUME,
-    VOLUME_GONE,
-)
+from catalog.kinds.networks import network_parameter
+from catalog.kinds.parameters import Option, Parameter, Text, Widget
+from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, SECURITY_GROUP
+from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
+from catalog.kinds.steps.server import ATTACHMENT, PORT, PORT_GONE, SERVER, SERVER_GONE
+from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE
+from catalog.kinds.volume import size_parameter, type_parameters, volume_demand, volume_meters
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Flavor, Image
 
@@ -50,7 +46,6 @@ class Server(Kind):
     key = "server"
     icon = "server"
     label = _("Virtual server")
-    name_hint = _("Use a to z, 0 to 9 and hyphens. Begin with a letter, at most 63 characters.")
     plans = {
         "provision": Plan(
             version=1,
@@ -58,6 +53,7 @@ class Server(Kind):
         ),
         "retire": Plan(version=1, steps=[SERVER_GONE, VOLUME_GONE, PORT_GONE, QUOTA]),
     }
+    actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         flavors = _offered_flavors(version)
@@ -80,46 +76,36 @@ class Server(Kind):
                     for image in _offered_images(version, flavors)
                 ],
             ),
-            Parameter(
-                name="network",
-                label=_("Network"),
-                widget=Widget.SELECT,
-                section=_("Server"),
-                options=[_network_option(network) for network in version.choices["networks"]],
-                default=version.choices["networks"][0]["name"],
+            network_parameter(version, section=_("Server")),
+            size_parameter(
+                version,
+                label=_("Disk for your data"),
+                hint=_("Beside the disk of the operating system."),
             ),
-            _volume_parameter(version),
+            *type_parameters(version),
         ]
-        if len(version.choices["volume_types"]) > 1:
-            parameters.append(_volume_type_parameter(version))
         return [*parameters, _ssh_key_parameter()]
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         flavor = Flavor.objects.get(cloud=version.cloud_id, name=spec["flavor"])
-        demand = {
+        return {
             Metric.SERVERS: Decimal(1),
             Metric.VCPUS: Decimal(flavor.vcpus),
             Metric.MEMORY_GIB: flavor.memory_mib / MIB_PER_GIB,
+            **volume_demand(spec),
         }
-        if spec["volume_gib"]:
-            demand |= {
-                Metric.VOLUMES: Decimal(1),
-                Metric.VOLUME_GIB: Decimal(spec["volume_gib"]),
-            }
-        return demand
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
-        meters = [Meter(f"server.{spec['flavor']}", Decimal(1))]
-        if spec["volume_gib"]:
-            volume_type = spec.get("volume_type") or version.choices["volume_types"][0]
-            meters.append(Meter(f"volume.{volume_type}", Decimal(spec["volume_gib"])))
-        return meters
+        return [Meter(f"server.{spec['flavor']}", Decimal(1)), *volume_meters(version, spec)]
 
     def summary(self, spec: Spec) -> str:
         parts = [spec["flavor"], spec["image"]]
         if spec["volume_gib"]:
             parts.append(f"{spec['volume_gib']} GiB")
         return ", ".join(parts)
+
+    def condition(self, facts: Mapping[str, Any]) -> Text:
+        return _("Stopped") if facts.get("status") == OFF else ""
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         launched_at = facts.get("launched_at")
@@ -158,41 +144,6 @@ def _flavor_option(flavor: Flavor) -> Option:
         label=flavor.name,
         hint=hint,
         meters=[Meter(f"server.{flavor.name}", Decimal(1))],
-    )
-
-
-def _network_option(network: Mapping[str, str]) -> Option:
-    label = network["label_en"] if get_language() == "en" else network["label_nl"]
-    return Option(value=network["name"], label=label, hint=network["cidr"])
-
-
-def _volume_parameter(version: OfferingVersion) -> Parameter:
-    bounds = version.choices["volume_gib"]
-    return Parameter(
-        name="volume_gib",
-        label=_("Disk for your data"),
-        widget=Widget.NUMBER,
-        section=_("Storage"),
-        hint=_("Beside the disk of the operating system."),
-        minimum=bounds["minimum"],
-        maximum=bounds["maximum"],
-        default=bounds["default"],
-        unit="GiB",
-    )
-
-
-def _volume_type_parameter(version: OfferingVersion) -> Parameter:
-    names: list[str] = version.choices["volume_types"]
-    return Parameter(
-        name="volume_type",
-        label=_("Kind of disk"),
-        widget=Widget.SELECT,
-        section=_("Storage"),
-        options=[
-            Option(value=name, label=name, meters=[Meter(f"volume.{name}", Decimal(1))])
-            for name in names
-        ],
-        default=names[0],
     )
 
 

@@ -40,8 +40,9 @@ ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
 class Order(PublicIdModel):
     """One request by one person in one project, with a line for each thing asked.
 
-    ``requested_by`` never changes (a trigger), and ``Approval`` refers to it together with the
-    primary key, so the database itself knows who may not approve.
+    What was asked, and by whom, never changes (triggers), and ``Approval`` refers to
+    ``requested_by`` together with the primary key, so the database itself knows who may not
+    approve. ``state`` follows ``ORDER_TRANSITIONS``, there as well as here.
     """
 
     number = models.CharField(max_length=20, unique=True)  # year and count: 2026-00418
@@ -52,7 +53,7 @@ class Order(PublicIdModel):
     purpose = models.CharField(max_length=300)
     state = models.CharField(max_length=20, choices=OrderState, default=OrderState.PENDING_APPROVAL)
     idempotency_key = models.CharField(max_length=100)
-    fingerprint = models.CharField(max_length=64)  # SHA-256 of the content, in hexadecimal
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the request, in hexadecimal
     submitted_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
@@ -91,7 +92,9 @@ class Order(PublicIdModel):
 
 
 class OrderLine(PublicIdModel):
-    """One thing asked for. ``spec`` was validated by the kind; ``quote`` is what was shown.
+    """One thing asked for: added while its order waits for a decision, and never changed.
+
+    ``spec`` was validated by the kind; ``quote`` is what was shown.
 
     ``quote`` is a list of {"sku", "quantity", "unit", "unit_price", "monthly", "one_off"}, all
     numbers as decimal strings.
@@ -133,8 +136,8 @@ class Approval(PublicIdModel):
     """One person's yes or no to an order, never the requester's own.
 
     The migration adds the foreign key (order, requester) → Order(id, requested_by), so that
-    ``requester`` cannot be anybody else than who asked. An automatic approval has no approver
-    but names the rule and its version.
+    ``requester`` cannot be anybody else than who asked. ``rule`` is kept for approvals by a rule;
+    until there are any, the database accepts a person's decision only.
     """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="approvals")
@@ -157,8 +160,8 @@ class Approval(PublicIdModel):
                 name="approval_given_by_another_person",
             ),
             models.CheckConstraint(
-                condition=Q(approver__isnull=False, rule="") | (Q(approver=None) & ~Q(rule="")),
-                name="approval_by_a_person_or_by_a_rule",
+                condition=Q(approver__isnull=False, rule=""),
+                name="approval_given_by_a_person",
             ),
             models.CheckConstraint(
                 condition=Q(decision="approved") | ~Q(reason=""),

@@ -29,12 +29,13 @@ RESOURCE_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
 
 
 class Resource(PublicIdModel):
-    """One ordered (or found) thing.
+    """One ordered thing.
 
     ``cloud_ids`` maps what was made to its id in the cloud ({"server": …, "volume": …}), by the
     names of the kind's steps. ``facts`` is what people want to know of it, as last seen
     (addresses, status). The claim and the placement decision are NOT NULL: nothing exists
-    without both.
+    without both. Nor without an order line: that column may be NULL only once what is found in
+    the cloud can be adopted.
     """
 
     kind = models.CharField(max_length=40)
@@ -74,6 +75,9 @@ class Resource(PublicIdModel):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=ResourceState.values), name="resource_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(order_line__isnull=False), name="resource_comes_from_an_order"
             ),
             models.CheckConstraint(
                 condition=Q(state="retired", retired_at__isnull=False)

@@ -27,6 +27,7 @@ LIMITED: Final = (
     Metric.VOLUMES,
     Metric.VOLUME_GIB,
     Metric.SNAPSHOTS,
+    Metric.FLOATING_IPS,
 )
 
 

@@ -18,7 +18,7 @@ def find_plan(operation: Operation) -> Plan | None:
     """
     kind_key, _, plan_name = operation.plan.partition(".")
     try:
-        plan = get_kind(kind_key).plans[plan_name]
+        plan = get_kind(kind_key).named_plans()[plan_name]
     except KeyError:
         return None
     return plan if operation.plan_version <= plan.version else None
@@ -37,7 +37,7 @@ def exclusive_steps() -> Q:
     """The rows of steps that make something that a whole cloud project shares."""
     condition = Q(pk__in=[])
     for kind in all_kinds():
-        for plan_name, plan in kind.plans.items():
+        for plan_name, plan in kind.named_plans().items():
             names = [definition.name for definition in plan.steps if definition.exclusive]
             condition |= Q(operation__plan=f"{kind.key}.{plan_name}", name__in=names)
     return condition

@@ -12,7 +12,7 @@ from django.db import DatabaseError
 from django.db.models import Q
 from django.utils.timezone import now
 
-from catalog.kinds.base import Done, Outcome, Snapshot, Wait
+from catalog.kinds.base import Done, Look, Outcome, Wait
 from catalog.models import OperationState, Step, StepState
 from catalog.provisioning.claims import WITH_EVERYTHING, Held, Overtaken
 from catalog.provisioning.context import WorkingContext
@@ -21,7 +21,7 @@ from catalog.provisioning.outcomes import fail_step, write_outcome
 from catalog.provisioning.plans import get_definition
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import CloudError
+from portal.cloud.ports import CloudError, Listing
 from portal.core.dispatch import enqueue_on_commit
 
 logger = logging.getLogger(__name__)
@@ -47,11 +47,11 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
         return []
     cloud_project = waiting[0].step.operation.resource.cloud_project
     try:
-        snapshot = _look(cloud_project, waiting)
+        look = _look(cloud_project, waiting)
     except CloudError as error:
         _put_off(cloud_project_id, waiting, error)
         return []
-    settled = [held for held in waiting if _settle(held, snapshot)]
+    settled = [held for held in waiting if _settle(held, look)]
     if len(settled) < len(waiting):
         _ring_again(cloud_project_id, waiting, now() + delay)  # a slow cloud gets a pause too
     return [held.step.operation_id for held in settled]
@@ -74,23 +74,26 @@ def _waiting_steps(cloud_project_id: int) -> list[Held]:
     return [Held(step, get_definition(step), StepState.AWAITING) for step in steps]
 
 
-def _look(cloud_project: CloudProject, waiting: Sequence[Held]) -> Snapshot:
+def _look(cloud_project: CloudProject, waiting: Sequence[Held]) -> Look:
     """One list call for each type of thing that somebody waits for."""
     cloud = get_cloud(cloud_project.cloud.key)
-    project = cloud_project.openstack_project_id
-    wanted = frozenset[str]().union(*(held.definition.reads for held in waiting))
-    servers = cloud.list_servers(project) if "servers" in wanted else []
-    volumes = cloud.list_volumes(project) if "volumes" in wanted else []
-    return Snapshot(
-        servers={server.id: server for server in servers},
-        volumes={volume.id: volume for volume in volumes},
-    )
+    ask = {
+        Listing.SERVERS: cloud.list_servers,
+        Listing.VOLUMES: cloud.list_volumes,
+        Listing.LOAD_BALANCERS: cloud.list_load_balancers,
+        Listing.ZONES: cloud.list_zones,
+    }
+    wanted = frozenset[Listing]().union(*(held.definition.reads for held in waiting))
+    return {
+        listing: {thing.id: thing for thing in ask[listing](cloud_project.openstack_project_id)}
+        for listing in sorted(wanted)
+    }
 
 
-def _settle(held: Held, snapshot: Snapshot) -> bool:
+def _settle(held: Held, look: Look) -> bool:
     """Judge one step by the look; True when its operation can go on."""
     try:
-        outcome = _judge(held, snapshot)
+        outcome = _judge(held, look)
         if not isinstance(outcome, Wait):
             write_outcome(held, outcome)
         elif now() - held.step.due_at > LONGEST_WAIT:
@@ -105,11 +108,11 @@ def _settle(held: Held, snapshot: Snapshot) -> bool:
     return isinstance(outcome, Done)
 
 
-def _judge(held: Held, snapshot: Snapshot) -> Outcome:
+def _judge(held: Held, look: Look) -> Outcome:
     settle = held.definition.settle
     if settle is None:
         raise LookupError(f"step {held.definition.name!r} waits but cannot settle")
-    return settle(WorkingContext(held), held.step.external_id, snapshot)
+    return settle(WorkingContext(held), held.step.external_id, look)
 
 
 def _put_off(cloud_project_id: int, waiting: Sequence[Held], error: CloudError) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils.formats import number_format
+from django.utils.text import Truncator
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -14,10 +15,12 @@ from catalog.errors import (
     AlreadyDecided,
     ApprovalAboveLimit,
     ConditionsChanged,
+    EndDatePassed,
     ReasonRequired,
     SelfApproval,
 )
-from catalog.kinds.parameters import clean_text
+from catalog.kinds import get_kind
+from catalog.kinds.parameters import clean_spec
 from catalog.models import Approval, Decision, OperationKind, Order, OrderLine, OrderState
 from catalog.services.operations import start_operation
 from catalog.services.orders import end_order
@@ -26,9 +29,12 @@ from catalog.services.preview import budget_effect, quote_of
 from catalog.services.quotas import commit_claim
 from catalog.services.resources import open_resource
 from portal.audit.services import record, record_refusal
+from portal.core.calendar import end_of_day
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.formats import day
 from portal.core.locks import lock_tree_shared
 from portal.core.money import to_cents
+from portal.core.text import clean_text
 from portal.identity.access import absent_ids, approval_limit, has_role
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive
@@ -49,7 +55,9 @@ def approve_order(
         SelfApproval: the approver asked for it, or stands in for who did.
         NotAllowed, ApprovalAboveLimit: the approver's role does not reach it.
         AlreadyDecided: somebody was first, or it was withdrawn or expired.
-        ConditionsChanged: price or budget got worse and ``accepts_changes`` is False.
+        EndDatePassed: something was needed until a day that is over.
+        ConditionsChanged: price, budget or choice got worse and ``accepts_changes`` is False.
+        PriceMissing: there is no price any more, so nobody knows what they would agree to.
         PlacementRefused: meanwhile the data may not stand there.
     """
     try:
@@ -66,8 +74,8 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
     lines = list(
         order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")
     )
-    if not accepts_changes:
-        _check_conditions(order, lines)
+    _check_end_dates(lines)
+    _check_conditions(order, lines, accepts_changes)
     _decide(order, approver, Decision.APPROVED, reason)
     order.state = OrderState.PROVISIONING
     order.save(update_fields=["state"])
@@ -110,7 +118,11 @@ def _reject(public_id: UUID, approver: Person, reason: str) -> Order:
 
 
 def changed_conditions(order: Order) -> list[str]:
-    """What got worse since the order was submitted, in words; empty when nothing did."""
+    """What got worse since the order was submitted, in words; empty when nothing did.
+
+    Raises:
+        PriceMissing: there is no price any more.
+    """
     lines = order.lines.select_related("offering_version__offering", "offering_version__cloud")
     return _changes(order, list(lines))
 
@@ -139,16 +151,23 @@ def _check_amount(order: Order, approver: Person) -> None:
         raise ApprovalAboveLimit(limit=f"€ {number_format(limit, 2)}")
 
 
-def _check_conditions(order: Order, lines: list[OrderLine]) -> None:
+def _check_end_dates(lines: list[OrderLine]) -> None:
+    """An order expires on that day itself; those placed before it did so may still wait."""
+    for line in lines:
+        if line.end_date and end_of_day(line.end_date) <= now():
+            raise EndDatePassed(name=line.name, day=day(line.end_date))
+
+
+def _check_conditions(order: Order, lines: list[OrderLine], accepts_changes: bool) -> None:
     changes = _changes(order, lines)
-    if changes:
+    if changes and not accepts_changes:
         raise ConditionsChanged(changes="; ".join(changes))
 
 
 def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
     price = sum((quote.monthly for quote in quotes), Decimal(0))
-    changes = []
+    changes = [text for line in lines for text in _no_longer_offered(line)]
     if to_cents(price) > to_cents(order.monthly_price):
         changes.append(
             _("the price per month rose from € {old} to € {new}").format(
@@ -161,6 +180,24 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))
     return changes
+
+
+def _no_longer_offered(line: OrderLine) -> list[str]:
+    """What was chosen in the line and could not be chosen today, in words."""
+    version = line.offering_version
+    parameters = get_kind(version.offering.kind).parameters(version)
+    try:
+        clean_spec(parameters, line.spec)
+    except InvalidInput as error:
+        labels = {parameter.name: parameter.label for parameter in parameters}
+        chosen = {name: line.spec[name] for name in error.errors if line.spec.get(name) is not None}
+        return [
+            _("“{option}” ({question}) is no longer offered").format(
+                option=Truncator(value).chars(60), question=labels.get(name, name)
+            )
+            for name, value in chosen.items()
+        ]
+    return []
 
 
 def _decide(order: Order, approver: Person, decision: Decision, reason: str) -> None:

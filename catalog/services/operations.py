@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from catalog.kinds import get_kind
+from catalog.kinds.base import ACT_PREFIX
 from catalog.models import (
     OPERATION_TRANSITIONS,
     ORDER_TRANSITIONS,
@@ -25,7 +26,7 @@ from catalog.models import (
 from portal.audit.services import record
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.locks import lock_tree_shared
-from portal.core.states import check_transition
+from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person
 
 # Undoing a half-made resource is retiring it: those steps accept that anything is missing.
@@ -33,14 +34,21 @@ _PLAN_OF_KIND = {OperationKind.COMPENSATE: OperationKind.RETIRE.value}
 
 
 def start_operation(
-    resource: Resource, kind: OperationKind, *, requested_by: Person | None
+    resource: Resource,
+    kind: OperationKind,
+    *,
+    requested_by: Person | None,
+    action: str = "",
 ) -> Operation:
     """Write down an operation with its steps and ring the engine. Call inside a transaction.
 
     The constraint ``operation_one_open_per_resource`` refuses a second one.
+
+    Args:
+        action: key of the kind's action, for OperationKind.ACT.
     """
-    plan_name = _PLAN_OF_KIND.get(kind, kind.value)
-    plan = get_kind(resource.kind).plans[plan_name]
+    plan_name = f"{ACT_PREFIX}{action}" if action else _PLAN_OF_KIND.get(kind, kind.value)
+    plan = get_kind(resource.kind).named_plans()[plan_name]
     operation = Operation.objects.create(
         resource=resource,
         kind=kind,
@@ -94,14 +102,34 @@ def compensate_operation(public_id: UUID, *, actor: Person | None) -> Operation:
         IllegalTransition: the operation is not a delivery that waits for a person.
     """
     failed = _lock_operation(public_id)
-    check_transition(OPERATION_TRANSITIONS, failed.state, OperationState.ABANDONED)
     resource = failed.resource
+    give_up(failed)
     _move_resource(resource, ResourceState.RETIRING)
-    failed.state, failed.finished_at = OperationState.ABANDONED, now()
-    failed.save(update_fields=["state", "finished_at"])
     operation = start_operation(resource, OperationKind.COMPENSATE, requested_by=actor)
     record("operation.compensation_started", operation, actor=actor, node_id=resource.project_id)
     return operation
+
+
+@transaction.atomic(durable=True)
+def abandon_operation(public_id: UUID, *, actor: Person) -> Operation:
+    """Leave an action that failed for what it is: the resource stays as the cloud has it.
+
+    Raises:
+        IllegalTransition: it is no action, or does not wait for a person.
+    """
+    operation = _lock_operation(public_id)
+    if operation.kind != OperationKind.ACT:
+        raise IllegalTransition(state=operation.get_state_display())
+    give_up(operation)
+    record("operation.abandoned", operation, actor=actor, node_id=operation.resource.project_id)
+    return operation
+
+
+def give_up(operation: Operation) -> None:
+    """End an operation that failed, without undoing anything. Call with the resource locked."""
+    check_transition(OPERATION_TRANSITIONS, operation.state, OperationState.ABANDONED)
+    operation.state, operation.finished_at = OperationState.ABANDONED, now()
+    operation.save(update_fields=["state", "finished_at"])
 
 
 def fail_operation(operation: Operation) -> None:
@@ -134,7 +162,7 @@ def lock_order_and_resource(resource: Resource) -> None:
     """Lock the order (if any) and the resource. Everything that changes either does this first."""
     lock_tree_shared()
     if resource.order_line_id:
-        Order.objects.select_for_update().get(lines=resource.order_line_id)
+        Order.objects.select_for_update(of=("self",)).get(lines=resource.order_line_id)
     Resource.objects.select_for_update().get(pk=resource.pk)
 
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,9 +16,9 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
-from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable
+from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, ProjectEnded
 from catalog.kinds import Kind, get_kind
-from catalog.kinds.parameters import clean_spec, clean_text
+from catalog.kinds.parameters import clean_spec
 from catalog.models import (
     ORDER_TRANSITIONS,
     OfferingVersion,
@@ -33,12 +33,16 @@ from catalog.services.placement import decide_placement
 from catalog.services.preview import budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, release_claim
 from portal.audit.services import record
+from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
+from portal.core.text import clean_text
 from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
+# Public id of the offering, name, spec and end date, as they came in.
+AskedLine = tuple[UUID, str, Mapping[str, Any], date | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,24 +71,53 @@ def place_order(
     Raises:
         InvalidInput: something is not right in a field.
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
+        ProjectEnded: somebody ended the project meanwhile.
         IdempotencyConflict: the key was used before for something else.
     """
-    cleaned = [_clean_line(line) for line in lines]
-    purpose = clean_purpose(purpose)
-    fingerprint = _fingerprint(project, purpose, cleaned)
-    earlier = _earlier_order(requested_by, idempotency_key, fingerprint)
+    asked = [
+        (line.version.offering.public_id, line.name, line.spec, line.end_date) for line in lines
+    ]
+    fingerprint = fingerprint_of(project.public_id, purpose, asked)
+    # First: what could be ordered then need not be possible today, and is not asked again.
+    earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
         return earlier, False
+    cleaned = [_clean_line(line) for line in lines]
+    purpose = clean_purpose(purpose)
     try:
         order = _place(requested_by, project, purpose, cleaned, idempotency_key, fingerprint)
     except IntegrityError as error:
         if "order_one_per_idempotency_key" not in str(error):
             raise
-        earlier = _earlier_order(requested_by, idempotency_key, fingerprint)
+        earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
         if earlier is None:
             raise
         return earlier, False
     return order, True
+
+
+def find_earlier_order(person: Person, key: str, fingerprint: str) -> Order | None:
+    """The order that this person placed with this key, if any.
+
+    Raises:
+        IdempotencyConflict: the key was used for something else.
+    """
+    order = Order.objects.filter(requested_by=person, idempotency_key=key).first()
+    if order and order.fingerprint != fingerprint:
+        raise IdempotencyConflict()
+    return order
+
+
+def fingerprint_of(project: UUID, purpose: str, lines: Sequence[AskedLine]) -> str:
+    """What tells a repetition from a mistake: the same request gives the same text, whatever
+    the catalogue offers by then.
+    """
+    content = [
+        str(project),
+        purpose,
+        *([str(offering), name, dict(spec), str(day)] for offering, name, spec, day in lines),
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @transaction.atomic(durable=True)
@@ -97,10 +130,11 @@ def _place(
     fingerprint: str,
 ) -> Order:
     submitted_at = now()
-    expires_at = submitted_at + timedelta(days=min(line.version.approval_days for line in lines))
+    expires_at = _last_moment_to_decide(lines, submitted_at)
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
     position = budget_effect(project, quotes[0], lines[0].end_date)
     lock_tree_shared()
+    _check_project_lives(project)
     order = Order.objects.create(
         number=_next_number(),
         project=project,
@@ -131,6 +165,12 @@ def _place(
         )
     record("order.submitted", order, actor=requested_by, node_id=project.pk)
     return order
+
+
+def _last_moment_to_decide(lines: Sequence[LineRequest], submitted_at: datetime) -> datetime:
+    """The shortest term of the offerings, but never after a day until which a line is needed."""
+    terms = [submitted_at + timedelta(days=line.version.approval_days) for line in lines]
+    return min(terms + [end_of_day(line.end_date) for line in lines if line.end_date])
 
 
 @transaction.atomic(durable=True)
@@ -231,6 +271,12 @@ def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
     raise InvalidInput({"end_date": [message.format(last=last.strftime("%d-%m-%Y"))]})
 
 
+def _check_project_lives(project: Project) -> None:
+    """Raise ProjectEnded when it has. Sure only under the tree lock, which ending takes too."""
+    if Project.objects.filter(pk=project.pk, ended_at__isnull=False).exists():
+        raise ProjectEnded(name=project.name)
+
+
 def _check_name_is_free(project: Project, line: LineRequest) -> None:
     """Raise NameTaken when something living or asked for in the project is called so.
 
@@ -248,26 +294,6 @@ def _check_name_is_free(project: Project, line: LineRequest) -> None:
     )
     if living.exists() or waiting.exists():
         raise NameTaken(field="name", name=line.name)
-
-
-def _earlier_order(person: Person, key: str, fingerprint: str) -> Order | None:
-    order = Order.objects.filter(requested_by=person, idempotency_key=key).first()
-    if order and order.fingerprint != fingerprint:
-        raise IdempotencyConflict()
-    return order
-
-
-def _fingerprint(project: Project, purpose: str, lines: Sequence[LineRequest]) -> str:
-    """The same content gives the same text; kept to tell a repetition from a mistake."""
-    content = [
-        str(project.public_id),
-        purpose,
-        *(
-            [str(line.version.public_id), line.name, dict(line.spec), str(line.end_date)]
-            for line in lines
-        ),
-    ]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _next_number() -> str:

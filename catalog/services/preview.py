@@ -21,7 +21,7 @@ from catalog.kinds import get_kind
 from catalog.models import Metric, OfferingVersion, Order, OrderState, Quota
 from catalog.placement import Verdict
 from catalog.services.placement import judge_placement
-from portal.core.calendar import start_of_day, year_of
+from portal.core.calendar import end_of_day, year_of
 from portal.identity.models import Node, Project
 
 
@@ -160,7 +160,7 @@ def _end_of(end_date: date | None, moment: datetime) -> datetime:
     end_of_year = year_of(moment).end
     if end_date is None:
         return end_of_year
-    return min(end_of_year, start_of_day(date.fromordinal(end_date.toordinal() + 1)))
+    return min(end_of_year, end_of_day(end_date))
 
 
 def preview_of_order(order: Order) -> Consequences:

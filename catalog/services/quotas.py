@@ -6,10 +6,14 @@ date, checked and written. Only these functions change ``Quota.claimed``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Final, LiteralString
 
+from django.db import connection
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Greatest
 from django.utils.timezone import now
 
 from catalog.errors import QuotaExceeded
@@ -17,8 +21,28 @@ from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine
 from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
 from portal.identity.models import Node, Project
+from portal.identity.sensitive import sensitive
 
 Demand = Mapping[Metric, Decimal]
+
+_REMOVE_LINES: Final[LiteralString] = """
+DELETE FROM catalog_quotaclaimline AS line
+USING catalog_quotaclaim AS claim, catalog_quota AS quota
+WHERE claim.id = line.claim_id AND quota.id = line.quota_id
+    AND claim.state <> 'released' AND claim.project_id = ANY(%(projects)s)
+    AND quota.node_id = ANY(%(leaving)s)
+"""
+# A claim's line on its own project says what it holds on every level above.
+_ADD_LINES: Final[LiteralString] = """
+INSERT INTO catalog_quotaclaimline (claim_id, quota_id, amount)
+SELECT claim.id, entered.id, line.amount
+FROM catalog_quotaclaim AS claim
+JOIN catalog_quotaclaimline AS line ON line.claim_id = claim.id
+JOIN catalog_quota AS own ON own.id = line.quota_id AND own.node_id = claim.project_id
+JOIN catalog_quota AS entered
+    ON entered.metric = own.metric AND entered.node_id = ANY(%(entering)s)
+WHERE claim.state <> 'released' AND claim.project_id = ANY(%(projects)s)
+"""
 
 
 def claim_quota(project: Project, demand: Demand, *, expires_at: datetime) -> QuotaClaim:
@@ -69,6 +93,55 @@ def release_claim(claim: QuotaClaim) -> None:
         _add(rows[line.quota_id], -line.amount)
     locked.state, locked.expires_at, locked.released_at = ClaimState.RELEASED, None, now()
     locked.save(update_fields=["state", "expires_at", "released_at"])
+
+
+def held_by(project_ids: Sequence[int]) -> dict[Metric, Decimal]:
+    """What these projects hold together, reserved or in use, in the order of the metrics."""
+    lines = QuotaClaimLine.objects.exclude(claim__state=ClaimState.RELEASED)
+    own = lines.filter(claim__project__in=project_ids, quota__node=F("claim__project"))
+    sums = dict(own.values_list("quota__metric").annotate(amount=Sum("amount")))
+    return {metric: sums[metric.value] for metric in Metric if metric.value in sums}
+
+
+def move_claims(
+    project_ids: Sequence[int], *, leaving: Sequence[int], entering: Sequence[int]
+) -> None:
+    """Let what these projects hold count on other levels. Call under the exclusive tree lock.
+
+    Args:
+        leaving: primary keys of the nodes that no longer stand above the projects.
+        entering: primary keys of those that now do, the nearest first.
+
+    Raises:
+        QuotaExceeded: a level that is entered has too little; nothing may be kept then.
+    """
+    demand = held_by(project_ids)
+    rows = _lock_rows([*leaving, *entering], demand)
+    for metric, amount in demand.items():
+        for node_id in entering:
+            _check_fits(rows.get((node_id, metric)), node_id, metric, amount)
+    parameters = {
+        "projects": list(project_ids),
+        "leaving": list(leaving),
+        "entering": list(entering),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_REMOVE_LINES, parameters)
+        cursor.execute(_ADD_LINES, parameters)
+    for (node_id, name), row in rows.items():
+        amount = demand[Metric(name)]
+        _add(row, amount if node_id in entering else -amount)
+
+
+def end_limits(node: Node) -> None:
+    """From now on the node has no limit of its own, so nothing fits. Call inside a transaction."""
+    rows = list(Quota.objects.select_for_update().filter(node=node).order_by("metric"))
+    moment = now()
+    lasting = QuotaLimit.objects.filter(quota__in=rows).filter(
+        Q(valid_until=None) | Q(valid_until__gt=moment)
+    )
+    lasting.update(valid_until=Greatest(F("valid_from"), moment))
+    _bring_up_to_date(rows)
 
 
 def _lock_rows(node_ids: list[int], demand: Demand) -> dict[tuple[int, str], Quota]:
@@ -124,6 +197,7 @@ def _shown(amount: Decimal) -> str:
     return f"{amount:.0f}" if amount == amount.to_integral_value() else f"{amount:.2f}"
 
 
+@sensitive("quota.set_limit")
 def set_limit(node: Node, metric: Metric, amount: Decimal | None, *, valid_from: datetime) -> Quota:
     """Set the limit from ``valid_from`` on; None is an explicit "unlimited".
 
@@ -145,8 +219,31 @@ def find_differences() -> list[str]:
     lines = QuotaClaimLine.objects.exclude(claim__state=ClaimState.RELEASED)
     for quota_id, amount in lines.values_list("quota_id", "amount"):
         from_claims[quota_id] = from_claims.get(quota_id, Decimal(0)) + amount
-    return [
+    counters = [
         f"{row.node} {row.metric}: counter {row.claimed}, claims {from_claims.get(row.pk, 0)}"
         for row in Quota.objects.select_related("node").order_by("node_id", "metric")
         if row.claimed != from_claims.get(row.pk, Decimal(0))
+    ]
+    return counters + _find_misplaced_claims()
+
+
+def _find_misplaced_claims() -> list[str]:
+    """Claims that do not stand on their project and everything above it, and nowhere else."""
+    placed_well = Q(lines__quota__node=F("project")) | Q(
+        project__ancestor_ids__contains=[F("lines__quota__node")]
+    )
+    claims = (
+        QuotaClaim.objects.exclude(state=ClaimState.RELEASED)
+        .select_related("project")
+        .annotate(
+            all_lines=Count("lines"),
+            good_lines=Count("lines", filter=placed_well),
+            metrics=Count("lines__quota__metric", distinct=True),
+        )
+        .order_by("pk")
+    )
+    return [
+        f"{claim.project}: claim {claim.public_id} stands on other levels than its project"
+        for claim in claims
+        if {claim.all_lines, claim.good_lines} != {claim.metrics * len(claim.project.lineage_ids)}
     ]

@@ -10,20 +10,28 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from billing.services.metering import UsageTime, end_metering, start_metering
-from catalog.errors import ConfirmationMismatch, NameTaken
+from catalog.errors import (
+    ActionNotOffered,
+    ActionUnknown,
+    ConfirmationMismatch,
+    NameTaken,
+    ResourceBusy,
+)
 from catalog.kinds import get_kind
 from catalog.models import (
+    OPEN_OPERATION_STATES,
     ORDER_TRANSITIONS,
     RESOURCE_TRANSITIONS,
     Operation,
     OperationKind,
+    OperationState,
     Order,
     OrderLine,
     OrderState,
     Resource,
     ResourceState,
 )
-from catalog.services.operations import lock_order_and_resource, start_operation
+from catalog.services.operations import give_up, lock_order_and_resource, start_operation
 from catalog.services.quotas import release_claim
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
@@ -104,6 +112,7 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
         ConfirmationMismatch: that is not its name.
         IllegalTransition: it does not run, or is being cleaned up already. A delivery that failed
             is undone instead (``compensate_operation``).
+        ResourceBusy: an action is being carried out on it.
     """
     resource = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(resource)
@@ -112,10 +121,61 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
         raise IllegalTransition(state=resource.get_state_display())
     if confirmation.strip() != resource.name:
         raise ConfirmationMismatch(field="confirmation", name=resource.name)
+    _settle_actions(resource)
     resource.state = ResourceState.RETIRING
     resource.save(update_fields=["state"])
     record("resource.retirement_requested", resource, actor=actor, node_id=resource.project_id)
     return start_operation(resource, OperationKind.RETIRE, requested_by=actor)
+
+
+@transaction.atomic(durable=True)
+def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation:
+    """Have the engine carry out one of the kind's actions: stop, start, reboot …
+
+    Raises:
+        ActionUnknown: the kind has no such action.
+        ActionNotOffered: it makes no sense as the resource is now.
+        IllegalTransition: the resource does not run.
+        ResourceBusy: something else is being done to it.
+    """
+    resource = Resource.objects.get(public_id=public_id)
+    lock_order_and_resource(resource)
+    resource.refresh_from_db()
+    declared = get_kind(resource.kind).actions.get(action)
+    if declared is None:
+        raise ActionUnknown(field="action")
+    if resource.state != ResourceState.ACTIVE:
+        raise IllegalTransition(state=resource.get_state_display())
+    if _open_operation(resource):
+        raise ResourceBusy(name=resource.name)
+    if not declared.is_offered(resource.facts):
+        raise ActionNotOffered(action=declared.label)
+    record(
+        "resource.action_requested",
+        resource,
+        actor=actor,
+        node_id=resource.project_id,
+        data={"action": action},
+    )
+    return start_operation(resource, OperationKind.ACT, requested_by=actor, action=action)
+
+
+def _open_operation(resource: Resource) -> Operation | None:
+    return resource.operations.filter(state__in=OPEN_OPERATION_STATES).first()
+
+
+def _settle_actions(resource: Resource) -> None:
+    """An action that failed no longer matters when the resource goes; one that runs does.
+
+    Raises:
+        ResourceBusy: an action runs.
+    """
+    operation = _open_operation(resource)
+    if operation is None:
+        return
+    if operation.state != OperationState.FAILED:
+        raise ResourceBusy(name=resource.name)
+    give_up(operation)
 
 
 def close_resource(resource: Resource, *, operation: Operation) -> None:

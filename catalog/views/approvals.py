@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -27,23 +29,42 @@ from catalog.services.approvals import (
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
 from catalog.views.wording import amount_in_words, spec_in_words
 from portal.core.errors import DomainError
+from portal.core.models import is_in_force
 from portal.identity.oidc.session import current_login
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
+from portal.identity.role_policies import deputies_of, replaced_by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What a decision rests on; without ``consequences`` when ``missing`` says why not."""
+
+    consequences: Consequences | None = None
+    changes: list[str] = field(default_factory=list)
+    missing: str = ""
+
+    @property
+    def refusals(self) -> list[str]:
+        codes = self.consequences.verdict.reasons if self.consequences else ()
+        return [str(REASONS[code]) for code in codes]
+
+    @property
+    def quota(self) -> list[tuple[QuotaEffect, str]]:
+        effects = self.consequences.quota if self.consequences else ()
+        return [(effect, _limit_in_words(effect)) for effect in effects]
 
 
 @require_safe
-@login_required
 def approval_queue(request: PersonRequest) -> HttpResponse:
     """The orders that wait for this person, with the oldest one opened."""
     queue = list(_queue(request))
     if not queue:
-        return render(request, "catalog/approvals/empty.html")
+        return render(request, "catalog/approvals/empty.html", _replacements(request))
     return _render(request, queue, queue[0])
 
 
 @require_safe
-@login_required
 def approval_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """One order to decide on. What this person may not or need no longer decide: its own page."""
     queue = list(_queue(request))
@@ -55,7 +76,6 @@ def approval_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def approval_approve(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Yes. ``accepts_changes`` is set by whoever saw what got worse."""
     accepts_changes = request.POST.get("accepts_changes") == "on"
@@ -69,7 +89,6 @@ def approval_approve(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def approval_reject(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """No, with a reason."""
 
@@ -113,7 +132,7 @@ def _render(
     reason: str | None = None,
 ) -> HttpResponse:
     lines = list(order.lines.all())
-    consequences = preview_of_order(order)
+    figures = _figures(order)
     login = current_login(request)
     kept = _kept(request, order)
     context = {
@@ -121,17 +140,25 @@ def _render(
         "order": order,
         "total": sum(item.monthly_price for item in queue),
         "lines": [(line, spec_in_words(line.offering_version, line.spec)) for line in lines],
-        "consequences": consequences,
-        "refusals": _refusals(consequences),
-        "quota": [(effect, _limit_in_words(effect)) for effect in consequences.quota],
-        "changes": changed_conditions(order),
+        "figures": figures,
+        "consequences": figures.consequences,
+        "changes": figures.changes,
         "error": error,
         "reason": kept.get("reason", "") if reason is None else reason,
         "accepts_changes": "accepts_changes" in kept,
         "valid_until": _valid_until(login.auth_time) if login else None,
-    }
+    } | _replacements(request)
     status = error.http_status if error else 200
     return render(request, "catalog/approvals/queue.html", context, status=status)
+
+
+def _replacements(request: PersonRequest) -> dict[str, Any]:
+    """Who stands in for this person now, and for whom this person stands in."""
+    in_force = is_in_force(now())
+    return {
+        "deputies": deputies_of(request.user).filter(in_force).order_by("pk"),
+        "replaces": replaced_by(request.user).filter(in_force).order_by("pk"),
+    }
 
 
 def _queue(request: PersonRequest) -> QuerySet[Order]:
@@ -143,12 +170,16 @@ def _queue(request: PersonRequest) -> QuerySet[Order]:
     )
 
 
+def _figures(order: Order) -> Figures:
+    """What approving would mean now, as far as that can be told."""
+    try:
+        return Figures(consequences=preview_of_order(order), changes=changed_conditions(order))
+    except DomainError as error:
+        return Figures(missing=str(error))
+
+
 def _limit_in_words(effect: QuotaEffect) -> str:
     return "" if effect.limit is None else amount_in_words(effect.metric, effect.limit)
-
-
-def _refusals(consequences: Consequences) -> list[str]:
-    return [str(REASONS[code]) for code in consequences.verdict.reasons]
 
 
 def _kept(request: PersonRequest, order: Order) -> QueryDict:

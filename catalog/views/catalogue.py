@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -44,7 +43,6 @@ class Tile:
 
 
 @require_safe
-@login_required
 def catalogue(request: PersonRequest) -> HttpResponse:
     """Everything that is published. Who may not order anywhere looks with their own projects."""
     orderable = list(orderable_projects(request.user).select_related("parent"))

@@ -1,18 +1,18 @@
-"""Who did what, in sentences, from the audit trail itself."""
+"""Who did what with orders and resources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from catalog.kinds import all_kinds
 from portal.audit.models import AuditEntry
-from portal.identity.models import Person
+from portal.identity import history
+from portal.identity.history import HistoryLine
 
 SENTENCES: Final[dict[str, str | Promise]] = {
     "order.submitted": _("{actor} sent the order. The quota is reserved."),
@@ -25,35 +25,26 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "order.completed": _("Everything in the order is delivered."),
     "order.failed": _("The delivery cannot go on by itself."),
     "operation.started": _("Cloudloket began the work in the cloud."),
+    "operation.abandoned": _("{actor} left it as it was."),
     "operation.failed": _("Cloudloket stopped: somebody must look at it."),
     "operation.resumed": _("{actor} had the failed step tried again."),
     "operation.compensation_started": _("{actor} had the delivery undone."),
     "operation.compensated": _("What was made is gone from the cloud."),
     "operation.duplicate_removed": _("Cloudloket removed a second copy from the cloud."),
     "resource.activated": _("It runs. From now on it costs money."),
+    "resource.action_requested": _("{actor} asked: {action}."),
     "resource.retirement_requested": _("{actor} had it cleaned up."),
     "resource.retired": _("It is gone from the cloud. It costs nothing any more."),
 }
 
 
-@dataclass(frozen=True)
-class HistoryLine:
-    at: datetime
-    sentence: str
-
-
 def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
-    """What happened to these things, newest first. Two queries."""
-    entries = list(
-        AuditEntry.objects.filter(
-            subject_public_id__in=list(subjects), event__in=SENTENCES
-        ).order_by("-at", "-sequence")
-    )
-    names = Person.objects.in_bulk({entry.actor_id for entry in entries if entry.actor_id})
-    return [HistoryLine(entry.at, _sentence(entry, names)) for entry in entries]
+    """What happened to these orders, resources and operations, newest first. Two queries."""
+    return history.history_of(subjects, SENTENCES, words_for=_words_for)
 
 
-def _sentence(entry: AuditEntry, people: dict[int, Person]) -> str:
-    person = people.get(entry.actor_id) if entry.actor_id else None
-    actor = person.name if person else "Cloudloket"
-    return str(SENTENCES[entry.event]).format(actor=actor)
+def _words_for(entry: AuditEntry) -> Mapping[str, str]:
+    """What was asked, as its button says it."""
+    key = entry.data.get("action", "")
+    labels = (kind.actions[key].label for kind in all_kinds() if key in kind.actions)
+    return {"action": str(next(labels, key))}

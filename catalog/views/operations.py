@@ -6,7 +6,6 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -15,13 +14,16 @@ from django.views.decorators.http import require_POST
 
 from catalog.models import Operation, OperationKind
 from catalog.policies import may_repair, visible_operations
-from catalog.services.operations import compensate_operation, resume_operation
+from catalog.services.operations import (
+    abandon_operation,
+    compensate_operation,
+    resume_operation,
+)
 from portal.core.errors import DomainError
 from portal.identity.requests import PersonRequest
 
 
 @require_POST
-@login_required
 def operation_resume(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Try the failed step again."""
     done = _("We try the failed step again.")
@@ -29,11 +31,17 @@ def operation_resume(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Undo the delivery: remove what was made."""
     done = _("We remove what was made. After that your quota is free again.")
     return _repair(request, public_id, compensate_operation, done)
+
+
+@require_POST
+def operation_abandon(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Leave an action that failed for what it is."""
+    done = _("We leave it as it is.")
+    return _repair(request, public_id, abandon_operation, done)
 
 
 def _repair(
@@ -52,6 +60,6 @@ def _repair(
     else:
         messages.success(request, done)
     line = operation.resource.order_line
-    if line is None or operation.kind == OperationKind.RETIRE:
+    if line is None or operation.kind != OperationKind.PROVISION:
         return redirect("catalog:resource", public_id=operation.resource.public_id)
     return redirect("catalog:order", public_id=line.order.public_id)

@@ -6,9 +6,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -26,6 +25,7 @@ from catalog.views.catalogue import choose_project
 from catalog.views.order_panel import read_panel
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.models import Project
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest, wants_panel
 
 PAGE: Final = "catalog/order_form/page.html"
@@ -37,24 +37,27 @@ ADVICE: Final[dict[type[DomainError], Promise]] = {
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
 def order_form(request: PersonRequest, code: str) -> HttpResponse:
     """Ask everything; on POST submit the order."""
     version, projects = _orderable(request, code)
     if request.method == "POST":
         return _submit(request, version, projects)
+    form = OrderForm(version=version, projects=projects)
+    kept = kept_input(request, request.path, reverse("catalog:order-preview", args=[code]))
     project = choose_project(projects, request.GET.get("project", ""))
-    initial = {"project": str(project.public_id)} if project else {}
-    return _page(request, version, OrderForm(initial=initial, version=version, projects=projects))
+    if kept:
+        _show_again(form, kept)
+    elif project:
+        form.initial = {"project": str(project.public_id)}
+    return _page(request, version, form)
 
 
 @require_POST
-@login_required
 def order_preview(request: PersonRequest, code: str) -> HttpResponse:
     """What the choices so far would mean; incomplete is not wrong here. Nothing is stored."""
     version, projects = _orderable(request, code)
     form = OrderForm(version=version, projects=projects)
-    form.initial = {name: request.POST.get(name, "") for name in form.fields}
+    _show_again(form, request.POST)
     if not wants_panel(request):
         return _page(request, version, form)
     project = form.chosen_project()
@@ -68,6 +71,11 @@ def order_preview(request: PersonRequest, code: str) -> HttpResponse:
         "redraws_cards": is_other_project,
     }
     return render(request, ANSWER, context)
+
+
+def _show_again(form: OrderForm, answers: QueryDict) -> None:
+    """Draw the form with these answers, whether or not they are right."""
+    form.initial = {name: answers.get(name, "") for name in form.fields}
 
 
 def _orderable(request: PersonRequest, code: str) -> tuple[OfferingVersion, list[Project]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from django.utils.timezone import now
@@ -14,7 +14,7 @@ from catalog.models import NEARLY_FULL, OfferingVersion
 from catalog.placement import REASONS
 from catalog.services.preview import Consequences, QuotaEffect, preview
 from catalog.views.wording import amount_in_words, place_in_words
-from portal.core.calendar import start_of_day
+from portal.core.calendar import end_of_day
 from portal.core.errors import DomainError
 from portal.core.formats import money
 from portal.core.money import to_cents
@@ -109,8 +109,7 @@ def read_panel(version: OfferingVersion, draft: Draft) -> Panel:
 def _total(consequences: Consequences, end_date: date | None) -> Decimal | None:
     if end_date is None:
         return None
-    end = start_of_day(end_date + timedelta(days=1))
-    return to_cents(consequences.quote.cost_until(now(), end))
+    return to_cents(consequences.quote.cost_until(now(), end_of_day(end_date)))
 
 
 def _tightest(effects: list[QuotaEffect]) -> list[QuotaEffect]:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from catalog.kinds import get_kind
+from catalog.kinds.base import ACT_PREFIX
 from catalog.models import Operation, OperationState, Step, StepState
 from catalog.provisioning.plans import get_definition
 from portal.core.formats import clock, seconds
@@ -33,6 +35,13 @@ class Progress:
     operation: Operation
     lines: list[StepLine]
     poll_seconds: int
+
+    @property
+    def title(self) -> str:
+        """What is being done, e.g. "Deliver"; of an action its own name."""
+        kind_key, _dot, plan = self.operation.plan.partition(".")
+        action = get_kind(kind_key).actions.get(plan.removeprefix(ACT_PREFIX))
+        return str(action.label) if action else self.operation.get_kind_display()
 
     @property
     def done(self) -> int:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Sum
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -22,10 +19,10 @@ from catalog.policies import visible_quotas
 from catalog.views.wording import amount_in_words
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node, NodeKind
+from portal.identity.outline import Line, outline
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 100
-LEVELS: Final = 3  # shown at once; deeper by the link of an organization
 NOTHING: Final = Decimal(0)
 
 
@@ -93,14 +90,13 @@ class QuotaRow:
 
 
 @require_safe
-@login_required
 def quota_tree(request: PersonRequest) -> HttpResponse:
     """One metric for every part that the person reaches, as a tree of at most three levels."""
     metrics = _metrics(request)
     metric = _chosen_metric(request.GET.get("metric", ""), metrics)
     focus = _focus(request)
-    nodes = _nodes(request, focus)
-    page = Paginator(nodes, PAGE_SIZE).get_page(request.GET.get("page"))
+    lines = outline(reached_nodes(request.user).filter(ended_at=None), focus=focus)
+    page = Paginator(lines, PAGE_SIZE).get_page(request.GET.get("page"))
     rows = _rows(list(page), metric)
     context = {
         "metrics": metrics,
@@ -139,37 +135,7 @@ def _focus(request: PersonRequest) -> Node | None:
     return get_object_or_404(nodes, public_id=public_id)
 
 
-def _nodes(request: PersonRequest, focus: Node | None) -> list[tuple[int, Node]]:
-    """The parts to show with their level, parents before children, by name. Two queries."""
-    reached = reached_nodes(request.user).filter(ended_at=None)
-    if focus:
-        top = [focus]
-    else:
-        top = list(reached.exclude(parent__in=reached.values("pk")).order_by("name", "pk"))
-    children: dict[int | None, list[Node]] = defaultdict(list)
-    for node in _below(reached, top).order_by("name", "pk"):
-        children[node.parent_id].append(node)
-    return list(_walk(top, children, 0))
-
-
-def _below(reached: QuerySet[Node], top: Iterable[Node]) -> QuerySet[Node]:
-    """What stands under ``top``, as many levels as are shown."""
-    top_ids = [node.pk for node in top]
-    condition = Q(pk__in=[])
-    for depth in range(1, LEVELS):
-        condition |= Q(**{"__".join(["parent"] * depth) + "__in": top_ids})
-    return reached.filter(condition)
-
-
-def _walk(
-    nodes: Iterable[Node], children: dict[int | None, list[Node]], level: int
-) -> Iterator[tuple[int, Node]]:
-    for node in nodes:
-        yield level, node
-        yield from _walk(children.get(node.pk, []), children, level + 1)
-
-
-def _rows(nodes: list[tuple[int, Node]], metric: Metric) -> list[QuotaRow]:
+def _rows(nodes: list[Line], metric: Metric) -> list[QuotaRow]:
     """The counters of these parts. Two queries."""
     quotas = {
         quota.node_id: quota

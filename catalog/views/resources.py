@@ -9,23 +9,30 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
 from catalog.errors import ConfirmationMismatch
 from catalog.kinds import get_kind
-from catalog.models import Metric, Operation, OperationState, Resource, ResourceState
-from catalog.policies import may_repair, may_retire, visible_resources
-from catalog.services.resources import retire_resource
+from catalog.kinds.base import Action
+from catalog.models import (
+    OPEN_OPERATION_STATES,
+    Metric,
+    Operation,
+    OperationState,
+    Resource,
+    ResourceState,
+)
+from catalog.policies import may_act, may_repair, may_retire, visible_resources
+from catalog.services.resources import act_on_resource, retire_resource
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
 from catalog.views.wording import (
@@ -38,6 +45,7 @@ from portal.core.calendar import day_of, month_of
 from portal.core.errors import DomainError
 from portal.identity.access import has_role
 from portal.identity.models import Role
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
@@ -58,7 +66,6 @@ class ResourceRow:
 
 
 @require_safe
-@login_required
 def resource_list(request: PersonRequest) -> HttpResponse:
     """The resources that the person reaches, by name; those cleaned up only when asked for."""
     state = request.GET.get("state", "")
@@ -84,14 +91,12 @@ def resource_list(request: PersonRequest) -> HttpResponse:
 
 
 @require_safe
-@login_required
 def resource_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """One resource. The page polls its own address while something moves, and keeps the panel."""
     return _render(request, _get(request, public_id))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
 def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Ask for the name, and begin to clean up. A page of its own where there is no script."""
     resource = _get(request, public_id)
@@ -101,7 +106,21 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
         return _retire(request, resource)
     if resource.state != ResourceState.ACTIVE:
         return redirect("catalog:resource", public_id=public_id)
-    return render(request, "catalog/resources/retire.html", _consequences(resource))
+    return render(request, "catalog/resources/retire.html", _consequences(request, resource))
+
+
+@require_POST
+def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpResponse:
+    """Stop, start, or whatever else the kind lets people do."""
+    resource = _get(request, public_id)
+    if not may_act(request.user, resource):
+        raise PermissionDenied
+    try:
+        act_on_resource(resource.public_id, action=action, actor=request.user)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
+    address = reverse("catalog:resource", args=[resource.public_id])
+    return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
 
 
 def _retire(request: PersonRequest, resource: Resource) -> HttpResponse:
@@ -109,7 +128,7 @@ def _retire(request: PersonRequest, resource: Resource) -> HttpResponse:
     try:
         retire_resource(resource.public_id, actor=request.user, confirmation=confirmation)
     except ConfirmationMismatch as error:
-        context = _consequences(resource) | {"error": error, "confirmation": confirmation}
+        context = _consequences(request, resource) | {"error": error, "confirmation": confirmation}
         return render(request, "catalog/resources/retire.html", context, status=error.http_status)
     except DomainError as error:
         return _render(request, _get(request, resource.public_id), error=error)
@@ -127,7 +146,7 @@ def _render(
     line = resource.order_line
     tone, state = _state_in_words(resource, operations)
     costs = cost_of_each([resource.public_id], period=month_of(moment), as_of=moment)
-    context = _consequences(resource) | {
+    context = _consequences(request, resource) | {
         "tone": tone,
         "state": state,
         "kind": get_kind(resource.kind),
@@ -141,6 +160,7 @@ def _render(
         "progress": _progress(resource, operations),
         "history": history_of([resource.public_id, *(item.public_id for item in operations)]),
         "may_retire": may_retire(request.user, resource),
+        "actions": _offered_actions(request, resource, operations),
         "may_repair": may_repair(request.user, resource),
         "is_operator": has_role(request.user, resource.project, Role.OPERATOR),
         "error": error,
@@ -197,17 +217,34 @@ def _state_in_words(resource: Resource, operations: list[Operation]) -> tuple[st
     """Tone and words of the state. What got stuck needs attention, also on its way out."""
     if any(operation.state == OperationState.FAILED for operation in operations):
         return RESOURCE_TONES[ResourceState.FAILED], str(ResourceState.FAILED.label)
+    condition = get_kind(resource.kind).condition(resource.facts)
+    if condition and resource.state == ResourceState.ACTIVE:
+        return "neutral", str(condition)
     return RESOURCE_TONES[resource.state], str(ResourceState(resource.state).label)
 
 
-def _consequences(resource: Resource) -> dict[str, Any]:
+def _offered_actions(
+    request: PersonRequest, resource: Resource, operations: list[Operation]
+) -> list[tuple[str, Action]]:
+    """What this person may do to it now: nothing while something is being done already."""
+    is_busy = any(operation.state in OPEN_OPERATION_STATES for operation in operations)
+    if resource.state != ResourceState.ACTIVE or is_busy or not may_act(request.user, resource):
+        return []
+    actions = get_kind(resource.kind).actions.items()
+    return [(key, action) for key, action in actions if action.is_offered(resource.facts)]
+
+
+def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
     """What cleaning up means: what goes, and which quota comes free in the project."""
+    address = reverse("catalog:resource-retire", args=[resource.public_id])
+    kept = kept_input(request, address) or QueryDict()
     lines = resource.claim.lines.filter(quota__node=resource.project_id).select_related("quota")
     freed = {Metric(line.quota.metric): line.amount for line in lines}
     kind = get_kind(resource.kind)
     return {
         "resource": resource,
         "kind": kind,
+        "confirmation": kept.get("confirmation", ""),
         "summary": kind.summary(resource.spec),
         "freed": [
             (metric.label, amount_in_words(metric, freed[metric]))

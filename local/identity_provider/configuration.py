@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 SIGNING_ALGORITHMS: Final = ("RS256", "PS256", "ES256")
-BUILT_IN_ACCOUNTS: Final = Path(__file__).with_name("accounts.toml")
+KINDS: Final = ("generic", "sso-rijk", "eherkenning", "digid")  # described in kinds.py
 SHORTEST_SECRET: Final = 32  # characters; OpenID Connect Core 16.19 wants real entropy
 
 
@@ -42,15 +42,24 @@ class Configuration:
     """Everything the provider needs to start.
 
     Attributes:
-        issuer: address in every token; without a trailing slash.
+        issuer: address in every token; without a trailing slash. Its path, if it has one, comes
+            before that of every page: one process serves several issuers on one port.
+        kind: which kind of login it plays.
         home: folder that keeps the signing keys between starts.
+        accounts_file: other people than the kind's own; None for those.
     """
 
     port: int
     issuer: str
+    kind: str
     home: Path
-    accounts_file: Path
+    accounts_file: Path | None
     clients: Mapping[str, Client]
+
+    @property
+    def path(self) -> str:
+        """Path of the issuer, without a slash at the end; empty for one at the root."""
+        return urlsplit(self.issuer).path
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -64,11 +73,13 @@ def read_configuration(path: Path) -> Configuration:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from error
     table = _Table(document, where=path.name)
+    accounts = table.text("accounts_file", default="")
     configuration = Configuration(
         port=table.port("port"),
         issuer=table.address("issuer").rstrip("/"),
+        kind=table.choice("kind", KINDS, default="generic"),
         home=path.parent / table.text("home", default="."),
-        accounts_file=path.parent / table.text("accounts_file", default=str(BUILT_IN_ACCOUNTS)),
+        accounts_file=path.parent / accounts if accounts else None,
         clients={client.id: client for client in map(_client, table.tables("clients"))},
     )
     table.refuse_what_was_not_read()

@@ -7,7 +7,6 @@ from local.identity_provider.authorization import AuthorizationRefusal, read_req
 from local.identity_provider.logout import notify_clients
 from local.identity_provider.messages import PageRefusal, Request, Response, redirect
 from local.identity_provider.provider import (
-    SESSION_COOKIE,
     AuthorizationRequest,
     Grant,
     Provider,
@@ -35,9 +34,7 @@ def authorize(provider: Provider, request: Request) -> Response:
                 state=wanted.state,
             ),
         )
-    return pages.login_page(
-        provider.accounts.values(), wanted, interaction=provider.logins.add(wanted)
-    )
+    return pages.login_page(provider, wanted, interaction=provider.logins.add(wanted))
 
 
 def answer_login_page(provider: Provider, request: Request) -> Response:
@@ -58,13 +55,17 @@ def answer_login_page(provider: Provider, request: Request) -> Response:
     account = provider.accounts.get(request.parameters.get("account", ""))
     if account is None:
         raise PageRefusal("Dit account bestaat niet. Ga terug en kies een ander.")
-    earlier = provider.sessions.take(request.cookies.get(SESSION_COOKIE, ""))
-    session = Session(account=account, auth_time=now())
+    acr = request.parameters.get("level") or account.acr
+    if acr not in {account.acr, *provider.kind.levels}:
+        raise PageRefusal("Dit niveau bestaat niet. Ga terug en kies een ander.")
+    earlier = provider.sessions.take(request.cookies.get(provider.session_cookie, ""))
+    session = Session(account=account, auth_time=now(), acr=acr)
     if earlier and earlier.account == account:
         session.sid, session.clients = earlier.sid, earlier.clients
     elif earlier:
         notify_clients(provider, earlier)
-    return _give_code(provider, wanted, session, cookie=_cookie(provider.sessions.add(session)))
+    cookie = provider.cookie(provider.sessions.add(session))
+    return _give_code(provider, wanted, session, cookie=cookie)
 
 
 def _is_good_enough(session: Session, wanted: AuthorizationRequest) -> bool:
@@ -72,7 +73,7 @@ def _is_good_enough(session: Session, wanted: AuthorizationRequest) -> bool:
         return False
     if wanted.max_age is not None and now() - session.auth_time >= wanted.max_age:
         return False
-    return not wanted.acr_values or session.account.acr in wanted.acr_values
+    return not wanted.acr_values or session.acr in wanted.acr_values
 
 
 def _give_code(
@@ -85,6 +86,7 @@ def _give_code(
             account=session.account,
             sid=session.sid,
             auth_time=session.auth_time,
+            acr=session.acr,
         )
     )
     answer = {"code": code, "state": wanted.state, "iss": provider.issuer}
@@ -103,8 +105,3 @@ def _refuse(provider: Provider, refusal: AuthorizationRefusal) -> Response:
 
 def _filled(answer: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in answer.items() if value}
-
-
-def _cookie(value: str) -> str:
-    # No Secure: the provider speaks plain http on the loopback address.
-    return f"{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax"

@@ -15,7 +15,6 @@ from local.identity_provider import pages
 from local.identity_provider.configuration import Client
 from local.identity_provider.messages import PageRefusal, Request, Response, redirect
 from local.identity_provider.provider import (
-    SESSION_COOKIE,
     LogoutRequest,
     Provider,
     Session,
@@ -36,7 +35,7 @@ def end_session(provider: Provider, request: Request) -> Response:
     logout = _checked(provider, request, hint_audience=hint.get("aud", ""))
     session = provider.session_of(request.cookies)
     if session and hint.get("sid") != session.sid:
-        return pages.logout_page(interaction=provider.logouts.add(logout))
+        return pages.logout_page(provider, interaction=provider.logouts.add(logout))
     return _end(provider, request, logout)
 
 
@@ -80,12 +79,12 @@ def _checked(provider: Provider, request: Request, *, hint_audience: str) -> Log
 
 
 def _end(provider: Provider, request: Request, logout: LogoutRequest) -> Response:
-    session = provider.sessions.take(request.cookies.get(SESSION_COOKIE, ""))
+    session = provider.sessions.take(request.cookies.get(provider.session_cookie, ""))
     if session:
         notify_clients(provider, session)
-    forget = f"{SESSION_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax"
+    forget = provider.cookie("", attributes="; Max-Age=0")
     if not logout.return_to:
-        return pages.logged_out_page(cookie=forget)
+        return pages.logged_out_page(provider, cookie=forget)
     state = {"state": logout.state} if logout.state else {}
     return redirect(logout.return_to, state, cookie=forget)
 

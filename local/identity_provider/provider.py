@@ -8,18 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from local.identity_provider.accounts import Account
+from local.identity_provider.accounts import Account, read_accounts
 from local.identity_provider.configuration import Client, Configuration
 from local.identity_provider.keys import KeyRing
+from local.identity_provider.kinds import KINDS
 from local.identity_provider.store import Store
 
 SESSION_SECONDS: Final = 8 * 3600
 INTERACTION_SECONDS: Final = 600
 CODE_SECONDS: Final = 60
 TOKEN_SECONDS: Final = 300
-
-# Cookies know no ports: on one machine the portal's are sent here too, hence the long name.
-SESSION_COOKIE: Final = "identity_provider_session"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +45,7 @@ class Session:
     """One person logged in with one browser.
 
     Attributes:
+        acr: the level of that login.
         sid: what clients know it by; never the cookie's value.
         auth_time: seconds since 1970 of the latest login.
         clients: ids of the clients that got a code in this session.
@@ -54,6 +53,7 @@ class Session:
 
     account: Account
     auth_time: int
+    acr: str
     sid: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     clients: set[str] = field(default_factory=set)
 
@@ -66,6 +66,7 @@ class Grant:
     account: Account
     sid: str
     auth_time: int
+    acr: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +80,17 @@ class LogoutRequest:
 class Provider:
     """Configuration, keys and memory together; the endpoints are functions of it."""
 
-    def __init__(
-        self, configuration: Configuration, accounts: Mapping[str, Account], keys: KeyRing
-    ) -> None:
+    def __init__(self, configuration: Configuration) -> None:
+        """Read accounts and keys.
+
+        Raises:
+            ConfigurationError: one of the files cannot be used.
+            OSError: the keys cannot be read or written.
+        """
         self.configuration = configuration
-        self.accounts = accounts
-        self.keys = keys
+        self.kind = KINDS[configuration.kind]
+        self.accounts = read_accounts(configuration.accounts_file or self.kind.accounts_file)
+        self.keys = KeyRing.open(configuration.home / "keys")
         self.logins: Store[AuthorizationRequest] = Store(seconds=INTERACTION_SECONDS)
         self.logouts: Store[LogoutRequest] = Store(seconds=INTERACTION_SECONDS)
         self.sessions: Store[Session] = Store(seconds=SESSION_SECONDS)
@@ -95,8 +101,27 @@ class Provider:
     def issuer(self) -> str:
         return self.configuration.issuer
 
+    @property
+    def path(self) -> str:
+        """Stands before the path of every page."""
+        return self.configuration.path
+
+    @property
+    def session_cookie(self) -> str:
+        """Name of the cookie.
+
+        Cookies know no ports, and on one machine the portal's are sent here too: a long name. Nor
+        does the path tell two issuers' apart, where one path begins with the other.
+        """
+        return f"identity_provider_session{self.path.replace('/', '_')}"
+
+    def cookie(self, value: str, *, attributes: str = "") -> str:
+        """The header that sets it. No Secure: we speak plain http on the loopback address."""
+        path = f"{self.path}/"
+        return f"{self.session_cookie}={value}; Path={path}; HttpOnly; SameSite=Lax{attributes}"
+
     def session_of(self, cookies: Mapping[str, str]) -> Session | None:
-        return self.sessions.find(cookies.get(SESSION_COOKIE, ""))
+        return self.sessions.find(cookies.get(self.session_cookie, ""))
 
 
 def now() -> int:

@@ -47,9 +47,11 @@ def find_endpoint(path: str, method: str) -> Endpoint:
     return methods[method]
 
 
-def refusal_response(refusal: PageRefusal | JsonRefusal) -> Response:
+def refusal_response(provider: Provider, refusal: PageRefusal | JsonRefusal) -> Response:
     """Turn a refusal into the answer that the one who asked can read."""
     if isinstance(refusal, JsonRefusal):
         body = {"error": refusal.code, "error_description": str(refusal)}
         return json_response(body, status=refusal.status, headers={**NO_STORE, **refusal.headers})
-    return pages.refusal_page(str(refusal), status=refusal.status, headers=refusal.headers)
+    return pages.refusal_page(
+        provider, str(refusal), status=refusal.status, headers=refusal.headers
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from local.identity_provider.configuration import ConfigurationError
 from local.identity_provider.messages import (
     JsonRefusal,
     PageRefusal,
@@ -32,13 +34,27 @@ SECURITY_HEADERS: Final = {
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one provider on the loopback address."""
+    """Serves providers on one port of the loopback address, each below the path of its issuer.
+
+    Raises:
+        ConfigurationError: they do not share the port, or two have the same path.
+    """
 
     daemon_threads = True
 
-    def __init__(self, provider: Provider) -> None:
-        self.provider = provider
-        super().__init__(("127.0.0.1", provider.configuration.port), Handler)
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        ports = {provider.configuration.port for provider in providers}
+        self.providers = sorted(providers, key=lambda provider: len(provider.path), reverse=True)
+        if len(ports) != 1 or len({provider.path for provider in providers}) != len(providers):
+            raise ConfigurationError("issuers in one process share a port and differ in their path")
+        super().__init__(("127.0.0.1", ports.pop()), Handler)
+
+    def provider_at(self, path: str) -> Provider:
+        """The provider whose issuer the path is below; the one nearest to the root for others."""
+        for provider in self.providers:
+            if path.startswith(f"{provider.path}/"):
+                return provider
+        return self.providers[-1]
 
     def handle_error(
         self, request: socket | tuple[bytes, socket], client_address: tuple[str, int]
@@ -58,19 +74,20 @@ class Handler(BaseHTTPRequestHandler):
     timeout = READ_TIMEOUT_SECONDS
 
     def _serve(self) -> None:
+        path = urlsplit(self.path)
+        provider = self.server.provider_at(path.path)
         try:
-            path = urlsplit(self.path)
             fields = self._read_fields(path.query)
-            endpoint = find_endpoint(path.path, self.command)
+            endpoint = find_endpoint(path.path.removeprefix(provider.path), self.command)
             request = Request(
                 method=self.command,
                 parameters=fields,
                 cookies=self._read_cookies(),
                 authorization=self.headers.get("Authorization", ""),
             )
-            response = endpoint(self.server.provider, request)
+            response = endpoint(provider, request)
         except (PageRefusal, JsonRefusal) as refusal:
-            response = refusal_response(refusal)
+            response = refusal_response(provider, refusal)
         self._write(response)
 
     # http.server looks for do_METHOD; all of them come here, so that a wrong one gets our page.
@@ -134,7 +151,8 @@ class Handler(BaseHTTPRequestHandler):
         """What ``http.server`` refuses itself (a bad request line, a long address), on our page."""
         self.close_connection = True
         self.request_version = self.protocol_version  # it takes what it cannot read for HTTP/0.9
-        self._write(refusal_response(PageRefusal("Het verzoek is niet te lezen.", status=code)))
+        refusal = PageRefusal("Het verzoek is niet te lezen.", status=code)
+        self._write(refusal_response(self.server.provider_at(""), refusal))
 
     def log_message(self, format: str, *args: Any) -> None:
         """One line a request, without its query: that holds codes and tokens."""

@@ -58,7 +58,7 @@ def give_userinfo(provider: Provider, request: Request) -> Response:
             headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
         )
     client = grant.request.client
-    claims = _claims(grant)
+    claims = {"sub": grant.account.sub, **provider.kind.claims(grant.account, grant.request.scope)}
     if not client.userinfo_signed:
         return json_response(claims)
     signed = {"iss": provider.issuer, "aud": client.id, **claims}
@@ -106,7 +106,7 @@ def _id_token(provider: Provider, grant: Grant, access_token: str) -> str:
         "aud": client.id,
         "exp": now() + TOKEN_SECONDS,
         "auth_time": grant.auth_time,
-        "acr": grant.account.acr,
+        "acr": grant.acr,
         "sid": grant.sid,
         "jti": secrets.token_urlsafe(16),
         # Left half of the hash that the algorithm uses, here always SHA-256 (Core, 3.1.3.6).
@@ -115,20 +115,6 @@ def _id_token(provider: Provider, grant: Grant, access_token: str) -> str:
     if grant.request.nonce:
         claims["nonce"] = grant.request.nonce
     return provider.keys.sign(claims, algorithm=client.signing_algorithm)
-
-
-def _claims(grant: Grant) -> dict[str, Any]:
-    account = grant.account
-    claims: dict[str, Any] = {
-        "sub": account.sub,
-        "organization_oin": account.organization_oin,
-        "cloudloket_roles": list(account.roles),
-    }
-    if "profile" in grant.request.scope:
-        claims["name"] = account.name
-    if "email" in grant.request.scope:
-        claims["email"] = account.email
-    return claims
 
 
 def _base64url(data: bytes) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Final, Protocol
 
 # Every marker starts with this, so that a listing tells what the portal made from what others did.
@@ -120,6 +121,15 @@ class CloudObject:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
+class Listing(StrEnum):
+    """The lists of a cloud project by which one look settles whatever waits for the cloud."""
+
+    SERVERS = "servers"
+    VOLUMES = "volumes"
+    LOAD_BALANCERS = "load_balancers"
+    ZONES = "zones"
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
     name: str
@@ -164,6 +174,48 @@ class ServerSpec:
     port_id: str
     user_data: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerSpec:
+    """One port that is spread over members, by turns.
+
+    Args:
+        protocol: HTTP or TCP; so its members are asked whether they live.
+        members: address and port of each.
+    """
+
+    name: str
+    network_id: str
+    protocol: str
+    port: int
+    members: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoneSpec:
+    """A DNS zone; ``name`` ends with a dot, ``email`` is of who answers for it."""
+
+    name: str
+    email: str
+    ttl_seconds: int = 3600
+
+
+@dataclass(frozen=True, kw_only=True)
+class DnsRecord:
+    """All values of one name and type in a zone; ``name`` ends with a dot."""
+
+    name: str
+    type: str
+    values: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerSpec:
+    """A place for objects that takes at most ``quota_gib``."""
+
+    name: str
+    quota_gib: int
 
 
 class Cloud(Protocol):
@@ -250,6 +302,18 @@ class Cloud(Protocol):
 
     def delete_port(self, project: str, port_id: str) -> None: ...
 
+    def find_floating_ips(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_floating_ip(self, project: str, marker: str) -> CloudObject:
+        """Take an address of the cloud's external network; ``details`` has ``address``.
+
+        Raises:
+            CloudRefused: the cloud has no external network.
+        """
+        ...
+
+    def delete_floating_ip(self, project: str, floating_ip_id: str) -> None: ...
+
     # --- volumes ---------------------------------------------------------------------------
 
     def find_volumes(self, project: str, marker: str) -> list[CloudObject]: ...
@@ -272,10 +336,80 @@ class Cloud(Protocol):
         """All servers of the project with status, fault, addresses and launched_at, in one call."""
         ...
 
+    def start_server(self, project: str, server_id: str) -> None:
+        """Power it on. One that runs already is busy (CloudUnavailable): look before asking."""
+        ...
+
+    def stop_server(self, project: str, server_id: str) -> None:
+        """Power it off, after a warning to its operating system; as ``start_server``."""
+        ...
+
+    def reboot_server(self, project: str, server_id: str, *, is_hard: bool) -> None:
+        """Restart it: by its operating system, or (hard) by cutting the power."""
+        ...
+
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         """Attach; success when it is attached to this server already."""
         ...
 
     def detach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         """Detach; success when it is not attached, also where only the server is gone."""
+        ...
+
+    # --- load balancers --------------------------------------------------------------------
+
+    def find_load_balancers(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_load_balancer(
+        self, project: str, spec: LoadBalancerSpec, marker: str
+    ) -> CloudObject:
+        """Make it with its listener, pool, members and monitor; ``details`` has ``address``."""
+        ...
+
+    def delete_load_balancer(self, project: str, load_balancer_id: str) -> None:
+        """Delete it with all its parts; while it is being made it is busy."""
+        ...
+
+    def list_load_balancers(self, project: str) -> list[CloudObject]: ...
+
+    # --- DNS -------------------------------------------------------------------------------
+
+    def find_zones(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_zone(self, project: str, spec: ZoneSpec, marker: str) -> CloudObject:
+        """Make the zone.
+
+        Raises:
+            CloudRefused: somebody has a zone of that name.
+        """
+        ...
+
+    def delete_zone(self, project: str, zone_id: str) -> None: ...
+
+    def list_zones(self, project: str) -> list[CloudObject]: ...
+
+    def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
+        """Make these records what they are to be; others stay. Safe to repeat."""
+        ...
+
+    # --- object storage --------------------------------------------------------------------
+
+    def find_containers(self, project: str, name: str, marker: str) -> list[CloudObject]:
+        """The container of that name, none or one; its id is its name.
+
+        Raises:
+            CloudRefused: it is there with another marker.
+        """
+        ...
+
+    def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
+        """Make the container. Of one that is there the quota and marker are written anew."""
+        ...
+
+    def empty_container(self, project: str, name: str, *, at_most: int) -> bool:
+        """Delete up to so many objects; True when none is left."""
+        ...
+
+    def delete_container(self, project: str, name: str) -> None:
+        """Delete an empty container; one with objects is busy."""
         ...

@@ -14,6 +14,7 @@ from django.core import signing
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import ErrorDetail, ParseError, PermissionDenied
@@ -36,6 +37,7 @@ PAGE_SIZE: Final = 50
 LARGEST_PAGE: Final = 100
 DEEPEST_NESTING: Final = 8
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 HEADERS: Final = {
@@ -104,7 +106,7 @@ class JsonParser(BaseParser):
             value = json.loads(
                 body.decode(), object_pairs_hook=_names_once, parse_constant=_no_constant
             )
-            _check(value, DEEPEST_NESTING)
+            _check(value, "", DEEPEST_NESTING)
         except (ValueError, RecursionError) as error:
             raise ParseError(_("The body is not JSON that can be read.")) from error
         return value
@@ -121,21 +123,31 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _check(value: Any, levels: int) -> None:
-    """Refuse what is nested too deeply, and halves of characters, which no database stores."""
+def _check(value: Any, name: str, levels: int) -> None:
+    """Refuse what is nested too deeply, and halves of characters, which no database stores.
+
+    Args:
+        name: where the value stands, such as ``spec.image``.
+    """
     if levels < 0:
         raise ValueError("nested too deeply")
     if isinstance(value, str) and _SURROGATE.search(value):
-        raise ValueError("half a character")
-    if isinstance(value, dict):
-        value = [*value.keys(), *value.values()]
+        text = _("This text holds characters that cannot be shown. Type it again.")
+        raise InvalidRequest({name: [ErrorDetail(text, code="invalid")]}, location="body")
     if isinstance(value, list):
         for item in value:
-            _check(item, levels - 1)
+            _check(item, name, levels - 1)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if _SURROGATE.search(key):
+                raise ValueError("half a character")
+            _check(item, f"{name}.{key}" if name else key, levels - 1)
 
 
 class Input(serializers.Serializer[Any]):
     """Named values from outside. A name that is not asked for is a mistake, not a detail."""
+
+    default_error_messages = {"invalid": gettext_lazy("Give an object with names and values.")}
 
     def to_internal_value(self, data: Any) -> Any:
         values = super().to_internal_value(data)
@@ -149,6 +161,8 @@ class Input(serializers.Serializer[Any]):
 class TextField(serializers.CharField):
     """Text, and not a number that looks like it."""
 
+    default_error_messages = {"invalid": gettext_lazy("Give text.")}
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
@@ -157,6 +171,8 @@ class TextField(serializers.CharField):
 
 class TruthField(serializers.BooleanField):
     """true or false, and nothing that looks like it."""
+
+    default_error_messages = {"invalid": gettext_lazy("Give true or false, without quotes.")}
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -167,10 +183,33 @@ class TruthField(serializers.BooleanField):
 class PublicIdField(serializers.UUIDField):
     """A public id, written the one way in which we write them."""
 
+    default_error_messages = {
+        "invalid": gettext_lazy("Give an id as 5f0f7c9e-3c1b-4d3a-9a55-0a8f5a1f9a01.")
+    }
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or not _UUID.fullmatch(data):
             self.fail("invalid", value=data)
         return super().to_internal_value(data)
+
+
+class DayField(serializers.DateField):
+    """A day, written the one way in which we write them; ISO 8601 knows many more."""
+
+    default_error_messages = {
+        "invalid": gettext_lazy("Give a day that exists, as 2027-06-30."),
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or not _DAY.fullmatch(data):
+            self.fail("invalid", format="")
+        return super().to_internal_value(data)
+
+
+class ObjectField(serializers.DictField):
+    """Values by name."""
+
+    default_error_messages = {"not_a_dict": gettext_lazy("Give an object with names and values.")}
 
 
 def read_header(request: Request, name: str, pattern: str) -> str:

@@ -29,6 +29,16 @@ def start_of_day(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=BUSINESS_TIME)
 
 
+def end_of_day(day: date) -> datetime:
+    """Midnight in Amsterdam at which ``day`` ends."""
+    return start_of_day(day + timedelta(days=1))
+
+
+def whole_second(moment: datetime) -> datetime:
+    """The second that ``moment`` falls in: what decides who pays changes on whole seconds."""
+    return moment.replace(microsecond=0)
+
+
 def day_of(moment: datetime) -> date:
     """The business day that ``moment`` (aware) falls on."""
     return moment.astimezone(BUSINESS_TIME).date()
@@ -58,10 +68,17 @@ def days_in(period: Period) -> list[Period]:
     """The business days of ``period``, which begins and ends at midnight; 23 to 25 hours each."""
     first, last = day_of(period.start), day_of(period.end)
     days = [first + timedelta(days=number) for number in range((last - first).days)]
-    return [Period(start_of_day(day), start_of_day(day + timedelta(days=1))) for day in days]
+    return [Period(start_of_day(day), end_of_day(day)) for day in days]
 
 
 def year_of(moment: datetime) -> Period:
     """The business year that ``moment`` (aware) falls in."""
     year = moment.astimezone(BUSINESS_TIME).year
     return Period(start_of_day(date(year, 1, 1)), start_of_day(date(year + 1, 1, 1)))
+
+
+def quarter_of(moment: datetime) -> Period:
+    """The business quarter (from January, April, July or October) that ``moment`` falls in."""
+    local = moment.astimezone(BUSINESS_TIME)
+    first = 3 * ((local.month - 1) // 3) + 1
+    return Period(month(local.year, first).start, month(local.year, first + 2).end)

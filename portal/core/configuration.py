@@ -138,6 +138,49 @@ def broker_url(name: str) -> str:
     return require(name)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MailServer:
+    """Where e-mail is handed over.
+
+    Attributes:
+        is_encrypted: from the first byte.
+        is_upgraded: encrypted by STARTTLS, or nothing is sent.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str
+    is_encrypted: bool
+    is_upgraded: bool
+
+
+def mail_server(name: str) -> MailServer | None:
+    """Return the mail server in the variable, None when it is not set: then no mail is sent.
+
+    smtps is encrypted from the first byte. smtp asks for encryption (STARTTLS) and goes no
+    further without it, except on loopback.
+
+    Raises:
+        ImproperlyConfigured: it is not a URL of the form smtp(s)://user:password@host:port.
+    """
+    if not os.environ.get(name, "").strip():
+        return None
+    url = _split(name)
+    has_more = url.path not in {"", "/"} or url.query or url.fragment
+    if url.scheme not in {"smtp", "smtps"} or not url.hostname or has_more:
+        raise ImproperlyConfigured(f"{name} must read smtps://user:password@host:port")
+    is_encrypted = url.scheme == "smtps"
+    return MailServer(
+        host=unquote(url.hostname),
+        port=url.port or (465 if is_encrypted else 587),
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        is_encrypted=is_encrypted,
+        is_upgraded=not is_encrypted and not is_loopback(url.hostname),
+    )
+
+
 def _split(name: str) -> SplitResult:
     """Return the parts of the URL in the variable, of which ``port`` can be read safely."""
     try:
@@ -195,6 +238,27 @@ def networks(name: str, *, default: str) -> list[Network]:
         return [ipaddress.ip_network(text.strip()) for text in texts if text.strip()]
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def network_names(name: str) -> dict[Network, str]:
+    """Return what the networks in the variable are called, the narrowest network first.
+
+    It reads ``10.0.0.0/8=Rijksnetwerk, 192.0.2.0/24=Thuiswerkplek``; nothing when it is not set.
+
+    Raises:
+        ImproperlyConfigured: a part is not NETWORK=NAME, or a network has two names.
+    """
+    names: dict[Network, str] = {}
+    for part in filter(str.strip, os.environ.get(name, "").split(",")):
+        text, _, called = (piece.strip() for piece in part.partition("="))
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}") from error
+        if not called or network in names:
+            raise ImproperlyConfigured(f"{name} must read NETWORK=NAME, each network once")
+        names[network] = called
+    return dict(sorted(names.items(), key=lambda named: -named[0].prefixlen))
 
 
 @dataclass(frozen=True)

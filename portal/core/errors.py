@@ -54,7 +54,7 @@ class StrongerLoginNeeded(Exception):
 
     Not a ``DomainError``, so that no view mistakes it for a rule of its own: the door sends a
     person to log in again (``LoginStrengthMiddleware``), and tells a program with 403.
-    ``demand`` says what the login must be worth.
+    ``demand`` says what the login must be worth; ``challenge`` says it as a header of RFC 9470.
     """
 
     code: ClassVar[str] = "assurance_required"
@@ -62,8 +62,9 @@ class StrongerLoginNeeded(Exception):
         "Log in again, with a means that is strong enough, to do this."
     )
 
-    def __init__(self, demand: Any) -> None:
+    def __init__(self, demand: Any, challenge: str = "") -> None:
         self.demand = demand
+        self.challenge = challenge
         super().__init__(self.code)
 
     def __str__(self) -> str:

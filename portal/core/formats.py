@@ -11,6 +11,8 @@ from django.utils.translation import gettext, ngettext, pgettext
 
 from portal.core.calendar import BUSINESS_TIME
 
+# As people write a date, and as a native date control sends it.
+DATE_FORMATS = ("%d-%m-%Y", "%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 

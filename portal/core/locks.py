@@ -9,22 +9,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 TREE: Final = 1
 SWEEP: Final = 2
 INVENTORY: Final = 3
+REVIEWS: Final = 4
+BREAK_GLASS: Final = 16
 TRAIL: Final = 20
+RETRY_AFTER_SECONDS: Final = 5
+
+
+def is_about_busy_rows(error: BaseException) -> bool:
+    """True when others kept a lock for too long, or each waited for the other.
+
+    The transaction is rolled back, so the same may simply be tried again.
+    """
+    return isinstance(error, OperationalError) and isinstance(
+        error.__cause__, LockNotAvailable | DeadlockDetected
+    )
 
 
 def lock_tree_shared() -> None:
-    """Until the end of the transaction: nobody moves a node. Claims take this."""
+    """Until the end of the transaction: nobody changes the tree. Claims and logins take this."""
     _execute("SELECT pg_advisory_xact_lock_shared(%s)", TREE)
 
 
 def lock_tree_exclusive() -> None:
-    """Until the end of the transaction: nobody claims. Moving a node takes this."""
+    """Until the end of the transaction: nobody claims. Changing the tree takes this."""
     _execute("SELECT pg_advisory_xact_lock(%s)", TREE)
+
+
+def lock_break_glass() -> None:
+    """Until the end of the transaction: nobody else issues or tries an emergency password."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", BREAK_GLASS)
 
 
 def lock_trail() -> None:

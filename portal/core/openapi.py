@@ -68,6 +68,7 @@ _PROBLEMS: Final = {
     "415": "Only JSON can be read.",
     "422": "The Idempotency-Key was used before for something else.",
     "500": "Something broke on our side.",
+    "503": "Others use the same things; nothing was changed. Try again after Retry-After seconds.",
 }
 _WITH_BODY: Final = {"409", "413", "415", "422"}
 

@@ -113,6 +113,14 @@ def client_address(peer: str, forwarded_for: str) -> str:
     return address if _is_address(address) else ""
 
 
+def network_name(address: str) -> str:
+    """What people call the network of an address; empty when it is none that we know."""
+    if not _is_address(address):
+        return ""
+    place = ipaddress.ip_address(address)
+    return next((name for network, name in settings.NETWORK_NAMES.items() if place in network), "")
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)

@@ -23,6 +23,7 @@ from rest_framework.exceptions import (
 )
 
 from portal.core.errors import DomainError, InvalidInput, StrongerLoginNeeded
+from portal.core.locks import RETRY_AFTER_SECONDS, is_about_busy_rows
 
 API_PREFIX: Final = "/api/"
 MEDIA_TYPE: Final = "application/problem+json"
@@ -40,6 +41,7 @@ _WORDS: Final[dict[int, tuple[str, str | Promise]]] = {
         "server_error",
         _("Something broke on our side. Look whether your change was made before you try again."),
     ),
+    503: ("busy", _("It is busy at this moment. Nothing was changed. Try again in a moment.")),
 }
 
 
@@ -110,7 +112,11 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
     if isinstance(exception, DomainError):
         return _refusal(exception)
     if isinstance(exception, StrongerLoginNeeded):
-        return problem_response(HTTPStatus.FORBIDDEN, code=exception.code, detail=str(exception))
+        return _stronger_login(exception)
+    if is_about_busy_rows(exception):
+        response = problem_of_status(HTTPStatus.SERVICE_UNAVAILABLE)
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
     if isinstance(exception, Http404):
         exception = NotFound(str(_WORDS[404][1]))
     elif isinstance(exception, DjangoPermissionDenied):
@@ -122,6 +128,14 @@ def exception_handler(exception: Exception, context: Mapping[str, Any]) -> HttpR
         response["WWW-Authenticate"] = challenge
     if wait := getattr(exception, "wait", None):
         response["Retry-After"] = str(round(wait))
+    return response
+
+
+def _stronger_login(exception: StrongerLoginNeeded) -> HttpResponse:
+    """403, for who somebody is was not the question; the challenge says what to ask them for."""
+    response = problem_response(HTTPStatus.FORBIDDEN, code=exception.code, detail=str(exception))
+    if exception.challenge:
+        response["WWW-Authenticate"] = exception.challenge
     return response
 
 

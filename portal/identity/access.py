@@ -8,7 +8,15 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from portal.core.models import is_in_force
-from portal.identity.models import Deputy, Node, Person, Project, Role, RoleGrant
+from portal.identity.models import (
+    Deputy,
+    LoginSession,
+    Node,
+    Person,
+    Project,
+    Role,
+    RoleGrant,
+)
 
 
 def grants_in_force(person: Person) -> QuerySet[RoleGrant]:
@@ -43,9 +51,43 @@ def reached_projects(person: Person, *roles: Role) -> QuerySet[Project]:
     return Project.objects.filter(_reach(person, roles))
 
 
+def reached_people(person: Person, *roles: Role) -> QuerySet[Person]:
+    """Everybody with a role in force on a node where the person has one of ``roles``."""
+    grants = RoleGrant.objects.filter(
+        is_in_force(now()), node__in=reached_nodes(person, *roles).values("pk")
+    )
+    return Person.objects.filter(pk__in=grants.values("person"))
+
+
+def own_sessions(person: Person) -> QuerySet[LoginSession]:
+    """Those of the person that live, and those that ended lately; the newest first."""
+    sessions = LoginSession.objects.filter(identity__person=person)
+    return sessions.order_by("-created_at", "-pk")
+
+
+def endable_sessions(operator: Person) -> QuerySet[LoginSession]:
+    """The living sessions of everybody whom the operator reaches, the newest first."""
+    people = reached_people(operator, Role.OPERATOR)
+    sessions = LoginSession.objects.filter(ended_at=None, identity__person__in=people)
+    return sessions.order_by("-created_at", "-pk")
+
+
+def workplace_id(person: Person) -> int | None:
+    """The highest node on which the person has a role; None without one."""
+    grants = grants_in_force(person).select_related("node")
+    nodes = [grant.node for grant in grants]
+    return min(nodes, key=lambda node: (len(node.ancestor_ids), node.pk)).pk if nodes else None
+
+
 def has_role(person: Person, node: Node, *roles: Role) -> bool:
     """True when the person has one of ``roles`` on the node or above it."""
-    return bool(set(node.lineage_ids) & set(_granted_node_ids(person, roles)))
+    return bool(set(node.lineage_ids) & set(granted_node_ids(person, roles)))
+
+
+def reaches_outside(person: Person, node_id: int) -> bool:
+    """True when the person, or somebody they replace, has a role elsewhere than in this branch."""
+    branch = Q(pk=node_id) | Q(ancestor_ids__contains=[node_id])
+    return reached_nodes(person).exclude(branch).exists()
 
 
 def approval_limit(person: Person, node: Node) -> Decimal | None:
@@ -66,11 +108,11 @@ def approval_limit(person: Person, node: Node) -> Decimal | None:
 
 
 def _reach(person: Person, roles: tuple[Role, ...]) -> Q:
-    node_ids = _granted_node_ids(person, roles)
+    node_ids = granted_node_ids(person, roles)
     return Q(pk__in=node_ids) | Q(ancestor_ids__overlap=node_ids)
 
 
-def _granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
+def granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
     """The nodes on which the grants themselves stand; a person has a handful of them."""
     granted = Q(person=person)
     if roles:

@@ -1,42 +1,69 @@
-"""Limits of a session, and logging in again from a page that htmx keeps up to date."""
+"""Who must log in, for how long that holds, and when it takes a better login."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import auth
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
-from django_htmx.http import HttpResponseClientRedirect
 
 from portal.core.errors import StrongerLoginNeeded
-from portal.identity.oidc.session import LAST_SEEN, current_login
-from portal.identity.oidc.step_up import page_of, step_up
+from portal.identity.models import SessionEnd
+from portal.identity.oidc.session import ENDS_AT, LAST_SEEN, current_login
+from portal.identity.oidc.step_up import log_in_first, step_up
 from portal.identity.sensitive import asked_with
+from portal.identity.services.sessions import end_by_limit, note_activity
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 NOTICE_SECONDS: Final = 60  # how often activity is written down: not at every request
+POLL: Final = "X-Cloudloket-Poll"  # set by whatever in a page asks again by the clock
 
 
 class SessionLimitMiddleware:
-    """Log somebody out who was away for too long (SESSION_IDLE_SECONDS)."""
+    """Ends a session that was not used for too long, or whose time is up, active or not.
+
+    What a page asks by itself keeps nobody logged in: only what the person does counts.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
-            idle = time.time() - request.session.get(LAST_SEEN, 0)
-            if idle > settings.SESSION_IDLE_SECONDS:
+            end = _end_of_session(request)
+            if end:
+                end_by_limit(request.session.session_key, end)
                 auth.logout(request)
-            elif idle > NOTICE_SECONDS:
-                request.session[LAST_SEEN] = int(time.time())
+            elif not _is_poll(request):
+                _note_activity(request)
         return self._get_response(request)
+
+
+def _end_of_session(request: HttpRequest) -> SessionEnd | None:
+    """Why the session is over; None while it may go on. One that does not say is over."""
+    moment = time.time()
+    if moment >= request.session.get(ENDS_AT, 0):
+        return SessionEnd.ABSOLUTE
+    is_idle = moment - request.session.get(LAST_SEEN, 0) > settings.SESSION_IDLE_SECONDS
+    return SessionEnd.IDLE if is_idle else None
+
+
+def _is_poll(request: HttpRequest) -> bool:
+    return request.method == "GET" and POLL in request.headers
+
+
+def _note_activity(request: HttpRequest) -> None:
+    if time.time() - request.session[LAST_SEEN] <= NOTICE_SECONDS:
+        return
+    if note_activity(str(request.session.session_key)):
+        request.session[LAST_SEEN] = int(time.time())
+    else:
+        auth.logout(request)
 
 
 class LoginStrengthMiddleware:
@@ -55,21 +82,13 @@ class LoginStrengthMiddleware:
         return step_up(request, error.demand) if isinstance(error, StrongerLoginNeeded) else None
 
 
-class HtmxLoginMiddleware:
-    """Let the browser itself follow a redirect to the login page.
+class LoginMiddleware(LoginRequiredMiddleware):
+    """Lets nobody see a page before they logged in, except where ``login_not_required`` says so.
 
-    A script may not follow it: the provider stands on another origin.
+    The API answers a stranger itself.
     """
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self._get_response(request)
-        login = resolve_url(settings.LOGIN_URL)
-        is_redirect = 300 <= response.status_code < 400
-        if not (is_redirect and request.headers.get("HX-Request")):
-            return response
-        if urlsplit(response["Location"]).path != login:
-            return response
-        return HttpResponseClientRedirect(f"{login}?{urlencode({'next': page_of(request)})}")
+    def handle_no_permission(  # type: ignore[override]  # to htmx it is no redirect
+        self, request: HttpRequest, view_func: object
+    ) -> HttpResponse:
+        return log_in_first(request)

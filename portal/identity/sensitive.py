@@ -71,7 +71,28 @@ def check_login(demand: Demand) -> None:
         return
     (login,) = held
     if login is None or not login.meets(demand):
-        raise StrongerLoginNeeded(demand)
+        raise StrongerLoginNeeded(demand, challenge_of(demand, login))
+
+
+def challenge_of(demand: Demand, login: LoginFacts | None) -> str:
+    """The demand as a ``WWW-Authenticate`` header (RFC 9470, 3).
+
+    The values of ``acr`` are those of the provider that the person came from; of all providers
+    when that says nothing.
+    """
+    providers = settings.OIDC_PROVIDERS
+    own = providers.get(login.provider) if login else None
+    asked = [own] if own else providers.values()
+    values = dict.fromkeys(acr for each in asked for acr in each.acr_values(demand.level))
+    parameters = {
+        "realm": "Cloudloket",
+        "error": "insufficient_user_authentication",
+        "error_description": "A stronger or fresher login is needed",
+        "acr_values": " ".join(values),
+    }
+    if demand.max_age is not None:
+        parameters["max_age"] = str(demand.max_age)
+    return "Session " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
 
 
 @contextmanager

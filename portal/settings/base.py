@@ -14,7 +14,7 @@ from kombu import Exchange, Queue
 from portal.core import configuration
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.demand import Demand
-from portal.identity.oidc.providers import read_providers
+from portal.identity.oidc.provider_file import read_providers
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
 DEBUG = False
@@ -43,6 +43,10 @@ CONTACT_EMAIL = os.environ.get("CLOUDLOKET_CONTACT_EMAIL", f"servicedesk@{PUBLIC
 TRUSTED_PROXIES = configuration.networks(
     "CLOUDLOKET_TRUSTED_PROXIES", default="127.0.0.0/8, ::1/128"
 )
+# What people call the networks they work from: shown beside their sessions.
+NETWORK_NAMES = configuration.network_names("CLOUDLOKET_NETWORK_NAMES")
+# Emergency access when nobody can log in any more: docs/runbooks/break-glass.md.
+BREAK_GLASS = os.environ.get("CLOUDLOKET_BREAK_GLASS") == "1"
 # Years that the audit trail is kept: three at least (BIO2 5.28.01).
 AUDIT_RETENTION_YEARS = configuration.whole_number(
     "CLOUDLOKET_AUDIT_RETENTION_YEARS", default=7, at_least=3
@@ -83,11 +87,14 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.identity.refusals.RefusalTrailMiddleware",
     "portal.identity.middleware.SessionLimitMiddleware",
+    "portal.identity.middleware.LoginMiddleware",
+    "portal.identity.oidc.confinement.ConfinedLoginMiddleware",
     "portal.identity.middleware.LoginStrengthMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.identity.middleware.HtmxLoginMiddleware",
     "portal.web.middleware.HtmxVaryMiddleware",
+    "portal.web.middleware.WrongMethodMiddleware",
+    "portal.web.middleware.BusyMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -135,14 +142,20 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "identity.Person"
 AUTHENTICATION_BACKENDS = ["portal.identity.oidc.backend.OidcBackend"]
+if BREAK_GLASS:
+    AUTHENTICATION_BACKENDS.append("portal.identity.break_glass.BreakGlassBackend")
+# People have no passwords here; only that of emergency access is kept, for minutes.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 LOGIN_URL = "identity:login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 # What an act that binds somebody else asks of the login behind it: portal/identity/sensitive.py.
 SENSITIVE_LOGIN = Demand(level=Assurance.SUBSTANTIAL, max_age=15 * 60)
+ABSENT_AFTER = timedelta(days=90)  # without a login; then the roles that the portal gave end
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())  # absolute: never renewed
 SESSION_IDLE_SECONDS = int(timedelta(hours=1).total_seconds())
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of its own
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # the identity provider redirects back with a GET
 CSRF_COOKIE_HTTPONLY = True
@@ -239,9 +252,33 @@ CELERY_BEAT_SCHEDULE = {
         "task": "cloud.delete_expired_secrets",
         "schedule": crontab(minute="30"),
     },
+    "end-sessions": {"task": "identity.end_sessions", "schedule": 60.0},
+    "forget-sessions": {"task": "identity.forget_sessions", "schedule": crontab(minute="45")},
+    "tend-access-reviews": {"task": "identity.tend_access_reviews", "schedule": 60.0},
+    "expire-role-proposals": {
+        "task": "identity.expire_proposals",
+        "schedule": crontab(minute="10"),
+    },
+    "end-absent-people": {
+        "task": "identity.end_absent_people",
+        "schedule": crontab(hour="4", minute="20"),
+    },
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
     "write-refusal-tallies": {"task": "audit.write_tallies", "schedule": 60.0},
 }
+
+# --- mail --------------------------------------------------------------------------------------
+
+_MAIL_SERVER = configuration.mail_server("CLOUDLOKET_SMTP_URL")
+MAIL_IS_ON = _MAIL_SERVER is not None
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_TIMEOUT = 10  # seconds
+if _MAIL_SERVER:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST, EMAIL_PORT = _MAIL_SERVER.host, _MAIL_SERVER.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL_SERVER.user, _MAIL_SERVER.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = _MAIL_SERVER.is_encrypted, _MAIL_SERVER.is_upgraded
+DEFAULT_FROM_EMAIL = os.environ.get("CLOUDLOKET_MAIL_FROM", f"cloudloket@{PUBLIC_URL.host}")
 
 # --- the engine --------------------------------------------------------------------------------
 
@@ -275,11 +312,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX_TRIM": True,
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
     "ENUM_NAME_OVERRIDES": {
+        "DecisionEnum": "catalog.models.Decision",
         "NodeKind": "portal.identity.models.NodeKind",
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",
         "OrderState": "catalog.models.OrderState",
         "ResourceState": "catalog.models.ResourceState",
+        "ReviewDecision": "portal.identity.models.ReviewDecision",
+        "ReviewScope": "portal.identity.models.ReviewScope",
         "StepState": "catalog.models.StepState",
     },
     "POSTPROCESSING_HOOKS": [

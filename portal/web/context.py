@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.utils import translation
 from django.utils.translation import get_language_info
 
 from portal.identity import access
+from portal.identity.break_glass import is_emergency
 from portal.identity.models import Person, Role
+from portal.identity.oidc.step_up import page_of
 from portal.web.navigation import LinkGroup, make_menu
 from portal.web.stack import CloudProgress, read_cloud_progress
 
@@ -30,6 +33,11 @@ class Shell:
         """Who is logged in. None also where a request failed before anybody was known."""
         user = getattr(self._request, "user", None)
         return user if isinstance(user, Person) and user.is_active else None
+
+    @property
+    def is_emergency(self) -> bool:
+        """Somebody came in with an emergency password; every page says so."""
+        return self.person is not None and is_emergency(self._request)
 
     @cached_property
     def roles(self) -> frozenset[Role]:
@@ -66,13 +74,18 @@ class Shell:
 
     @property
     def return_path(self) -> str:
-        """Where changing the language leads back to. A page that answers a POST has no address.
+        """Where changing the language leads back to: after a POST, the page of the form.
 
         A view whose own address must not be shown, such as the end of a login, sets another on
         the request (``return_path``).
         """
         other: str | None = getattr(self._request, "return_path", None)
-        return other or self._request.get_full_path() if self._request.method == "GET" else "/"
+        if other or self._request.method in {"GET", "HEAD"}:
+            return other or self._request.get_full_path()
+        try:
+            return page_of(self._request)
+        except DisallowedHost:  # and this is the page that says so
+            return "/"
 
 
 def shell(request: HttpRequest) -> dict[str, Shell]:

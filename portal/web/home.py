@@ -10,6 +10,7 @@ from typing import Final
 from django.db.models import F, Prefetch, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from billing.policies import topmost, visible_cost_nodes
 from billing.services.budgets import BudgetTotal, total_position
@@ -38,12 +39,17 @@ from catalog.views.progress import progress_of
 from catalog.views.wording import ORDER_TONES, amount_in_words
 from portal.core.calendar import day_of, month_of
 from portal.core.formats import clock, day, money
-from portal.identity.access import reached_nodes
-from portal.identity.models import Person, Role
+from portal.identity.access import reached_nodes, roles_of
+from portal.identity.gaps import find_gaps
+from portal.identity.models import Person, ReviewCampaign, Role, RoleProposal
+from portal.identity.reviewing import items_to_decide
+from portal.identity.role_policies import proposals_to_decide
+from portal.identity.views.review_rows import Progress, measure
 
 SHOWN: Final = 5  # of each kind; the rest stands on its own page
 QUOTAS_SHOWN: Final = 3
 ENDS_SOON: Final = timedelta(days=30)
+REVIEW_PRESSES_DAYS: Final = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +102,10 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
     return [
         *[_repair_task(operation) for operation in _to_repair(person)],
         *[_decision_task(order) for order in _to_decide(person)],
+        *[_proposal_task(proposal) for proposal in _proposals(person)],
+        *_gap_tasks(person),
         *[_quota_task(quota) for quota in _over_limit(person)],
+        *[_review_task(review, at) for review in _to_review(person, at)],
         *[_end_task(resource, at) for resource in _ending(person, at)],
     ]
 
@@ -196,6 +205,50 @@ def _decision_task(order: Order) -> Task:
     )
 
 
+def _proposals(person: Person) -> QuerySet[RoleProposal]:
+    waiting = proposals_to_decide(person).select_related("person", "node", "proposed_by")
+    return waiting.order_by("proposed_at")[:SHOWN]
+
+
+def _proposal_task(proposal: RoleProposal) -> Task:
+    return Task(
+        icon="user-check",
+        tone="",
+        title=_("{role} for {name}").format(
+            role=proposal.get_role_display(), name=proposal.person.name
+        ),
+        text=_("{proposer} proposes this role in {node}.").format(
+            proposer=proposal.proposed_by.name, node=proposal.node.name
+        ),
+        url=reverse("identity:role-proposal", args=[proposal.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _gap_tasks(person: Person) -> list[Task]:
+    """One line for everything below a quota administrator that has nobody."""
+    if Role.QUOTA_ADMINISTRATOR not in roles_of(person):
+        return []
+    count = find_gaps(person).count()
+    if not count:
+        return []
+    title = ngettext(
+        "{count} part has nobody who answers for it",
+        "{count} parts have nobody who answers for them",
+        count,
+    )
+    return [
+        Task(
+            icon="users",
+            tone="warn",
+            title=title.format(count=count),
+            text=_("A project without an owner or an approver, or a part without administrator."),
+            url=reverse("identity:without-owner"),
+            button=_("View"),
+        )
+    ]
+
+
 def _over_limit(person: Person) -> QuerySet[Quota]:
     nodes = reached_nodes(person, Role.QUOTA_ADMINISTRATOR)
     return (
@@ -218,6 +271,31 @@ def _quota_task(quota: Quota) -> Task:
         ),
         url=f"{reverse('catalog:quotas')}?metric={metric.value}",
         button=_("View quotas"),
+    )
+
+
+def _to_review(person: Person, at: datetime) -> list[Progress]:
+    """The open reviews in which roles wait for this person, the first to end on top."""
+    waiting = items_to_decide(person, at).values("campaign")
+    campaigns = ReviewCampaign.objects.filter(pk__in=waiting).select_related("root")
+    return measure(list(campaigns.order_by("due_at", "pk")[:SHOWN]), person, at)
+
+
+def _review_task(review: Progress, at: datetime) -> Task:
+    campaign = review.campaign
+    days = (campaign.due_at - at).days
+    text = ngettext(
+        "{count} role waits for you. You can decide until and including {day}.",
+        "{count} roles wait for you. You can decide until and including {day}.",
+        review.waiting,
+    )
+    return Task(
+        icon="user-check",
+        tone="warn" if days < REVIEW_PRESSES_DAYS else "",
+        title=_("Confirm roles in {organization}").format(organization=campaign.root.name),
+        text=text.format(count=review.waiting, day=day(campaign.last_day)),
+        url=f"{reverse('identity:access-review', args=[campaign.public_id])}?state=undecided",
+        button=_("Review roles"),
     )
 
 

@@ -8,11 +8,15 @@ from typing import Final
 
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
 from catalog.policies import orders_to_decide
 from portal.identity.models import Person, Role
+from portal.identity.policies import TREE_ROLES
+from portal.identity.reviewing import REVIEW_READERS, items_to_decide
+from portal.identity.role_policies import OVERSIGHT_ROLES, proposals_to_decide
 
 EVERYBODY: Final = frozenset(Role)
 
@@ -45,6 +49,14 @@ def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
 
 
+def _count_reviews(person: Person) -> int:
+    return items_to_decide(person, now()).count()
+
+
+def _count_proposals(person: Person) -> int:
+    return proposals_to_decide(person).count()
+
+
 MENU: Final = (
     MenuSection(
         "",
@@ -68,6 +80,27 @@ MENU: Final = (
             MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
             MenuItem("catalog:quotas", _("Quotas"), "gauge"),
             MenuItem("web:audit", _("Audit trail"), "shield-check", frozenset({Role.AUDITOR})),
+        ),
+    ),
+    MenuSection(
+        _("Administration"),
+        (
+            MenuItem("catalog:organizations", _("Organisations"), "sitemap", frozenset(TREE_ROLES)),
+            MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
+            MenuItem(
+                "identity:role-proposals",
+                _("Roles"),
+                "user-check",
+                frozenset(OVERSIGHT_ROLES),
+                _count_proposals,
+            ),
+            MenuItem(
+                "identity:access-reviews",
+                _("Access reviews"),
+                "shield-check",
+                REVIEW_READERS,
+                _count_reviews,
+            ),
         ),
     ),
 )

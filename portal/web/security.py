@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from portal.identity.oidc.discovery import directory_of
+
 # Nothing is allowed but what stands here. No inline script or style, no eval, no other origin.
 # The design system draws checkboxes with data: images.
 POLICY: Final = {
@@ -56,13 +58,14 @@ class SecurityHeadersMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        issuers = [provider.issuer for provider in settings.OIDC_PROVIDERS.values()]
-        policy = content_security_policy(issuers)
-        self.headers = OTHER_HEADERS | {"Content-Security-Policy": policy}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        for name, value in self.headers.items():
+        # Made anew each time: what is known of a provider grows when somebody logs in there.
+        providers = settings.OIDC_PROVIDERS.values()
+        addresses = [url for one in providers for url in directory_of(one).known_addresses()]
+        policy = content_security_policy(addresses)
+        for name, value in (OTHER_HEADERS | {"Content-Security-Policy": policy}).items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
         return response

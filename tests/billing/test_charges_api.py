@@ -164,6 +164,16 @@ def test_a_requester_may_not_and_a_stranger_logs_in(server: MeteredResource) -> 
     assert Client().get(PATH).status_code == 401
 
 
+def test_without_a_role_for_costs_what_is_not_reached_does_not_exist(
+    server: MeteredResource,
+) -> None:
+    requester = visit_as(member(Role.REQUESTER, server.project))
+
+    own, other = server.project, make_organization()
+    assert requester.get(PATH, {"node": str(own.public_id)}).status_code == 403
+    assert requester.get(PATH, {"node": str(other.public_id)}).status_code == 404
+
+
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_charges_are_only_read(server: MeteredResource, finance: Client, method: str) -> None:
     assert getattr(finance, method)(PATH).status_code == 405

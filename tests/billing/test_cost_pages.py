@@ -179,6 +179,19 @@ class TestOverview:
     def test_an_unknown_part_is_not_found(self, finance: Person, node: str) -> None:
         assert get(finance, "/costs", node=node).status_code == 404
 
+    @pytest.mark.parametrize("write", [str.upper, "{{{}}}".format, "urn:uuid:{}".format])
+    def test_a_part_may_be_written_in_another_way(
+        self, server: MeteredResource, finance: Person, write: Any
+    ) -> None:
+        response = get(finance, "/costs", node=write(str(server.project.public_id)))
+
+        assert response.status_code == 200
+        assert f'value="{server.project.public_id}" selected' in response.content.decode()
+
+    def test_its_head_can_be_asked_for(self, server: MeteredResource, finance: Person) -> None:
+        for path in ("/costs", f"/costs/resources/{server.public_id}"):
+            assert visit_as(finance).head(path).status_code == 200
+
     def test_query_count_does_not_grow(
         self,
         project: Project,
@@ -208,6 +221,15 @@ class TestAccess:
     @pytest.mark.parametrize("role", [Role.REQUESTER, Role.OPERATOR, Role.QUOTA_ADMINISTRATOR])
     def test_others_do_not(self, server: MeteredResource, role: Role) -> None:
         assert get(member(role, server.project.parent), "/costs").status_code == 403
+
+    def test_without_a_role_for_costs_what_is_not_reached_does_not_exist(
+        self, server: MeteredResource
+    ) -> None:
+        requester = member(Role.REQUESTER, server.project)
+
+        own, other = server.project, make_organization()
+        assert get(requester, "/costs", node=str(own.public_id)).status_code == 403
+        assert get(requester, "/costs", node=str(other.public_id)).status_code == 404
 
     def test_a_stranger_logs_in_first(self) -> None:
         response = Client().get("/costs")

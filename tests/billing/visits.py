@@ -7,7 +7,7 @@ import time
 from django.test import Client
 
 from portal.identity.models import Person
-from portal.identity.oidc.session import LAST_SEEN
+from portal.identity.oidc.session import ENDS_AT, LAST_SEEN
 
 
 def visit_as(person: Person, language: str = "en") -> Client:
@@ -15,6 +15,6 @@ def visit_as(person: Person, language: str = "en") -> Client:
     client = Client(headers={"accept-language": language})
     client.force_login(person)
     session = client.session
-    session[LAST_SEEN] = int(time.time())
+    session[LAST_SEEN], session[ENDS_AT] = int(time.time()), int(time.time()) + 3600
     session.save()
     return client

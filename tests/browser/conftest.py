@@ -15,6 +15,7 @@ from openstack.connection import Connection
 from playwright.sync_api import Browser, expect
 
 from tests.browser.ledger import Ledger
+from tests.browser.sessions import Sessions
 from tests.browser.visitor import Visitor
 from tests.chromium import running_chromium
 
@@ -61,3 +62,10 @@ def operator() -> Iterator[Connection]:
 def ledger() -> Iterator[Ledger]:
     with Ledger.open(os.environ["CLOUDLOKET_TEST_PORTAL_DATABASE_URL"]) as ledger:
         yield ledger
+
+
+@pytest.fixture(scope="package")
+def sessions() -> Iterator[Sessions]:
+    sessions = Sessions.of_stack()
+    yield sessions
+    sessions.connection.close()

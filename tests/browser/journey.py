@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from playwright.sync_api import Locator, expect
 
@@ -60,6 +60,15 @@ def open_order_form(requester: Visitor) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Virtuele server bestellen")
     chosen = page.get_by_label("Project", exact=True).locator("option:checked")
     expect(chosen).to_have_text(PROJECT)
+
+
+def order_quickly(requester: Visitor) -> Ordered:
+    """With the least that the form accepts; everything else as it stands."""
+    name = f"meting-{uuid4().hex[:8]}"
+    requester.open("/catalogue/virtual-server/order")
+    requester.page.get_by_label("Naam").fill(name)
+    requester.page.get_by_label("Doel").fill(PURPOSE)
+    return send(requester, name)
 
 
 def fill_in(requester: Visitor, name: str) -> None:

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser import journey
 from tests.browser.conftest import Visit
-from tests.browser.journey import PURPOSE, Ordered
+from tests.browser.journey import PURPOSE
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
@@ -17,19 +17,10 @@ pytestmark = pytest.mark.browser
 REASON = "Er staat al een server voor de peilbuizen."
 
 
-def order_quickly(requester: Visitor) -> Ordered:
-    """With the least that the form accepts; everything else as it stands."""
-    name = f"meting-{uuid4().hex[:8]}"
-    requester.open("/catalogue/virtual-server/order")
-    requester.page.get_by_label("Naam").fill(name)
-    requester.page.get_by_label("Doel").fill(PURPOSE)
-    return journey.send(requester, name)
-
-
 @pytest.mark.parametrize("has_script", [True, False], ids=["script", "no-script"])
 def test_refusing_takes_a_reason_that_the_requester_reads(visit: Visit, has_script: bool) -> None:
     requester = visit("requester", has_script=has_script)
-    order = order_quickly(requester)
+    order = journey.order_quickly(requester)
     approver = visit("approver", has_script=has_script)
     detail = journey.open_decision(approver, order)
 

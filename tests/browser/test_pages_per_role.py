@@ -38,10 +38,14 @@ def test_logging_out_leads_back_to_the_login(visit: Visit, has_script: bool) -> 
 
     visitor.page.get_by_role("button", name="Log uit").click()
 
-    accounts = visitor.page.locator("button[name=account]")
-    expect(accounts).to_have_count(len(ACCOUNTS))
+    expect(visitor.page.get_by_text("U bent uitgelogd.")).to_be_visible()
+    visitor.look_closely("login")
+    ways = visitor.page.get_by_role("region", name="Manieren om in te loggen").get_by_role("link")
+    expect(ways).to_have_count(3)
     visitor.open("/orders")
-    expect(accounts).to_have_count(len(ACCOUNTS))
+    expect(ways).to_have_count(3)
+    ways.first.click()
+    expect(visitor.page.locator("button[name=account]")).to_have_count(len(ACCOUNTS))
 
 
 def test_what_a_role_may_not_see_is_refused_in_words(visit: Visit) -> None:

@@ -63,8 +63,21 @@ class Visitor:
 
     def log_in(self) -> None:
         self.page.goto("/")
+        self.page.get_by_role("link", name="Rijksaccount").click()
         self.page.locator(f"button[name=account][value={self.account}]").click()
         expect(self.page).to_have_url(f"{self._portal}/")
+
+    @property
+    def session_key(self) -> str:
+        """Of the portal's session in this browser."""
+        cookies = {cookie["name"]: cookie["value"] for cookie in self._context.cookies()}
+        return str(cookies["cloudloket-session"])
+
+    def forget_provider(self) -> None:
+        """The identity provider no longer knows who was here, and asks."""
+        for cookie in self._context.cookies():
+            if not cookie["name"].startswith("cloudloket-"):
+                self._context.clear_cookies(name=cookie["name"])
 
     def open(self, path: str) -> int:
         """Go to a page; returns the status of the answer."""

@@ -6,12 +6,14 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
+from billing.errors import PriceMissing
 from catalog.errors import (
     AlreadyDecided,
     ApprovalAboveLimit,
     ConditionsChanged,
+    EndDatePassed,
     NameTaken,
     PlacementRefused,
     ReasonRequired,
@@ -29,12 +31,13 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services import approvals
+from catalog.services import approvals, orders
 from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
+from portal.cloud.models import Flavor, Image
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.models import Deputy, Role
-from tests.factories import PersonFactory, change_price, grant, make_organization, place
+from tests.factories import PersonFactory, change_price, end_price, grant, make_organization, place
 
 pytestmark = pytest.mark.django_db
 
@@ -96,17 +99,29 @@ class TestApproving:
         with pytest.raises(AlreadyDecided):
             approve_order(order.public_id, approver=approver)
 
+    def test_order_from_before_that_rule_is_not_delivered_after_its_last_day(
+        self, requester, approver, project, version, monkeypatch, sent_tasks
+    ):
+        order = place(requester, project, version, end_date=localdate() + timedelta(days=1))
+        Order.objects.update(expires_at=now() + timedelta(days=14))
+        monkeypatch.setattr(approvals, "now", lambda: now() + timedelta(days=2))
+
+        with pytest.raises(EndDatePassed):
+            approve_order(order.public_id, approver=approver, accepts_changes=True)
+        reject_order(order.public_id, approver=approver, reason="Te laat")
+
     def test_second_time_comes_too_late(self, order, approver, sent_tasks):
         approve_order(order.public_id, approver=approver)
 
         with pytest.raises(AlreadyDecided):
             approve_order(order.public_id, approver=approver)
 
-    def test_name_that_was_taken_meanwhile(self, order, approver, sent_tasks):
+    def test_name_that_was_taken_meanwhile(self, order, approver, sent_tasks, monkeypatch):
         line = order.lines.get()
         approve_order(order.public_id, approver=approver)
-        other = place(order.requested_by, order.project, line.offering_version)
-        other.lines.update(name=line.name)
+        with monkeypatch.context() as patched:
+            patched.setattr(orders, "_check_name_is_free", lambda project, line: None)
+            other = place(order.requested_by, order.project, line.offering_version, name=line.name)
 
         with pytest.raises(NameTaken):
             approve_order(other.public_id, approver=approver)
@@ -157,6 +172,17 @@ class TestFourEyes:
                 order=order,
                 requester=approver,
                 approver=both,
+                decision=Decision.APPROVED,
+                decided_at=now(),
+            )
+
+    @pytest.mark.parametrize("rule", ["", "cheap enough, version 1"])
+    def test_orm_cannot_write_a_decision_of_nobody(self, order, rule):
+        with pytest.raises(IntegrityError, match="approval_given_by_a_person"):
+            Approval.objects.create(
+                order=order,
+                requester=order.requested_by,
+                rule=rule,
                 decision=Decision.APPROVED,
                 decided_at=now(),
             )
@@ -212,10 +238,32 @@ class TestChangedConditions:
             approve_order(order.public_id, approver=approver)
         approve_order(order.public_id, approver=approver, accepts_changes=True)
 
+    @pytest.mark.parametrize(("goods", "name"), [(Image, "Debian 12"), (Flavor, "gp.small")])
+    def test_choice_that_is_no_longer_offered_must_be_accepted(
+        self, order, approver, sent_tasks, goods, name
+    ):
+        goods.objects.update(gone_at=now())
+
+        with pytest.raises(ConditionsChanged, match=name):
+            approve_order(order.public_id, approver=approver)
+        approve_order(order.public_id, approver=approver, accepts_changes=True)
+
     def test_lower_price_needs_no_question(self, order, approver, sent_tasks):
         change_price("server.gp.small", "30")
 
         approve_order(order.public_id, approver=approver)
+
+    @pytest.mark.parametrize("accepts_changes", [False, True])
+    def test_nobody_agrees_to_a_price_that_is_not_there(self, order, approver, accepts_changes):
+        end_price("server.gp.small")
+
+        with pytest.raises(PriceMissing):
+            approve_order(order.public_id, approver=approver, accepts_changes=accepts_changes)
+
+    def test_order_without_a_price_can_still_be_refused(self, order, approver):
+        end_price("server.gp.small")
+
+        reject_order(order.public_id, approver=approver, reason="Dit is uit de handel")
 
     def test_place_that_is_no_longer_allowed_is_refused(self, order, approver, project):
         project.protection_level = 1

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import localdate, now
 
 from catalog.errors import (
@@ -32,6 +32,8 @@ from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.quotas import find_differences, set_limit
 from catalog.services.resources import open_resource
 from portal.audit.models import AuditEntry
+from portal.cloud.models import Image
+from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
 from tests.factories import SPEC, change_price, place
@@ -151,6 +153,17 @@ def test_end_date_lies_in_the_future_and_within_the_term(requester, project, ver
     assert set(refusal.value.errors) == {"end_date"}
 
 
+@pytest.mark.parametrize("days", [1, 30])
+def test_nobody_decides_after_the_day_until_which_it_is_needed(requester, project, version, days):
+    end_date = localdate() + timedelta(days=days)
+
+    order = place(requester, project, version, end_date=end_date)
+
+    after_a_fortnight = order.submitted_at + timedelta(days=14)
+    assert order.expires_at == min(after_a_fortnight, end_of_day(end_date))
+    assert order.lines.get().claim.expires_at == order.expires_at
+
+
 def test_all_wrong_fields_are_told_at_once(requester, project, version):
     with pytest.raises(InvalidInput) as refusal:
         place(
@@ -207,6 +220,12 @@ class TestRepeating:
 
         assert first.pk == again.pk
         assert claimed(project, Metric.SERVERS) == 1
+
+    def test_same_again_is_not_judged_anew(self, requester, project, version):
+        first = place(requester, project, version, key="k", name="zaak-app")
+        Image.objects.update(gone_at=now())
+
+        assert place(requester, project, version, key="k", name="zaak-app").pk == first.pk
 
     def test_same_key_for_something_else_is_a_conflict(self, requester, project, version):
         place(requester, project, version, key="k", name="zaak-app")
@@ -315,6 +334,15 @@ class TestDatabase:
         order = place(requester, project, version)
 
         with pytest.raises(IntegrityError, match="only after an approval"):
+            Order.objects.filter(pk=order.pk).update(state=OrderState.PROVISIONING)
+
+    def test_it_reads_no_approval_that_a_session_made_up(self, requester, project, version):
+        order = place(requester, project, version)
+        with connection.cursor() as cursor:  # as the owner, who may make temporary tables
+            cursor.execute("CREATE TEMP TABLE catalog_approval (order_id bigint, decision text)")
+            cursor.execute("INSERT INTO catalog_approval VALUES (%s, 'approved')", [order.pk])
+
+        with pytest.raises(IntegrityError, match="only after an approval"), transaction.atomic():
             Order.objects.filter(pk=order.pk).update(state=OrderState.PROVISIONING)
 
     def test_it_refuses_a_detour_around_the_approval(self, requester, project, version):

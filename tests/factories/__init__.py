@@ -5,15 +5,19 @@ from tests.factories.catalog import (
     CloudFactory,
     OfferingVersionFactory,
     change_price,
+    end_price,
     generous_limits,
     place,
     priced,
 )
 from tests.factories.identity import (
     PersonFactory,
+    administrator_of,
     grant,
+    grant_in_portal,
     make_organization,
     make_project,
+    propose,
 )
 
 __all__ = [
@@ -21,11 +25,15 @@ __all__ = [
     "CloudFactory",
     "OfferingVersionFactory",
     "PersonFactory",
+    "administrator_of",
     "change_price",
+    "end_price",
     "generous_limits",
     "grant",
+    "grant_in_portal",
     "make_organization",
     "make_project",
     "place",
     "priced",
+    "propose",
 ]

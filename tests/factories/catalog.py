@@ -115,18 +115,23 @@ def priced(**amounts: str) -> None:
         )
 
 
+def end_price(code: str) -> Price:
+    """From now on the SKU has no price; what it cost before stays known."""
+    price = Price.objects.select_related("sku", "price_list").get(sku__code=code, valid_until=None)
+    price.valid_until = now().replace(microsecond=0)  # prices change on a whole second
+    price.save(update_fields=["valid_until"])
+    return price
+
+
 def change_price(code: str, amount: str) -> None:
     """From now on the SKU costs another amount; what it cost before stays known."""
-    moment = now().replace(microsecond=0)  # prices change on a whole second
-    price = Price.objects.select_related("sku").get(sku__code=code, valid_until=None)
-    price.valid_until = moment
-    price.save(update_fields=["valid_until"])
+    price = end_price(code)
     Price.objects.create(
         price_list=price.price_list,
         sku=price.sku,
         unit=price.unit,
         amount=Decimal(amount),
-        valid_from=moment,
+        valid_from=price.valid_until,
     )
 
 

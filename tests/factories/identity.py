@@ -9,7 +9,16 @@ from itertools import count
 import factory
 from django.utils.timezone import now
 
-from portal.identity.models import Node, Organization, Person, Project, Role, RoleGrant
+from portal.identity.models import (
+    Node,
+    Organization,
+    Person,
+    Project,
+    ProposalState,
+    Role,
+    RoleGrant,
+    RoleProposal,
+)
 from portal.identity.services.tree import create_organization, create_project
 
 ISSUER = "https://idp.example.nl"
@@ -23,19 +32,31 @@ class PersonFactory(factory.django.DjangoModelFactory):
     name = factory.Sequence(lambda number: f"Persoon {number}")
 
 
-def make_organization(parent: Node | None = None, name: str = "Ministerie") -> Organization:
-    return create_organization(code=f"org-{next(_codes)}", name=name, parent=parent, actor=None)
+def make_organization(parent: Node | None = None, name: str = "") -> Organization:
+    return create_organization(
+        code=f"org-{next(_codes)}",
+        name=name or _free_name("Ministerie", parent),
+        parent=parent,
+        actor=None,
+    )
 
 
-def make_project(parent: Node | None = None, name: str = "Zaaksysteem") -> Project:
+def make_project(parent: Node | None = None, name: str = "") -> Project:
+    parent = parent or make_organization()
     return create_project(
         code=f"project-{next(_codes)}",
-        name=name,
-        parent=parent or make_organization(),
+        name=name or _free_name("Zaaksysteem", parent),
+        parent=parent,
         protection_level=3,
         has_personal_data=True,
         actor=None,
     )
+
+
+def _free_name(name: str, parent: Node | None) -> str:
+    """The name, numbered where something living beside it has it already."""
+    siblings = Node.objects.filter(parent=parent, name=name, ended_at=None)
+    return f"{name} {next(_codes)}" if siblings.exists() else name
 
 
 def grant(
@@ -50,4 +71,64 @@ def grant(
         valid_from=now() - timedelta(minutes=1),
         valid_until=now() + timedelta(days=1),
         amount_limit=amount_limit,
+    )
+
+
+def administrator_of(node: Node) -> Person:
+    """Somebody who administers the node and everything below it."""
+    person = PersonFactory()
+    grant(person, Role.QUOTA_ADMINISTRATOR, node)
+    return person
+
+
+def propose(
+    person: Person,
+    role: Role,
+    node: Node,
+    *,
+    proposed_by: Person | None = None,
+    amount_limit: Decimal | None = None,
+    age: timedelta = timedelta(),
+    begins: timedelta = timedelta(),
+) -> RoleProposal:
+    """A proposal that waits since ``age`` ago, for the year that begins after ``begins``."""
+    moment = now() - age
+    return RoleProposal.objects.create(
+        person=person,
+        node=node,
+        role=role,
+        amount_limit=amount_limit,
+        valid_from=moment + begins,
+        valid_until=moment + begins + timedelta(days=365),
+        reason="Nieuw in het team",
+        proposed_by=proposed_by or PersonFactory(),
+        proposed_at=moment,
+        expires_at=moment + timedelta(days=14),
+    )
+
+
+def grant_in_portal(
+    person: Person,
+    role: Role,
+    node: Node,
+    *,
+    granted_by: Person | None = None,
+    amount_limit: Decimal | None = None,
+    begins: timedelta = timedelta(),
+) -> RoleGrant:
+    """Give the role for a year, as one colleague proposed and another decided."""
+    proposal = propose(person, role, node, amount_limit=amount_limit, begins=begins)
+    proposal.state = ProposalState.GRANTED
+    proposal.decided_by, proposal.decided_at = granted_by or PersonFactory(), now()
+    proposal.save()
+    return RoleGrant.objects.create(
+        person=person,
+        node=node,
+        role=role,
+        amount_limit=amount_limit,
+        granted_by=proposal.decided_by,
+        proposal=proposal,
+        reason=proposal.reason,
+        valid_from=proposal.valid_from,
+        valid_until=proposal.valid_until,
     )

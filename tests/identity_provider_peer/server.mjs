@@ -1,14 +1,17 @@
 // npm's oidc-provider with the accounts of the local identity provider: node server.mjs CONFIG.json
 //
 // CONFIG: {port, issuer, accounts: {key: {sub, name, email, organization_oin, roles, acr}},
-//          clients: [oidc-provider's own client metadata]}
+//          clients: [oidc-provider's own client metadata],
+//          tls: {certificate, key, clientAuthorities, aliasPort}}
+// With tls (names of files) it speaks https, and asks for a certificate at aliasPort only.
 // It prints "ready" when it listens, on 127.0.0.1 only. All it knows is gone when it stops.
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { exportJWK, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
-const { port, issuer, accounts, clients } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const { port, issuer, accounts, clients, tls } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const algorithms = ['RS256', 'PS256', 'ES256'];
 const scope = 'openid profile email';
 const accountOfSubject = new Map(Object.values(accounts).map((account) => [account.sub, account]));
@@ -25,6 +28,22 @@ function findAccount(_context, sub) {
   const claims = { sub, name, email, organization_oin, cloudloket_roles: roles };
   return { accountId: sub, claims: async () => claims };
 }
+
+// Of the certificate that the client showed; its own subject is compared as the client registered it.
+const certificateOf = ({ socket }) => socket.getPeerX509Certificate?.();
+const mTLS = {
+  enabled: true,
+  certificateBoundAccessTokens: true,
+  selfSignedTlsClientAuth: true,
+  tlsClientAuth: true,
+  getCertificate: certificateOf,
+  certificateAuthorized: ({ socket }) => socket.authorized,
+  certificateSubjectMatches: (context, property, expected) =>
+    property === 'tls_client_auth_subject_dn' && certificateOf(context).subject === expected,
+};
+const aliases = (base) => ({
+  mtls_endpoint_aliases: { token_endpoint: `${base}/token`, userinfo_endpoint: `${base}/me` },
+});
 
 // The portal is the ministry's own client, so nobody is asked for consent.
 async function grantWithoutAsking(context) {
@@ -53,11 +72,18 @@ const provider = new Provider(issuer, {
     idTokenSigningAlgValues: algorithms,
     userinfoSigningAlgValues: algorithms,
   },
-  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+  clientAuthMethods: [
+    'client_secret_basic',
+    'client_secret_post',
+    'private_key_jwt',
+    ...(tls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
+  ],
+  discovery: tls ? aliases(`https://localhost:${tls.aliasPort}`) : {},
   features: {
     backchannelLogout: { enabled: true },
     devInteractions: { enabled: false },
     jwtUserinfo: { enabled: true },
+    ...(tls ? { mTLS } : {}),
     rpInitiatedLogout: {
       enabled: true,
       logoutSource: (context, form) => {
@@ -102,10 +128,24 @@ async function interact(request, response) {
 }
 
 const answer = provider.callback();
-http.createServer((request, response) => {
+const serve = (request, response) => {
   if (!request.url.startsWith('/interaction/')) return answer(request, response);
   return interact(request, response).catch((error) => {
     response.statusCode = 400;
     response.end(error.message);
   });
-}).listen(port, '127.0.0.1', () => console.log('ready'));
+};
+
+function listen(server, where) {
+  return new Promise((resolve) => server.listen(where, '127.0.0.1', resolve));
+}
+
+if (tls) {
+  const own = { cert: readFileSync(tls.certificate), key: readFileSync(tls.key) };
+  const asking = { requestCert: true, rejectUnauthorized: false, ca: readFileSync(tls.clientAuthorities) };
+  await listen(https.createServer({ ...own, ...asking }, serve), tls.aliasPort);
+  await listen(https.createServer(own, serve), port);
+} else {
+  await listen(http.createServer(serve), port);
+}
+console.log('ready');

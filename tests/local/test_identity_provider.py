@@ -101,6 +101,11 @@ def answer_of(response: requests.Response) -> dict[str, str]:
     return {name: values[0] for name, values in query.items()}
 
 
+def claims_of(token: str) -> dict[str, Any]:
+    """What stands in a token, unchecked."""
+    return dict(jwt.decode(token, options={"verify_signature": False}))
+
+
 def press(
     issuer: str, page: requests.Response, session: Any = requests, **button: str
 ) -> requests.Response:
@@ -139,6 +144,23 @@ def test_login_page_has_a_button_for_each_account_and_no_script(issuer: str) -> 
     )
     assert "<script" not in page.text
     assert requests.get(f"{issuer}/style.css", timeout=5).status_code == 200
+
+
+def test_level_can_be_picked_beside_the_account(issuer: str) -> None:
+    page = authorize(issuer)
+    levels = re.findall(r'<option value="([^"]*)"', page.text)
+    assert [level.rpartition("/")[2] for level in levels] == ["", "low", "substantial", "high"]
+
+    code = answer_of(press(issuer, page, account="requester", level=levels[1]))["code"]
+
+    token = exchange(issuer, code).json()["id_token"]
+    assert claims_of(token)["acr"] == levels[1]
+
+
+def test_level_that_does_not_exist(issuer: str) -> None:
+    response = press(issuer, authorize(issuer), account="requester", level="urn:higher")
+
+    assert response.status_code == 400
 
 
 def test_id_token_says_who_when_how_and_for_whom(issuer: str) -> None:

@@ -9,12 +9,15 @@ from catalog.services.quotas import find_differences
 
 
 class Command(BaseCommand):
-    help = "Prove that every quota counter equals its claims. Exit status 1 and a line per fault."
+    help = (
+        "Prove that every quota counter equals its claims, and that every claim stands where its "
+        "project does. Exit status 1 and a line per fault."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         differences = find_differences()
         for line in differences:
             self.stdout.write(self.style.ERROR(line))
         if differences:
-            raise CommandError(f"{len(differences)} counters differ from their claims")
+            raise CommandError(f"{len(differences)} counters or claims are wrong")
         self.stdout.write(self.style.SUCCESS(f"{Quota.objects.count()} counters agree"))

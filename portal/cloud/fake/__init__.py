@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from portal.cloud.fake.machines import FakeServers
 from portal.cloud.fake.network import FakeNetworks
+from portal.cloud.fake.services import FakeContainers
 from portal.cloud.ports import Cloud
 
 __all__ = ["FakeCloud", "connect"]
 
 
-class FakeCloud(FakeServers, FakeNetworks):
+class FakeCloud(FakeServers, FakeNetworks, FakeContainers):
     """``portal.cloud.ports.Cloud`` without a cloud.
 
     Servers and volumes settle after they were listed once, or at ``tick()``. ``fail_next``,

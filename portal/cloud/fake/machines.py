@@ -124,6 +124,19 @@ class FakeServers(FakeVolumes):
         return self.polled(self.of("server", project))
 
     @asked
+    def start_server(self, project: str, server_id: str) -> None:
+        self._power(self.get("server", project, server_id), {"SHUTOFF"}, "powering-on", "ACTIVE")
+
+    @asked
+    def stop_server(self, project: str, server_id: str) -> None:
+        self._power(self.get("server", project, server_id), {"ACTIVE"}, "powering-off", "SHUTOFF")
+
+    @asked
+    def reboot_server(self, project: str, server_id: str, *, is_hard: bool) -> None:
+        allowed = {"ACTIVE", "SHUTOFF"} if is_hard else {"ACTIVE"}
+        self._power(self.get("server", project, server_id), allowed, "rebooting", "ACTIVE")
+
+    @asked
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         server = self.get("server", project, server_id)
         volume = self.get("volume", project, volume_id)
@@ -143,6 +156,17 @@ class FakeServers(FakeVolumes):
         elif server is None and volume is not None and server_id in volume.details["server_ids"]:
             volume.details["server_ids"].remove(server_id)
             volume.status = "AVAILABLE"
+
+    def _power(self, server: Thing, allowed: set[str], task: str, status: str) -> None:
+        """As Nova does: what is not in a state for it, or busy with something, is a conflict."""
+        if server.status not in allowed or server.details["task_state"]:
+            raise self.busy(f"server {server.id} is {server.status}")
+        server.details["task_state"] = task
+
+        def settle() -> None:
+            server.status, server.details["task_state"] = status, ""
+
+        self.settle_later(server, settle)
 
     def _boot(self, server: Thing, port: Thing) -> None:
         server.status, server.fault = self.server_outcome

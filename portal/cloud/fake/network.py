@@ -10,6 +10,7 @@ from portal.cloud.fake.memory import Memory, Thing, asked
 from portal.cloud.fake.projects import check_room
 from portal.cloud.ports import CloudObject, NetworkSpec, PortSpec, SecurityRule
 
+OUTSIDE = ip_network("203.0.113.0/24")  # addresses that no machine has (RFC 5737)
 FIRST_HOST = 10  # addresses below are for the router and the like
 
 
@@ -142,6 +143,24 @@ class FakeNetworks(Memory):
     def delete_port(self, project: str, port_id: str) -> None:
         self.get("port", project, port_id)
         del self.things[port_id]
+
+    @asked
+    def find_floating_ips(self, project: str, marker: str) -> list[CloudObject]:
+        return self.found("floating_ip", project, marker)
+
+    @asked
+    def create_floating_ip(self, project: str, marker: str) -> CloudObject:
+        taken = len(self.of("floating_ip", project))
+        check_room(self, project, 409, floating_ips=(taken, 1))
+        address = str(OUTSIDE[FIRST_HOST + self.count("floating_ip")])
+        thing = self.add("floating_ip", project, address, marker, address=address, port_id="")
+        thing.status = "DOWN"
+        return thing.facts()
+
+    @asked
+    def delete_floating_ip(self, project: str, floating_ip_id: str) -> None:
+        self.get("floating_ip", project, floating_ip_id)
+        del self.things[floating_ip_id]
 
     def _ports_of(self, network: Thing) -> list[Thing]:
         ports = self.of("port", network.project)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from portal.cloud.openstack.connections import Connections
+from portal.cloud.openstack.containers import Containers
+from portal.cloud.openstack.load_balancers import LoadBalancers
 from portal.cloud.openstack.network import Networks
 from portal.cloud.openstack.projects import Projects
 from portal.cloud.openstack.quotas import Quotas
 from portal.cloud.openstack.servers import Servers
 from portal.cloud.openstack.volumes import Volumes
+from portal.cloud.openstack.zones import Zones
 from portal.cloud.ports import Cloud
 
 __all__ = ["OpenStackCloud", "connect"]
 
 
-class OpenStackCloud(Projects, Quotas, Networks, Volumes, Servers):
+class OpenStackCloud(
+    Projects, Quotas, Networks, Volumes, Servers, LoadBalancers, Zones, Containers
+):
     """``portal.cloud.ports.Cloud`` on a real OpenStack, one part per service."""
 
 

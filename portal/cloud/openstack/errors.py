@@ -57,6 +57,8 @@ MEANINGS: Final = (
     Meaning("compute", "attach volume", 400, r"status must be", CloudUnavailable),
     Meaning("compute", "detach volume", 400, r"status must be", CloudUnavailable),
     Meaning("block-storage", "delete volume", 400, r"status must be", CloudUnavailable),
+    # designate.exceptions.DuplicateZone and InvalidZone…: somebody has it, now and later.
+    Meaning("dns", "create zone", 409, r"duplicate", CloudRefused),
     # Cinder still counts what is being deleted.
     Meaning("block-storage", "set quota", 400, r"existing resources", CloudUnavailable),
     # cinder.exception.QuotaError is an HTTP 413 "overLimit".

@@ -10,7 +10,13 @@ from openstack.exceptions import BadRequestException, ConflictException, NotFoun
 
 from portal.cloud.openstack.connections import OnCloud
 from portal.cloud.openstack.reading import carrying, made, moment, ours
-from portal.cloud.ports import CloudObject, NetworkSpec, PortSpec, SecurityRule
+from portal.cloud.ports import (
+    CloudObject,
+    CloudRefused,
+    NetworkSpec,
+    PortSpec,
+    SecurityRule,
+)
 
 
 class Networks(OnCloud):
@@ -60,10 +66,8 @@ class Networks(OnCloud):
 
     def create_router(self, project: str, name: str, marker: str) -> CloudObject:
         with self._asking("network", "create router", project) as cloud:
-            outside = sorted(
-                cloud.network.networks(is_router_external=True), key=lambda found: str(found.name)
-            )
-            gateway = {"external_gateway_info": {"network_id": outside[0].id}} if outside else {}
+            outside = _outside_network_id(cloud)
+            gateway = {"external_gateway_info": {"network_id": outside}} if outside else {}
             router = cloud.network.create_router(name=name, description=marker, **gateway)
         return made(_router_object(router), "create router")
 
@@ -136,6 +140,31 @@ class Networks(OnCloud):
         with self._asking("network", "delete port", project) as cloud:
             cloud.network.delete_port(port_id, ignore_missing=False)
 
+    def find_floating_ips(self, project: str, marker: str) -> list[CloudObject]:
+        with self._asking("network", "find floating IP", project) as cloud:
+            found = cloud.network.ips(description=marker, project_id=project)
+            return carrying(marker, map(_floating_ip_object, found))
+
+    def create_floating_ip(self, project: str, marker: str) -> CloudObject:
+        with self._asking("network", "create floating IP", project) as cloud:
+            outside = _outside_network_id(cloud)
+            if outside is None:
+                raise CloudRefused("the cloud has no external network", service="network")
+            address = cloud.network.create_ip(floating_network_id=outside, description=marker)
+        return made(_floating_ip_object(address), "create floating IP")
+
+    def delete_floating_ip(self, project: str, floating_ip_id: str) -> None:
+        with self._asking("network", "delete floating IP", project) as cloud:
+            cloud.network.delete_ip(floating_ip_id, ignore_missing=False)
+
+
+def _outside_network_id(cloud: Connection) -> str | None:
+    """The cloud's external network; of several the first by name."""
+    outside = sorted(
+        cloud.network.networks(is_router_external=True), key=lambda found: str(found.name)
+    )
+    return str(outside[0].id) if outside else None
+
 
 def _ip_version(cidr: str) -> int:
     return 6 if ":" in cidr else 4
@@ -198,6 +227,13 @@ def _router_object(item: Any) -> CloudObject:
 
 def _group_object(item: Any) -> CloudObject:
     return CloudObject(**_facts(item), status="ACTIVE")
+
+
+def _floating_ip_object(item: Any) -> CloudObject:
+    """Neutron gives it no name; it is DOWN until it leads somewhere."""
+    facts = {**_facts(item), "name": item.floating_ip_address or ""}
+    details = {"address": item.floating_ip_address, "port_id": item.port_id or ""}
+    return CloudObject(**facts, status=item.status or "", details=details)
 
 
 def _port_object(item: Any) -> CloudObject:

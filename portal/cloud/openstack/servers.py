@@ -53,6 +53,18 @@ class Servers(OnCloud):
         with self._asking("compute", "list servers", project) as cloud:
             return [_server_object(item) for item in cloud.compute.servers(details=True)]
 
+    def start_server(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "start server", project) as cloud:
+            cloud.compute.start_server(server_id)
+
+    def stop_server(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "stop server", project) as cloud:
+            cloud.compute.stop_server(server_id)
+
+    def reboot_server(self, project: str, server_id: str, *, is_hard: bool) -> None:
+        with self._asking("compute", "reboot server", project) as cloud:
+            cloud.compute.reboot_server(server_id, "HARD" if is_hard else "SOFT")
+
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         with self._asking("compute", "attach volume", project) as cloud:
             try:

@@ -1,8 +1,24 @@
-from portal.identity.models.login import LoginSession, UsedLogoutToken
+from portal.identity.models.break_glass import (
+    BreakGlassAttempt,
+    BreakGlassPassword,
+    PasswordOutcome,
+)
+from portal.identity.models.login import LoginSession, SessionEnd, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
-from portal.identity.models.role import Deputy, Role, RoleGrant
+from portal.identity.models.proposal import REASON_LENGTH, ClaimBar, ProposalState, RoleProposal
+from portal.identity.models.review import (
+    DECIDED_BY_PERSON,
+    ReviewCampaign,
+    ReviewDecision,
+    ReviewItem,
+    ReviewReminder,
+    ReviewScope,
+    ReviewStage,
+)
+from portal.identity.models.role import PRIVILEGED_ROLES, Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
     CostCentre,
+    DataOwner,
     Node,
     NodeKind,
     NodeParent,
@@ -14,7 +30,14 @@ from portal.identity.models.tree import (
 )
 
 __all__ = [
+    "DECIDED_BY_PERSON",
+    "PRIVILEGED_ROLES",
+    "REASON_LENGTH",
+    "BreakGlassAttempt",
+    "BreakGlassPassword",
+    "ClaimBar",
     "CostCentre",
+    "DataOwner",
     "Deputy",
     "Identity",
     "LoginSession",
@@ -22,11 +45,21 @@ __all__ = [
     "NodeKind",
     "NodeParent",
     "Organization",
+    "PasswordOutcome",
     "Person",
     "Project",
     "ProjectOwner",
+    "ProposalState",
+    "ReviewCampaign",
+    "ReviewDecision",
+    "ReviewItem",
+    "ReviewReminder",
+    "ReviewScope",
+    "ReviewStage",
     "Role",
     "RoleGrant",
+    "RoleProposal",
+    "SessionEnd",
     "UsedLogoutToken",
     "VatTreatment",
     "VatTreatmentPeriod",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models import Q
 from django.utils.crypto import salted_hmac
 
 from portal.core.models import PublicIdModel
@@ -24,6 +25,8 @@ class Person(PublicIdModel, AbstractBaseUser):
     email = models.EmailField(blank=True)
     language = models.CharField(max_length=2, default="nl")
     is_active = models.BooleanField(default=True)
+    ended_at = models.DateTimeField(null=True)  # left; came back: NULL again
+    absent_since = models.DateTimeField(null=True)  # marked so by the clock, until the next login
     created_at = models.DateTimeField(auto_now_add=True)
     # Raised to end every session of this person at once.
     session_epoch = models.PositiveIntegerField(default=0)
@@ -32,6 +35,14 @@ class Person(PublicIdModel, AbstractBaseUser):
 
     USERNAME_FIELD = "public_id"
     REQUIRED_FIELDS = ["name"]
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(is_active=False),
+                name="person_who_left_is_not_active",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

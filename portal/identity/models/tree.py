@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Lower
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
@@ -21,7 +21,9 @@ class Node(PublicIdModel):
     """A place in the tree: roles, limits and budgets may stand on any node.
 
     ``ancestor_ids`` lists the primary keys from the root to the parent; a move rewrites it for
-    the whole branch under the exclusive tree lock. The history is in ``NodeParent``.
+    the whole branch under the exclusive tree lock. The history is in ``NodeParent``. Triggers
+    keep three things true: what lives stands below a living organization, what has ended stays
+    so, and at the end of a transaction every ``ancestor_ids`` follows from the parents.
     """
 
     kind = models.CharField(max_length=20, choices=NodeKind, editable=False)
@@ -37,6 +39,13 @@ class Node(PublicIdModel):
             models.UniqueConstraint(
                 fields=["code"], condition=Q(ended_at=None), name="node_code_unique_among_living"
             ),
+            models.UniqueConstraint(
+                Coalesce(F("parent"), Value(0)),  # the roots are one another's siblings
+                Lower("name"),
+                condition=Q(ended_at=None),
+                name="node_name_unique_among_living_siblings",
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="node_has_a_name"),
             models.CheckConstraint(condition=Q(kind__in=NodeKind.values), name="node_kind_known"),
             models.CheckConstraint(
                 condition=Q(parent=None, ancestor_ids=[])
@@ -60,22 +69,32 @@ class Node(PublicIdModel):
 
 
 class Organization(Node):
-    """A public body, or a part of one."""
+    """A public body, or a part of one. Numbers that are not known are empty.
 
-    oin = models.CharField(
-        max_length=20, blank=True, validators=[RegexValidator(r"^\d{20}$", _("20 digits"))]
-    )
-    kvk_number = models.CharField(
-        max_length=8, blank=True, validators=[RegexValidator(r"^\d{8}$", _("8 digits"))]
-    )
-    rsin = models.CharField(
-        max_length=9, blank=True, validators=[RegexValidator(r"^\d{9}$", _("9 digits"))]
-    )
+    ``is_ended`` repeats ``ended_at``, by trigger: an index cannot look into another table.
+    """
+
+    oin = models.CharField(max_length=20, blank=True)
+    kvk_number = models.CharField(max_length=8, blank=True)
+    rsin = models.CharField(max_length=9, blank=True)
+    is_ended = models.BooleanField(default=False, editable=False)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["oin"], condition=~Q(oin=""), name="organization_one_per_oin"
+                fields=["oin"],
+                condition=~Q(oin="") & Q(is_ended=False),
+                name="organization_one_living_per_oin",
+            ),
+            models.CheckConstraint(
+                condition=Q(oin__regex="^([0-9]{20})?$"), name="organization_oin_has_20_digits"
+            ),
+            models.CheckConstraint(
+                condition=Q(kvk_number__regex="^([0-9]{8})?$"),
+                name="organization_kvk_number_has_8_digits",
+            ),
+            models.CheckConstraint(
+                condition=Q(rsin__regex="^([0-9]{9})?$"), name="organization_rsin_has_9_digits"
             ),
         ]
 
@@ -124,6 +143,19 @@ class ProjectOwner(DatedFact):
 
     def __str__(self) -> str:
         return f"{self.project_id} owned by {self.owner_id}"
+
+
+class DataOwner(DatedFact):
+    """Who answers for the data of a node and everything below it, when."""
+
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="data_owners")
+    owner = models.ForeignKey("identity.Person", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [no_overlap("node_has_one_data_owner_at_a_time", "node_id")]
+
+    def __str__(self) -> str:
+        return f"data of {self.node_id} owned by {self.owner_id}"
 
 
 class CostCentre(DatedFact):

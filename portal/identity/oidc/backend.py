@@ -15,7 +15,7 @@ from mozilla_django_oidc.utils import import_from_settings
 
 from portal.identity.models import Person
 from portal.identity.oidc import transport
-from portal.identity.oidc.claims import read_login
+from portal.identity.oidc.claims import find_subject, read_login
 from portal.identity.oidc.client_authentication import with_credentials
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.discovery import Directory, directory_of
@@ -42,7 +42,8 @@ class LoginAttempt:
 
     Attributes:
         demand: what the login must be worth.
-        facts, id_token: filled in by the backend when the login is accepted.
+        facts, id_token: filled in by the backend when the login is accepted; no ID token that
+            may hold a BSN.
     """
 
     provider: Provider
@@ -124,7 +125,7 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
             secret=provider.client_secret,
             audience=provider.issuer,
         )
-        answer = transport.fetch("POST", self.OIDC_OP_TOKEN_ENDPOINT, form=form, basic=basic)
+        answer = self._fetch("POST", self.OIDC_OP_TOKEN_ENDPOINT, form=form, basic=basic)
         tokens = answer.json_object()
         if answer.status == 400 and tokens.get("error") == "invalid_grant":
             raise LoginExpired("token endpoint: invalid_grant")
@@ -154,7 +155,7 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
         """Claims about the same person; none when the provider has no userinfo endpoint."""
         if not self.OIDC_OP_USER_ENDPOINT:
             return {}
-        answer = transport.fetch(
+        answer = self._fetch(
             "GET", self.OIDC_OP_USER_ENDPOINT, headers={"Authorization": f"Bearer {access_token}"}
         )
         if answer.status != 200:
@@ -176,22 +177,36 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
         claims = {**self.get_userinfo(access_token, id_token, payload), **payload}
         provider = self.attempt.provider
         try:
-            person = log_in(read_login(provider, claims, language=(get_language() or "nl")[:2]))
+            login = read_login(provider, claims, language=(get_language() or "nl")[:2])
+            outcome = log_in(login)
         except LoginFailure as failure:
             record_failed_login(
                 provider_key=provider.key,
                 code=failure.code,
                 status=failure.http_status,
                 issuer=provider.issuer,
-                subject=payload["sub"],
+                subject=find_subject(provider, claims),
             )
             raise
-        self.attempt.facts = LoginFacts.from_claims(provider, payload)
-        self.attempt.id_token = id_token
-        return person
+        self.attempt.facts = LoginFacts.from_claims(
+            provider, payload, subject=login.subject, confined_to=outcome.confined_to
+        )
+        self.attempt.id_token = id_token if provider.keeps_id_token else ""
+        return outcome.person
 
     def store_tokens(self, access_token: str, id_token: str) -> None:
         """Not here: logging in may replace the session. The callback view keeps what is needed."""
+
+    def _fetch(self, method: str, address: str, **what: Any) -> transport.Answer:
+        """Ask the provider, and with mTLS show our certificate: the access token is bound to it."""
+        provider = self.attempt.provider
+        return transport.fetch(
+            method,
+            address,
+            certificate=provider.client_certificate,
+            authority=provider.certificate_authority,
+            **what,
+        )
 
     def _signed_userinfo(self, body: bytes) -> dict[str, Any]:
         try:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import jwt
 
 from portal.core.configuration import is_loopback
 from portal.identity.oidc import transport
+from portal.identity.oidc.client_authentication import MUTUAL_TLS
 from portal.identity.oidc.errors import AnswerNotTrusted, ProviderUnavailable
 from portal.identity.oidc.providers import Provider
 
@@ -78,6 +80,12 @@ class Directory:
                 self._metadata = self._keep(address, self._read_metadata)
             return self._metadata[1]
 
+    def known_addresses(self) -> list[str]:
+        """Where a browser may be sent, as far as known without asking; the issuer always is."""
+        kept = self._metadata[1] if self._metadata else None
+        found = (kept.authorization_endpoint, kept.end_session_endpoint) if kept else ()
+        return [self._provider.issuer, *filter(None, found)]
+
     def signing_key(self, header: Mapping[str, Any]) -> jwt.PyJWK:
         """Return the key that a token's header names.
 
@@ -136,14 +144,24 @@ class Directory:
         if document.get("issuer") != self._provider.issuer:
             raise ProviderUnavailable("metadata is that of another issuer")
         says_issuer = document.get("authorization_response_iss_parameter_supported")
+        for_us = self._with_own_certificate(document)
         return Metadata(
             authorization_endpoint=self._address(document, "authorization_endpoint"),
-            token_endpoint=self._address(document, "token_endpoint"),
+            token_endpoint=self._address(for_us, "token_endpoint"),
             jwks_uri=self._address(document, "jwks_uri"),
-            userinfo_endpoint=self._address(document, "userinfo_endpoint", optional=True),
+            userinfo_endpoint=self._address(for_us, "userinfo_endpoint", optional=True),
             end_session_endpoint=self._address(document, "end_session_endpoint", optional=True),
             says_issuer_in_response=says_issuer is True,
         )
+
+    def _with_own_certificate(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Who shows a certificate may have to do so at other addresses (RFC 8705, 5)."""
+        aliases = document.get("mtls_endpoint_aliases", {})
+        if self._provider.client_authentication not in MUTUAL_TLS:
+            return document
+        if not isinstance(aliases, dict):
+            raise ProviderUnavailable("metadata: mtls_endpoint_aliases is not an object")
+        return {**document, **aliases}
 
     def _address(self, document: dict[str, Any], name: str, *, optional: bool = False) -> str:
         """An address to send secrets or people to: https, or loopback when the issuer is."""
@@ -182,5 +200,6 @@ def directory_of(provider: Provider) -> Directory:
     """This process's directory of the provider."""
     known = (provider.key, provider.issuer)
     if known not in _directories:
-        _directories[known] = Directory(provider, fetch=transport.fetch)
+        fetch = partial(transport.fetch, authority=provider.certificate_authority)
+        _directories[known] = Directory(provider, fetch=fetch)
     return _directories[known]

@@ -17,7 +17,8 @@ class LoginFailure(DomainError):
     """A login that did not happen.
 
     ``advice`` is the sentence after the message: what the person can do. ``reason`` is for the
-    log and must never hold a token, a code or a claim's value.
+    log and must never hold a token, a code or a claim's value. ``reference`` is what the person
+    can mention to who must help; empty when there is nothing to mention.
     """
 
     code = "login_failed"
@@ -25,8 +26,9 @@ class LoginFailure(DomainError):
     message = _("You are not logged in.")
     advice: ClassVar[str | Promise] = TRY_AGAIN
 
-    def __init__(self, reason: str = "", **context: Any) -> None:
+    def __init__(self, reason: str = "", *, reference: str = "", **context: Any) -> None:
         self.reason = reason
+        self.reference = reference
         super().__init__(**context)
 
 
@@ -82,6 +84,37 @@ class OrganizationUnknown(LoginFailure):
     http_status = 403
     message = _("Your organisation does not use Cloudloket yet.")
     advice = _("Call the help desk to have your organisation connected.")
+
+
+class OrganizationNotVouchedFor(LoginFailure):
+    code = "organization_not_vouched_for"
+    http_status = 403
+    message = _("This login service may not log in people of your organisation.")
+    advice = _("Log in in the way that your organisation uses for Cloudloket.")
+
+
+class BranchUnknown(LoginFailure):
+    code = "branch_unknown"
+    http_status = 403
+    message = _("You may act for one branch of your organisation, and we do not know that branch.")
+    advice = _("Call the help desk to have your branch connected.")
+
+
+class OutsideOrganization(LoginFailure):
+    code = "outside_organization"
+    http_status = 403
+    message = _("You have access for more than this login may be used for.")
+    advice = _(
+        "Log in for the whole organisation that gave you access. "
+        "Do you have no such login? Ask your quota administrator."
+    )
+
+
+class RepresentationRefused(LoginFailure):
+    code = "representation_refused"
+    http_status = 403
+    message = _("You log in on behalf of somebody else. That is not possible here.")
+    advice = _("Log in for yourself.")
 
 
 class RoleUnknown(LoginFailure):

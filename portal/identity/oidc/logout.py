@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import logging
+import secrets
+from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
+from django.core import signing
 from django.http import HttpRequest
+from django.urls import reverse
 
 from portal.identity.oidc.discovery import directory_of
 from portal.identity.oidc.errors import ProviderUnavailable
 from portal.identity.oidc.session import ID_TOKEN, current_login
 
 log = logging.getLogger(__name__)
+
+LONGEST_LOGOUT_SECONDS: Final = 15 * 60
+_signer = signing.TimestampSigner(salt="portal.identity.logout")
 
 
 def address_after_logout(request: HttpRequest) -> str:
@@ -32,11 +39,21 @@ def address_after_logout(request: HttpRequest) -> str:
         return home
     if not address:
         return home
-    query = urlencode(
-        {
-            "id_token_hint": request.session.get(ID_TOKEN, ""),
-            "client_id": provider.client_id,
-            "post_logout_redirect_uri": home,
-        }
-    )
-    return f"{address}{'&' if urlsplit(address).query else '?'}{query}"
+    query = {
+        "client_id": provider.client_id,
+        "post_logout_redirect_uri": f"{settings.PUBLIC_URL.origin}{reverse('identity:login')}",
+        "state": _signer.sign(secrets.token_urlsafe(12)),
+    }
+    hint = request.session.get(ID_TOKEN)
+    if hint:  # not kept when it may hold a BSN
+        query["id_token_hint"] = hint
+    return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(query)}"
+
+
+def comes_from_logout(request: HttpRequest) -> bool:
+    """Did a provider send this browser back after a logout that we asked for, a moment ago?"""
+    try:
+        _signer.unsign(request.GET.get("state", ""), max_age=LONGEST_LOGOUT_SECONDS)
+    except signing.BadSignature:
+        return False
+    return True

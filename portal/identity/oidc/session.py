@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.utils.timezone import now
 
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.demand import Demand
@@ -20,6 +18,7 @@ from portal.identity.oidc.validation import assurance_of
 LOGIN: Final = "login"
 ID_TOKEN: Final = "id_token"  # noqa: S105 the name of a session key
 LAST_SEEN: Final = "last_seen"
+ENDS_AT: Final = "ends_at"  # seconds since 1970; whatever the cookie or the session's row says
 CLOCK_LEEWAY_SECONDS: Final = 10
 
 
@@ -29,9 +28,11 @@ class LoginFacts:
 
     Attributes:
         provider: key of the provider in our settings.
-        issuer, subject, sid: as in the ID token; ``sid`` may be empty.
+        issuer, sid: as in the ID token; ``sid`` may be empty.
+        subject: as in ``Identity``; never a BSN.
         acr: what the provider said; ``level`` is what that stands for in our settings.
         auth_time: seconds since 1970 at which the person proved who they are.
+        confined_to: primary key of the only node that the login counts for, None for all.
     """
 
     provider: str
@@ -41,9 +42,17 @@ class LoginFacts:
     acr: str
     level: int
     auth_time: int
+    confined_to: int | None = None
 
     @classmethod
-    def from_claims(cls, provider: Provider, claims: Mapping[str, Any]) -> LoginFacts:
+    def from_claims(
+        cls,
+        provider: Provider,
+        claims: Mapping[str, Any],
+        *,
+        subject: str,
+        confined_to: int | None = None,
+    ) -> LoginFacts:
         """Take the facts out of the claims of a validated ID token.
 
         A provider need not say when the person logged in unless it was asked for a maximum age;
@@ -54,11 +63,12 @@ class LoginFacts:
         return cls(
             provider=provider.key,
             issuer=claims["iss"],
-            subject=claims["sub"],
+            subject=subject,
             sid=claims.get("sid", ""),
-            acr=str(claims["acr"]),
+            acr=str(claims.get("acr", "")),
             level=int(level or 0),
             auth_time=auth_time if isinstance(auth_time, int) else 0,
+            confined_to=confined_to,
         )
 
     def meets(self, demand: Demand) -> bool:
@@ -70,12 +80,15 @@ class LoginFacts:
         return self.auth_time >= time.time() - demand.max_age - CLOCK_LEEWAY_SECONDS
 
 
-def remember_login(request: HttpRequest, facts: LoginFacts, id_token: str) -> None:
-    """Write the login in the session, which ends a fixed time from now, active or not."""
+def remember_login(
+    request: HttpRequest, facts: LoginFacts, id_token: str, *, expires_at: datetime
+) -> None:
+    """Write the login in the session, which ends at a fixed time, active or not."""
     request.session[LOGIN] = asdict(facts)
     request.session[ID_TOKEN] = id_token
     request.session[LAST_SEEN] = int(time.time())
-    request.session.set_expiry(now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
+    request.session[ENDS_AT] = int(expires_at.timestamp())
+    request.session.set_expiry(expires_at)
 
 
 def current_login(request: HttpRequest) -> LoginFacts | None:

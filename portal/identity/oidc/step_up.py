@@ -1,4 +1,4 @@
-"""One more trip to the provider for a stronger or fresher login, then back to the same form."""
+"""A trip to the provider, for a login or for a better one, then back to the same form."""
 
 from __future__ import annotations
 
@@ -28,13 +28,24 @@ def step_up(request: HttpRequest, demand: Demand) -> HttpResponse:
     login = current_login(request)
     key = login.provider if login and login.provider in settings.OIDC_PROVIDERS else None
     address = reverse(f"identity:start-{key}") if key else reverse("identity:login")
-    query = {
-        "next": _with_kept_input(request, page_of(request)),
-        "level": demand.level.name.lower(),
-    }
+    query = {"level": demand.level.name.lower()}
     if demand.max_age is not None:
         query["max_age"] = str(demand.max_age)
-    destination = f"{address}?{urlencode(query)}"
+    return _leave(request, address, query)
+
+
+def log_in_first(request: HttpRequest) -> HttpResponse:
+    """Send a stranger to log in, and afterwards back to the page, or to the form they sent."""
+    response = _leave(request, reverse("identity:login"), {})
+    if KEPT in request.session:
+        request.session.set_expiry(KEPT_SECONDS)  # logging in sets another
+    return response
+
+
+def _leave(request: HttpRequest, address: str, query: dict[str, str]) -> HttpResponse:
+    """Send the browser there. A script may not follow: the provider stands on another origin."""
+    page = _with_kept_input(request, page_of(request))
+    destination = f"{address}?{urlencode({'next': page, **query})}"
     if request.headers.get("HX-Request"):
         return HttpResponseClientRedirect(destination)
     return HttpResponseRedirect(destination)
@@ -84,16 +95,16 @@ def _with_kept_input(request: HttpRequest, page: str) -> str:
 
 def page_of(request: HttpRequest) -> str:
     """Path of the page that the person sees: of a GET itself, otherwise of where the form was."""
-    if request.method == "GET" and not request.headers.get("HX-Request"):
+    if request.method in {"GET", "HEAD"} and not request.headers.get("HX-Request"):
         return request.get_full_path()
     origin = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
     parts = urlsplit(origin)
     page = f"{parts.path}?{parts.query}" if parts.query else parts.path
     is_ours = f"{parts.scheme}://{parts.netloc}" == f"{request.scheme}://{request.get_host()}"
-    return page if is_ours and is_safe_path(page) else _page_above(request.path)
+    return page if is_ours and is_safe_path(page) else page_above(request.path)
 
 
-def _page_above(path: str) -> str:
+def page_above(path: str) -> str:
     """The nearest page above an address, for browsers that do not say where a form stood."""
     while "/" in path.strip("/"):
         path = path.rstrip("/").rpartition("/")[0]

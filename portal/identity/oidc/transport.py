@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,8 @@ import urllib3
 from portal.identity.oidc.errors import ProviderUnavailable
 
 TIMEOUT_SECONDS: Final = (3, 5)  # to connect, and between two pieces of the answer
+LONGEST_SECONDS: Final = 10  # for the whole answer, however small its pieces
+PIECE: Final = 16 * 1024  # bytes
 LARGEST_ANSWER: Final = 256 * 1024  # bytes; a long key list is a few kB
 
 
@@ -46,12 +49,20 @@ def fetch(
     form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     basic: tuple[str, str] | None = None,
+    certificate: tuple[str, str] | None = None,
+    authority: str = "",
 ) -> Answer:
     """Send one request and return the answer, whatever its status below 500.
 
+    Args:
+        basic: name and password.
+        certificate: files with the certificate and key that prove who we are (mTLS).
+        authority: file with who signs the provider's certificate; empty for who is trusted here.
+
     Raises:
-        ProviderUnavailable: no answer, a redirect, a status of 500 or more, or too large.
+        ProviderUnavailable: no answer, a redirect, a status of 500 or more, too large or too slow.
     """
+    deadline = time.monotonic() + LONGEST_SECONDS
     try:
         with requests.request(
             method,
@@ -59,11 +70,13 @@ def fetch(
             data=form,
             headers=headers,
             auth=basic,
+            cert=certificate,
+            verify=authority or True,
             timeout=TIMEOUT_SECONDS,
             allow_redirects=False,
             stream=True,
         ) as response:
-            body = response.raw.read(LARGEST_ANSWER + 1, decode_content=True)
+            body = _read(response.raw, deadline)
             answer = Answer(status=response.status_code, headers=response.headers, body=body)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         # The exception's text may hold the address with its query; its type says enough.
@@ -73,3 +86,17 @@ def fetch(
     if len(answer.body) > LARGEST_ANSWER:
         raise ProviderUnavailable(f"{method}: answer is too large")
     return answer
+
+
+def _read(raw: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    """The body, or so much of it that it is clearly too large.
+
+    Args:
+        deadline: on the clock of ``time.monotonic``.
+    """
+    body = bytearray()
+    while len(body) <= LARGEST_ANSWER and (piece := raw.read1(PIECE, decode_content=True)):
+        body += piece
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return bytes(body)

@@ -57,7 +57,13 @@ def validate_id_token(
         AssuranceTooLow: the token is good, but its ``acr`` does not reach the demand.
         ProviderUnavailable: the signing keys cannot be fetched.
     """
-    claims = _decode(token, provider, find_key, required=("iss", "sub", "aud", "exp", "iat"))
+    claims = _decode(
+        token,
+        provider,
+        find_key,
+        required=("iss", "sub", "aud", "exp", "iat"),
+        types=("jwt",),
+    )
     _check_audience(claims, provider.client_id)
     _check_subject(claims)
     if not nonce or not _is_same(claims.get("nonce"), nonce):
@@ -92,7 +98,11 @@ def validate_signed_userinfo(
     Raises:
         AnswerNotTrusted: a check failed.
     """
-    return _decode(token, provider, find_key, required=("iss", "sub", "aud"))
+    claims = _decode(
+        token, provider, find_key, required=("iss", "sub", "aud"), types=("jwt", "userinfo+jwt")
+    )
+    _check_audience(claims, provider.client_id)
+    return claims
 
 
 def validate_logout_token(token: str, *, provider: Provider, find_key: KeyFinder) -> LogoutOrder:
@@ -102,7 +112,11 @@ def validate_logout_token(token: str, *, provider: Provider, find_key: KeyFinder
         AnswerNotTrusted: a check failed.
     """
     claims = _decode(
-        token, provider, find_key, required=("iss", "aud", "iat", "exp", "jti", "events")
+        token,
+        provider,
+        find_key,
+        required=("iss", "aud", "iat", "exp", "jti", "events"),
+        types=("jwt", "logout+jwt"),
     )
     _check_audience(claims, provider.client_id)
     events = claims["events"]
@@ -112,7 +126,7 @@ def validate_logout_token(token: str, *, provider: Provider, find_key: KeyFinder
         raise AnswerNotTrusted("a logout token has no nonce")
     subject, sid = claims.get("sub", ""), claims.get("sid", "")
     texts = (subject, sid, claims["jti"])
-    if not all(_is_short_text(text) for text in texts):
+    if not all(is_short_text(text) for text in texts):
         raise AnswerNotTrusted("logout token holds something that is not a short text")
     if claims["exp"] > time.time() + LONGEST_ORDER_SECONDS:
         raise AnswerNotTrusted("logout token lives too long")
@@ -124,8 +138,14 @@ def validate_logout_token(token: str, *, provider: Provider, find_key: KeyFinder
 
 
 def assurance_of(claims: Mapping[str, Any], provider: Provider) -> Assurance | None:
-    """The level that the token's ``acr`` stands for, None when the provider's settings say none."""
-    return provider.assurance.get(str(claims.get("acr", "")))
+    """The level that the token's ``acr`` stands for, None when the provider's settings say none.
+
+    The settings may name another claim than ``acr``.
+    """
+    value: Any = claims
+    for name in provider.claims.assurance:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return provider.assurance.get(value) if isinstance(value, str) else None
 
 
 def at_hash(access_token: str) -> str:
@@ -135,9 +155,14 @@ def at_hash(access_token: str) -> str:
 
 
 def _decode(
-    token: str, provider: Provider, find_key: KeyFinder, *, required: tuple[str, ...]
+    token: str,
+    provider: Provider,
+    find_key: KeyFinder,
+    *,
+    required: tuple[str, ...],
+    types: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Signature, algorithm, issuer, audience, times; the rest is the caller's.
+    """Signature, algorithm, type, issuer, audience, times; the rest is the caller's.
 
     The algorithm is compared before a key is looked up, so ``none`` and ``HS256`` never meet one.
     """
@@ -147,6 +172,8 @@ def _decode(
         header = jwt.get_unverified_header(token)
         if header.get("alg") != provider.signing_algorithm:
             raise AnswerNotTrusted("algorithm is not the agreed one")
+        if _type_of(header) not in types:
+            raise AnswerNotTrusted("token is of another type")
         claims: dict[str, Any] = jwt.decode(
             token,
             find_key(header),
@@ -159,9 +186,14 @@ def _decode(
     except (jwt.PyJWTError, TypeError, OverflowError, RecursionError) as error:
         # The last three: a time that is a list, or 1e400, and a header nested a thousand deep.
         raise AnswerNotTrusted(type(error).__name__) from error
-    if not all(_is_time(claims[name]) for name in ("exp", "iat") if name in claims):
+    if not all(_is_time(claims[name]) for name in ("exp", "iat", "nbf") if name in claims):
         raise AnswerNotTrusted("a time is not a number")
     return claims
+
+
+def _type_of(header: Mapping[str, Any]) -> str:
+    """What the token says it is, so that none serves as another (RFC 8725, 3.11)."""
+    return str(header.get("typ", "JWT")).lower().removeprefix("application/")
 
 
 def _is_time(value: object) -> bool:
@@ -179,20 +211,20 @@ def _check_audience(claims: Mapping[str, Any], client_id: str) -> None:
 
 def _check_subject(claims: Mapping[str, Any]) -> None:
     subject = claims["sub"]
-    if not subject or not _is_short_text(subject):
+    if not subject or not is_short_text(subject):
         raise AnswerNotTrusted("subject is empty or too long")
-    if not _is_short_text(claims.get("sid", "")):
+    if not is_short_text(claims.get("sid", "")):
         raise AnswerNotTrusted("session id is not a short text")
 
 
-def _is_short_text(value: object) -> TypeGuard[str]:
+def is_short_text(value: object) -> TypeGuard[str]:
     """Something that can be stored as a name of somebody."""
     return isinstance(value, str) and len(value) <= LONGEST_SUBJECT and value.isprintable()
 
 
 def _is_same(value: object, expected: str) -> bool:
     """Compare text in constant time; half a character, which JSON allows, equals nothing."""
-    return _is_short_text(value) and constant_time_compare(value, expected)
+    return is_short_text(value) and constant_time_compare(value, expected)
 
 
 def _check_age(claims: Mapping[str, Any], max_age: int) -> None:
@@ -200,5 +232,7 @@ def _check_age(claims: Mapping[str, Any], max_age: int) -> None:
     auth_time = claims.get("auth_time")
     if not isinstance(auth_time, int) or isinstance(auth_time, bool):
         raise AnswerNotTrusted("auth_time is missing")
+    if auth_time > time.time() + LEEWAY_SECONDS:
+        raise AnswerNotTrusted("auth_time has yet to come")
     if auth_time < time.time() - max_age - LEEWAY_SECONDS:
         raise AssuranceTooLow("login is too old")

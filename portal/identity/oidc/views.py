@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -25,34 +26,33 @@ from mozilla_django_oidc.views import (
 )
 
 from portal.audit.services import is_refusal_noted
+from portal.identity.entrance import enter
 from portal.identity.oidc.backend import (
     LoginAttempt,
     OidcRequest,
     callback_address,
     setting_of,
 )
+from portal.identity.oidc.claims import read_ordered_subject
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.discovery import directory_of
 from portal.identity.oidc.errors import (
     AnswerNotTrusted,
+    AssuranceTooLow,
+    ClaimMissing,
     LoginCanceled,
     LoginExpired,
     LoginFailure,
     LoginRefusedByProvider,
     ProviderUnavailable,
 )
+from portal.identity.oidc.logout import comes_from_logout
 from portal.identity.oidc.providers import Provider
-from portal.identity.oidc.session import remember_login
 from portal.identity.oidc.step_up import is_safe_path, read_demand
 from portal.identity.oidc.validation import validate_logout_token
 from portal.identity.requests import PersonRequest
 from portal.identity.services.failed_logins import record_failed_login, record_refused_logout
-from portal.identity.services.logins import (
-    LogoutTokenUsed,
-    log_out,
-    log_out_by_provider,
-    open_session,
-)
+from portal.identity.services.sessions import LogoutTokenUsed, log_out, log_out_by_provider
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +62,11 @@ PASSED_ON: Final = ("next", "level", "max_age")  # from the login page to the pr
 JOURNEYS: Final = "oidc_states"  # the library's own session key: state -> what it keeps of it
 
 
+@login_not_required
 @never_cache
 @require_GET
 def login_page(request: HttpRequest) -> HttpResponse:
-    """All providers to choose from; a single one is gone to at once."""
+    """All providers to choose from; a single one is gone to at once, but not after logging out."""
     query = urlencode({name: request.GET[name] for name in PASSED_ON if name in request.GET})
     if request.user.is_authenticated and "level" not in request.GET:
         return redirect(_next_path(request))
@@ -77,11 +78,14 @@ def login_page(request: HttpRequest) -> HttpResponse:
         }
         for provider in settings.OIDC_PROVIDERS.values()
     ]
-    if len(choices) == 1:
+    is_logged_out = comes_from_logout(request)
+    if len(choices) == 1 and not is_logged_out:
         return redirect(choices[0]["address"])
-    return render(request, "identity/login.html", {"choices": choices})
+    context = {"choices": choices, "is_logged_out": is_logged_out}
+    return render(request, "identity/login.html", context)
 
 
+@method_decorator(login_not_required, name="dispatch")
 class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the library has no types
     """Send the browser to the provider."""
 
@@ -103,6 +107,8 @@ class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
     def get(self, request: HttpRequest) -> HttpResponse:
         wanted = read_demand(request.GET.get("level", ""), request.GET.get("max_age", ""))
         self.demand = wanted or Demand(level=self.provider.minimum_assurance)
+        if not self.provider.acr_values(self.demand.level):
+            raise AssuranceTooLow("no acr value of the provider reaches the level")
         metadata = directory_of(self.provider).metadata()
         self.OIDC_OP_AUTH_ENDPOINT = metadata.authorization_endpoint
         self.OIDC_RP_CLIENT_ID = self.provider.client_id
@@ -129,6 +135,7 @@ class StartView(OIDCAuthenticationRequestView):  # type: ignore[misc]  # the lib
         return parameters
 
 
+@method_decorator(login_not_required, name="dispatch")
 class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as above
     """The browser comes back from the provider."""
 
@@ -175,15 +182,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
         if self.request.user == self.user:
             self.request.session.cycle_key()
         response: HttpResponse = super().login_success()
-        remember_login(self.request, facts, attempt.id_token)
-        self.request.session.save()
-        open_session(
-            issuer=facts.issuer,
-            subject=facts.subject,
-            sid=facts.sid,
-            session_key=self.request.session.session_key,
-            earlier_key=earlier_key,
-        )
+        enter(self.request, facts, id_token=attempt.id_token, earlier_key=earlier_key)
         return response
 
     def login_failure(self) -> HttpResponse:
@@ -215,6 +214,7 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
             raise AnswerNotTrusted("response is from another issuer")
 
 
+@method_decorator(login_not_required, name="dispatch")
 class LogoutView(OIDCLogoutView):  # type: ignore[misc]  # as above
     """End the session here, then at the provider."""
 
@@ -233,6 +233,7 @@ class LogoutView(OIDCLogoutView):  # type: ignore[misc]  # as above
         return super().get_settings(attr, *args)
 
 
+@login_not_required
 @csrf_exempt  # comes from the provider, not from a browser; the token's signature proves it
 @never_cache
 @require_POST
@@ -245,14 +246,17 @@ def back_channel_logout(request: HttpRequest, provider_key: str) -> HttpResponse
             provider=provider,
             find_key=directory_of(provider).signing_key,
         )
+        subject = read_ordered_subject(provider, order.subject)
+        if not subject and not order.sid:
+            raise AnswerNotTrusted("logout token names nobody that is known by it")
         ended = log_out_by_provider(
             issuer=provider.issuer,
-            subject=order.subject,
+            subject=subject or "",
             sid=order.sid,
             token_id=order.token_id,
             expires_at=order.expires_at,
         )
-    except (AnswerNotTrusted, LogoutTokenUsed) as refusal:
+    except (AnswerNotTrusted, ClaimMissing, LogoutTokenUsed) as refusal:
         log.warning("logout by %s refused: %s", provider.key, getattr(refusal, "reason", "used"))
         record_refused_logout(provider_key=provider.key, code=refusal.code)
         return JsonResponse({"error": "invalid_request", "code": refusal.code}, status=400)

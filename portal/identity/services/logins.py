@@ -1,182 +1,193 @@
-"""What a login and a logout change: people, their identities, their roles, their sessions."""
+"""What a login changes: people, their identities, their roles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
+from uuid import uuid4
 
-from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from portal.audit.services import record
-from portal.core.errors import DomainError
+from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
+from portal.identity.access import reaches_outside
 from portal.identity.models import (
+    ClaimBar,
     Identity,
-    LoginSession,
     Node,
     Organization,
     Person,
     Role,
     RoleGrant,
-    UsedLogoutToken,
 )
-from portal.identity.oidc.errors import AccountBlocked, NoAccess, OrganizationUnknown, RoleUnknown
+from portal.identity.oidc.errors import (
+    AccountBlocked,
+    NoAccess,
+    OrganizationNotVouchedFor,
+    OrganizationUnknown,
+    OutsideOrganization,
+    RoleUnknown,
+)
 
 CLAIM_GRANT_TERM: Final = timedelta(hours=24)  # a role from a claim lapses so long after the login
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedRole:
-    """A role on the node with ``node_code``, as the provider says."""
+    """A role on the node with ``node_code``, as the provider says; empty: the organisation's."""
 
     role: Role
     node_code: str
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClaimedOrganization:
+    """For whom somebody logged in.
+
+    Attributes:
+        identifier: the field of ``Organization`` that ``number`` stands in.
+        branch_code: code of the only node that the person may act for; empty for the whole.
+    """
+
+    identifier: str
+    number: str
+    branch_code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Login:
-    """Checked facts about somebody who has just logged in at a provider."""
+    """Checked facts about somebody who has just logged in at a provider.
+
+    Attributes:
+        name, email: None when the provider does not tell.
+        roles: None when the provider gives none; they are then granted in the portal only.
+        may_vouch_for: numbers of the provider's organisations; empty for all.
+        only_own_organization: the login counts for that organisation or branch alone.
+    """
 
     provider_key: str
+    provider_name: str
     issuer: str
     subject: str
-    name: str
-    email: str
-    organization_oin: str
-    roles: frozenset[ClaimedRole]
+    name: str | None
+    email: str | None
+    organization: ClaimedOrganization
+    roles: frozenset[ClaimedRole] | None
     level: str
     language: str
+    may_vouch_for: frozenset[str] = frozenset()
+    only_own_organization: bool = False
 
 
-class LogoutTokenUsed(DomainError):
-    code = "logout_token_used"
-    http_status = 400
+@dataclass(frozen=True, kw_only=True)
+class LoggedIn:
+    """Who logged in; ``confined_to`` is the key of the only node the login counts for, if any."""
+
+    person: Person
+    confined_to: int | None
 
 
-def log_in(login: Login) -> Person:
+def log_in(login: Login) -> LoggedIn:
     """Find or make the person, and make their claim-granted roles what the provider says now.
 
     Somebody we know who has no role left is refused, and yet loses the roles that the provider
-    no longer gives: they must not live on in another session.
+    no longer gives: they must not live on in another session. Somebody new at a provider that
+    gives no roles is refused as well, but known from then on, so that roles can be granted.
 
     Raises:
         AccountBlocked: the person may not log in any more.
-        OrganizationUnknown: no organisation has this OIN.
+        OrganizationUnknown: no organisation has this number.
+        OrganizationNotVouchedFor: the provider has no say about that organisation.
         RoleUnknown: a role stands on a node that is not part of that organisation.
+        OutsideOrganization: the login counts for less than what the person has access to.
         NoAccess: the person has no role at all.
     """
-    person = _log_in(login)
-    if person is None:
-        raise NoAccess("no role left, by claim or by grant")
-    return person
+    person, node_id, has_access = _log_in(login)
+    if not has_access:
+        reference = person.name if login.name is None else ""
+        raise NoAccess("no role, by claim or by grant", reference=reference)
+    confined_to = node_id if login.only_own_organization else None
+    return LoggedIn(person=person, confined_to=confined_to)
 
 
 @transaction.atomic(durable=True)
-def _log_in(login: Login) -> Person | None:
-    """None when all that happened is that the last roles ended."""
-    organization = Organization.objects.filter(oin=login.organization_oin, ended_at=None).first()
-    if organization is None:
-        raise OrganizationUnknown("no organisation with this OIN")
-    wanted = _nodes_of(login.roles, organization)
+def _log_in(login: Login) -> tuple[Person, int, bool]:
+    """The person, the node they logged in for, and whether they have any role at all."""
+    lock_tree_shared()  # no role comes to stand on a node that ends meanwhile
+    node = _find_node(login)
+    wanted = _nodes_of(login.roles or (), node)
     identity, is_new = _claim_identity(login)
     person = Person.objects.select_for_update().get(pk=identity.person_id)
     if not person.is_active:
         raise AccountBlocked()
     ended, granted = _synchronize_grants(person, login.issuer, wanted)
-    if not person.grants.filter(is_in_force(now())).exists():
-        if is_new:
-            raise NoAccess("no role, by claim or by grant")
-        _record_grants("role.ended", ended, login.provider_key)
-        return None
-    person.name, person.email, person.last_login = login.name, login.email, now()
-    person.save(update_fields=["name", "email", "last_login"])
-    identity.last_login_at = now()
-    identity.save(update_fields=["last_login_at"])
+    if login.only_own_organization and reaches_outside(person, node.pk):
+        raise OutsideOrganization("roles outside the organisation of this login")
+    has_access = person.grants.filter(is_in_force(now())).exists()
+    if is_new and not has_access and login.roles is not None:
+        raise NoAccess("no role, by claim or by grant")
     if is_new:
-        record("person.joined", person, actor=person, node_id=organization.pk)
+        record("person.joined", person, actor=person, node_id=node.pk)
     _record_grants("role.ended", ended, login.provider_key)
     _record_grants("role.granted", granted, login.provider_key)
-    data = {"provider": login.provider_key, "level": login.level}
-    record("person.logged_in", person, actor=person, node_id=organization.pk, data=data)
-    return person
+    if has_access:
+        _note_login(person, identity, login)
+        data = {"provider": login.provider_key, "level": login.level}
+        record("person.logged_in", person, actor=person, node_id=node.pk, data=data)
+    return person, node.pk, has_access
 
 
-@transaction.atomic(durable=True)
-def open_session(
-    *, issuer: str, subject: str, sid: str, session_key: str, earlier_key: str | None
-) -> None:
-    """Remember which browser session belongs to a login; forget those that are over.
+def _note_login(person: Person, identity: Identity, login: Login) -> None:
+    if login.name is not None:
+        person.name = login.name
+    if login.email is not None:
+        person.email = login.email
+    person.last_login = identity.last_login_at = now()
+    person.absent_since = None
+    person.save(update_fields=["name", "email", "last_login", "absent_since"])
+    identity.save(update_fields=["last_login_at"])
 
-    Args:
-        earlier_key: key that the same browser's session had before this login.
+
+def _find_node(login: Login) -> Node:
+    """The organisation that somebody logged in for, or the only branch of it that they may act for.
+
+    A number that two organisations have names neither of them.
     """
-    oldest = now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    over = Q(created_at__lt=oldest) | Q(session_key__in=[session_key, earlier_key])
-    LoginSession.objects.filter(over).delete()
-    Session.objects.filter(expire_date__lt=now()).delete()  # Django itself never does
-    identity = Identity.objects.get(issuer=issuer, subject=subject)
-    LoginSession.objects.create(
-        identity=identity, session_key=session_key, sid=sid, created_at=now()
-    )
+    claimed = login.organization
+    living = Organization.objects.filter(ended_at=None)
+    found = list(living.filter(**{claimed.identifier: claimed.number})[:2])
+    if len(found) != 1:
+        raise OrganizationUnknown(f"{'two organisations' if found else 'none'} with this number")
+    (organization,) = found
+    numbers = {organization.oin, organization.kvk_number, organization.rsin}
+    if login.may_vouch_for and not login.may_vouch_for & numbers:
+        raise OrganizationNotVouchedFor("organisation is not one of the provider's")
+    if not claimed.branch_code:
+        return organization
+    branch = _within(organization).filter(code=claimed.branch_code).first()
+    if branch is None:
+        raise OrganizationUnknown("branch is not part of the organisation")
+    return branch
 
 
-@transaction.atomic(durable=True)
-def log_out(person_id: int, *, session_key: str | None) -> None:
-    """Write down that somebody logged out here."""
-    person = Person.objects.get(pk=person_id)
-    LoginSession.objects.filter(session_key=session_key).delete()
-    record("person.logged_out", person, actor=person)
+def _within(node: Node) -> QuerySet[Node]:
+    """The node itself and all that lives below it."""
+    branch = Q(pk=node.pk) | Q(ancestor_ids__contains=[node.pk])
+    return Node.objects.filter(branch, ended_at=None)
 
 
-@transaction.atomic(durable=True)
-def log_out_by_provider(
-    *, issuer: str, subject: str, sid: str, token_id: str, expires_at: int
-) -> int:
-    """End the sessions that a provider's logout token is about; return how many there were.
-
-    Args:
-        subject, sid: one may be empty; with a ``sid`` only that session ends.
-        expires_at: seconds since 1970, when the token itself expires.
-
-    Raises:
-        LogoutTokenUsed: this token was carried out before.
-    """
-    UsedLogoutToken.objects.filter(expires_at__lt=now() - timedelta(minutes=5)).delete()
-    _use_token(issuer, token_id, datetime.fromtimestamp(expires_at, UTC))
-    about = Q(identity__issuer=issuer)
-    if subject:
-        about &= Q(identity__subject=subject)
-    if sid:
-        about &= Q(sid=sid)
-    sessions = LoginSession.objects.select_for_update(of=("self",)).filter(about)
-    sessions = sessions.select_related("identity__person")
-    for session in sessions:
-        Session.objects.filter(session_key=session.session_key).delete()
-        session.delete()
-        record("person.logged_out", session.identity.person, actor=None, data={"by": "provider"})
-    return len(sessions)
-
-
-def _nodes_of(roles: Iterable[ClaimedRole], organization: Organization) -> set[tuple[Role, int]]:
-    """Each role with the primary key of its node, which must be the organisation or part of it."""
-    nodes = {
-        node.code: node
-        for node in Node.objects.filter(
-            Q(pk=organization.pk) | Q(ancestor_ids__contains=[organization.pk]),
-            code__in={claimed.node_code for claimed in roles},
-            ended_at=None,
-        )
-    }
-    unknown = {claimed.node_code for claimed in roles} - set(nodes)
-    if unknown:
+def _nodes_of(roles: Iterable[ClaimedRole], node: Node) -> set[tuple[Role, int]]:
+    """Each role with the primary key of its node, which must be ``node`` or part of it."""
+    codes = {claimed.node_code or node.code for claimed in roles}
+    nodes = {found.code: found for found in _within(node).filter(code__in=codes)}
+    if codes - set(nodes):
         raise RoleUnknown("role on a node outside the organisation")
-    return {(claimed.role, nodes[claimed.node_code].pk) for claimed in roles}
+    return {(claimed.role, nodes[claimed.node_code or node.code].pk) for claimed in roles}
 
 
 def _claim_identity(login: Login) -> tuple[Identity, bool]:
@@ -190,8 +201,13 @@ def _claim_identity(login: Login) -> tuple[Identity, bool]:
         return identity, False
     try:
         with transaction.atomic():
+            public_id = uuid4()
             person = Person.objects.create(
-                name=login.name, email=login.email, language=login.language
+                public_id=public_id,
+                # Without a name, something to tell people apart by when roles are granted.
+                name=login.name or f"{login.provider_name} {public_id.hex[:8].upper()}",
+                email=login.email or "",
+                language=login.language,
             )
             return Identity.objects.create(
                 person=person, issuer=login.issuer, subject=login.subject
@@ -203,13 +219,17 @@ def _claim_identity(login: Login) -> tuple[Identity, bool]:
 def _synchronize_grants(
     person: Person, issuer: str, wanted: set[tuple[Role, int]]
 ) -> tuple[list[RoleGrant], list[RoleGrant]]:
-    """End what the claim no longer gives, prolong what it still gives, add what is new."""
+    """End what the claim no longer gives, prolong what it still gives, add what is new.
+
+    What an administrator barred is not given, whatever the claim says.
+    """
     moment = now()
     ended: list[RoleGrant] = []
     held = RoleGrant.objects.select_for_update().filter(
         is_in_force(moment), person=person, issuer=issuer
     )
-    missing = set(wanted)
+    barred = ClaimBar.objects.filter(person=person, issuer=issuer, lifted_at=None)
+    missing = wanted - {(Role(role), node) for role, node in barred.values_list("role", "node_id")}
     for grant in held:
         given = (Role(grant.role), grant.node_id)
         grant.valid_until = moment + CLAIM_GRANT_TERM if given in missing else moment
@@ -236,11 +256,3 @@ def _record_grants(event: str, grants: Iterable[RoleGrant], provider_key: str) -
     for grant in grants:
         data = {"role": grant.role, "person": grant.person_id, "provider": provider_key}
         record(event, grant, actor=None, node_id=grant.node_id, data=data)
-
-
-def _use_token(issuer: str, token_id: str, expires_at: datetime) -> None:
-    try:
-        with transaction.atomic():
-            UsedLogoutToken.objects.create(issuer=issuer, token_id=token_id, expires_at=expires_at)
-    except IntegrityError as error:
-        raise LogoutTokenUsed() from error

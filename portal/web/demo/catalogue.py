@@ -1,8 +1,8 @@
-"""The cloud, what stands in it, and the offering "virtual server"."""
+"""The cloud, what stands in it, and what can be ordered of it."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -31,10 +31,91 @@ NETWORKS: Final = (
         "cidr": "10.20.8.0/24",
     },
 )
+VOLUME_TYPES: Final = ("standard",)
+OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "code": "virtual-server",
+        "kind": "server",
+        "name_nl": "Virtuele server",
+        "name_en": "Virtual server",
+        "description_nl": "Een server met een eigen schijf, in het netwerk van uw project.",
+        "description_en": "A server with a disk of its own, in the network of your project.",
+        "choices": {
+            "flavors": list(FLAVORS),
+            "images": list(IMAGES),
+            "networks": list(NETWORKS),
+            "volume_types": list(VOLUME_TYPES),
+            "volume_gib": {"minimum": 10, "maximum": 500, "default": 40},
+        },
+    },
+    {
+        "code": "volume",
+        "kind": "volume",
+        "name_nl": "Schijf",
+        "name_en": "Disk",
+        "description_nl": "Opslag die blijft, ook als de server verdwijnt.",
+        "description_en": "Storage that stays, also when the server goes.",
+        "choices": {
+            "volume_types": list(VOLUME_TYPES),
+            "volume_gib": {"minimum": 1, "maximum": 2000, "default": 100},
+        },
+    },
+    {
+        "code": "private-network",
+        "kind": "network",
+        "name_nl": "Privénetwerk",
+        "name_en": "Private network",
+        "description_nl": "Een eigen netwerk, met of zonder weg naar buiten.",
+        "description_en": "A network of your own, with or without a way out.",
+        "choices": {"ways_out": ["outside", "none"]},
+    },
+    {
+        "code": "public-address",
+        "kind": "floating_ip",
+        "name_nl": "Publiek adres",
+        "name_en": "Public address",
+        "description_nl": "Een adres waarop de buitenwereld uw dienst vindt.",
+        "description_en": "An address at which the outside world finds your service.",
+    },
+    {
+        "code": "load-balancer",
+        "kind": "load_balancer",
+        "name_nl": "Load balancer",
+        "name_en": "Load balancer",
+        "description_nl": "Eén ingang voor meer servers, die let op wie er leeft.",
+        "description_en": "One entrance to several servers, which watches who lives.",
+        "choices": {"networks": list(NETWORKS)},
+    },
+    {
+        "code": "object-storage",
+        "kind": "container",
+        "name_nl": "Objectopslag",
+        "name_en": "Object storage",
+        "description_nl": "Plaats voor bestanden, via Swift.",
+        "description_en": "Room for files, by way of Swift.",
+        "choices": {"object_gib": {"minimum": 1, "maximum": 5000, "default": 100}},
+    },
+    {
+        "code": "dns-zone",
+        "kind": "dns_zone",
+        "name_nl": "DNS-zone",
+        "name_en": "DNS zone",
+        "description_nl": "Een domein met zijn records.",
+        "description_en": "A domain with its records.",
+    },
+    {
+        "code": "security-group",
+        "kind": "security_group",
+        "name_nl": "Beveiligingsgroep",
+        "name_en": "Security group",
+        "description_nl": "Regels voor het verkeer dat bij uw servers binnen mag.",
+        "description_en": "Rules for the traffic that may reach your servers.",
+    },
+)
 
 
 def load_catalogue() -> None:
-    """Add the first configured cloud with its inventory, and one published offering."""
+    """Add the first configured cloud with its inventory, and the published offerings."""
     cloud = Cloud.objects.create(
         key=settings.CLOUDS[0],
         name="Overheidsdatacenter Noord",
@@ -52,21 +133,14 @@ def load_catalogue() -> None:
         )
     for name in IMAGES:
         Image.objects.create(cloud=cloud, name=name)
-    VolumeType.objects.create(cloud=cloud, name="standard")
+    for name in VOLUME_TYPES:
+        VolumeType.objects.create(cloud=cloud, name=name)
+    for position, facts in enumerate(OFFERINGS, start=1):
+        _publish(cloud, position, **facts)
+
+
+def _publish(cloud: Cloud, position: int, *, code: str, kind: str, **facts: Any) -> None:
+    offering = Offering.objects.create(code=code, kind=kind, position=position)
     OfferingVersion.objects.create(
-        offering=Offering.objects.create(code="virtual-server", kind="server", position=1),
-        number=1,
-        state=OfferingVersionState.PUBLISHED,
-        name_nl="Virtuele server",
-        name_en="Virtual server",
-        description_nl="Een server met een eigen schijf, in het netwerk van uw project.",
-        description_en="A server with a disk of its own, in the network of your project.",
-        cloud=cloud,
-        choices={
-            "flavors": list(FLAVORS),
-            "images": list(IMAGES),
-            "networks": list(NETWORKS),
-            "volume_types": ["standard"],
-            "volume_gib": {"minimum": 10, "maximum": 500, "default": 40},
-        },
+        offering=offering, number=1, state=OfferingVersionState.PUBLISHED, cloud=cloud, **facts
     )

@@ -12,13 +12,25 @@ from catalog.services.quotas import set_limit
 from portal.identity.models import Node
 
 # SKU: names, FOCUS service category and subcategory, unit, price in euros
+_SERVER: Final = ("Compute", "Virtual Machines", PriceUnit.MONTH)
+_DISK: Final = ("Storage", "Block Storage", PriceUnit.GIB_MONTH)
+_OBJECTS: Final = ("Storage", "Object Storage", PriceUnit.GIB_MONTH)
+_NETWORK: Final = ("Networking", "Network Infrastructure", PriceUnit.MONTH)
+_BALANCER: Final = ("Networking", "Application Networking", PriceUnit.MONTH)
+_ROUTING: Final = ("Networking", "Network Routing", PriceUnit.MONTH)
 SKUS: Final = {
-    "server.gp.small": ("Server, klein", "Server, small", "38.40"),
-    "server.gp.medium": ("Server, middel", "Server, medium", "76.80"),
-    "server.gp.large": ("Server, groot", "Server, large", "153.60"),
-    "server.gp.xlarge": ("Server, extra groot", "Server, extra large", "307.20"),
+    "server.gp.small": ("Server, klein", "Server, small", *_SERVER, "38.40"),
+    "server.gp.medium": ("Server, middel", "Server, medium", *_SERVER, "76.80"),
+    "server.gp.large": ("Server, groot", "Server, large", *_SERVER, "153.60"),
+    "server.gp.xlarge": ("Server, extra groot", "Server, extra large", *_SERVER, "307.20"),
+    "volume.standard": ("Schijf, standaard", "Disk, standard", *_DISK, "0.085"),
+    "network": ("Privénetwerk", "Private network", *_NETWORK, "1.20"),
+    "router": ("Router naar buiten", "Router to the outside", *_NETWORK, "4.80"),
+    "floating_ip": ("Publiek adres", "Public address", *_NETWORK, "2.90"),
+    "load_balancer": ("Load balancer", "Load balancer", *_BALANCER, "18.00"),
+    "object": ("Objectopslag", "Object storage", *_OBJECTS, "0.021"),
+    "dns_zone": ("DNS-zone", "DNS zone", *_ROUTING, "0.50"),
 }
-VOLUME_PRICE: Final = Decimal("0.085")
 
 # What a project, a directorate and a ministry or municipality may hold.
 LIMITS: Final = {
@@ -28,6 +40,12 @@ LIMITS: Final = {
     Metric.VOLUMES: (40, 120, 240),
     Metric.VOLUME_GIB: (2000, 8000, 16000),
     Metric.SNAPSHOTS: (20, 60, 120),
+    Metric.NETWORKS: (5, 20, 40),
+    Metric.ROUTERS: (3, 10, 20),
+    Metric.FLOATING_IPS: (5, 15, 30),
+    Metric.LOAD_BALANCERS: (3, 10, 20),
+    Metric.OBJECT_GIB: (1000, 5000, 10000),
+    Metric.DNS_ZONES: (5, 20, 40),
     Metric.MONTHLY_COST_EUR: (1500, 6000, 12000),
 }
 PROJECT_BUDGET: Final = Decimal(9000)
@@ -44,35 +62,17 @@ def load_money(since: datetime) -> None:
 
 def _load_prices(since: datetime) -> None:
     prices = PriceList.objects.create(name=f"Tarieven {since.year}")
-    for code, (name_nl, name_en, amount) in SKUS.items():
+    for code, (name_nl, name_en, category, subcategory, unit, amount) in SKUS.items():
         sku = Sku.objects.create(
             code=code,
             name_nl=name_nl,
             name_en=name_en,
-            service_category="Compute",
-            service_subcategory="Virtual Machines",
+            service_category=category,
+            service_subcategory=subcategory,
         )
         Price.objects.create(
-            price_list=prices,
-            sku=sku,
-            unit=PriceUnit.MONTH,
-            amount=Decimal(amount),
-            valid_from=since,
+            price_list=prices, sku=sku, unit=unit, amount=Decimal(amount), valid_from=since
         )
-    volume = Sku.objects.create(
-        code="volume.standard",
-        name_nl="Schijf, standaard",
-        name_en="Disk, standard",
-        service_category="Storage",
-        service_subcategory="Block Storage",
-    )
-    Price.objects.create(
-        price_list=prices,
-        sku=volume,
-        unit=PriceUnit.GIB_MONTH,
-        amount=VOLUME_PRICE,
-        valid_from=since,
-    )
 
 
 def _load_limits(node: Node, since: datetime) -> None:

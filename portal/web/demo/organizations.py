@@ -1,4 +1,4 @@
-"""A ministry with two directorates and their projects, and a municipality."""
+"""A ministry with two directorates, an agency with one of its own, and a municipality."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ PROJECTS: Final = {
         ("vergunningenportaal", "Vergunningenportaal", 3, True, "510110", "Vergunningen"),
         ("datawarehouse", "Datawarehouse", 3, True, "510120", "Datawarehouse"),
     ],
+    "veldonderzoek": [
+        ("boringen", "Boringen", 4, False, "620110", "Boringen"),
+    ],
     "voorbeeldstad": [
         ("burgerzaken", "Burgerzaken", 3, True, "7001", "Burgerzaken"),
     ],
@@ -32,13 +35,18 @@ def load_organizations(since: datetime) -> None:
         name="Ministerie van Water en Bodem",
         parent=None,
         oin="00000001003214345000",
+        rsin="003214345",
         actor=None,
     )
+    agency = create_organization(
+        code="bodemonderzoek", name="Agentschap Bodemonderzoek", parent=ministry, actor=None
+    )
     directorates = [
-        create_organization(code=code, name=name, parent=ministry, actor=None)
-        for code, name in (
-            ("waterregistratie", "Directie Waterregistratie"),
-            ("informatievoorziening", "Directie Informatievoorziening"),
+        create_organization(code=code, name=name, parent=parent, actor=None)
+        for code, name, parent in (
+            ("waterregistratie", "Directie Waterregistratie", ministry),
+            ("informatievoorziening", "Directie Informatievoorziening", ministry),
+            ("veldonderzoek", "Directie Veldonderzoek", agency),
         )
     ]
     municipality = create_organization(
@@ -46,10 +54,13 @@ def load_organizations(since: datetime) -> None:
         name="Gemeente Voorbeeldstad",
         parent=None,
         oin="00000001002306608000",
+        kvk_number="90001354",
+        rsin="002306608",
         actor=None,
     )
     for organization, treatment in (
         (ministry, VatTreatment.OUTSIDE_SCOPE),
+        (agency, VatTreatment.STANDARD_21),
         (municipality, VatTreatment.STANDARD_21),
     ):
         VatTreatmentPeriod.objects.create(

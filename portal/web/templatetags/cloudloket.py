@@ -1,6 +1,6 @@
 """The components of the pages. These tags and filters need no ``{% load %}``: see settings.
 
-Filters: money, unit_price, quantity, duration. In text: icon, day, moment, badge, tag.
+Filters: money, unit_price, quantity, duration. In text: icon, day, last_day, moment, badge, tag.
 Blocks: card, alert, empty_state, fact, step, stacked_table, dialog. Whole parts: breadcrumb,
 field, form_errors, meter, meter_bar, meter_key, track, pagination.
 """
@@ -8,7 +8,7 @@ field, form_errors, meter, meter_bar, meter_key, track, pagination.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -70,6 +70,12 @@ def day(value: date) -> SafeString:
     """``{% day order.ends_on %}``: <time>5 oktober 2026</time>."""
     local = value.astimezone(BUSINESS_TIME).date() if isinstance(value, datetime) else value
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), formats.day(local))
+
+
+@register.simple_tag
+def last_day(end: datetime) -> SafeString:
+    """``{% last_day grant.valid_until %}``: the last day of a period that ends at that moment."""
+    return day(end - timedelta(microseconds=1))
 
 
 @register.simple_tag

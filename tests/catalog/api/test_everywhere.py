@@ -11,8 +11,8 @@ from tests.catalog.api.conftest import ROOT, Api, assert_problem
 from tests.factories import place
 
 pytestmark = pytest.mark.django_db
-LISTS = ["/offerings", "/orders", "/approvals", "/resources", "/quotas"]
-ADDRESSES = [*LISTS, "/charges"]
+LISTS = ["/offerings", "/orders", "/approvals", "/resources", "/quotas", "/sessions"]
+ADDRESSES = [*LISTS, "/charges", "/role-grants", "/access-reviews"]
 SOMETHING = str(uuid4())
 POSTS = [
     "/orders",

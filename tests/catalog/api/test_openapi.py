@@ -47,6 +47,9 @@ def test_every_address_is_in_it(description):
         "/resources/{id}/retirement",
         "/quotas",
         "/charges",
+        "/access-reviews",
+        "/access-reviews/{id}",
+        "/access-reviews/{id}/items",
     }
 
 

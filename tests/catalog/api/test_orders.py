@@ -8,12 +8,20 @@ import pytest
 from django.db import connection
 from django.utils.timezone import now
 
-from catalog.models import Metric, Order, OrderState, Quota
+from catalog.models import (
+    Metric,
+    OfferingVersion,
+    OfferingVersionState,
+    Order,
+    OrderState,
+    Quota,
+)
 from catalog.services.quotas import set_limit
+from portal.cloud.models import Image
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
 from tests.catalog.api.conftest import Api, assert_problem
-from tests.factories import PersonFactory, grant, make_project, place
+from tests.factories import OfferingVersionFactory, PersonFactory, grant, make_project, place
 
 pytestmark = pytest.mark.django_db
 APPROVED = {"decision": "approved"}
@@ -59,6 +67,20 @@ class TestPlacing:
         assert (first.status_code, second.status_code) == (201, 200)
         assert first.json() == second.json()
         assert Order.objects.count() == claimed(project) == 1
+
+    @pytest.mark.parametrize("loss", ["image", "offering", "new version"])
+    def test_same_key_and_body_are_not_judged_anew(self, as_requester, body, version, loss):
+        first = as_requester.order(body, key="k-1")
+        if loss == "image":
+            Image.objects.update(gone_at=now())
+        else:
+            OfferingVersion.objects.update(state=OfferingVersionState.WITHDRAWN)
+        if loss == "new version":
+            OfferingVersionFactory()
+
+        second = as_requester.order(body, key="k-1")
+
+        assert (second.status_code, second.json()) == (200, first.json())
 
     def test_same_key_and_another_body_are_refused(self, as_requester, body, project):
         as_requester.order(body, key="k-1")

@@ -40,7 +40,7 @@ class Engine:
     ) -> None:
         self.messages.append((name, kwargs))
 
-    def call(self, action: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def call(self, action: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call something whose messages are to be sent when its transaction commits."""
         with self.capture(execute=True):
             return action(*args, **kwargs)

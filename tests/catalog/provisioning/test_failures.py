@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import now
 
 from catalog.kinds.base import Done
-from catalog.kinds.server_steps import GONE_FOR_GOOD
+from catalog.kinds.steps.inventory import GONE_FOR_GOOD
 from catalog.models import (
     ClaimState,
     Operation,
@@ -67,7 +67,7 @@ def test_bug_at_the_end_of_the_last_step_is_shown_to_a_person(
         raise LookupError("no such meter")
 
     monkeypatch.setattr("catalog.services.resources.start_metering", raise_bug)
-    monkeypatch.setattr("catalog.kinds.server_steps.Wait", lambda external_id: Done(external_id))
+    monkeypatch.setattr("catalog.kinds.steps.server.Wait", lambda external_id: Done(external_id))
 
     with pytest.raises(LookupError):
         engine.run()

@@ -9,12 +9,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from catalog.models import Order
+from catalog.models import Metric, Order
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.operations import compensate_operation, resume_operation
 from catalog.services.orders import expire_orders, withdraw_order
+from catalog.services.quotas import set_limit
+from catalog.services.tree import end_node, move_node
 from portal.cloud.ports import CloudRefused
-from tests.factories import place
+from tests.factories import administrator_of, make_organization, place
 
 pytestmark = pytest.mark.django_db
 
@@ -88,3 +90,16 @@ def test_decisions(requester, approver, project, version):
     withdraw_order(withdrawn.public_id, actor=requester)
     Order.objects.update(expires_at=now())
     assert expire_orders() == 1
+
+
+@pytest.mark.usefixtures("watched")
+def test_moving_and_ending(requester, approver, project, version):
+    place(requester, project, version)
+    administrator = administrator_of(project.parent)
+    part = make_organization(project.parent)
+    for metric in Metric:
+        set_limit(part, metric, None, valid_from=now())
+    move_node(project.public_id, new_parent=part.public_id, actor=administrator)
+    reject_order(Order.objects.get().public_id, approver=approver, reason="Te duur")
+    for node in (project, part):
+        end_node(node.public_id, actor=administrator, confirmation=node.name)

@@ -8,7 +8,7 @@ import yaml
 from billing.meters import Meter
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import clean_spec
-from catalog.kinds.server_steps import _user_data
+from catalog.kinds.steps.server import _user_data
 from catalog.models import Metric
 from portal.cloud.models import Flavor, Image
 from portal.core.errors import InvalidInput

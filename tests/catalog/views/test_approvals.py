@@ -4,12 +4,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
 from catalog.models import Order, OrderState
 from catalog.services.orders import withdraw_order
+from portal.cloud.models import Image
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
-from tests.factories import PersonFactory, change_price, grant, make_project, place
+from tests.factories import PersonFactory, change_price, end_price, grant, make_project, place
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -119,6 +121,51 @@ class TestDeciding:
         assert "53,40" in client.get(url(order)).content.decode()
         client.post(url(order, "approval-approve"), {"accepts_changes": "on"})
         assert state_of(order) == OrderState.PROVISIONING
+
+    def test_image_that_is_gone_must_be_seen_first(self, client, order, approver, sent_tasks):
+        Image.objects.update(gone_at=now())
+        log_in(client, approver)
+
+        assert "“Debian 12” (Besturingssysteem)" in client.get(url(order)).content.decode()
+        assert client.post(url(order, "approval-approve")).status_code == 409
+        client.post(url(order, "approval-approve"), {"accepts_changes": "on"})
+        assert state_of(order) == OrderState.PROVISIONING
+
+
+class TestPriceThatEnded:
+    @pytest.fixture(autouse=True)
+    def other(self, order, client, approver, requester, project, version):
+        other = place(requester, project, version, name="zaak-db")
+        end_price("server.gp.small")
+        log_in(client, approver)
+        return other
+
+    def test_the_page_says_so_in_place_of_the_figures(self, client, order):
+        text = client.get(url(order)).content.decode()
+
+        assert "heeft nu geen prijs" in text
+        assert "Keur goed voor" not in text
+        assert url(order, "approval-reject") in text
+
+    def test_it_does_not_hide_the_rest_of_the_queue(self, client, other):
+        text = client.get(reverse("catalog:approvals")).content.decode()
+        assert url(other) in text
+        assert client.get(url(other)).status_code == 200
+
+    @pytest.mark.parametrize("accepts_changes", ["", "on"])
+    def test_yes_is_refused_and_says_why(self, client, order, accepts_changes):
+        response = client.post(
+            url(order, "approval-approve"), {"accepts_changes": accepts_changes, "reason": "Mooi"}
+        )
+
+        assert response.status_code == 409
+        assert "Mooi" in response.content.decode()
+        assert state_of(order) == OrderState.PENDING_APPROVAL
+
+    def test_no_is_possible(self, client, order):
+        client.post(url(order, "approval-reject"), {"reason": "Uit de handel"})
+
+        assert state_of(order) == OrderState.REJECTED
 
 
 class TestLogin:

@@ -258,3 +258,27 @@ class TestSubmit:
         browser.post(FORM, answers)
 
         assert Order.objects.get().monthly_price == Decimal("53.40")
+
+
+class TestLanguage:
+    def test_the_form_that_was_refused_leads_back_to_itself(self, browser, answers):
+        response = browser.post(
+            FORM, answers | {"name": "!"}, headers={"Referer": f"http://testserver{FORM}"}
+        )
+
+        assert response.status_code == 422
+        assert f'name="next" value="{FORM}"' in response.content.decode()
+
+    def test_another_site_is_not_led_back_to(self, browser, answers):
+        response = browser.post(
+            FORM, answers | {"name": "!"}, headers={"Referer": "https://evil.example/x"}
+        )
+
+        assert 'name="next" value="/catalogue"' in response.content.decode()
+
+    def test_a_host_that_is_not_ours_is_still_refused(self, browser, answers):
+        response = browser.post(
+            FORM, answers, headers={"Host": "evil.example", "Referer": "http://evil.example/"}
+        )
+
+        assert response.status_code == 400

@@ -21,11 +21,15 @@ from portal.cloud.ports import (
     CloudQuotaRefused,
     CloudRefused,
     CloudUnavailable,
+    ContainerSpec,
+    DnsRecord,
+    LoadBalancerSpec,
     NetworkSpec,
     PortSpec,
     SecurityRule,
     ServerSpec,
     VolumeSpec,
+    ZoneSpec,
 )
 
 T = TypeVar("T")
@@ -311,6 +315,25 @@ class CloudContract:
         (address,) = port.details["addresses"]
         assert address.startswith("10.20.4.")
 
+    def test_floating_ip_is_found_by_its_marker_and_given_back(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+
+        made = cloud.create_floating_ip(project, marker)
+
+        (found,) = cloud.find_floating_ips(project, marker)
+        assert (found.id, found.marker) == (made.id, marker)
+        assert found.details["address"] == made.details["address"] != ""
+        assert cloud.find_floating_ips(project, new_marker()) == []
+        cloud.delete_floating_ip(project, made.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_floating_ip(project, made.id)
+
+    def test_floating_ip_beyond_the_quota_is_refused(self, work: Workspace) -> None:
+        work.cloud.set_quota(work.project, {"floating_ips": 0})
+
+        with pytest.raises(CloudQuotaRefused):
+            work.cloud.create_floating_ip(work.project, new_marker())
+
     def test_network_in_use_is_busy(self, work: Workspace) -> None:
         network = work.network()
         work.subnet(network.id)
@@ -347,6 +370,28 @@ class CloudContract:
         with pytest.raises(CloudMissing):
             work.cloud.delete_server(work.project, server.id)
 
+    def test_server_is_stopped_restarted_and_started(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+
+        def becomes(status: str) -> None:
+            until(
+                lambda: work.seen_server(server.id),
+                lambda seen: seen.status == status and not seen.details["task_state"],
+            )
+
+        with pytest.raises(CloudUnavailable):
+            cloud.start_server(project, server.id)
+        cloud.reboot_server(project, server.id, is_hard=False)
+        becomes("ACTIVE")
+        cloud.stop_server(project, server.id)
+        becomes("SHUTOFF")
+        with pytest.raises(CloudUnavailable):
+            cloud.stop_server(project, server.id)
+        cloud.start_server(project, server.id)
+        becomes("ACTIVE")
+        cloud.reboot_server(project, server.id, is_hard=True)
+        becomes("ACTIVE")
+
     def test_volume_is_attached_and_detached_once(self, work: Workspace) -> None:
         cloud, project = work.cloud, work.project
         server, volume = work.active_server(), work.available_volume()
@@ -363,6 +408,79 @@ class CloudContract:
         cloud.detach_volume(project, server.id, volume.id)
         until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
         cloud.detach_volume(project, server.id, volume.id)
+
+    # --- load balancers, DNS, object storage ---------------------------------------------------
+
+    def test_load_balancer_is_made_whole_and_goes_whole(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        network = work.network()
+        work.subnet(network.id)
+        spec = LoadBalancerSpec(
+            name="front",
+            network_id=network.id,
+            protocol="HTTP",
+            port=80,
+            members=[("10.20.4.12", 8080), ("10.20.4.13", 8080)],
+        )
+
+        made = cloud.create_load_balancer(project, spec, marker)
+        (active,) = until(
+            lambda: cloud.list_load_balancers(project),
+            lambda seen: [item.status for item in seen] == ["ACTIVE"],
+        )
+
+        assert (active.id, active.marker) == (made.id, marker)
+        assert active.details["address"]
+        (found,) = cloud.find_load_balancers(project, marker)
+        assert found.id == made.id
+        assert cloud.find_load_balancers(project, new_marker()) == []
+        cloud.delete_load_balancer(project, made.id)
+        until(
+            lambda: cloud.list_load_balancers(project),
+            lambda left: made.id not in {item.id for item in left},
+        )
+
+    def test_zone_is_made_with_its_records_and_its_name_is_its_own(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        spec = ZoneSpec(name=f"{uuid4().hex}.example.", email="beheer@example.nl")
+        made = cloud.create_zone(project, spec, marker)
+        until(
+            lambda: cloud.list_zones(project),
+            lambda seen: [item.status for item in seen] == ["ACTIVE"],
+        )
+        records = [
+            DnsRecord(name=spec.name, type="A", values=["192.0.2.10", "192.0.2.11"]),
+            DnsRecord(name=f"www.{spec.name}", type="CNAME", values=[spec.name]),
+        ]
+
+        for wanted in (records, records, records[:1]):
+            cloud.ensure_records(project, made.id, wanted)
+
+        (found,) = cloud.find_zones(project, marker)
+        assert (found.id, found.marker, found.name) == (made.id, marker, spec.name)
+        assert cloud.find_zones(project, new_marker()) == []
+        with pytest.raises(CloudRefused):
+            cloud.create_zone(project, spec, new_marker())
+        cloud.delete_zone(project, made.id)
+        until(lambda: cloud.list_zones(project), lambda left: not left)
+
+    def test_container_is_one_of_its_name_and_goes_when_it_is_empty(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        spec = ContainerSpec(name="archief", quota_gib=2)
+        assert cloud.find_containers(project, spec.name, marker) == []
+
+        cloud.create_container(project, spec, marker)
+        cloud.create_container(project, spec, marker)
+
+        (found,) = cloud.find_containers(project, spec.name, marker)
+        assert (found.id, found.marker) == (spec.name, marker)
+        with pytest.raises(CloudRefused):
+            cloud.find_containers(project, spec.name, new_marker())
+        assert cloud.empty_container(project, spec.name, at_most=10)
+        cloud.delete_container(project, spec.name)
+        assert cloud.find_containers(project, spec.name, marker) == []
+        with pytest.raises(CloudMissing):
+            cloud.delete_container(project, spec.name)
 
     # --- refusals ----------------------------------------------------------------------------
 

@@ -92,6 +92,11 @@ WRONG = [
     ("CLOUDLOKET_LOG_LEVEL", "LOUD"),
     ("CLOUDLOKET_STEP_LEASE_SECONDS", "long"),
     ("CLOUDLOKET_STEP_LEASE_SECONDS", "0"),
+    ("CLOUDLOKET_SMTP_URL", "mail.example.nl"),
+    ("CLOUDLOKET_SMTP_URL", "http://mail.example.nl"),
+    ("CLOUDLOKET_SMTP_URL", "smtps://"),
+    ("CLOUDLOKET_SMTP_URL", "smtps://mail.example.nl:x"),
+    ("CLOUDLOKET_SMTP_URL", "smtps://mail.example.nl/inbox"),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -64,6 +65,7 @@ class Shell:
     ]
 
 
+@login_not_required
 def gallery(request: HttpRequest) -> HttpResponse:
     form = GalleryForm({"project": "a", "name": "zaak-app-01", "size": "medium", "backup": "on"})
     page = Paginator(range(200), 10).page(int(request.GET.get("page", "5")))
@@ -80,11 +82,13 @@ def gallery(request: HttpRequest) -> HttpResponse:
     return render(request, "gallery.html", context)
 
 
+@login_not_required
 def done(request: HttpRequest) -> HttpResponse:
     messages.success(request, "The order is on its way")
     return redirect("/gallery")
 
 
+@login_not_required
 def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("broken on purpose")
 
@@ -95,7 +99,7 @@ urlpatterns = [
     path("gallery", gallery),
     path("done", done),
     path("broken", broken),
-    path("language", set_language, name="set-language"),
+    path("language", login_not_required(set_language), name="set-language"),
     path("", include("portal.web.urls")),
     path("", include("portal.identity.urls")),
 ]

@@ -15,11 +15,13 @@ from django.urls import reverse
 from django.utils.timezone import localdate
 
 from portal.audit import services
+from portal.audit.events import EVENTS
 from portal.audit.models import AuditEntry, Result
 from portal.audit.services import record, record_refusal
 from portal.core.origin import Channel, Origin, coming_from
 from portal.identity.models import Role
 from portal.web.trail.exporting import COLUMNS
+from portal.web.trail.wording import label_of
 from portal.web.views import audit
 from tests.factories import PersonFactory, grant, make_organization, make_project
 from tests.logins import log_in
@@ -431,3 +433,8 @@ class TestExport:
 
         call_command("export_audit", until=localdate() - timedelta(days=1), format="csv")
         assert capsys.readouterr().out.splitlines() == [",".join(COLUMNS)]
+
+
+@pytest.mark.parametrize("event", sorted(EVENTS))
+def test_every_event_has_words(event):
+    assert label_of(event) != event

@@ -38,6 +38,7 @@ def test_a_mistake_in_a_hidden_field_leads_nowhere(page: str) -> None:
     assert "#id_secret" not in page
 
 
+@pytest.mark.django_db
 def test_the_result_of_an_action_stays_until_closed(visitor: Client) -> None:
     visitor.get("/done")
     page = visitor.get("/gallery").content.decode()

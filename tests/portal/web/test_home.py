@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.test import Client
 
 from portal.identity.models import Person, Project, Role
-from portal.identity.oidc.session import LAST_SEEN
+from portal.identity.oidc.session import ENDS_AT, LAST_SEEN
 from portal.web.stack import CloudProgress, read_cloud_progress
 from tests.factories import PersonFactory, grant, make_project
 
@@ -35,7 +35,7 @@ def browser(person: Person) -> Client:
     client = Client(headers={"accept-language": "nl"})
     client.force_login(person)
     session = client.session
-    session[LAST_SEEN] = int(time.time())
+    session[LAST_SEEN], session[ENDS_AT] = int(time.time()), int(time.time()) + 3600
     session.save()
     return client
 

@@ -11,11 +11,19 @@ from billing.models import Budget
 from catalog.models import Operation, OperationState, Quota, Resource, ResourceState, StepState
 from catalog.services.approvals import approve_order
 from portal.core.calendar import day_of
-from portal.identity.models import Role
+from portal.identity.models import ProjectOwner, Role
 from tests.factories import PersonFactory, grant, make_project, place
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def owner(project):
+    """Somebody who answers for the project, so that it does not wait for one."""
+    owner = PersonFactory()
+    ProjectOwner.objects.create(project=project, owner=owner, valid_from=now())
+    return owner
 
 
 @pytest.fixture
@@ -99,7 +107,7 @@ def test_end_of_the_term_is_announced(client, resource, requester, days, shown):
     assert bool(titles(home(client, requester))) is shown
 
 
-def test_passed_limit_waits_on_the_quota_administrator(client, project, person_with):
+def test_passed_limit_waits_on_the_quota_administrator(client, project, person_with, approver):
     Quota.objects.filter(node=project, metric="vcpus").update(
         claimed=12, limit_now=8, over_since=now()
     )
@@ -133,6 +141,15 @@ def test_every_role_has_a_first_page(client, person_with, role, language):
     assert ("Where to look" in text or "Waar u kunt kijken" in text) is (role == Role.AUDITOR)
 
 
+def test_what_has_nobody_waits_on_the_quota_administrator(client, project, person_with, owner):
+    owner.is_active = False
+    owner.save()
+
+    response = home(client, person_with(Role.QUOTA_ADMINISTRATOR))
+    assert titles(response) == ["2 onderdelen hebben niemand die ervoor verantwoordelijk is"]
+    assert reverse("identity:without-owner") in response.content.decode()
+
+
 def test_nothing_of_another_tenant(client, resource):
     fail(resource)
     stranger = PersonFactory()
@@ -140,7 +157,7 @@ def test_nothing_of_another_tenant(client, resource):
         grant(stranger, role, make_project())
 
     response = home(client, stranger)
-    assert titles(response) == []
+    assert titles(response) == ["8 onderdelen hebben niemand die ervoor verantwoordelijk is"]
     assert "zaak-app" not in response.content.decode()
 
 

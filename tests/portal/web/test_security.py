@@ -6,11 +6,22 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from portal.identity.oidc import discovery, transport
 from portal.web.security import content_security_policy
+from tests.portal.identity.oidc.fake_provider import FakeProvider
 
 FORBIDDEN = re.compile(
     r"\sstyle=|<style|\son[a-z]+=|hx-on|javascript:|hx-vals=.js:|https?://(?!www\.w3)"
 )
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> FakeProvider:
+    """The provider that the settings call "local", of which this process knows nothing yet."""
+    fake = FakeProvider()
+    monkeypatch.setattr(transport, "fetch", fake.fetch)
+    monkeypatch.setattr(discovery, "_directories", {})
+    return fake
 
 
 def test_the_policy_allows_nothing_inline_and_no_other_site() -> None:
@@ -23,6 +34,20 @@ def test_the_policy_allows_nothing_inline_and_no_other_site() -> None:
 def test_forms_may_end_at_the_identity_providers() -> None:
     policy = content_security_policy(["https://login.example.nl/realms/rijk", "https://b.example"])
     assert "form-action 'self' https://b.example https://login.example.nl" in policy
+
+
+def test_policy_learns_where_a_provider_lets_people_in_and_out(
+    visitor: Client, provider: FakeProvider
+) -> None:
+    provider.metadata["end_session_endpoint"] = "https://out.example.nl/logout"
+    provider.metadata["authorization_endpoint"] = "https://in.example.nl/authorize"
+    own = "form-action 'self' http://127.0.0.1:8002"
+    assert visitor.get("/gallery")["Content-Security-Policy"].endswith(own)
+
+    visitor.get("/login/local")
+
+    policy = visitor.get("/gallery")["Content-Security-Policy"]
+    assert policy.endswith(f"{own} https://in.example.nl https://out.example.nl")
 
 
 @pytest.mark.parametrize("path", ["/gallery", "/nothing", "/broken", "/health/live"])

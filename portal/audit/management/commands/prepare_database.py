@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 from psycopg import sql
 
-from portal.core.configuration import database
+from portal.core import configuration
 
 # Tables whose rows are facts of the past, with the columns that the runtime role may still write
 # there. The triggers refuse the same; this holds whatever becomes of a trigger.
@@ -19,8 +19,20 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditseal": (),
     "audit_auditverification": (),
     "catalog_approval": (),
+    "catalog_orderline": (),
+    "identity_reviewcampaign": ("closed_at",),
+    "identity_reviewitem": ("decision", "decided_by_id", "decided_at", "reason"),
+    "identity_roleproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
+    "identity_rolegrant": ("valid_until", "ended_by_id", "end_reason"),
+    "identity_claimbar": ("lifted_by_id", "lifted_at"),
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
+    "identity_breakglasspassword": ("closed_at", "outcome", "secret_hash"),
+    "identity_nodeparent": ("valid_until",),
+    "identity_costcentre": ("valid_until",),
+    "identity_dataowner": ("valid_until",),
+    "identity_projectowner": ("valid_until",),
+    "identity_vattreatmentperiod": ("valid_until",),
     "django_migrations": (),
 }
 # What the owner alone adds.
@@ -35,7 +47,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=options["verbosity"])
-        role = sql.Identifier(str(database("CLOUDLOKET_DATABASE_URL")["USER"]))
+        role = sql.Identifier(str(configuration.database("CLOUDLOKET_DATABASE_URL")["USER"]))
         # Together or not at all: a stop half-way must not leave more rights than are meant.
         with transaction.atomic(), connection.cursor() as cursor:
             for statement in _grants(role):
@@ -44,7 +56,11 @@ class Command(BaseCommand):
 
 
 def _grants(role: sql.Identifier) -> list[sql.Composed]:
+    database = sql.Identifier(connection.settings_dict["NAME"])
     rights = [
+        # A temporary table is found before a real one of that name; PUBLIC may make them, so
+        # taking the right from the role alone would take nothing.
+        sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, {}").format(database, role),
         sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(role),
         sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(
             role

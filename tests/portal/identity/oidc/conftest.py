@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,16 @@ from portal.identity.models import Organization
 from portal.identity.oidc import discovery, transport
 from portal.identity.services.tree import create_organization
 from tests.portal.identity.oidc.fake_provider import MINISTRY_OIN, FakeProvider
+from tests.portal.identity.oidc.journey import (
+    CLIENTS,
+    SECRET,
+    LogoutReceiver,
+    local_provider,
+    logout_receiver,
+    peer_provider,
+)
+
+Use = Callable[[str], None]
 
 
 @pytest.fixture
@@ -47,3 +57,46 @@ def agree_on(settings: Settings) -> Callable[..., None]:
         settings.OIDC_PROVIDERS = {"local": replace(settings.OIDC_PROVIDERS["local"], **changes)}
 
     return change
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[LogoutReceiver]:
+    with logout_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module", params=[local_provider, peer_provider], ids=["local", "peer"])
+def issuer(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    receiver: LogoutReceiver,
+) -> Iterator[str]:
+    with request.param(tmp_path_factory.mktemp("provider"), receiver.address) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def use(
+    issuer: str,
+    ministry: Organization,
+    settings: Settings,
+    receiver: LogoutReceiver,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Use:
+    """Agree on a signing algorithm with the provider."""
+    monkeypatch.setattr(discovery, "_directories", {})
+    receiver.tokens.clear()
+
+    def choose(algorithm: str) -> None:
+        settings.OIDC_PROVIDERS = {
+            "local": replace(
+                settings.OIDC_PROVIDERS["local"],
+                issuer=issuer,
+                client_id=CLIENTS[algorithm]["id"],
+                client_secret=SECRET,
+                signing_algorithm=algorithm,
+            )
+        }
+
+    choose("RS256")
+    return choose

@@ -25,6 +25,7 @@ CLIENT_ID = "cloudloket"
 SUBSTANTIAL = "http://eidas.europa.eu/LoA/substantial"
 LOW = "http://eidas.europa.eu/LoA/low"
 MINISTRY_OIN = "00000001003214345000"
+ACCESS_TOKEN = "access-token-of-the-fake-provider"
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -47,6 +48,7 @@ class FakeProvider:
 
     Attributes:
         changes: claims to set in the ID token; None leaves a claim out.
+        headers: more headers of every token.
         userinfo: the whole answer of the userinfo endpoint.
         answers: path -> something else to answer there (an Answer, or an exception to raise).
         asked: every (method, path, form) so far.
@@ -57,6 +59,7 @@ class FakeProvider:
         self.key = "rs-1"
         self.published = [public_jwk("rs-1"), public_jwk("es-1")]
         self.kid: str | None = "rs-1"
+        self.headers: dict[str, Any] = {}
         self.signs_userinfo = False
         self.metadata: dict[str, Any] = {"authorization_response_iss_parameter_supported": True}
         self.changes: dict[str, Any] = {}
@@ -79,6 +82,8 @@ class FakeProvider:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         basic: tuple[str, str] | None = None,
+        certificate: tuple[str, str] | None = None,
+        authority: str = "",
     ) -> Answer:
         path = urlsplit(address).path
         self.asked.append((method, path, form or {}))
@@ -91,7 +96,7 @@ class FakeProvider:
         return {
             "/.well-known/openid-configuration": lambda: answer(self._document()),
             "/jwks": lambda: answer({"keys": self.published}),
-            "/token": lambda: answer({"access_token": "access", "id_token": self.id_token()}),
+            "/token": lambda: answer({"access_token": ACCESS_TOKEN, "id_token": self.id_token()}),
             "/userinfo": self._userinfo_answer,
         }
 
@@ -114,7 +119,7 @@ class FakeProvider:
         return Answer(status=200, headers=headers, body=token.encode())
 
     def id_token(self) -> str:
-        half = hashlib.sha256(b"access").digest()[:16]
+        half = hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16]
         claims = {
             "iss": ISSUER,
             "sub": "person-1",
@@ -144,7 +149,7 @@ class FakeProvider:
         return self.sign({name: value for name, value in claims.items() if value is not None})
 
     def sign(self, claims: dict[str, Any]) -> str:
-        headers = {} if self.kid is None else {"kid": self.kid}
+        headers = self.headers | ({} if self.kid is None else {"kid": self.kid})
         if self.algorithm == "none":
             return jwt.encode(claims, None, algorithm="none", headers=headers)
         if self.algorithm == "HS256":

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qs, urljoin, urlsplit
 
 import requests
 from django.http import HttpResponse
@@ -74,7 +74,7 @@ def local_provider(folder: Path, backchannel: str) -> Iterator[str]:
             f'id = "{client["id"]}"',
             f'secret = "{SECRET}"',
             f'redirect_uris = ["{CALLBACK}"]',
-            f'post_logout_redirect_uris = ["{PORTAL}/"]',
+            f'post_logout_redirect_uris = ["{PORTAL}/login"]',
             f'backchannel_logout_uri = "{backchannel}"',
             f'signing_algorithm = "{algorithm}"',
             f"userinfo_signed = {str(client['userinfo_signed']).lower()}",
@@ -95,7 +95,7 @@ def peer_provider(folder: Path, backchannel: str) -> Iterator[str]:
     config = {
         "port": port,
         "issuer": f"http://127.0.0.1:{port}",
-        "accounts": tomllib.loads(ACCOUNTS.read_text()),
+        "accounts": peer_accounts(),
         "clients": [
             *(_peer_client(name, client, backchannel) for name, client in CLIENTS.items()),
             _peer_key_client(backchannel),
@@ -104,6 +104,11 @@ def peer_provider(folder: Path, backchannel: str) -> Iterator[str]:
     (folder / "peer.json").write_text(json.dumps(config))
     with running([node, str(PEER / "server.mjs"), str(folder / "peer.json")], ready="ready"):
         yield f"http://127.0.0.1:{port}"
+
+
+def peer_accounts() -> dict[str, Any]:
+    """The people of the local provider, whom the peer shows as well."""
+    return tomllib.loads(ACCOUNTS.read_text())
 
 
 def _peer_key_client(backchannel: str) -> dict[str, Any]:
@@ -124,7 +129,7 @@ def _peer_client(algorithm: str, client: dict[str, Any], backchannel: str) -> di
         "client_id": client["id"],
         "client_secret": SECRET,
         "redirect_uris": [CALLBACK],
-        "post_logout_redirect_uris": [f"{PORTAL}/"],
+        "post_logout_redirect_uris": [f"{PORTAL}/login"],
         "token_endpoint_auth_method": "client_secret_post",
         "id_token_signed_response_alg": algorithm,
         "backchannel_logout_uri": backchannel,
@@ -169,17 +174,28 @@ def logout_receiver() -> Iterator[LogoutReceiver]:
 
 
 class Walk:
-    """One browser: the portal in ``client``, the provider over real HTTP."""
+    """One browser: the portal in ``client``, the provider over real HTTP.
 
-    def __init__(self) -> None:
+    Args:
+        provider: its key in the portal's settings.
+        authority: file with who signs the provider's certificate.
+    """
+
+    def __init__(self, *, provider: str = "local", authority: str = "") -> None:
+        self.provider = provider
         self.client = Client()
         self._browser = requests.Session()
+        self._browser.trust_env = False  # nor its proxies, nor its certificate authorities
+        self._browser.verify = authority or True
 
-    def log_in(self, button: str, value: str, query: str = "") -> HttpResponse:
-        """Leave the portal, press a button on the provider's page, come back."""
-        response = self._follow(self.client.get(f"/login/local{query}")["Location"])
+    def log_in(self, button: str, value: str, query: str = "", **fields: str) -> HttpResponse:
+        """Leave the portal, press a button on the provider's page, come back.
+
+        ``fields`` are filled in on that page first.
+        """
+        response = self._follow(self.client.get(f"/login/{self.provider}{query}")["Location"])
         if isinstance(response, requests.Response):
-            response = self._press(response, button, value)
+            response = self._press(response, button, value, fields)
         assert not isinstance(response, requests.Response), response.text
         return response
 
@@ -194,18 +210,20 @@ class Walk:
         return str(response.headers["Location"])
 
     def _press(
-        self, page: requests.Response, button: str, value: str
+        self, page: requests.Response, button: str, value: str, fields: dict[str, str]
     ) -> HttpResponse | requests.Response:
-        answer = self._send_form(page, button, value)
+        answer = self._send_form(page, button, value, fields)
         return self._follow(urljoin(answer.url, answer.headers["Location"]))
 
-    def _send_form(self, page: requests.Response, button: str, value: str) -> requests.Response:
+    def _send_form(
+        self, page: requests.Response, button: str, value: str, fields: dict[str, str] | None = None
+    ) -> requests.Response:
         form = re.search(r"<form[^>]*>", page.text)
         assert form, page.text
         action = re.search(r'action="([^"]*)"', form[0])
         hidden = dict(re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page.text))
         address = urljoin(page.url, action[1]) if action else page.url
-        data = {**hidden, button: value}
+        data = {**hidden, **(fields or {}), button: value}
         return self._browser.post(address, data=data, allow_redirects=False)
 
     def _follow(self, address: str) -> HttpResponse | requests.Response:
@@ -215,5 +233,8 @@ class Walk:
             if response.status_code == 200:
                 return response
             address = urljoin(address, response.headers["Location"])
-        parts = urlsplit(address)
-        return self.client.get(f"{parts.path}?{parts.query}")  # type: ignore[return-value]
+        return self.come_back(urlsplit(address))
+
+    def come_back(self, address: SplitResult) -> HttpResponse:
+        """Ask the portal for where the provider sent us."""
+        return self.client.get(f"{address.path}?{address.query}")  # type: ignore[return-value]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import socket
@@ -12,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,27 +18,23 @@ from urllib.parse import quote, urljoin
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings
 from django.db import connection
-from django.utils.timezone import now
 
 from portal.identity.models import Organization
+from tests.portal.identity.oidc.certificates import HOST, make_certificate
 from tests.portal.identity.oidc.journey import SECRET, free_port, running
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SECONDS = 30
-HOST = "localhost"
 AGREEMENT = """
 [providers.local]
 name_nl = "Lokale inlogdienst"
 name_en = "Local identity provider"
 issuer = "{issuer}"
 client_id = "cloudloket"
+client_authentication = "client_secret_post"
 client_secret_file = "client-secret"
 signing_algorithm = "RS256"
 minimum_assurance = "low"
@@ -93,19 +87,10 @@ class _PassOn(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a key and what it signed for itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    names = [x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now() - timedelta(hours=1))
-        .not_valid_after(now() + timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(pem + signed.public_bytes(Encoding.PEM))
+    folder = tmp_path_factory.mktemp("tls")
+    file, key = folder / "certificate.pem", folder / "key.pem"
+    make_certificate(file, key, HOST)
+    file.write_bytes(key.read_bytes() + file.read_bytes())
     return file
 
 
@@ -186,7 +171,7 @@ def identity_provider(folder: Path, public: str) -> Iterator[str]:
         id = "cloudloket"
         secret = "{SECRET}"
         redirect_uris = ["{public}/login/local/callback"]
-        post_logout_redirect_uris = ["{public}/"]
+        post_logout_redirect_uris = ["{public}/login"]
         """
     )
     command = [sys.executable, "-m", "local.identity_provider", "--config"]
@@ -248,15 +233,18 @@ def test_a_person_logs_in_and_out(server: Server) -> None:
 
 def test_cookies_are_of_this_host_alone_and_never_in_plain(server: Server) -> None:
     server.log_in()
-    server.get("/")
+    page = server.get("/account/sessions")
+    server.send_form(page, f"{server.public}/account/sessions/end-others")  # leaves a message
+    server.send_form(page, f"{server.public}/language", language="en", next="/")
 
-    cookies = {cookie.name: cookie for cookie in server.browser.cookies if cookie.secure}
-    assert {"__Host-session", "__Host-csrf"} <= set(cookies)
-    for name in ("__Host-session", "__Host-csrf"):
-        assert cookies[name].path == "/"
-        assert not cookies[name].domain_specified
-        assert cookies[name].has_nonstandard_attr("HttpOnly")
-        assert cookies[name].get_nonstandard_attr("SameSite") == "Lax"
+    ours = [cookie for cookie in server.browser.cookies if cookie.domain == f"{HOST}.local"]
+    assert {cookie.name for cookie in ours} == {"__Host-session", "__Host-csrf", "__Host-language"}
+    for cookie in ours:
+        assert cookie.secure
+        assert cookie.path == "/"
+        assert not cookie.domain_specified
+        assert cookie.has_nonstandard_attr("HttpOnly")
+        assert cookie.get_nonstandard_attr("SameSite") == "Lax"
 
 
 def test_form_from_another_site_is_refused(server: Server) -> None:

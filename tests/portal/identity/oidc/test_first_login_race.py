@@ -11,16 +11,17 @@ from django.db import connection
 
 from portal.audit.models import AuditEntry
 from portal.identity.models import Identity, Organization, Person, Role, RoleGrant
-from portal.identity.services.logins import ClaimedRole, Login, log_in
+from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login, log_in
 from tests.portal.identity.oidc.fake_provider import ISSUER, MINISTRY_OIN
 
 LOGIN = Login(
     provider_key="local",
+    provider_name="Lokale inlogdienst",
     issuer=ISSUER,
     subject="person-1",
     name="Sanne Wiersma",
     email="",
-    organization_oin=MINISTRY_OIN,
+    organization=ClaimedOrganization(identifier="oin", number=MINISTRY_OIN),
     roles=frozenset({ClaimedRole(role=Role.AUDITOR, node_code="mwb")}),
     level="substantial",
     language="nl",
@@ -40,7 +41,7 @@ def log_in_twice_at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def in_a_thread(_number: int) -> int:
         try:
-            return log_in(LOGIN).pk
+            return log_in(LOGIN).person.pk
         finally:
             connection.close()
 

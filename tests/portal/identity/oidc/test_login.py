@@ -8,12 +8,21 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils.timezone import now
 from pytest_django import Settings
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import Identity, Organization, Person, RoleGrant
+from portal.identity.models import (
+    Identity,
+    LoginSession,
+    Organization,
+    Person,
+    Role,
+    RoleGrant,
+)
+from tests.factories import grant_in_portal
 from tests.portal.identity.oidc.fake_provider import (
     ISSUER,
     LOW,
@@ -140,16 +149,14 @@ def test_login_prolongs_a_grant_and_leaves_those_made_in_the_portal(
 ) -> None:
     log_in(client, provider)
     person = Person.objects.get()
-    colleague = Person.objects.create(name="Karim")
-    own = RoleGrant.objects.create(
-        person=person, node=ministry, role="auditor", granted_by=colleague, valid_from=now()
-    )
+    own = grant_in_portal(person, Role.AUDITOR, ministry)
+    until = own.valid_until
     RoleGrant.objects.filter(role="requester").update(valid_until=now() + timedelta(hours=1))
     log_in(client, provider)
 
     assert RoleGrant.objects.get(role="requester").valid_until > now() + timedelta(hours=23)
     own.refresh_from_db()
-    assert own.valid_until is None
+    assert own.valid_until == until
 
 
 def test_role_that_lapsed_is_granted_again_as_a_new_row(
@@ -238,6 +245,36 @@ def test_blocked_person_is_gone_from_the_next_request_on(
     assert client.get("/").status_code == 302
     response = log_in(Client(), provider)
     assert (response.status_code, b"account_blocked" in response.content) == (403, True)
+
+
+def test_the_session_remembers_where_it_began(client: Client, provider: FakeProvider) -> None:
+    start_there = {"User-Agent": "Firefox/140.0 (Windows)", "X-Forwarded-For": "203.0.113.9"}
+    parameters = start(client, provider)
+    client.get(
+        "/login/local/callback",
+        {"code": "code-1", "state": parameters["state"], "iss": ISSUER},
+        headers=start_there,
+    )
+
+    session = LoginSession.objects.get()
+    assert (session.agent, session.address) == ("Firefox/140.0 (Windows)", "203.0.113.9")
+    assert (session.provider, session.level, session.sid) == ("local", 2, "session-1")
+    assert session.session_key == client.session.session_key
+
+
+def test_a_key_from_before_the_login_is_worth_nothing(
+    client: Client, provider: FakeProvider
+) -> None:
+    log_in(client, provider)
+    thief = Client()
+    thief.cookies[settings.SESSION_COOKIE_NAME] = str(client.session.session_key)
+    assert logged_in_person(thief) is not None
+
+    log_in(client, provider)
+
+    assert logged_in_person(thief) is None
+    assert logged_in_person(client) is not None
+    assert sorted(LoginSession.objects.values_list("ended_how", flat=True)) == ["", "replaced"]
 
 
 def test_idle_session_ends(client: Client, provider: FakeProvider) -> None:

@@ -13,7 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import LoginSession, Organization
+from portal.identity.models import LoginSession, Organization, SessionEnd
 from tests.portal.identity.oidc.fake_provider import (
     LOGOUT_EVENT,
     FakeProvider,
@@ -47,14 +47,22 @@ def test_logging_out_ends_the_session_here_and_at_the_provider(
 
     address = urlsplit(response["Location"])
     assert f"{address.scheme}://{address.netloc}{address.path}" == "http://127.0.0.1:8002/logout"
-    assert parse_qs(address.query) == {
+    query = parse_qs(address.query)
+    (state,) = query.pop("state")
+    assert query == {
         "id_token_hint": [id_token],
         "client_id": ["cloudloket"],
-        "post_logout_redirect_uri": ["http://127.0.0.1:8000/"],
+        "post_logout_redirect_uri": ["http://127.0.0.1:8000/login"],
     }
     assert not is_logged_in(client)
-    assert not LoginSession.objects.exists()
+    assert "U bent uitgelogd." in client.get("/login", {"state": state}).content.decode()
+    assert LoginSession.objects.get().ended_how == SessionEnd.OWN
     assert AuditEntry.objects.filter(event="person.logged_out").count() == 1
+
+
+@pytest.mark.parametrize("state", ["", "made-up", "a:b:c"])
+def test_state_that_we_did_not_make_shows_no_message(client: Client, state: str) -> None:
+    assert client.get("/login", {"state": state}).status_code == 302
 
 
 def test_logging_out_works_when_the_provider_does_not(

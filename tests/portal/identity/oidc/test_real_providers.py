@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,64 +12,17 @@ from pytest_django import Settings
 
 from portal.identity.models import Identity, Organization, Person, RoleGrant
 from portal.identity.oidc import discovery
+from tests.portal.identity.oidc.conftest import Use
 from tests.portal.identity.oidc.fake_provider import private_key
 from tests.portal.identity.oidc.journey import (
     CLIENTS,
     KEY_CLIENT,
-    SECRET,
     LogoutReceiver,
     Walk,
-    local_provider,
-    logout_receiver,
     peer_provider,
 )
 
 pytestmark = pytest.mark.django_db
-
-Use = Callable[[str], None]
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[LogoutReceiver]:
-    with logout_receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module", params=[local_provider, peer_provider], ids=["local", "peer"])
-def issuer(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    receiver: LogoutReceiver,
-) -> Iterator[str]:
-    with request.param(tmp_path_factory.mktemp("provider"), receiver.address) as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def use(
-    issuer: str,
-    ministry: Organization,
-    settings: Settings,
-    receiver: LogoutReceiver,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Use:
-    """Agree on a signing algorithm with the provider."""
-    monkeypatch.setattr(discovery, "_directories", {})
-    receiver.tokens.clear()
-
-    def choose(algorithm: str) -> None:
-        settings.OIDC_PROVIDERS = {
-            "local": replace(
-                settings.OIDC_PROVIDERS["local"],
-                issuer=issuer,
-                client_id=CLIENTS[algorithm]["id"],
-                client_secret=SECRET,
-                signing_algorithm=algorithm,
-            )
-        }
-
-    choose("RS256")
-    return choose
 
 
 @pytest.mark.parametrize("algorithm", CLIENTS)
@@ -170,7 +122,7 @@ def test_logging_out_ends_both_sessions(use: Use, receiver: LogoutReceiver) -> N
     walk = Walk()
     walk.log_in("account", "requester")
 
-    assert walk.log_out() == "http://127.0.0.1:8000/"
+    assert walk.log_out().startswith("http://127.0.0.1:8000/login?state=")
     assert "_auth_user_id" not in walk.client.session
     response = walk.log_in("account", "approver")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pytest
@@ -14,6 +14,7 @@ from django.test import Client, RequestFactory
 from portal.core.errors import StrongerLoginNeeded
 from portal.identity.middleware import LoginStrengthMiddleware
 from portal.identity.models import Organization
+from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.step_up import kept_input, step_up
 from portal.identity.sensitive import ACTS, sensitive
 from tests.portal.identity.oidc.fake_provider import LOW, FakeProvider, come_back, log_in, start
@@ -166,6 +167,16 @@ def test_step_up_asks_for_the_level_and_the_age(client: Client, provider: FakePr
 
     assert LOW not in parameters["acr_values"].split()
     assert parameters["max_age"] == "900"
+
+
+def test_nobody_is_sent_for_a_level_that_the_provider_does_not_have(
+    client: Client, provider: FakeProvider, agree_on: Callable[..., None]
+) -> None:
+    agree_on(assurance={LOW: Assurance.LOW})
+
+    response = client.get("/login/local?level=high&max_age=900")
+
+    assert (response.status_code, b"assurance_too_low" in response.content) == (403, True)
 
 
 def test_step_up_that_brings_too_little_is_refused_and_keeps_the_login(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -18,6 +19,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/silent":
             self.server.may_answer.wait(5)  # type: ignore[attr-defined]
+            return
+        if self.path == "/drips":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            for _ in range(100):  # for two seconds, were anybody to wait
+                if self.server.may_answer.wait(0.02):  # type: ignore[attr-defined]
+                    return
+                with suppress(OSError):
+                    self.wfile.write(b"{")
             return
         if self.path == "/hangs-up":
             return
@@ -74,6 +85,17 @@ def test_silence_is_not_waited_for(server: str, monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(ProviderUnavailable):
         transport.fetch("GET", f"{server}/silent")
+
+
+def test_answer_that_comes_drop_by_drop_is_not_waited_for(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "LONGEST_SECONDS", 0.2)
+
+    with pytest.raises(ProviderUnavailable) as caught:
+        transport.fetch("GET", f"{server}/drips")
+
+    assert caught.value.reason == "GET: TimeoutError"
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/", "nonsense", "file:///etc/passwd"])

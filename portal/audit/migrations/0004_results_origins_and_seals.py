@@ -26,7 +26,8 @@ ALTER TABLE audit_auditanchor ENABLE TRIGGER audit_anchor_append_only;
 # a seal. The head of a chain moves one place at a time. Heads are written all the time: room in
 # their pages keeps the old versions short.
 GUARD = """
-CREATE FUNCTION audit_refuse_unsealed_drop() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION audit_refuse_unsealed_drop() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     IF OLD.at < now() - interval '3 years' AND EXISTS (
         SELECT FROM audit_auditseal WHERE chain = OLD.chain AND begins > OLD.sequence
@@ -76,7 +77,7 @@ def signed(**columns):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0002_append_only")]
+    dependencies = [("audit", "0003_pinned_search_path")]
     operations = [
         migrations.RunSQL(OPEN),
         migrations.RemoveConstraint("auditentry", "audit_entry_one_per_place_in_chain"),

@@ -1,0 +1,106 @@
+"""An object storage container with a largest size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from billing.meters import Meter
+from catalog.kinds.base import (
+    Done,
+    Kind,
+    Outcome,
+    Plan,
+    Spec,
+    StepContext,
+    StepDefinition,
+    register,
+)
+from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
+from catalog.models import Metric, OfferingVersion
+from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec
+
+PART: Final = "container"
+OBJECTS_AT_ONCE: Final = 2000  # so that a step ends well within its lease
+
+
+def _run(context: StepContext) -> Outcome:
+    project, cloud, marker = context.project, context.cloud, context.marker(PART)
+    spec = ContainerSpec(name=context.name, quota_gib=context.spec["object_gib"])
+    container = context.ensure(
+        find=lambda: cloud.find_containers(project, context.name, marker),
+        create=lambda: cloud.create_container(project, spec, marker),
+        remove=lambda double: cloud.delete_container(project, double.id),
+    )
+    return Done(external_id=container.id)
+
+
+def _run_gone(context: StepContext) -> Outcome:
+    """Empty it in turns, then delete it. What never came into being is gone already."""
+    project, cloud = context.project, context.cloud
+    if not project or not cloud.find_containers(project, context.name, context.marker(PART)):
+        return Done()
+    if not cloud.empty_container(project, context.name, at_most=OBJECTS_AT_ONCE):
+        raise CloudUnavailable("the container is being emptied")
+    with suppress(CloudMissing):
+        cloud.delete_container(project, context.name)
+    return Done()
+
+
+@register
+class Container(Kind):
+    """Spec: ``object_gib``, the most that it takes. What is stored comes in and goes by Swift.
+
+    The offering's choices: ``object_gib``: {"minimum", "maximum", "default"}.
+    """
+
+    key = "container"
+    icon = "folder"
+    label = _("Object storage")
+    plans = {
+        "provision": Plan(
+            version=1,
+            steps=[PROJECT, StepDefinition(name=PART, label=_("Object storage"), run=_run)],
+        ),
+        "retire": Plan(
+            version=1,
+            steps=[
+                StepDefinition(name=PART, label=_("Object storage removed"), run=_run_gone),
+                QUOTA,
+            ],
+        ),
+    }
+
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        bounds = version.choices["object_gib"]
+        return [
+            Parameter(
+                name="object_gib",
+                label=_("Largest size"),
+                widget=Widget.NUMBER,
+                section=_("Storage"),
+                hint=_("More than this is refused. You pay for this size, also when it is empty."),
+                minimum=bounds["minimum"],
+                maximum=bounds["maximum"],
+                default=bounds["default"],
+                unit="GiB",
+            )
+        ]
+
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        return {Metric.OBJECT_GIB: Decimal(spec["object_gib"])}
+
+    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        return [Meter("object", Decimal(spec["object_gib"]))]
+
+    def summary(self, spec: Spec) -> str:
+        return f"{spec['object_gib']} GiB"
+
+    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
+        return None

@@ -1,0 +1,248 @@
+"""A DNS zone with its first records."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from billing.meters import Meter
+from catalog.kinds.base import (
+    Broken,
+    Done,
+    Kind,
+    Look,
+    Outcome,
+    Plan,
+    Spec,
+    StepContext,
+    StepDefinition,
+    Wait,
+    register,
+)
+from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
+from catalog.kinds.steps.removal import delete_all, remaining
+from catalog.models import Metric, OfferingVersion
+from portal.cloud.ports import CloudObject, DnsRecord, Listing, ZoneSpec
+
+PART: Final = "dns_zone"
+MOST_RECORDS: Final = 50
+LONGEST_NAME: Final = 253  # characters (RFC 1035)
+_LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})+")
+_PART_OF_NAME: Final = re.compile(rf"(@|\*|(\*\.)?{_LABEL}(\.{_LABEL})*)")
+TYPES: Final = ("A", "AAAA", "CNAME", "MX", "TXT")
+
+
+def read_records(text: str, zone: str) -> list[DnsRecord]:
+    """The records of a zone from lines such as ``www A 192.0.2.10``; ``@`` is the zone itself.
+
+    Args:
+        zone: its name, ending with a dot.
+
+    Raises:
+        ValueError: with a message for the person who typed it.
+    """
+    values: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, kind, value = _read_line(line)
+        full = zone if name == "@" else f"{name}.{zone}"
+        if value not in values[full, kind]:
+            values[full, kind].append(value)
+    return [DnsRecord(name=name, type=kind, values=found) for (name, kind), found in values.items()]
+
+
+def _read_line(line: str) -> tuple[str, str, str]:
+    name, kind, value = ([*line.split(None, 2), "", "", ""])[:3]
+    name, kind, value = name.lower(), kind.upper(), value.strip()
+    if not _PART_OF_NAME.fullmatch(name) or kind not in TYPES or not value:
+        message = gettext("Write “{line}” as: name, type and value. Types are {types}.")
+        raise ValueError(message.format(line=line.strip(), types=", ".join(TYPES)))
+    return name, kind, _checked_value(kind, value)
+
+
+def _checked_value(kind: str, value: str) -> str:
+    """The value as Designate keeps it."""
+    message = gettext("“{value}” is no value of a record of type {kind}.")
+    refusal = ValueError(message.format(value=value, kind=kind))
+    if kind in {"A", "AAAA"}:
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError as error:
+            raise refusal from error
+        if address.version != (4 if kind == "A" else 6):
+            raise refusal
+        return str(address)
+    if kind == "TXT":
+        inside = value.strip('"')
+        if '"' in inside or not inside.isascii() or len(inside) > 255:  # RFC 1035: one string
+            raise refusal
+        return f'"{inside}"'
+    priority, _space, host = value.rpartition(" ")
+    is_priority = priority.isascii() and priority.isdecimal() and int(priority) < 65536
+    if not _NAME.fullmatch(host.lower().rstrip(".")) or is_priority != (kind == "MX"):
+        raise refusal
+    absolute = f"{host.lower().rstrip('.')}."
+    return f"{int(priority)} {absolute}" if kind == "MX" else absolute
+
+
+def _checked_zone(text: str) -> str:
+    name = text.lower().rstrip(".")
+    if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise ValueError(gettext("Write a domain name such as loket.example.nl."))
+    return name
+
+
+def _checked_records(text: str) -> str:
+    """The records as typed, without empty lines; that they can be read is checked here."""
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    if len(lines) > MOST_RECORDS:
+        raise ValueError(gettext("Use at most {most} records.").format(most=MOST_RECORDS))
+    read_records("\n".join(lines), "example.nl.")
+    return "\n".join(lines)
+
+
+def _run(context: StepContext) -> Outcome:
+    project, cloud, marker = context.project, context.cloud, context.marker(PART)
+    spec = ZoneSpec(name=_absolute(context), email=context.spec["email"])
+    zone = context.ensure(
+        find=lambda: cloud.find_zones(project, marker),
+        create=lambda: cloud.create_zone(project, spec, marker),
+        remove=lambda double: cloud.delete_zone(project, double.id),
+    )
+    return _judge(zone)
+
+
+def _absolute(context: StepContext) -> str:
+    return f"{context.spec['zone']}."
+
+
+def _judge(zone: CloudObject) -> Outcome:
+    if zone.status == "ERROR":
+        return Broken("The zone is in ERROR.")
+    return Done(external_id=zone.id) if zone.status == "ACTIVE" else Wait(external_id=zone.id)
+
+
+def _settle(context: StepContext, zone_id: str, look: Look) -> Outcome:
+    zone = look[Listing.ZONES].get(zone_id)
+    return _judge(zone) if zone else Broken("The zone is gone.")
+
+
+def _clear(context: StepContext, zone_id: str) -> None:
+    context.cloud.delete_zone(context.project, zone_id)
+
+
+def _run_records(context: StepContext) -> Outcome:
+    records: Sequence[DnsRecord] = read_records(context.spec["records"] or "", _absolute(context))
+    if records:
+        context.cloud.ensure_records(context.project, context.cloud_ids[PART], records)
+    return Done()
+
+
+def _run_gone(context: StepContext) -> Outcome:
+    cloud = context.cloud
+    was_there = delete_all(context, PART, cloud.find_zones, cloud.delete_zone)
+    return Wait() if was_there else Done()
+
+
+def _settle_gone(context: StepContext, _id: str, look: Look) -> Outcome:
+    left = remaining(context, PART, look[Listing.ZONES])
+    if any(zone.status == "ERROR" for zone in left):
+        return Broken("The zone was not removed.")
+    return Wait() if left else Done()
+
+
+@register
+class DnsZone(Kind):
+    """Spec: ``zone``, ``email`` of who answers for it, and ``records``, a line for each."""
+
+    key = "dns_zone"
+    icon = "world-www"
+    label = _("DNS zone")
+    plans = {
+        "provision": Plan(
+            version=1,
+            steps=[
+                PROJECT,
+                StepDefinition(
+                    name=PART,
+                    label=_("DNS zone"),
+                    run=_run,
+                    settle=_settle,
+                    clear=_clear,
+                    reads=frozenset({Listing.ZONES}),
+                ),
+                StepDefinition(name="records", label=_("Records"), run=_run_records),
+            ],
+        ),
+        "retire": Plan(
+            version=1,
+            steps=[
+                StepDefinition(
+                    name=PART,
+                    label=_("DNS zone removed"),
+                    run=_run_gone,
+                    settle=_settle_gone,
+                    reads=frozenset({Listing.ZONES}),
+                ),
+                QUOTA,
+            ],
+        ),
+    }
+
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        return [
+            Parameter(
+                name="zone",
+                label=_("Domain name"),
+                widget=Widget.TEXT,
+                section=_("Zone"),
+                hint=_("For example loket.example.nl."),
+                check=_checked_zone,
+                max_length=LONGEST_NAME + 1,
+            ),
+            Parameter(
+                name="email",
+                label=_("E-mail address of who answers for it"),
+                widget=Widget.TEXT,
+                section=_("Zone"),
+                hint=_("Everybody on the internet can read this."),
+                pattern=r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+",
+                pattern_hint=_("Write an address such as beheer@example.nl."),
+                max_length=200,
+            ),
+            Parameter(
+                name="records",
+                label=_("Records"),
+                widget=Widget.TEXTAREA,
+                section=_("Records"),
+                hint=_("Name, type and value on a line of its own: www A 192.0.2.10"),
+                required=False,
+                check=_checked_records,
+                max_length=5000,
+            ),
+        ]
+
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        return {Metric.DNS_ZONES: Decimal(1)}
+
+    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        return [Meter("dns_zone", Decimal(1))]
+
+    def summary(self, spec: Spec) -> str:
+        count = len((spec["records"] or "").splitlines())
+        records = ngettext("{count} record", "{count} records", count).format(count=count)
+        return f"{spec['zone']}, {records}"
+
+    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
+        return None

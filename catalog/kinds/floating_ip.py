@@ -1,0 +1,82 @@
+"""A floating IP: an address of the outside world that the project keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from billing.meters import Meter
+from catalog.kinds.base import (
+    Done,
+    Kind,
+    Outcome,
+    Plan,
+    Spec,
+    StepContext,
+    StepDefinition,
+    register,
+)
+from catalog.kinds.parameters import Parameter
+from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
+from catalog.kinds.steps.removal import delete_all
+from catalog.models import Metric, OfferingVersion
+
+PART: Final = "floating_ip"
+
+
+def _run(context: StepContext) -> Outcome:
+    project, cloud, marker = context.project, context.cloud, context.marker(PART)
+    address = context.ensure(
+        find=lambda: cloud.find_floating_ips(project, marker),
+        create=lambda: cloud.create_floating_ip(project, marker),
+        remove=lambda double: cloud.delete_floating_ip(project, double.id),
+    )
+    facts = {"addresses": [{"address": address.details["address"], "type": "floating"}]}
+    return Done(external_id=address.id, facts=facts)
+
+
+def _run_gone(context: StepContext) -> Outcome:
+    cloud = context.cloud
+    delete_all(context, PART, cloud.find_floating_ips, cloud.delete_floating_ip)
+    return Done()
+
+
+@register
+class FloatingIp(Kind):
+    """Nothing to choose: the address comes from the cloud's external network."""
+
+    key = "floating_ip"
+    icon = "world"
+    label = _("Public address")
+    plans = {
+        "provision": Plan(
+            version=1,
+            steps=[PROJECT, StepDefinition(name=PART, label=_("Public address"), run=_run)],
+        ),
+        "retire": Plan(
+            version=1,
+            steps=[
+                StepDefinition(name=PART, label=_("Public address given back"), run=_run_gone),
+                QUOTA,
+            ],
+        ),
+    }
+
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        return []
+
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        return {Metric.FLOATING_IPS: Decimal(1)}
+
+    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        return [Meter("floating_ip", Decimal(1))]
+
+    def summary(self, spec: Spec) -> str:
+        return "IPv4"
+
+    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
+        return None

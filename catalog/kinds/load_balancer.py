@@ -1,0 +1,200 @@
+"""A load balancer: one address before several servers, which are asked whether they live."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from billing.meters import Meter
+from catalog.kinds.base import (
+    Broken,
+    Done,
+    Kind,
+    Look,
+    Outcome,
+    Plan,
+    Spec,
+    StepContext,
+    StepDefinition,
+    Wait,
+    register,
+)
+from catalog.kinds.networks import network_parameter
+from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA
+from catalog.kinds.steps.removal import delete_all, remaining
+from catalog.models import Metric, OfferingVersion
+from portal.cloud.ports import CloudObject, Listing, LoadBalancerSpec
+
+PART: Final = "load_balancer"
+PROTOCOLS: Final = {"HTTP": _("HTTP (web pages)"), "TCP": _("TCP (anything else)")}
+MOST_MEMBERS: Final = 20
+HIGHEST_PORT: Final = 65535
+
+
+def read_member(line: str) -> tuple[str, int]:
+    """Address and port of a member: ``10.20.4.12:8080``.
+
+    Raises:
+        ValueError: with a message for the person who typed it.
+    """
+    host, _colon, port = line.strip().rpartition(":")
+    try:
+        address = ipaddress.IPv4Address(host)
+    except ValueError as error:
+        message = gettext("Write “{line}” as 10.20.4.12:8080.")
+        raise ValueError(message.format(line=line.strip())) from error
+    if not (port.isascii() and port.isdecimal() and 1 <= int(port) <= HIGHEST_PORT):
+        message = gettext("A port is a number from 1 to {highest}.")
+        raise ValueError(message.format(highest=HIGHEST_PORT))
+    return str(address), int(port)
+
+
+def _checked_members(text: str) -> str:
+    """The members, one on each line, each once."""
+    members = [read_member(line) for line in text.splitlines() if line.strip()]
+    if len(members) > MOST_MEMBERS:
+        raise ValueError(gettext("Use at most {most} servers.").format(most=MOST_MEMBERS))
+    return "\n".join(dict.fromkeys(f"{host}:{port}" for host, port in members))
+
+
+def _run(context: StepContext) -> Outcome:
+    project, cloud, marker = context.project, context.cloud, context.marker(PART)
+    spec = LoadBalancerSpec(
+        name=context.name,
+        network_id=context.cloud_ids["network"],
+        protocol=context.spec["protocol"],
+        port=context.spec["port"],
+        members=[read_member(line) for line in context.spec["members"].splitlines()],
+    )
+    balancer = context.ensure(
+        find=lambda: cloud.find_load_balancers(project, marker),
+        create=lambda: cloud.create_load_balancer(project, spec, marker),
+        remove=lambda double: cloud.delete_load_balancer(project, double.id),
+    )
+    return _judge(balancer)
+
+
+def _judge(balancer: CloudObject) -> Outcome:
+    if balancer.status == "ERROR":
+        return Broken("The load balancer is in ERROR.")
+    if balancer.status != "ACTIVE":
+        return Wait(external_id=balancer.id)
+    facts = {"addresses": [{"address": balancer.details["address"], "type": "fixed"}]}
+    return Done(external_id=balancer.id, facts=facts)
+
+
+def _settle(context: StepContext, balancer_id: str, look: Look) -> Outcome:
+    balancer = look[Listing.LOAD_BALANCERS].get(balancer_id)
+    return _judge(balancer) if balancer else Broken("The load balancer is gone.")
+
+
+def _clear(context: StepContext, balancer_id: str) -> None:
+    context.cloud.delete_load_balancer(context.project, balancer_id)
+
+
+def _run_gone(context: StepContext) -> Outcome:
+    cloud = context.cloud
+    was_there = delete_all(context, PART, cloud.find_load_balancers, cloud.delete_load_balancer)
+    return Wait() if was_there else Done()
+
+
+def _settle_gone(context: StepContext, _id: str, look: Look) -> Outcome:
+    left = remaining(context, PART, look[Listing.LOAD_BALANCERS])
+    if any(balancer.status == "ERROR" for balancer in left):
+        return Broken("The load balancer was not removed.")
+    return Wait() if left else Done()
+
+
+@register
+class LoadBalancer(Kind):
+    """Spec: ``network``, ``protocol``, ``port`` and ``members``, a line for each.
+
+    The offering's choices: ``networks``, as for a server.
+    """
+
+    key = "load_balancer"
+    icon = "sitemap"
+    label = _("Load balancer")
+    plans = {
+        "provision": Plan(
+            version=1,
+            steps=[
+                PROJECT,
+                NETWORK,
+                StepDefinition(
+                    name=PART,
+                    label=_("Load balancer"),
+                    run=_run,
+                    settle=_settle,
+                    clear=_clear,
+                    reads=frozenset({Listing.LOAD_BALANCERS}),
+                ),
+            ],
+        ),
+        "retire": Plan(
+            version=1,
+            steps=[
+                StepDefinition(
+                    name=PART,
+                    label=_("Load balancer removed"),
+                    run=_run_gone,
+                    settle=_settle_gone,
+                    reads=frozenset({Listing.LOAD_BALANCERS}),
+                ),
+                QUOTA,
+            ],
+        ),
+    }
+
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        return [
+            network_parameter(version, section=_("Entrance")),
+            Parameter(
+                name="protocol",
+                label=_("Kind of traffic"),
+                widget=Widget.SELECT,
+                section=_("Entrance"),
+                options=[Option(value=key, label=label) for key, label in PROTOCOLS.items()],
+                default="HTTP",
+            ),
+            Parameter(
+                name="port",
+                label=_("Port"),
+                widget=Widget.NUMBER,
+                section=_("Entrance"),
+                minimum=1,
+                maximum=HIGHEST_PORT,
+                default=80,
+            ),
+            Parameter(
+                name="members",
+                label=_("Servers behind it"),
+                widget=Widget.TEXTAREA,
+                section=_("Servers"),
+                hint=_("Address and port of each, on a line of its own: 10.20.4.12:8080"),
+                check=_checked_members,
+                max_length=600,
+            ),
+        ]
+
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        return {Metric.LOAD_BALANCERS: Decimal(1)}
+
+    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        return [Meter("load_balancer", Decimal(1))]
+
+    def summary(self, spec: Spec) -> str:
+        count = len(spec["members"].splitlines())
+        return gettext("{protocol} port {port}, {count} servers").format(
+            protocol=spec["protocol"], port=spec["port"], count=count
+        )
+
+    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
+        return None

@@ -1,0 +1,155 @@
+"""A security group: which traffic from outside reaches the servers that are in it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from billing.meters import Meter
+from catalog.kinds.base import (
+    Done,
+    Kind,
+    Outcome,
+    Plan,
+    Spec,
+    StepContext,
+    StepDefinition,
+    register,
+)
+from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
+from catalog.kinds.steps.removal import delete_all
+from catalog.models import Metric, OfferingVersion
+from portal.cloud.ports import SecurityRule
+
+PART: Final = "security_group"
+MOST_RULES: Final = 30
+HIGHEST_PORT: Final = 65535
+_PORTS: Final = r"(?P<low>[0-9]{1,5})(?:-(?P<high>[0-9]{1,5}))?"
+_RULE: Final = re.compile(rf"(?:(?P<with>tcp|udp) {_PORTS}|(?P<without>icmp)) (?P<range>\S+)")
+
+
+def read_rule(line: str) -> SecurityRule:
+    """The opening that a line describes: ``tcp 443 0.0.0.0/0``, ``udp 5000-5010 10.0.0.0/8`` …
+
+    Raises:
+        ValueError: with a message for the person who typed it.
+    """
+    words = _RULE.fullmatch(" ".join(line.lower().split()))
+    if words is None:
+        raise ValueError(gettext("“{line}” is not a rule.").format(line=line))
+    try:
+        source = ipaddress.ip_network(words["range"])
+    except ValueError as error:
+        message = gettext("“{range}” is not a range of addresses.")
+        raise ValueError(message.format(range=words["range"])) from error
+    if words["without"]:
+        return SecurityRule(direction="ingress", protocol="icmp", remote_cidr=str(source))
+    low = int(words["low"])
+    high = int(words["high"] or low)
+    if not 1 <= low <= high <= HIGHEST_PORT:
+        message = gettext("Ports go from 1 to {highest}, the lowest first.")
+        raise ValueError(message.format(highest=HIGHEST_PORT))
+    return SecurityRule(
+        direction="ingress",
+        protocol=words["with"],
+        port_min=low,
+        port_max=high,
+        remote_cidr=str(source),
+    )
+
+
+def _write_rule(rule: SecurityRule) -> str:
+    if rule.port_min is None:
+        return f"{rule.protocol} {rule.remote_cidr}"
+    ports = (
+        str(rule.port_min)
+        if rule.port_min == rule.port_max
+        else (f"{rule.port_min}-{rule.port_max}")
+    )
+    return f"{rule.protocol} {ports} {rule.remote_cidr}"
+
+
+def _checked_rules(text: str) -> str:
+    """The rules, one on each line, each once, as we write them ourselves."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > MOST_RULES:
+        raise ValueError(gettext("Use at most {most} rules.").format(most=MOST_RULES))
+    return "\n".join(dict.fromkeys(_write_rule(read_rule(line)) for line in lines))
+
+
+def _run(context: StepContext) -> Outcome:
+    project, cloud, marker = context.project, context.cloud, context.marker(PART)
+    group = context.ensure(
+        find=lambda: cloud.find_security_groups(project, marker),
+        create=lambda: cloud.create_security_group(project, context.name, marker),
+        remove=lambda double: cloud.delete_security_group(project, double.id),
+    )
+    rules = [read_rule(line) for line in context.spec["rules"].splitlines()]
+    cloud.ensure_security_rules(project, group.id, rules)
+    return Done(external_id=group.id)
+
+
+def _run_gone(context: StepContext) -> Outcome:
+    """A group that servers are in is busy, and is removed once they left it."""
+    cloud = context.cloud
+    delete_all(context, PART, cloud.find_security_groups, cloud.delete_security_group)
+    return Done()
+
+
+@register
+class SecurityGroup(Kind):
+    """Spec: ``rules``, one on each line. It counts for no quota and costs nothing by itself."""
+
+    key = "security_group"
+    icon = "shield"
+    label = _("Security group")
+    plans = {
+        "provision": Plan(
+            version=1,
+            steps=[PROJECT, StepDefinition(name=PART, label=_("Security group"), run=_run)],
+        ),
+        "retire": Plan(
+            version=1,
+            steps=[
+                StepDefinition(name=PART, label=_("Security group removed"), run=_run_gone),
+                QUOTA,
+            ],
+        ),
+    }
+
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        return [
+            Parameter(
+                name="rules",
+                label=_("What may come in"),
+                widget=Widget.TEXTAREA,
+                section=_("Rules"),
+                hint=_(
+                    "One rule on each line: protocol, ports and from where. "
+                    "For example: tcp 443 0.0.0.0/0"
+                ),
+                check=_checked_rules,
+                max_length=3000,
+            )
+        ]
+
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        return {}
+
+    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        return []
+
+    def summary(self, spec: Spec) -> str:
+        count = len(spec["rules"].splitlines())
+        return ngettext("{count} rule", "{count} rules", count).format(count=count)
+
+    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
+        return None

@@ -1,0 +1,157 @@
+"""The steps that make a server, and those that remove whatever there is of one."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
+from catalog.kinds.steps.inventory import openstack_id
+from catalog.kinds.steps.removal import delete_all, remaining
+from portal.cloud.models import Flavor, Image
+from portal.cloud.ports import CloudObject, Listing, PortSpec, ServerSpec
+
+# --- making one --------------------------------------------------------------------------------
+
+
+def _run_port(context: StepContext) -> Outcome:
+    project, cloud, marker = context.project, context.cloud, context.marker("port")
+
+    def create() -> CloudObject:
+        spec = PortSpec(
+            name=context.name,
+            network_id=context.cloud_ids["network"],
+            security_group_ids=[context.cloud_ids["security_group"]],
+        )
+        return cloud.create_port(project, spec, marker)
+
+    port = context.ensure(
+        find=lambda: cloud.find_ports(project, marker),
+        create=create,
+        remove=lambda double: cloud.delete_port(project, double.id),
+    )
+    return Done(external_id=port.id)
+
+
+def _run_server(context: StepContext) -> Outcome:
+    project, cloud, marker = context.project, context.cloud, context.marker("server")
+    server = context.ensure(
+        find=lambda: cloud.find_servers(project, marker),
+        create=lambda: cloud.create_server(project, _server_spec(context), marker),
+        remove=lambda double: cloud.delete_server(project, double.id),
+    )
+    return _judge_server(server)
+
+
+def _server_spec(context: StepContext) -> ServerSpec:
+    return ServerSpec(
+        name=context.name,
+        flavor_id=openstack_id(Flavor, context, context.spec["flavor"]),
+        image_id=openstack_id(Image, context, context.spec["image"]),
+        port_id=context.cloud_ids["port"],
+        user_data=_user_data(context.spec.get("ssh_public_key")),
+    )
+
+
+def _user_data(ssh_public_key: str | None) -> str:
+    """What cloud-init reads at the first boot. A JSON string is a YAML string too."""
+    if not ssh_public_key:
+        return ""
+    return f"#cloud-config\nssh_authorized_keys:\n  - {json.dumps(ssh_public_key)}\n"
+
+
+def _settle_server(context: StepContext, server_id: str, look: Look) -> Outcome:
+    server = look[Listing.SERVERS].get(server_id)
+    return _judge_server(server) if server else Broken("The server is gone.")
+
+
+def _judge_server(server: CloudObject) -> Outcome:
+    if server.status == "ERROR":
+        return Broken(server.fault or "The server is in ERROR.")
+    if server.status != "ACTIVE":
+        return Wait(external_id=server.id)
+    facts = {
+        "status": server.status,
+        "addresses": server.details.get("addresses", []),
+        "launched_at": server.details.get("launched_at"),
+    }
+    return Done(external_id=server.id, facts=facts)
+
+
+def _clear_server(context: StepContext, server_id: str) -> None:
+    context.cloud.delete_server(context.project, server_id)
+
+
+def _run_attachment(context: StepContext) -> Outcome:
+    if not context.spec["volume_gib"]:
+        return Done()
+    volume_id = context.cloud_ids["volume"]
+    context.cloud.attach_volume(context.project, context.cloud_ids["server"], volume_id)
+    return Wait(external_id=volume_id)
+
+
+def _settle_attachment(context: StepContext, volume_id: str, look: Look) -> Outcome:
+    """Nova reserves the volume before it answers, so "available" means that attaching failed."""
+    volume = look[Listing.VOLUMES].get(volume_id)
+    if volume is None:
+        return Broken("The volume is gone.")
+    if volume.status == "IN-USE":
+        return Done(external_id=volume_id)
+    if volume.status == "AVAILABLE" or volume.status.startswith("ERROR"):
+        return Broken(volume.fault or f"The volume is {volume.status} and not attached.")
+    return Wait(external_id=volume_id)
+
+
+# --- removing whatever there is ----------------------------------------------------------------
+
+
+def _run_server_gone(context: StepContext) -> Outcome:
+    cloud = context.cloud
+    was_there = delete_all(context, "server", cloud.find_servers, cloud.delete_server)
+    return Wait() if was_there else Done()
+
+
+def _settle_server_gone(context: StepContext, _id: str, look: Look) -> Outcome:
+    """Nova marks a server as being deleted before it answers, and unmarks it when that failed.
+
+    It then keeps the status that it had, also DELETED; UNKNOWN is all it can tell of a cell
+    that is down.
+    """
+    left = remaining(context, "server", look[Listing.SERVERS])
+    for server in left:
+        if server.status != "UNKNOWN" and server.details.get("task_state") != "deleting":
+            return Broken(server.fault or f"The server is {server.status} and was not removed.")
+    return Wait() if left else Done()
+
+
+def _run_port_gone(context: StepContext) -> Outcome:
+    delete_all(context, "port", context.cloud.find_ports, context.cloud.delete_port)
+    return Done()
+
+
+PORT: Final = StepDefinition(name="port", label=_("Network port"), run=_run_port)
+SERVER: Final = StepDefinition(
+    name="server",
+    label=_("Server"),
+    run=_run_server,
+    settle=_settle_server,
+    clear=_clear_server,
+    reads=frozenset({Listing.SERVERS}),
+)
+ATTACHMENT: Final = StepDefinition(
+    name="attachment",
+    label=_("Disk attached"),
+    run=_run_attachment,
+    settle=_settle_attachment,
+    reads=frozenset({Listing.VOLUMES}),
+)
+SERVER_GONE: Final = StepDefinition(
+    name="server",
+    label=_("Server removed"),
+    run=_run_server_gone,
+    settle=_settle_server_gone,
+    reads=frozenset({Listing.SERVERS}),
+)
+PORT_GONE: Final = StepDefinition(name="port", label=_("Network port removed"), run=_run_port_gone)

@@ -1,0 +1,103 @@
+"""A volume of its own, to be attached to servers of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from billing.meters import Meter
+from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.parameters import Option, Parameter, Text, Widget
+from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
+from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE
+from catalog.models import Metric, OfferingVersion
+
+
+@register
+class Volume(Kind):
+    """Spec: ``volume_gib``, and ``volume_type`` where the offering leaves a choice.
+
+    The offering's choices: ``volume_types``, names in the order in which they are shown, and
+    ``volume_gib``: {"minimum", "maximum", "default"}, where the minimum is at least 1.
+    """
+
+    key = "volume"
+    icon = "database"
+    label = _("Disk")
+    plans = {
+        "provision": Plan(version=1, steps=[PROJECT, VOLUME]),
+        "retire": Plan(version=1, steps=[VOLUME_GONE, QUOTA]),
+    }
+
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        return [size_parameter(version, label=_("Size")), *type_parameters(version)]
+
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        return volume_demand(spec)
+
+    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        return volume_meters(version, spec)
+
+    def summary(self, spec: Spec) -> str:
+        parts = [f"{spec['volume_gib']} GiB", spec.get("volume_type")]
+        return ", ".join(filter(None, parts))
+
+    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
+        created_at = facts.get("volume_created_at")
+        return datetime.fromisoformat(created_at) if created_at else None
+
+
+def size_parameter(version: OfferingVersion, *, label: Text, hint: Text = "") -> Parameter:
+    """The question how large a volume must be, within the offering's bounds."""
+    bounds = version.choices["volume_gib"]
+    return Parameter(
+        name="volume_gib",
+        label=label,
+        widget=Widget.NUMBER,
+        section=_("Storage"),
+        hint=hint,
+        minimum=bounds["minimum"],
+        maximum=bounds["maximum"],
+        default=bounds["default"],
+        unit="GiB",
+    )
+
+
+def type_parameters(version: OfferingVersion) -> list[Parameter]:
+    """The question which type of volume; none where the offering has but one."""
+    names: list[str] = version.choices["volume_types"]
+    if len(names) < 2:
+        return []
+    options = [
+        Option(value=name, label=name, meters=[Meter(f"volume.{name}", Decimal(1))])
+        for name in names
+    ]
+    return [
+        Parameter(
+            name="volume_type",
+            label=_("Kind of disk"),
+            widget=Widget.SELECT,
+            section=_("Storage"),
+            options=options,
+            default=names[0],
+        )
+    ]
+
+
+def volume_demand(spec: Spec) -> dict[Metric, Decimal]:
+    """What the spec's volume holds; nothing for 0 GiB."""
+    if not spec["volume_gib"]:
+        return {}
+    return {Metric.VOLUMES: Decimal(1), Metric.VOLUME_GIB: Decimal(spec["volume_gib"])}
+
+
+def volume_meters(version: OfferingVersion, spec: Spec) -> list[Meter]:
+    """What the spec's volume uses; nothing for 0 GiB."""
+    if not spec["volume_gib"]:
+        return []
+    volume_type = spec.get("volume_type") or version.choices["volume_types"][0]
+    return [Meter(f"volume.{volume_type}", Decimal(spec["volume_gib"]))]

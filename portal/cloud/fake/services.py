@@ -1,0 +1,124 @@
+"""Load balancers, DNS zones and containers of the fake cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from portal.cloud.fake.memory import Memory, Thing, asked
+from portal.cloud.ports import (
+    CloudObject,
+    CloudRefused,
+    ContainerSpec,
+    DnsRecord,
+    LoadBalancerSpec,
+    ZoneSpec,
+)
+
+
+class FakeLoadBalancers(Memory):
+    @asked
+    def find_load_balancers(self, project: str, marker: str) -> list[CloudObject]:
+        return self.found("load_balancer", project, marker)
+
+    @asked
+    def create_load_balancer(
+        self, project: str, spec: LoadBalancerSpec, marker: str
+    ) -> CloudObject:
+        self.get("network", project, spec.network_id)
+        balancer = self.add("load_balancer", project, spec.name, marker, address="10.20.4.5")
+        return self._settling(balancer, "PENDING_CREATE")
+
+    @asked
+    def delete_load_balancer(self, project: str, load_balancer_id: str) -> None:
+        balancer = self.get("load_balancer", project, load_balancer_id)
+        if balancer.status.startswith("PENDING"):
+            raise self.busy(f"load balancer {load_balancer_id} is immutable")
+        balancer.status = "PENDING_DELETE"
+        self.settle_later(balancer, lambda: self._forget(balancer))
+
+    @asked
+    def list_load_balancers(self, project: str) -> list[CloudObject]:
+        return self.polled(self.of("load_balancer", project))
+
+    def _settling(self, thing: Thing, meanwhile: str) -> CloudObject:
+        thing.status = meanwhile
+
+        def settle() -> None:
+            thing.status = "ACTIVE"
+
+        self.settle_later(thing, settle)
+        return thing.facts()
+
+    def _forget(self, thing: Thing) -> None:
+        self.things.pop(thing.id, None)
+
+
+class FakeZones(FakeLoadBalancers):
+    @asked
+    def find_zones(self, project: str, marker: str) -> list[CloudObject]:
+        return self.found("zone", project, marker)
+
+    @asked
+    def create_zone(self, project: str, spec: ZoneSpec, marker: str) -> CloudObject:
+        if any(thing.kind == "zone" and thing.name == spec.name for thing in self.things.values()):
+            raise self.refusal(CloudRefused, 409, "Duplicate Zone")
+        zone = self.add("zone", project, spec.name, marker, records=[])
+        return self._settling(zone, "PENDING_CREATE")
+
+    @asked
+    def delete_zone(self, project: str, zone_id: str) -> None:
+        zone = self.get("zone", project, zone_id)
+        zone.status = "PENDING_DELETE"
+        self.settle_later(zone, lambda: self._forget(zone))
+
+    @asked
+    def list_zones(self, project: str) -> list[CloudObject]:
+        return self.polled(self.of("zone", project))
+
+    @asked
+    def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
+        zone = self.get("zone", project, zone_id)
+        wanted = {(record.name, record.type) for record in records}
+        others = [
+            there
+            for there in zone.details["records"]
+            if (there["name"], there["type"]) not in wanted
+        ]
+        zone.details["records"] = [*others, *(asdict(record) for record in records)]
+
+
+class FakeContainers(FakeZones):
+    @asked
+    def find_containers(self, project: str, name: str, marker: str) -> list[CloudObject]:
+        there = [thing for thing in self.of("container", project) if thing.name == name]
+        if there and there[0].marker != marker:
+            raise CloudRefused(f"another container is called {name!r}")
+        return [self._container(thing) for thing in there]
+
+    @asked
+    def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
+        there = [thing for thing in self.of("container", project) if thing.name == spec.name]
+        thing = there[0] if there else self.add("container", project, spec.name, marker, objects=0)
+        thing.marker, thing.details["quota_gib"] = marker, spec.quota_gib
+        return self._container(thing)
+
+    @asked
+    def empty_container(self, project: str, name: str, *, at_most: int) -> bool:
+        container = self._named(project, name)
+        container.details["objects"] = max(0, container.details["objects"] - at_most)
+        return bool(container.details["objects"] == 0)
+
+    @asked
+    def delete_container(self, project: str, name: str) -> None:
+        container = self._named(project, name)
+        if container.details["objects"]:
+            raise self.busy(f"container {name} is not empty")
+        self._forget(container)
+
+    def _container(self, thing: Thing) -> CloudObject:
+        return CloudObject(id=thing.name, name=thing.name, status="ACTIVE", marker=thing.marker)
+
+    def _named(self, project: str, name: str) -> Thing:
+        there = [thing for thing in self.of("container", project) if thing.name == name]
+        return there[0] if there else self.get("container", project, name)

@@ -1,0 +1,60 @@
+"""Object storage containers. Swift makes one of a name only once; the marker is metadata of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from openstack.connection import Connection
+from openstack.exceptions import NotFoundException, raise_from_response
+
+from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.ports import CloudObject, CloudRefused, ContainerSpec
+
+SERVICE: Final = "object-store"
+MARKER_HEADER: Final = "X-Container-Meta-Cloudloket"
+QUOTA_HEADER: Final = "X-Container-Meta-Quota-Bytes"
+BYTES_PER_GIB: Final = 1024**3
+
+
+class Containers(OnCloud):
+    """The object storage part of the port."""
+
+    def find_containers(self, project: str, name: str, marker: str) -> list[CloudObject]:
+        with self._asking(SERVICE, "find container", project) as cloud:
+            headers = _headers(cloud, name)
+            if headers is None:
+                return []
+            if headers.get(MARKER_HEADER) != marker:
+                raise CloudRefused(f"another container is called {name!r}", service=SERVICE)
+            return [CloudObject(id=name, name=name, status="ACTIVE", marker=marker)]
+
+    def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
+        with self._asking(SERVICE, "create container", project) as cloud:
+            quota = str(spec.quota_gib * BYTES_PER_GIB)
+            answer = cloud.object_store.put(
+                f"/{spec.name}", headers={MARKER_HEADER: marker, QUOTA_HEADER: quota}
+            )
+            raise_from_response(answer)
+        return CloudObject(id=spec.name, name=spec.name, status="ACTIVE", marker=marker)
+
+    def empty_container(self, project: str, name: str, *, at_most: int) -> bool:
+        with self._asking(SERVICE, "empty container", project) as cloud:
+            for number, item in enumerate(cloud.object_store.objects(name)):
+                if number == at_most:
+                    return False
+                cloud.object_store.delete_object(item, ignore_missing=True, container=name)
+        return True
+
+    def delete_container(self, project: str, name: str) -> None:
+        with self._asking(SERVICE, "delete container", project) as cloud:
+            cloud.object_store.delete_container(name, ignore_missing=False)
+
+
+def _headers(cloud: Connection, name: str) -> dict[str, str] | None:
+    """What Swift says of a container; None when there is none of this name."""
+    try:
+        answer = cloud.object_store.head(f"/{name}")
+        raise_from_response(answer)
+    except NotFoundException:
+        return None
+    return dict(answer.headers)

@@ -1,0 +1,59 @@
+"""DNS zones and their records. The marker is Designate's description; the name is unique."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.openstack.reading import carrying, made, moment, ours
+from portal.cloud.ports import CloudObject, DnsRecord, ZoneSpec
+
+
+class Zones(OnCloud):
+    """The DNS part of the port."""
+
+    def find_zones(self, project: str, marker: str) -> list[CloudObject]:
+        with self._asking("dns", "find zone", project) as cloud:
+            return carrying(marker, map(_zone_object, cloud.dns.zones(description=marker)))
+
+    def create_zone(self, project: str, spec: ZoneSpec, marker: str) -> CloudObject:
+        with self._asking("dns", "create zone", project) as cloud:
+            zone = cloud.dns.create_zone(
+                name=spec.name, email=spec.email, ttl=spec.ttl_seconds, description=marker
+            )
+        return made(_zone_object(zone), "create zone")
+
+    def delete_zone(self, project: str, zone_id: str) -> None:
+        with self._asking("dns", "delete zone", project) as cloud:
+            cloud.dns.delete_zone(zone_id, ignore_missing=False)
+
+    def list_zones(self, project: str) -> list[CloudObject]:
+        with self._asking("dns", "list zones", project) as cloud:
+            return [_zone_object(item) for item in cloud.dns.zones()]
+
+    def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
+        with self._asking("dns", "add records", project) as cloud:
+            there = {(item.name, item.type): item for item in cloud.dns.recordsets(zone_id)}
+            for record in records:
+                found = there.get((record.name, record.type))
+                if found is None:
+                    cloud.dns.create_recordset(
+                        zone_id, name=record.name, type=record.type, records=list(record.values)
+                    )
+                elif set(found.records) != set(record.values):
+                    cloud.dns.update_recordset(found, records=list(record.values))
+
+
+def _zone_object(item: Any) -> CloudObject:
+    """A zone that waits is told by what it waits for: PENDING_CREATE, PENDING_DELETE."""
+    status = item.status or ""
+    if status == "PENDING":
+        status = f"PENDING_{item.action}"
+    return CloudObject(
+        id=item.id,
+        name=item.name or "",
+        status=status,
+        created_at=moment(item.created_at),
+        marker=ours(item.description),
+    )

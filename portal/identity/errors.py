@@ -1,0 +1,70 @@
+"""The refusals of the tree, of roles and of people."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.errors import DomainError
+
+
+class NodeEnded(DomainError):
+    code = "node_ended"
+    message = _("“{name}” has ended. Nothing changes there any more.")
+
+
+class AboutYourself(DomainError):
+    code = "about_yourself"
+    http_status = 403
+    message = _("This is about yourself. Somebody else must do it.")
+
+
+class OwnProposal(DomainError):
+    code = "own_proposal"
+    http_status = 403
+    message = _("You proposed this yourself. Somebody else must decide.")
+
+
+class AlreadyProposed(DomainError):
+    code = "already_proposed"
+    message = _("This role was proposed already and waits for a decision.")
+
+
+class ProposalSettled(DomainError):
+    code = "proposal_settled"
+    message = _("Somebody was first: this proposal is now “{state}”.")
+
+
+class RefusalNeedsReason(DomainError):
+    code = "reason_required"
+    http_status = 422
+    message = _("Write down why.")
+
+
+class RoleHasEnded(DomainError):
+    code = "role_has_ended"
+    message = _("This role has ended already.")
+
+
+class BarLifted(DomainError):
+    code = "bar_lifted"
+    message = _("Somebody was first: the provider may give this role again.")
+
+
+class PersonHasLeft(DomainError):
+    code = "person_has_left"
+    message = _("{name} has no access to the portal any more.")
+
+
+class PersonIsActive(DomainError):
+    code = "person_is_active"
+    message = _("{name} has access to the portal.")
+
+
+class DeputyHasEnded(DomainError):
+    code = "deputy_has_ended"
+    message = _("This replacement has ended already.")
+
+
+class DeputyNamed(DomainError):
+    code = "deputy_named"
+    message = _("{name} is the deputy in these days already.")

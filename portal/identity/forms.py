@@ -1,0 +1,175 @@
+"""What the pages of the tree ask. Forms know the shape of answers; the services judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.utils.timezone import localdate
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.errors import DomainError, InvalidInput
+from portal.core.formats import DATE_FORMATS
+from portal.identity.facts import FactKind
+from portal.identity.models import Node, NodeKind, Person, VatTreatment
+from portal.identity.numbers import KVK_LENGTH, OIN_LENGTH, RSIN_LENGTH
+from portal.identity.services.facts import COST_CENTRE_LENGTH, COST_CENTRE_NAME_LENGTH
+from portal.identity.services.tree import (
+    CODE_LENGTH,
+    DESCRIPTION_LENGTH,
+    IDENTIFIERS,
+    NAME_LENGTH,
+    PROTECTION_LEVELS,
+)
+
+_REQUIRED: Final = {"required": _("Fill this in.")}
+_CHOICE: Final = {
+    "required": _("Choose one of these."),
+    "invalid_choice": _("Choose one of these."),
+}
+
+
+def _text(label: Any, length: int, *, required: bool = True, **options: Any) -> forms.CharField:
+    """A line of text. ``length`` only stops typing; what is too long, the service refuses."""
+    attributes = {"maxlength": length, "autocomplete": "off", "spellcheck": "false"}
+    return forms.CharField(
+        label=label,
+        required=required,
+        error_messages=_REQUIRED,
+        widget=forms.TextInput(attrs=attributes),
+        **options,
+    )
+
+
+class RefusableForm(forms.Form):
+    """A form that can show what a service said about its answers."""
+
+    def show(self, refusal: DomainError) -> None:
+        """Put the refusal at the fields that it is about, or above the form."""
+        if isinstance(refusal, InvalidInput):
+            messages = refusal.errors
+        else:
+            messages = {refusal.field or "": [str(refusal)]}
+        for name, texts in messages.items():
+            for text in texts:
+                self.add_error(name if name in self.fields else None, text)
+
+
+class OrganizationForm(RefusableForm):
+    name = _text(_("Name"), NAME_LENGTH)
+    code = _text(
+        _("Code"),
+        CODE_LENGTH,
+        help_text=_("The identity provider's roles name this code. For example: waterbeheer."),
+    )
+    oin = _text("OIN", OIN_LENGTH, required=False, help_text=_("20 digits."))
+    kvk_number = _text(_("KvK number"), KVK_LENGTH, required=False, help_text=_("8 digits."))
+    rsin = _text("RSIN", RSIN_LENGTH, required=False, help_text=_("9 digits."))
+
+    def leave_out_numbers(self) -> None:
+        """For somebody who may not change who logs in as whom."""
+        for name in IDENTIFIERS:
+            del self.fields[name]
+
+
+class ProjectForm(RefusableForm):
+    name = _text(_("Name"), NAME_LENGTH)
+    code = _text(
+        _("Code"),
+        CODE_LENGTH,
+        help_text=_("The identity provider's roles name this code. For example: zaaksysteem."),
+    )
+    description = _text(_("Description"), DESCRIPTION_LENGTH, required=False)
+    protection_level = forms.TypedChoiceField(
+        label=_("Protection level (TBB)"),
+        help_text=_("Of the most sensitive data: 1 is the highest. Unknown means: no orders."),
+        required=False,
+        choices=[("", _("Not known yet")), *((str(n), str(n)) for n in PROTECTION_LEVELS)],
+        coerce=int,
+        empty_value=None,
+        error_messages=_CHOICE,
+    )
+    has_personal_data = forms.TypedChoiceField(
+        label=_("Personal data"),
+        required=False,
+        choices=[("", _("Not known yet")), ("yes", _("Yes")), ("no", _("No"))],
+        coerce=lambda answer: answer == "yes",
+        empty_value=None,
+        error_messages=_CHOICE,
+    )
+
+
+class FactForm(RefusableForm):
+    """What begins to hold on a day."""
+
+    starts_on = forms.DateField(
+        label=_("From"),
+        help_text=_("Day-month-year. Today means: from this moment on."),
+        initial=localdate,
+        input_formats=DATE_FORMATS,
+        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
+        error_messages={
+            "required": _("Fill this in."),
+            "invalid": _("Write a day as 31-12-2026."),
+        },
+    )
+
+
+class CostCentreForm(FactForm):
+    code = _text(_("Number of the cost centre"), COST_CENTRE_LENGTH)
+    name = _text(_("Name of the cost centre"), COST_CENTRE_NAME_LENGTH)
+    field_order = ("code", "name", "starts_on")
+
+
+class VatTreatmentForm(FactForm):
+    treatment = forms.ChoiceField(
+        label=_("VAT treatment"), choices=VatTreatment.choices, error_messages=_CHOICE
+    )
+    field_order = ("treatment", "starts_on")
+
+
+class OwnerForm(FactForm):
+    owner = forms.TypedChoiceField(
+        label=_("Who"),
+        help_text=_("Everybody who has a role here."),
+        coerce=UUID,
+        error_messages=_CHOICE,
+    )
+    field_order = ("owner", "starts_on")
+
+    def offer(self, people: Iterable[Person]) -> None:
+        """Let one of these be chosen."""
+        self.fields["owner"].choices = [  # type: ignore[attr-defined]  # it is a ChoiceField
+            ("", _("Choose a person")),
+            *((str(person.public_id), person.name) for person in people),
+        ]
+
+
+FACT_FORMS: Final[dict[FactKind, type[FactForm]]] = {
+    FactKind.COST_CENTRE: CostCentreForm,
+    FactKind.VAT_TREATMENT: VatTreatmentForm,
+    FactKind.DATA_OWNER: OwnerForm,
+    FactKind.PROJECT_OWNER: OwnerForm,
+}
+
+
+def node_form(node: Node) -> type[OrganizationForm | ProjectForm]:
+    """The form with what can be changed of a node."""
+    return OrganizationForm if node.kind == NodeKind.ORGANIZATION else ProjectForm
+
+
+def answers_of(node: Node) -> dict[str, Any]:
+    """What the form of this node shows at first."""
+    if node.kind == NodeKind.ORGANIZATION:
+        return {name: getattr(node.organization, name) for name in ("name", "code", *IDENTIFIERS)}
+    project = node.project
+    personal = {None: "", True: "yes", False: "no"}[project.has_personal_data]
+    return {
+        "name": project.name,
+        "code": project.code,
+        "description": project.description,
+        "protection_level": project.protection_level,
+        "has_personal_data": personal,
+    }

@@ -1,0 +1,159 @@
+"""Which roles a review is about, who may judge them, and what became of them meanwhile.
+
+A role from a claim lapses a day after the login and comes back at the next one. So at night, or
+after a weekend, hardly any of them holds. What a review is about is therefore what *stands*: the
+grants that hold, and those from a claim that only time has ended and that the next login renews.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from portal.audit.models import AuditEntry
+from portal.core.models import is_in_force
+from portal.identity.access import reached_nodes
+from portal.identity.models import (
+    PRIVILEGED_ROLES,
+    Node,
+    Person,
+    ReviewCampaign,
+    ReviewItem,
+    ReviewScope,
+    Role,
+    RoleGrant,
+)
+
+# How long after its last login a role from a claim still counts as one that may come back.
+CLAIM_MEMORY: Final = timedelta(days=90)
+# Who may change what others may do, see everything, or bind the organization without a limit.
+PRIVILEGED: Final = Q(role__in=PRIVILEGED_ROLES) | Q(role=Role.APPROVER, amount_limit=None)
+# Who sees reviews at all: the ones decide, the others look on.
+REVIEW_READERS: Final = frozenset({Role.QUOTA_ADMINISTRATOR, Role.AUDITOR})
+_RIGHT: Final = ("person_id", "role", "node_id", "issuer")
+
+
+def standing_grants(at: datetime, about: Q) -> QuerySet[RoleGrant]:
+    """The grants that stand at the moment ``at``, among those that ``about`` describes."""
+    newest = (
+        RoleGrant.objects.exclude(issuer="")
+        .filter(about, valid_from__lte=at, valid_until__gt=at - CLAIM_MEMORY)
+        .order_by(*_RIGHT, "-valid_from", "-pk")
+        .distinct(*_RIGHT)
+    )
+    was_taken = Exists(
+        AuditEntry.objects.filter(event="role.ended", subject_public_id=OuterRef("public_id"))
+    )
+    by_claim = Q(pk__in=newest.values("pk")) & (Q(valid_until__gt=at) | Q(~was_taken))
+    return RoleGrant.objects.filter(about).filter(Q(is_in_force(at), issuer="") | by_claim)
+
+
+def grants_to_review(root: Node, scope: ReviewScope, at: datetime) -> QuerySet[RoleGrant]:
+    """What a review of ``root`` that opens at ``at`` is about."""
+    about = in_tree_of(root.pk)
+    return standing_grants(at, about & PRIVILEGED if scope == ReviewScope.PRIVILEGED else about)
+
+
+def in_tree_of(root_id: int) -> Q:
+    """The grants on a node, or on one below it."""
+    return Q(node_id=root_id) | Q(node__ancestor_ids__contains=[root_id])
+
+
+def find_current(items: Sequence[ReviewItem], at: datetime) -> dict[int, RoleGrant]:
+    """For each item (by primary key) the grant that carries its right at ``at``.
+
+    An item without one is over: the right ended by itself, by its end date, or by somebody's hand.
+    The items must come with their ``grant``.
+    """
+    people = {item.person_id for item in items if item.is_by_claim}
+    claimed = standing_grants(at, Q(person__in=people) & ~Q(issuer="")) if people else []
+    by_right = {_right_of(grant): grant for grant in claimed}
+    found: dict[int, RoleGrant] = {}
+    for item in items:
+        grant = by_right.get(_right_of(item)) if item.is_by_claim else item.grant
+        if grant and (item.is_by_claim or _holds(grant, at)):
+            found[item.pk] = grant
+    return found
+
+
+def _right_of(row: RoleGrant | ReviewItem) -> tuple[int, str, int, str]:
+    return row.person_id, row.role, row.node_id, row.issuer
+
+
+def _holds(grant: RoleGrant, at: datetime) -> bool:
+    return grant.valid_from <= at and (grant.valid_until is None or grant.valid_until > at)
+
+
+# --- who may judge -----------------------------------------------------------------------------
+
+
+def visible_items(person: Person) -> QuerySet[ReviewItem]:
+    """The roles under review on every node that the person administers or audits."""
+    nodes = reached_nodes(person, *REVIEW_READERS)
+    return ReviewItem.objects.filter(node__in=nodes)
+
+
+def visible_campaigns(person: Person) -> QuerySet[ReviewCampaign]:
+    """The reviews that hold such a role, or that are about such an organization as a whole."""
+    nodes = reached_nodes(person, *REVIEW_READERS)
+    holds_one = Exists(visible_items(person).filter(campaign=OuterRef("pk")))
+    return ReviewCampaign.objects.filter(Q(holds_one) | Q(root__in=nodes))
+
+
+def items_to_decide(person: Person, at: datetime) -> QuerySet[ReviewItem]:
+    """What waits for this person: never a role of their own."""
+    return ReviewItem.objects.filter(
+        decision="",
+        campaign__closed_at=None,
+        campaign__due_at__gt=at,
+        node__in=reached_nodes(person, Role.QUOTA_ADMINISTRATOR),
+    ).exclude(person=person)
+
+
+def openable_roots(person: Person) -> QuerySet[Node]:
+    """The whole organizations that the person administers."""
+    nodes = reached_nodes(person, Role.QUOTA_ADMINISTRATOR)
+    return nodes.filter(parent=None, ended_at=None).order_by("name")
+
+
+def reviewer_grants(campaign: ReviewCampaign, until: datetime) -> list[RoleGrant]:
+    """The grants by which somebody could judge a role since the review opened."""
+    administers = Q(role=Role.QUOTA_ADMINISTRATOR, person__is_active=True, valid_from__lte=until)
+    held = Q(valid_until=None) | Q(valid_until__gt=campaign.opened_at)
+    return list(RoleGrant.objects.filter(in_tree_of(campaign.root_id), administers, held))
+
+
+def without_reviewer(items: Iterable[ReviewItem], grants: Iterable[RoleGrant]) -> set[int]:
+    """The primary keys of the items that none of ``grants`` lets another person judge.
+
+    The items must come with their ``node``.
+    """
+    by_node = _people_by_node(grants)
+    return {item.pk for item in items if not _reviewers(item, by_node)}
+
+
+def work_left(campaign: ReviewCampaign, at: datetime) -> Counter[int]:
+    """How many undecided roles wait for each reviewer, by the person's primary key.
+
+    Includes who administers by a claim and has not logged in lately: they can, and must hear it.
+    """
+    about = in_tree_of(campaign.root_id) & Q(role=Role.QUOTA_ADMINISTRATOR, person__is_active=True)
+    by_node = _people_by_node(standing_grants(at, about))
+    undecided = campaign.items.filter(decision="").select_related("node")
+    return Counter(person for item in undecided for person in _reviewers(item, by_node))
+
+
+def _people_by_node(grants: Iterable[RoleGrant]) -> dict[int, set[int]]:
+    people: dict[int, set[int]] = {}
+    for grant in grants:
+        people.setdefault(grant.node_id, set()).add(grant.person_id)
+    return people
+
+
+def _reviewers(item: ReviewItem, by_node: dict[int, set[int]]) -> set[int]:
+    above = [by_node.get(node_id, set()) for node_id in item.node.lineage_ids]
+    return set().union(*above) - {item.person_id}

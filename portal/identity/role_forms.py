@@ -1,0 +1,152 @@
+"""What the pages of roles and people ask. The services judge the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any, Final
+
+from django import forms
+from django.utils.timezone import now
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.calendar import day_of
+from portal.core.choices import ChoiceCard
+from portal.core.errors import DomainError, InvalidInput
+from portal.core.formats import DATE_FORMATS
+from portal.identity.models import REASON_LENGTH, Node, Person, Role
+from portal.identity.services.proposals import WantedRole
+
+USUAL_TERM: Final = timedelta(days=365)
+USUAL_ABSENCE: Final = timedelta(days=14)
+
+
+class RefusableForm(forms.Form):
+    """A form that shows what a service said about its answers, in our own words."""
+
+    use_required_attribute = False
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        for item in self.fields.values():
+            item.error_messages["required"] = _("Fill this in.")
+            item.error_messages["invalid_choice"] = _("Choose one of these.")
+            if isinstance(item, forms.DateField):
+                item.error_messages["invalid"] = _("Fill in a date as 31-12-2026.")
+
+    def show(self, refusal: DomainError) -> None:
+        """Put the refusal at the fields that it is about, or above the form."""
+        errors = refusal.errors if isinstance(refusal, InvalidInput) else None
+        for name, texts in (errors or {refusal.field or "": [str(refusal)]}).items():
+            for text in texts:
+                self.add_error(name if name in self.fields else None, text)
+
+
+def _day(label: Any, hint: Any = "") -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        help_text=hint,
+        input_formats=DATE_FORMATS,
+        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
+    )
+
+
+def _reason(label: Any, hint: Any = "") -> forms.CharField:
+    attributes = {"rows": 2, "maxlength": REASON_LENGTH}
+    return forms.CharField(label=label, help_text=hint, widget=forms.Textarea(attrs=attributes))
+
+
+def _people(label: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose somebody.")},
+    )
+
+
+class PeopleChoice:
+    """The people to choose from, by public id."""
+
+    def __init__(self, people: Iterable[Person]) -> None:
+        self.by_id: Mapping[str, Person] = {str(person.public_id): person for person in people}
+
+    def cards(self) -> list[tuple[str, ChoiceCard]]:
+        return [
+            (public_id, ChoiceCard(person.name, person.email))
+            for public_id, person in self.by_id.items()
+        ]
+
+
+class ProposalForm(RefusableForm):
+    """A role on a node for one of these people."""
+
+    person = _people(_("For whom"))
+    role = forms.ChoiceField(label=_("Role"))
+    amount_limit = forms.DecimalField(
+        label=_("Highest amount per month"),
+        help_text=_("Only for an approver. Leave it empty for no limit."),
+        required=False,
+        localize=True,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    first_day = _day(_("First day"), _("Day-month-year, for example 31-12-2026."))
+    last_day = _day(_("Last day"), _("At most two years later."))
+    reason = _reason(_("Reason"), _("Who decides reads this, and so does whoever checks later."))
+
+    def __init__(self, data: Any = None, *, people: Iterable[Person], **options: Any) -> None:
+        super().__init__(data, **options)
+        self.people = PeopleChoice(people)
+        choice, role = self.fields["person"], self.fields["role"]
+        choice.choices = self.people.cards()  # type: ignore[attr-defined]  # a ChoiceField
+        choice.error_messages["required"] = _("Choose somebody.")
+        role.choices = [("", "-"), *Role.choices]  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["amount_limit"].error_messages["invalid"] = _("Fill in an amount.")
+        today = day_of(now())
+        self.fields["first_day"].initial = today
+        self.fields["last_day"].initial = today + USUAL_TERM
+
+    def wanted(self, node: Node) -> WantedRole:
+        """What a valid form asks for."""
+        answers = self.cleaned_data
+        return WantedRole(
+            person=self.people.by_id[answers["person"]],
+            node=node,
+            role=Role(answers["role"]),
+            amount_limit=answers["amount_limit"],
+            first_day=answers["first_day"],
+            last_day=answers["last_day"],
+            reason=answers["reason"],
+        )
+
+
+class DeputyForm(RefusableForm):
+    """Who decides in somebody's place, and when."""
+
+    deputy = _people(_("Deputy"))
+    first_day = _day(_("First day"), _("Day-month-year, for example 31-12-2026."))
+    last_day = _day(_("Last day"), _("At most a year later."))
+
+    def __init__(self, data: Any = None, *, people: Iterable[Person], **options: Any) -> None:
+        super().__init__(data, **options)
+        self.people = PeopleChoice(people)
+        choice = self.fields["deputy"]
+        choice.choices = self.people.cards()  # type: ignore[attr-defined]  # a ChoiceField
+        choice.error_messages["required"] = _("Choose somebody.")
+        today = day_of(now())
+        self.fields["first_day"].initial = today
+        self.fields["last_day"].initial = today + USUAL_ABSENCE
+
+    def chosen(self) -> tuple[Person, date, date]:
+        """Deputy, first and last day of a valid form."""
+        answers = self.cleaned_data
+        return (
+            self.people.by_id[answers["deputy"]],
+            answers["first_day"],
+            answers["last_day"],
+        )
+
+
+class ReasonForm(RefusableForm):
+    """Why something that binds somebody else happens."""
+
+    reason = _reason(_("Reason"))

@@ -1,0 +1,218 @@
+"""People who leave, stay away, come back, and are forgotten.
+
+What is theirs stays where it belongs: orders with their project, decisions with their order. What
+they held ends at once. Locks: tree (shared), the person, their proposals, grants, deputies and
+sessions, then the audit head.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Greatest
+from django.utils.timezone import now
+
+from portal.audit.services import record, record_refusal
+from portal.core.errors import NotAllowed
+from portal.core.locks import lock_tree_shared
+from portal.identity.errors import AboutYourself, PersonHasLeft, PersonIsActive
+from portal.identity.models import (
+    Deputy,
+    Person,
+    ProposalState,
+    RoleGrant,
+    RoleProposal,
+    SessionEnd,
+)
+from portal.identity.role_policies import may_end, may_reinstate
+from portal.identity.sensitive import sensitive
+from portal.identity.services.deputies import cut_deputy_short, record_deputy_ended
+from portal.identity.services.input import clean_reason
+from portal.identity.services.proposals import record_proposal, settle
+from portal.identity.services.roles import cut_short, lock_person, record_ended
+from portal.identity.services.sessions import end_all_sessions
+
+ABSENT: Final = "absent"  # the reason of what ended because somebody stayed away
+ERASED_NAME: Final = "Verwijderde persoon"
+
+
+@sensitive("person.end")
+def end_person(public_id: UUID, *, actor: Person, reason: str) -> Person:
+    """Somebody has left: their roles, deputies, sessions and proposals end, and they stay out.
+
+    Raises:
+        AboutYourself, NotAllowed: somebody else must do it.
+        RefusalNeedsReason: there is none.
+        PersonHasLeft: somebody was first.
+    """
+    reason = clean_reason(reason)
+    try:
+        return _end_person(public_id, actor, reason)
+    except (AboutYourself, NotAllowed) as refusal:
+        person = Person.objects.get(public_id=public_id)
+        record_refusal("person.ending_refused", person, actor=actor, code=refusal.code)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _end_person(public_id: UUID, actor: Person, reason: str) -> Person:
+    person = _lock(public_id)
+    if person.pk == actor.pk:
+        raise AboutYourself()
+    if not may_end(actor, person):
+        raise NotAllowed()
+    if not person.is_active:
+        raise PersonHasLeft(name=person.name)
+    moment = now()
+    proposals = _withdraw_proposals(person)
+    grants = _held(person, moment)
+    deputies = _end_held(person, grants, moment, by=actor, reason=reason)
+    person.is_active, person.ended_at = False, moment
+    person.save(update_fields=["is_active", "ended_at"])
+    end_all_sessions(person, actor=actor, reason=SessionEnd.BLOCKED)
+    for proposal in proposals:
+        record_proposal("role.proposal_withdrawn", proposal, actor)
+    _record_held(grants, deputies, actor, cause="person_left")
+    record("person.ended", person, actor=actor, node_id=_where(grants))
+    return person
+
+
+@sensitive("person.reinstate")
+def reinstate_person(public_id: UUID, *, actor: Person) -> Person:
+    """Let somebody who left log in again. They begin without any role of the portal.
+
+    Raises:
+        AboutYourself, NotAllowed: somebody else must do it.
+        PersonIsActive: there is nothing to do.
+    """
+    try:
+        return _reinstate(public_id, actor)
+    except (AboutYourself, NotAllowed) as refusal:
+        person = Person.objects.get(public_id=public_id)
+        record_refusal("person.reinstating_refused", person, actor=actor, code=refusal.code)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _reinstate(public_id: UUID, actor: Person) -> Person:
+    person = _lock(public_id)
+    if person.pk == actor.pk:
+        raise AboutYourself()
+    if not may_reinstate(actor, person):
+        raise NotAllowed()
+    if person.is_active:
+        raise PersonIsActive(name=person.name)
+    person.is_active, person.ended_at = True, None
+    person.save(update_fields=["is_active", "ended_at"])
+    record("person.reinstated", person, actor=actor)
+    return person
+
+
+def end_absent_people() -> None:
+    """End the portal's own grants of everybody who did not log in for ``ABSENT_AFTER``.
+
+    What a claim gave lapsed long ago. Their next login starts without these roles.
+    """
+    for public_id in _absent(now()).values_list("public_id", flat=True):
+        _end_absent(public_id)
+
+
+@transaction.atomic(durable=True)
+def _end_absent(public_id: UUID) -> None:
+    person = _lock(public_id)
+    moment = now()
+    if not _absent(moment).filter(pk=person.pk).exists():
+        return  # they logged in just now
+    grants = [grant for grant in _held(person, moment) if grant.proposal_id]
+    deputies = _end_held(person, grants, moment, by=None, reason=ABSENT)
+    person.absent_since = moment
+    person.save(update_fields=["absent_since"])
+    _record_held(grants, deputies, None, cause=ABSENT)
+    record("person.absent", person, actor=None, node_id=_where(grants))
+
+
+@transaction.atomic(durable=True)
+def erase_person(public_id: UUID) -> Person:
+    """Forget name and address of somebody who left; what they did stays, without a name.
+
+    Raises:
+        PersonIsActive: they work here.
+    """
+    person = _lock(public_id)
+    if person.is_active:
+        raise PersonIsActive(name=person.name)
+    person.name, person.email = ERASED_NAME, ""
+    person.save(update_fields=["name", "email"])
+    record("person.erased", person, actor=None)
+    return person
+
+
+def _lock(public_id: UUID) -> Person:
+    lock_tree_shared()
+    return lock_person(Person.objects.values_list("pk", flat=True).get(public_id=public_id))
+
+
+def _held(person: Person, moment: datetime) -> list[RoleGrant]:
+    """What the person holds now or will hold later."""
+    not_over = Q(valid_until=None) | Q(valid_until__gt=moment)
+    grants = RoleGrant.objects.select_for_update(of=("self",)).select_related("node")
+    return list(grants.filter(not_over, person=person).order_by("pk"))
+
+
+def _end_held(
+    person: Person, grants: list[RoleGrant], moment: datetime, *, by: Person | None, reason: str
+) -> list[Deputy]:
+    """End these grants, and every appointment from and to the person; return the latter."""
+    for grant in grants:
+        cut_short(grant, at=moment, by=by, reason=reason)
+    deputies = list(
+        Deputy.objects.select_for_update()
+        .filter(Q(absent=person) | Q(deputy=person))
+        .filter(Q(valid_until=None) | Q(valid_until__gt=moment))
+        .order_by("pk")
+    )
+    for appointment in deputies:
+        cut_deputy_short(appointment, at=moment)
+    return deputies
+
+
+def _record_held(
+    grants: list[RoleGrant], deputies: list[Deputy], actor: Person | None, *, cause: str
+) -> None:
+    for grant in grants:
+        record_ended(grant, actor, cause=cause)
+    for appointment in deputies:
+        record_deputy_ended(appointment, actor)
+
+
+def _withdraw_proposals(person: Person) -> list[RoleProposal]:
+    """Nobody decides any more on what was proposed for the person, or by them."""
+    about = Q(person=person) | Q(proposed_by=person)
+    waiting = RoleProposal.objects.select_for_update().filter(about, state=ProposalState.PROPOSED)
+    proposals = list(waiting.order_by("pk"))
+    for proposal in proposals:
+        settle(proposal, ProposalState.WITHDRAWN)
+    return proposals
+
+
+def _absent(moment: datetime) -> QuerySet[Person]:
+    """Who showed no sign of life for too long, and was not marked, or got a role since then."""
+    seen = Greatest(Coalesce("last_login", "created_at"), "absent_since")  # skips NULL
+    held = RoleGrant.objects.filter(
+        Q(valid_until=None) | Q(valid_until__gt=moment), person=OuterRef("pk"), issuer=""
+    )
+    people = Person.objects.filter(is_active=True).annotate(seen=seen)
+    return people.filter(
+        Q(absent_since=None) | Exists(held), seen__lte=moment - settings.ABSENT_AFTER
+    ).order_by("pk")
+
+
+def _where(grants: list[RoleGrant]) -> int | None:
+    """The highest node on which the person held a role, so that its auditors read the entry."""
+    nodes = [grant.node for grant in grants]
+    return min(nodes, key=lambda node: (len(node.ancestor_ids), node.pk)).pk if nodes else None

@@ -1,0 +1,292 @@
+"""Roles under four eyes: one quota administrator proposes, another decides.
+
+Locks: tree (shared), then the person who gets the role, then the proposal, then the audit head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from portal.audit.services import record, record_refusal
+from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.locks import lock_tree_shared
+from portal.identity.errors import (
+    AboutYourself,
+    AlreadyProposed,
+    NodeEnded,
+    OwnProposal,
+    PersonHasLeft,
+    ProposalSettled,
+)
+from portal.identity.models import Node, Person, ProposalState, Role, RoleGrant, RoleProposal
+from portal.identity.role_policies import may_decide_on, may_propose, people_beside
+from portal.identity.sensitive import sensitive
+from portal.identity.services.input import clean_period, clean_reason
+from portal.identity.services.roles import cut_short, lock_person, record_ended
+
+PROPOSAL_TERM: Final = timedelta(days=14)
+LONGEST_TERM: Final = timedelta(days=731)  # of a role, from its first to its last day
+CENT: Final = Decimal("0.01")
+HIGHEST_LIMIT: Final = Decimal("999999999999.99")  # what the column holds
+
+_NOT_FOR_THE_ACTOR = (AboutYourself, OwnProposal, NotAllowed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WantedRole:
+    """A role that somebody should have, from the first up to and including the last day.
+
+    ``amount_limit``: highest monthly amount in euros that an approver may approve; None: no limit.
+    """
+
+    person: Person
+    node: Node
+    role: Role
+    first_day: date
+    last_day: date
+    reason: str
+    amount_limit: Decimal | None = None
+
+
+def propose_role(wanted: WantedRole, *, actor: Person) -> RoleProposal:
+    """Ask for a role for somebody else; another quota administrator decides within 14 days.
+
+    A role that the person has on that node already is replaced when this is granted: so an
+    amount limit changes and a term is prolonged.
+
+    Raises:
+        AboutYourself, NotAllowed: the actor may not propose this.
+        InvalidInput: with a message by field.
+        NodeEnded, AlreadyProposed: it cannot be granted, or waits already.
+    """
+    try:
+        return _propose(wanted, actor)
+    except _NOT_FOR_THE_ACTOR as refusal:
+        node = wanted.node
+        record_refusal(
+            "role.proposing_refused", node, actor=actor, node_id=node.pk, code=refusal.code
+        )
+        raise
+
+
+@transaction.atomic(durable=True)
+def _propose(wanted: WantedRole, actor: Person) -> RoleProposal:
+    lock_tree_shared()
+    person, node = lock_person(wanted.person.pk), Node.objects.get(pk=wanted.node.pk)
+    if person.pk == actor.pk:
+        raise AboutYourself()
+    if not may_propose(actor, node):
+        raise NotAllowed()
+    if node.ended_at:
+        raise NodeEnded(name=node.name)
+    if not people_beside(node).filter(pk=person.pk).exists():
+        raise InvalidInput({"person": [_("Choose somebody of this organization.")]})
+    reason = clean_reason(wanted.reason)
+    period = clean_period(wanted.first_day, wanted.last_day, longest=LONGEST_TERM)
+    _check_limit(wanted)
+    waiting = RoleProposal.objects.filter(
+        person=person, node=node, role=wanted.role, state=ProposalState.PROPOSED
+    )
+    if waiting.exists():
+        raise AlreadyProposed(field="role")
+    moment = now()
+    proposal = RoleProposal.objects.create(
+        person=person,
+        node=node,
+        role=wanted.role,
+        amount_limit=wanted.amount_limit,
+        valid_from=period.start,
+        valid_until=period.end,
+        reason=reason,
+        proposed_by=actor,
+        proposed_at=moment,
+        expires_at=moment + PROPOSAL_TERM,
+    )
+    record_proposal("role.proposed", proposal, actor)
+    return proposal
+
+
+@sensitive("role.grant")
+def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant:
+    """Say yes to a proposal: the role is held from its first day, at once if that has come.
+
+    Raises:
+        AboutYourself, OwnProposal, NotAllowed: somebody else must decide.
+        ProposalSettled: somebody was first, or it ran out.
+        PersonHasLeft, NodeEnded: meanwhile there is nothing to grant.
+    """
+    try:
+        return _grant(public_id, actor, clean_reason(reason, required=False))
+    except _NOT_FOR_THE_ACTOR as refusal:
+        _record_refused_decision(public_id, actor, refusal)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _grant(public_id: UUID, actor: Person, reason: str) -> RoleGrant:
+    proposal = _lock_for_decision(public_id, actor)
+    moment = now()
+    begins = max(moment, proposal.valid_from)
+    if not proposal.person.is_active:
+        raise PersonHasLeft(name=proposal.person.name)
+    if proposal.node.ended_at:
+        raise NodeEnded(name=proposal.node.name)
+    if proposal.valid_until <= begins:
+        raise ProposalSettled(state=ProposalState.EXPIRED.label)
+    _decide(proposal, ProposalState.GRANTED, actor, reason)
+    replaced = list(_granted_before(proposal).filter(valid_until__gt=begins))
+    for earlier in replaced:
+        cut_short(earlier, at=begins, by=actor, reason=proposal.reason)
+    grant = RoleGrant.objects.create(
+        person=proposal.person,
+        node=proposal.node,
+        role=proposal.role,
+        amount_limit=proposal.amount_limit,
+        valid_from=begins,
+        valid_until=proposal.valid_until,
+        granted_by=actor,
+        proposal=proposal,
+        reason=proposal.reason,
+    )
+    for earlier in replaced:
+        record_ended(earlier, actor, cause="replaced")
+    data = {"role": grant.role, "person": grant.person_id, "proposal": str(proposal.public_id)}
+    record("role.granted", grant, actor=actor, node_id=grant.node_id, data=data)
+    return grant
+
+
+def refuse_role(public_id: UUID, *, actor: Person, reason: str) -> RoleProposal:
+    """Say no to a proposal, with a reason that who proposed it reads.
+
+    Raises:
+        RefusalNeedsReason: there is none.
+        AboutYourself, OwnProposal, NotAllowed, ProposalSettled: as in ``grant_role``.
+    """
+    reason = clean_reason(reason)
+    try:
+        return _refuse(public_id, actor, reason)
+    except _NOT_FOR_THE_ACTOR as refusal:
+        _record_refused_decision(public_id, actor, refusal)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _refuse(public_id: UUID, actor: Person, reason: str) -> RoleProposal:
+    proposal = _lock_for_decision(public_id, actor)
+    _decide(proposal, ProposalState.REFUSED, actor, reason)
+    record_proposal("role.refused", proposal, actor)
+    return proposal
+
+
+@transaction.atomic(durable=True)
+def withdraw_proposal(public_id: UUID, *, actor: Person) -> RoleProposal:
+    """Take back one's own proposal, as long as nobody decided.
+
+    Raises:
+        NotAllowed: somebody else made it.
+        ProposalSettled: somebody was first.
+    """
+    proposal = _lock_proposal(public_id)
+    if proposal.proposed_by_id != actor.pk:
+        raise NotAllowed()
+    if proposal.state != ProposalState.PROPOSED:
+        raise ProposalSettled(state=proposal.get_state_display())
+    settle(proposal, ProposalState.WITHDRAWN)
+    record_proposal("role.proposal_withdrawn", proposal, actor)
+    return proposal
+
+
+def expire_proposals() -> None:
+    """End the proposals that nobody decided on in time."""
+    waiting = RoleProposal.objects.filter(state=ProposalState.PROPOSED, expires_at__lte=now())
+    for public_id in waiting.values_list("public_id", flat=True):
+        _expire(public_id)
+
+
+@transaction.atomic(durable=True)
+def _expire(public_id: UUID) -> None:
+    proposal = _lock_proposal(public_id)
+    if proposal.state == ProposalState.PROPOSED:
+        settle(proposal, ProposalState.EXPIRED)
+        record_proposal("role.proposal_expired", proposal, None)
+
+
+def settle(proposal: RoleProposal, state: ProposalState) -> None:
+    """End a proposal without a decision."""
+    proposal.state = state
+    proposal.save(update_fields=["state"])
+
+
+def _lock_proposal(public_id: UUID) -> RoleProposal:
+    """Lock the person and then the proposal, as everybody does."""
+    proposals = RoleProposal.objects.filter(public_id=public_id)
+    lock_person(proposals.values_list("person_id", flat=True).get())
+    return proposals.select_for_update(of=("self",)).select_related("person", "node__parent").get()
+
+
+def _lock_for_decision(public_id: UUID, actor: Person) -> RoleProposal:
+    lock_tree_shared()
+    proposal = _lock_proposal(public_id)
+    if proposal.person_id == actor.pk:
+        raise AboutYourself()
+    if proposal.proposed_by_id == actor.pk:
+        raise OwnProposal()
+    if not may_decide_on(actor, proposal.node, proposal.role):
+        raise NotAllowed()
+    if proposal.state != ProposalState.PROPOSED:
+        raise ProposalSettled(state=proposal.get_state_display())
+    if proposal.expires_at <= now():
+        raise ProposalSettled(state=ProposalState.EXPIRED.label)  # the clock has yet to write it
+    return proposal
+
+
+def _decide(proposal: RoleProposal, state: ProposalState, actor: Person, reason: str) -> None:
+    proposal.state = state
+    proposal.decided_by, proposal.decided_at = actor, now()
+    proposal.decision_reason = reason
+    proposal.save(update_fields=["state", "decided_by", "decided_at", "decision_reason"])
+
+
+def _granted_before(proposal: RoleProposal) -> QuerySet[RoleGrant]:
+    """The same role of the same person on the same node, as the portal granted it."""
+    grants = RoleGrant.objects.select_for_update().filter(
+        person=proposal.person_id, node=proposal.node_id, role=proposal.role, issuer=""
+    )
+    return grants.order_by("pk")
+
+
+def _check_limit(wanted: WantedRole) -> None:
+    limit = wanted.amount_limit
+    if limit is None:
+        return
+    if wanted.role != Role.APPROVER:
+        raise InvalidInput({"amount_limit": [_("Only an approver has an amount limit.")]})
+    if not limit.is_finite() or not 0 < limit <= HIGHEST_LIMIT:
+        raise InvalidInput({"amount_limit": [_("Fill in an amount above zero.")]})
+    if limit != limit.quantize(CENT):
+        raise InvalidInput({"amount_limit": [_("Use at most two decimals.")]})
+
+
+def record_proposal(event: str, proposal: RoleProposal, actor: Person | None) -> None:
+    data = {"role": proposal.role, "person": proposal.person_id}
+    record(event, proposal, actor=actor, node_id=proposal.node_id, data=data)
+
+
+def _record_refused_decision(public_id: UUID, actor: Person, refusal: DomainError) -> None:
+    proposal = RoleProposal.objects.get(public_id=public_id)
+    record_refusal(
+        "role.decision_refused",
+        proposal,
+        actor=actor,
+        node_id=proposal.node_id,
+        code=refusal.code,
+    )

@@ -1,0 +1,150 @@
+"""Reminding reviewers by e-mail: when a review opens, a week before it ends, and a day before.
+
+The row says whether a message was sent. A worker takes it for some minutes before it speaks to the
+mail server, so a repeated doorbell sends nothing twice; one that dies in between leaves the row to
+the next. What a message holds is a number and a link.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.urls import reverse
+from django.utils import translation
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.core import formats
+from portal.core.dispatch import enqueue_on_commit
+from portal.identity.models import Person, ReviewCampaign, ReviewReminder, ReviewStage
+from portal.identity.reviewing import work_left
+
+LEASE: Final = timedelta(minutes=5)  # longer than any conversation with a mail server
+RETRY: Final = timedelta(minutes=15)
+MOST_ATTEMPTS: Final = 20
+
+logger = logging.getLogger(__name__)
+
+
+def stage_of(campaign: ReviewCampaign, at: datetime) -> ReviewStage:
+    """Which reminder belongs to the moment. One that was missed is not sent afterwards."""
+    if at >= campaign.due_at - timedelta(days=1):
+        return ReviewStage.DAY
+    return ReviewStage.WEEK if at >= campaign.due_at - timedelta(days=7) else ReviewStage.OPENED
+
+
+def remind_reviewers(*, at: datetime) -> int:
+    """Write down who is to be reminded, and ring for every reminder that was not sent yet.
+
+    Returns how many that are. Without a mail server nobody is, and the pages say the same.
+    """
+    if not settings.MAIL_IS_ON:
+        return 0
+    open_campaigns = ReviewCampaign.objects.filter(closed_at=None, due_at__gt=at)
+    for campaign in open_campaigns.order_by("pk"):
+        _write_reminders(campaign, at)
+    return _ring(at)
+
+
+@transaction.atomic(durable=True)
+def _write_reminders(campaign: ReviewCampaign, at: datetime) -> None:
+    people = Person.objects.filter(pk__in=list(work_left(campaign, at))).exclude(email="")
+    ReviewReminder.objects.bulk_create(
+        (
+            ReviewReminder(
+                campaign=campaign,
+                person=person,
+                stage=stage_of(campaign, at),
+                created_at=at,
+                due_at=at,
+            )
+            for person in people.order_by("pk")
+        ),
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic(durable=True)
+def _ring(at: datetime) -> int:
+    waiting = ReviewReminder.objects.filter(
+        sent_at=None,
+        due_at__lte=at,
+        attempts__lt=MOST_ATTEMPTS,
+        campaign__closed_at=None,
+        campaign__due_at__gt=at,
+    )
+    ids = list(waiting.order_by("pk").values_list("pk", flat=True))
+    for reminder_id in ids:
+        enqueue_on_commit("identity.send_review_reminder", queue="bulk", reminder_id=reminder_id)
+    return len(ids)
+
+
+def send_reminder(reminder_id: int) -> bool:
+    """Send one reminder, unless that was done, is being done, or is no use any more."""
+    reminder = _take(reminder_id)
+    if reminder is None:
+        return False
+    count = work_left(reminder.campaign, now())[reminder.person_id]
+    if reminder.campaign.closed_at or reminder.campaign.due_at <= now() or not count:
+        _put_back(reminder, until=reminder.campaign.due_at)
+        return False
+    try:
+        _compose(reminder, count).send()
+    except (smtplib.SMTPException, OSError) as error:
+        logger.warning("reminder %s was not sent: %s", reminder.pk, type(error).__name__)
+        _put_back(reminder, until=now() + RETRY)
+        return False
+    _held(reminder).update(sent_at=now())
+    return True
+
+
+@transaction.atomic(durable=True)
+def _take(reminder_id: int) -> ReviewReminder | None:
+    taken = ReviewReminder.objects.filter(
+        pk=reminder_id, sent_at=None, due_at__lte=now(), attempts__lt=MOST_ATTEMPTS
+    ).update(due_at=now() + LEASE, attempts=F("attempts") + 1)
+    if not taken:
+        return None
+    return ReviewReminder.objects.select_related("campaign", "person").get(pk=reminder_id)
+
+
+def _held(reminder: ReviewReminder) -> QuerySet[ReviewReminder]:
+    """The row, as long as no other worker took it over."""
+    return ReviewReminder.objects.filter(pk=reminder.pk, attempts=reminder.attempts, sent_at=None)
+
+
+def _put_back(reminder: ReviewReminder, *, until: datetime) -> None:
+    _held(reminder).update(due_at=until)
+
+
+def _compose(reminder: ReviewReminder, count: int) -> EmailMessage:
+    """The message in the reader's language."""
+    campaign, person = reminder.campaign, reminder.person
+    address = reverse("identity:access-review", args=[campaign.public_id])
+    with translation.override(person.language):
+        day = formats.day(campaign.last_day)
+        subject = _("Confirm roles until and including {day}").format(day=day)
+        waiting = ngettext(
+            "In Cloudloket {count} role of somebody in your organization waits for you.",
+            "In Cloudloket {count} roles of people in your organization wait for you.",
+            count,
+        )
+        paragraphs = [
+            waiting.format(count=count),
+            _(
+                "You can decide until and including {day}. "
+                "A role that nobody confirmed then lapses."
+            ).format(day=day),
+            f"{settings.PUBLIC_URL.origin}{address}",
+            _("You get this message because you administer roles. Log in as you always do."),
+        ]
+    body = "\n\n".join(paragraphs) + "\n"
+    return EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [person.email])

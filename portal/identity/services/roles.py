@@ -1,0 +1,179 @@
+"""Ending roles, and keeping a claim from giving them back. Granting: ``proposals``.
+
+Locks: tree (shared), then the person whose role it is, then the grant, then the audit head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.timezone import now
+
+from portal.audit.services import record, record_refusal
+from portal.core.errors import DomainError, NotAllowed
+from portal.core.locks import lock_tree_shared
+from portal.identity.errors import AboutYourself, BarLifted, RoleHasEnded
+from portal.identity.models import ClaimBar, Person, RoleGrant
+from portal.identity.role_policies import may_decide_on, may_propose, standing_grants
+from portal.identity.sensitive import sensitive
+from portal.identity.services.input import clean_reason
+
+
+@sensitive("role.end")
+def end_grant(public_id: UUID, *, actor: Person | None, reason: str) -> RoleGrant:
+    """End a role now. What a claim gave is barred too, or the next login would give it again.
+
+    Args:
+        actor: a quota administrator of the node; None is the portal itself.
+
+    Raises:
+        AboutYourself, NotAllowed: somebody else must do it.
+        RefusalNeedsReason: there is none.
+        RoleHasEnded: there is nothing to end.
+    """
+    reason = clean_reason(reason)
+    try:
+        return _end_grant(public_id, actor, reason)
+    except (AboutYourself, NotAllowed) as refusal:
+        if actor:
+            _record_refused_ending(public_id, actor, refusal)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _end_grant(public_id: UUID, actor: Person | None, reason: str) -> RoleGrant:
+    lock_tree_shared()
+    lock_person(RoleGrant.objects.values_list("person_id", flat=True).get(public_id=public_id))
+    grant = RoleGrant.objects.select_related("node", "person").get(public_id=public_id)
+    if actor and actor.pk == grant.person_id:
+        raise AboutYourself()
+    if actor and not may_propose(actor, grant.node):
+        raise NotAllowed()
+    moment = now()
+    ending = list(_held_like(grant, moment))
+    if not ending:
+        raise RoleHasEnded()
+    end_held(grant, ending, at=moment, by=actor, reason=reason, cause="withdrawn")
+    grant.refresh_from_db()
+    return grant
+
+
+@sensitive("role.lift_bar")
+def lift_bar(public_id: UUID, *, actor: Person) -> ClaimBar:
+    """Let a claim give a role again, from the next login on.
+
+    Raises:
+        AboutYourself, NotAllowed: somebody else must do it.
+        BarLifted: somebody was first.
+    """
+    try:
+        return _lift_bar(public_id, actor)
+    except (AboutYourself, NotAllowed) as refusal:
+        bar = ClaimBar.objects.get(public_id=public_id)
+        record_refusal(
+            "role.bar_lifting_refused", bar, actor=actor, node_id=bar.node_id, code=refusal.code
+        )
+        raise
+
+
+@transaction.atomic(durable=True)
+def _lift_bar(public_id: UUID, actor: Person) -> ClaimBar:
+    lock_tree_shared()
+    bar = (
+        ClaimBar.objects.select_for_update(of=("self",))
+        .select_related("node__parent")
+        .get(public_id=public_id)
+    )
+    if bar.person_id == actor.pk:
+        raise AboutYourself()
+    if not may_decide_on(actor, bar.node, bar.role):
+        raise NotAllowed()
+    if bar.lifted_at:
+        raise BarLifted()
+    bar.lifted_by, bar.lifted_at = actor, now()
+    bar.save(update_fields=["lifted_by", "lifted_at"])
+    _record_bar("role.bar_lifted", bar, actor)
+    return bar
+
+
+# --- parts, for transactions that hold the person's row ----------------------------------------
+
+
+def end_held(
+    grant: RoleGrant,
+    ending: Sequence[RoleGrant],
+    *,
+    at: datetime,
+    by: Person | None,
+    reason: str,
+    cause: str,
+) -> None:
+    """End a role in every grant that carries it; bar the claim, if one gave it."""
+    for item in ending:
+        cut_short(item, at=at, by=by, reason=reason)
+    bar = _bar(grant, by, reason, at) if grant.issuer else None
+    for item in ending:
+        record_ended(item, by, cause=cause)
+    if bar:
+        _record_bar("role.barred", bar, by)
+
+
+def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str) -> None:
+    """End a grant at that moment; one that has not begun by then never will."""
+    if grant.valid_until is None or grant.valid_until > at:
+        grant.valid_until = max(at, grant.valid_from)
+    grant.ended_by, grant.end_reason = by, reason
+    grant.save(update_fields=["valid_until", "ended_by", "end_reason"])
+
+
+def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
+    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent or
+    node_ended."""
+    data = {"role": grant.role, "person": grant.person_id, "cause": cause}
+    record("role.ended", grant, actor=actor, node_id=grant.node_id, data=data)
+
+
+def lock_person(person_id: int) -> Person:
+    """Lock the row that everything about somebody's roles, deputies and sessions waits for."""
+    return Person.objects.select_for_update().get(pk=person_id)
+
+
+def _held_like(grant: RoleGrant, moment: datetime) -> QuerySet[RoleGrant]:
+    """The grant itself, as far as it is held; of a claim: what the newest login made of it."""
+    held = (
+        Q(valid_until=None) | Q(valid_until__gt=moment) | Q(pk__in=standing_grants().values("pk"))
+    )
+    grants = RoleGrant.objects.select_for_update().filter(held, end_reason="").order_by("pk")
+    if not grant.issuer:
+        return grants.filter(pk=grant.pk)
+    return grants.filter(
+        person=grant.person_id, node=grant.node_id, role=grant.role, issuer=grant.issuer
+    )
+
+
+def _bar(grant: RoleGrant, by: Person | None, reason: str, moment: datetime) -> ClaimBar:
+    return ClaimBar.objects.create(
+        person=grant.person,
+        node=grant.node,
+        role=grant.role,
+        issuer=grant.issuer,
+        reason=reason,
+        barred_by=by,
+        barred_at=moment,
+    )
+
+
+def _record_refused_ending(public_id: UUID, actor: Person, refusal: DomainError) -> None:
+    grant = RoleGrant.objects.get(public_id=public_id)
+    record_refusal(
+        "role.ending_refused", grant, actor=actor, node_id=grant.node_id, code=refusal.code
+    )
+
+
+def _record_bar(event: str, bar: ClaimBar, actor: Person | None) -> None:
+    data = {"role": bar.role, "person": bar.person_id}
+    record(event, bar, actor=actor, node_id=bar.node_id, data=data)

@@ -1,0 +1,180 @@
+"""What every kind promises: it comes, it costs, it goes, and of everything there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from billing.models import UsageSpan
+from catalog.kinds import all_kinds, get_kind
+from catalog.models import (
+    ClaimState,
+    Offering,
+    OfferingVersion,
+    Operation,
+    OperationKind,
+    OperationState,
+    Resource,
+    ResourceState,
+)
+from catalog.services.approvals import approve_order
+from catalog.services.operations import compensate_operation
+from portal.cloud.ports import CloudRefused
+from tests.factories import OfferingVersionFactory, place, priced
+from tests.factories.catalog import SPEC
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass(frozen=True)
+class Example:
+    """One thing of a kind, small but with everything in it.
+
+    Attributes:
+        choices: of the offering, where they differ from those of the virtual server.
+        prices: by SKU; exactly these are metered.
+        makes: what stands in the cloud beside what its project has anyway.
+    """
+
+    spec: Mapping[str, Any]
+    prices: Mapping[str, str]
+    makes: Mapping[str, int]
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+
+EXAMPLES = {
+    "server": Example(
+        spec=SPEC,
+        prices={"server.gp.small": "38.40", "volume.standard": "0.085"},
+        makes={"volume": 1, "port": 1, "server": 1},
+    ),
+    "volume": Example(
+        spec={"volume_gib": 40}, prices={"volume.standard": "0.085"}, makes={"volume": 1}
+    ),
+    "network": Example(
+        spec={"cidr": "192.168.10.0/24", "way_out": "outside"},
+        prices={"network": "1.00", "router": "4.00"},
+        makes={"network": 1, "subnet": 1, "router": 1},
+        choices={"ways_out": ["outside", "none"]},
+    ),
+    "floating_ip": Example(spec={}, prices={"floating_ip": "2.50"}, makes={"floating_ip": 1}),
+    "load_balancer": Example(
+        spec={
+            "network": "intern",
+            "protocol": "HTTP",
+            "port": 80,
+            "members": "10.20.4.12:8080\n10.20.4.13:8080",
+        },
+        prices={"load_balancer": "18.00"},
+        makes={"load_balancer": 1},
+    ),
+    "dns_zone": Example(
+        spec={
+            "zone": "loket.example.nl",
+            "email": "beheer@example.nl",
+            "records": "@ A 192.0.2.10\nwww CNAME loket.example.nl",
+        },
+        prices={"dns_zone": "0.50"},
+        makes={"zone": 1},
+    ),
+    "container": Example(
+        spec={"object_gib": 100},
+        prices={"object": "0.02"},
+        makes={"container": 1},
+        choices={"object_gib": {"minimum": 1, "maximum": 5000, "default": 100}},
+    ),
+    "security_group": Example(
+        spec={"rules": "tcp 443 0.0.0.0/0\nicmp 10.0.0.0/8"}, prices={}, makes={"security_group": 1}
+    ),
+}
+_SHARED_NETWORK = {"network": 1, "subnet": 1, "router": 1}
+STAYS = {"server": {**_SHARED_NETWORK, "security_group": 1}, "load_balancer": _SHARED_NETWORK}
+THINGS = (
+    *("server", "volume", "port", "network", "subnet", "router", "security_group"),
+    *("floating_ip", "load_balancer", "zone", "container"),
+)
+
+
+def version_of(kind: str) -> OfferingVersion:
+    example = EXAMPLES[kind]
+    if example.prices:
+        priced(**example.prices)
+    offering = Offering.objects.create(code=kind.replace("_", "-"), kind=kind)
+    choices = OfferingVersionFactory.build(cloud=None, offering=offering, number=1).choices
+    return OfferingVersionFactory(offering=offering, choices={**choices, **example.choices})
+
+
+@pytest.fixture(params=sorted(EXAMPLES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def ordered(kind, engine, requester, approver, project) -> Resource:
+    order = place(requester, project, version_of(kind), name="eerste", spec=EXAMPLES[kind].spec)
+    engine.call(approve_order, order.public_id, approver=approver)
+    return Resource.objects.get(order_line__order=order)
+
+
+def in_cloud(cloud) -> dict[str, int]:
+    return {name: cloud.count(name) for name in THINGS if cloud.count(name)}
+
+
+def test_every_kind_has_an_example():
+    assert {kind.key for kind in all_kinds()} == set(EXAMPLES)
+
+
+def test_it_comes_is_metered_and_goes_without_a_trace(kind, engine, cloud, ordered, retire):
+    engine.run()
+
+    example, stays = EXAMPLES[kind], STAYS.get(kind, {})
+    ordered.refresh_from_db()
+    assert ordered.state == ResourceState.ACTIVE
+    assert in_cloud(cloud) == {**stays, **example.makes}
+    spans = UsageSpan.objects.filter(ended_at=None)
+    assert {span.sku.code for span in spans.select_related("sku")} == set(example.prices)
+
+    retire(ordered)
+    engine.run()
+
+    ordered.refresh_from_db()
+    assert ordered.state == ResourceState.RETIRED
+    assert in_cloud(cloud) == stays
+    assert not UsageSpan.objects.filter(ended_at=None).exists()
+    assert ordered.claim.state == ClaimState.RELEASED
+
+
+def test_of_everything_there_is_one_after_lost_answers(kind, engine, cloud, ordered, settings):
+    settings.UNKNOWN_OUTCOME_WAIT = settings.UNKNOWN_OUTCOME_WAIT * 0
+    for name in THINGS:
+        cloud.lose_next_reply(f"create_{name}")
+
+    engine.run()
+
+    ordered.refresh_from_db()
+    assert ordered.state == ResourceState.ACTIVE
+    assert in_cloud(cloud) == {**STAYS.get(kind, {}), **EXAMPLES[kind].makes}
+
+
+def test_refused_half_way_it_can_be_undone(kind, engine, cloud, ordered):
+    """The last thing it makes is refused: what was made before goes again."""
+    last = list(EXAMPLES[kind].makes)[-1]
+    cloud.fail_next(f"create_{last}", CloudRefused("no"))
+
+    engine.run()
+    operation = Operation.objects.get(resource=ordered, kind=OperationKind.PROVISION)
+    assert operation.state == OperationState.FAILED
+    engine.call(compensate_operation, operation.public_id, actor=None)
+    engine.run()
+
+    ordered.refresh_from_db()
+    assert ordered.state == ResourceState.RETIRED
+    assert in_cloud(cloud) == STAYS.get(kind, {})
+    assert not UsageSpan.objects.exists()
+
+
+def test_it_is_told_in_one_line(kind):
+    assert get_kind(kind).summary(EXAMPLES[kind].spec)

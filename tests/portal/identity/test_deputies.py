@@ -1,0 +1,132 @@
+"""A deputy decides in an approver's place, for a period, and nothing more."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from portal.audit.models import AuditEntry
+from portal.core.calendar import day_of
+from portal.core.errors import InvalidInput, NotAllowed
+from portal.identity.access import has_role
+from portal.identity.errors import AboutYourself, DeputyHasEnded, DeputyNamed
+from portal.identity.models import Deputy, Role
+from portal.identity.services.deputies import appoint_deputy, end_deputy
+from tests.factories import PersonFactory, grant
+
+pytestmark = pytest.mark.django_db
+TODAY = day_of(now())
+
+
+def appoint(absent, deputy, actor=None, **days):
+    period = {"first_day": TODAY, "last_day": TODAY + timedelta(days=14), **days}
+    return appoint_deputy(absent, deputy, actor=actor or absent, **period)
+
+
+class TestAppointing:
+    def test_the_deputy_decides_from_the_first_to_the_last_day(self, approver, employee, project):
+        appointed = appoint(approver, employee)
+
+        assert has_role(employee, project, Role.APPROVER)
+        assert day_of(appointed.valid_until - timedelta(seconds=1)) == TODAY + timedelta(days=14)
+        entry = AuditEntry.objects.get(event="deputy.appointed")
+        assert entry.data == {"absent": approver.pk, "deputy": employee.pk}
+
+    def test_not_before_the_first_day(self, approver, employee, project):
+        appoint(approver, employee, first_day=TODAY + timedelta(days=1))
+
+        assert not has_role(employee, project, Role.APPROVER)
+
+    def test_an_administrator_does_it_for_an_approver(self, approver, employee, administrator):
+        assert appoint(approver, employee, administrator).appointed_by == administrator
+
+    def test_but_never_names_themselves(self, approver, administrator):
+        with pytest.raises(AboutYourself):
+            appoint(approver, administrator, administrator)
+        with pytest.raises(IntegrityError, match="appointed_by_another"), transaction.atomic():
+            Deputy.objects.create(
+                absent=approver,
+                deputy=administrator,
+                appointed_by=administrator,
+                valid_from=now(),
+            )
+
+    @pytest.mark.parametrize("who", ["employee", "auditor", "stranger"])
+    def test_others_do_not(self, request, approver, colleague, who):
+        with pytest.raises(NotAllowed):
+            appoint(approver, colleague, request.getfixturevalue(who))
+
+        assert AuditEntry.objects.filter(event="deputy.appointing_refused").count() == 1
+
+    def test_an_administrator_of_a_part_does_not(self, approver, employee, project, ministry):
+        part = PersonFactory()
+        grant(part, Role.QUOTA_ADMINISTRATOR, project)
+
+        with pytest.raises(NotAllowed):
+            appoint(approver, employee, part)
+
+    def test_who_approves_nothing_has_no_deputy(self, employee, approver):
+        with pytest.raises(InvalidInput):
+            appoint(employee, approver)
+
+    @pytest.mark.parametrize("why", ["another organization", "no role", "left", "themselves"])
+    def test_a_deputy_is_an_active_colleague(self, approver, employee, stranger, why):
+        deputy = {
+            "another organization": stranger,
+            "no role": PersonFactory(),
+            "left": employee,
+            "themselves": approver,
+        }[why]
+        if why == "left":
+            employee.is_active = False
+            employee.save()
+        with pytest.raises((InvalidInput, AboutYourself)):
+            appoint(approver, deputy)
+
+    @pytest.mark.parametrize(
+        ("field", "days"),
+        [
+            ("first_day", {"first_day": TODAY - timedelta(days=1)}),
+            ("last_day", {"last_day": TODAY - timedelta(days=1)}),
+            ("last_day", {"last_day": TODAY + timedelta(days=367)}),
+        ],
+    )
+    def test_the_period_makes_sense(self, approver, employee, field, days):
+        with pytest.raises(InvalidInput) as refusal:
+            appoint(approver, employee, **days)
+
+        assert set(refusal.value.errors) == {field}
+
+    def test_the_same_deputy_once_at_a_time(self, approver, employee):
+        appoint(approver, employee)
+
+        with pytest.raises(DeputyNamed):
+            appoint(approver, employee, first_day=TODAY + timedelta(days=3))
+
+    def test_a_deputy_of_a_deputy_gains_nothing(self, approver, employee, colleague, project):
+        appoint(approver, employee)
+        Deputy.objects.create(absent=employee, deputy=colleague, valid_from=now())
+
+        assert not has_role(colleague, project, Role.APPROVER)
+        with pytest.raises(InvalidInput):
+            appoint(employee, PersonFactory())
+
+
+class TestEnding:
+    @pytest.mark.parametrize("who", ["approver", "employee", "administrator"])
+    def test_it_works_at_once(self, request, approver, employee, project, who):
+        appointed = appoint(approver, employee)
+        end_deputy(appointed.public_id, actor=request.getfixturevalue(who))
+
+        assert not has_role(employee, project, Role.APPROVER)
+        assert AuditEntry.objects.filter(event="deputy.ended").count() == 1
+        with pytest.raises(DeputyHasEnded):
+            end_deputy(appointed.public_id, actor=approver)
+
+    def test_others_do_not(self, approver, employee, auditor):
+        appointed = appoint(approver, employee)
+        with pytest.raises(NotAllowed):
+            end_deputy(appointed.public_id, actor=auditor)
+
+        assert AuditEntry.objects.get(event="deputy.ending_refused").actor_id == auditor.pk

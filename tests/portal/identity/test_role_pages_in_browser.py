@@ -1,0 +1,95 @@
+"""The pages of roles and people in a real browser: accessible, and never wider than the screen."""
+
+import os
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+
+from portal.identity.models import Deputy, Role
+from portal.identity.services.roles import end_grant
+from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.factories import PersonFactory, grant, grant_in_portal, propose
+from tests.logins import log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SCREENS = [(1280, "light"), (360, "dark")]
+
+
+@pytest.fixture
+def addresses(administrator, colleague, employee, approver, directorate, project):
+    """Every page in its fullest state."""
+    limited = grant_in_portal(
+        employee, Role.APPROVER, project, granted_by=colleague, amount_limit=Decimal("1500.00")
+    )
+    proposal = propose(approver, Role.QUOTA_ADMINISTRATOR, directorate, proposed_by=colleague)
+    propose(employee, Role.FINANCE, directorate, proposed_by=administrator)
+    Deputy.objects.create(
+        absent=approver,
+        deputy=employee,
+        appointed_by=approver,
+        valid_from=now(),
+        valid_until=now() + timedelta(days=14),
+    )
+    grant(approver, Role.FINANCE, project)
+    end_grant(
+        approver.grants.get(role=Role.FINANCE).public_id, actor=administrator, reason="Ander werk"
+    )
+    leaver = PersonFactory(name="Vertrokken Vera", is_active=False)
+    grant(leaver, Role.REQUESTER, project)
+    return {
+        "node": reverse("identity:roles", args=[project.public_id]),
+        "propose": reverse("identity:role-propose", args=[directorate.public_id]),
+        "end": reverse("identity:role-end", args=[approver.grants.get(role="approver").public_id]),
+        "list": reverse("identity:role-proposals"),
+        "proposal": reverse("identity:role-proposal", args=[proposal.public_id]),
+        "gaps": reverse("identity:without-owner"),
+        "people": reverse("identity:people"),
+        "person": reverse("identity:person", args=[approver.public_id]),
+        "leaver": reverse("identity:person", args=[leaver.public_id]),
+        "person-end": reverse("identity:person-end", args=[approver.public_id]),
+        "deputy": reverse("identity:person-deputy", args=[limited.person.public_id]),
+        "home": reverse("web:home"),
+        "account": reverse("identity:account"),
+    }
+
+
+def test_pages_are_accessible_and_fit(live_server, addresses, administrator, approver):
+    # Django asks the database nothing while the browser runs: its event loop is in this thread.
+    visits = [
+        (log_in(Client(), administrator).cookies[settings.SESSION_COOKIE_NAME].value, addresses),
+        (
+            log_in(Client(), approver).cookies[settings.SESSION_COOKIE_NAME].value,
+            {"own-account": reverse("identity:account")},
+        ),
+    ]
+    with running_chromium() as chromium:
+        complaints = [
+            complaint
+            for width, scheme in SCREENS
+            for session, pages in visits
+            for complaint in visit(chromium, live_server.url, session, pages, width, scheme)
+        ]
+
+    assert complaints == []
+
+
+def visit(chromium, site, session, pages, width, scheme):
+    """What is wrong with these pages on such a screen, for who has this session."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, locale="nl-NL"
+    )
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
+    page = context.new_page()
+    for name, address in pages.items():
+        page.goto(f"{site}{address}")
+        if os.environ.get("SHOTS"):
+            page.screenshot(path=f"{os.environ['SHOTS']}/{name}-{width}.png", full_page=True)
+        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
+        if is_too_wide(page):
+            yield f"{name} at {width}: too wide"
+    context.close()

@@ -1,0 +1,384 @@
+"""Adding to the tree and changing what is in it, and what the database itself refuses."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils.timezone import now
+
+from portal.audit.models import AuditEntry
+from portal.core.errors import InvalidInput, NotAllowed
+from portal.identity.errors import NodeEnded
+from portal.identity.models import Node, NodeParent, Organization, Role
+from portal.identity.services.tree import (
+    add_organization,
+    add_project,
+    create_organization,
+    edit_organization,
+    edit_project,
+)
+from tests.constraints import execute, refused_by
+from tests.factories import PersonFactory, administrator_of, grant, make_organization, make_project
+
+pytestmark = pytest.mark.django_db
+
+OIN = "00000001003214345000"
+RSIN = "003214345"
+KVK = "12345678"
+ORGANIZATION = {
+    "code": "waterbeheer",
+    "name": "Waterbeheer",
+    "oin": "",
+    "kvk_number": "",
+    "rsin": "",
+}
+PROJECT = {
+    "code": "zaaksysteem",
+    "name": "Zaaksysteem",
+    "description": "",
+    "protection_level": 3,
+    "has_personal_data": True,
+}
+
+
+def last_entry():
+    return AuditEntry.objects.order_by("-pk").first()
+
+
+@pytest.fixture
+def ministry():
+    return make_organization()
+
+
+@pytest.fixture
+def administrator(ministry):
+    return administrator_of(ministry)
+
+
+class TestAdding:
+    def test_an_organization_stands_below_its_parent_from_now_on(self, ministry, administrator):
+        values = ORGANIZATION | {"oin": OIN, "kvk_number": KVK, "rsin": RSIN}
+
+        made = add_organization(ministry.public_id, actor=administrator, **values)
+
+        assert made.ancestor_ids == [ministry.pk]
+        assert (made.oin, made.kvk_number, made.rsin) == (OIN, KVK, RSIN)
+        stay = NodeParent.objects.get(node=made)
+        assert (stay.parent_id, stay.valid_until) == (ministry.pk, None)
+        assert stay.valid_from.microsecond == 0
+        assert (last_entry().event, last_entry().actor_id) == ("node.created", administrator.pk)
+
+    def test_a_project_stands_below_everything_above_its_parent(self, ministry, administrator):
+        directorate = make_organization(ministry)
+
+        made = add_project(directorate.public_id, actor=administrator, **PROJECT)
+
+        assert made.lineage_ids == [ministry.pk, directorate.pk, made.pk]
+        assert (made.protection_level, made.has_personal_data) == (3, True)
+
+    def test_nothing_stands_below_a_project(self, ministry, administrator):
+        project = make_project(ministry)
+
+        with pytest.raises(InvalidInput):
+            add_project(project.public_id, actor=administrator, **PROJECT)
+
+    def test_nothing_is_added_to_what_has_ended(self, ministry, administrator):
+        ended = make_organization(ministry)
+        Node.objects.filter(pk=ended.pk).update(ended_at=now())
+
+        with pytest.raises(NodeEnded):
+            add_project(ended.public_id, actor=administrator, **PROJECT)
+
+    @pytest.mark.parametrize("role", sorted(set(Role) - {Role.QUOTA_ADMINISTRATOR}))
+    def test_other_roles_add_nothing_and_the_attempt_is_written_down(self, ministry, role):
+        person = PersonFactory()
+        grant(person, role, ministry)
+
+        with pytest.raises(NotAllowed):
+            add_project(ministry.public_id, actor=person, **PROJECT)
+
+        assert not Node.objects.filter(parent=ministry).exists()
+        entry = last_entry()
+        assert (entry.event, entry.actor_id) == ("node.change_refused", person.pk)
+        assert entry.data == {"refused": "not_allowed"}
+
+    def test_an_administrator_of_another_branch_adds_nothing(self, ministry):
+        stranger = administrator_of(make_organization())
+
+        with pytest.raises(NotAllowed):
+            add_project(ministry.public_id, actor=stranger, **PROJECT)
+
+
+class TestBadInput:
+    """What no form and no import may store."""
+
+    LONG = "x" * 121
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("code", ""),
+            ("code", "met spatie"),
+            ("code", "<script>"),
+            ("code", "a" * 41),
+            ("code", "caf\u00e9"),
+            ("code", "../x"),
+            ("code", "a\x00b"),
+            ("name", ""),
+            ("name", "   "),
+            ("name", LONG),
+            ("name", "na\x00am"),
+            ("name", "twee\nregels"),
+            ("name", "\u202egespiegeld"),
+            ("oin", "123"),
+            ("oin", "0" * 20),
+            ("oin", OIN + "0"),
+            ("oin", "abcdefghijklmnopqrst"),
+            ("kvk_number", "1234567"),
+            ("kvk_number", "1234567a"),
+            ("rsin", "123456789"),
+            ("rsin", "12345678"),
+            ("rsin", "\u0661" * 9),
+        ],
+    )
+    def test_of_an_organization_is_said_at_the_field(self, ministry, administrator, field, value):
+        with pytest.raises(InvalidInput) as refused:
+            add_organization(
+                ministry.public_id, actor=administrator, **(ORGANIZATION | {field: value})
+            )
+
+        assert list(refused.value.errors) == [field]
+        assert not Node.objects.filter(parent=ministry).exists()
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("description", "x" * 301),
+            ("description", "a\x07b"),
+            ("protection_level", 0),
+            ("protection_level", 5),
+        ],
+    )
+    def test_of_a_project_is_said_at_the_field(self, ministry, administrator, field, value):
+        with pytest.raises(InvalidInput) as refused:
+            add_project(ministry.public_id, actor=administrator, **(PROJECT | {field: value}))
+
+        assert list(refused.value.errors) == [field]
+
+    def test_all_mistakes_come_in_one_answer(self, ministry, administrator):
+        wrong = {"code": "?", "name": "", "oin": "1", "kvk_number": "1", "rsin": "1"}
+
+        with pytest.raises(InvalidInput) as refused:
+            add_organization(ministry.public_id, actor=administrator, **wrong)
+
+        assert set(refused.value.errors) == set(wrong)
+
+    def test_html_in_a_name_is_text_like_any_other(self, ministry, administrator):
+        values = ORGANIZATION | {"name": "<b>Water</b> & Bodem"}
+
+        made = add_organization(ministry.public_id, actor=administrator, **values)
+
+        assert made.name == "<b>Water</b> & Bodem"
+
+    def test_a_code_is_used_once_in_the_whole_tree(self, ministry, administrator):
+        values = ORGANIZATION | {"code": make_project(make_organization()).code}
+
+        with pytest.raises(InvalidInput) as refused:
+            add_organization(ministry.public_id, actor=administrator, **values)
+
+        assert list(refused.value.errors) == ["code"]
+
+    def test_a_name_is_used_once_beside_each_other_whatever_its_capitals(
+        self, ministry, administrator
+    ):
+        make_project(ministry, name="Meetnet")
+
+        with pytest.raises(InvalidInput) as refused:
+            add_project(ministry.public_id, actor=administrator, **(PROJECT | {"name": "MEETNET"}))
+
+        assert list(refused.value.errors) == ["name"]
+        elsewhere = make_organization(ministry)
+        add_project(elsewhere.public_id, actor=administrator, **(PROJECT | {"name": "Meetnet"}))
+
+    def test_an_oin_belongs_to_one_living_organization(self, ministry, administrator):
+        values = ORGANIZATION | {"oin": OIN}
+        first = add_organization(ministry.public_id, actor=administrator, **values)
+        again = values | {"code": "ander", "name": "Ander"}
+
+        with pytest.raises(InvalidInput) as refused:
+            add_organization(ministry.public_id, actor=administrator, **again)
+        assert list(refused.value.errors) == ["oin"]
+
+        Node.objects.filter(pk=first.pk).update(ended_at=now())
+        assert add_organization(ministry.public_id, actor=administrator, **again).oin == OIN
+
+
+class TestEditing:
+    def test_changes_are_written_down_with_what_was_there(self, ministry, administrator):
+        project = make_project(ministry, name="Oud")
+        values = PROJECT | {"name": "Nieuw", "code": project.code}
+
+        edit_project(project.public_id, actor=administrator, **values)
+
+        project.refresh_from_db()
+        assert project.name == "Nieuw"
+        assert (last_entry().event, last_entry().data) == (
+            "node.changed",
+            {"name": ["Oud", "Nieuw"]},
+        )
+
+    def test_saving_the_same_writes_nothing(self, ministry, administrator):
+        project = make_project(ministry)
+        before = AuditEntry.objects.count()
+
+        values = PROJECT | {"name": project.name, "code": project.code}
+        edit_project(project.public_id, actor=administrator, **values)
+
+        assert AuditEntry.objects.count() == before
+
+    def test_numbers_are_changed_from_above_only(self, ministry, administrator):
+        directorate = make_organization(ministry)
+        own = administrator_of(directorate)
+        values = ORGANIZATION | {"code": directorate.code, "name": "Anders"}
+
+        edit_organization(directorate.public_id, actor=own, **values)
+        with pytest.raises(NotAllowed):
+            edit_organization(directorate.public_id, actor=own, **(values | {"oin": OIN}))
+        edit_organization(directorate.public_id, actor=administrator, **(values | {"oin": OIN}))
+
+        directorate.refresh_from_db()
+        assert (directorate.name, directorate.oin) == ("Anders", OIN)
+
+    def test_of_a_root_its_own_administrator_changes_them(self, ministry, administrator):
+        values = ORGANIZATION | {"code": ministry.code, "name": ministry.name, "rsin": RSIN}
+
+        edit_organization(ministry.public_id, actor=administrator, **values)
+
+        assert Organization.objects.get(pk=ministry.pk).rsin == RSIN
+
+    def test_what_has_ended_stays_as_it_was(self, ministry, administrator):
+        project = make_project(ministry, name="Oud")
+        Node.objects.filter(pk=project.pk).update(ended_at=now())
+
+        with pytest.raises(NodeEnded):
+            edit_project(project.public_id, actor=administrator, **PROJECT)
+
+
+class TestDatabase:
+    """By SQL, past every service."""
+
+    def refuses(self, name, statement, *parameters):
+        with refused_by(name):
+            execute(statement, *parameters)
+
+    def test_the_form_of_numbers(self, ministry):
+        for column, name, value in (
+            ("oin", "organization_oin_has_20_digits", "12"),
+            ("oin", "organization_oin_has_20_digits", "a" * 20),
+            ("kvk_number", "organization_kvk_number_has_8_digits", "1234567x"),
+            ("rsin", "organization_rsin_has_9_digits", "12345678"),
+        ):
+            self.refuses(
+                name,
+                f"UPDATE identity_organization SET {column} = %s WHERE node_ptr_id = %s",  # noqa: S608
+                value,
+                ministry.pk,
+            )
+
+    def test_names(self, ministry):
+        one, two = make_project(ministry, name="Een"), make_project(ministry, name="Twee")
+        rename = "UPDATE identity_node SET name = %s WHERE id = %s"
+
+        self.refuses("node_name_unique_among_living_siblings", rename, "EEN", two.pk)
+        self.refuses("node_has_a_name", rename, "", one.pk)
+
+    def test_two_roots_with_one_name(self, ministry):
+        other = make_organization(name="Anders")
+        rename = "UPDATE identity_node SET name = %s WHERE id = %s"
+
+        self.refuses("node_name_unique_among_living_siblings", rename, ministry.name, other.pk)
+
+    def test_a_parent_that_is_a_project_or_has_ended(self, ministry):
+        one, two = make_project(ministry), make_project(ministry)
+        ended = make_organization(ministry)
+        Node.objects.filter(pk=ended.pk).update(ended_at=now())
+        for parent in (one, ended):
+            self.refuses(
+                "node_lives_below_a_living_organization",
+                "UPDATE identity_node SET parent_id = %s, ancestor_ids = %s WHERE id = %s",
+                parent.pk,
+                parent.lineage_ids,
+                two.pk,
+            )
+
+    def test_ending_before_what_stands_below(self, ministry):
+        make_project(ministry)
+        end = "UPDATE identity_node SET ended_at = now() WHERE id = %s"
+
+        self.refuses("node_ends_after_everything_below_it", end, ministry.pk)
+
+    def test_coming_back_from_the_end(self, ministry):
+        project = make_project(ministry)
+        Node.objects.filter(pk=project.pk).update(ended_at=now())
+
+        for value in ("NULL", "now() + interval '1 day'"):
+            revive = f"UPDATE identity_node SET ended_at = {value} WHERE id = %s"  # noqa: S608
+            self.refuses("node_that_ended_stays_ended", revive, project.pk)
+
+    def test_becoming_another_kind(self, ministry):
+        change = "UPDATE identity_node SET kind = 'project' WHERE id = %s"
+
+        self.refuses("node_keeps_its_kind", change, make_organization(ministry).pk)
+
+    def test_ancestors_that_do_not_follow_from_the_parents(self, ministry):
+        directorate = make_organization(ministry)
+        project = make_project(directorate)
+        write = "UPDATE identity_node SET ancestor_ids = %s WHERE id = %s"
+
+        rule = "node_ancestors_follow_from_parents"
+        self.refuses(rule, write, [directorate.pk], project.pk)
+        self.refuses(rule, write, [directorate.pk, ministry.pk, directorate.pk], project.pk)
+
+    def test_a_circle(self, ministry):
+        directorate = make_organization(ministry)
+        self.refuses(
+            "node_ancestors_follow_from_parents",
+            "UPDATE identity_node SET parent_id = %s, ancestor_ids = %s WHERE id = %s",
+            directorate.pk,
+            directorate.lineage_ids,
+            ministry.pk,
+        )
+
+    def test_a_role_on_what_has_ended(self, ministry):
+        project = make_project(ministry)
+        Node.objects.filter(pk=project.pk).update(ended_at=now())
+
+        with refused_by("role_granted_on_a_living_node"):
+            grant(PersonFactory(), Role.REQUESTER, project)
+
+
+class TestCommand:
+    def test_it_adds_a_root(self, capsys):
+        call_command("create_organization", "mwb", "Ministerie van Water", "--oin", OIN)
+
+        made = Organization.objects.get(code="mwb")
+        assert (made.parent, made.oin) == (None, OIN)
+        assert str(made.public_id) in capsys.readouterr().out
+        assert (last_entry().event, last_entry().actor_id) == ("node.created", None)
+
+    def test_it_says_what_is_wrong(self):
+        with pytest.raises(CommandError, match="rsin"):
+            call_command("create_organization", "mwb", "Ministerie", "--rsin", "123456789")
+
+        assert not Organization.objects.exists()
+
+    def test_one_that_is_there_already_is_not_made_again(self):
+        call_command("create_organization", "mwb", "Ministerie")
+
+        with pytest.raises(CommandError, match="code"):
+            call_command("create_organization", "mwb", "Ministerie")
+
+
+def test_a_root_is_made_without_asking_for_a_role():
+    made = create_organization(code="gemeente", name="Gemeente", parent=None, actor=None)
+
+    assert made.ancestor_ids == []
+    assert not NodeParent.objects.exists()

@@ -1,0 +1,187 @@
+"""Every kind beside the server on the real OpenStack: it comes, with its marker, and goes again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from openstack.connection import Connection
+
+from catalog.models import Offering, Resource, ResourceState
+from catalog.services.approvals import approve_order
+from catalog.services.resources import act_on_resource, retire_resource
+from portal.cloud.models import CloudProject
+from tests.factories import OfferingVersionFactory, place, priced
+from tests.real.conftest import (
+    delivery_of,
+    finished,
+    listing,
+    order_spec,
+    remove_project,
+    smallest_version,
+)
+
+pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def deliver(
+    worker: Any, project: Any, requester: Any, approver: Any, operator: Connection
+) -> Iterator[Callable[..., Resource]]:
+    """Orders a thing of some kind, approves it and waits; afterwards nothing of it is left."""
+    server = smallest_version()
+    priced(
+        network="1.00",
+        router="4.00",
+        floating_ip="2.50",
+        load_balancer="18.00",
+        dns_zone="0.50",
+        object="0.02",
+    )
+    worker.start()
+
+    def order(kind: str, **spec: Any) -> Resource:
+        spec = spec or {"server": order_spec(server)}.get(kind, {})
+        offering = Offering.objects.create(code=kind.replace("_", "-"), kind=kind)
+        version = OfferingVersionFactory(
+            offering=offering,
+            cloud=server.cloud,
+            choices={
+                **server.choices,
+                "ways_out": ["outside", "none"],
+                "object_gib": {"minimum": 1, "maximum": 5000, "default": 100},
+            },
+        )
+        asked = place(requester, project, version, name="eerste", spec=spec)
+        return finished(delivery_of(approve_order(asked.public_id, approver=approver)))
+
+    yield order
+    for cloud_project in CloudProject.objects.exclude(openstack_project_id=""):
+        remove_project(operator, cloud_project.openstack_project_id)
+
+
+@pytest.fixture
+def leave(requester: Any, operator: Connection) -> Callable[..., None]:
+    """Retires the thing and checks that nothing is left but what its project shares."""
+
+    def retire(resource: Resource, **shared: int) -> None:
+        operation = retire_resource(resource.public_id, actor=requester, confirmation=resource.name)
+        gone = finished(operation)
+        project = gone.cloud_project.openstack_project_id
+        left = {what: len(ids) for what, ids in listing(operator, project).items() if ids}
+        assert gone.state == ResourceState.RETIRED
+        assert left == {"security_groups": 1, **shared}  # Neutron's own "default"
+
+    return retire
+
+
+def test_volume(deliver, leave, operator):
+    resource = deliver("volume", volume_gib=2)
+
+    with operator.connect_as_project({"id": resource.cloud_project.openstack_project_id}) as cloud:
+        (volume,) = cloud.block_storage.volumes(details=True)
+    assert (volume.id, volume.size) == (resource.cloud_ids["volume"], 2)
+    assert volume.status == "available"
+    leave(resource)
+
+
+@pytest.mark.parametrize("way_out", ["outside", "none"])
+def test_network(deliver, leave, operator, way_out):
+    resource = deliver("network", cidr="192.168.10.0/24", way_out=way_out)
+
+    project = resource.cloud_project.openstack_project_id
+    (subnet,) = operator.network.subnets(project_id=project)
+    routers = list(operator.network.routers(project_id=project))
+    assert (subnet.cidr, subnet.network_id) == ("192.168.10.0/24", resource.cloud_ids["network"])
+    assert len(routers) == (way_out == "outside")
+    leave(resource)
+
+
+def test_floating_ip(deliver, leave, operator):
+    resource = deliver("floating_ip")
+
+    project = resource.cloud_project.openstack_project_id
+    (address,) = operator.network.ips(project_id=project)
+    assert address.floating_ip_address == resource.facts["addresses"][0]["address"]
+    assert operator.network.get_quota(project).floating_ips == 1
+    leave(resource)
+    assert list(operator.network.ips(project_id=project)) == []
+
+
+def test_security_group(deliver, leave, operator):
+    resource = deliver(
+        "security_group", rules="tcp 443 0.0.0.0/0\nudp 5000-5010 2001:db8::/32\nicmp 10.0.0.0/8"
+    )
+
+    rules = operator.network.security_group_rules(
+        security_group_id=resource.cloud_ids["security_group"], direction="ingress"
+    )
+    openings = {
+        (rule.protocol, rule.port_range_min, rule.port_range_max, rule.remote_ip_prefix)
+        for rule in rules
+    }
+    assert openings == {
+        ("tcp", 443, 443, "0.0.0.0/0"),
+        ("udp", 5000, 5010, "2001:db8::/32"),
+        ("icmp", None, None, "10.0.0.0/8"),
+    }
+    leave(resource)
+
+
+def test_load_balancer(deliver, leave, operator):
+    members = "10.20.4.12:8080\n10.20.4.13:8080"
+    resource = deliver("load_balancer", network="intern", protocol="HTTP", port=80, members=members)
+
+    project = resource.cloud_project.openstack_project_id
+    (balancer,) = operator.load_balancer.load_balancers(project_id=project)
+    (pool,) = operator.load_balancer.pools(project_id=project)
+    found = operator.load_balancer.members(pool.id)
+    assert balancer.vip_address == resource.facts["addresses"][0]["address"]
+    assert {f"{member.address}:{member.protocol_port}" for member in found} == set(
+        members.splitlines()
+    )
+    leave(resource, networks=1, ports=1)  # the router's way in
+    assert list(operator.load_balancer.load_balancers(project_id=project)) == []
+
+
+def test_dns_zone(deliver, leave, operator):
+    name = f"{uuid4().hex}.example.nl"
+    records = f"@ A 192.0.2.10\nwww CNAME {name}\n@ MX 10 mail.{name}\n@ TXT v=spf1 -all"
+    resource = deliver("dns_zone", zone=name, email="beheer@example.nl", records=records)
+
+    project = {"id": resource.cloud_project.openstack_project_id}
+    with operator.connect_as_project(project) as cloud:
+        found = {
+            (record.name, record.type): record.records
+            for record in cloud.dns.recordsets(resource.cloud_ids["dns_zone"])
+        }
+        assert found[f"{name}.", "A"] == ["192.0.2.10"]
+        assert found[f"www.{name}.", "CNAME"] == [f"{name}."]
+        assert found[f"{name}.", "MX"] == [f"10 mail.{name}."]
+        assert found[f"{name}.", "TXT"] == ['"v=spf1 -all"']
+        leave(resource)
+        assert list(cloud.dns.zones()) == []
+
+
+def test_container_goes_with_what_is_in_it(deliver, leave, operator):
+    resource = deliver("container", object_gib=2)
+
+    project = {"id": resource.cloud_project.openstack_project_id}
+    with operator.connect_as_project(project) as cloud:
+        headers = cloud.object_store.head(f"/{resource.name}").headers
+        assert headers["X-Container-Meta-Quota-Bytes"] == str(2 * 1024**3)
+        for number in range(3):
+            cloud.object_store.create_object(resource.name, f"stuk-{number}", data=b"tekst")
+        leave(resource)
+        assert list(cloud.object_store.containers()) == []
+
+
+def test_server_is_stopped_and_started(deliver, operator, requester):
+    server = deliver("server")
+
+    for action, status in (("stop", "SHUTOFF"), ("start", "ACTIVE"), ("reboot", "ACTIVE")):
+        resource = finished(act_on_resource(server.public_id, action=action, actor=requester))
+        assert resource.facts["status"] == status
+        assert operator.compute.get_server(resource.cloud_ids["server"]).status == status
