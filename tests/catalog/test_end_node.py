@@ -29,7 +29,7 @@ from portal.identity.models import (
 )
 from portal.identity.services import logins
 from portal.identity.services.facts import set_cost_centre, set_data_owner
-from portal.identity.services.logins import ClaimedRole, Login
+from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login
 from portal.identity.services.proposals import grant_role
 from portal.identity.services.tree import create_organization
 from tests.constraints import execute, refused_by
@@ -290,11 +290,12 @@ def login_that_waits(transactional_db, monkeypatch):
     administrator = administrator_of(ministry)
     login = Login(
         provider_key="local",
+        provider_name="Rijksaccount",
         issuer="https://idp.example.nl",
         subject="sanne",
         name="Sanne",
         email="",
-        organization_oin=OIN,
+        organization=ClaimedOrganization(identifier="oin", number=OIN),
         roles=frozenset({ClaimedRole(role=Role.REQUESTER, node_code=project.code)}),
         level="high",
         language="nl",

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from portal.audit.models import Result
 from portal.audit.services import record
 from portal.core.errors import DomainError
 from portal.core.locks import lock_break_glass
@@ -224,7 +225,8 @@ def _grant_roles(person: Person) -> list[RoleGrant]:
 
 @transaction.atomic(durable=True)
 def _record_refused(attempt: BreakGlassAttempt) -> None:
-    record("break_glass.refused", attempt, actor=None, data={"refused": BreakGlassRefused.code})
+    code = BreakGlassRefused.code
+    record("break_glass.refused", attempt, actor=None, result=Result.REFUSED, code=code)
     log.critical("break-glass: a wrong emergency password from %s", attempt.address)
 
 

@@ -23,6 +23,7 @@ OPEN_TO_ALL = {
     "health-ready",
     "security-txt",
     "login",
+    "break-glass",
     "logout",
     "set-language",
     "start-local",

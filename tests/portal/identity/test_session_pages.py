@@ -112,7 +112,7 @@ class TestOwnPage:
     def test_the_name_in_the_top_bar_leads_there(self, person: Person) -> None:
         page = browser(person).get("/").content.decode()
 
-        assert 'class="cl-topbar__link" href="/account/sessions"' in page
+        assert 'class="cl-topbar__link" href="/account"' in page
 
     def test_asks_the_same_for_one_and_for_many(self, person: Person) -> None:
         here = browser(person)

@@ -5,7 +5,7 @@ import pytest
 from portal.identity.access import has_role
 from portal.identity.models import ClaimBar, Identity, Organization, Person, Role, RoleGrant
 from portal.identity.oidc.errors import NoAccess
-from portal.identity.services.logins import ClaimedRole, Login, log_in
+from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login, log_in
 from portal.identity.services.review_closing import close_overdue_campaigns
 from portal.identity.services.reviews import keep_grants, withdraw_grant
 from tests.portal.identity.reviews.conftest import ISSUER, item_of
@@ -24,11 +24,12 @@ def claim(ministry):
     """A login of somebody to whom the provider gives the role of auditor, each time again."""
     login = Login(
         provider_key="local",
+        provider_name="Rijksaccount",
         issuer=ISSUER,
         subject="auditor-1",
         name="Carla Controle",
         email="",
-        organization_oin="00000001003214345000",
+        organization=ClaimedOrganization(identifier="oin", number="00000001003214345000"),
         roles=frozenset({ClaimedRole(role=Role.AUDITOR, node_code=ministry.code)}),
         level="substantial",
         language="nl",
