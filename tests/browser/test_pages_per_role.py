@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.sync_api import expect
 
@@ -13,7 +15,10 @@ pytestmark = pytest.mark.browser
 ACCOUNTS = ["requester", "approver", "finance", "quota", "operator", "auditor", "outsider"]
 # The auditor sees all there is in the lists; what others see there is less of the same.
 READS_EVERYTHING = "auditor"
-LISTS = {"/orders", "/resources", "/quotas"}
+LISTS = {
+    *("/orders", "/resources", "/quotas", "/audit"),
+    *("/organizations", "/people", "/role-proposals", "/access-reviews"),
+}
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
@@ -25,6 +30,21 @@ def test_the_first_page_and_the_menu_lead_somewhere(visit: Visit, account: str) 
         assert visitor.open(path) == 200, path
         if account == READS_EVERYTHING and path in LISTS:
             visitor.look_closely(path.strip("/"))
+
+
+def test_administering_an_organization(visit: Visit) -> None:
+    visitor = visit("quota")
+    for path in ("account", "account/sessions"):
+        assert visitor.open(f"/{path}") == 200
+        visitor.look_closely(path.replace("/", "-"))
+    visitor.open("/organizations")
+    visitor.page.get_by_role("link", name="Meetnet").click()
+    project = urlsplit(visitor.page.url).path
+    visitor.look_closely("organization")
+
+    for page in ("edit", "cost-centre", "roles", "roles/propose", "move", "end"):
+        assert visitor.open(f"{project}/{page}") == 200, page
+        visitor.look_closely(f"organization-{page.replace('/', '-')}")
 
 
 def menu(visitor: Visitor) -> list[str]:
