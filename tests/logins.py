@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.test import Client
 from django.utils.timezone import now
 
@@ -24,7 +25,8 @@ def log_in(
     age_seconds: int = 0,
 ) -> Client:
     """Log ``person`` in as the OpenID Connect callback would; returns the same client."""
-    client.cookies.pop(settings.SESSION_COOKIE_NAME, None)  # a login has a key of its own
+    if get_user(client).is_authenticated:  # a login has a key of its own
+        client.cookies.pop(settings.SESSION_COOKIE_NAME)
     client.force_login(person)
     session = client.session
     login = LoginFacts(
