@@ -29,6 +29,7 @@ OPEN_TO_ALL = {
     "start-local",
     "callback-local",
     "backchannel-logout-local",
+    "break-glass",
 }
 FORM = "/catalogue/virtual-server/order"
 

@@ -22,6 +22,7 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
+from portal.identity.oidc.step_up import KEPT_SECONDS
 from tests.factories import grant_in_portal
 from tests.portal.identity.oidc.fake_provider import (
     ISSUER,
@@ -295,6 +296,25 @@ def test_htmx_is_told_to_go_to_the_login_page_itself(client: Client) -> None:
     address = urlsplit(response["HX-Redirect"])
     assert response.status_code == 200
     assert (address.path, parse_qs(address.query)) == ("/login", {"next": ["/orders?a=1"]})
+
+
+def test_what_a_stranger_had_typed_survives_the_journey(
+    client: Client, provider: FakeProvider
+) -> None:
+    sent = client.post(
+        "/catalogue/virtual-server/order",
+        {"name": "zaak-app"},
+        headers={"Referer": "http://testserver/catalogue/virtual-server/order"},
+    )
+    before = client.session.session_key
+
+    response = log_in(client, provider, f"?{urlsplit(sent['Location']).query}")
+
+    token = parse_qs(urlsplit(response["Location"]).query)["kept"][0]
+    assert client.session["kept_input"]["token"] == token
+    assert client.session["kept_input"]["form"] == "name=zaak-app"
+    assert client.session.session_key != before
+    assert client.session.get_expiry_age() > KEPT_SECONDS
 
 
 def test_client_may_authenticate_with_basic(
