@@ -29,7 +29,6 @@ OPEN_TO_ALL = {
     "start-local",
     "callback-local",
     "backchannel-logout-local",
-    "break-glass",
 }
 FORM = "/catalogue/virtual-server/order"
 
