@@ -2,6 +2,7 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
+from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 handler400 = "portal.web.views.errors.bad_request"
@@ -18,5 +19,5 @@ urlpatterns = [
     path("api/v1/", include("catalog.api.urls")),
     path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("portal.web.api_urls")),
-    path("language", login_not_required(set_language), name="set-language"),
+    path("language", login_not_required(require_POST(set_language)), name="set-language"),
 ]

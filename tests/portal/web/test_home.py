@@ -65,6 +65,11 @@ def test_changing_the_language_leads_back(browser: Client) -> None:
     assert '<html lang="en">' in response.content.decode()
 
 
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_language_changes_by_a_form_only(browser: Client, method: str) -> None:
+    assert getattr(browser, method)("/language").status_code == 405
+
+
 def test_the_start_of_the_cloud_is_followed(
     browser: Client, settings: LazySettings, tmp_path: Path
 ) -> None:
