@@ -5,10 +5,13 @@ from tests.factories.catalog import (
     CloudFactory,
     OfferingVersionFactory,
     change_price,
+    delivered,
     end_price,
+    failed,
     generous_limits,
     place,
     priced,
+    stuck,
 )
 from tests.factories.identity import (
     PersonFactory,
@@ -27,7 +30,9 @@ __all__ = [
     "PersonFactory",
     "administrator_of",
     "change_price",
+    "delivered",
     "end_price",
+    "failed",
     "generous_limits",
     "grant",
     "grant_in_portal",
@@ -36,4 +41,5 @@ __all__ = [
     "place",
     "priced",
     "propose",
+    "stuck",
 ]

@@ -17,11 +17,18 @@ from catalog.models import (
     Offering,
     OfferingVersion,
     OfferingVersionState,
+    Operation,
+    OperationState,
     Order,
     Quota,
     QuotaLimit,
+    Resource,
+    StepState,
 )
+from catalog.services.approvals import approve_order
+from catalog.services.operations import fail_operation
 from catalog.services.orders import LineRequest, place_order
+from catalog.services.resources import activate_resource
 from portal.cloud.models import Cloud, Flavor, Image, VolumeType
 from portal.core.calendar import year_of
 from portal.identity.models import Node, Person, Project
@@ -136,8 +143,12 @@ def change_price(code: str, amount: str) -> None:
 
 
 def generous_limits(node: Node, **limits: int) -> None:
-    """A high limit for every metric on the node and all above it; ``limits`` are the node's own."""
+    """A high limit for every metric on the node and all above it; ``limits`` are the node's own.
+
+    Nodes that have limits already, of a sibling's doing, keep theirs.
+    """
     since = now() - timedelta(days=1)
+    limited = set(Quota.objects.values_list("node_id", flat=True))
     quotas = Quota.objects.bulk_create(
         Quota(
             node_id=node_id,
@@ -145,6 +156,7 @@ def generous_limits(node: Node, **limits: int) -> None:
             limit_now=limits.get(metric.value, 10_000) if node_id == node.pk else 10_000,
         )
         for node_id in node.lineage_ids
+        if node_id not in limited
         for metric in Metric
     )
     QuotaLimit.objects.bulk_create(
@@ -170,3 +182,32 @@ def place(
         idempotency_key=changes.pop("key", str(uuid4())),
     )
     return order
+
+
+def delivered(order: Order, *, approver: Person) -> Resource:
+    """Approve the order and let its server run, metered since just now."""
+    operation = _approved(order, approver)
+    operation.steps.update(state=StepState.DONE, finished_at=now())
+    operation.state, operation.finished_at = OperationState.SUCCEEDED, now()
+    operation.save(update_fields=["state", "finished_at"])
+    activate_resource(operation.resource, operation=operation, facts={"status": "ACTIVE"})
+    return operation.resource
+
+
+def stuck(order: Order, *, approver: Person) -> Operation:
+    """Approve the order and let its delivery fail at the first step: a person must look."""
+    return failed(_approved(order, approver))
+
+
+def failed(operation: Operation) -> Operation:
+    """Let the operation fail at its first step."""
+    operation.steps.filter(position=1).update(state=StepState.FAILED)
+    fail_operation(operation)
+    return operation
+
+
+def _approved(order: Order, approver: Person) -> Operation:
+    approve_order(order.public_id, approver=approver)
+    return Operation.objects.select_related("resource__order_line__order").get(
+        resource__order_line__order=order
+    )

@@ -1,0 +1,27 @@
+"""The table: every operation of the portal, by part. A new part gets a file and a line here."""
+
+from tests.authorisation.rows import (
+    audit,
+    billing,
+    catalog,
+    catalog_api,
+    identity,
+    organizations,
+    reviews,
+    roles,
+    sessions,
+    web,
+)
+
+MATRIX = [
+    *web.ROWS,
+    *identity.ROWS,
+    *sessions.ROWS,
+    *organizations.ROWS,
+    *roles.ROWS,
+    *reviews.ROWS,
+    *audit.ROWS,
+    *catalog.ROWS,
+    *catalog_api.ROWS,
+    *billing.ROWS,
+]

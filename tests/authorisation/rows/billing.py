@@ -1,0 +1,27 @@
+"""What things cost, on pages and for programs."""
+
+from portal.identity.models import Role
+from tests.authorisation.rows.things import active_resource, node_of_project
+from tests.authorisation.vocabulary import see
+
+PAYERS = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
+
+ROWS = [
+    see("billing:costs", by=PAYERS),
+    see(
+        "billing:costs",
+        case="of a project",
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
+    see("billing:resource-costs", of=active_resource),
+    see("charge-list", by=PAYERS),
+    see(
+        "charge-list",
+        case="of a project",
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
+]

@@ -1,0 +1,117 @@
+"""The pages of the catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from portal.identity.models import Role
+from tests.authorisation.rows.things import (
+    active_resource,
+    failed_action,
+    failed_operation,
+    node_of_project,
+    pending_order,
+    project,
+)
+from tests.authorisation.vocabulary import ROLES, Change, Who, act, see
+from tests.authorisation.world import Tenant
+from tests.factories import SPEC
+
+OFFERING = ("virtual-server",)
+REPAIRERS = {Role.REQUESTER, Role.OPERATOR}
+
+
+def order_answers(tenant: Tenant) -> dict[str, Any]:
+    """A complete form, for the tenant's project."""
+    return {
+        **SPEC,
+        "idempotency_key": str(uuid4()),
+        "project": str(tenant.project.public_id),
+        "cards_for": str(tenant.project.public_id),
+        "name": "nieuwe-server",
+        "purpose": "Zaken behandelen",
+    }
+
+
+def name_of_resource(tenant: Tenant) -> dict[str, str]:
+    return {"confirmation": tenant.things[active_resource].name}
+
+
+ROWS = [
+    # approvals
+    see("catalog:approvals"),
+    see("catalog:approval", of=pending_order, by={Role.APPROVER}, refused=302),  # to the order
+    act(
+        "catalog:approval-approve",
+        of=pending_order,
+        by={Role.APPROVER},
+        is_strong=True,
+    ),
+    act(
+        "catalog:approval-reject",
+        of=pending_order,
+        body={"reason": "Er is al een server."},
+        by={Role.APPROVER},
+        is_strong=True,
+    ),
+    # catalogue
+    see("catalog:catalogue"),
+    see("catalog:catalogue", case="for a project", query=project, by=ROLES, unseen=404),
+    see("catalog:order-form", arguments=OFFERING, by={Role.REQUESTER}),
+    see(
+        "catalog:order-form",
+        case="for a project",
+        arguments=OFFERING,
+        query=project,
+        by={Role.REQUESTER},
+        unseen=404,
+        asks_role_first=True,
+    ),
+    act(
+        "catalog:order-form",
+        arguments=OFFERING,
+        body=order_answers,
+        by={Role.REQUESTER},
+        answer=303,
+        unseen=422,
+        asks_role_first=True,
+    ),
+    act(
+        "catalog:order-preview",
+        arguments=OFFERING,
+        body=order_answers,
+        by={Role.REQUESTER},
+        answer=200,
+        changes=Change.NOTHING,
+    ),
+    # operations
+    act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
+    act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
+    act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS),
+    # orders
+    see("catalog:orders"),
+    see("catalog:order", of=pending_order),
+    act("catalog:order-withdraw", of=pending_order, by={Who.ASKER}),
+    # quotas
+    see("catalog:quotas"),
+    see("catalog:quotas", case="of a project", query=node_of_project, by=ROLES, unseen=404),
+    # resources
+    see("catalog:resources"),
+    see("catalog:resource", of=active_resource),
+    act(
+        "catalog:resource-act",
+        of=active_resource,
+        arguments=("stop",),
+        by=REPAIRERS,
+        answer=303,
+    ),
+    see("catalog:resource-retire", of=active_resource, by=REPAIRERS),
+    act(
+        "catalog:resource-retire",
+        of=active_resource,
+        body=name_of_resource,
+        by=REPAIRERS,
+        answer=303,
+    ),
+]

@@ -1,0 +1,76 @@
+"""The catalogue for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from catalog.models import OfferingVersion
+from portal.identity.models import Role
+from tests.authorisation.rows.catalog import REPAIRERS, name_of_resource
+from tests.authorisation.rows.things import active_resource, node_of_project, pending_order, project
+from tests.authorisation.vocabulary import EVERYBODY, Who, call, see
+from tests.authorisation.world import Tenant
+from tests.factories import SPEC
+
+
+def offering(tenant: Tenant) -> Any:
+    """What everybody may see; its address takes the id of the offering, not of the version."""
+    version: OfferingVersion = tenant.version
+    return version.offering
+
+
+def order_body(tenant: Tenant) -> dict[str, Any]:
+    """A complete order, for the tenant's project."""
+    return {
+        "project": str(tenant.project.public_id),
+        "offering": str(tenant.version.offering.public_id),
+        "name": "nieuwe-server",
+        "purpose": "Zaken behandelen",
+        "spec": SPEC,
+    }
+
+
+ROWS = [
+    see("api:offering-list"),
+    see("api:offering-detail", of=offering, by=EVERYBODY, unseen=None),
+    see("api:order-list"),
+    see("api:order-list", case="of a project", query=project),
+    see("api:order-detail", of=pending_order),
+    call(
+        "api:order-list",
+        body=order_body,
+        headers={"Idempotency-Key": str(uuid4())},
+        by={Role.REQUESTER},
+        unseen=400,
+    ),
+    call(
+        "api:order-approvals",
+        of=pending_order,
+        body={"decision": "approved"},
+        by={Role.APPROVER},
+        is_strong=True,
+    ),
+    call("api:order-withdrawal", of=pending_order, by={Who.ASKER}, answer=200),
+    see("api:approval-list"),
+    see("api:approval-list", case="of a project", query=project),
+    see("api:resource-list"),
+    see("api:resource-list", case="of a project", query=project),
+    see("api:resource-detail", of=active_resource),
+    call(
+        "api:resource-actions",
+        of=active_resource,
+        body={"action": "stop"},
+        by=REPAIRERS,
+        answer=202,
+    ),
+    call(
+        "api:resource-retirement",
+        of=active_resource,
+        body=name_of_resource,
+        by=REPAIRERS,
+        answer=202,
+    ),
+    see("api:quota-list"),
+    see("api:quota-list", case="of a project", query=node_of_project),
+]

@@ -1,0 +1,203 @@
+"""Roles, the people who hold them, and who stands in for whom.
+
+Quota administrators give and end roles; auditors and operators see who has which; nobody else does.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils.timezone import localdate, now
+
+from portal.identity.models import (
+    ClaimBar,
+    Deputy,
+    Person,
+    Project,
+    Role,
+    RoleGrant,
+    RoleProposal,
+)
+from portal.identity.services.people import end_person
+from tests.authorisation.vocabulary import CHIEF, MINISTRY, Row, act, see
+from tests.authorisation.world import Tenant
+from tests.factories import PersonFactory, grant, propose
+
+ADMINISTRATORS = {Role.QUOTA_ADMINISTRATOR}
+OVERSEERS = {Role.QUOTA_ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR}
+REASON = {"reason": "Werkt hier niet meer."}
+
+
+def project_itself(tenant: Tenant) -> Project:
+    return tenant.project
+
+
+def held_role(tenant: Tenant) -> RoleGrant:
+    return tenant.asker.grants.get()
+
+
+def proposal(tenant: Tenant) -> RoleProposal:
+    """Made by somebody whom no visitor is."""
+    return propose(tenant.asker, Role.FINANCE, tenant.project)
+
+
+def proposal_of_administrator(tenant: Tenant) -> RoleProposal:
+    administrator = tenant.people[Role.QUOTA_ADMINISTRATOR]
+    return propose(tenant.asker, Role.APPROVER, tenant.project, proposed_by=administrator)
+
+
+def bar(tenant: Tenant) -> ClaimBar:
+    """The claim may not give somebody a role of which the directorate itself decides."""
+    return ClaimBar.objects.create(
+        person=tenant.people[Role.FINANCE],
+        node=tenant.directorate,
+        role=Role.REQUESTER,
+        issuer="https://idp.example.nl",
+        reason="Andere taak",
+        barred_by=PersonFactory(),
+        barred_at=now(),
+    )
+
+
+def employee(tenant: Tenant) -> Person:
+    return tenant.asker
+
+
+def approver(tenant: Tenant) -> Person:
+    return tenant.people[Role.APPROVER]
+
+
+def leaver(tenant: Tenant) -> Person:
+    person = PersonFactory(name=f"Vertrokken {tenant.marker}")
+    grant(person, Role.REQUESTER, tenant.directorate)
+    administrator = tenant.people[Role.QUOTA_ADMINISTRATOR]
+    return end_person(person.public_id, actor=administrator, reason="Met pensioen")
+
+
+def deputy_of_next_week(tenant: Tenant) -> Deputy:
+    """Finance decides for the approver, but not yet: else that visitor were an approver too."""
+    begins = now() + timedelta(days=7)
+    return Deputy.objects.create(
+        absent=tenant.people[Role.APPROVER],
+        deputy=tenant.people[Role.FINANCE],
+        valid_from=begins,
+        valid_until=begins + timedelta(days=7),
+        appointed_by=tenant.people[Role.APPROVER],
+    )
+
+
+def wanted_role(tenant: Tenant) -> dict[str, Any]:
+    return {"person": str(tenant.asker.public_id), "role": "auditor", **_days(), **REASON}
+
+
+def a_colleague(tenant: Tenant) -> dict[str, Any]:
+    return {"deputy": str(tenant.asker.public_id), **_days()}
+
+
+def _days() -> dict[str, str]:
+    first = localdate()
+    days = {"first_day": first, "last_day": first + timedelta(days=7)}
+    return {name: day.strftime("%d-%m-%Y") for name, day in days.items()}
+
+
+def _form(route: str, *, of: Any, get: dict[str, Any] | None = None, **both: Any) -> list[Row]:
+    """The page with a form, and sending it. ``both``: of the row that sends."""
+    common = {"of": of, "by": ADMINISTRATORS, **(get or {})}
+    return [see(route, **common), act(route, **common, **both)]
+
+
+ROWS = [
+    # roles
+    see("identity:roles", of=project_itself, by=OVERSEERS),
+    *_form(
+        "identity:role-propose",
+        of=project_itself,
+        get={"shows_colleagues": True},
+        body=wanted_role,
+    ),
+    *_form(
+        "identity:role-end",
+        of=held_role,
+        get={"seen_by": OVERSEERS},
+        body=REASON,
+        is_strong=True,
+    ),
+    act(
+        "identity:claim-bar-lift",
+        of=bar,
+        seen_by=OVERSEERS,
+        by=ADMINISTRATORS,
+        is_strong=True,
+    ),
+    see("identity:without-owner", by=OVERSEERS),
+    # proposals
+    see("identity:role-proposals", by=OVERSEERS),
+    see("identity:role-proposal", of=proposal, seen_by=OVERSEERS),
+    act(
+        "identity:role-proposal-grant",
+        of=proposal,
+        seen_by=OVERSEERS,
+        by=ADMINISTRATORS,
+        is_strong=True,
+    ),
+    act(
+        "identity:role-proposal-refuse",
+        of=proposal,
+        body=REASON,
+        seen_by=OVERSEERS,
+        by=ADMINISTRATORS,
+    ),
+    act(
+        "identity:role-proposal-withdraw",
+        of=proposal_of_administrator,
+        seen_by=OVERSEERS,
+        by=ADMINISTRATORS,
+        but={CHIEF: 403},  # administers there, but did not make it
+    ),
+    # people
+    see("identity:people", by=OVERSEERS),
+    see("identity:person", of=employee, seen_by=OVERSEERS),
+    *_form(
+        "identity:person-end",
+        of=employee,
+        get={"seen_by": OVERSEERS},
+        body=REASON,
+        is_strong=True,
+    ),
+    act(
+        "identity:person-reinstate",
+        of=leaver,
+        seen_by=OVERSEERS,
+        by=ADMINISTRATORS,
+        is_strong=True,
+    ),
+    *_form(
+        "identity:person-deputy",
+        of=approver,
+        get={"seen_by": OVERSEERS, "shows_colleagues": True},
+        body=a_colleague,
+        is_strong=True,
+    ),
+    act(
+        "identity:deputy-end",
+        of=deputy_of_next_week,
+        seen_by={*OVERSEERS, Role.APPROVER, Role.FINANCE},
+        by={*ADMINISTRATORS, Role.APPROVER, Role.FINANCE},
+    ),
+    # one's own account
+    see("identity:account"),
+    see("identity:account-deputy", shows_colleagues=True),
+    act(
+        "identity:account-deputy",
+        body=a_colleague,
+        by={Role.APPROVER},
+        refused=422,
+        seen_from=MINISTRY,
+        unseen=422,
+        shows_colleagues=True,
+        is_strong=True,
+    ),
+    # for programs
+    see("role-grant-list", by=OVERSEERS),
+]

@@ -1,0 +1,51 @@
+"""What orders become, for the rows of pages, API and costs."""
+
+from __future__ import annotations
+
+from catalog.models import Operation, Order, Resource
+from catalog.services.resources import act_on_resource
+from portal.identity.models import Role
+from tests.authorisation.world import Tenant
+from tests.factories import delivered, failed, place, stuck
+
+
+def pending_order(tenant: Tenant) -> Order:
+    """Waits for a decision."""
+    return _place(tenant, "wacht")
+
+
+def active_resource(tenant: Tenant) -> Resource:
+    """Runs, and costs money."""
+    return delivered(_place(tenant, "draait"), approver=tenant.people[Role.APPROVER])
+
+
+def failed_operation(tenant: Tenant) -> Operation:
+    """A delivery that waits for a person."""
+    return stuck(_place(tenant, "hapert"), approver=tenant.people[Role.APPROVER])
+
+
+def failed_action(tenant: Tenant) -> Operation:
+    """Something that was to be done to a running server, and waits for a person."""
+    approver = tenant.people[Role.APPROVER]
+    resource = delivered(_place(tenant, "stokt"), approver=approver)
+    return failed(act_on_resource(resource.public_id, action="stop", actor=tenant.asker))
+
+
+def node_of_project(tenant: Tenant) -> dict[str, str]:
+    """The query that asks for the tenant's project, as a place in the tree."""
+    return {"node": str(tenant.project.public_id)}
+
+
+def project(tenant: Tenant) -> dict[str, str]:
+    """The query that asks for the tenant's project, to order in."""
+    return {"project": str(tenant.project.public_id)}
+
+
+def _place(tenant: Tenant, word: str) -> Order:
+    return place(
+        tenant.asker,
+        tenant.project,
+        tenant.version,
+        name=tenant.named(word),
+        purpose=tenant.named("doel"),
+    )
