@@ -135,14 +135,13 @@ def appoint_on_page(
     request: PersonRequest, absent: Person, done: HttpResponse, template: str
 ) -> HttpResponse:
     """The form for a deputy: shown, refused with what was typed, or carried out."""
-    words = (request.GET.get("q") or request.POST.get("q") or "").strip().replace("\x00", "")
+    typed = request.POST if request.method == "POST" else kept_input(request)
+    searched = request.GET.get("q") or (typed.get("q") if typed else "") or ""
+    words = searched.strip().replace("\x00", "")
     people = possible_deputies(absent).exclude(pk=request.user.pk).order_by("name", "pk")
     if words:
         people = people.filter(Q(name__icontains=words) | Q(email__iexact=words))
-    form = DeputyForm(
-        request.POST if request.method == "POST" else kept_input(request),
-        people=people[:DEPUTIES_SHOWN],
-    )
+    form = DeputyForm(typed, people=people[:DEPUTIES_SHOWN])
     status = 200
     if request.method == "POST":
         status = 422

@@ -22,6 +22,7 @@ from portal.identity.models import (
     RoleProposal,
 )
 from portal.identity.services.roles import end_grant
+from portal.identity.views import people
 from tests.factories import PersonFactory, grant, grant_in_portal, propose
 from tests.logins import log_in
 
@@ -522,3 +523,19 @@ class TestDeputies:
         assert response.status_code == 302
         assert response.headers["Location"].startswith(reverse("identity:start-local"))
         assert not Deputy.objects.exists()
+
+    def test_after_the_new_login_the_colleague_who_was_searched_is_still_there(
+        self, client, approver, colleague, deputy_answers, monkeypatch
+    ):
+        """Also when more people work here than the page shows."""
+        monkeypatch.setattr(people, "DEPUTIES_SHOWN", 1)
+        log_in(client, approver, age_seconds=3600)
+        response = client.post(
+            url("account-deputy"),
+            {**deputy_answers, "q": "Daan"},
+            headers={"Referer": f"http://testserver{url('account-deputy')}"},
+        )
+
+        back = client.get(parse_qs(urlsplit(response["Location"]).query)["next"][0])
+        assert back.context["form"].errors == {}
+        assert back.context["words"] == "Daan"

@@ -1,112 +1,32 @@
 """Every act that binds somebody else, through every door, with a login that is too weak or old.
 
-The table below has a row for each act that the code declares; a new act without one fails.
+``acts.TABLE`` has a row for each act that the code declares; a new act without one fails.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from decimal import Decimal
+from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
 from django.test import Client
-from django.utils.timezone import now
 
-from catalog.models import Metric
-from catalog.services.approvals import approve_order, reject_order
-from catalog.services.quotas import set_limit
 from portal.core.errors import StrongerLoginNeeded
-from portal.identity.models import LoginSession, Person, Role
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.session import LoginFacts
 from portal.identity.sensitive import ACTS, asked_with
-from portal.identity.services.sessions import end_session
-from tests.factories import PersonFactory, grant, place
 from tests.logins import log_in
+from tests.portal.identity.acts import TABLE, WITH_API, WITH_PAGE, Doors
 
 pytestmark = pytest.mark.django_db
 
 WEAK: Final = {"level": Assurance.LOW, "age_seconds": 0}
 OLD: Final = {"level": Assurance.HIGH, "age_seconds": 16 * 60}
 MOVED_BY_ASKING: Final = {"django_session"}  # what was typed is kept there
-
-
-@dataclass(frozen=True, kw_only=True)
-class Doors:
-    """Who would do it, and how: the service itself, a page's form, a call of the API.
-
-    ``form`` and ``body`` are what the doors are sent. A door that is not there is empty.
-    """
-
-    actor: Person
-    service: Callable[[], object]
-    page: str = ""
-    form: dict[str, str] = field(default_factory=dict)
-    api: str = ""
-    body: dict[str, Any] = field(default_factory=dict)
-
-
-def approving(get: Callable[[str], Any]) -> Doors:
-    order = place(get("requester"), get("project"), get("version"))
-    approver = get("approver")
-    return Doors(
-        actor=approver,
-        service=lambda: approve_order(order.public_id, approver=approver),
-        page=f"/approvals/{order.public_id}/approve",
-        form={"reason": "Prima"},
-        api=f"/api/v1/orders/{order.public_id}/approvals",
-        body={"decision": "approved"},
-    )
-
-
-def rejecting(get: Callable[[str], Any]) -> Doors:
-    order = place(get("requester"), get("project"), get("version"))
-    approver = get("approver")
-    return Doors(
-        actor=approver,
-        service=lambda: reject_order(order.public_id, approver=approver, reason="Te duur"),
-        page=f"/approvals/{order.public_id}/reject",
-        form={"reason": "Te duur"},
-        api=f"/api/v1/orders/{order.public_id}/approvals",
-        body={"decision": "rejected", "reason": "Te duur"},
-    )
-
-
-def setting_a_limit(get: Callable[[str], Any]) -> Doors:
-    """No door leads to it yet."""
-    project = get("project")
-    return Doors(
-        actor=get("approver"),
-        service=lambda: set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now()),
-    )
-
-
-def ending_a_session(get: Callable[[str], Any]) -> Doors:
-    operator, requester = PersonFactory(), get("requester")
-    grant(operator, Role.OPERATOR, get("project").parent)
-    log_in(Client(), requester)
-    session = LoginSession.objects.get(identity__person=requester)
-    return Doors(
-        actor=operator,
-        service=lambda: end_session(session.public_id, actor=operator),
-        page=f"/people/{requester.public_id}/sessions/{session.public_id}/end",
-    )
-
-
-TABLE: Final[dict[str, Callable[[Callable[[str], Any]], Doors]]] = {
-    "order.approve": approving,
-    "order.reject": rejecting,
-    "quota.set_limit": setting_a_limit,
-    "session.end_of_another": ending_a_session,
-}
-WITH_PAGE: Final = ("order.approve", "order.reject", "session.end_of_another")
-WITH_API: Final = ("order.approve", "order.reject")
 
 
 @pytest.fixture
@@ -129,6 +49,36 @@ def database() -> dict[str, str]:
     return prints
 
 
+class FilledIn(HTMLParser):
+    """Collects name and value of every field of a page, as a browser would send them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fields: list[tuple[str, str]] = []
+        self._name = ""  # of the list or text area that is open
+        self._text: list[str] | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        facts = {key: value or "" for key, value in attrs}
+        is_choice = facts.get("type") in {"radio", "checkbox"}
+        if tag in {"select", "textarea"}:
+            self._name, self._text = facts.get("name", ""), [] if tag == "textarea" else None
+        elif tag == "option" and "selected" in facts:
+            self.fields.append((self._name, facts.get("value", "")))
+        elif tag == "input" and ("checked" in facts or not is_choice):
+            self.fields.append((facts.get("name", ""), facts.get("value", "")))
+
+    def handle_data(self, data: str) -> None:
+        if self._text is not None:
+            self._text.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea" and self._text is not None:
+            self.fields.append((self._name, "".join(self._text).strip()))
+            self._text = None
+
+
 def is_asked_to_log_in_again(address: str) -> bool:
     parts = urlsplit(address)
     query = parse_qs(parts.query)
@@ -137,7 +87,7 @@ def is_asked_to_log_in_again(address: str) -> bool:
 
 
 def test_the_table_knows_every_act() -> None:
-    assert set(TABLE) == set(ACTS)
+    assert {row.partition(" ")[0] for row in TABLE} == set(ACTS)
 
 
 @pytest.mark.parametrize("weakness", [WEAK, OLD], ids=["weak", "old"])
@@ -187,6 +137,21 @@ class TestPage:
         assert response.status_code == 200
         assert is_asked_to_log_in_again(response["HX-Redirect"])
         assert database() == before
+
+
+@pytest.mark.parametrize("act", WITH_PAGE)
+def test_what_was_typed_stands_there_after_the_login(
+    client: Client, doors: Doors, act: str
+) -> None:
+    log_in(client, doors.actor, **OLD)
+    origin = f"http://testserver{doors.stands_on or doors.page}"
+    response = client.post(doors.page, doors.form, headers={"Referer": origin})
+    (back,) = parse_qs(urlsplit(response["Location"]).query)["next"]
+
+    response = client.get(back)
+
+    assert response.status_code == 200
+    assert set(doors.form.items()) <= set(FilledIn(response.content.decode()).fields)
 
 
 @pytest.mark.parametrize("act", WITH_PAGE)

@@ -1,0 +1,339 @@
+"""The table of acts that bind somebody else: who does each, and through which doors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.test import Client
+from django.utils.timezone import localdate, now
+
+from catalog.models import Metric
+from catalog.services.approvals import approve_order, reject_order
+from catalog.services.quotas import set_limit
+from catalog.services.tree import end_node, move_node
+from portal.core.formats import DATE_FORMATS
+from portal.identity.models import (
+    ClaimBar,
+    LoginSession,
+    Node,
+    Person,
+    ReviewItem,
+    ReviewScope,
+    Role,
+    VatTreatment,
+)
+from portal.identity.services.deputies import appoint_deputy
+from portal.identity.services.facts import set_cost_centre, set_vat_treatment
+from portal.identity.services.people import end_person, reinstate_person
+from portal.identity.services.proposals import grant_role
+from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
+from portal.identity.services.roles import end_grant, lift_bar
+from portal.identity.services.sessions import end_session
+from tests.factories import (
+    PersonFactory,
+    administrator_of,
+    grant,
+    grant_in_portal,
+    make_organization,
+    make_project,
+    place,
+    propose,
+)
+from tests.logins import log_in
+
+Get = Callable[[str], Any]  # a fixture by its name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """Who would do it, and how: the service itself, a page's form, a call of the API.
+
+    ``form`` and ``body`` are what the doors are sent. A door that is not there is empty.
+
+    Attributes:
+        page: the address that the form is sent to.
+        stands_on: the page with the form, when that is another.
+    """
+
+    actor: Person
+    service: Callable[[], object]
+    page: str = ""
+    stands_on: str = ""
+    form: dict[str, str] = field(default_factory=dict)
+    api: str = ""
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+# --- orders and quota --------------------------------------------------------------------------
+
+
+def approving(get: Get) -> Doors:
+    order = place(get("requester"), get("project"), get("version"))
+    approver = get("approver")
+    return Doors(
+        actor=approver,
+        service=lambda: approve_order(order.public_id, approver=approver),
+        page=f"/approvals/{order.public_id}/approve",
+        stands_on=f"/approvals/{order.public_id}",
+        form={"reason": "Prima"},
+        api=f"/api/v1/orders/{order.public_id}/approvals",
+        body={"decision": "approved"},
+    )
+
+
+def rejecting(get: Get) -> Doors:
+    order = place(get("requester"), get("project"), get("version"))
+    approver = get("approver")
+    return Doors(
+        actor=approver,
+        service=lambda: reject_order(order.public_id, approver=approver, reason="Te duur"),
+        page=f"/approvals/{order.public_id}/reject",
+        stands_on=f"/approvals/{order.public_id}",
+        form={"reason": "Te duur"},
+        api=f"/api/v1/orders/{order.public_id}/approvals",
+        body={"decision": "rejected", "reason": "Te duur"},
+    )
+
+
+def setting_a_limit(get: Get) -> Doors:
+    """No door leads to it yet."""
+    project = get("project")
+    return Doors(
+        actor=get("approver"),
+        service=lambda: set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now()),
+    )
+
+
+# --- roles -------------------------------------------------------------------------------------
+
+
+def granting_a_role(get: Get) -> Doors:
+    administrator = get("administrator")
+    proposal = propose(
+        get("employee"), Role.FINANCE, get("directorate"), proposed_by=get("colleague")
+    )
+    page = f"/role-proposals/{proposal.public_id}"
+    return Doors(
+        actor=administrator,
+        service=lambda: grant_role(proposal.public_id, actor=administrator),
+        page=f"{page}/grant",
+        stands_on=page,
+        form={"reason": "Akkoord"},
+    )
+
+
+def ending_a_role(get: Get) -> Doors:
+    administrator = get("administrator")
+    held = grant_in_portal(PersonFactory(), Role.FINANCE, get("directorate"))
+    return Doors(
+        actor=administrator,
+        service=lambda: end_grant(held.public_id, actor=administrator, reason="Andere functie"),
+        page=f"/role-grants/{held.public_id}/end",
+        form={"reason": "Andere functie"},
+    )
+
+
+def lifting_a_bar(get: Get) -> Doors:
+    administrator, person = get("administrator"), PersonFactory()
+    claimed = grant(person, Role.FINANCE, get("directorate"))
+    end_grant(claimed.public_id, actor=administrator, reason="Andere functie")
+    bar = ClaimBar.objects.get(person=person)
+    return Doors(
+        actor=administrator,
+        service=lambda: lift_bar(bar.public_id, actor=administrator),
+        page=f"/claim-bars/{bar.public_id}/lift",
+        stands_on=f"/organizations/{bar.node.public_id}/roles",
+    )
+
+
+# --- reviews of roles --------------------------------------------------------------------------
+
+
+def opening_a_review(get: Get) -> Doors:
+    administrator, root = get("administrator"), get("ministry")
+    return Doors(
+        actor=administrator,
+        service=lambda: open_campaign(root.public_id, ReviewScope.ALL, opened_by=administrator),
+        page="/access-reviews",
+        form={"root": str(root.public_id), "scope": "privileged"},
+    )
+
+
+def reviewed_role() -> tuple[Person, ReviewItem]:
+    """A reviewer, and a role in an open review that they may decide on."""
+    root, person = make_organization(), PersonFactory()
+    administrator = administrator_of(root)
+    grant_in_portal(person, Role.FINANCE, root)
+    campaign = open_campaign(root.public_id, ReviewScope.ALL, opened_by=administrator)
+    return administrator, campaign.items.get(person=person)
+
+
+def confirming_a_role(_get: Get) -> Doors:
+    reviewer, item = reviewed_role()
+    page = f"/access-reviews/{item.campaign.public_id}"
+    return Doors(
+        actor=reviewer,
+        service=lambda: keep_grants(item.campaign.public_id, [item.public_id], reviewer=reviewer),
+        page=f"{page}/keep",
+        stands_on=page,
+        form={"item": str(item.public_id)},
+    )
+
+
+def withdrawing_a_role(_get: Get) -> Doors:
+    reviewer, item = reviewed_role()
+    campaign_id = item.campaign.public_id
+    return Doors(
+        actor=reviewer,
+        service=lambda: withdraw_grant(
+            campaign_id, item.public_id, reviewer=reviewer, reason="Niet meer nodig"
+        ),
+        page=f"/access-reviews/{campaign_id}/items/{item.public_id}/withdraw",
+        form={"reason": "Niet meer nodig"},
+    )
+
+
+# --- people ------------------------------------------------------------------------------------
+
+
+def ending_a_session(get: Get) -> Doors:
+    operator, requester = PersonFactory(), get("requester")
+    grant(operator, Role.OPERATOR, get("project").parent)
+    log_in(Client(), requester)
+    session = LoginSession.objects.get(identity__person=requester)
+    page = f"/people/{requester.public_id}/sessions"
+    return Doors(
+        actor=operator,
+        service=lambda: end_session(session.public_id, actor=operator),
+        page=f"{page}/{session.public_id}/end",
+        stands_on=page,
+    )
+
+
+def ending_a_person(get: Get) -> Doors:
+    administrator, person = get("administrator"), get("employee")
+    return Doors(
+        actor=administrator,
+        service=lambda: end_person(person.public_id, actor=administrator, reason="Uit dienst"),
+        page=f"/people/{person.public_id}/end",
+        form={"reason": "Uit dienst"},
+    )
+
+
+def reinstating_a_person(get: Get) -> Doors:
+    administrator, person = get("administrator"), PersonFactory()
+    grant_in_portal(person, Role.FINANCE, get("directorate"))
+    end_person(person.public_id, actor=administrator, reason="Uit dienst")
+    return Doors(
+        actor=administrator,
+        service=lambda: reinstate_person(person.public_id, actor=administrator),
+        page=f"/people/{person.public_id}/reinstate",
+        stands_on=f"/people/{person.public_id}",
+    )
+
+
+def appointing_a_deputy(get: Get) -> Doors:
+    return appointing(get, get("approver"), "/account/deputy")
+
+
+def appointing_for_another(get: Get) -> Doors:
+    return appointing(get, get("administrator"), f"/people/{get('approver').public_id}/deputy")
+
+
+def appointing(get: Get, actor: Person, page: str) -> Doors:
+    absent, deputy = get("approver"), get("employee")
+    first_day, last_day = localdate(), localdate() + timedelta(days=7)
+    return Doors(
+        actor=actor,
+        service=lambda: appoint_deputy(
+            absent, deputy, first_day=first_day, last_day=last_day, actor=actor
+        ),
+        page=page,
+        form={
+            "deputy": str(deputy.public_id),
+            "first_day": first_day.strftime(DATE_FORMATS[0]),
+            "last_day": last_day.strftime(DATE_FORMATS[0]),
+        },
+    )
+
+
+# --- the tree ----------------------------------------------------------------------------------
+
+
+def setting_a_cost_centre(get: Get) -> Doors:
+    administrator, project = get("administrator"), get("project")
+    answers = {"code": "410210", "name": "Water"}
+    return Doors(
+        actor=administrator,
+        service=lambda: set_cost_centre(
+            project.public_id, actor=administrator, starts_on=localdate(), **answers
+        ),
+        page=f"/organizations/{project.public_id}/cost-centre",
+        form={**answers, "starts_on": localdate().strftime(DATE_FORMATS[0])},
+    )
+
+
+def setting_the_vat(get: Get) -> Doors:
+    administrator, directorate = get("administrator"), get("directorate")
+    treatment = VatTreatment.values[-1]
+    return Doors(
+        actor=administrator,
+        service=lambda: set_vat_treatment(
+            directorate.public_id, actor=administrator, treatment=treatment, starts_on=localdate()
+        ),
+        page=f"/organizations/{directorate.public_id}/vat-treatment",
+        form={"treatment": treatment, "starts_on": localdate().strftime(DATE_FORMATS[0])},
+    )
+
+
+def moving_a_node(get: Get) -> Doors:
+    administrator, project = get("administrator"), get("project")
+    parent: Node = make_organization(get("ministry"), name="Directie Elders")
+    return Doors(
+        actor=administrator,
+        service=lambda: move_node(
+            project.public_id, new_parent=parent.public_id, actor=administrator
+        ),
+        page=f"/organizations/{project.public_id}/move",
+        form={"parent": str(parent.public_id)},
+    )
+
+
+def ending_a_node(get: Get) -> Doors:
+    administrator = get("administrator")
+    node = make_project(get("directorate"), name="Afgerond")
+    return Doors(
+        actor=administrator,
+        service=lambda: end_node(node.public_id, actor=administrator, confirmation=node.name),
+        page=f"/organizations/{node.public_id}/end",
+        form={"confirmation": node.name},
+    )
+
+
+# An act that has two pages has two rows; what follows its name says which.
+TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
+    "order.approve": approving,
+    "order.reject": rejecting,
+    "quota.set_limit": setting_a_limit,
+    "role.grant": granting_a_role,
+    "role.end": ending_a_role,
+    "role.lift_bar": lifting_a_bar,
+    "review.open": opening_a_review,
+    "role.confirm": confirming_a_role,
+    "role.withdraw": withdrawing_a_role,
+    "session.end_of_another": ending_a_session,
+    "person.end": ending_a_person,
+    "person.reinstate": reinstating_a_person,
+    "deputy.appoint": appointing_a_deputy,
+    "deputy.appoint for another": appointing_for_another,
+    "cost_centre.set": setting_a_cost_centre,
+    "vat_treatment.set": setting_the_vat,
+    "node.move": moving_a_node,
+    "node.end": ending_a_node,
+}
+WITH_PAGE: Final = tuple(act for act in TABLE if act != "quota.set_limit")
+WITH_API: Final = ("order.approve", "order.reject")
