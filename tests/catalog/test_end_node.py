@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -234,14 +235,12 @@ class TestAfterwards:
         order = place(requester, make_living_twin(project), version)
         end(project, administrator)
 
-        for table, name in (
-            ("catalog_order", "order_placed_in_a_living_project"),
-            ("catalog_quotaclaim", "quota_claimed_in_a_living_project"),
-        ):
-            with refused_by(name):
-                execute(f"UPDATE {table} SET project_id = %s", project.pk)  # noqa: S608
-        order.refresh_from_db()
-        assert order.project_id != project.pk
+        order.pk, order.public_id, order.project = None, uuid4(), project
+        order.number, order.idempotency_key = "2026-99999", "another"
+        with refused_by("order_placed_in_a_living_project"):
+            order.save(force_insert=True)
+        with refused_by("quota_claimed_in_a_living_project"):
+            execute("UPDATE catalog_quotaclaim SET project_id = %s", project.pk)
         with refused_by("quota_claimed_in_a_living_project"):
             QuotaClaim.objects.create(project=project, expires_at=now())
 
