@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import now
 
+from portal.audit.models import AuditEntry
 from portal.core.models import is_in_force
 from portal.identity.access import granted_node_ids, has_role, reached_nodes
 from portal.identity.models import (
@@ -18,6 +19,7 @@ from portal.identity.models import (
     RoleGrant,
     RoleProposal,
 )
+from portal.identity.services.break_glass import ISSUER as EMERGENCY
 
 # Who sees the roles of others on a node; a quota administrator also changes them.
 OVERSIGHT_ROLES = (Role.QUOTA_ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
@@ -66,14 +68,15 @@ def may_decide_on(person: Person, node: Node, role: str) -> bool:
 
 
 def visible_people(person: Person) -> QuerySet[Person]:
-    """Who has or had a role on a node that the person oversees."""
-    grants = visible_grants(person)
-    return Person.objects.filter(pk__in=grants.values("person"))
+    """Who has or had a role on a node that the person oversees, or joined there."""
+    return _people_of(overseen_nodes(person))
 
 
 def people_beside(node: Node) -> QuerySet[Person]:
-    """The active people who ever had a role in the same root organization."""
-    return Person.objects.filter(is_active=True, pk__in=_grants_beside(node).values("person"))
+    """The active people who have or had a role in the same root organization, or joined there."""
+    root = node.lineage_ids[0]
+    tree = Node.objects.filter(Q(pk=root) | Q(ancestor_ids__contains=[root]))
+    return _people_of(tree).filter(is_active=True)
 
 
 def possible_deputies(absent: Person) -> QuerySet[Person]:
@@ -103,9 +106,10 @@ def may_appoint_for(actor: Person, absent: Person) -> bool:
 def may_end(actor: Person, person: Person) -> bool:
     """Who administers every node on which the person has a role; nobody ends themselves.
 
-    Of somebody without a role: who administers a node on which they had one.
+    Of somebody without a role: who administers a node on which they had one. Emergency access
+    is nobody's to end: it ends by itself.
     """
-    if actor.pk == person.pk:
+    if actor.pk == person.pk or person.identities.filter(issuer=EMERGENCY).exists():
         return False
     node_ids = standing_grants().filter(person=person).values_list("node_id", flat=True)
     if node_ids:
@@ -136,13 +140,16 @@ def standing_grants(*roles: Role) -> QuerySet[RoleGrant]:
     """The roles that people hold who work here: in force, or back at their next login.
 
     What a claim gives lapses a day after each login; over a weekend nothing is without an owner.
+    Emergency access is for an hour, and does not count.
     """
     comes_back = ~Q(issuer="") & Q(
         end_reason="",
         valid_until__gt=F("person__last_login"),  # so the last login did not end it
         person__absent_since=None,
     )
-    grants = RoleGrant.objects.filter(is_in_force(now()) | comes_back, person__is_active=True)
+    grants = RoleGrant.objects.filter(
+        is_in_force(now()) | comes_back, person__is_active=True
+    ).exclude(issuer=EMERGENCY)
     return grants.filter(role__in=roles) if roles else grants
 
 
@@ -157,9 +164,13 @@ def _approves_on(person: Person) -> list[int]:
     return list(grants.values_list("node_id", flat=True))
 
 
-def _grants_beside(node: Node) -> QuerySet[RoleGrant]:
-    root = node.lineage_ids[0]
-    return RoleGrant.objects.filter(Q(node=root) | Q(node__ancestor_ids__contains=[root]))
+def _people_of(nodes: QuerySet[Node]) -> QuerySet[Person]:
+    """Where a provider gives no roles, the first login alone says where somebody belongs."""
+    grants = RoleGrant.objects.filter(node__in=nodes)
+    joined = AuditEntry.objects.filter(event="person.joined", node_id__in=nodes.values("pk"))
+    return Person.objects.filter(
+        Q(pk__in=grants.values("person")) | Q(public_id__in=joined.values("subject_public_id"))
+    )
 
 
 def _not_over() -> Q:

@@ -60,14 +60,19 @@ def _free_name(name: str, parent: Node | None) -> str:
 
 
 def grant(
-    person: Person, role: Role, node: Node, *, amount_limit: Decimal | None = None
+    person: Person,
+    role: Role,
+    node: Node,
+    *,
+    amount_limit: Decimal | None = None,
+    issuer: str = ISSUER,
 ) -> RoleGrant:
     """Give the role as a login would."""
     return RoleGrant.objects.create(
         person=person,
         node=node,
         role=role,
-        issuer=ISSUER,
+        issuer=issuer,
         valid_from=now() - timedelta(minutes=1),
         valid_until=now() + timedelta(days=1),
         amount_limit=amount_limit,

@@ -20,6 +20,7 @@ from portal.identity.errors import (
 )
 from portal.identity.models import Deputy, Identity, LoginSession, ProposalState, Role
 from portal.identity.services import people
+from portal.identity.services.break_glass import ISSUER as EMERGENCY
 from portal.identity.services.people import (
     end_absent_people,
     end_person,
@@ -28,7 +29,6 @@ from portal.identity.services.people import (
 )
 from tests.factories import (
     PersonFactory,
-    generous_limits,
     grant,
     grant_in_portal,
     make_organization,
@@ -78,16 +78,11 @@ class TestLeaving:
 
     def test_sessions_end_at_the_next_request(self, client, employee, administrator):
         log_in(client, employee)
-        LoginSession.objects.create(
-            identity=Identity.objects.create(person=employee, issuer="https://x", subject="1"),
-            session_key=client.session.session_key,
-            created_at=now(),
-        )
         assert client.get("/").status_code == 200
         end_person(employee.public_id, actor=administrator, reason="Uit dienst")
 
         assert client.get("/").headers["Location"].startswith(reverse("identity:login"))
-        assert not client.session.exists(client.session.session_key or "x")
+        assert not LoginSession.objects.filter(identity__person=employee, ended_at=None).exists()
 
     def test_it_has_a_reason_and_happens_once(self, employee, administrator):
         with pytest.raises(RefusalNeedsReason):
@@ -113,6 +108,14 @@ class TestLeaving:
         with pytest.raises(NotAllowed):
             end_person(employee.public_id, actor=administrator, reason="Uit dienst")
 
+    def test_emergency_access_is_nobody_s_to_end(self, administrator, ministry):
+        emergency = PersonFactory()
+        Identity.objects.create(person=emergency, issuer=EMERGENCY, subject="emergency-access")
+        grant(emergency, Role.OPERATOR, ministry, issuer=EMERGENCY)
+
+        with pytest.raises(NotAllowed):
+            end_person(emergency.public_id, actor=administrator, reason="Weg")
+
     def test_nobody_ends_themselves(self, administrator):
         with pytest.raises(AboutYourself):
             end_person(administrator.public_id, actor=administrator, reason="Uit dienst")
@@ -123,7 +126,6 @@ class TestWork:
 
     @pytest.fixture
     def order(self, employee, project, version, directorate):
-        generous_limits(project)
         return place(employee, project, version)
 
     def test_orders_of_a_leaver_stay_with_the_project(

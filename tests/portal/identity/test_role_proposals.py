@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
+from portal.audit.services import record
 from portal.core.calendar import day_of
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.access import approval_limit, has_role
@@ -22,7 +23,11 @@ from portal.identity.errors import (
     RefusalNeedsReason,
 )
 from portal.identity.models import ProposalState, Role, RoleGrant, RoleProposal
-from portal.identity.role_policies import proposals_to_decide, visible_proposals
+from portal.identity.role_policies import (
+    proposals_to_decide,
+    visible_people,
+    visible_proposals,
+)
 from portal.identity.services import proposals
 from portal.identity.services.proposals import (
     WantedRole,
@@ -77,6 +82,14 @@ class TestProposing:
         assert (entry.actor_id, entry.node_id) == (administrator.pk, proposal.node_id)
         assert entry.data == {"role": "finance", "person": proposal.person_id}
 
+    def test_somebody_who_joined_without_a_role_is_found(self, wanted, administrator, ministry):
+        newcomer = PersonFactory()
+        with transaction.atomic():
+            record("person.joined", newcomer, actor=newcomer, node_id=ministry.pk)
+
+        assert newcomer in visible_people(administrator)
+        propose_role(wanted(person=newcomer), actor=administrator)
+
     def test_it_gives_nothing_yet(self, proposal, employee, project):
         assert not has_role(employee, project, Role.FINANCE)
 
@@ -85,7 +98,7 @@ class TestProposing:
             propose_role(wanted(person=administrator), actor=administrator)
 
         entry = AuditEntry.objects.get(event="role.proposing_refused")
-        assert (entry.actor_id, entry.data) == (administrator.pk, {"refused": "about_yourself"})
+        assert (entry.actor_id, entry.code) == (administrator.pk, "about_yourself")
 
     @pytest.mark.parametrize("who", ["employee", "approver", "auditor", "stranger"])
     def test_only_a_quota_administrator_of_the_node_does(self, request, wanted, who, colleague):
@@ -218,8 +231,8 @@ class TestWhoDecides:
         with pytest.raises(OwnProposal):
             refuse_role(proposal.public_id, actor=administrator, reason="Toch niet")
 
-        codes = AuditEntry.objects.filter(event="role.decision_refused").values_list("data")
-        assert [data["refused"] for (data,) in codes] == ["own_proposal"] * 2
+        entries = AuditEntry.objects.filter(event="role.decision_refused")
+        assert [entry.code for entry in entries] == ["own_proposal"] * 2
 
     @pytest.mark.parametrize("decide", [grant_role, refuse_role])
     def test_never_who_gets_it(self, colleague, local_administrator, directorate, decide):

@@ -17,11 +17,12 @@ from django.utils.timezone import now
 from pytest_django import Settings
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import Identity, LoginSession, Organization, Person, RoleGrant
+from portal.identity.models import Identity, LoginSession, Organization, Person, Role, RoleGrant
 from portal.identity.oidc.errors import ClaimMissing
 from portal.identity.oidc.provider_file import read_providers
 from portal.identity.oidc.pseudonyms import read_bsn
 from portal.identity.services.tree import create_project
+from tests.factories import grant_in_portal
 from tests.portal.identity.oidc.fake_provider import ISSUER, MINISTRY_OIN, FakeProvider, log_in
 
 pytestmark = pytest.mark.django_db
@@ -74,11 +75,7 @@ def use(ministry: Organization, settings: Settings, tmp_path: Path) -> Use:
 
 def grant(person: Person, code: str, role: str = "requester") -> RoleGrant:
     """As somebody does it in the portal."""
-    colleague = Person.objects.create(name="Karim")
-    node = Organization.objects.get(code=code).node_ptr
-    return RoleGrant.objects.create(
-        person=person, node=node, role=role, granted_by=colleague, valid_from=now()
-    )
+    return grant_in_portal(person, Role(role), Organization.objects.get(code=code).node_ptr)
 
 
 def code_of(response: HttpResponse) -> str:
