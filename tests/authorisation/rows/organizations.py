@@ -10,7 +10,8 @@ from typing import Any
 from django.utils.timezone import localdate
 
 from portal.identity.facts import FactKind
-from portal.identity.models import Organization, Project, Role
+from portal.identity.models import Organization, Role
+from tests.authorisation.rows.things import project_itself
 from tests.authorisation.vocabulary import Row, act, see
 from tests.authorisation.world import Tenant
 from tests.factories import make_organization
@@ -23,10 +24,6 @@ def division(tenant: Tenant) -> Organization:
     """A part of the directorate with nothing in it, beside another to which it can move."""
     make_organization(tenant.directorate, name=f"Staf {tenant.marker}")
     return make_organization(tenant.directorate, name=f"Afdeling {tenant.marker}")
-
-
-def project_itself(tenant: Tenant) -> Project:
-    return tenant.project
 
 
 def code_of_division(tenant: Tenant) -> dict[str, str]:

@@ -14,12 +14,12 @@ from portal.identity.models import (
     ClaimBar,
     Deputy,
     Person,
-    Project,
     Role,
     RoleGrant,
     RoleProposal,
 )
 from portal.identity.services.people import end_person
+from tests.authorisation.rows.things import employee, project_itself
 from tests.authorisation.vocabulary import CHIEF, MINISTRY, Row, act, see
 from tests.authorisation.world import Tenant
 from tests.factories import PersonFactory, grant, propose
@@ -27,10 +27,6 @@ from tests.factories import PersonFactory, grant, propose
 ADMINISTRATORS = {Role.QUOTA_ADMINISTRATOR}
 OVERSEERS = {Role.QUOTA_ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR}
 REASON = {"reason": "Werkt hier niet meer."}
-
-
-def project_itself(tenant: Tenant) -> Project:
-    return tenant.project
 
 
 def held_role(tenant: Tenant) -> RoleGrant:
@@ -58,10 +54,6 @@ def bar(tenant: Tenant) -> ClaimBar:
         barred_by=PersonFactory(),
         barred_at=now(),
     )
-
-
-def employee(tenant: Tenant) -> Person:
-    return tenant.asker
 
 
 def approver(tenant: Tenant) -> Person:

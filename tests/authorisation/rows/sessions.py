@@ -5,16 +5,13 @@ from __future__ import annotations
 from django.test import Client
 
 from portal.identity.models import LoginSession, Person, Role
+from tests.authorisation.rows.things import employee
 from tests.authorisation.vocabulary import Change, Row, Who, act, public, see
 from tests.authorisation.world import Tenant
 from tests.logins import log_in
 
 OPERATORS = {Role.OPERATOR}
 OWNER = {Who.ASKER}
-
-
-def employee(tenant: Tenant) -> Person:
-    return tenant.asker
 
 
 def session(tenant: Tenant) -> LoginSession:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from catalog.models import Operation, Order, Resource
 from catalog.services.resources import act_on_resource
-from portal.identity.models import Role
+from portal.identity.models import Person, Project, Role
 from tests.authorisation.world import Tenant
 from tests.factories import delivered, failed, place, stuck
+
+
+def employee(tenant: Tenant) -> Person:
+    return tenant.asker
+
+
+def project_itself(tenant: Tenant) -> Project:
+    return tenant.project
 
 
 def pending_order(tenant: Tenant) -> Order:
