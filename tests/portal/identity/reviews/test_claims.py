@@ -78,5 +78,5 @@ def test_what_was_confirmed_comes_back(claim, campaign, administrator, ministry)
     keep_grants(campaign.public_id, [item_of(campaign, person).public_id], reviewer=administrator)
     close_overdue_campaigns(at=campaign.due_at)
 
-    assert claim() == Person.objects.get(pk=person.pk)
+    assert claim().person == Person.objects.get(pk=person.pk)
     assert has_role(person, ministry, Role.AUDITOR)
