@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from portal.core.errors import StrongerLoginNeeded
 from portal.identity.models import SessionEnd
 from portal.identity.oidc.session import ENDS_AT, LAST_SEEN, current_login
-from portal.identity.oidc.step_up import log_in_first, step_up
+from portal.identity.oidc.step_up import log_in_first, remember_who_left, step_up
 from portal.identity.sensitive import asked_with
 from portal.identity.services.sessions import end_by_limit, note_activity
 
@@ -37,11 +37,17 @@ class SessionLimitMiddleware:
         if request.user.is_authenticated:
             end = _end_of_session(request)
             if end:
-                end_by_limit(request.session.session_key, end)
-                auth.logout(request)
+                self._end(request, end)
             elif not _is_poll(request):
                 _note_activity(request)
         return self._get_response(request)
+
+    @staticmethod
+    def _end(request: HttpRequest, end: SessionEnd) -> None:
+        person_id = request.user.pk
+        end_by_limit(request.session.session_key, end)
+        auth.logout(request)
+        remember_who_left(request, person_id)
 
 
 def _end_of_session(request: HttpRequest) -> SessionEnd | None:

@@ -77,7 +77,11 @@ class LoginFacts:
             return False
         if demand.max_age is None:
             return True
-        return self.auth_time >= time.time() - demand.max_age - CLOCK_LEEWAY_SECONDS
+        return (
+            -CLOCK_LEEWAY_SECONDS
+            <= time.time() - self.auth_time
+            <= (demand.max_age + CLOCK_LEEWAY_SECONDS)
+        )
 
 
 def remember_login(

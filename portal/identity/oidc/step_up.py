@@ -18,6 +18,7 @@ from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.session import current_login
 
 KEPT: Final = "kept_input"  # session key: what was typed in the form that waits for its person
+LEFT_BY: Final = "left_by"  # session key: the person whose session in this browser ran out
 KEPT_SECONDS: Final = 30 * 60
 LONGEST_KEPT: Final = 64 * 1024  # characters of a form, url-encoded
 _NOT_KEPT: Final = ("csrfmiddlewaretoken",)
@@ -42,6 +43,12 @@ def log_in_first(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def remember_who_left(request: HttpRequest, person_id: int | None) -> None:
+    """Note whose session just ran out, for a form of theirs that may still be sent."""
+    request.session[LEFT_BY] = person_id
+    request.session.set_expiry(KEPT_SECONDS)  # logging in sets another
+
+
 def _leave(request: HttpRequest, address: str, query: dict[str, str]) -> HttpResponse:
     """Send the browser there. A script may not follow: the provider stands on another origin."""
     page = _with_kept_input(request, page_of(request))
@@ -54,15 +61,15 @@ def _leave(request: HttpRequest, address: str, query: dict[str, str]) -> HttpRes
 def kept_input(request: HttpRequest, *actions: str) -> QueryDict | None:
     """What the person typed in a form of this page before they had to log in again.
 
-    None when there is nothing. The form shows it as if it had just been typed; nothing was done
-    with it yet.
+    None when there is nothing, or somebody else typed it in this browser. The form shows it as if
+    it had just been typed; nothing was done with it yet.
 
     Args:
         actions: the addresses that the form is sent to; the page's own when left out.
     """
     kept: dict[str, Any] | None = request.session.get(KEPT)
     token = request.GET.get("kept")
-    if not kept or not token or kept["token"] != token:
+    if not kept or not token or kept["token"] != token or kept["person"] != request.user.pk:
         return None
     if kept["action"] not in (actions or (request.path,)):
         return None
@@ -72,8 +79,12 @@ def kept_input(request: HttpRequest, *actions: str) -> QueryDict | None:
 
 
 def _with_kept_input(request: HttpRequest, page: str) -> str:
-    """Keep the form that was sent, and return the page's address with the token that finds it."""
-    if request.method != "POST":
+    """Keep the form that was sent, and return the page's address with the token that finds it.
+
+    Of whoever cannot be named nothing is kept: the next in this browser may be somebody else.
+    """
+    person_id = request.user.pk or request.session.get(LEFT_BY)
+    if request.method != "POST" or person_id is None:
         return page
     form = request.POST.copy()
     for name in _NOT_KEPT:
@@ -86,6 +97,7 @@ def _with_kept_input(request: HttpRequest, page: str) -> str:
         query["kept"] = uuid4().hex
         request.session[KEPT] = {
             "token": query["kept"],
+            "person": person_id,
             "action": request.path,
             "form": content,
             "at": int(time.time()),

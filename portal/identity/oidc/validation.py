@@ -72,8 +72,7 @@ def validate_id_token(
         raise AnswerNotTrusted("at_hash differs")
     if claims["iat"] < time.time() - OLDEST_TOKEN_SECONDS:
         raise AnswerNotTrusted("token was issued long ago")
-    if demand.max_age is not None:
-        _check_age(claims, demand.max_age)
+    _check_age(claims, demand.max_age)
     level = assurance_of(claims, provider)
     if level is None or level < max(demand.level, provider.minimum_assurance):
         raise AssuranceTooLow("acr is unknown" if level is None else f"acr is {level.name}")
@@ -227,12 +226,17 @@ def _is_same(value: object, expected: str) -> bool:
     return is_short_text(value) and constant_time_compare(value, expected)
 
 
-def _check_age(claims: Mapping[str, Any], max_age: int) -> None:
-    """A provider that was asked for a maximum age must say when the person logged in."""
+def _check_age(claims: Mapping[str, Any], max_age: int | None) -> None:
+    """A provider that was asked for a maximum age must say when the person logged in.
+
+    One that was not asked may say it, and nobody logs in tomorrow: that would stay fresh for long.
+    """
     auth_time = claims.get("auth_time")
+    if auth_time is None and max_age is None:
+        return
     if not isinstance(auth_time, int) or isinstance(auth_time, bool):
         raise AnswerNotTrusted("auth_time is missing")
     if auth_time > time.time() + LEEWAY_SECONDS:
         raise AnswerNotTrusted("auth_time has yet to come")
-    if auth_time < time.time() - max_age - LEEWAY_SECONDS:
+    if max_age is not None and auth_time < time.time() - max_age - LEEWAY_SECONDS:
         raise AssuranceTooLow("login is too old")

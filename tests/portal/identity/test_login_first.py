@@ -12,8 +12,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from catalog.models import Order
+from portal.identity.models import Role
+from portal.identity.oidc.session import LAST_SEEN
 from portal.identity.oidc.step_up import KEPT_SECONDS
-from tests.factories import PersonFactory, place
+from tests.factories import PersonFactory, grant, place
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -79,16 +81,18 @@ class TestSessionThatIsGone:
     def order(self, requester, project, version) -> Order:
         return place(requester, project, version)
 
-    def send_as_stranger(self, client, address, data, *, page, **headers):
-        client.logout()
+    def send_too_late(self, client, person, address, data, *, page, **headers):
+        session = log_in(client, person).session
+        session[LAST_SEEN] = 0
+        session.save()
         return client.post(
             address, data, headers={"Referer": f"http://testserver{page}", **headers}
         )
 
     def test_the_answer_to_a_form_leads_back_to_the_page_of_the_form(self, client, approver, order):
         page = reverse("catalog:approval", args=[order.public_id])
-        sent = self.send_as_stranger(
-            client, f"{page}/reject", {"reason": "Te groot voor dit doel"}, page=page
+        sent = self.send_too_late(
+            client, approver, f"{page}/reject", {"reason": "Te groot voor dit doel"}, page=page
         )
 
         back = next_of(sent)
@@ -99,8 +103,8 @@ class TestSessionThatIsGone:
 
     def test_even_where_that_page_was_itself_an_answer(self, client, approver, order):
         page = reverse("catalog:approval", args=[order.public_id])
-        sent = self.send_as_stranger(
-            client, f"{page}/reject", {"reason": "Te groot"}, page=f"{page}/reject"
+        sent = self.send_too_late(
+            client, approver, f"{page}/reject", {"reason": "Te groot"}, page=f"{page}/reject"
         )
 
         shown = log_in(client, approver).get(next_of(sent), follow=True)
@@ -115,7 +119,9 @@ class TestSessionThatIsGone:
     ):
         current = {"HX-Current-URL": f"http://testserver{FORM}"} if headers else {}
         answers = {"name": "zaak-app-77", "purpose": "Piek", "project": str(project.public_id)}
-        sent = self.send_as_stranger(client, address, answers, page=FORM, **headers, **current)
+        sent = self.send_too_late(
+            client, requester, address, answers, page=FORM, **headers, **current
+        )
 
         text = log_in(client, requester).get(next_of(sent)).content.decode()
 
@@ -124,23 +130,25 @@ class TestSessionThatIsGone:
 
     def test_nothing_is_done_by_coming_back(self, client, requester, order):
         page = reverse("catalog:order", args=[order.public_id])
-        sent = self.send_as_stranger(client, f"{page}/withdraw", {}, page=page)
+        sent = self.send_too_late(client, requester, f"{page}/withdraw", {}, page=page)
 
         assert log_in(client, requester).get(next_of(sent)).status_code == 200
         order.refresh_from_db()
         assert order.state == "pending_approval"
 
-    def test_what_a_stranger_typed_is_not_kept_for_long(self, client, version):
-        self.send_as_stranger(client, FORM, {"name": "zaak-app"}, page=FORM)
+    def test_what_was_typed_is_not_kept_for_long(self, client, requester, version):
+        self.send_too_late(client, requester, FORM, {"name": "zaak-app"}, page=FORM)
 
         assert client.session.get_expiry_age() <= KEPT_SECONDS
 
-    def test_another_person_who_logs_in_over_somebody_else_finds_nothing(
-        self, client, requester, approver, project, version
+    def test_who_logs_in_next_finds_nothing_of_somebody_else(
+        self, client, requester, project, version
     ):
-        sent = self.send_as_stranger(client, FORM, {"name": "zaak-app-77"}, page=FORM)
-        log_in(client, approver)
-        text = log_in(client, requester).get(next_of(sent)).content.decode()
+        colleague = PersonFactory()
+        grant(colleague, Role.REQUESTER, project)
+        answers = {"name": "zaak-app-77", "project": str(project.public_id)}
+        sent = self.send_too_late(client, requester, FORM, answers, page=FORM)
+        text = log_in(client, colleague).get(next_of(sent)).content.decode()
 
         assert "zaak-app-77" not in text
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.contrib.auth import get_user
+from django.test import Client, RequestFactory
 from django.utils.timezone import now
 from pytest_django import Settings
 
@@ -22,7 +23,8 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
-from portal.identity.oidc.step_up import KEPT_SECONDS
+from portal.identity.oidc.session import LAST_SEEN
+from portal.identity.oidc.step_up import KEPT_SECONDS, kept_input
 from tests.factories import grant_in_portal
 from tests.portal.identity.oidc.fake_provider import (
     ISSUER,
@@ -298,23 +300,59 @@ def test_htmx_is_told_to_go_to_the_login_page_itself(client: Client) -> None:
     assert (address.path, parse_qs(address.query)) == ("/login", {"next": ["/orders?a=1"]})
 
 
-def test_what_a_stranger_had_typed_survives_the_journey(
+FORM: Final = "/catalogue/virtual-server/order"
+
+
+def send_form_too_late(client: Client) -> str:
+    """Send a form after the session ran out; returns the query that the login starts with."""
+    session = client.session
+    session[LAST_SEEN] = 0
+    session.save()
+    origin = f"http://testserver{FORM}"
+    sent = client.post(FORM, {"name": "zaak-app"}, headers={"Referer": origin})
+    return f"?{urlsplit(sent['Location']).query}"
+
+
+def test_what_was_typed_before_the_session_ran_out_survives_the_journey(
     client: Client, provider: FakeProvider
 ) -> None:
-    sent = client.post(
-        "/catalogue/virtual-server/order",
-        {"name": "zaak-app"},
-        headers={"Referer": "http://testserver/catalogue/virtual-server/order"},
-    )
+    log_in(client, provider)
+    journey = send_form_too_late(client)
     before = client.session.session_key
 
-    response = log_in(client, provider, f"?{urlsplit(sent['Location']).query}")
+    response = log_in(client, provider, journey)
 
-    token = parse_qs(urlsplit(response["Location"]).query)["kept"][0]
-    assert client.session["kept_input"]["token"] == token
-    assert client.session["kept_input"]["form"] == "name=zaak-app"
+    assert typed_in(client, response["Location"]) == {"name": "zaak-app"}
     assert client.session.session_key != before
     assert client.session.get_expiry_age() > KEPT_SECONDS
+
+
+def test_what_somebody_typed_is_not_shown_to_who_logs_in_next(
+    client: Client, provider: FakeProvider
+) -> None:
+    log_in(client, provider)
+    journey = send_form_too_late(client)
+    provider.changes["sub"] = provider.userinfo["sub"] = "person-2"
+
+    response = log_in(client, provider, journey)
+
+    assert "kept=" in response["Location"]
+    assert typed_in(client, response["Location"]) is None
+
+
+def test_of_whom_the_portal_does_not_know_it_keeps_nothing(client: Client) -> None:
+    sent = client.post(FORM, {"name": "zaak-app"}, headers={"Referer": f"http://testserver{FORM}"})
+
+    assert "kept" not in sent["Location"]
+    assert "kept_input" not in client.session
+
+
+def typed_in(client: Client, page: str) -> dict[str, str] | None:
+    """What the page would show again to who is logged in now."""
+    request = RequestFactory().get(page)
+    request.session, request.user = client.session, get_user(client)
+    kept = kept_input(request, FORM)
+    return kept.dict() if kept is not None else None
 
 
 def test_client_may_authenticate_with_basic(

@@ -214,6 +214,15 @@ def test_age_of_the_login(
     assert_refused(response, client, status=403, code=code)
 
 
+@pytest.mark.parametrize("auth_time", [True, "now", int(time.time()) + 3600])
+def test_age_that_nobody_asked_for_is_the_truth_too(
+    client: Client, provider: FakeProvider, auth_time: Any
+) -> None:
+    provider.changes["auth_time"] = auth_time
+
+    assert_refused(log_in(client, provider), client, status=403, code="answer_not_trusted")
+
+
 @pytest.mark.parametrize("acr", [LOW, "made-up", None, 3], ids=["low", "unknown", "none", "number"])
 def test_level_of_assurance_below_the_minimum(
     client: Client, provider: FakeProvider, agree_on: Callable[..., None], acr: Any

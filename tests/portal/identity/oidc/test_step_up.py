@@ -36,6 +36,21 @@ def _act() -> Iterator[None]:
     del ACTS["test.approve"]
 
 
+@pytest.fixture
+def weak(client: Client, provider: FakeProvider) -> Client:
+    """A browser whose login does not reach for the act."""
+    provider.changes["acr"] = LOW
+    log_in(client, provider)
+    return client
+
+
+def opened(client: Client, address: str) -> HttpRequest:
+    """A request of the browser for an address."""
+    request = RequestFactory().get(address)
+    request.session, request.user = client.session, get_user(client)
+    return request
+
+
 def approve_page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(approve())
 
@@ -98,14 +113,12 @@ def test_stranger_is_sent_to_choose_a_provider(client: Client) -> None:
     assert ask(client)["Location"].startswith("/login?next=")
 
 
-def test_form_comes_back_to_the_page_it_stood_on_with_its_input(client: Client) -> None:
-    page = next_of(ask(client, "POST", Referer="http://testserver/approvals/1?tab=2&kept=old"))
+def test_form_comes_back_to_the_page_it_stood_on_with_its_input(weak: Client) -> None:
+    page = next_of(ask(weak, "POST", Referer="http://testserver/approvals/1?tab=2&kept=old"))
 
     query = parse_qs(page.query)
     assert (page.path, query["tab"]) == ("/approvals/1", ["2"])
-    request = RequestFactory().get(page.path, {"kept": query["kept"][0]})
-    request.session = client.session
-    kept = kept_input(request, "/approvals/1/approve")
+    kept = kept_input(opened(weak, page.geturl()), "/approvals/1/approve")
     assert kept is not None
     assert kept.dict() == {"reason": "Prima"}
 
@@ -122,19 +135,18 @@ def test_form_comes_back_to_the_page_it_stood_on_with_its_input(client: Client) 
     ids=["another token", "no token", "another order", "another form", "too long ago"],
 )
 def test_kept_input_is_shown_in_its_own_form_only(
-    client: Client, path: str, actions: list[str], age: int
+    weak: Client, path: str, actions: list[str], age: int
 ) -> None:
-    page = next_of(ask(client, "POST", Referer="http://testserver/approvals/1"))
-    request = RequestFactory().get(path.format(page=page.geturl()))
-    request.session = client.session
+    page = next_of(ask(weak, "POST", Referer="http://testserver/approvals/1"))
+    request = opened(weak, path.format(page=page.geturl()))
     request.session["kept_input"]["at"] -= age
 
     assert kept_input(request, *actions) is None
 
 
-def test_form_too_long_to_keep_comes_back_empty(client: Client) -> None:
+def test_form_too_long_to_keep_comes_back_empty(weak: Client) -> None:
     request = RequestFactory().post("/approvals/1/approve", {"reason": "x" * 70_000})
-    request.session, request.user = client.session, get_user(client)
+    request.session, request.user = weak.session, get_user(weak)
 
     response = step_up(request, settings.SENSITIVE_LOGIN)
 
@@ -148,7 +160,7 @@ def test_form_that_does_not_say_where_it_stood_comes_back_to_the_page_above(
 ) -> None:
     order = "/approvals/0b6f7c1e-3f52-4a5e-9f1a-0f6d2f0f5a11"
     request = RequestFactory().post(f"{order}/approve", headers={"Referer": referer})
-    request.session = client.session
+    request.session, request.user = client.session, get_user(client)
 
     assert next_of(step_up(request, settings.SENSITIVE_LOGIN)).path == order
 
