@@ -71,6 +71,7 @@ class Node(PublicIdModel):
 class Organization(Node):
     """A public body, or a part of one. Numbers that are not known are empty.
 
+    A number names one living organization, or nobody could log in with it.
     ``is_ended`` repeats ``ended_at``, by trigger: an index cannot look into another table.
     """
 
@@ -85,6 +86,16 @@ class Organization(Node):
                 fields=["oin"],
                 condition=~Q(oin="") & Q(is_ended=False),
                 name="organization_one_living_per_oin",
+            ),
+            models.UniqueConstraint(
+                fields=["kvk_number"],
+                condition=~Q(kvk_number="") & Q(is_ended=False),
+                name="organization_one_living_per_kvk_number",
+            ),
+            models.UniqueConstraint(
+                fields=["rsin"],
+                condition=~Q(rsin="") & Q(is_ended=False),
+                name="organization_one_living_per_rsin",
             ),
             models.CheckConstraint(
                 condition=Q(oin__regex="^([0-9]{20})?$"), name="organization_oin_has_20_digits"

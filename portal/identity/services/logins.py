@@ -156,14 +156,14 @@ def _note_login(person: Person, identity: Identity, login: Login) -> None:
 def _find_node(login: Login) -> Node:
     """The organisation that somebody logged in for, or the only branch of it that they may act for.
 
-    A number that two organisations have names neither of them.
+    The database keeps a number from naming two living organisations.
     """
     claimed = login.organization
     living = Organization.objects.filter(ended_at=None)
-    found = list(living.filter(**{claimed.identifier: claimed.number})[:2])
-    if len(found) != 1:
-        raise OrganizationUnknown(f"{'two organisations' if found else 'none'} with this number")
-    (organization,) = found
+    try:
+        organization = living.get(**{claimed.identifier: claimed.number})
+    except Organization.DoesNotExist as error:
+        raise OrganizationUnknown("none with this number") from error
     numbers = {organization.oin, organization.kvk_number, organization.rsin}
     if login.may_vouch_for and not login.may_vouch_for & numbers:
         raise OrganizationNotVouchedFor("organisation is not one of the provider's")

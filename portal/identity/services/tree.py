@@ -15,8 +15,10 @@ from django.core.validators import validate_slug
 from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Lower
+from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal.audit.services import record, record_refusal
 from portal.core.calendar import whole_second
@@ -27,12 +29,18 @@ from portal.identity.errors import NodeEnded
 from portal.identity.models import Node, NodeKind, NodeParent, Organization, Person, Project
 from portal.identity.numbers import is_kvk_number, is_oin, is_rsin
 from portal.identity.policies import may_administer, may_administer_from_above
+from portal.identity.sensitive import sensitive
 
 CODE_LENGTH: Final = 40
 NAME_LENGTH: Final = 120
 DESCRIPTION_LENGTH: Final = 300
 PROTECTION_LEVELS: Final = range(1, 5)  # Te Beschermen Belang: 1 is the highest
 IDENTIFIERS: Final = ("oin", "kvk_number", "rsin")
+_TAKEN: Final[dict[str, str | Promise]] = {
+    "oin": gettext_lazy("Another organisation has this OIN."),
+    "kvk_number": gettext_lazy("Another organisation has this KvK number."),
+    "rsin": gettext_lazy("Another organisation has this RSIN."),
+}
 
 Values = dict[str, Any]
 
@@ -121,6 +129,7 @@ def create_project(
     return project
 
 
+@sensitive("organization.add")
 def add_organization(parent_id: UUID, *, actor: Person, **values: Any) -> Organization:
     """Add an organization below one that the person administers.
 
@@ -164,6 +173,7 @@ def _place(node: Organization | Project, values: Values, actor: Person | None) -
 # --- being changed -----------------------------------------------------------------------------
 
 
+@sensitive("organization.edit")
 def edit_organization(public_id: UUID, *, actor: Person, **values: Any) -> Organization:
     """Change the code, the name and the numbers of an organization.
 
@@ -229,8 +239,9 @@ def _write(node: Organization | Project, values: Values) -> None:
         errors["code"] = [_("This code is in use. Choose another one.")]
     if "name" not in errors and is_name_taken(node, node.parent):
         errors["name"] = [_("Something beside it has this name. Choose another one.")]
-    if "oin" in values and "oin" not in errors and _is_taken(node, values["oin"]):
-        errors["oin"] = [_("Another organisation has this OIN.")]
+    for name in IDENTIFIERS:
+        if name in values and name not in errors and _is_taken(node, name):
+            errors[name] = [str(_TAKEN[name])]
     if errors:
         raise InvalidInput(errors)
 
@@ -242,9 +253,11 @@ def is_name_taken(node: Node, parent: Node | None) -> bool:
     return same.exists()
 
 
-def _is_taken(node: Node, oin: str) -> bool:
-    others = Organization.objects.filter(ended_at=None).exclude(pk=node.pk).exclude(oin="")
-    return others.filter(oin=oin.strip()).exists()
+def _is_taken(node: Node, identifier: str) -> bool:
+    """True when another living organization, wherever it stands, has this number of the node."""
+    number = getattr(node, identifier)
+    others = Organization.objects.filter(ended_at=None).exclude(pk=node.pk)
+    return bool(number) and others.filter(**{identifier: number}).exists()
 
 
 def _clean_code(value: str) -> str:

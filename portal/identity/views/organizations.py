@@ -107,7 +107,7 @@ def organization_detail(request: PersonRequest, public_id: UUID) -> HttpResponse
 def organization_edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Change what a node is called, its numbers or its classification."""
     node = get_changeable_node(request, public_id)
-    form = node_form(node)(_sent(request), initial=answers_of(node))
+    form = node_form(node)(_sent(request), initial=answers_of(node) | _kept(request))
     if isinstance(form, OrganizationForm) and not may_administer_from_above(request.user, node):
         form.leave_out_numbers()
     edit = edit_organization if node.kind == NodeKind.ORGANIZATION else edit_project
@@ -146,7 +146,8 @@ def _add(
         return service(public_id, actor=request.user, **answers)
 
     context = {"node": parent, "title": title, "button": title}
-    return _answer(request, form_class(_sent(request)), save, context, _("It is added."))
+    form = form_class(_sent(request), initial=_kept(request))
+    return _answer(request, form, save, context, _("It is added."))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -157,8 +158,7 @@ def fact_set(request: PersonRequest, public_id: UUID, kind: FactKind) -> HttpRes
     node = get_changeable_node(request, public_id, may)
     if kind not in kinds_of(node):
         raise Http404
-    kept = kept_input(request)
-    form = FACT_FORMS[kind](_sent(request), initial=kept.dict() if kept else None)
+    form = FACT_FORMS[kind](_sent(request), initial=_kept(request))
     if isinstance(form, OwnerForm):
         form.offer(possible_owners(node))
 
@@ -203,6 +203,12 @@ def _answer(
 def _sent(request: PersonRequest) -> QueryDict | None:
     """What was filled in, which may be nothing; None when the form was not sent yet."""
     return request.POST if request.method == "POST" else None
+
+
+def _kept(request: PersonRequest) -> dict[str, Any]:
+    """What was filled in before the person had to log in again."""
+    kept = kept_input(request)
+    return kept.dict() if kept else {}
 
 
 def _way_back(request: PersonRequest, node: Node) -> list[tuple[str, str]]:

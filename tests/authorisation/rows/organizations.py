@@ -60,8 +60,12 @@ ROWS = [
     see("catalog:organizations", by=INSPECTORS),
     see("identity:organization", of=division, by=INSPECTORS),
     see("identity:organization", case="that is a project", of=project_itself, by=INSPECTORS),
-    *_form("identity:organization-edit", body=code_of_division),
-    *_form("identity:organization-add", body={"name": "Team", "code": "nieuw-team"}),
+    *_form("identity:organization-edit", body=code_of_division, is_strong=True),
+    *_form(
+        "identity:organization-add",
+        body={"name": "Team", "code": "nieuw-team"},
+        is_strong=True,
+    ),
     *_form("identity:project-add", body={"name": "Systeem", "code": "nieuw-systeem"}),
     *_form(
         f"identity:{FactKind.COST_CENTRE}-set",

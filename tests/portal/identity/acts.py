@@ -33,6 +33,7 @@ from portal.identity.services.proposals import grant_role
 from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
 from portal.identity.services.roles import end_grant, lift_bar
 from portal.identity.services.sessions import end_session
+from portal.identity.services.tree import add_organization, edit_organization
 from tests.factories import (
     PersonFactory,
     administrator_of,
@@ -264,6 +265,28 @@ def appointing(get: Get, actor: Person, page: str) -> Doors:
 # --- the tree ----------------------------------------------------------------------------------
 
 
+def adding_an_organization(get: Get) -> Doors:
+    administrator, directorate = get("administrator"), get("directorate")
+    answers = {"name": "Waterbeheer", "code": "waterbeheer", "kvk_number": "12345678"}
+    return Doors(
+        actor=administrator,
+        service=lambda: add_organization(directorate.public_id, actor=administrator, **answers),
+        page=f"/organizations/{directorate.public_id}/add-organization",
+        form=answers,
+    )
+
+
+def editing_an_organization(get: Get) -> Doors:
+    administrator, directorate = get("administrator"), get("directorate")
+    answers = {"name": directorate.name, "code": directorate.code, "kvk_number": "12345678"}
+    return Doors(
+        actor=administrator,
+        service=lambda: edit_organization(directorate.public_id, actor=administrator, **answers),
+        page=f"/organizations/{directorate.public_id}/edit",
+        form=answers,
+    )
+
+
 def setting_a_cost_centre(get: Get) -> Doors:
     administrator, project = get("administrator"), get("project")
     answers = {"code": "410210", "name": "Water"}
@@ -330,6 +353,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "person.reinstate": reinstating_a_person,
     "deputy.appoint": appointing_a_deputy,
     "deputy.appoint for another": appointing_for_another,
+    "organization.add": adding_an_organization,
+    "organization.edit": editing_an_organization,
     "cost_centre.set": setting_a_cost_centre,
     "vat_treatment.set": setting_the_vat,
     "node.move": moving_a_node,

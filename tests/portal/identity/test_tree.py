@@ -1,7 +1,11 @@
 """Adding to the tree and changing what is in it, and what the database itself refuses."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
@@ -23,6 +27,7 @@ pytestmark = pytest.mark.django_db
 OIN = "00000001003214345000"
 RSIN = "003214345"
 KVK = "12345678"
+NUMBERS = {"oin": OIN, "kvk_number": KVK, "rsin": RSIN}
 ORGANIZATION = {
     "code": "waterbeheer",
     "name": "Waterbeheer",
@@ -198,17 +203,64 @@ class TestBadInput:
         elsewhere = make_organization(ministry)
         add_project(elsewhere.public_id, actor=administrator, **(PROJECT | {"name": "Meetnet"}))
 
-    def test_an_oin_belongs_to_one_living_organization(self, ministry, administrator):
-        values = ORGANIZATION | {"oin": OIN}
-        first = add_organization(ministry.public_id, actor=administrator, **values)
-        again = values | {"code": "ander", "name": "Ander"}
+
+@pytest.mark.parametrize(("field", "number"), NUMBERS.items())
+class TestNumbers:
+    """Each names one living organization, wherever in the tree that stands."""
+
+    @pytest.fixture
+    def holder(self, field, number):
+        """An organization in another tree that has the number."""
+        values = {"code": "elders", "name": "Elders", field: number}
+        return create_organization(parent=None, actor=None, **values)
+
+    def test_adding_with_what_another_has(self, ministry, administrator, holder, field, number):
+        values = ORGANIZATION | {field: f" {number} "}
 
         with pytest.raises(InvalidInput) as refused:
-            add_organization(ministry.public_id, actor=administrator, **again)
-        assert list(refused.value.errors) == ["oin"]
+            add_organization(ministry.public_id, actor=administrator, **values)
 
-        Node.objects.filter(pk=first.pk).update(ended_at=now())
-        assert add_organization(ministry.public_id, actor=administrator, **again).oin == OIN
+        assert list(refused.value.errors) == [field]
+        assert not Node.objects.filter(parent=ministry).exists()
+
+    def test_editing_to_what_another_has(self, ministry, administrator, holder, field, number):
+        values = ORGANIZATION | {"code": ministry.code, "name": ministry.name, field: number}
+
+        with pytest.raises(InvalidInput) as refused:
+            edit_organization(ministry.public_id, actor=administrator, **values)
+
+        assert list(refused.value.errors) == [field]
+        assert getattr(Organization.objects.get(pk=ministry.pk), field) == ""
+
+    def test_one_keeps_its_own(self, holder, field, number):
+        values = ORGANIZATION | {field: number}
+
+        edit_organization(holder.public_id, actor=administrator_of(holder), **values)
+
+        holder.refresh_from_db()
+        assert (holder.name, getattr(holder, field)) == (ORGANIZATION["name"], number)
+
+    def test_one_that_ended_leaves_it_to_others(
+        self, ministry, administrator, holder, field, number
+    ):
+        Node.objects.filter(pk=holder.pk).update(ended_at=now())
+        values = ORGANIZATION | {field: number}
+
+        made = add_organization(ministry.public_id, actor=administrator, **values)
+        edited = values | {"name": "Anders"}
+        edit_organization(made.public_id, actor=administrator, **edited)
+
+        made.refresh_from_db()
+        assert (made.name, getattr(made, field)) == ("Anders", number)
+
+    def test_the_database_itself_refuses_a_second(self, ministry, holder, field, number):
+        write = f"UPDATE identity_organization SET {field} = %s WHERE node_ptr_id = %s"  # noqa: S608
+
+        with refused_by(f"organization_one_living_per_{field}"):
+            execute(write, number, ministry.pk)
+
+        Node.objects.filter(pk=holder.pk).update(ended_at=now())
+        execute(write, number, ministry.pk)
 
 
 class TestEditing:
@@ -382,3 +434,26 @@ def test_a_root_is_made_without_asking_for_a_role():
 
     assert made.ancestor_ids == []
     assert not NodeParent.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("field", "number"), NUMBERS.items())
+def test_of_two_at_the_same_moment_one_gets_the_number(field, number):
+    both = Barrier(2)
+
+    def add(code):
+        values = {"code": code, "name": code, field: number}
+        both.wait(timeout=10)
+        try:
+            create_organization(parent=None, actor=None, **values)
+        except InvalidInput as refused:
+            return list(refused.errors)
+        finally:
+            connection.close()
+        return []
+
+    with ThreadPoolExecutor(2) as threads:
+        answers = sorted(threads.map(add, ("een", "twee")))
+
+    assert answers == [[], [field]]
+    assert Organization.objects.get(**{field: number}).code in {"een", "twee"}

@@ -250,15 +250,6 @@ def test_refused_at_eherkenning(
     assert not Person.objects.exists()
 
 
-def test_number_that_two_organisations_have_names_neither(
-    client: Client, eherkenning: FakeProvider, use: Use
-) -> None:
-    use("eherkenning")
-    Organization.objects.update(kvk_number=CITY_KVK)
-
-    assert code_of(log_in(client, eherkenning)) == "organization_unknown"
-
-
 BRANCHES = f'[providers.local.branches]\n"{BRANCH}" = "{{code}}"\n'
 ROLES = '[providers.local.claims]\nroles = "roles"\n'
 
