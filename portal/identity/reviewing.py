@@ -3,6 +3,7 @@
 A role from a claim lapses a day after the login and comes back at the next one. So at night, or
 after a weekend, hardly any of them holds. What a review is about is therefore what *stands*: the
 grants that hold, and those from a claim that only time has ended and that the next login renews.
+Emergency access is for an hour and accounted for elsewhere: it is neither judged nor counted.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
+from portal.identity.services.break_glass import ISSUER as EMERGENCY
 
 # How long after its last login a role from a claim still counts as one that may come back.
 CLAIM_MEMORY: Final = timedelta(days=90)
@@ -40,7 +42,7 @@ _RIGHT: Final = ("person_id", "role", "node_id", "issuer")
 def standing_grants(at: datetime, about: Q) -> QuerySet[RoleGrant]:
     """The grants that stand at the moment ``at``, among those that ``about`` describes."""
     newest = (
-        RoleGrant.objects.exclude(issuer="")
+        RoleGrant.objects.exclude(issuer__in=("", EMERGENCY))
         .filter(about, valid_from__lte=at, valid_until__gt=at - CLAIM_MEMORY)
         .order_by(*_RIGHT, "-valid_from", "-pk")
         .distinct(*_RIGHT)
@@ -124,7 +126,8 @@ def reviewer_grants(campaign: ReviewCampaign, until: datetime) -> list[RoleGrant
     """The grants by which somebody could judge a role since the review opened."""
     administers = Q(role=Role.QUOTA_ADMINISTRATOR, person__is_active=True, valid_from__lte=until)
     held = Q(valid_until=None) | Q(valid_until__gt=campaign.opened_at)
-    return list(RoleGrant.objects.filter(in_tree_of(campaign.root_id), administers, held))
+    grants = RoleGrant.objects.filter(in_tree_of(campaign.root_id), administers, held)
+    return list(grants.exclude(issuer=EMERGENCY))
 
 
 def without_reviewer(items: Iterable[ReviewItem], grants: Iterable[RoleGrant]) -> set[int]:

@@ -73,10 +73,18 @@ def visible_people(person: Person) -> QuerySet[Person]:
 
 
 def people_beside(node: Node) -> QuerySet[Person]:
-    """The active people who have or had a role in the same root organization, or joined there."""
+    """The active people who have or had a role in the same root organization, or joined there.
+
+    Without the person of emergency access, who gets no lasting role.
+    """
     root = node.lineage_ids[0]
     tree = Node.objects.filter(Q(pk=root) | Q(ancestor_ids__contains=[root]))
-    return _people_of(tree).filter(is_active=True)
+    return _people_of(tree).filter(is_active=True).exclude(identities__issuer=EMERGENCY)
+
+
+def is_emergency_person(person: Person) -> bool:
+    """True for the one person whom everybody with an emergency password becomes."""
+    return person.identities.filter(issuer=EMERGENCY).exists()
 
 
 def possible_deputies(absent: Person) -> QuerySet[Person]:
@@ -109,7 +117,7 @@ def may_end(actor: Person, person: Person) -> bool:
     Of somebody without a role: who administers a node on which they had one. Emergency access
     is nobody's to end: it ends by itself.
     """
-    if actor.pk == person.pk or person.identities.filter(issuer=EMERGENCY).exists():
+    if actor.pk == person.pk or is_emergency_person(person):
         return False
     node_ids = standing_grants().filter(person=person).values_list("node_id", flat=True)
     if node_ids:

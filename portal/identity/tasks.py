@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from celery import shared_task
 from django.utils.timezone import now
 
@@ -45,9 +47,17 @@ def tend_access_reviews() -> None:
     with only_one(REVIEWS) as is_mine:
         if is_mine:
             moment = now()
-            close_overdue_campaigns(at=moment)
-            open_due_campaigns(at=moment)
-            remind_reviewers(at=moment)
+            try:
+                close_overdue_campaigns(at=moment)
+            finally:  # a review that fails keeps nobody else's from going on
+                _open_and_remind(moment)
+
+
+def _open_and_remind(moment: datetime) -> None:
+    try:
+        open_due_campaigns(at=moment)
+    finally:
+        remind_reviewers(at=moment)
 
 
 @shared_task(name="identity.send_review_reminder")

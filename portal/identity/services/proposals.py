@@ -28,7 +28,12 @@ from portal.identity.errors import (
     ProposalSettled,
 )
 from portal.identity.models import Node, Person, ProposalState, Role, RoleGrant, RoleProposal
-from portal.identity.role_policies import may_decide_on, may_propose, people_beside
+from portal.identity.role_policies import (
+    is_emergency_person,
+    may_decide_on,
+    may_propose,
+    people_beside,
+)
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_period, clean_reason
 from portal.identity.services.roles import cut_short, lock_person, record_ended
@@ -120,7 +125,8 @@ def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant
     """Say yes to a proposal: the role is held from its first day, at once if that has come.
 
     Raises:
-        AboutYourself, OwnProposal, NotAllowed: somebody else must decide.
+        AboutYourself, OwnProposal, NotAllowed: somebody else must decide; or nobody, as about
+            the person of emergency access.
         ProposalSettled: somebody was first, or it ran out.
         PersonHasLeft, NodeEnded: meanwhile there is nothing to grant.
     """
@@ -134,6 +140,8 @@ def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant
 @transaction.atomic(durable=True)
 def _grant(public_id: UUID, actor: Person, reason: str) -> RoleGrant:
     proposal = _lock_for_decision(public_id, actor)
+    if is_emergency_person(proposal.person):
+        raise NotAllowed()
     moment = now()
     begins = max(moment, proposal.valid_from)
     if not proposal.person.is_active:

@@ -1,7 +1,7 @@
 """The end of a review: what nobody confirmed in time lapses, and no organization locks itself out.
 
 Each role is settled in a transaction of its own, so a large review that is interrupted goes on
-where it was.
+where it was. A review that fails keeps no other from its end.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from django.db import transaction
 from django.db.models import Q
 
 from portal.audit.services import record
+from portal.core.faults import each_by_itself
 from portal.identity.models import ReviewCampaign, ReviewDecision, ReviewItem, Role, RoleGrant
 from portal.identity.reviewing import (
     find_current,
@@ -37,20 +39,25 @@ def close_overdue_campaigns(*, at: datetime) -> int:
 
     A role that ended meanwhile settles its item at any time; a review in which everything is
     decided closes before its due date.
+
+    Raises:
+        ExceptionGroup: what went wrong, after every review had its turn.
     """
-    closed = 0
-    for campaign in ReviewCampaign.objects.filter(closed_at=None).order_by("due_at", "pk"):
-        undecided = _undecided(campaign)
-        current = find_current(undecided, at)
-        over = [item for item in undecided if item.pk not in current]
-        if campaign.due_at <= at:
-            over += _last_administrators_last(campaign, list(current), undecided)
-        grants = reviewer_grants(campaign, at)
-        orphans = without_reviewer(over, grants)
-        for item in over[:SETTLED_AT_ONCE]:
-            _settle(campaign, item.pk, is_orphan=item.pk in orphans, at=at)
-        closed += _close_if_settled(campaign, at)
-    return closed
+    campaigns = ReviewCampaign.objects.filter(closed_at=None).order_by("due_at", "pk")
+    return each_by_itself(partial(_settle_campaign, at=at), campaigns)
+
+
+def _settle_campaign(campaign: ReviewCampaign, at: datetime) -> bool:
+    undecided = _undecided(campaign)
+    current = find_current(undecided, at)
+    over = [item for item in undecided if item.pk not in current]
+    if campaign.due_at <= at:
+        over += _last_administrators_last(campaign, list(current), undecided)
+    grants = reviewer_grants(campaign, at)
+    orphans = without_reviewer(over, grants)
+    for item in over[:SETTLED_AT_ONCE]:
+        _settle(campaign, item.pk, is_orphan=item.pk in orphans, at=at)
+    return _close_if_settled(campaign, at)
 
 
 def _undecided(campaign: ReviewCampaign) -> list[ReviewItem]:

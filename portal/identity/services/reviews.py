@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.audit.services import record, record_refusal
 from portal.core.calendar import day_of, quarter_of, start_of_day, year_of
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_shared
 from portal.core.text import clean_text
 from portal.identity.access import has_role, reached_nodes
@@ -101,12 +103,16 @@ def open_due_campaigns(*, at: datetime) -> int:
 
     All roles each year, privileged ones each quarter (Amsterdam time). A review of all roles
     counts for the quarter in which it opens, and a new organization waits for its first quarter.
+
+    Raises:
+        ExceptionGroup: what went wrong, after every organization had its turn.
     """
-    return sum(
-        _open_if_due(root, scope, at)
-        for root in Node.objects.filter(parent=None, ended_at=None).order_by("pk")
-        for scope in (ReviewScope.ALL, ReviewScope.PRIVILEGED)
-    )
+    roots = Node.objects.filter(parent=None, ended_at=None).order_by("pk")
+    return each_by_itself(partial(_open_those_due, at=at), roots)
+
+
+def _open_those_due(root: Node, at: datetime) -> int:
+    return sum(_open_if_due(root, scope, at) for scope in (ReviewScope.ALL, ReviewScope.PRIVILEGED))
 
 
 def _open_if_due(root: Node, scope: ReviewScope, at: datetime) -> bool:

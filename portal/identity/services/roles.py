@@ -155,16 +155,17 @@ def _held_like(grant: RoleGrant, moment: datetime) -> QuerySet[RoleGrant]:
     )
 
 
-def _bar(grant: RoleGrant, by: Person | None, reason: str, moment: datetime) -> ClaimBar:
-    return ClaimBar.objects.create(
+def _bar(grant: RoleGrant, by: Person | None, reason: str, moment: datetime) -> ClaimBar | None:
+    """A new bar; None when one stands already, which stays as it is."""
+    bar, is_new = ClaimBar.objects.get_or_create(
         person=grant.person,
         node=grant.node,
         role=grant.role,
         issuer=grant.issuer,
-        reason=reason,
-        barred_by=by,
-        barred_at=moment,
+        lifted_at=None,
+        defaults={"reason": reason, "barred_by": by, "barred_at": moment},
     )
+    return bar if is_new else None
 
 
 def _record_refused_ending(public_id: UUID, actor: Person, refusal: DomainError) -> None:

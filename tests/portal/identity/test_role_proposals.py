@@ -24,11 +24,13 @@ from portal.identity.errors import (
 )
 from portal.identity.models import ProposalState, Role, RoleGrant, RoleProposal
 from portal.identity.role_policies import (
+    people_beside,
     proposals_to_decide,
     visible_people,
     visible_proposals,
 )
 from portal.identity.services import proposals
+from portal.identity.services.break_glass import _emergency_person, _grant_roles
 from portal.identity.services.proposals import (
     WantedRole,
     expire_proposals,
@@ -67,6 +69,13 @@ def wanted(employee, project):
 @pytest.fixture
 def proposal(wanted, administrator):
     return propose_role(wanted(), actor=administrator)
+
+
+@pytest.fixture
+def emergency(ministry):
+    person = _emergency_person()
+    _grant_roles(person)
+    return person
 
 
 def events():
@@ -112,6 +121,15 @@ class TestProposing:
     def test_somebody_of_another_organization_is_not_chosen(self, wanted, administrator, stranger):
         with pytest.raises(InvalidInput) as refusal:
             propose_role(wanted(person=stranger), actor=administrator)
+
+        assert set(refusal.value.errors) == {"person"}
+
+    def test_the_person_of_emergency_access_is_not_chosen(
+        self, wanted, administrator, emergency, ministry
+    ):
+        assert emergency not in people_beside(ministry)
+        with pytest.raises(InvalidInput) as refusal:
+            propose_role(wanted(person=emergency), actor=administrator)
 
         assert set(refusal.value.errors) == {"person"}
 
@@ -233,6 +251,15 @@ class TestWhoDecides:
 
         entries = AuditEntry.objects.filter(event="role.decision_refused")
         assert [entry.code for entry in entries] == ["own_proposal"] * 2
+
+    def test_nobody_about_the_person_of_emergency_access(self, emergency, ministry, administrator):
+        proposal = propose(emergency, Role.FINANCE, ministry)
+
+        with pytest.raises(NotAllowed):
+            grant_role(proposal.public_id, actor=administrator)
+        refuse_role(proposal.public_id, actor=administrator, reason="Noodtoegang is tijdelijk")
+
+        assert not emergency.grants.filter(role=Role.FINANCE).exists()
 
     @pytest.mark.parametrize("decide", [grant_role, refuse_role])
     def test_never_who_gets_it(self, colleague, local_administrator, directorate, decide):
