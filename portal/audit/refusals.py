@@ -29,6 +29,7 @@ def record_counted_refusal(
     subject: Subject,
     *,
     actor: Actor | None,
+    node_id: int | None = None,
     code: str,
     result: Result = Result.REFUSED,
     data: dict[str, Any] | None = None,
@@ -40,7 +41,7 @@ def record_counted_refusal(
     if _count(event) > WRITTEN_PER_MINUTE:
         note_refusal(event)
         return None
-    return record(event, subject, actor=actor, data=data, result=result, code=code)
+    return record(event, subject, actor=actor, node_id=node_id, data=data, result=result, code=code)
 
 
 def write_tallies() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils.timezone import now
 
 from portal.core.models import is_in_force
@@ -72,10 +72,12 @@ def endable_sessions(operator: Person) -> QuerySet[LoginSession]:
     return sessions.order_by("-created_at", "-pk")
 
 
-def workplace_id(person: Person) -> int | None:
-    """The highest node on which the person has a role; None without one."""
-    grants = grants_in_force(person).select_related("node")
-    nodes = [grant.node for grant in grants]
+def workplace_id(person: Person, *roles: Role) -> int | None:
+    """The highest node on which the person has a role, or else had one last; None without any.
+
+    With ``roles``: one of those.
+    """
+    nodes = [grant.node for grant in _held_or_last_held(person, roles)]
     return min(nodes, key=lambda node: (len(node.ancestor_ids), node.pk)).pk if nodes else None
 
 
@@ -105,6 +107,15 @@ def approval_limit(person: Person, node: Node) -> Decimal | None:
         return Decimal(0)
     amounts = [limit for limit in limits if limit is not None]
     return max(amounts) if len(amounts) == len(limits) else None
+
+
+def _held_or_last_held(person: Person, roles: tuple[Role, ...]) -> list[RoleGrant]:
+    """What is in force; else what ended last, for who left or has yet to log in again."""
+    held = RoleGrant.objects.filter(person=person).select_related("node")
+    if roles:
+        held = held.filter(role__in=roles)
+    end = held.aggregate(end=Max("valid_until"))["end"]
+    return list(held.filter(is_in_force(now()))) or list(held.filter(valid_until=end))
 
 
 def _reach(person: Person, roles: tuple[Role, ...]) -> Q:

@@ -34,6 +34,16 @@ class ProposalSettled(DomainError):
     message = _("Somebody was first: this proposal is now “{state}”.")
 
 
+class ProposerMayNot(DomainError):
+    code = "proposer_may_not"
+    message = _("{name} may not propose roles here any more. Somebody else must propose it.")
+
+
+class PersonElsewhere(DomainError):
+    code = "person_elsewhere"
+    message = _("{name} does not belong to this organization any more.")
+
+
 class RefusalNeedsReason(DomainError):
     code = "reason_required"
     http_status = 422

@@ -19,6 +19,7 @@ from portal.audit.refusals import record_counted_refusal
 from portal.audit.services import Subject, noting_refusals
 from portal.core.errors import DomainError, InvalidInput, StrongerLoginNeeded
 from portal.core.problem import MEDIA_TYPE
+from portal.identity.access import workplace_id
 from portal.identity.models import Person
 
 _REFUSED_BY_ROLE: Final = "permission_denied"
@@ -85,7 +86,12 @@ def _write(request: HttpRequest, response: HttpResponse, refusal: _Refusal) -> N
     if refusal.act:
         data["act"] = refusal.act
     record_counted_refusal(
-        "access.refused", _subject(request, person), actor=person, code=code, data=data
+        "access.refused",
+        _subject(request, person),
+        actor=person,
+        node_id=workplace_id(person),
+        code=code,
+        data=data,
     )
 
 

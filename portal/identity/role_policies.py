@@ -61,6 +61,12 @@ def may_propose(person: Person, node: Node) -> bool:
     return has_role(person, node, Role.QUOTA_ADMINISTRATOR)
 
 
+def may_still_propose(person: Person, node: Node) -> bool:
+    """As ``may_propose``, also while a role from a claim waits for the next login."""
+    standing = standing_grants(Role.QUOTA_ADMINISTRATOR).filter(person=person)
+    return may_propose(person, node) or standing.filter(node__in=node.lineage_ids).exists()
+
+
 def may_decide_on(person: Person, node: Node, role: str) -> bool:
     """A privileged role is decided on from above; nothing is above a root."""
     above = node.parent if role in PRIVILEGED_ROLES and node.parent else node
@@ -142,6 +148,12 @@ def deputies_of(person: Person) -> QuerySet[Deputy]:
 def replaced_by(person: Person) -> QuerySet[Deputy]:
     """In whose place this person decides now or later."""
     return Deputy.objects.filter(_not_over(), deputy=person).select_related("absent")
+
+
+def visible_deputies(person: Person) -> QuerySet[Deputy]:
+    """The appointments of who approves on a node that the person oversees."""
+    approvers = standing_grants(Role.APPROVER).filter(node__in=overseen_nodes(person))
+    return Deputy.objects.filter(absent__in=approvers.values("person"))
 
 
 def standing_grants(*roles: Role) -> QuerySet[RoleGrant]:

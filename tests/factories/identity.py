@@ -106,7 +106,7 @@ def propose(
         valid_from=moment + begins,
         valid_until=moment + begins + timedelta(days=365),
         reason="Nieuw in het team",
-        proposed_by=proposed_by or PersonFactory(),
+        proposed_by=proposed_by or administrator_of(node),
         proposed_at=moment,
         expires_at=moment + timedelta(days=14),
     )
@@ -122,7 +122,14 @@ def grant_in_portal(
     begins: timedelta = timedelta(),
 ) -> RoleGrant:
     """Give the role for a year, as one colleague proposed and another decided."""
-    proposal = propose(person, role, node, amount_limit=amount_limit, begins=begins)
+    proposal = propose(
+        person,
+        role,
+        node,
+        proposed_by=PersonFactory(),
+        amount_limit=amount_limit,
+        begins=begins,
+    )
     proposal.state = ProposalState.GRANTED
     proposal.decided_by, proposal.decided_at = granted_by or PersonFactory(), now()
     proposal.save()

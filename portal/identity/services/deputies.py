@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 
 from portal.audit.services import record, record_refusal
 from portal.core.errors import InvalidInput, NotAllowed
+from portal.identity.access import workplace_id
 from portal.identity.errors import AboutYourself, DeputyHasEnded, DeputyNamed
-from portal.identity.models import Deputy, Person
+from portal.identity.models import Deputy, Person, Role
 from portal.identity.role_policies import is_approver, may_appoint_for, possible_deputies
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_period
@@ -40,7 +41,13 @@ def appoint_deputy(
     try:
         return _appoint(absent, deputy, first_day, last_day, actor)
     except (AboutYourself, NotAllowed) as refusal:
-        record_refusal("deputy.appointing_refused", absent, actor=actor, code=refusal.code)
+        record_refusal(
+            "deputy.appointing_refused",
+            absent,
+            actor=actor,
+            node_id=_where(absent),
+            code=refusal.code,
+        )
         raise
 
 
@@ -85,8 +92,14 @@ def end_deputy(public_id: UUID, *, actor: Person) -> Deputy:
     try:
         return _end(public_id, actor)
     except NotAllowed as refusal:
-        appointment = Deputy.objects.get(public_id=public_id)
-        record_refusal("deputy.ending_refused", appointment, actor=actor, code=refusal.code)
+        appointment = Deputy.objects.select_related("absent").get(public_id=public_id)
+        record_refusal(
+            "deputy.ending_refused",
+            appointment,
+            actor=actor,
+            node_id=_where(appointment.absent),
+            code=refusal.code,
+        )
         raise
 
 
@@ -120,4 +133,9 @@ def record_deputy_ended(appointment: Deputy, actor: Person | None) -> None:
 
 def _record(event: str, appointment: Deputy, actor: Person | None) -> None:
     data = {"absent": appointment.absent_id, "deputy": appointment.deputy_id}
-    record(event, appointment, actor=actor, data=data)
+    record(event, appointment, actor=actor, node_id=_where(appointment.absent), data=data)
+
+
+def _where(absent: Person) -> int | None:
+    """Where they approve, so that its auditors read the entry; else where they work."""
+    return workplace_id(absent, Role.APPROVER) or workplace_id(absent)

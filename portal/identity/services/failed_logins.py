@@ -9,6 +9,7 @@ from uuid import UUID
 from portal.audit.macs import keyed_hash
 from portal.audit.models import Result
 from portal.audit.refusals import record_counted_refusal
+from portal.identity.access import workplace_id
 from portal.identity.models import Person
 
 
@@ -41,6 +42,7 @@ def record_failed_login(
         "person.login_refused" if person else "login.failed",
         person or _unknown(provider_key, issuer, subject),
         actor=person,
+        node_id=workplace_id(person) if person else None,
         code=code,
         result=Result.REFUSED if status == HTTPStatus.FORBIDDEN else Result.FAILED,
         data={"provider": provider_key},

@@ -18,8 +18,9 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils.timezone import now
 
 from portal.audit.services import record, record_refusal
-from portal.core.errors import NotAllowed
+from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
+from portal.identity.access import workplace_id
 from portal.identity.errors import AboutYourself, PersonHasLeft, PersonIsActive
 from portal.identity.models import (
     Deputy,
@@ -55,7 +56,7 @@ def end_person(public_id: UUID, *, actor: Person, reason: str) -> Person:
         return _end_person(public_id, actor, reason)
     except (AboutYourself, NotAllowed) as refusal:
         person = Person.objects.get(public_id=public_id)
-        record_refusal("person.ending_refused", person, actor=actor, code=refusal.code)
+        _record_refusal("person.ending_refused", person, actor, refusal)
         raise
 
 
@@ -78,7 +79,7 @@ def _end_person(public_id: UUID, actor: Person, reason: str) -> Person:
     for proposal in proposals:
         record_proposal("role.proposal_withdrawn", proposal, actor)
     _record_held(grants, deputies, actor, cause="person_left")
-    record("person.ended", person, actor=actor, node_id=_where(grants))
+    record("person.ended", person, actor=actor, node_id=_where(person, grants))
     return person
 
 
@@ -94,7 +95,7 @@ def reinstate_person(public_id: UUID, *, actor: Person) -> Person:
         return _reinstate(public_id, actor)
     except (AboutYourself, NotAllowed) as refusal:
         person = Person.objects.get(public_id=public_id)
-        record_refusal("person.reinstating_refused", person, actor=actor, code=refusal.code)
+        _record_refusal("person.reinstating_refused", person, actor, refusal)
         raise
 
 
@@ -109,7 +110,7 @@ def _reinstate(public_id: UUID, actor: Person) -> Person:
         raise PersonIsActive(name=person.name)
     person.is_active, person.ended_at = True, None
     person.save(update_fields=["is_active", "ended_at"])
-    record("person.reinstated", person, actor=actor)
+    record("person.reinstated", person, actor=actor, node_id=workplace_id(person))
     return person
 
 
@@ -133,7 +134,7 @@ def _end_absent(public_id: UUID) -> None:
     person.absent_since = moment
     person.save(update_fields=["absent_since"])
     _record_held(grants, deputies, None, cause=ABSENT)
-    record("person.absent", person, actor=None, node_id=_where(grants))
+    record("person.absent", person, actor=None, node_id=_where(person, grants))
 
 
 @transaction.atomic(durable=True)
@@ -148,7 +149,7 @@ def erase_person(public_id: UUID) -> Person:
         raise PersonIsActive(name=person.name)
     person.name, person.email = ERASED_NAME, ""
     person.save(update_fields=["name", "email"])
-    record("person.erased", person, actor=None)
+    record("person.erased", person, actor=None, node_id=workplace_id(person))
     return person
 
 
@@ -212,7 +213,13 @@ def _absent(moment: datetime) -> QuerySet[Person]:
     ).order_by("pk")
 
 
-def _where(grants: list[RoleGrant]) -> int | None:
+def _where(person: Person, grants: list[RoleGrant]) -> int | None:
     """The highest node on which the person held a role, so that its auditors read the entry."""
+    if not grants:
+        return workplace_id(person)
     nodes = [grant.node for grant in grants]
-    return min(nodes, key=lambda node: (len(node.ancestor_ids), node.pk)).pk if nodes else None
+    return min(nodes, key=lambda node: (len(node.ancestor_ids), node.pk)).pk
+
+
+def _record_refusal(event: str, person: Person, actor: Person, refusal: DomainError) -> None:
+    record_refusal(event, person, actor=actor, node_id=workplace_id(person), code=refusal.code)

@@ -24,14 +24,17 @@ from portal.identity.errors import (
     AlreadyProposed,
     NodeEnded,
     OwnProposal,
+    PersonElsewhere,
     PersonHasLeft,
     ProposalSettled,
+    ProposerMayNot,
 )
 from portal.identity.models import Node, Person, ProposalState, Role, RoleGrant, RoleProposal
 from portal.identity.role_policies import (
     is_emergency_person,
     may_decide_on,
     may_propose,
+    may_still_propose,
     people_beside,
 )
 from portal.identity.sensitive import sensitive
@@ -128,7 +131,8 @@ def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant
         AboutYourself, OwnProposal, NotAllowed: somebody else must decide; or nobody, as about
             the person of emergency access.
         ProposalSettled: somebody was first, or it ran out.
-        PersonHasLeft, NodeEnded: meanwhile there is nothing to grant.
+        PersonHasLeft, PersonElsewhere, NodeEnded: meanwhile there is nothing to grant.
+        ProposerMayNot: who proposed it could not do so now.
     """
     try:
         return _grant(public_id, actor, clean_reason(reason, required=False))
@@ -144,10 +148,7 @@ def _grant(public_id: UUID, actor: Person, reason: str) -> RoleGrant:
         raise NotAllowed()
     moment = now()
     begins = max(moment, proposal.valid_from)
-    if not proposal.person.is_active:
-        raise PersonHasLeft(name=proposal.person.name)
-    if proposal.node.ended_at:
-        raise NodeEnded(name=proposal.node.name)
+    _check_still_proposable(proposal)
     if proposal.valid_until <= begins:
         raise ProposalSettled(state=ProposalState.EXPIRED.label)
     _decide(proposal, ProposalState.GRANTED, actor, reason)
@@ -255,6 +256,19 @@ def _lock_for_decision(public_id: UUID, actor: Person) -> RoleProposal:
     if proposal.expires_at <= now():
         raise ProposalSettled(state=ProposalState.EXPIRED.label)  # the clock has yet to write it
     return proposal
+
+
+def _check_still_proposable(proposal: RoleProposal) -> None:
+    """What was true when it was proposed may have changed since."""
+    person, node, proposer = proposal.person, proposal.node, proposal.proposed_by
+    if not person.is_active:
+        raise PersonHasLeft(name=person.name)
+    if node.ended_at:
+        raise NodeEnded(name=node.name)
+    if not people_beside(node).filter(pk=person.pk).exists():
+        raise PersonElsewhere(name=person.name)
+    if not may_still_propose(proposer, node):
+        raise ProposerMayNot(name=proposer.name)
 
 
 def _decide(proposal: RoleProposal, state: ProposalState, actor: Person, reason: str) -> None:

@@ -87,7 +87,7 @@ def log_out(person_id: int, *, session_key: str | None) -> None:
     person = Person.objects.get(pk=person_id)
     for session in _living().filter(session_key=session_key):
         _end(session, SessionEnd.OWN, by=person)
-    record("person.logged_out", person, actor=person)
+    record("person.logged_out", person, actor=person, node_id=workplace_id(person))
 
 
 @transaction.atomic(durable=True)
@@ -114,7 +114,8 @@ def log_out_by_provider(
     for session in sessions:
         _end(session, SessionEnd.PROVIDER)
     for session in sessions:
-        record("person.logged_out", session.identity.person, actor=None, data={"by": "provider"})
+        person, data = session.identity.person, {"by": "provider"}
+        record("person.logged_out", person, actor=None, node_id=workplace_id(person), data=data)
     return len(sessions)
 
 

@@ -29,6 +29,7 @@ from portal.identity.role_policies import (
     possible_deputies,
     replaced_by,
     standing_grants,
+    visible_deputies,
     visible_grants,
     visible_people,
 )
@@ -181,12 +182,13 @@ def _render(
         .select_related("node", "granted_by", "ended_by")
     )
     current = grants.filter(pk__in=held)
+    deputies = visible_deputies(request.user).values("pk")
     context = {
         "person": person,
         "grants": current.order_by("role", "pk")[:GRANTS_SHOWN],
         "earlier": grants.exclude(end_reason="").order_by("-valid_until")[:GRANTS_SHOWN],
-        "deputies": deputies_of(person).order_by("valid_from"),
-        "replaces": replaced_by(person).order_by("valid_from"),
+        "deputies": deputies_of(person).filter(pk__in=deputies).order_by("valid_from"),
+        "replaces": replaced_by(person).filter(pk__in=deputies).order_by("valid_from"),
         "may_end": may_end(request.user, person),
         "may_appoint": person.pk != request.user.pk and may_appoint_for(request.user, person),
         "error": error,

@@ -125,7 +125,7 @@ def _render(
         "proposal": proposal,
         "tone": TONES[ProposalState(proposal.state)],
         "held": standing_grants()
-        .filter(person=proposal.person)
+        .filter(person=proposal.person, node__in=overseen_nodes(request.user))
         .select_related("node")
         .order_by("role", "pk"),
         "is_approver": proposal.role == Role.APPROVER,

@@ -13,7 +13,7 @@ from portal.identity.access import has_role
 from portal.identity.errors import AboutYourself, DeputyHasEnded, DeputyNamed
 from portal.identity.models import Deputy, Role
 from portal.identity.services.deputies import appoint_deputy, end_deputy
-from tests.factories import PersonFactory, grant
+from tests.factories import PersonFactory, grant, make_organization
 
 pytestmark = pytest.mark.django_db
 TODAY = day_of(now())
@@ -32,6 +32,7 @@ class TestAppointing:
         assert day_of(appointed.valid_until - timedelta(seconds=1)) == TODAY + timedelta(days=14)
         entry = AuditEntry.objects.get(event="deputy.appointed")
         assert entry.data == {"absent": approver.pk, "deputy": employee.pk}
+        assert entry.node_id == approver.grants.get().node_id
 
     def test_not_before_the_first_day(self, approver, employee, project):
         appoint(approver, employee, first_day=TODAY + timedelta(days=1))
@@ -57,7 +58,8 @@ class TestAppointing:
         with pytest.raises(NotAllowed):
             appoint(approver, colleague, request.getfixturevalue(who))
 
-        assert AuditEntry.objects.filter(event="deputy.appointing_refused").count() == 1
+        entry = AuditEntry.objects.get(event="deputy.appointing_refused")
+        assert entry.node_id == approver.grants.get().node_id
 
     def test_an_administrator_of_a_part_does_not(self, approver, employee, project, ministry):
         part = PersonFactory()
@@ -120,7 +122,8 @@ class TestEnding:
         end_deputy(appointed.public_id, actor=request.getfixturevalue(who))
 
         assert not has_role(employee, project, Role.APPROVER)
-        assert AuditEntry.objects.filter(event="deputy.ended").count() == 1
+        entry = AuditEntry.objects.get(event="deputy.ended")
+        assert entry.node_id == approver.grants.get().node_id
         with pytest.raises(DeputyHasEnded):
             end_deputy(appointed.public_id, actor=approver)
 
@@ -129,4 +132,15 @@ class TestEnding:
         with pytest.raises(NotAllowed):
             end_deputy(appointed.public_id, actor=auditor)
 
-        assert AuditEntry.objects.get(event="deputy.ending_refused").actor_id == auditor.pk
+        entry = AuditEntry.objects.get(event="deputy.ending_refused")
+        assert (entry.actor_id, entry.node_id) == (auditor.pk, approver.grants.get().node_id)
+
+    def test_its_entry_stands_where_the_absent_one_approves(self, approver, employee, ministry):
+        grant(approver, Role.REQUESTER, make_organization(name="Andere gemeente"))
+        where = approver.grants.get(role=Role.APPROVER).node_id
+        appointed = appoint(approver, employee)
+        approver.grants.update(valid_until=now(), end_reason="Uit dienst")
+        end_deputy(appointed.public_id, actor=employee)
+
+        entries = AuditEntry.objects.filter(event__startswith="deputy.")
+        assert {entry.node_id for entry in entries} == {where}

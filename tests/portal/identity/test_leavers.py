@@ -98,7 +98,8 @@ class TestLeaving:
         with pytest.raises(NotAllowed):
             end_person(employee.public_id, actor=actor, reason="Uit dienst")
 
-        assert AuditEntry.objects.get(event="person.ending_refused").actor_id == actor.pk
+        entry = AuditEntry.objects.get(event="person.ending_refused")
+        assert (entry.actor_id, entry.node_id) == (actor.pk, ministry.pk)
         employee.refresh_from_db()
         assert employee.is_active
 
@@ -164,7 +165,15 @@ class TestComingBack:
         with pytest.raises(NotAllowed):
             reinstate_person(employee.public_id, actor=stranger)
 
-        assert AuditEntry.objects.get(event="person.reinstating_refused").actor_id == stranger.pk
+        entry = AuditEntry.objects.get(event="person.reinstating_refused")
+        assert (entry.actor_id, entry.node_id) == (stranger.pk, employee.grants.get().node_id)
+
+    def test_the_trail_says_it_where_they_worked(self, employee, administrator, directorate):
+        grant_in_portal(employee, Role.FINANCE, directorate)
+        end_person(employee.public_id, actor=administrator, reason="Uit dienst")
+        reinstate_person(employee.public_id, actor=administrator)
+
+        assert AuditEntry.objects.get(event="person.reinstated").node_id == directorate.pk
 
 
 class TestAbsence:
@@ -249,7 +258,8 @@ class TestErasing:
 
         employee.refresh_from_db()
         assert (employee.name, employee.email) == ("Verwijderde persoon", "")
-        assert AuditEntry.objects.filter(event="person.erased").count() == 1
+        entry = AuditEntry.objects.get(event="person.erased")
+        assert entry.node_id == employee.grants.get().node_id
 
     def test_from_the_command_line(self, employee, administrator):
         with pytest.raises(CommandError, match="has access"):

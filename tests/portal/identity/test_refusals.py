@@ -11,7 +11,8 @@ from catalog.services.orders import withdraw_order
 from portal.audit.models import AuditEntry
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
-from tests.factories import PersonFactory, grant, place
+from portal.web.trail.access import Reach
+from tests.factories import PersonFactory, grant, make_organization, place
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +39,7 @@ def test_page_that_the_role_does_not_reach(client, requester):
     assert (entry.actor_id, entry.agent) == (requester.pk, "Firefox")
     assert entry.data == {"method": "GET", "route": "web:audit"}
     assert (entry.subject_type, entry.subject_public_id) == ("Person", requester.public_id)
+    assert entry.node_id == requester.grants.get().node_id
 
 
 def test_refusal_that_its_service_writes_is_not_repeated(client, order, requester, project):
@@ -90,6 +92,15 @@ def test_forged_form_of_somebody_who_is_logged_in(requester):
 
     (entry,) = refusals()
     assert entry.event == "access.refused"
+
+
+def test_auditor_of_the_organization_reads_it(client, requester, project):
+    auditor = PersonFactory()
+    grant(auditor, Role.AUDITOR, project.parent)
+    make_organization()
+    log_in(client, requester).get("/audit")
+
+    assert refusals() == list(Reach.of(auditor).entries().exclude(result="succeeded"))
 
 
 def test_strangers_leave_nothing(client):

@@ -307,6 +307,13 @@ class TestDeciding:
         assert has_role(employee, directorate, Role.FINANCE)
         assert "Toegekend" in text_of(browser.get(url("role-proposal", proposal)))
 
+    def test_roles_elsewhere_are_not_shown(self, browser, proposal, employee, stranger, project):
+        grant(employee, Role.REQUESTER, stranger.grants.get().node)
+        text = text_of(browser.get(url("role-proposal", proposal)))
+
+        assert project.name in text
+        assert "Andere gemeente" not in text
+
     def test_no(self, browser, proposal):
         browser.post(url("role-proposal-refuse", proposal), {"reason": "Te ruim"})
 
@@ -422,6 +429,18 @@ class TestPeople:
 
         assert "Budgethouder Els besluit in de plaats van Medewerker Daan" in text
         assert "tot €\xa01.500,00 per maand" in text
+
+    def test_deputies_of_another_organization_are_not_shown(self, browser, employee, stranger):
+        elsewhere = stranger.grants.get().node
+        boss, substitute = PersonFactory(name="Baas Bea"), PersonFactory(name="Invaller Ivo")
+        grant(boss, Role.APPROVER, elsewhere)
+        grant(employee, Role.APPROVER, elsewhere)
+        Deputy.objects.create(absent=boss, deputy=employee, valid_from=now())
+        Deputy.objects.create(absent=employee, deputy=substitute, valid_from=now())
+        text = text_of(browser.get(url("person", employee)))
+
+        assert "Baas Bea" not in text
+        assert "Invaller Ivo" not in text
 
     def test_somebody_is_found(self, browser, employee, approver):
         text = text_of(browser.get(url("people"), {"q": "daan\x00"}))

@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
+from catalog.services.tree import move_node
 from portal.audit.models import AuditEntry
 from portal.audit.services import record
 from portal.core.calendar import day_of
@@ -18,8 +19,10 @@ from portal.identity.errors import (
     AlreadyProposed,
     NodeEnded,
     OwnProposal,
+    PersonElsewhere,
     PersonHasLeft,
     ProposalSettled,
+    ProposerMayNot,
     RefusalNeedsReason,
 )
 from portal.identity.models import ProposalState, Role, RoleGrant, RoleProposal
@@ -30,6 +33,7 @@ from portal.identity.role_policies import (
     visible_proposals,
 )
 from portal.identity.services import proposals
+from portal.identity.services.break_glass import ISSUER as EMERGENCY
 from portal.identity.services.break_glass import _emergency_person, _grant_roles
 from portal.identity.services.proposals import (
     WantedRole,
@@ -226,6 +230,48 @@ class TestGranting:
         project.save()
 
         with pytest.raises(NodeEnded):
+            grant_role(proposal.public_id, actor=colleague)
+
+    def test_a_node_that_moved_to_another_organization(
+        self, wanted, administrator, approver, stranger, project, ministry
+    ):
+        proposal = propose_role(wanted(person=approver), actor=administrator)
+        elsewhere = stranger.grants.get().node
+        grant(stranger, Role.QUOTA_ADMINISTRATOR, ministry)
+        move_node(project.public_id, new_parent=elsewhere.public_id, actor=stranger)
+
+        with pytest.raises(PersonElsewhere):
+            grant_role(proposal.public_id, actor=stranger)
+
+    def test_who_proposed_may_no_longer(self, proposal, administrator, colleague, employee):
+        administrator.grants.update(valid_until=now(), end_reason="Andere functie")
+
+        with pytest.raises(ProposerMayNot):
+            grant_role(proposal.public_id, actor=colleague)
+        proposal.refresh_from_db()
+        assert proposal.state == ProposalState.PROPOSED
+        assert not RoleGrant.objects.filter(person=employee, role=Role.FINANCE).exists()
+        refuse_role(proposal.public_id, actor=colleague, reason="Opnieuw voorstellen")
+
+    def test_who_proposed_and_did_not_log_in_today_still_may(
+        self, proposal, administrator, colleague
+    ):
+        administrator.last_login = now() - timedelta(days=2)
+        administrator.save()
+        administrator.grants.update(
+            valid_from=now() - timedelta(days=2), valid_until=now() - timedelta(days=1)
+        )
+
+        grant_role(proposal.public_id, actor=colleague)
+
+    def test_emergency_access_that_proposed_is_over(self, employee, project, colleague):
+        emergency = PersonFactory(last_login=now() - timedelta(hours=2))
+        held = grant(emergency, Role.QUOTA_ADMINISTRATOR, project, issuer=EMERGENCY)
+        proposal = propose(employee, Role.FINANCE, project, proposed_by=emergency)
+        held.valid_until = now()
+        held.save()
+
+        with pytest.raises(ProposerMayNot):
             grant_role(proposal.public_id, actor=colleague)
 
     def test_after_14_days_nobody_decides(self, employee, project, colleague):

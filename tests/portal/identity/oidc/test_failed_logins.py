@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import Organization
+from portal.identity.models import Organization, RoleGrant
 from tests.portal.identity.oidc.fake_provider import (
     FakeProvider,
     come_back,
@@ -99,6 +99,7 @@ def test_person_we_know_is_the_actor_and_written_once(provider: FakeProvider) ->
     (entry,) = failures()
     assert (entry.event, entry.subject_type) == ("person.login_refused", "Person")
     assert entry.actor_id is not None
+    assert entry.node_id == RoleGrant.objects.get().node_id
 
 
 def test_flood_from_one_address_is_counted(provider: FakeProvider) -> None:

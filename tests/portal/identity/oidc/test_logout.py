@@ -13,7 +13,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import LoginSession, Organization, SessionEnd
+from portal.identity.access import workplace_id
+from portal.identity.models import LoginSession, Organization, Person, SessionEnd
 from tests.portal.identity.oidc.fake_provider import (
     LOGOUT_EVENT,
     FakeProvider,
@@ -57,7 +58,9 @@ def test_logging_out_ends_the_session_here_and_at_the_provider(
     assert not is_logged_in(client)
     assert "U bent uitgelogd." in client.get("/login", {"state": state}).content.decode()
     assert LoginSession.objects.get().ended_how == SessionEnd.OWN
-    assert AuditEntry.objects.filter(event="person.logged_out").count() == 1
+    entry = AuditEntry.objects.get(event="person.logged_out")
+    assert entry.node_id is not None
+    assert entry.node_id == workplace_id(Person.objects.get())
 
 
 @pytest.mark.parametrize("state", ["", "made-up", "a:b:c"])
@@ -112,7 +115,8 @@ def test_provider_ends_all_sessions_of_somebody(client: Client, provider: FakePr
     assert not is_logged_in(client)
     assert not is_logged_in(other)
     assert not Session.objects.exists()
-    assert AuditEntry.objects.filter(event="person.logged_out").count() == 2
+    entries = AuditEntry.objects.filter(event="person.logged_out")
+    assert [entry.node_id for entry in entries] == [workplace_id(Person.objects.get())] * 2
 
 
 def test_session_that_is_unknown_is_no_error(provider: FakeProvider) -> None:
