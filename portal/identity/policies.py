@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from portal.core.models import is_in_force
-from portal.identity.access import has_role, reached_nodes
+from portal.identity.access import granted_node_ids, has_role, reached_nodes
 from portal.identity.models import Node, NodeKind, Person, Role, RoleGrant
 
 # Who administers the tree, and who checks that.
@@ -52,10 +52,16 @@ def possible_owners(node: Node) -> QuerySet[Person]:
 
 
 def possible_parents(person: Person, node: Node) -> QuerySet[Node]:
-    """Under which organizations the person may move the node: never below itself."""
+    """Under which organizations the person may move the node.
+
+    Never below itself, nor to where the person would get another role on it than they have here:
+    nobody grants themselves a role.
+    """
     if not may_move(person, node):
         return Node.objects.none()
     organizations = administered_nodes(person).filter(kind=NodeKind.ORGANIZATION)
+    other_roles = tuple(role for role in Role if role != Role.QUOTA_ADMINISTRATOR)
+    gained = set(granted_node_ids(person, other_roles)).difference(node.lineage_ids)
     return organizations.exclude(
-        Q(pk__in=[node.pk, node.parent_id]) | Q(ancestor_ids__contains=[node.pk])
+        Q(pk__in=[node.pk, node.parent_id, *gained]) | Q(ancestor_ids__overlap=[node.pk, *gained])
     ).order_by("name", "pk")

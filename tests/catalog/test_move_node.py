@@ -21,11 +21,12 @@ from catalog.services.quotas import (
 )
 from catalog.services.tree import end_node, move_node, preview_move
 from portal.audit.models import AuditEntry
-from portal.core.calendar import Period, start_of_day
+from portal.core.calendar import Period, day_of, start_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.access import has_role, reached_projects
 from portal.identity.errors import NodeEnded
 from portal.identity.models import Node, NodeParent, Role
+from portal.identity.services.deputies import appoint_deputy
 from tests.factories import (
     PersonFactory,
     administrator_of,
@@ -260,6 +261,29 @@ class TestRefusal:
             tree.move(actor=half)
 
         assert Node.objects.get(pk=tree.project.pk).parent_id == tree.old.pk
+
+    @pytest.mark.parametrize("where", ["at the place", "above it"])
+    def test_nobody_moves_a_node_to_where_they_get_a_role_on_it(self, tree, where):
+        place = make_organization(tree.new) if where == "above it" else tree.new
+        grant(tree.administrator, Role.APPROVER, tree.new)
+
+        with pytest.raises(InvalidInput):
+            tree.move(parent=place)
+
+        assert not has_role(tree.administrator, tree.project, Role.APPROVER)
+
+    def test_nor_to_where_they_decide_for_somebody_else(self, tree):
+        absent, today = PersonFactory(), day_of(now())
+        grant(absent, Role.APPROVER, tree.new)
+        appoint_deputy(absent, tree.administrator, first_day=today, last_day=today, actor=absent)
+
+        with pytest.raises(InvalidInput):
+            tree.move()
+
+    def test_a_role_that_they_have_on_it_already_is_none_to_get(self, tree):
+        grant(tree.administrator, Role.OPERATOR, tree.ministry)
+
+        assert tree.move().parent_id == tree.new.pk
 
     def test_an_attempt_without_the_role_is_written_down(self, tree):
         auditor = PersonFactory()
