@@ -17,10 +17,11 @@ from pytest_django import Settings
 from local.identity_provider.kinds import KINDS
 from local.layout import PORT_NAMES, Layout
 from local.login_files import write_login_files
-from portal.identity.models import Identity, Organization, Person, RoleGrant
+from portal.identity.models import Identity, Organization, Person, Role, RoleGrant
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.provider_file import read_providers
 from portal.web.demo.organizations import load_organizations
+from tests.factories import grant_in_portal
 from tests.portal.identity.oidc.journey import PORTAL, ROOT, Walk, free_port, running
 
 pytestmark = pytest.mark.django_db
@@ -147,16 +148,8 @@ def test_every_level_can_be_shown_and_stepped_up_to(key: str, account: str) -> N
 
 def let_in(person: Person) -> None:
     """By a colleague, for who got no role from the provider."""
-    if person.grants.exists():
-        return
-    colleague = Person.objects.create(name="Joost")
-    RoleGrant.objects.create(
-        person=person,
-        node=Organization.objects.get(code="mwb").node_ptr,
-        role="requester",
-        granted_by=colleague,
-        valid_from=now(),
-    )
+    if not person.grants.exists():
+        grant_in_portal(person, Role.REQUESTER, Organization.objects.get(code="mwb"))
 
 
 def test_logging_out_at_one_provider_leaves_the_others_alone() -> None:
