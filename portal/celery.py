@@ -14,7 +14,9 @@ class PortalTask(Task):  # type: ignore[type-arg]  # generic in its stubs only
     """A task whose doings are known to come from a worker."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        origin = Origin(channel=Channel.WORKER, request_id=str(self.request.id or ""))
+        # A task's UUID in the form of a request's: 32 characters, as the audit trail keeps it.
+        task_id = str(self.request.id or "").replace("-", "")[:32]
+        origin = Origin(channel=Channel.WORKER, request_id=task_id)
         with coming_from(origin):
             return super().__call__(*args, **kwargs)
 
