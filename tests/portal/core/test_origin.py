@@ -61,9 +61,11 @@ def test_request_has_an_origin_and_its_answer_names_it(path, channel):
 def test_work_of_a_worker_comes_from_a_worker():
     @app.task(name="test.look")
     def look():
-        return current_origin().channel
+        return current_origin()
 
     try:
-        assert look.apply().get() == Channel.WORKER
+        origin = look.apply(task_id="0b6f7c1e-3f52-4a5e-9f1a-0f6d2f0f5a11").get()
+        assert origin.channel == Channel.WORKER
+        assert origin.request_id == "0b6f7c1e3f524a5e9f1a0f6d2f0f5a11"  # 32 fit in the trail
     finally:
         app.tasks.unregister("test.look")
