@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
         The exit code: pytest's own, or 1 when something before it failed.
     """
     for_pytest = [argument for argument in arguments if argument != "--rabbitmq"]
+    # As Ctrl-C does: or the stack of the tests would stay when a CI job is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(for_pytest, with_rabbitmq="--rabbitmq" in arguments)
     except CheckFailed as failure:
