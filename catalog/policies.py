@@ -78,6 +78,15 @@ def may_decide(person: Person, order: Order) -> bool:
     return orders_to_decide(person).filter(pk=order.pk).exists()
 
 
+def may_order_again(person: Person, order: Order) -> bool:
+    """A requester of any project may begin with the answers of what is still in the catalogue."""
+    offerings = order.lines.values("offering_version__offering")
+    return (
+        orderable_projects(person).exists()
+        and visible_offerings(person).filter(offering__in=offerings).exists()
+    )
+
+
 def may_withdraw(person: Person, order: Order) -> bool:
     """Who asked may take it back, as long as nobody decided."""
     return order.state == OrderState.PENDING_APPROVAL and order.requested_by_id == person.pk

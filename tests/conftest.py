@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from catalog.models import OfferingVersion
 from portal.identity.models import Person, Project, Role
@@ -33,6 +35,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         )
         for (statement,) in cursor.fetchall():
             cursor.execute(statement)
+
+
+@pytest.fixture(autouse=True)
+def no_language_of_others() -> Iterator[None]:
+    """A request leaves its language behind in the thread; the next test begins without."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

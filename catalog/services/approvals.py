@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils.formats import number_format
-from django.utils.text import Truncator
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -19,9 +18,8 @@ from catalog.errors import (
     ReasonRequired,
     SelfApproval,
 )
-from catalog.kinds import get_kind
-from catalog.kinds.parameters import clean_spec
 from catalog.models import Approval, Decision, OperationKind, Order, OrderLine, OrderState
+from catalog.services.offers import no_longer_offered
 from catalog.services.operations import start_operation
 from catalog.services.orders import end_order
 from catalog.services.placement import decide_placement
@@ -167,7 +165,11 @@ def _check_conditions(order: Order, lines: list[OrderLine], accepts_changes: boo
 def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
     price = sum((quote.monthly for quote in quotes), Decimal(0))
-    changes = [text for line in lines for text in _no_longer_offered(line)]
+    changes = [
+        text
+        for line in lines
+        for text in no_longer_offered(line.offering_version, line.spec).values()
+    ]
     if to_cents(price) > to_cents(order.monthly_price):
         changes.append(
             _("the price per month rose from € {old} to € {new}").format(
@@ -180,24 +182,6 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))
     return changes
-
-
-def _no_longer_offered(line: OrderLine) -> list[str]:
-    """What was chosen in the line and could not be chosen today, in words."""
-    version = line.offering_version
-    parameters = get_kind(version.offering.kind).parameters(version)
-    try:
-        clean_spec(parameters, line.spec)
-    except InvalidInput as error:
-        labels = {parameter.name: parameter.label for parameter in parameters}
-        chosen = {name: line.spec[name] for name in error.errors if line.spec.get(name) is not None}
-        return [
-            _("“{option}” ({question}) is no longer offered").format(
-                option=Truncator(value).chars(60), question=labels.get(name, name)
-            )
-            for name, value in chosen.items()
-        ]
-    return []
 
 
 def _decide(order: Order, approver: Person, decision: Decision, reason: str) -> None:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.utils.text import Truncator
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from billing.services.pricing import quote_each
 from catalog.kinds import get_kind
-from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.parameters import Parameter, Widget, clean_spec
 from catalog.models import OfferingVersion
 from catalog.services.preview import QuotaEffect, demand_of, quota_effects
+from portal.core.errors import InvalidInput
 from portal.identity.models import Project
 
 Choice = tuple[str, str]  # names of a parameter and of one of its options
@@ -82,6 +85,23 @@ def option_effects(
             shortage = next((e for e in quota_effects(project, demand) if not e.fits), None)
         effects[choice] = OptionEffect(monthly=prices.get(choice), shortage=shortage)
     return effects
+
+
+def no_longer_offered(version: OfferingVersion, spec: Mapping[str, Any]) -> dict[str, str]:
+    """What was chosen in a spec and cannot be chosen in the version now, in words by question."""
+    parameters = get_kind(version.offering.kind).parameters(version)
+    try:
+        clean_spec(parameters, spec)
+    except InvalidInput as error:
+        labels = {parameter.name: parameter.label for parameter in parameters}
+        chosen = {name: spec[name] for name in error.errors if spec.get(name) is not None}
+        return {
+            name: _("“{option}” ({question}) is no longer offered").format(
+                option=Truncator(value).chars(60), question=labels.get(name, name)
+            )
+            for name, value in chosen.items()
+        }
+    return {}
 
 
 def _option_prices(

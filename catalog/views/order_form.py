@@ -22,6 +22,7 @@ from catalog.policies import orderable_projects, visible_offerings
 from catalog.services.offers import option_effects
 from catalog.services.orders import LineRequest, place_order
 from catalog.views.catalogue import choose_project
+from catalog.views.order_copy import Copy, copy_of_order
 from catalog.views.order_panel import read_panel
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.models import Project
@@ -45,11 +46,14 @@ def order_form(request: PersonRequest, code: str) -> HttpResponse:
     form = OrderForm(version=version, projects=projects)
     kept = kept_input(request, request.path, reverse("catalog:order-preview", args=[code]))
     project = choose_project(projects, request.GET.get("project", ""))
+    copy = copy_of_order(request, version)
     if kept:
         _show_again(form, kept)
+    elif copy:
+        form.initial = copy.answers(projects)
     elif project:
         form.initial = {"project": str(project.public_id)}
-    return _page(request, version, form)
+    return _page(request, version, form, copy=copy)
 
 
 @require_POST
@@ -146,6 +150,7 @@ def _page(
     form: OrderForm,
     *,
     refusal: DomainError | None = None,
+    copy: Copy | None = None,
 ) -> HttpResponse:
     project = form.chosen_project()
     if project:
@@ -156,6 +161,7 @@ def _page(
         "panel": read_panel(version, form.read_draft()),
         "project": project,
         "refusal": refusal,
+        "copy": copy,
         "advice": ADVICE.get(type(refusal)) if refusal else None,
     }
     return render(request, PAGE, context, status=_status(form, refusal))

@@ -13,7 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog.models import Order, OrderLine, OrderState
-from catalog.policies import may_decide, may_repair, may_withdraw, visible_orders
+from catalog.policies import (
+    may_decide,
+    may_order_again,
+    may_repair,
+    may_withdraw,
+    visible_orders,
+)
 from catalog.services.orders import withdraw_order
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
@@ -85,6 +91,7 @@ def render_order(
         "error": error,
         "may_withdraw": may_withdraw(request.user, order),
         "may_decide": may_decide(request.user, order),
+        "may_order_again": may_order_again(request.user, order),
         "may_repair": any(may_repair(request.user, item.operation.resource) for item in progress),
         "is_operator": has_role(request.user, order.project, Role.OPERATOR),
     }

@@ -1,0 +1,115 @@
+"""Ordering again: the form begins with the answers of an earlier order."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+from django.utils.timezone import localdate, now
+
+from catalog.models import Order
+from portal.cloud.models import Image
+from portal.identity.models import Role
+from tests.catalog.views.ordering import FORM, text_of
+from tests.factories import PersonFactory, generous_limits, grant, make_project, place
+from tests.logins import log_in
+
+pytestmark = pytest.mark.django_db
+AGAIN = "Order this again"
+
+
+@pytest.fixture
+def earlier(browser, answers):
+    """Ordered on the page itself, with something chosen that is no default."""
+    term = (localdate() + timedelta(days=60)).strftime("%d-%m-%Y")
+    asked = answers | {"volume_gib": "70", "end_date": term}
+    assert browser.post(FORM, asked).status_code == 303
+    return Order.objects.get()
+
+
+def copy_of(browser, order):
+    return browser.get(FORM, {"copy-of": order.public_id})
+
+
+def test_begins_with_what_was_answered_then(browser, earlier, project):
+    form = copy_of(browser, earlier).context["form"]
+
+    assert form["volume_gib"].value() == 70
+    assert form["purpose"].value() == "Piek in november"
+    assert form["project"].value() == str(project.public_id)
+
+
+def test_name_and_end_date_are_asked_anew(browser, earlier):
+    response = copy_of(browser, earlier)
+
+    assert f"Filled in as in order {earlier.number}" in text_of(response)
+    assert not response.context["form"]["name"].value()
+    assert not response.context["form"]["end_date"].value()
+
+
+def test_sending_it_is_an_order_of_its_own(browser, earlier, answers):
+    form = copy_of(browser, earlier).context["form"]
+    again = {name: form[name].value() or "" for name in form.fields} | {"name": "zaak-app-02"}
+
+    assert browser.post(FORM, again).status_code == 303
+    assert Order.objects.count() == 2
+
+
+def test_what_is_no_longer_offered_is_said_and_chosen_anew(browser, earlier):
+    Image.objects.filter(name="Debian 12").update(gone_at=now())
+
+    response = copy_of(browser, earlier)
+
+    assert "“Debian 12” (Operating system) is no longer offered" in text_of(response)
+    assert response.context["form"]["image"].value() != "Debian 12"
+    assert response.context["form"]["volume_gib"].value() == 70
+
+
+def test_another_project_than_one_may_order_in_is_chosen_anew(client, earlier, requester):
+    colleague = PersonFactory()
+    elsewhere = make_project(parent=earlier.project.parent, name="Elders")
+    grant(colleague, Role.REQUESTER, elsewhere)
+    grant(colleague, Role.OPERATOR, earlier.project)
+
+    form = copy_of(log_in(client, colleague), earlier).context["form"]
+
+    assert form["project"].value() == str(elsewhere.public_id)
+    assert form["purpose"].value() == "Piek in november"
+
+
+@pytest.mark.parametrize("nonsense", ["x", "\x00", "-1", str(uuid4())])
+def test_an_order_that_is_not_there_is_not_found(browser, nonsense):
+    assert browser.get(FORM, {"copy-of": nonsense}).status_code == 404
+
+
+def test_the_order_of_another_tenant_is_not_found(browser, version):
+    elsewhere = make_project(name="Geheim")
+    stranger = PersonFactory()
+    grant(stranger, Role.REQUESTER, elsewhere)
+    generous_limits(elsewhere)
+    theirs = place(stranger, elsewhere, version)
+
+    assert copy_of(browser, theirs).status_code == 404
+
+
+class TestLink:
+    def page(self, browser, order):
+        return browser.get(reverse("catalog:order", args=[order.public_id]))
+
+    def test_leads_to_the_form(self, browser, earlier):
+        response = self.page(browser, earlier)
+
+        assert f'href="{FORM}?copy-of={earlier.public_id}"' in response.content.decode()
+        assert AGAIN in text_of(response)
+
+    def test_is_not_there_for_who_orders_nothing(self, client, earlier):
+        approver = PersonFactory()
+        grant(approver, Role.APPROVER, earlier.project)
+
+        assert AGAIN not in text_of(self.page(log_in(client, approver), earlier))
+
+    def test_is_not_there_when_it_left_the_catalogue(self, browser, earlier, version):
+        version.state = "withdrawn"
+        version.save(update_fields=["state"])
+
+        assert AGAIN not in text_of(self.page(browser, earlier))
