@@ -38,6 +38,11 @@ class ApprovalAboveLimit(DomainError):
     message = _("You may approve up to {limit} per month. Ask somebody with a higher limit.")
 
 
+class CommentsFull(DomainError):
+    code = "comments_full"
+    message = _("There are {most} remarks under this order already. Call each other instead.")
+
+
 class ReasonRequired(DomainError):
     code = "reason_required"
     http_status = 422

@@ -14,6 +14,7 @@ from catalog.models import (
     Quota,
     Resource,
     ResourceState,
+    with_open_question,
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.models import Person, Project, Role
@@ -85,6 +86,17 @@ def may_order_again(person: Person, order: Order) -> bool:
         orderable_projects(person).exists()
         and visible_offerings(person).filter(offering__in=offerings).exists()
     )
+
+
+def may_comment(person: Person, order: Order) -> bool:
+    """Who orders, decides or repairs in the project, until the order is settled."""
+    roles = (Role.REQUESTER, Role.APPROVER, Role.OPERATOR)
+    return not order.is_settled and has_role(person, order.project, *roles)
+
+
+def orders_to_answer(person: Person) -> QuerySet[Order]:
+    """The person's own orders about which somebody wants to know more before deciding."""
+    return with_open_question(visible_orders(person).filter(requested_by=person))
 
 
 def may_withdraw(person: Person, order: Order) -> bool:

@@ -5,6 +5,7 @@ from django.urls import path
 from catalog.views.approvals import (
     approval_approve,
     approval_detail,
+    approval_question,
     approval_queue,
     approval_reject,
 )
@@ -15,7 +16,7 @@ from catalog.views.operations import (
     operation_resume,
 )
 from catalog.views.order_form import order_form, order_preview
-from catalog.views.orders import order_detail, order_list, order_withdraw
+from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
 from catalog.views.quotas import quota_tree
 from catalog.views.resources import (
     resource_act,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("approvals/<uuid:public_id>", approval_detail, name="approval"),
     path("approvals/<uuid:public_id>/approve", approval_approve, name="approval-approve"),
     path("approvals/<uuid:public_id>/reject", approval_reject, name="approval-reject"),
+    path("approvals/<uuid:public_id>/question", approval_question, name="approval-question"),
     # catalogue
     path("catalogue", catalogue, name="catalogue"),
     path("catalogue/<slug:code>/order", order_form, name="order-form"),
@@ -51,6 +53,7 @@ urlpatterns = [
     # orders
     path("orders", order_list, name="orders"),
     path("orders/<uuid:public_id>", order_detail, name="order"),
+    path("orders/<uuid:public_id>/comments", order_comment, name="order-comment"),
     path("orders/<uuid:public_id>/withdraw", order_withdraw, name="order-withdraw"),
     # quotas
     path("quotas", quota_tree, name="quotas"),

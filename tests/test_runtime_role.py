@@ -308,6 +308,7 @@ def test_preparing_again_changes_nothing(delivered):
         "audit_auditverification",
         "catalog_approval",
         "catalog_orderline",
+        "catalog_ordercomment",
         "identity_reviewcampaign",
         "identity_reviewitem",
         "billing_usagespan",

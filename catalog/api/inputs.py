@@ -11,7 +11,14 @@ from rest_framework.exceptions import ErrorDetail
 
 from catalog.api.parameters import find_misfits
 from catalog.kinds import get_kind
-from catalog.models import Decision, Metric, OfferingVersion, OrderState, ResourceState
+from catalog.models import (
+    COMMENT_LENGTH,
+    Decision,
+    Metric,
+    OfferingVersion,
+    OrderState,
+    ResourceState,
+)
 from catalog.policies import orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
 from catalog.services.orders import PURPOSE_LENGTH
@@ -96,6 +103,12 @@ class ApprovalInput(Input):
         default=False,
         help_text="What got worse since the order was placed is accepted.",
     )
+
+
+class CommentInput(Input):
+    """What you want to say or ask; lines may end."""
+
+    text = TextField(max_length=COMMENT_LENGTH)
 
 
 class RetirementInput(Input):

@@ -213,8 +213,19 @@ class ApprovalOutput(Output):
     decided_at = MomentField()
 
 
+class CommentOutput(Output):
+    """Something said under an order; a question is for who asked for it."""
+
+    id = serializers.UUIDField(source="public_id")
+    author = PersonOutput()
+    text = serializers.CharField()
+    is_question = serializers.BooleanField()
+    written_at = MomentField()
+
+
 class OrderDetailOutput(OrderOutput):
     lines = OrderLineOutput(many=True)
+    comments = CommentOutput(many=True)
     approvals = ApprovalOutput(many=True)
 
 

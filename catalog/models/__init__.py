@@ -1,3 +1,4 @@
+from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
 from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
 from catalog.models.operation import (
     OPEN_OPERATION_STATES,
@@ -29,6 +30,7 @@ from catalog.models.quota import (
 from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceState
 
 __all__ = [
+    "COMMENT_LENGTH",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
     "OPERATION_TRANSITIONS",
@@ -45,6 +47,7 @@ __all__ = [
     "OperationKind",
     "OperationState",
     "Order",
+    "OrderComment",
     "OrderLine",
     "OrderState",
     "PlacementDecision",
@@ -57,4 +60,5 @@ __all__ = [
     "ResourceState",
     "Step",
     "StepState",
+    "with_open_question",
 ]

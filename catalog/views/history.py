@@ -16,6 +16,8 @@ from portal.identity.history import HistoryLine
 
 SENTENCES: Final[dict[str, str | Promise]] = {
     "order.submitted": _("{actor} sent the order. The quota is reserved."),
+    "order.commented": _("{actor} wrote a remark."),
+    "order.question_asked": _("{actor} asked the requester something."),
     "order.approved": _("{actor} approved the order."),
     "order.approval_refused": _("{actor} tried to approve the order, but may not."),
     "order.rejected": _("{actor} refused the order. The quota is free again."),

@@ -57,6 +57,8 @@ EVENTS: Final = frozenset(
         "project_owner.set",
         # orders
         "order.submitted",
+        "order.commented",
+        "order.question_asked",
         "order.approved",
         "order.approval_refused",
         "order.rejected",

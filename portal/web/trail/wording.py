@@ -36,6 +36,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "node.moved": _("Organisation or project moved"),
     "node.ended": _("Organisation or project ended"),
     "order.submitted": _("Order sent"),
+    "order.commented": _("Remark about an order"),
+    "order.question_asked": _("Question about an order"),
     "order.approved": _("Order approved"),
     "order.approval_refused": _("Approval of an order refused"),
     "order.rejected": _("Order refused"),

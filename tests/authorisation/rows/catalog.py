@@ -55,6 +55,12 @@ ROWS = [
         by={Role.APPROVER},
         is_strong=True,
     ),
+    act(
+        "catalog:approval-question",
+        of=pending_order,
+        body={"text": "Waarom zo groot?"},
+        by={Role.APPROVER},
+    ),
     # catalogue
     see("catalog:catalogue"),
     see("catalog:catalogue", case="for a project", query=project, by=ROLES, unseen=404),
@@ -92,6 +98,13 @@ ROWS = [
     # orders
     see("catalog:orders"),
     see("catalog:order", of=pending_order),
+    act(
+        "catalog:order-comment",
+        of=pending_order,
+        body={"text": "Dit is nodig voor november."},
+        by={*REPAIRERS, Role.APPROVER},
+        answer=303,
+    ),
     act("catalog:order-withdraw", of=pending_order, by={Who.ASKER}),
     # quotas
     see("catalog:quotas"),

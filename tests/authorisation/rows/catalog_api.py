@@ -51,6 +51,18 @@ ROWS = [
         by={Role.APPROVER},
         is_strong=True,
     ),
+    call(
+        "api:order-comments",
+        of=pending_order,
+        body={"text": "Dit is nodig voor november."},
+        by={*REPAIRERS, Role.APPROVER},
+    ),
+    call(
+        "api:order-questions",
+        of=pending_order,
+        body={"text": "Waarom zo groot?"},
+        by={Role.APPROVER},
+    ),
     call("api:order-withdrawal", of=pending_order, by={Who.ASKER}, answer=200),
     see("api:approval-list"),
     see("api:approval-list", case="of a project", query=project),
