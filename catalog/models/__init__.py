@@ -6,6 +6,7 @@ from catalog.models.operation import (
     OperationKind,
     OperationState,
     Step,
+    StepFault,
     StepState,
 )
 from catalog.models.order import (
@@ -27,6 +28,7 @@ from catalog.models.quota import (
     QuotaLimit,
 )
 from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceState
+from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
     "NEARLY_FULL",
@@ -55,6 +57,9 @@ __all__ = [
     "QuotaLimit",
     "Resource",
     "ResourceState",
+    "Solution",
+    "SolutionState",
     "Step",
+    "StepFault",
     "StepState",
 ]
