@@ -18,6 +18,8 @@ from catalog.models import (
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.models import Person, Project, Role
 
+WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
+
 
 def orderable_projects(person: Person) -> QuerySet[Project]:
     """The living projects in which the person may order."""
@@ -54,6 +56,22 @@ def visible_resources(person: Person) -> QuerySet[Resource]:
 def visible_operations(person: Person) -> QuerySet[Operation]:
     """The operations on those resources."""
     return Operation.objects.filter(resource__project__in=reached_projects(person))
+
+
+def overseen_operations(person: Person) -> QuerySet[Operation]:
+    """The operations in every project of which the person is operator or auditor."""
+    return Operation.objects.filter(resource__project__in=overseen_work(person))
+
+
+def overseen_work(person: Person) -> QuerySet[Project]:
+    """The projects of which the person sees what runs, waits or hangs."""
+    return reached_projects(person, *WORK_ROLES)
+
+
+def operations_to_repair(person: Person) -> QuerySet[Operation]:
+    """The operations that stopped where the person is operator."""
+    projects = reached_projects(person, Role.OPERATOR)
+    return Operation.objects.filter(state=OperationState.FAILED, resource__project__in=projects)
 
 
 def repairable_operations(person: Person) -> QuerySet[Operation]:
@@ -96,3 +114,13 @@ def may_act(person: Person, resource: Resource) -> bool:
 def may_repair(person: Person, resource: Resource) -> bool:
     """A requester or an operator may resume or undo a failed delivery."""
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+
+
+def may_oversee(person: Person, resource: Resource) -> bool:
+    """An operator or an auditor of the project sees what the cloud said."""
+    return has_role(person, resource.project, *WORK_ROLES)
+
+
+def may_solve(person: Person, resource: Resource) -> bool:
+    """An operator of the project may say that work on it was solved by hand."""
+    return has_role(person, resource.project, Role.OPERATOR)
