@@ -14,6 +14,7 @@ from catalog.models import (
     Quota,
     Resource,
     ResourceState,
+    Solution,
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.models import Person, Project, Role
@@ -56,6 +57,11 @@ def visible_resources(person: Person) -> QuerySet[Resource]:
 def visible_operations(person: Person) -> QuerySet[Operation]:
     """The operations on those resources."""
     return Operation.objects.filter(resource__project__in=reached_projects(person))
+
+
+def visible_solutions(person: Person) -> QuerySet[Solution]:
+    """What operators said about those operations."""
+    return Solution.objects.filter(operation__in=visible_operations(person))
 
 
 def overseen_operations(person: Person) -> QuerySet[Operation]:
