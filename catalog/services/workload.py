@@ -35,21 +35,24 @@ _IN_GROUP: Final = {
 
 
 def open_work(operations: QuerySet[Operation]) -> QuerySet[Operation]:
-    """Those that are not finished, the oldest trouble first.
+    """Those that are not finished, as ``by_age``."""
+    return by_age(operations.filter(state__in=OPEN_OPERATION_STATES))
 
-    Annotated with ``current_state``, of the step at which it is (None when all are done), and
-    ``since``: it stopped, began that step, or began at all.
+
+def by_age(operations: QuerySet[Operation]) -> QuerySet[Operation]:
+    """The oldest trouble first, annotated with where they are.
+
+    ``current_state`` is that of the step at which it is, None when all are done; ``since`` the
+    moment at which it stopped, began that step, or began at all.
     """
-    at_work = Step.objects.filter(operation=OuterRef("pk")).exclude(state=StepState.DONE)
-    current = at_work.order_by("position")
-    return (
-        operations.filter(state__in=OPEN_OPERATION_STATES)
-        .annotate(current_state=Subquery(current.values("state")[:1]))
-        .annotate(
-            since=Coalesce("failed_at", Subquery(current.values("started_at")[:1]), "started_at")
-        )
-        .order_by("since", "pk")
+    undone = Step.objects.filter(operation=OuterRef("pk")).exclude(state=StepState.DONE)
+    current = undone.order_by("position")
+    began = Subquery(current.values("started_at")[:1])
+    annotated = operations.annotate(
+        current_state=Subquery(current.values("state")[:1]),
+        since=Coalesce("failed_at", began, "started_at"),
     )
+    return annotated.order_by("since", "pk")
 
 
 def in_group(work: QuerySet[Operation], group: Group) -> QuerySet[Operation]:
