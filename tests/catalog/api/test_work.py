@@ -107,7 +107,7 @@ def test_requester_resumes_and_operator_chooses_the_step(as_requester, as_operat
         ({"position": 0}, 400, "invalid_input"),
         ({"position": "first"}, 400, "invalid_input"),
         ({"from": 1}, 400, "invalid_input"),
-        ({"position": 5}, 409, "not_repeatable"),
+        ({"position": 5}, 400, "not_repeatable"),
     ],
 )
 def test_resumption_says_what_is_wrong(as_operator, hanging, body, status, code):
