@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -45,10 +46,7 @@ def operation_retry(request: PersonRequest, public_id: UUID) -> HttpResponse:
         raise PermissionDenied
     sent = request.POST.get("position", "")
     position = int(sent) if sent.isascii() and sent.isdecimal() and len(sent) < 4 else 0
-
-    def retry(public_id: UUID, **actor: object) -> Operation:
-        return retry_operation(public_id, position=position, actor=request.user)
-
+    retry = partial(retry_operation, position=position)
     return _settle(request, operation, retry, _("We try it again from that step."))
 
 
