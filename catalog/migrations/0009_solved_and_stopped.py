@@ -122,7 +122,7 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("proposed", "Waits for a second operator"),
+                            ("proposed", "To be confirmed"),
                             ("confirmed", "Confirmed"),
                             ("refused", "Refused"),
                             ("withdrawn", "Withdrawn"),

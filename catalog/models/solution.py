@@ -13,7 +13,7 @@ REASON_LENGTH = 500  # characters
 
 
 class SolutionState(models.TextChoices):
-    PROPOSED = "proposed", _("Waits for a second operator")
+    PROPOSED = "proposed", _("To be confirmed")
     CONFIRMED = "confirmed", _("Confirmed")
     REFUSED = "refused", _("Refused")
     WITHDRAWN = "withdrawn", _("Withdrawn")

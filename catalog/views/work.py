@@ -13,6 +13,7 @@ from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from catalog.kinds import get_kind
@@ -42,7 +43,7 @@ from catalog.views.history import history_of
 from catalog.views.progress import Progress, StepLine, progress_of
 from catalog.views.wording import OPERATION_TONES, place_in_words
 from portal.core.errors import DomainError
-from portal.core.formats import clock
+from portal.core.formats import clock, moment
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
@@ -79,10 +80,10 @@ class WorkRow:
 
 @dataclass(frozen=True)
 class WorkStep:
-    """A step as an operator reads it; ``deadline``: until when it may take, while it waits."""
+    """A step as an operator reads it: ``detail`` says how it goes, in plain sentences."""
 
     line: StepLine
-    deadline: str
+    detail: str
 
 
 @require_safe
@@ -160,7 +161,7 @@ def render_operation(
         "kind": get_kind(operation.resource.kind),
         "place": place_in_words(operation.resource.cloud_project.cloud),
         "progress": progress,
-        "steps": [WorkStep(line, _deadline(line.step)) for line in progress.lines],
+        "steps": [WorkStep(line, _detail(line)) for line in progress.lines],
         "tone": tone,
         "state": state,
         "solution": solution,
@@ -223,10 +224,28 @@ def _row(operation: Operation, *, may_resume: bool) -> WorkRow:
 
 def _state_in_words(operation: Operation, solution: Solution | None) -> tuple[str, str]:
     if solution and solution.state == SolutionState.PROPOSED:
-        return "warning", _("Waits for a second operator")
+        return "warning", _("To be confirmed")
     if operation.state == OperationState.RUNNING and operation.cancel_requested_at:
         return "neutral", _("Being stopped")
     return OPERATION_TONES[operation.state], str(OperationState(operation.state).label)
+
+
+def _detail(line: StepLine) -> str:
+    """What it waits for, how often it was tried, and what it made."""
+    step = line.step
+    sentences = [line.detail]
+    if step.attempts:
+        tried = ngettext("{count} attempt.", "{count} attempts.", step.attempts)
+        sentences.append(tried.format(count=step.attempts))
+    if step.started_at and step.state not in {StepState.DONE, StepState.CANCELED}:
+        sentences.append(_("The first: {time}.").format(time=moment(step.started_at)))
+    if step.remakes:
+        remade = ngettext("Made anew {count} time.", "Made anew {count} times.", step.remakes)
+        sentences.append(remade.format(count=step.remakes))
+    sentences.append(_deadline(step))
+    if step.external_id:
+        sentences.append(_("Id in the cloud: {id}.").format(id=step.external_id))
+    return " ".join(filter(None, sentences))
 
 
 def _deadline(step: Step) -> str:

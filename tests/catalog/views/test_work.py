@@ -323,7 +323,7 @@ class TestSolving:
         client.post(url(known, "operation-solve"), {"reason": "Zelf <i>hersteld</i>"})
         solution = Solution.objects.get()
         _status, text = get(client, operator, url(known))
-        assert "Waits for a second operator" in text
+        assert "To be confirmed" in text
         assert url(solution, "solution-confirm") not in text
 
         _status, text = get(client, colleague, url(known))
