@@ -14,10 +14,13 @@ from catalog.models import (
     Quota,
     Resource,
     ResourceState,
+    Solution,
     with_open_question,
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.models import Person, Project, Role
+
+WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
 
 
 def orderable_projects(person: Person) -> QuerySet[Project]:
@@ -55,6 +58,27 @@ def visible_resources(person: Person) -> QuerySet[Resource]:
 def visible_operations(person: Person) -> QuerySet[Operation]:
     """The operations on those resources."""
     return Operation.objects.filter(resource__project__in=reached_projects(person))
+
+
+def visible_solutions(person: Person) -> QuerySet[Solution]:
+    """What operators said about those operations."""
+    return Solution.objects.filter(operation__in=visible_operations(person))
+
+
+def overseen_operations(person: Person) -> QuerySet[Operation]:
+    """The operations in every project of which the person is operator or auditor."""
+    return Operation.objects.filter(resource__project__in=overseen_work(person))
+
+
+def overseen_work(person: Person) -> QuerySet[Project]:
+    """The projects of which the person sees what runs, waits or hangs."""
+    return reached_projects(person, *WORK_ROLES)
+
+
+def operations_to_repair(person: Person) -> QuerySet[Operation]:
+    """The operations that stopped where the person is operator."""
+    projects = reached_projects(person, Role.OPERATOR)
+    return Operation.objects.filter(state=OperationState.FAILED, resource__project__in=projects)
 
 
 def repairable_operations(person: Person) -> QuerySet[Operation]:
@@ -117,3 +141,13 @@ def may_act(person: Person, resource: Resource) -> bool:
 def may_repair(person: Person, resource: Resource) -> bool:
     """A requester or an operator may resume or undo a failed delivery."""
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+
+
+def may_oversee(person: Person, resource: Resource) -> bool:
+    """An operator or an auditor of the project sees what the cloud said."""
+    return has_role(person, resource.project, *WORK_ROLES)
+
+
+def may_solve(person: Person, resource: Resource) -> bool:
+    """An operator of the project may say that work on it was solved by hand."""
+    return has_role(person, resource.project, Role.OPERATOR)

@@ -7,6 +7,7 @@ from catalog.models.operation import (
     OperationKind,
     OperationState,
     Step,
+    StepFault,
     StepState,
 )
 from catalog.models.order import (
@@ -28,6 +29,7 @@ from catalog.models.quota import (
     QuotaLimit,
 )
 from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceState
+from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
     "COMMENT_LENGTH",
@@ -58,7 +60,10 @@ __all__ = [
     "QuotaLimit",
     "Resource",
     "ResourceState",
+    "Solution",
+    "SolutionState",
     "Step",
+    "StepFault",
     "StepState",
     "with_open_question",
 ]

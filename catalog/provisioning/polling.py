@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from catalog.kinds.base import Done, Look, Outcome, Wait
-from catalog.models import OperationState, Step, StepState
+from catalog.models import OperationState, Step, StepFault, StepState
 from catalog.provisioning.claims import WITH_EVERYTHING, Held, Overtaken
 from catalog.provisioning.context import WorkingContext
 from catalog.provisioning.delays import SLOWEST_POLL, poll_delay
@@ -26,8 +26,7 @@ from portal.core.dispatch import enqueue_on_commit
 
 logger = logging.getLogger(__name__)
 
-LONGEST_WAIT: Final = timedelta(hours=1)
-TOO_LONG: Final = "the cloud has been busy with this for more than an hour"
+TOO_LONG: Final = "the cloud has been busy with this for more than {minutes} minutes"
 # A message that comes this early still counts for its tick: clocks of machines differ.
 _EARLY: Final = timedelta(milliseconds=50)
 
@@ -96,14 +95,15 @@ def _settle(held: Held, look: Look) -> bool:
         outcome = _judge(held, look)
         if not isinstance(outcome, Wait):
             write_outcome(held, outcome)
-        elif now() - held.step.due_at > LONGEST_WAIT:
-            fail_step(held, TOO_LONG)
+        elif now() - held.step.due_at > held.definition.timeout:
+            minutes = held.definition.timeout // timedelta(minutes=1)
+            fail_step(held, TOO_LONG.format(minutes=minutes), fault=StepFault.TOO_SLOW)
     except Overtaken:
         return False
     except (DatabaseError, SoftTimeLimitExceeded):
         raise
     except Exception as bug:
-        fail_step(held, f"{type(bug).__name__}: {bug}")
+        fail_step(held, f"{type(bug).__name__}: {bug}", fault=StepFault.DEFECT)
         raise
     return isinstance(outcome, Done)
 
@@ -119,7 +119,9 @@ def _put_off(cloud_project_id: int, waiting: Sequence[Held], error: CloudError) 
     """The look failed: say so at the steps, and look again at the slowest rhythm."""
     logger.warning("poll of cloud project %s: %s", cloud_project_id, error)
     Step.objects.filter(pk__in=[held.step.pk for held in waiting], state=StepState.AWAITING).update(
-        last_error=str(error)[:1000], last_request_id=error.request_id[:80]
+        fault=StepFault.UNAVAILABLE,
+        last_error=str(error)[:1000],
+        last_request_id=error.request_id[:80],
     )
     at = now() + SLOWEST_POLL
     CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)

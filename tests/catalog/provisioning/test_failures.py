@@ -15,6 +15,7 @@ from catalog.models import (
     OrderState,
     ResourceState,
     Step,
+    StepFault,
     StepState,
 )
 from catalog.provisioning.runner import QUOTA_PATIENCE
@@ -280,7 +281,9 @@ def test_wait_without_end_is_shown_to_a_person(engine, cloud, operation):
     engine.run()
 
     assert state_of(operation) == [OperationState.FAILED]
-    assert "more than an hour" in operation.steps.get(name="volume").last_error
+    step = operation.steps.get(name="volume")
+    assert "more than 60 minutes" in step.last_error
+    assert step.fault == StepFault.TOO_SLOW
 
 
 def test_retirement_that_is_refused_waits_and_can_be_resumed(
