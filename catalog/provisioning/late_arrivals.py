@@ -50,7 +50,7 @@ def look_for_late_arrivals(step_id: int) -> None:
     """Remove second copies of what the step made, unless somebody just looked.
 
     Raises:
-        CloudUnavailable: the cloud does not answer; the next look is due as usual.
+        CloudError: the cloud does not answer as it should; the next look is due as usual.
     """
     at = now()
     if not due_for_a_look().filter(pk=step_id).update(due_at=at + BETWEEN_LOOKS):

@@ -27,7 +27,7 @@ from catalog.services.operations import fail_operation, lock_order_and_resource
 from catalog.services.resources import activate_resource, close_resource
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import CloudError
+from portal.cloud.ports import CloudError, CloudUnavailable
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.states import check_transition
 
@@ -96,10 +96,15 @@ def await_cloud(held: Held, wait: Wait) -> None:
 
 @transaction.atomic(durable=True)
 def try_later(held: Held, delay: timedelta | None = None, error: CloudError | None = None) -> None:
-    """Let the step go and have it tried again, by default after a delay that grows each time."""
+    """Let the step go and have it tried again, by default after a delay that grows each time.
+
+    Where the cloud asked for a longer pause it gets that.
+    """
     step = held.step
     failures = step.failures + (delay is None)
     pause = delay or retry_delay(failures)
+    if isinstance(error, CloudUnavailable):
+        pause = max(pause, error.retry_after)
     changes = {} if error is None else _error_facts(error)
     held.write(
         state=StepState.TODO,

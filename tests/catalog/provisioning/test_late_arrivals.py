@@ -7,6 +7,7 @@ from billing.models import UsageSpan
 from catalog.models import ResourceState, Step
 from catalog.provisioning.late_arrivals import BETWEEN_LOOKS, WATCHED_FOR
 from portal.audit.models import AuditEntry
+from portal.cloud.ports import CloudUnavailable
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +43,18 @@ def test_late_copy_is_removed_and_the_server_stays(engine, cloud, unanswered):
     assert copy.id not in cloud.things
     assert unanswered.cloud_ids["server"] in cloud.things
     assert AuditEntry.objects.get(event="operation.duplicate_removed").data["removed"] == copy.id
+
+
+def test_look_that_fails_is_done_again(engine, cloud, unanswered):
+    copy = arrive_late(cloud, unanswered)
+    cloud.fail_next("find_servers", CloudUnavailable("503 Service Unavailable"))
+
+    look_again(engine)
+    assert copy.id in cloud.things
+
+    look_again(engine)
+    cloud.tick()
+    assert copy.id not in cloud.things
 
 
 def test_after_retirement_whatever_arrives_is_removed_and_not_charged(

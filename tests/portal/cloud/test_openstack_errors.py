@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,22 @@ def test_these_answers_mean_later(
     changes_something = not request_.startswith("GET")
     assert error.outcome_unknown is (status >= 500 and changes_something)
     assert openstack.asked[request_] == (2 if status == 401 else 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "pause"),
+    [("7", 7), ("", 0), ("86400", 300), ("Fri, 27 Nov 2026 09:00:00 GMT", 0), ("-5", 0)],
+)
+@pytest.mark.parametrize("request_", [CREATE_SERVER, LOG_IN])
+def test_pause_that_is_asked_for_is_told(
+    cloud: OpenStackCloud, openstack: OpenStackServer, request_: str, header: str, pause: int
+) -> None:
+    openstack.plan(request_, answer(503, retry_after=header))
+
+    with pytest.raises(CloudUnavailable) as raised:
+        CALLS[CREATE_SERVER](cloud)
+
+    assert raised.value.retry_after == timedelta(seconds=pause)
 
 
 @pytest.mark.parametrize(
