@@ -74,9 +74,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_one  # noqa: N815  (http.server's names)
 
-    def reply(
-        self, status: int, text: str, content_type: str, headers: Mapping[str, str]
-    ) -> None:
+    def reply(self, status: int, text: str, content_type: str, headers: Mapping[str, str]) -> None:
         body = text.encode() if status != 204 else b""
         self.send_response(status)
         self.send_header("Content-Type", content_type)

@@ -7,6 +7,7 @@ of what is tried.
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -47,6 +48,7 @@ DELETE_NETWORK = "DELETE /network/v2.0/networks/n"
 CREATE_VOLUME = "POST /volume/v3/volumes"
 DELETE_VOLUME = "DELETE /volume/v3/volumes/v"
 ATTACH_VOLUME = "POST /compute/v2.1/servers/s/os-volume_attachments"
+AT_MOST_SECONDS = 20  # that a call takes when nothing holds it up
 LOG_IN = "POST /identity/v3/auth/tokens"
 
 SPEC = ServerSpec(name="web-1", flavor_id="f", image_id="i", port_id="p")
@@ -324,6 +326,21 @@ def test_rejected_token_logs_in_once_more(
 
     assert cloud.create_server(PROJECT, SPEC, "cloudloket:1").id == "s"
     assert openstack.asked[LOG_IN] == 2
+
+
+def test_rejection_before_the_login_holds_nobody_up(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    errors: list[CloudError] = []
+    asking = threading.Thread(
+        target=lambda: errors.append(ask(cloud, openstack, LIST_SERVERS)), daemon=True
+    )
+    openstack.plan("GET /identity/v3", answer(401))
+
+    asking.start()
+    asking.join(AT_MOST_SECONDS)
+
+    assert [type(error) for error in errors] == [CloudUnavailable]
 
 
 def test_changed_password_is_read_without_a_restart(
