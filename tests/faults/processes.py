@@ -2,13 +2,76 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
+from typing import Final
+
+from django.conf import settings
 
 Kill = Callable[[], None]
+RESTART_SECONDS: Final = 120
+LOOK_SECONDS: Final = 0.1
+
+
+class Program:
+    """A Python module that runs in a process group, which can be killed as a whole.
+
+    Args:
+        folder: for its log.
+        command: the module and its arguments.
+    """
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], command: Sequence[str]
+    ) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self._folder / f"{self._command[0]}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *self._command],
+                cwd=settings.BASE_DIR,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """Without a chance to tidy up: the process and its children, at once."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+
+def killed_in_stack(home: Path, name: str) -> None:
+    """Kill a service of a local stack and wait until its supervisor has started it again."""
+    file = home / "run" / f"{name}.pid"
+    before = file.read_text()
+    os.kill(int(before.split()[0]), signal.SIGKILL)
+    deadline = time.monotonic() + RESTART_SECONDS
+    while not file.exists() or file.read_text() == before:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{name} is not restarted")
+        time.sleep(LOOK_SECONDS)
 
 
 class Killer:

@@ -154,8 +154,9 @@ def _differences_of_quota() -> Iterator[str]:
             held[resource.project_id, metric] += amount
     quotas = Quota.objects.filter(node_id__in=Resource.objects.values("project_id"))
     for quota in quotas.exclude(metric=Metric.MONTHLY_COST_EUR):
-        if quota.claimed != held[quota.node_id, quota.metric]:
-            yield f"{quota.metric}: {quota.claimed} claimed, {held[quota.node_id, quota.metric]} held"
+        needed = held[quota.node_id, quota.metric]
+        if quota.claimed != needed:
+            yield f"{quota.metric}: {quota.claimed} claimed, {needed} held"
 
 
 def _unsettled_orders() -> Iterator[str]:

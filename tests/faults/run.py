@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
+from catalog.errors import ActionNotOffered, ResourceBusy
 from catalog.models import (
     OPEN_OPERATION_STATES,
     Offering,
@@ -20,8 +24,10 @@ from catalog.models import (
 )
 from catalog.services.approvals import approve_order
 from catalog.services.resources import act_on_resource, retire_resource
+from portal.core.states import IllegalTransition
 from portal.identity.models import Person, Project
 from tests.factories import OfferingVersionFactory, place, priced
+from tests.faults.persistence import insist
 from tests.real.conftest import order_spec
 
 SPECS: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
@@ -53,9 +59,13 @@ class NeedsAPerson(AssertionError):
     """Something that nobody but a person can go on with."""
 
 
+# Places an order (project, version, name, spec) and tells its public id; the name is its key.
+Place = Callable[[Project, OfferingVersion, str, dict[str, Any]], str]
+
+
 @dataclass
 class Run:
-    """What people do in it. Which of them does what is decided by ``chance``."""
+    """What people do in it: what, and in which order, is decided by ``chance``."""
 
     requester: Person
     approver: Person
@@ -63,32 +73,40 @@ class Run:
     versions: dict[str, OfferingVersion]
     chance: random.Random
     patience_seconds: float
-    notes: list[str] = field(default_factory=list)
 
-    def order(self, count: int) -> None:
+    def place(
+        self, project: Project, version: OfferingVersion, name: str, spec: dict[str, Any]
+    ) -> str:
+        order = place(self.requester, project, version, name=name, spec=spec, key=f"key-{name}")
+        return str(order.public_id)
+
+    def order(self, count: int, place: Place) -> None:
         """Order so many things of all kinds, in any order, and have them approved."""
         kinds = [KINDS[number % len(KINDS)] for number in range(count)]
         self.chance.shuffle(kinds)
         for number, kind in enumerate(kinds):
             version = self.versions[kind]
             spec = SPECS[kind](number) if kind in SPECS else order_spec(version)
-            order = place(
-                self.requester,
-                self.projects[number % len(self.projects)],
-                version,
-                name=f"{kind.replace('_', '-')}-{number}",
-                spec=spec,
-            )
-            approve_order(order.public_id, approver=self.approver)
+            name = f"{kind.replace('_', '-')}-{number}"
+            project = self.projects[number % len(self.projects)]
+            order = insist(partial(place, project, version, name, spec))
+            _once(partial(approve_order, UUID(order), approver=self.approver))
 
     def act(self, action: str) -> None:
         """Have it done to every server that runs."""
-        for server in _living().filter(kind="server"):
-            act_on_resource(server.public_id, action=action, actor=self.requester)
+        for server in insist(lambda: list(_living().filter(kind="server"))):
+            _once(partial(act_on_resource, server.public_id, action=action, actor=self.requester))
 
     def retire_all(self) -> None:
-        for resource in _living():
-            retire_resource(resource.public_id, actor=self.requester, confirmation=resource.name)
+        for resource in insist(lambda: list(_living())):
+            _once(
+                partial(
+                    retire_resource,
+                    resource.public_id,
+                    actor=self.requester,
+                    confirmation=resource.name,
+                )
+            )
 
     def wait(self) -> None:
         """Wait until nothing is under way.
@@ -98,17 +116,22 @@ class Run:
             AssertionError: it does not end.
         """
         deadline = time.monotonic() + self.patience_seconds
+        under_way = Operation.objects.filter(state__in=OPEN_OPERATION_STATES)
+        stuck = under_way.filter(state=OperationState.FAILED).exclude(kind=OperationKind.PROVISION)
         while time.monotonic() < deadline:
-            under_way = Operation.objects.filter(state__in=OPEN_OPERATION_STATES)
-            stuck = under_way.filter(state=OperationState.FAILED).exclude(
-                kind=OperationKind.PROVISION
-            )
-            if stuck.exists():
-                raise NeedsAPerson("\n".join(describe(stuck)))
-            if not under_way.exists():
+            for_a_person = insist(lambda: list(describe(stuck)))
+            if for_a_person:
+                raise NeedsAPerson("\n".join(for_a_person))
+            if not insist(under_way.exists):
                 return
             time.sleep(LOOK_SECONDS)
         raise AssertionError("it does not end:\n" + "\n".join(describe(under_way)))
+
+
+def _once(action: Callable[[], object]) -> None:
+    """Do it; where the first try got through but its answer did not, the second is refused."""
+    with suppress(IllegalTransition, ResourceBusy, ActionNotOffered):
+        insist(action)
 
 
 def offer_all(server: OfferingVersion) -> dict[str, OfferingVersion]:

@@ -1,11 +1,12 @@
 """A create without an answer may be carried out hours later: the copy is found and removed."""
 
 import pytest
+from django.conf import settings
 from django.utils.timezone import now
 
 from billing.models import UsageSpan
 from catalog.models import ResourceState, Step
-from catalog.provisioning.late_arrivals import BETWEEN_LOOKS, WATCHED_FOR
+from catalog.provisioning.late_arrivals import WATCHED_FOR
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudUnavailable
 
@@ -29,7 +30,9 @@ def arrive_late(cloud, resource):
 
 
 def look_again(engine):
-    Step.objects.filter(outcome_unknown_at__isnull=False).update(due_at=now() - BETWEEN_LOOKS)
+    Step.objects.filter(outcome_unknown_at__isnull=False).update(
+        due_at=now() - settings.LATE_ARRIVAL_PAUSE
+    )
     engine.sweep()
     engine.run()
 
