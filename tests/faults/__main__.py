@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
             f"{PREFIX}SHARE": str(asked.share),
             f"{PREFIX}PATIENCE_SECONDS": str(asked.patience),
         }
-        options = ["-p", "local.pytest_stack", "--log-cli-level=INFO", "-x", _TEST]
+        options = ["-p", "local.pytest_stack", "-x", _TEST]
         command = [sys.executable, "-m", "pytest", *options]
         return subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
 

@@ -77,15 +77,26 @@ def killed_in_stack(home: Path, name: str) -> None:
 class Killer:
     """Kills one of the ``victims`` now and then while the block runs; each starts again itself.
 
+    Now and then is counted in work, not in time: on a slow machine too something gets done.
+
     Args:
         victims: by name; a function that kills it and sees to it that it starts again.
-        pause: seconds between two, at least and at most.
+        work: how much was done until now.
+        pause: work between two, at least and at most.
     """
 
-    def __init__(self, victims: Mapping[str, Kill], *, seed: int, pause: tuple[float, float]):
+    def __init__(
+        self,
+        victims: Mapping[str, Kill],
+        *,
+        seed: int,
+        work: Callable[[], int],
+        pause: tuple[int, int],
+    ) -> None:
         self.killed: Counter[str] = Counter()
         self._victims = dict(victims)
         self._chance = random.Random(seed)  # noqa: S311  (no secret)
+        self._work_done = work
         self._pause = pause
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._work)
@@ -105,7 +116,11 @@ class Killer:
 
     def _work(self) -> None:
         names = sorted(self._victims)
-        while not self._is_over.wait(self._chance.uniform(*self._pause)):
+        due = self._work_done() + self._chance.randint(*self._pause)
+        while not self._is_over.wait(LOOK_SECONDS):
+            if self._work_done() < due:
+                continue
             name = self._chance.choice(names)
             self._victims[name]()
             self.killed[name] += 1
+            due = self._work_done() + self._chance.randint(*self._pause)

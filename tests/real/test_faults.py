@@ -5,12 +5,11 @@ This is the short run; ``python -m tests.faults`` makes it longer, and kills mor
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,9 +39,8 @@ pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
 SCALE = Scale.from_environment(os.environ)
 WEB_PORT = choose_port(taken=())
-PAUSE = (10, 20)  # seconds between two kills
+PAUSE = (30, 80)  # requests to the cloud between two kills
 PROOF_SECONDS = 60  # in which a late arrival is found and removed
-logger = logging.getLogger(__name__)
 
 
 @pytest.fixture
@@ -103,6 +101,13 @@ def run(project: Any, requester: Any, approver: Any, operator: Connection) -> It
         remove_project(operator, cloud_project.openstack_project_id)
 
 
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Writes a line on the terminal, also of a test that passes."""
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    return lambda line: reporter.write_line(f"\n{line}")
+
+
 def victims_among(programs: dict[str, Program]) -> dict[str, Kill]:
     """All of the portal that may be killed."""
     victims: dict[str, Kill] = {name: program.restart for name, program in programs.items()}
@@ -120,16 +125,17 @@ def prove(operator: Connection) -> list[str]:
     return faults
 
 
-def test_everything_ends_well_without_a_person(run, programs, dealer, operator):
+def test_everything_ends_well_without_a_person(run, programs, dealer, operator, tell):
     started = time.monotonic()
     victims = victims_among(programs)
     place = WebDesk(WEB_PORT, run.requester).place if SCALE.home else run.place
-    with Killer(victims, seed=SCALE.seed, pause=PAUSE) as killer:
+    killer = partial(Killer, victims, work=lambda: dealer.requests, pause=PAUSE)
+    with killer(seed=SCALE.seed) as first:
         run.order(SCALE.orders, place)
         run.wait()
     connection.close()
     assert prove(operator) == []
-    with Killer(victims, seed=SCALE.seed + 1, pause=PAUSE) as second:
+    with killer(seed=SCALE.seed + 1) as second:
         for action in ("stop", "start"):
             run.act(action)
             run.wait()
@@ -139,11 +145,12 @@ def test_everything_ends_well_without_a_person(run, programs, dealer, operator):
     dealer.stop()
     assert prove(operator) == []
     ended = Counter(Operation.objects.values_list("kind", "state"))
-    faults, killed = dealer.dealt.total(), killer.killed + second.killed
-    logger.info(
-        "%d operations %s, %d requests, %d faults %s, %d kills %s, %d s",
-        *(ended.total(), dict(ended), dealer.requests, faults, dict(dealer.dealt)),
-        *(killed.total(), dict(killed), time.monotonic() - started),
+    faults, killed = dealer.dealt.total(), first.killed + second.killed
+    tell(
+        f"{ended.total()} operations {dict(ended)}, {dealer.requests} requests,"
+        f" {faults} faults {dict(dealer.dealt)}, {killed.total()} kills {dict(killed)},"
+        f" {time.monotonic() - started:.0f} s"
     )
     assert faults > SCALE.share / 2 * dealer.requests
-    assert killed
+    assert first.killed
+    assert second.killed

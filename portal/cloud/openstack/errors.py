@@ -62,6 +62,9 @@ MEANINGS: Final = (
     Meaning("block-storage", "delete volume", 400, r"status must be", CloudUnavailable),
     # designate.exceptions.DuplicateZone and InvalidZone…: somebody has it, now and later.
     Meaning("dns", "create zone", 409, r"duplicate", CloudRefused),
+    # neutron.extensions.quotasv2 takes no limit below what stands there: a second copy of something
+    # that was asked for without an answer counts until it is found and removed.
+    Meaning("network", "set quota", 400, r"already used", CloudUnavailable),
     # Cinder still counts what is being deleted.
     Meaning("block-storage", "set quota", 400, r"existing resources", CloudUnavailable),
     # cinder.exception.QuotaError is an HTTP 413 "overLimit".

@@ -45,6 +45,7 @@ DELETE_SERVER = "DELETE /compute/v2.1/servers/s"
 CREATE_NETWORK = "POST /network/v2.0/networks"
 CREATE_PORT = "POST /network/v2.0/ports"
 DELETE_NETWORK = "DELETE /network/v2.0/networks/n"
+SET_NETWORK_QUOTA = f"PUT /network/v2.0/quotas/{PROJECT}"
 CREATE_VOLUME = "POST /volume/v3/volumes"
 DELETE_VOLUME = "DELETE /volume/v3/volumes/v"
 ATTACH_VOLUME = "POST /compute/v2.1/servers/s/os-volume_attachments"
@@ -63,6 +64,7 @@ CALLS: dict[str, Callable[[OpenStackCloud], Any]] = {
         PROJECT, PortSpec(name="p", network_id="n", security_group_ids=[]), "cloudloket:1"
     ),
     DELETE_NETWORK: lambda cloud: cloud.delete_network(PROJECT, "n"),
+    SET_NETWORK_QUOTA: lambda cloud: cloud.set_quota(PROJECT, {"floating_ips": 1}),
     CREATE_VOLUME: lambda cloud: cloud.create_volume(
         PROJECT, VolumeSpec(name="v", size_gib=1), "cloudloket:1"
     ),
@@ -165,6 +167,8 @@ def test_pause_that_is_asked_for_is_told(
         (CREATE_NETWORK, 409, neutron("OverQuota"), CloudQuotaRefused),
         (CREATE_PORT, 409, neutron("IpAddressGenerationFailure"), CloudRefused),
         (DELETE_NETWORK, 409, neutron("NetworkInUse"), CloudUnavailable),
+        (SET_NETWORK_QUOTA, 400, "Quota limit 1 … must be … already used 2", CloudUnavailable),
+        (SET_NETWORK_QUOTA, 400, neutron("HTTPBadRequest"), CloudRefused),
         (DELETE_NETWORK, 404, neutron("NetworkNotFound"), CloudMissing),
         (CREATE_VOLUME, 413, {"overLimit": {"message": "no", "code": 413}}, CloudQuotaRefused),
         (CREATE_VOLUME, 403, {}, CloudRefused),
