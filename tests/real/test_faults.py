@@ -78,7 +78,7 @@ def programs(
         programs[name] = Worker(folder, faulty_environment)
     if SCALE.home:
         web = ["gunicorn", "portal.wsgi:application", "--bind", f"127.0.0.1:{WEB_PORT}"]
-        programs["web"] = Program(tmp_path, faulty_environment, [*web, "--workers", "2"])
+        programs["web"] = Program(tmp_path, faulty_environment, [*web, "--workers", "2", "--no-control-socket"])
     for program in programs.values():
         program.start()
     yield programs
