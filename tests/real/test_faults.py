@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -78,7 +79,9 @@ def programs(
         programs[name] = Worker(folder, faulty_environment)
     if SCALE.home:
         web = ["gunicorn", "portal.wsgi:application", "--bind", f"127.0.0.1:{WEB_PORT}"]
-        programs["web"] = Program(tmp_path, faulty_environment, [*web, "--workers", "2", "--no-control-socket"])
+        programs["web"] = Program(
+            tmp_path, faulty_environment, [*web, "--workers", "2", "--no-control-socket"]
+        )
     for program in programs.values():
         program.start()
     yield programs
@@ -102,10 +105,14 @@ def run(project: Any, requester: Any, approver: Any, operator: Connection) -> It
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Writes a line on the terminal, also of a test that passes."""
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    return lambda line: reporter.write_line(f"\n{line}")
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}\n")
+
+    return write
 
 
 def victims_among(programs: dict[str, Program]) -> dict[str, Kill]:
