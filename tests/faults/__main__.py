@@ -27,17 +27,21 @@ def main(arguments: list[str]) -> int:
     asked = _parse(arguments)
     OPENSTACK.ensure()
     with ExitStack() as stack:
-        nothing = Parts(portal=False, cloud=False)
-        portal = stack.enter_context(stack_for_tests(_PORTAL_HOME, nothing))
+        parts = Parts(portal=False, cloud=False, rabbitmq=asked.rabbitmq)
+        portal = stack.enter_context(stack_for_tests(_PORTAL_HOME, parts))
         cloud = stack.enter_context(stack_for_tests(_CLOUD_HOME, Parts(portal=False, cloud=True)))
         portal.wait_for_databases()
         cloud.wait_for_databases()
+        settings = portal.settings()
+        if asked.rabbitmq:
+            settings["CLOUDLOKET_BROKER_URL"] = settings["CLOUDLOKET_TEST_RABBITMQ_URL"]
         environment = {
             **clean_environment(),
-            **portal.settings(),
+            **settings,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             "CLOUDLOKET_TEST_HOME": str(_CLOUD_HOME),  # where clouds.yaml will be
             f"{PREFIX}HOME": str(_PORTAL_HOME),
+            f"{PREFIX}BROKER": "rabbitmq" if asked.rabbitmq else "valkey",
             f"{PREFIX}ORDERS": str(orders_for(asked.operations)),
             f"{PREFIX}PROJECTS": str(asked.projects),
             f"{PREFIX}SEED": str(asked.seed),
@@ -56,6 +60,7 @@ def _parse(arguments: list[str]) -> Namespace:
     parser.add_argument("--seed", type=int, default=Scale.seed)
     parser.add_argument("--share", type=float, default=Scale.share, help="of requests: 0 to 1")
     parser.add_argument("--patience", type=int, default=3600, help="seconds for each stage")
+    parser.add_argument("--rabbitmq", action="store_true", help="quorum queues in place of Valkey")
     return parser.parse_args(arguments)
 
 

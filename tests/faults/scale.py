@@ -21,6 +21,7 @@ class Scale:
         patience_seconds: that each stage may take: delivery, stop, start, cleaning up.
         home: of a stack whose database and broker may be killed; without one they are not, and
             orders come without a web server.
+        broker: the name of its broker there: valkey or rabbitmq.
     """
 
     orders: int = 8
@@ -29,6 +30,7 @@ class Scale:
     share: float = 0.2
     patience_seconds: float = 300
     home: Path | None = None
+    broker: str = "valkey"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Scale:
@@ -38,7 +40,7 @@ class Scale:
             for name in cls.__dataclass_fields__
             if f"{PREFIX}{name.upper()}" in environment
         }
-        types = {"share": float, "patience_seconds": float, "home": Path}
+        types = {"share": float, "patience_seconds": float, "home": Path, "broker": str}
         return cls(**{name: types.get(name, int)(text) for name, text in asked.items()})
 
 

@@ -119,7 +119,7 @@ def victims_among(programs: dict[str, Program]) -> dict[str, Kill]:
     """All of the portal that may be killed."""
     victims: dict[str, Kill] = {name: program.restart for name, program in programs.items()}
     if SCALE.home:
-        for name in ("postgres", "valkey"):
+        for name in ("postgres", SCALE.broker):
             victims[name] = partial(killed_in_stack, SCALE.home, name)
     return victims
 
