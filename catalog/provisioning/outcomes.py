@@ -31,7 +31,7 @@ from catalog.services.operations import (
 )
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import CloudError
+from portal.cloud.ports import CloudError, CloudUnavailable
 from portal.core.dispatch import enqueue_on_commit
 
 MOST_REMAKES: Final = 2
@@ -109,21 +109,25 @@ def try_later(
 ) -> None:
     """Let the step go and have it tried again, by default after a delay that grows each time.
 
-    After a day of that a person must look.
+    Where the cloud asked for a longer pause it gets that. After a day of it a person must look.
     """
     since = held.step.started_at
     if since and now() - since > LONGEST_TRYING:
         message = str(error) if error else TRIED_TOO_LONG
         fail_step(held, message, fault=StepFault.TOO_SLOW, request_id=_request_id(error))
         return
-    _put_back(held, delay, {} if error is None else _error_facts(error, fault))
+    _put_back(held, delay, error, {} if error is None else _error_facts(error, fault))
 
 
 @transaction.atomic(durable=True)
-def _put_back(held: Held, delay: timedelta | None, changes: Mapping[str, Any]) -> None:
+def _put_back(
+    held: Held, delay: timedelta | None, error: CloudError | None, changes: Mapping[str, Any]
+) -> None:
     step = held.step
     failures = step.failures + (delay is None)
     pause = delay or retry_delay(failures)
+    if isinstance(error, CloudUnavailable):
+        pause = max(pause, error.retry_after)
     held.write(
         state=StepState.TODO,
         due_at=now() + pause,

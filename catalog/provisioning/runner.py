@@ -71,6 +71,7 @@ def carry_out(held: Held) -> None:
     except CloudQuotaRefused as error:
         _push_quota_or_fail(held, error)
     except CloudRefused as error:
+        logger.warning("step %s of %s needs a person: %s", held.step, held.step.operation, error)
         fail_step(held, str(error), request_id=error.request_id)
     except (DatabaseError, SoftTimeLimitExceeded, Overtaken):
         raise  # the lease ends, and then somebody else takes the step

@@ -102,6 +102,15 @@ def test_delay_grows_and_the_page_can_tell_why(engine, cloud, operation):
     assert (step.last_error, step.last_request_id) == ("503 Service Unavailable", "req-7")
 
 
+def test_cloud_that_asks_for_a_pause_gets_it(engine, cloud, operation):
+    pause = timedelta(seconds=90)
+    cloud.fail_next("create_project", CloudUnavailable("429 Too Many", retry_after=pause))
+
+    engine.run_one()
+
+    assert timedelta(seconds=80) < operation.steps.get(name="project").due_at - now() <= pause
+
+
 def test_refusal_waits_for_a_person(engine, cloud, approved, operation, resource):
     cloud.fail_next("create_port", CloudRefused("no more addresses", request_id="req-1"))
 
