@@ -16,6 +16,7 @@ from tests.factories.catalog import (
 from tests.factories.identity import (
     PersonFactory,
     administrator_of,
+    deputize,
     grant,
     grant_in_portal,
     make_organization,
@@ -31,6 +32,7 @@ __all__ = [
     "administrator_of",
     "change_price",
     "delivered",
+    "deputize",
     "end_price",
     "failed",
     "generous_limits",

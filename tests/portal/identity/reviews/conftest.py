@@ -11,6 +11,7 @@ from django.utils.timezone import now
 
 from portal.core.calendar import start_of_day
 from portal.identity.models import (
+    Identity,
     Node,
     Person,
     ProposalState,
@@ -55,6 +56,7 @@ def give(
     term = timedelta(days=365 if by else 1)
     facts = {"valid_from": LONG_AGO, "valid_until": now() + term} | facts
     if by is None:
+        Identity.objects.get_or_create(person=person, issuer=ISSUER, subject=str(person.public_id))
         return RoleGrant.objects.create(person=person, role=role, node=node, issuer=ISSUER, **facts)
     proposal = RoleProposal.objects.create(
         person=person,
