@@ -1,9 +1,10 @@
-"""What a claim gives and who decides in whose place, held by the database itself.
+"""What a claim gives, who decides in whose place, and what emergency access does not decide.
 
 A role by claim is for somebody whom that provider knows, and lasts a day. An appointment says who
 made it and when it ends, is for an approver's place and a colleague, and stays as it was made; only
-its end may come sooner, once. Both triggers say what ``services`` says: ``standing_grants`` in
-``role_policies`` is ``identity_standing_nodes`` here.
+its end may come sooner, once. The triggers say what ``services`` says: ``standing_grants`` in
+``role_policies`` is ``identity_standing_nodes`` here. Whoever has the emergency password is one
+person to the portal and may be any: that person proposes no role, and judges none.
 
 Appointments from before they were made in the portal say neither: they end now.
 """
@@ -116,8 +117,45 @@ BEGIN
 END $$;
 CREATE TRIGGER deputy_guard BEFORE UPDATE OR DELETE ON identity_deputy
     FOR EACH ROW EXECUTE FUNCTION identity_guard_deputy();
+
+CREATE FUNCTION identity_refuse_emergency(person bigint) RETURNS void LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM identity_identity
+               WHERE person_id = person AND issuer = 'urn:cloudloket:break-glass') THEN
+        RAISE EXCEPTION 'emergency access neither proposes nor judges what others may do'
+            USING ERRCODE = 'integrity_constraint_violation',
+                  CONSTRAINT = 'emergency_access_decides_nothing';
+    END IF;
+END $$;
+
+CREATE FUNCTION identity_guard_who_proposes() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.state = 'granted' THEN
+        PERFORM identity_refuse_emergency(NEW.proposed_by_id);
+    END IF;
+    PERFORM identity_refuse_emergency(NEW.decided_by_id);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER role_proposal_guard_who BEFORE INSERT OR UPDATE ON identity_roleproposal
+    FOR EACH ROW EXECUTE FUNCTION identity_guard_who_proposes();
+
+CREATE FUNCTION identity_guard_who_judges() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    PERFORM identity_refuse_emergency(NEW.decided_by_id);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER review_item_guard_who BEFORE UPDATE ON identity_reviewitem
+    FOR EACH ROW EXECUTE FUNCTION identity_guard_who_judges();
 """
 ALLOW = """
+DROP TRIGGER review_item_guard_who ON identity_reviewitem;
+DROP TRIGGER role_proposal_guard_who ON identity_roleproposal;
+DROP FUNCTION identity_guard_who_judges();
+DROP FUNCTION identity_guard_who_proposes();
+DROP FUNCTION identity_refuse_emergency(bigint);
 DROP TRIGGER deputy_guard ON identity_deputy;
 DROP TRIGGER deputy_guard_new ON identity_deputy;
 DROP TRIGGER role_grant_guard_claimed ON identity_rolegrant;

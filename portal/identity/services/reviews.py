@@ -37,7 +37,7 @@ from portal.identity.models import (
 )
 from portal.identity.reviewing import find_current, grants_to_review
 from portal.identity.sensitive import sensitive
-from portal.identity.services.roles import end_held, lock_people
+from portal.identity.services.roles import end_held, lock_people, refuse_emergency_access
 
 REVIEW_DAYS: Final = 30  # whole days to decide in, after the day on which a review opens
 UNCONFIRMED: Final = "unconfirmed"  # the reason of what ended because nobody confirmed it
@@ -271,6 +271,7 @@ def _lock_for_decision(
         .filter(public_id__in=item_ids)
         .order_by("pk")
     )
+    refuse_emergency_access(reviewer)
     lock_people({reviewer.pk, *(item.person_id for item in items)})
     if any(item.person_id == reviewer.pk for item in items):
         raise OwnRole()

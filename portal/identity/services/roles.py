@@ -17,9 +17,19 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
-from portal.identity.errors import AboutYourself, BarLifted, RoleHasEnded
+from portal.identity.errors import (
+    AboutYourself,
+    BarLifted,
+    EmergencyDecidesNothing,
+    RoleHasEnded,
+)
 from portal.identity.models import ClaimBar, Person, RoleGrant
-from portal.identity.role_policies import may_decide_on, may_propose, standing_grants
+from portal.identity.role_policies import (
+    is_emergency_person,
+    may_decide_on,
+    may_propose,
+    standing_grants,
+)
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_reason
 
@@ -142,6 +152,16 @@ def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
 def lock_person(person_id: int) -> Person:
     """Lock the row that everything about somebody's roles, deputies and sessions waits for."""
     return Person.objects.select_for_update().get(pk=person_id)
+
+
+def refuse_emergency_access(actor: Person) -> None:
+    """Four eyes are of two people by name: nobody is both themselves and emergency access.
+
+    Raises:
+        EmergencyDecidesNothing: the actor is whoever typed the emergency password.
+    """
+    if is_emergency_person(actor):
+        raise EmergencyDecidesNothing()
 
 
 def lock_people(person_ids: Iterable[int]) -> None:
