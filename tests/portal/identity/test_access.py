@@ -8,6 +8,7 @@ from django.utils.timezone import now
 
 from portal.identity.access import (
     approval_limit,
+    granted_node_ids,
     has_role,
     reached_nodes,
     reached_projects,
@@ -69,6 +70,21 @@ def test_a_deputy_reaches_as_approver_what_the_absent_one_reaches(tree):
     assert has_role(deputy, tree[2], Role.APPROVER)
     assert not has_role(deputy, tree[2], Role.FINANCE)
     assert roles_of(deputy) == {Role.APPROVER, Role.REQUESTER}
+
+
+def test_what_somebody_reaches_is_one_question(tree, django_assert_num_queries):
+    """Pages ask it a dozen times: of a deputy it must not be two."""
+    absent, deputy = PersonFactory(), PersonFactory()
+    grant(absent, Role.APPROVER, tree[0])
+    grant(deputy, Role.REQUESTER, tree[2])
+    deputize(absent, deputy)
+
+    with django_assert_num_queries(1):
+        assert sorted(granted_node_ids(deputy, ())) == sorted([tree[0].pk, tree[2].pk])
+    with django_assert_num_queries(1):
+        assert granted_node_ids(deputy, (Role.APPROVER,)) == [tree[0].pk]
+    with django_assert_num_queries(1):
+        assert roles_of(deputy) == {Role.APPROVER, Role.REQUESTER}
 
 
 def test_the_highest_of_several_approval_limits_counts(tree):
