@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils.timezone import now
 
 from portal.core.calendar import start_of_day
@@ -24,6 +25,7 @@ from portal.identity.models import (
 )
 from portal.identity.services import reviews
 from tests.factories import PersonFactory, make_organization, make_project
+from tests.logins import log_in
 
 ISSUER = "https://idp.example.nl"
 LONG_AGO = start_of_day(date(2024, 1, 1))
@@ -134,3 +136,11 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
         monkeypatch.setattr(reviews, "now", lambda: moment)
 
     return set_clock
+
+
+@pytest.fixture
+def browse() -> Callable[..., Client]:
+    def as_person(person: Person, **login: Any) -> Client:
+        return log_in(Client(headers={"accept-language": "nl"}), person, **login)
+
+    return as_person
