@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, Q, QuerySet
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
@@ -53,7 +53,7 @@ def proposals_to_decide(person: Person) -> QuerySet[RoleProposal]:
         above | (Q(node__in=held) & ~Q(role__in=PRIVILEGED_ROLES)),
         state=ProposalState.PROPOSED,
         expires_at__gt=now(),
-    ).exclude(Q(proposed_by=person) | Q(person=person))
+    ).exclude(Q(proposed_by=person) | Q(person=person) | Q(emergency_identities(person)))
 
 
 def may_propose(person: Person, node: Node) -> bool:
@@ -86,6 +86,11 @@ def people_beside(node: Node) -> QuerySet[Person]:
     root = node.lineage_ids[0]
     tree = Node.objects.filter(Q(pk=root) | Q(ancestor_ids__contains=[root]))
     return _people_of(tree).filter(is_active=True).exclude(identities__issuer=EMERGENCY)
+
+
+def emergency_identities(person: Person) -> Exists:
+    """A condition that is true of everything, if the person is who uses emergency access."""
+    return Exists(person.identities.filter(issuer=EMERGENCY))
 
 
 def is_emergency_person(person: Person) -> bool:

@@ -36,8 +36,16 @@ from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Flavor, Image
 from portal.core.errors import InvalidInput, NotAllowed
-from portal.identity.models import Deputy, Role
-from tests.factories import PersonFactory, change_price, end_price, grant, make_organization, place
+from portal.identity.models import Role
+from tests.factories import (
+    PersonFactory,
+    change_price,
+    deputize,
+    end_price,
+    grant,
+    make_organization,
+    place,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -149,9 +157,10 @@ class TestFourEyes:
 
         assert AuditEntry.objects.get(event="order.rejection_refused").code == "self_approval"
 
-    def test_deputy_of_the_requester_is_refused(self, order, both):
+    def test_deputy_of_the_requester_is_refused(self, order, both, project):
         deputy = PersonFactory()
-        Deputy.objects.create(absent=both, deputy=deputy, valid_from=now() - timedelta(days=1))
+        grant(deputy, Role.REQUESTER, project)
+        deputize(both, deputy)
 
         with pytest.raises(SelfApproval):
             approve_order(order.public_id, approver=deputy)

@@ -17,6 +17,7 @@ from tests.factories.catalog import (
 from tests.factories.identity import (
     PersonFactory,
     administrator_of,
+    deputize,
     grant,
     grant_in_portal,
     make_organization,
@@ -33,6 +34,7 @@ __all__ = [
     "begun",
     "change_price",
     "delivered",
+    "deputize",
     "end_price",
     "failed",
     "generous_limits",

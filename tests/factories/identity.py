@@ -10,6 +10,8 @@ import factory
 from django.utils.timezone import now
 
 from portal.identity.models import (
+    Deputy,
+    Identity,
     Node,
     Organization,
     Person,
@@ -68,6 +70,7 @@ def grant(
     issuer: str = ISSUER,
 ) -> RoleGrant:
     """Give the role as a login would."""
+    Identity.objects.get_or_create(person=person, issuer=issuer, subject=str(person.public_id))
     return RoleGrant.objects.create(
         person=person,
         node=node,
@@ -143,4 +146,16 @@ def grant_in_portal(
         reason=proposal.reason,
         valid_from=proposal.valid_from,
         valid_until=proposal.valid_until,
+    )
+
+
+def deputize(absent: Person, deputy: Person, *, days: int = 14) -> Deputy:
+    """Let ``deputy`` decide in the place of ``absent``, who says so, from now on."""
+    moment = now()
+    return Deputy.objects.create(
+        absent=absent,
+        deputy=deputy,
+        appointed_by=absent,
+        valid_from=moment,
+        valid_until=moment + timedelta(days=days),
     )

@@ -21,7 +21,7 @@ from portal.identity.models import Deputy, Person, Role
 from portal.identity.role_policies import is_approver, may_appoint_for, possible_deputies
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_period
-from portal.identity.services.roles import lock_person
+from portal.identity.services.roles import lock_person, refuse_emergency_access
 
 LONGEST_TERM: Final = timedelta(days=366)
 
@@ -33,7 +33,8 @@ def appoint_deputy(
     """Let ``deputy`` decide in the place of ``absent``, up to and including the last day.
 
     Raises:
-        NotAllowed: the actor is neither the absent one nor administers what they approve.
+        NotAllowed: the actor is neither the absent one nor administers what they approve, or came
+            in by emergency access.
         AboutYourself: an administrator appoints themselves.
         InvalidInput: with a message by field.
         DeputyNamed: the same deputy is appointed in these days already.
@@ -57,6 +58,7 @@ def _appoint(
 ) -> Deputy:
     for person_id in sorted({absent.pk, deputy.pk}):
         lock_person(person_id)
+    refuse_emergency_access(actor)
     if not may_appoint_for(actor, absent):
         raise NotAllowed()
     if deputy.pk == actor.pk:

@@ -1,8 +1,8 @@
 """People who leave, stay away, come back, and are forgotten.
 
 What is theirs stays where it belongs: orders with their project, decisions with their order. What
-they held ends at once. Locks: tree (shared), the person, their proposals, grants, deputies and
-sessions, then the audit head.
+they held ends at once. Locks: tree (shared), the person and who acts on them by primary key, their
+proposals, grants, deputies and sessions, then the audit head.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from portal.identity.sensitive import sensitive
 from portal.identity.services.deputies import cut_deputy_short, record_deputy_ended
 from portal.identity.services.input import clean_reason
 from portal.identity.services.proposals import record_proposal, settle
-from portal.identity.services.roles import cut_short, lock_person, record_ended
+from portal.identity.services.roles import cut_short, lock_people, record_ended
 from portal.identity.services.sessions import end_all_sessions
 
 ABSENT: Final = "absent"  # the reason of what ended because somebody stayed away
@@ -62,7 +62,7 @@ def end_person(public_id: UUID, *, actor: Person, reason: str) -> Person:
 
 @transaction.atomic(durable=True)
 def _end_person(public_id: UUID, actor: Person, reason: str) -> Person:
-    person = _lock(public_id)
+    person = _lock(public_id, actor)
     if person.pk == actor.pk:
         raise AboutYourself()
     if not may_end(actor, person):
@@ -101,7 +101,7 @@ def reinstate_person(public_id: UUID, *, actor: Person) -> Person:
 
 @transaction.atomic(durable=True)
 def _reinstate(public_id: UUID, actor: Person) -> Person:
-    person = _lock(public_id)
+    person = _lock(public_id, actor)
     if person.pk == actor.pk:
         raise AboutYourself()
     if not may_reinstate(actor, person):
@@ -153,9 +153,11 @@ def erase_person(public_id: UUID) -> Person:
     return person
 
 
-def _lock(public_id: UUID) -> Person:
+def _lock(public_id: UUID, actor: Person | None = None) -> Person:
     lock_tree_shared()
-    return lock_person(Person.objects.values_list("pk", flat=True).get(public_id=public_id))
+    person_id = Person.objects.values_list("pk", flat=True).get(public_id=public_id)
+    lock_people({person_id, actor.pk} if actor else {person_id})
+    return Person.objects.get(pk=person_id)
 
 
 def _held(person: Person, moment: datetime) -> list[RoleGrant]:

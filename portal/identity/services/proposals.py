@@ -39,7 +39,12 @@ from portal.identity.role_policies import (
 )
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_period, clean_reason
-from portal.identity.services.roles import cut_short, lock_person, record_ended
+from portal.identity.services.roles import (
+    cut_short,
+    lock_person,
+    record_ended,
+    refuse_emergency_access,
+)
 
 PROPOSAL_TERM: Final = timedelta(days=14)
 LONGEST_TERM: Final = timedelta(days=731)  # of a role, from its first to its last day
@@ -72,7 +77,7 @@ def propose_role(wanted: WantedRole, *, actor: Person) -> RoleProposal:
     amount limit changes and a term is prolonged.
 
     Raises:
-        AboutYourself, NotAllowed: the actor may not propose this.
+        AboutYourself, NotAllowed: the actor may not propose this; nor emergency access anything.
         InvalidInput: with a message by field.
         NodeEnded, AlreadyProposed: it cannot be granted, or waits already.
     """
@@ -90,6 +95,7 @@ def propose_role(wanted: WantedRole, *, actor: Person) -> RoleProposal:
 def _propose(wanted: WantedRole, actor: Person) -> RoleProposal:
     lock_tree_shared()
     person, node = lock_person(wanted.person.pk), Node.objects.get(pk=wanted.node.pk)
+    refuse_emergency_access(actor)
     if person.pk == actor.pk:
         raise AboutYourself()
     if not may_propose(actor, node):
@@ -245,6 +251,7 @@ def _lock_proposal(public_id: UUID) -> RoleProposal:
 def _lock_for_decision(public_id: UUID, actor: Person) -> RoleProposal:
     lock_tree_shared()
     proposal = _lock_proposal(public_id)
+    refuse_emergency_access(actor)
     if proposal.person_id == actor.pk:
         raise AboutYourself()
     if proposal.proposed_by_id == actor.pk:

@@ -1,11 +1,12 @@
 """Ending roles, and keeping a claim from giving them back. Granting: ``proposals``.
 
-Locks: tree (shared), then the person whose role it is, then the grant, then the audit head.
+Locks: tree (shared), then who ends it and whose role it is by primary key, then the grant, then
+the audit head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,9 +17,19 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
-from portal.identity.errors import AboutYourself, BarLifted, RoleHasEnded
+from portal.identity.errors import (
+    AboutYourself,
+    BarLifted,
+    EmergencyDecidesNothing,
+    RoleHasEnded,
+)
 from portal.identity.models import ClaimBar, Person, RoleGrant
-from portal.identity.role_policies import may_decide_on, may_propose, standing_grants
+from portal.identity.role_policies import (
+    is_emergency_person,
+    may_decide_on,
+    may_propose,
+    standing_grants,
+)
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_reason
 
@@ -47,7 +58,8 @@ def end_grant(public_id: UUID, *, actor: Person | None, reason: str) -> RoleGran
 @transaction.atomic(durable=True)
 def _end_grant(public_id: UUID, actor: Person | None, reason: str) -> RoleGrant:
     lock_tree_shared()
-    lock_person(RoleGrant.objects.values_list("person_id", flat=True).get(public_id=public_id))
+    holder_id = RoleGrant.objects.values_list("person_id", flat=True).get(public_id=public_id)
+    lock_people({holder_id, actor.pk} if actor else {holder_id})
     grant = RoleGrant.objects.select_related("node", "person").get(public_id=public_id)
     if actor and actor.pk == grant.person_id:
         raise AboutYourself()
@@ -140,6 +152,26 @@ def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
 def lock_person(person_id: int) -> Person:
     """Lock the row that everything about somebody's roles, deputies and sessions waits for."""
     return Person.objects.select_for_update().get(pk=person_id)
+
+
+def refuse_emergency_access(actor: Person) -> None:
+    """Four eyes are of two people by name: nobody is both themselves and emergency access.
+
+    Raises:
+        EmergencyDecidesNothing: the actor is whoever typed the emergency password.
+    """
+    if is_emergency_person(actor):
+        raise EmergencyDecidesNothing()
+
+
+def lock_people(person_ids: Iterable[int]) -> None:
+    """Lock the rows of several people, in the order of all locks.
+
+    Who acts on somebody else is one of them: else two administrators who end each other at the
+    same moment both find that they may. What allows the act is looked at after this.
+    """
+    people = Person.objects.select_for_update().filter(pk__in=set(person_ids))
+    list(people.order_by("pk").values_list("pk"))
 
 
 def _held_like(grant: RoleGrant, moment: datetime) -> QuerySet[RoleGrant]:

@@ -63,7 +63,7 @@ def audit_list(request: PersonRequest) -> HttpResponse:
 @never_cache
 def audit_entry(request: PersonRequest, *, chain: int, sequence: int) -> HttpResponse:
     """One entry, with what happened to the same thing before and after it."""
-    entries = _reach(request).entries()
+    entries = Reach.of(request.user).entries()
     entry = get_object_or_404(entries, chain=chain, sequence=sequence)
     note_reading(request.user)
     same = entries.filter(subject_public_id=entry.subject_public_id)

@@ -13,7 +13,7 @@ from portal.identity.access import has_role
 from portal.identity.errors import AboutYourself, DeputyHasEnded, DeputyNamed
 from portal.identity.models import Deputy, Role
 from portal.identity.services.deputies import appoint_deputy, end_deputy
-from tests.factories import PersonFactory, grant, make_organization
+from tests.factories import PersonFactory, deputize, grant, make_organization, make_project
 
 pytestmark = pytest.mark.django_db
 TODAY = day_of(now())
@@ -51,6 +51,7 @@ class TestAppointing:
                 deputy=administrator,
                 appointed_by=administrator,
                 valid_from=now(),
+                valid_until=now() + timedelta(days=1),
             )
 
     @pytest.mark.parametrize("who", ["employee", "auditor", "stranger"])
@@ -106,13 +107,16 @@ class TestAppointing:
         with pytest.raises(DeputyNamed):
             appoint(approver, employee, first_day=TODAY + timedelta(days=3))
 
-    def test_a_deputy_of_a_deputy_gains_nothing(self, approver, employee, colleague, project):
+    def test_a_deputy_of_a_deputy_gains_nothing(
+        self, approver, employee, colleague, project, directorate
+    ):
         appoint(approver, employee)
-        Deputy.objects.create(absent=employee, deputy=colleague, valid_from=now())
-
-        assert not has_role(colleague, project, Role.APPROVER)
         with pytest.raises(InvalidInput):
-            appoint(employee, PersonFactory())
+            appoint(employee, colleague)
+
+        grant(employee, Role.APPROVER, make_project(directorate, name="Iets kleins"))
+        deputize(employee, colleague)
+        assert not has_role(colleague, project, Role.APPROVER)
 
 
 class TestEnding:

@@ -29,6 +29,7 @@ from portal.identity.services.people import (
 )
 from tests.factories import (
     PersonFactory,
+    deputize,
     grant,
     grant_in_portal,
     make_organization,
@@ -38,10 +39,6 @@ from tests.factories import (
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
-
-
-def deputize(absent, deputy):
-    return Deputy.objects.create(absent=absent, deputy=deputy, valid_from=now())
 
 
 class TestLeaving:
@@ -57,7 +54,8 @@ class TestLeaving:
         assert list(causes) == ["person_left", "person_left"]
         assert AuditEntry.objects.get(event="person.ended").actor_id == administrator.pk
 
-    def test_replacements_end_in_both_directions(self, employee, approver, administrator):
+    def test_replacements_end_in_both_directions(self, employee, approver, administrator, project):
+        grant(employee, Role.APPROVER, project)
         as_absent, as_deputy = deputize(employee, approver), deputize(approver, employee)
         end_person(employee.public_id, actor=administrator, reason="Uit dienst")
 
@@ -240,13 +238,13 @@ class TestAbsence:
 
         assert person.grants.get().end_reason == "absent"
 
-    def test_deputies_of_who_is_away_end_too(self, away, employee, passes):
-        appointment = deputize(away, employee)
+    def test_deputies_of_who_is_away_end_too(self, away, employee, passes, directorate):
+        grant_in_portal(away, Role.APPROVER, directorate)
+        appointment = deputize(away, employee, days=100)
         passes(days=91)
         end_absent_people()
 
-        appointment.refresh_from_db()
-        assert appointment.valid_until is not None
+        assert Deputy.objects.get().valid_until < appointment.valid_until
 
 
 class TestErasing:

@@ -23,7 +23,7 @@ from portal.identity.models import (
 )
 from portal.identity.services.roles import end_grant
 from portal.identity.views import people
-from tests.factories import PersonFactory, grant, grant_in_portal, propose
+from tests.factories import PersonFactory, deputize, grant, grant_in_portal, propose
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -424,7 +424,7 @@ class TestEnding:
 
 class TestPeople:
     def test_one_person(self, browser, employee, granted, approver):
-        Deputy.objects.create(absent=employee, deputy=approver, valid_from=now())
+        deputize(employee, approver)
         text = text_of(browser.get(url("person", employee)))
 
         assert "Budgethouder Els besluit in de plaats van Medewerker Daan" in text
@@ -435,8 +435,9 @@ class TestPeople:
         boss, substitute = PersonFactory(name="Baas Bea"), PersonFactory(name="Invaller Ivo")
         grant(boss, Role.APPROVER, elsewhere)
         grant(employee, Role.APPROVER, elsewhere)
-        Deputy.objects.create(absent=boss, deputy=employee, valid_from=now())
-        Deputy.objects.create(absent=employee, deputy=substitute, valid_from=now())
+        grant(substitute, Role.REQUESTER, elsewhere)
+        deputize(boss, employee)
+        deputize(employee, substitute)
         text = text_of(browser.get(url("person", employee)))
 
         assert "Baas Bea" not in text
@@ -523,14 +524,14 @@ class TestDeputies:
         assert browser.post(url("deputy-end", appointment)).status_code == 409
 
     def test_the_deputy_steps_down(self, client, approver, employee):
-        appointment = Deputy.objects.create(absent=approver, deputy=employee, valid_from=now())
+        appointment = deputize(approver, employee)
         log_in(client, employee).post(url("deputy-end", appointment))
 
         appointment.refresh_from_db()
-        assert appointment.valid_until is not None
+        assert appointment.valid_until <= now()
 
     def test_others_do_not_find_it(self, client, approver, employee, stranger, auditor):
-        appointment = Deputy.objects.create(absent=approver, deputy=employee, valid_from=now())
+        appointment = deputize(approver, employee)
 
         assert log_in(client, stranger).post(url("deputy-end", appointment)).status_code == 404
         assert log_in(client, auditor).post(url("deputy-end", appointment)).status_code == 403

@@ -1,19 +1,17 @@
 """The pages of roles and people in a real browser: accessible, and never wider than the screen."""
 
 import os
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
-from django.utils.timezone import now
 
-from portal.identity.models import Deputy, Role
+from portal.identity.models import Role
 from portal.identity.services.roles import end_grant
 from tests.chromium import find_violations, is_too_wide, running_chromium
-from tests.factories import PersonFactory, grant, grant_in_portal, propose
+from tests.factories import PersonFactory, deputize, grant, grant_in_portal, propose
 from tests.logins import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -28,13 +26,7 @@ def addresses(administrator, colleague, employee, approver, directorate, project
     )
     proposal = propose(approver, Role.QUOTA_ADMINISTRATOR, directorate, proposed_by=colleague)
     propose(employee, Role.FINANCE, directorate, proposed_by=administrator)
-    Deputy.objects.create(
-        absent=approver,
-        deputy=employee,
-        appointed_by=approver,
-        valid_from=now(),
-        valid_until=now() + timedelta(days=14),
-    )
+    deputize(approver, employee)
     grant(approver, Role.FINANCE, project)
     end_grant(
         approver.grants.get(role=Role.FINANCE).public_id, actor=administrator, reason="Ander werk"

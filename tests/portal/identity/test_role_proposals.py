@@ -33,7 +33,6 @@ from portal.identity.role_policies import (
     visible_proposals,
 )
 from portal.identity.services import proposals
-from portal.identity.services.break_glass import ISSUER as EMERGENCY
 from portal.identity.services.break_glass import _emergency_person, _grant_roles
 from portal.identity.services.proposals import (
     WantedRole,
@@ -263,16 +262,6 @@ class TestGranting:
         )
 
         grant_role(proposal.public_id, actor=colleague)
-
-    def test_emergency_access_that_proposed_is_over(self, employee, project, colleague):
-        emergency = PersonFactory(last_login=now() - timedelta(hours=2))
-        held = grant(emergency, Role.QUOTA_ADMINISTRATOR, project, issuer=EMERGENCY)
-        proposal = propose(employee, Role.FINANCE, project, proposed_by=emergency)
-        held.valid_until = now()
-        held.save()
-
-        with pytest.raises(ProposerMayNot):
-            grant_role(proposal.public_id, actor=colleague)
 
     def test_after_14_days_nobody_decides(self, employee, project, colleague):
         proposal = propose(employee, Role.FINANCE, project, age=timedelta(days=14))

@@ -27,6 +27,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "identity_roleproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "identity_rolegrant": ("valid_until", "ended_by_id", "end_reason"),
     "identity_claimbar": ("lifted_by_id", "lifted_at"),
+    "identity_deputy": ("valid_until",),
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
     "identity_breakglasspassword": ("closed_at", "outcome", "secret_hash"),

@@ -7,10 +7,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils.timezone import now
 
 from portal.core.calendar import start_of_day
 from portal.identity.models import (
+    Identity,
     Node,
     Person,
     ProposalState,
@@ -23,6 +25,7 @@ from portal.identity.models import (
 )
 from portal.identity.services import reviews
 from tests.factories import PersonFactory, make_organization, make_project
+from tests.logins import log_in
 
 ISSUER = "https://idp.example.nl"
 LONG_AGO = start_of_day(date(2024, 1, 1))
@@ -55,6 +58,7 @@ def give(
     term = timedelta(days=365 if by else 1)
     facts = {"valid_from": LONG_AGO, "valid_until": now() + term} | facts
     if by is None:
+        Identity.objects.get_or_create(person=person, issuer=ISSUER, subject=str(person.public_id))
         return RoleGrant.objects.create(person=person, role=role, node=node, issuer=ISSUER, **facts)
     proposal = RoleProposal.objects.create(
         person=person,
@@ -132,3 +136,11 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
         monkeypatch.setattr(reviews, "now", lambda: moment)
 
     return set_clock
+
+
+@pytest.fixture
+def browse() -> Callable[..., Client]:
+    def as_person(person: Person, **login: Any) -> Client:
+        return log_in(Client(headers={"accept-language": "nl"}), person, **login)
+
+    return as_person
