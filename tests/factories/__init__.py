@@ -21,6 +21,7 @@ from tests.factories.identity import (
     make_organization,
     make_project,
     propose,
+    propose_replacement,
 )
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "place",
     "priced",
     "propose",
+    "propose_replacement",
     "stuck",
 ]

@@ -18,7 +18,7 @@ from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.identity.errors import AboutYourself, BarLifted, RoleHasEnded
 from portal.identity.models import ClaimBar, Person, RoleGrant
-from portal.identity.role_policies import may_decide_on, may_propose, standing_grants
+from portal.identity.role_policies import may_lift, may_propose, standing_grants
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_reason
 
@@ -90,7 +90,7 @@ def _lift_bar(public_id: UUID, actor: Person) -> ClaimBar:
     )
     if bar.person_id == actor.pk:
         raise AboutYourself()
-    if not may_decide_on(actor, bar.node, bar.role):
+    if not may_lift(actor, bar):
         raise NotAllowed()
     if bar.lifted_at:
         raise BarLifted()
@@ -131,8 +131,8 @@ def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str)
 
 
 def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
-    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent or
-    node_ended."""
+    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent, moved
+    or node_ended."""
     data = {"role": grant.role, "person": grant.person_id, "cause": cause}
     record("role.ended", grant, actor=actor, node_id=grant.node_id, data=data)
 
