@@ -231,7 +231,6 @@ def test_roles_and_people_come_and_go(proposal, project, requester, approver):
     grant(administrator, Role.QUOTA_ADMINISTRATOR, project.parent)
     granted = grant_role(proposal.public_id, actor=administrator)
     appoint_deputy(
-        approver,
         requester,
         first_day=day_of(now()),
         last_day=day_of(now()),

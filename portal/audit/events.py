@@ -44,6 +44,7 @@ EVENTS: Final = frozenset(
         "person.reinstated",
         "person.reinstating_refused",
         "person.absent",
+        "person.moved",
         "person.erased",
         "node.created",
         "node.changed",

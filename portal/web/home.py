@@ -225,7 +225,7 @@ def _decision_task(order: Order) -> Task:
 
 
 def _proposals(person: Person) -> QuerySet[RoleProposal]:
-    waiting = proposals_to_decide(person).select_related("person", "node", "proposed_by")
+    waiting = proposals_to_decide(person).select_related("person", "absent", "node", "proposed_by")
     return waiting.order_by("proposed_at")[:SHOWN]
 
 
@@ -233,10 +233,8 @@ def _proposal_task(proposal: RoleProposal) -> Task:
     return Task(
         icon="user-check",
         tone="",
-        title=_("{role} for {name}").format(
-            role=proposal.get_role_display(), name=proposal.person.name
-        ),
-        text=_("{proposer} proposes this role in {node}.").format(
+        title=proposal.in_words(),
+        text=_("{proposer} proposes this in {node}.").format(
             proposer=proposal.proposed_by.name, node=proposal.node.name
         ),
         url=reverse("identity:role-proposal", args=[proposal.public_id]),

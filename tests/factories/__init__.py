@@ -23,6 +23,7 @@ from tests.factories.identity import (
     make_organization,
     make_project,
     propose,
+    propose_replacement,
 )
 
 __all__ = [
@@ -45,5 +46,6 @@ __all__ = [
     "place",
     "priced",
     "propose",
+    "propose_replacement",
     "stuck",
 ]

@@ -21,6 +21,7 @@ from portal.identity.models import (
     RoleGrant,
     RoleProposal,
 )
+from portal.identity.role_policies import approved_nodes
 from portal.identity.services.tree import create_organization, create_project
 
 ISSUER = "https://idp.example.nl"
@@ -109,6 +110,25 @@ def propose(
         valid_from=moment + begins,
         valid_until=moment + begins + timedelta(days=365),
         reason="Nieuw in het team",
+        proposed_by=proposed_by or administrator_of(node),
+        proposed_at=moment,
+        expires_at=moment + timedelta(days=14),
+    )
+
+
+def propose_replacement(
+    absent: Person, deputy: Person, *, proposed_by: Person | None = None
+) -> RoleProposal:
+    """A proposal, which waits, that ``deputy`` decides in the place of ``absent`` for a week."""
+    moment, node = now(), approved_nodes(absent)[0]
+    return RoleProposal.objects.create(
+        person=deputy,
+        absent=absent,
+        node=node,
+        role=Role.APPROVER,
+        valid_from=moment,
+        valid_until=moment + timedelta(days=7),
+        reason="Is met vakantie",
         proposed_by=proposed_by or administrator_of(node),
         proposed_at=moment,
         expires_at=moment + timedelta(days=14),

@@ -91,20 +91,29 @@ class RoleGrant(PublicIdModel, DatedFact):
 class Deputy(PublicIdModel, DatedFact):
     """Who decides in somebody's absence. Never their own orders, nor those of the absent one.
 
-    ``appointed_by`` is the absent one, or a quota administrator who is not the deputy. Triggers
-    (migration 0008) refuse an appointment that nobody could make, and keep it as it was made; only
-    its end may come sooner.
+    ``appointed_by`` is the absent one; or, when a quota administrator proposed it, whoever decided
+    on that proposal. A foreign key then ties both people and the decider to it, and a trigger
+    accepts only what was decided (migration 0009). Triggers keep an appointment as it was made;
+    only its end may come sooner (migration 0008).
     """
 
     absent = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="deputies")
     deputy = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="deputizes_for")
     appointed_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    proposal = models.OneToOneField(
+        "identity.RoleProposal", null=True, on_delete=models.PROTECT, related_name="deputy"
+    )
     valid_until = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=~Q(absent=F("deputy")), name="deputy_is_another_person"
+            ),
+            # In the database NOT VALID: what administrators did alone before it was needed stays.
+            models.CheckConstraint(
+                condition=Q(appointed_by=F("absent")) | Q(proposal__isnull=False),
+                name="deputy_appointed_by_the_absent_one_or_by_two",
             ),
             models.CheckConstraint(
                 condition=~Q(appointed_by=F("deputy")), name="deputy_appointed_by_another_person"

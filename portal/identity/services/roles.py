@@ -26,7 +26,7 @@ from portal.identity.errors import (
 from portal.identity.models import ClaimBar, Person, RoleGrant
 from portal.identity.role_policies import (
     is_emergency_person,
-    may_decide_on,
+    may_lift,
     may_propose,
     standing_grants,
 )
@@ -102,7 +102,7 @@ def _lift_bar(public_id: UUID, actor: Person) -> ClaimBar:
     )
     if bar.person_id == actor.pk:
         raise AboutYourself()
-    if not may_decide_on(actor, bar.node, bar.role):
+    if not may_lift(actor, bar):
         raise NotAllowed()
     if bar.lifted_at:
         raise BarLifted()
@@ -143,8 +143,8 @@ def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str)
 
 
 def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
-    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent or
-    node_ended."""
+    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent, moved
+    or node_ended."""
     data = {"role": grant.role, "person": grant.person_id, "cause": cause}
     record("role.ended", grant, actor=actor, node_id=grant.node_id, data=data)
 

@@ -68,6 +68,7 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "person.reinstated": _("Person reinstated"),
     "person.reinstating_refused": _("Reinstating a person refused"),
     "person.absent": _("Person long absent"),
+    "person.moved": _("Person went to another organization"),
     "person.erased": _("Data of a person erased"),
     "role.proposed": _("Role proposed"),
     "role.proposing_refused": _("Proposing a role refused"),

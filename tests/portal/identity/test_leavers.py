@@ -19,6 +19,7 @@ from portal.identity.errors import (
     RefusalNeedsReason,
 )
 from portal.identity.models import Deputy, Identity, LoginSession, ProposalState, Role
+from portal.identity.role_policies import may_end, may_reinstate
 from portal.identity.services import people
 from portal.identity.services.break_glass import ISSUER as EMERGENCY
 from portal.identity.services.people import (
@@ -39,6 +40,15 @@ from tests.factories import (
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
+
+
+def known_at(node, person=None):
+    """Somebody who logs in for the node."""
+    person = person or PersonFactory()
+    Identity.objects.create(
+        person=person, issuer="https://idp.example.nl", subject=str(person.public_id), node=node
+    )
+    return person
 
 
 class TestLeaving:
@@ -106,6 +116,35 @@ class TestLeaving:
 
         with pytest.raises(NotAllowed):
             end_person(employee.public_id, actor=administrator, reason="Uit dienst")
+
+    def test_who_only_logged_in_is_ended_by_who_administers_what_they_log_in_for(
+        self, administrator, local_administrator, stranger, directorate
+    ):
+        newcomer = known_at(directorate)
+
+        with pytest.raises(NotAllowed):
+            end_person(newcomer.public_id, actor=stranger, reason="Kwam nooit")
+        assert may_end(local_administrator, newcomer)
+        end_person(newcomer.public_id, actor=administrator, reason="Kwam nooit")
+        assert may_reinstate(local_administrator, newcomer)
+
+    def test_a_former_organization_has_no_say_in_who_went_on(
+        self, administrator, employee, stranger
+    ):
+        employee.grants.update(valid_until=now(), end_reason="moved")
+        known_at(stranger.grants.get().node, employee)
+
+        assert not may_end(administrator, employee)
+        assert may_end(stranger, employee)
+
+    def test_who_ended_somebody_in_a_part_can_let_them_in_again(
+        self, local_administrator, employee, ministry
+    ):
+        """Also when people log in for the whole."""
+        known_at(ministry, employee)
+        end_person(employee.public_id, actor=local_administrator, reason="Vergissing")
+
+        reinstate_person(employee.public_id, actor=local_administrator)
 
     def test_emergency_access_is_nobody_s_to_end(self, administrator, ministry):
         emergency = PersonFactory()

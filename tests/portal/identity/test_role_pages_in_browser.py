@@ -11,7 +11,14 @@ from django.urls import reverse
 from portal.identity.models import Role
 from portal.identity.services.roles import end_grant
 from tests.chromium import find_violations, is_too_wide, running_chromium
-from tests.factories import PersonFactory, deputize, grant, grant_in_portal, propose
+from tests.factories import (
+    PersonFactory,
+    deputize,
+    grant,
+    grant_in_portal,
+    propose,
+    propose_replacement,
+)
 from tests.logins import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -33,7 +40,9 @@ def addresses(administrator, colleague, employee, approver, directorate, project
     )
     leaver = PersonFactory(name="Vertrokken Vera", is_active=False)
     grant(leaver, Role.REQUESTER, project)
+    replacement = propose_replacement(approver, PersonFactory(name="Invaller Iris"))
     return {
+        "deputy-proposal": reverse("identity:role-proposal", args=[replacement.public_id]),
         "node": reverse("identity:roles", args=[project.public_id]),
         "propose": reverse("identity:role-propose", args=[directorate.public_id]),
         "end": reverse("identity:role-end", args=[approver.grants.get(role="approver").public_id]),
@@ -56,7 +65,11 @@ def test_pages_are_accessible_and_fit(live_server, addresses, administrator, app
         (log_in(Client(), administrator).cookies[settings.SESSION_COOKIE_NAME].value, addresses),
         (
             log_in(Client(), approver).cookies[settings.SESSION_COOKIE_NAME].value,
-            {"own-account": reverse("identity:account")},
+            {
+                "own-account": reverse("identity:account"),
+                "own-deputy": reverse("identity:account-deputy"),
+                "own-proposal": addresses["deputy-proposal"],
+            },
         ),
     ]
     with running_chromium() as chromium:
