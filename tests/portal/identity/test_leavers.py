@@ -45,8 +45,10 @@ pytestmark = pytest.mark.django_db
 def known_at(node, person=None):
     """Somebody who logs in for the node."""
     person = person or PersonFactory()
-    Identity.objects.create(
-        person=person, issuer="https://idp.example.nl", subject=str(person.public_id), node=node
+    Identity.objects.update_or_create(
+        issuer="https://idp.example.nl",
+        subject=str(person.public_id),
+        defaults={"person": person, "node": node},
     )
     return person
 

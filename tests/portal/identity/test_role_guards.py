@@ -101,8 +101,11 @@ class TestAppointing:
     def test_an_approver_appoints_a_colleague(self, appoint, approver):
         assert appoint().appointed_by == approver
 
-    def test_and_so_does_who_administers_all_that_they_approve(self, appoint, administrator):
-        assert appoint(appointed_by=administrator).appointed_by == administrator
+    def test_who_administers_all_that_they_approve_does_not_do_it_alone(
+        self, appoint, administrator
+    ):
+        with refused_by("deputy_appointed_by_the_absent_one_or_by_two"):
+            appoint(appointed_by=administrator)
 
     def test_the_longest_that_the_service_allows_fits(self, appoint):
         longest = deputies.LONGEST_TERM + DAY + timedelta(hours=1)
@@ -125,9 +128,9 @@ class TestAppointing:
         with refused_by(constraint):
             appoint(**facts)
 
-    def test_nobody_deputizes_for_themselves(self, appoint, approver, administrator):
-        with refused_by("deputy_is_another_person"):
-            appoint(deputy=approver, appointed_by=administrator)
+    def test_nobody_deputizes_for_themselves(self, appoint, approver):
+        with refused_by("deputy_appointed_by_another_person"):
+            appoint(deputy=approver)
 
     def test_nobody_appoints_themselves(self, appoint, employee, ministry):
         grant(employee, Role.QUOTA_ADMINISTRATOR, ministry)
