@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, Max
+from django.db.models import Exists, F, Max, OuterRef
 from django.db.models.functions import Coalesce, Greatest
 
 from billing.errors import SkuUnknown
@@ -122,6 +122,11 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
     moment = _not_before_history(resource, time.start)
     _end_spans(resource, changed, moment, time)
     _open_spans(resource, wanted, moment, time)
+
+
+def is_metered(public_id: OuterRef) -> Exists:
+    """A condition for a question about resources: somebody pays for it now."""
+    return Exists(UsageSpan.objects.filter(resource__public_id=public_id, ended_at=None))
 
 
 def _not_before_history(resource: MeteredResource, moment: datetime) -> datetime:

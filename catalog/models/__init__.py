@@ -1,3 +1,10 @@
+from catalog.models.difference import (
+    LIVING_STATES,
+    CloudLook,
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+)
 from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
 from catalog.models.operation import (
     OPEN_OPERATION_STATES,
@@ -29,6 +36,7 @@ from catalog.models.quota import (
 from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceState
 
 __all__ = [
+    "LIVING_STATES",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
     "OPERATION_TRANSITIONS",
@@ -36,7 +44,11 @@ __all__ = [
     "RESOURCE_TRANSITIONS",
     "Approval",
     "ClaimState",
+    "CloudLook",
     "Decision",
+    "Difference",
+    "DifferenceKind",
+    "DifferenceState",
     "Metric",
     "Offering",
     "OfferingVersion",
