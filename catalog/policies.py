@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from catalog.models import (
+    Difference,
+    DifferenceState,
+    DriftRepair,
     OfferingVersion,
     OfferingVersionState,
     Operation,
@@ -12,6 +15,7 @@ from catalog.models import (
     Order,
     OrderState,
     Quota,
+    RepairState,
     Resource,
     ResourceState,
 )
@@ -66,6 +70,27 @@ def retirable_resources(person: Person) -> QuerySet[Resource]:
     """The running resources that this person may clean up."""
     projects = reached_projects(person, Role.REQUESTER, Role.OPERATOR)
     return Resource.objects.filter(state=ResourceState.ACTIVE, project__in=projects)
+
+
+def visible_differences(person: Person) -> QuerySet[Difference]:
+    """What operators repair and auditors read: where a second look agreed with the first."""
+    projects = reached_projects(person, Role.OPERATOR, Role.AUDITOR)
+    seen_twice = Difference.objects.exclude(state=DifferenceState.SUSPECTED)
+    return seen_twice.filter(project__in=projects)
+
+
+def may_mend(person: Person, difference: Difference) -> bool:
+    """An operator of the project ignores a difference, or has it repaired."""
+    return has_role(person, difference.project, Role.OPERATOR)
+
+
+def repairs_to_decide(person: Person) -> QuerySet[DriftRepair]:
+    """The repairs that wait for this person: never those that they proposed themselves."""
+    waiting = DriftRepair.objects.filter(
+        state=RepairState.PROPOSED,
+        difference__project__in=reached_projects(person, Role.OPERATOR),
+    )
+    return waiting.exclude(proposed_by=person)
 
 
 def visible_quotas(person: Person) -> QuerySet[Quota]:

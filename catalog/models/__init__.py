@@ -4,6 +4,9 @@ from catalog.models.difference import (
     Difference,
     DifferenceKind,
     DifferenceState,
+    DriftRepair,
+    RepairAction,
+    RepairState,
 )
 from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
 from catalog.models.operation import (
@@ -49,6 +52,7 @@ __all__ = [
     "Difference",
     "DifferenceKind",
     "DifferenceState",
+    "DriftRepair",
     "Metric",
     "Offering",
     "OfferingVersion",
@@ -65,6 +69,8 @@ __all__ = [
     "QuotaClaim",
     "QuotaClaimLine",
     "QuotaLimit",
+    "RepairAction",
+    "RepairState",
     "Resource",
     "ResourceState",
     "Step",

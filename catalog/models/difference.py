@@ -122,6 +122,77 @@ class Difference(PublicIdModel):
         return f"{self.kind} {self.part} {self.field} {self.openstack_id}".strip()
 
 
+class RepairAction(models.TextChoices):
+    RETIRE = "retire", _("Close it")
+    CHARGE = "charge", _("Charge it from now on")
+
+
+class RepairState(models.TextChoices):
+    PROPOSED = "proposed", _("Waits for a second operator")
+    CONFIRMED = "confirmed", _("Carried out")
+    REFUSED = "refused", _("Refused")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class DriftRepair(PublicIdModel):
+    """A repair that changes money: one operator proposes it, another decides.
+
+    A trigger keeps all but the decision as it was proposed, and what is settled as it was
+    settled.
+    """
+
+    difference = models.ForeignKey(Difference, on_delete=models.PROTECT, related_name="repairs")
+    action = models.CharField(max_length=10, choices=RepairAction)
+    reason = models.CharField(max_length=REASON_LENGTH)
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    proposed_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=RepairState, default=RepairState.PROPOSED)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True)
+    decision_reason = models.CharField(max_length=REASON_LENGTH, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(action__in=RepairAction.values), name="drift_repair_action_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=RepairState.values), name="drift_repair_state_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(reason=""), name="drift_repair_proposed_for_a_reason"
+            ),
+            # Four eyes (BIO2, separation of duties): what changes money takes two operators.
+            models.CheckConstraint(
+                condition=Q(decided_by=None)
+                | Q(state="withdrawn")
+                | ~Q(decided_by=F("proposed_by")),
+                name="drift_repair_decided_by_another_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="proposed", decided_by=None, decided_at=None)
+                | (~Q(state="proposed") & Q(decided_by__isnull=False, decided_at__isnull=False)),
+                name="drift_repair_decision_names_who_and_when",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="refused") | ~Q(decision_reason=""),
+                name="drift_repair_refusal_has_a_reason",
+            ),
+            models.UniqueConstraint(
+                fields=["difference"],
+                condition=Q(state="proposed"),
+                name="drift_repair_one_waits_per_difference",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.difference_id}"
+
+
 class CloudLook(models.Model):
     """When a cloud is compared with what we know, and how the last time went; one for each cloud.
 
