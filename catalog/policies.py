@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import QuerySet
 
 from catalog.models import (
@@ -21,6 +23,8 @@ from catalog.models import (
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.models import Person, Project, Role
+
+DRIFT_READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
 
 
 def orderable_projects(person: Person) -> QuerySet[Project]:
@@ -74,9 +78,15 @@ def retirable_resources(person: Person) -> QuerySet[Resource]:
 
 def visible_differences(person: Person) -> QuerySet[Difference]:
     """What operators repair and auditors read: where a second look agreed with the first."""
-    projects = reached_projects(person, Role.OPERATOR, Role.AUDITOR)
+    projects = reached_projects(person, *DRIFT_READERS)
     seen_twice = Difference.objects.exclude(state=DifferenceState.SUSPECTED)
     return seen_twice.filter(project__in=projects)
+
+
+def mendable_differences(person: Person) -> QuerySet[Difference]:
+    """The open differences that wait for this person, as operator."""
+    projects = reached_projects(person, Role.OPERATOR)
+    return Difference.objects.filter(state=DifferenceState.OPEN, project__in=projects)
 
 
 def may_mend(person: Person, difference: Difference) -> bool:
@@ -88,6 +98,7 @@ def repairs_to_decide(person: Person) -> QuerySet[DriftRepair]:
     """The repairs that wait for this person: never those that they proposed themselves."""
     waiting = DriftRepair.objects.filter(
         state=RepairState.PROPOSED,
+        difference__state__in=[DifferenceState.OPEN, DifferenceState.IGNORED],
         difference__project__in=reached_projects(person, Role.OPERATOR),
     )
     return waiting.exclude(proposed_by=person)

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
-from catalog.policies import orders_to_decide
+from catalog.policies import DRIFT_READERS, mendable_differences, orders_to_decide
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
 from portal.identity.reviewing import REVIEW_READERS, items_to_decide
@@ -49,6 +49,10 @@ def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
 
 
+def _count_drift(person: Person) -> int:
+    return mendable_differences(person).count()
+
+
 def _count_reviews(person: Person) -> int:
     return items_to_decide(person, now()).count()
 
@@ -81,6 +85,10 @@ MENU: Final = (
             MenuItem("catalog:quotas", _("Quotas"), "gauge"),
             MenuItem("web:audit", _("Audit trail"), "shield-check", frozenset({Role.AUDITOR})),
         ),
+    ),
+    MenuSection(
+        _("Cloud"),
+        (MenuItem("catalog:drift", _("Drift"), "git-compare", DRIFT_READERS, _count_drift),),
     ),
     MenuSection(
         _("Administration"),
