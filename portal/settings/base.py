@@ -324,6 +324,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
     "ENUM_NAME_OVERRIDES": {
         "DecisionEnum": "catalog.models.Decision",
+        "DifferenceKind": "catalog.models.DifferenceKind",
         "NodeKind": "portal.identity.models.NodeKind",
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import TypeVar
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from portal.cloud.ports import (
     CloudUnavailable,
     ContainerSpec,
     DnsRecord,
+    Listing,
     LoadBalancerSpec,
     NetworkSpec,
     PortSpec,
@@ -218,6 +220,42 @@ class CloudContract:
         assert cloud.fetch_quota(project) == {**ROOM, "memory_gib": 12, "volumes": 0}
 
     # --- markers -----------------------------------------------------------------------------
+
+    def test_pages_bring_everything_once_and_tell_whose_it_is(self, work: Workspace) -> None:
+        made = {work.volume().id for _ in range(3)}
+        found: list[str] = []
+        after, is_last = "", False
+        while not is_last:
+            page = work.cloud.list_page(Listing.VOLUMES, after=after, limit=2)
+            ours = [thing for thing in page.things if thing.project == work.project]
+            found += [thing.id for thing in ours]
+            after, is_last = page.after, not page.after
+            assert len(page.things) <= 2
+
+        assert sorted(found) == sorted(made)
+        until(
+            lambda: work.cloud.list_volumes(work.project),
+            lambda seen: all(volume.status == "AVAILABLE" for volume in seen),
+        )
+
+    def test_listing_tells_marker_and_status_as_the_find_call_does(self, work: Workspace) -> None:
+        marker = new_marker()
+        network, group = work.network(marker), work.security_group(marker)
+        rule = SecurityRule(
+            direction="ingress",
+            protocol="tcp",
+            port_min=443,
+            port_max=443,
+            remote_cidr="0.0.0.0/0",
+        )
+        work.cloud.ensure_security_rules(work.project, group.id, [rule])
+
+        networks = work.cloud.list_page(Listing.NETWORKS).things
+        groups = work.cloud.list_page(Listing.SECURITY_GROUPS).things
+
+        assert {thing.marker for thing in networks if thing.id == network.id} == {marker}
+        (seen,) = [thing for thing in groups if thing.id == group.id]
+        assert seen.details["rules"] == [asdict(rule)]
 
     def test_parts_of_a_network_are_found_by_their_marker_alone(self, work: Workspace) -> None:
         cloud, project = work.cloud, work.project
