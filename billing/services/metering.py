@@ -5,13 +5,13 @@ Every function may be repeated: a message that comes twice meters nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Exists, F, Max, OuterRef
+from django.db.models import F, Max
 from django.db.models.functions import Coalesce, Greatest
 
 from billing.errors import SkuUnknown
@@ -124,9 +124,10 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
     _open_spans(resource, wanted, moment, time)
 
 
-def is_metered(public_id: OuterRef) -> Exists:
-    """A condition for a question about resources: somebody pays for it now."""
-    return Exists(UsageSpan.objects.filter(resource__public_id=public_id, ended_at=None))
+def metered_now(public_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the resources that somebody pays for now."""
+    spans = UsageSpan.objects.filter(resource__public_id__in=public_ids, ended_at=None)
+    return set(spans.values_list("resource__public_id", flat=True))
 
 
 def _not_before_history(resource: MeteredResource, moment: datetime) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from billing.services.metering import is_metered
+from billing.services.metering import metered_now
 from catalog.kinds import all_kinds, get_kind
 from catalog.models import (
     OfferingVersion,
@@ -36,8 +36,7 @@ _COLUMNS: Final = (
     "cloud_ids",
     "project_id",
     "state",
-    "is_settled",
-    "is_charged",
+    "is_quiet",
     "version_id",
     "place",
 )
@@ -58,12 +57,17 @@ def places_in(cloud: Cloud) -> dict[str, Place]:
 
 def is_settled(since: datetime) -> Q:
     """The resources that nothing was done to since then, by their own rows and their operations."""
-    at_work = Operation.objects.filter(
-        Q(state=OperationState.RUNNING) | Q(finished_at__gte=since), resource=OuterRef("pk")
-    )
+    return _is_quiet(since) & ~Q(Exists(_at_work(since).filter(resource=OuterRef("pk"))))
+
+
+def _is_quiet(since: datetime) -> Q:
     is_running = Q(state=ResourceState.ACTIVE, activated_at__lt=since)
     is_gone = Q(state=ResourceState.RETIRED, retired_at__lt=since)
-    return (is_running | is_gone) & ~Q(Exists(at_work))
+    return is_running | is_gone
+
+
+def _at_work(since: datetime) -> QuerySet[Operation]:
+    return Operation.objects.filter(Q(state=OperationState.RUNNING) | Q(finished_at__gte=since))
 
 
 class Records:
@@ -75,7 +79,7 @@ class Records:
         self._version = cache(_find_version)
 
     def about(self, things: Sequence[CloudObject]) -> Known:
-        """Whatever the things may be about: three questions, however many there are."""
+        """Whatever the things may be about; the questions do not grow with their number."""
         owners = [marker[0] for thing in things if (marker := read_marker(thing.marker))]
         marked = {ours.public_id: ours for ours in self._read(Q(public_id__in=owners))}
         unmarked = [thing.id for thing in things if not _is_marked_by(thing, marked)]
@@ -101,7 +105,7 @@ class Records:
 
     def _page(self, last: int) -> list[Ours]:
         rows = self._rows(Q(pk__gt=last, state=ResourceState.ACTIVE)).order_by("pk")
-        return [self._ours(row) for row in rows[:PAGE]]
+        return self._ours(rows[:PAGE])
 
     def _by_id(self, ids: Sequence[str]) -> dict[tuple[str, str], Ours]:
         """Also by the name, where the list tells no marker: what is being made has no id yet."""
@@ -114,7 +118,7 @@ class Records:
         }
 
     def _read(self, which: Q) -> list[Ours]:
-        return [self._ours(row) for row in self._rows(which)]
+        return self._ours(self._rows(which))
 
     def _rows(self, which: Q) -> QuerySet[Resource, dict[str, Any]]:
         resources = Resource.objects.filter(cloud_project__cloud=self._cloud)
@@ -122,8 +126,7 @@ class Records:
             resources.alias(ids=CloudIdList())
             .filter(which)
             .annotate(
-                is_settled=is_settled(self._since),
-                is_charged=is_metered(OuterRef("public_id")),
+                is_quiet=_is_quiet(self._since),
                 version_id=F("order_line__offering_version"),
                 place=F("cloud_project__openstack_project_id"),
             )
@@ -131,11 +134,26 @@ class Records:
         )
         return rows
 
-    def _ours(self, row: dict[str, Any]) -> Ours:
+    def _ours(self, found: Iterable[dict[str, Any]]) -> list[Ours]:
+        """With what other tables say of these rows: asked by their keys, whatever there is more."""
+        rows = list(found)
+        paid = metered_now([row["public_id"] for row in rows])
+        at_work = _at_work(self._since).filter(resource__in=[row["pk"] for row in rows])
+        busy = set(at_work.values_list("resource", flat=True))
+        return [
+            self._one(row, is_busy=row["pk"] in busy, is_charged=row["public_id"] in paid)
+            for row in rows
+        ]
+
+    def _one(self, row: dict[str, Any], *, is_busy: bool, is_charged: bool) -> Ours:
         version_id = row.pop("version_id")
-        is_there = row.pop("state") != ResourceState.RETIRED
-        is_chargeable = row["is_charged"] or self._is_charged_for(row, version_id)
-        return Ours(**row, is_there=is_there, is_chargeable=is_chargeable)
+        return Ours(
+            is_settled=row.pop("is_quiet") and not is_busy,
+            is_there=row.pop("state") != ResourceState.RETIRED,
+            is_charged=is_charged,
+            is_chargeable=is_charged or self._is_charged_for(row, version_id),
+            **row,
+        )
 
     def _is_charged_for(self, row: dict[str, Any], version_id: int | None) -> bool:
         """Whether such a thing costs money: most kinds that nobody pays for never do."""

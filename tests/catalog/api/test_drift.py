@@ -77,23 +77,22 @@ def test_ignoring(as_role, server, ignoring):
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "names"),
+    ("change", "name"),
     [
-        ({"until": "2020-01-01"}, 422, ["until"]),
-        ({"until": "31-12-2026"}, 400, ["until"]),
-        ({"reason": " "}, 400, ["reason"]),
-        ({"wanneer": "nu"}, 400, ["wanneer"]),
+        ({"until": "2020-01-01"}, "until"),
+        ({"until": "31-12-2026"}, "until"),
+        ({"reason": " "}, "reason"),
+        ({"wanneer": "nu"}, "wanneer"),
     ],
 )
-def test_bad_input_ignores_nothing(as_role, server, ignoring, change, status, names):
+def test_bad_input_ignores_nothing(as_role, server, ignoring, change, name):
     difference = gone(server)
 
     response = as_role(Role.OPERATOR).post(
         f"/differences/{difference.public_id}/ignoring", {**ignoring, **change}
     )
 
-    code = "invalid_input" if status == 422 else "invalid_request"
-    assert_problem(response, status, code, *names)
+    assert_problem(response, 400, "invalid_input", name)
     assert Difference.objects.get().state == "open"
 
 

@@ -70,7 +70,7 @@ def test_urgent_ones_show_both_sides_and_what_they_cost(operator, server, projec
     assert "Server bodem-gis-07 is gone from the cloud" in page
     assert "41.80 per month, goes on" in page
     assert "Disk tmp-export was not ordered" in page
-    assert "3412 resources" in page
+    assert "3,412 resources" in page
     assert [row.difference.kind for row in response.context["large"]] == [
         "charged_but_absent",
         "unknown",
