@@ -46,6 +46,7 @@ from tests.factories import OfferingVersionFactory, make_project, priced  # noqa
 PROJECT: Final = "keystone-project"
 TARGET_MB: Final = 300
 EVERY: Final = 1000  # of so many servers one is gone, one is stopped, and one is strange
+LINES: Final = 10_000  # of one order
 processes: Final = multiprocessing.get_context("fork")
 
 
@@ -144,8 +145,8 @@ SELECT gen_random_uuid(), %(project)s, 'committed' FROM generate_series(1, %(cou
 _LINES: Final = """
 INSERT INTO catalog_orderline (public_id, order_id, position, offering_version_id, name, spec,
     quote, monthly_price, claim_id, placement_id)
-SELECT gen_random_uuid(), %(order)s, n, %(version)s, 'server-' || n, %(spec)s, '[]', 1, claim,
-    %(placement)s
+SELECT gen_random_uuid(), (%(orders)s::bigint[])[1 + n / %(lines)s], n %% %(lines)s, %(version)s,
+    'server-' || n, %(spec)s, '[]', 1, claim, %(placement)s
 FROM (SELECT id AS claim, row_number() OVER (ORDER BY id) AS n FROM catalog_quotaclaim) claims
 """
 _RESOURCES: Final = """
@@ -197,7 +198,8 @@ def write_resources(count: int) -> None:
         "spec": json.dumps({"flavor": "gp.small", "volume_gib": 0}),
         "facts": json.dumps({"status": "ACTIVE"}),
         "since": (now() - timedelta(days=1)).replace(microsecond=0),
-        "order": an_order(project.pk),
+        "lines": LINES,
+        "orders": orders(project.pk, count // LINES + 1),
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -207,17 +209,18 @@ def write_resources(count: int) -> None:
         cursor.execute("VACUUM ANALYZE")
 
 
-def an_order(project_id: int) -> int:
+def orders(project_id: int, count: int) -> list[int]:
+    """Primary keys of orders that are done."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
             "INSERT INTO catalog_order (public_id, number, project_id, requested_by_id, purpose,"
             " state, idempotency_key, fingerprint, submitted_at, expires_at, monthly_price,"
-            " conditions) VALUES (gen_random_uuid(), 'benchmark', %s, 0, '', 'completed', '', '',"
-            " now(), now(), 1, '{}') RETURNING id",
-            [project_id],
+            " conditions) SELECT gen_random_uuid(), n, %s, 0, '', 'completed', n, '', now(), now(),"
+            " 1, '{}' FROM generate_series(1, %s) n RETURNING id",
+            [project_id, count],
         )
-        return int(cursor.fetchone()[0])
+        return [row[0] for row in cursor.fetchall()]
 
 
 # --- a place to do it --------------------------------------------------------------------------
