@@ -61,6 +61,36 @@ class PlacementRefused(DomainError):
     message = _("This data may not stand there: {reasons}")
 
 
+class DifferenceSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "difference_settled"
+    message = _("This difference is “{state}” by now. Look at the list again.")
+
+
+class RepairNotOffered(DomainError):
+    code = "repair_not_offered"
+    message = _("This cannot be repaired that way.")
+
+
+class RepairSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "repair_settled"
+    message = _("Somebody was first: this repair is “{state}” by now.")
+
+
+class OwnRepair(DomainError):
+    code = "own_repair"
+    http_status = 403
+    message = _("You proposed this yourself. Another operator must decide.")
+
+
+class LookedJustNow(DomainError):
+    code = "looked_just_now"
+    message = _("A comparison began less than a minute ago. Its result is on its way.")
+
+
 class NameTaken(DomainError):
     code = "name_taken"
     http_status = 422

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import QuerySet
 
 from catalog.models import (
+    Difference,
+    DifferenceState,
+    DriftRepair,
     OfferingVersion,
     OfferingVersionState,
     Operation,
@@ -12,6 +17,7 @@ from catalog.models import (
     Order,
     OrderState,
     Quota,
+    RepairState,
     Resource,
     ResourceState,
     Solution,
@@ -21,6 +27,7 @@ from portal.identity.access import absent_ids, has_role, reached_nodes, reached_
 from portal.identity.models import Person, Project, Role
 
 WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
+DRIFT_READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
 
 
 def orderable_projects(person: Person) -> QuerySet[Project]:
@@ -91,6 +98,34 @@ def retirable_resources(person: Person) -> QuerySet[Resource]:
     """The running resources that this person may clean up."""
     projects = reached_projects(person, Role.REQUESTER, Role.OPERATOR)
     return Resource.objects.filter(state=ResourceState.ACTIVE, project__in=projects)
+
+
+def visible_differences(person: Person) -> QuerySet[Difference]:
+    """What operators repair and auditors read: where a second look agreed with the first."""
+    projects = reached_projects(person, *DRIFT_READERS)
+    seen_twice = Difference.objects.exclude(state=DifferenceState.SUSPECTED)
+    return seen_twice.filter(project__in=projects)
+
+
+def mendable_differences(person: Person) -> QuerySet[Difference]:
+    """The open differences that wait for this person, as operator."""
+    projects = reached_projects(person, Role.OPERATOR)
+    return Difference.objects.filter(state=DifferenceState.OPEN, project__in=projects)
+
+
+def may_mend(person: Person, difference: Difference) -> bool:
+    """An operator of the project ignores a difference, or has it repaired."""
+    return has_role(person, difference.project, Role.OPERATOR)
+
+
+def repairs_to_decide(person: Person) -> QuerySet[DriftRepair]:
+    """The repairs that wait for this person: never those that they proposed themselves."""
+    waiting = DriftRepair.objects.filter(
+        state=RepairState.PROPOSED,
+        difference__state__in=[DifferenceState.OPEN, DifferenceState.IGNORED],
+        difference__project__in=reached_projects(person, Role.OPERATOR),
+    )
+    return waiting.exclude(proposed_by=person)
 
 
 def visible_quotas(person: Person) -> QuerySet[Quota]:

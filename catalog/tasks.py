@@ -6,20 +6,24 @@ A task may be lost, repeated or late without an effect on what happens.
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from celery import shared_task
 from django.conf import settings
 
 from catalog.models import Operation
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
+from catalog.reconciliation.looking import look_at_due_clouds
 from catalog.services import orders
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudError
 from portal.cloud.services import sync_inventory as sync_inventory_of
 from portal.core.dispatch import enqueue_on_commit
-from portal.core.locks import INVENTORY, SWEEP, only_one
+from portal.core.locks import DRIFT, INVENTORY, SWEEP, only_one
 
 logger = logging.getLogger(__name__)
+
+LONGEST_LOOK_SECONDS: Final = 1800  # well below the broker's patience with a message
 
 
 @shared_task(name="catalog.run_operation")
@@ -66,6 +70,18 @@ def sync_inventory() -> None:
                 sync_inventory_of(cloud)
             except CloudError as error:
                 logger.warning("inventory of %s: %s", cloud.key, error)
+
+
+@shared_task(
+    name="catalog.look_for_drift",
+    soft_time_limit=LONGEST_LOOK_SECONDS,
+    time_limit=LONGEST_LOOK_SECONDS + 10,
+)
+def look_for_drift() -> None:
+    """Compare the clouds whose time has come with what we know; one process at a time."""
+    with only_one(DRIFT) as is_mine:
+        if is_mine:
+            look_at_due_clouds()
 
 
 @shared_task(name="catalog.expire_orders")

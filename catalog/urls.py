@@ -10,6 +10,15 @@ from catalog.views.approvals import (
     approval_reject,
 )
 from catalog.views.catalogue import catalogue
+from catalog.views.drift import drift_detail, drift_list, drift_look
+from catalog.views.drift_repairs import (
+    drift_correct,
+    drift_ignore,
+    drift_propose,
+    drift_repair_confirm,
+    drift_repair_refuse,
+    drift_repair_withdraw,
+)
 from catalog.views.operations import (
     operation_abandon,
     operation_cancel,
@@ -47,6 +56,39 @@ urlpatterns = [
     path("catalogue", catalogue, name="catalogue"),
     path("catalogue/<slug:code>/order", order_form, name="order-form"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
+    # drift
+    path("drift", drift_list, name="drift"),
+    path("drift/look", drift_look, name="drift-look"),
+    path("drift/<uuid:public_id>", drift_detail, name="drift-difference"),
+    path("drift/<uuid:public_id>/ignore", drift_ignore, name="drift-ignore"),
+    path("drift/<uuid:public_id>/correct", drift_correct, name="drift-correct"),
+    path(
+        "drift/<uuid:public_id>/retire",
+        drift_propose,
+        {"action": "retire"},
+        name="drift-retire",
+    ),
+    path(
+        "drift/<uuid:public_id>/charge",
+        drift_propose,
+        {"action": "charge"},
+        name="drift-charge",
+    ),
+    path(
+        "drift/repairs/<uuid:public_id>/confirm",
+        drift_repair_confirm,
+        name="drift-repair-confirm",
+    ),
+    path(
+        "drift/repairs/<uuid:public_id>/refuse",
+        drift_repair_refuse,
+        name="drift-repair-refuse",
+    ),
+    path(
+        "drift/repairs/<uuid:public_id>/withdraw",
+        drift_repair_withdraw,
+        name="drift-repair-withdraw",
+    ),
     # operations
     path("operations", work_list, name="operations"),
     path("operations/<uuid:public_id>", work_detail, name="operation"),

@@ -5,7 +5,7 @@ Every function may be repeated: a message that comes twice meters nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -122,6 +122,12 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
     moment = _not_before_history(resource, time.start)
     _end_spans(resource, changed, moment, time)
     _open_spans(resource, wanted, moment, time)
+
+
+def metered_now(public_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the resources that somebody pays for now."""
+    spans = UsageSpan.objects.filter(resource__public_id__in=public_ids, ended_at=None)
+    return set(spans.values_list("resource__public_id", flat=True))
 
 
 def _not_before_history(resource: MeteredResource, moment: datetime) -> datetime:

@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from catalog.api import views, work
+from catalog.api.drift import DifferenceViewSet
 from portal.core.openapi import OpenApiView
 
 app_name = "api"
@@ -15,6 +16,7 @@ router.register("approvals", views.ApprovalViewSet, basename="approval")
 router.register("resources", views.ResourceViewSet, basename="resource")
 router.register("operations", work.OperationViewSet, basename="operation")
 router.register("quotas", views.QuotaViewSet, basename="quota")
+router.register("differences", DifferenceViewSet, basename="difference")
 
 urlpatterns = [
     *router.urls,

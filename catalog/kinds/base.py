@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.parameters import Parameter, Text
+from catalog.kinds.parts import Part
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
@@ -166,7 +167,8 @@ class Kind(ABC):
     """A kind of resource.
 
     ``plans`` needs "provision" and "retire"; "retire" also undoes a half-made resource, so its
-    steps accept that anything is missing.
+    steps accept that anything is missing. ``parts`` is what reconciliation looks for in the
+    cloud, the one that the resource is about first.
     """
 
     key: ClassVar[str]
@@ -179,6 +181,7 @@ class Kind(ABC):
     )
     plans: ClassVar[Mapping[str, Plan]]
     actions: ClassVar[Mapping[str, Action]] = {}
+    parts: ClassVar[Sequence[Part]] = ()
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "retire", "act.stop" …"""

@@ -22,9 +22,10 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.parts import Part
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec
+from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec, Listing
 
 PART: Final = "container"
 OBJECTS_AT_ONCE: Final = 2000  # so that a step ends well within its lease
@@ -76,6 +77,8 @@ class Container(Kind):
             ],
         ),
     }
+
+    parts = [Part(key=PART, label=_("Object storage"), listing=Listing.CONTAINERS, is_marked=False)]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         bounds = version.choices["object_gib"]

@@ -28,6 +28,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.parts import Compared, Part, status
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all, remaining
 from catalog.models import Metric, OfferingVersion
@@ -200,6 +201,23 @@ class DnsZone(Kind):
             ],
         ),
     }
+
+    parts = [
+        Part(
+            key=PART,
+            label=_("DNS zone"),
+            listing=Listing.ZONES,
+            compared=[
+                Compared(
+                    key="name",
+                    label=_("Domain name"),
+                    ours=lambda record: f"{record.spec['zone']}.",
+                    cloud=lambda thing: thing.name,
+                ),
+                status(ours=lambda record: "ACTIVE", settled=("ACTIVE", "ERROR")),
+            ],
+        )
+    ]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [

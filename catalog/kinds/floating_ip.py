@@ -21,9 +21,11 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.parameters import Parameter
+from catalog.kinds.parts import Compared, Part, Record
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.ports import CloudObject, Listing
 
 PART: Final = "floating_ip"
 
@@ -43,6 +45,18 @@ def _run_gone(context: StepContext) -> Outcome:
     cloud = context.cloud
     delete_all(context, PART, cloud.find_floating_ips, cloud.delete_floating_ip)
     return Done()
+
+
+def _address(record: Record) -> str | None:
+    return next((str(found["address"]) for found in record.facts.get("addresses", [])), None)
+
+
+def _address_in_cloud(thing: CloudObject) -> str | None:
+    return str(thing.details["address"])
+
+
+def _taken_over(address: str) -> Mapping[str, Any]:
+    return {"addresses": [{"address": address, "type": "floating"}]}
 
 
 @register
@@ -65,6 +79,23 @@ class FloatingIp(Kind):
             ],
         ),
     }
+
+    parts = [
+        Part(
+            key=PART,
+            label=_("Public address"),
+            listing=Listing.FLOATING_IPS,
+            compared=[
+                Compared(
+                    key="address",
+                    label=_("Address"),
+                    ours=_address,
+                    cloud=_address_in_cloud,
+                    taken_over=_taken_over,
+                )
+            ],
+        )
+    ]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return []

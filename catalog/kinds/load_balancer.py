@@ -27,6 +27,7 @@ from catalog.kinds.base import (
 )
 from catalog.kinds.networks import network_parameter
 from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.parts import NAME, Part, status
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all, remaining
 from catalog.models import Metric, OfferingVersion
@@ -152,6 +153,15 @@ class LoadBalancer(Kind):
             ],
         ),
     }
+
+    parts = [
+        Part(
+            key=PART,
+            label=_("Load balancer"),
+            listing=Listing.LOAD_BALANCERS,
+            compared=[NAME, status(ours=lambda record: "ACTIVE", settled=("ACTIVE", "ERROR"))],
+        )
+    ]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [

@@ -15,7 +15,16 @@ from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
-from catalog.kinds.steps.network import NETWORK, NETWORK_GONE, OUTSIDE, ROUTER, ROUTER_GONE, SUBNET
+from catalog.kinds.steps.network import (
+    NETWORK,
+    NETWORK_GONE,
+    NETWORK_PART,
+    OUTSIDE,
+    ROUTER,
+    ROUTER_GONE,
+    ROUTER_PART,
+    SUBNET,
+)
 from catalog.models import Metric, OfferingVersion
 
 LARGEST: Final = 16  # prefix lengths: 65,536 addresses …
@@ -41,6 +50,7 @@ class Network(Kind):
         "provision": Plan(version=1, steps=[PROJECT, NETWORK, SUBNET, ROUTER]),
         "retire": Plan(version=1, steps=[ROUTER_GONE, NETWORK_GONE, QUOTA]),
     }
+    parts = [NETWORK_PART, ROUTER_PART]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         ways: list[str] = version.choices["ways_out"]

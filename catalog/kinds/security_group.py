@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -24,10 +24,11 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.parts import NAME, Compared, Part, Record
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.ports import SecurityRule
+from portal.cloud.ports import CloudObject, Listing, SecurityRule
 
 PART: Final = "security_group"
 MOST_RULES: Final = 30
@@ -67,14 +68,15 @@ def read_rule(line: str) -> SecurityRule:
 
 
 def _write_rule(rule: SecurityRule) -> str:
+    protocol, remote = rule.protocol or "*", rule.remote_cidr or "*"  # "*": any, of Neutron's own
     if rule.port_min is None:
-        return f"{rule.protocol} {rule.remote_cidr}"
+        return f"{protocol} {remote}"
     ports = (
         str(rule.port_min)
         if rule.port_min == rule.port_max
         else (f"{rule.port_min}-{rule.port_max}")
     )
-    return f"{rule.protocol} {ports} {rule.remote_cidr}"
+    return f"{protocol} {ports} {remote}"
 
 
 def _checked_rules(text: str) -> str:
@@ -104,6 +106,19 @@ def _run_gone(context: StepContext) -> Outcome:
     return Done()
 
 
+def _rules(record: Record) -> str | None:
+    return _in_one_line(read_rule(line) for line in record.spec["rules"].splitlines())
+
+
+def _rules_in_cloud(thing: CloudObject) -> str | None:
+    found = cast("list[dict[str, Any]]", thing.details["rules"])
+    return _in_one_line(SecurityRule(**rule) for rule in found)
+
+
+def _in_one_line(rules: Iterable[SecurityRule]) -> str:
+    return ", ".join(sorted(_write_rule(rule) for rule in rules))
+
+
 @register
 class SecurityGroup(Kind):
     """Spec: ``rules``, one on each line. It counts for no quota and costs nothing by itself."""
@@ -124,6 +139,23 @@ class SecurityGroup(Kind):
             ],
         ),
     }
+
+    parts = [
+        Part(
+            key=PART,
+            label=_("Security group"),
+            listing=Listing.SECURITY_GROUPS,
+            compared=[
+                NAME,
+                Compared(
+                    key="rules",
+                    label=_("What may come in"),
+                    ours=_rules,
+                    cloud=_rules_in_cloud,
+                ),
+            ],
+        )
+    ]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [

@@ -16,8 +16,15 @@ from catalog.kinds.networks import network_parameter
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, SECURITY_GROUP
 from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
-from catalog.kinds.steps.server import ATTACHMENT, PORT, PORT_GONE, SERVER, SERVER_GONE
-from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE
+from catalog.kinds.steps.server import (
+    ATTACHMENT,
+    PORT,
+    PORT_GONE,
+    SERVER,
+    SERVER_GONE,
+    SERVER_PART,
+)
+from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE, VOLUME_PART
 from catalog.kinds.volume import size_parameter, type_parameters, volume_demand, volume_meters
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Flavor, Image
@@ -53,6 +60,7 @@ class Server(Kind):
         ),
         "retire": Plan(version=1, steps=[SERVER_GONE, VOLUME_GONE, PORT_GONE, QUOTA]),
     }
+    parts = [SERVER_PART, VOLUME_PART]
     actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:

@@ -13,7 +13,7 @@ from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
-from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE
+from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE, VOLUME_PART
 from catalog.models import Metric, OfferingVersion
 
 
@@ -32,6 +32,7 @@ class Volume(Kind):
         "provision": Plan(version=1, steps=[PROJECT, VOLUME]),
         "retire": Plan(version=1, steps=[VOLUME_GONE, QUOTA]),
     }
+    parts = [VOLUME_PART]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [size_parameter(version, label=_("Size")), *type_parameters(version)]

@@ -1,4 +1,14 @@
 from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
+from catalog.models.difference import (
+    LIVING_STATES,
+    CloudLook,
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    DriftRepair,
+    RepairAction,
+    RepairState,
+)
 from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
 from catalog.models.operation import (
     OPEN_OPERATION_STATES,
@@ -33,6 +43,7 @@ from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
     "COMMENT_LENGTH",
+    "LIVING_STATES",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
     "OPERATION_TRANSITIONS",
@@ -40,7 +51,12 @@ __all__ = [
     "RESOURCE_TRANSITIONS",
     "Approval",
     "ClaimState",
+    "CloudLook",
     "Decision",
+    "Difference",
+    "DifferenceKind",
+    "DifferenceState",
+    "DriftRepair",
     "Metric",
     "Offering",
     "OfferingVersion",
@@ -58,6 +74,8 @@ __all__ = [
     "QuotaClaim",
     "QuotaClaimLine",
     "QuotaLimit",
+    "RepairAction",
+    "RepairState",
     "Resource",
     "ResourceState",
     "Solution",

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.models import PublicIdModel
+
+
+class CloudIdList(Func):
+    """The ids in ``cloud_ids`` as a JSON list, so that a resource is found by any of them."""
+
+    template = "jsonb_path_query_array(cloud_ids, '$.*')"
+    output_field = models.JSONField()
 
 
 class ResourceState(models.TextChoices):
@@ -87,7 +95,10 @@ class Resource(PublicIdModel):
                 name="resource_retired_has_a_time",
             ),
         ]
-        indexes = [models.Index(fields=["project", "state"], name="resource_by_project")]
+        indexes = [
+            models.Index(fields=["project", "state"], name="resource_by_project"),
+            GinIndex(CloudIdList(), name="resource_by_cloud_id"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -16,8 +16,8 @@ from catalog.provisioning.claims import Held
 from catalog.provisioning.cloud_quota import push_quota
 from portal.audit.services import record
 from portal.cloud import get_cloud
+from portal.cloud.markers import write_marker
 from portal.cloud.ports import (
-    MARKER_PREFIX,
     CloudMissing,
     CloudObject,
     CloudRefused,
@@ -51,9 +51,7 @@ class ResourceContext(StepContext):
         self.cloud = get_cloud(cloud_project.cloud.key)
 
     def marker(self, part: str, *, shared: bool = False) -> str:
-        """At most 60 characters of a-z, 0-9 and hyphen: Nova takes no more in a tag."""
-        owner = self.cloud_project_id if shared else self.resource_id
-        return f"{MARKER_PREFIX}-{owner.hex}-{part.replace('_', '-')}"
+        return write_marker(self.cloud_project_id if shared else self.resource_id, part)
 
     def push_quota(self, project: str) -> None:
         push_quota(self._resource.cloud_project, project)

@@ -82,6 +82,18 @@ def activate_resource(
     line = OrderLine.objects.select_related("order", "offering_version__cloud").get(
         resource=resource
     )
+    time = UsageTime(
+        cloud=kind.usage_started_at(resource.facts),
+        intended=operation.started_at,
+        observed=resource.activated_at,
+    )
+    meter_resource(resource, line, time)
+    record("resource.activated", resource, actor=None, node_id=resource.project_id)
+    _complete_order(line.order)
+
+
+def meter_resource(resource: Resource, line: OrderLine, time: UsageTime) -> None:
+    """Somebody pays for the resource from now on. Call inside a transaction; may be repeated."""
     start_metering(
         public_id=resource.public_id,
         project=resource.project,
@@ -89,16 +101,10 @@ def activate_resource(
         kind=resource.kind,
         name=resource.name,
         openstack_id=resource.cloud_ids.get(resource.kind, ""),
-        meters=kind.meters(line.offering_version, resource.spec),
+        meters=get_kind(resource.kind).meters(line.offering_version, resource.spec),
         end_date=resource.end_date,
-        time=UsageTime(
-            cloud=kind.usage_started_at(resource.facts),
-            intended=operation.started_at,
-            observed=resource.activated_at,
-        ),
+        time=time,
     )
-    record("resource.activated", resource, actor=None, node_id=resource.project_id)
-    _complete_order(line.order)
 
 
 @transaction.atomic(durable=True)
@@ -121,6 +127,15 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
         raise IllegalTransition(state=resource.get_state_display())
     if confirmation.strip() != resource.name:
         raise ConfirmationMismatch(field="confirmation", name=resource.name)
+    return begin_retirement(resource, actor=actor)
+
+
+def begin_retirement(resource: Resource, *, actor: Person) -> Operation:
+    """Let the engine remove a running resource. Call inside a transaction that locked it.
+
+    Raises:
+        ResourceBusy: an action is being carried out on it.
+    """
     _settle_actions(resource)
     resource.state = ResourceState.RETIRING
     resource.save(update_fields=["state"])

@@ -89,6 +89,15 @@ EVENTS: Final = frozenset(
         "operation.solution_refused",
         "operation.solved",
         "operation.solving_refused",
+        # drift between portal and cloud
+        "drift.look_requested",
+        "drift.ignored",
+        "drift.record_corrected",
+        "drift.repair_proposed",
+        "drift.repair_confirmed",
+        "drift.repair_refused",
+        "drift.repair_withdrawn",
+        "drift.repair_decision_refused",
         # quota and money
         "quota.limit_set",
         "price.set",

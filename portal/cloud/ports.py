@@ -117,6 +117,7 @@ class CloudObject:
         created_at: by the cloud's clock; orders copies of the same marker. None in the answer to
             a create call of a service that does not tell.
         marker: what it was made with; "" for what the portal did not make.
+        project: the Keystone project's id, where a listing over all projects tells it.
         fault: the cloud's explanation when the status is ``ERROR``.
         details: kind-specific, JSON-ready (addresses, attachments, launched_at in ISO 8601 …).
     """
@@ -126,17 +127,36 @@ class CloudObject:
     status: str
     created_at: datetime | None = None
     marker: str = ""
+    project: str = ""
     fault: str = ""
     details: Mapping[str, object] = field(default_factory=dict)
 
 
 class Listing(StrEnum):
-    """The lists of a cloud project by which one look settles whatever waits for the cloud."""
+    """What a cloud can list. The first four also settle what waits in one cloud project."""
 
     SERVERS = "servers"
     VOLUMES = "volumes"
     LOAD_BALANCERS = "load_balancers"
     ZONES = "zones"
+    NETWORKS = "networks"
+    ROUTERS = "routers"
+    FLOATING_IPS = "floating_ips"
+    SECURITY_GROUPS = "security_groups"
+    CONTAINERS = "containers"
+
+
+# Swift lists the containers of one account; every other service lists those of all projects.
+LISTED_PER_PROJECT: Final = frozenset({Listing.CONTAINERS})
+LARGEST_PAGE: Final = 1000  # more than this no service gives at a time, as installed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One answer of a listing. ``after`` asks for the next page; "" when this was the last."""
+
+    things: Sequence[CloudObject]
+    after: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +279,16 @@ class Cloud(Protocol):
 
     def fetch_quota(self, project: str) -> dict[str, int]:
         """The project's quotas by the same metric names."""
+        ...
+
+    def list_page(
+        self, listing: Listing, *, project: str = "", after: str = "", limit: int = LARGEST_PAGE
+    ) -> Page:
+        """One page of a list over all projects, in one call; nothing is passed over or repeated.
+
+        Each thing tells its ``project``. Of a listing in ``LISTED_PER_PROJECT`` only that of the
+        named project is listed, without markers.
+        """
         ...
 
     # --- network ---------------------------------------------------------------------------

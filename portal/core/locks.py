@@ -16,6 +16,7 @@ TREE: Final = 1
 SWEEP: Final = 2
 INVENTORY: Final = 3
 REVIEWS: Final = 4
+DRIFT: Final = 5
 BREAK_GLASS: Final = 16
 TRAIL: Final = 20
 RETRY_AFTER_SECONDS: Final = 5

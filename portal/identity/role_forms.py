@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.core.calendar import day_of
 from portal.core.choices import ChoiceCard
 from portal.core.formats import DATE_FORMATS
-from portal.identity.forms import RefusableForm
+from portal.core.forms import RefusableForm
 from portal.identity.models import REASON_LENGTH, Node, Person, Role
 from portal.identity.services.proposals import WantedRole
 

@@ -247,6 +247,11 @@ CELERY_BEAT_SCHEDULE_FILENAME = os.environ.get(
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "catalog.sweep", "schedule": 5.0},
     "sync-inventory": {"task": "catalog.sync_inventory", "schedule": 60.0},
+    "look-for-drift": {
+        "task": "catalog.look_for_drift",
+        "schedule": 60.0,
+        "options": {"queue": "bulk"},
+    },
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",
@@ -285,6 +290,12 @@ DEFAULT_FROM_EMAIL = os.environ.get("CLOUDLOKET_MAIL_FROM", f"cloudloket@{PUBLIC
 STEP_LEASE = configuration.duration("CLOUDLOKET_STEP_LEASE_SECONDS", default=timedelta(seconds=90))
 UNKNOWN_OUTCOME_WAIT = timedelta(minutes=2)  # how long a create without an answer is looked for
 LATE_ARRIVAL_PAUSE = timedelta(minutes=10)  # between two looks for what it may have made later
+# Reconciliation: what changed so recently is not judged, and one look alone opens nothing.
+DRIFT_LOOK_EVERY = configuration.duration(
+    "CLOUDLOKET_DRIFT_LOOK_SECONDS", default=timedelta(minutes=10)
+)
+DRIFT_GRACE = timedelta(minutes=5)
+DRIFT_SECOND_LOOK_AFTER = timedelta(minutes=1)
 CLOUD_GATEWAY = "portal.cloud.openstack.connect"
 
 # --- interface for programs --------------------------------------------------------------------
@@ -314,6 +325,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
     "ENUM_NAME_OVERRIDES": {
         "DecisionEnum": "catalog.models.Decision",
+        "DifferenceKind": "catalog.models.DifferenceKind",
         "NodeKind": "portal.identity.models.NodeKind",
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",

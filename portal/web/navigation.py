@@ -12,7 +12,13 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
-from catalog.policies import WORK_ROLES, operations_to_repair, orders_to_decide
+from catalog.policies import (
+    DRIFT_READERS,
+    WORK_ROLES,
+    mendable_differences,
+    operations_to_repair,
+    orders_to_decide,
+)
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
 from portal.identity.reviewing import REVIEW_READERS, items_to_decide
@@ -53,6 +59,10 @@ def _count_repairs(person: Person) -> int:
     return operations_to_repair(person).count()
 
 
+def _count_drift(person: Person) -> int:
+    return mendable_differences(person).count()
+
+
 def _count_reviews(person: Person) -> int:
     return items_to_decide(person, now()).count()
 
@@ -85,6 +95,10 @@ MENU: Final = (
             MenuItem("catalog:quotas", _("Quotas"), "gauge"),
             MenuItem("web:audit", _("Audit trail"), "shield-check", frozenset({Role.AUDITOR})),
         ),
+    ),
+    MenuSection(
+        _("Cloud"),
+        (MenuItem("catalog:drift", _("Drift"), "git-compare", DRIFT_READERS, _count_drift),),
     ),
     MenuSection(
         _("Administration"),

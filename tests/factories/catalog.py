@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import factory
+from django.db import transaction
 from django.utils.timezone import now
 
 from billing.models import Price, PriceList, PriceUnit, Sku
@@ -190,7 +191,8 @@ def delivered(order: Order, *, approver: Person) -> Resource:
     operation.steps.update(state=StepState.DONE, finished_at=now())
     operation.state, operation.finished_at = OperationState.SUCCEEDED, now()
     operation.save(update_fields=["state", "finished_at"])
-    activate_resource(operation.resource, operation=operation, facts={"status": "ACTIVE"})
+    with transaction.atomic():
+        activate_resource(operation.resource, operation=operation, facts={"status": "ACTIVE"})
     return operation.resource
 
 

@@ -10,8 +10,9 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Done, Outcome, StepContext, StepDefinition
+from catalog.kinds.parts import NAME, Part, Record
 from catalog.kinds.steps.removal import delete_all
-from portal.cloud.ports import CloudObject, NetworkSpec
+from portal.cloud.ports import CloudObject, Listing, NetworkSpec
 
 OUTSIDE: Final = "outside"
 
@@ -78,6 +79,20 @@ def _run_network_gone(context: StepContext) -> Outcome:
     return Done()
 
 
+def _has_way_out(record: Record) -> bool:
+    return bool(record.spec["way_out"] == OUTSIDE)
+
+
+NETWORK_PART: Final = Part(
+    key="network", label=_("Network"), listing=Listing.NETWORKS, compared=[NAME]
+)
+ROUTER_PART: Final = Part(
+    key="router",
+    label=_("Way out"),
+    listing=Listing.ROUTERS,
+    is_expected=_has_way_out,
+    compared=[NAME],
+)
 NETWORK: Final = StepDefinition(name="network", label=_("Network"), run=_run_network)
 SUBNET: Final = StepDefinition(name="subnet", label=_("Addresses"), run=_run_subnet)
 ROUTER: Final = StepDefinition(name="router", label=_("Way out"), run=_run_router)

@@ -23,6 +23,7 @@ from portal.cloud.ports import CloudMissing, CloudObject, Listing
 
 ON: Final = "ACTIVE"
 OFF: Final = "SHUTOFF"
+SETTLED: Final = (ON, OFF, "ERROR", "PAUSED", "SUSPENDED", "DELETED", "SOFT_DELETED")
 Ask = Callable[[StepContext, str], None]
 
 

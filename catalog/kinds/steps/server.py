@@ -8,7 +8,9 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
+from catalog.kinds.parts import NAME, Compared, Part, Record, status
 from catalog.kinds.steps.inventory import openstack_id
+from catalog.kinds.steps.power import SETTLED
 from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.models import Flavor, Image
 from portal.cloud.ports import CloudObject, Listing, PortSpec, ServerSpec
@@ -131,6 +133,31 @@ def _run_port_gone(context: StepContext) -> Outcome:
     return Done()
 
 
+# --- knowing one again -------------------------------------------------------------------------
+
+
+def _flavor(record: Record) -> str | None:
+    return str(record.spec["flavor"])
+
+
+def _flavor_in_cloud(thing: CloudObject) -> str | None:
+    return str(thing.details["flavor"]) or None
+
+
+def _status(record: Record) -> str | None:
+    return record.facts.get("status")
+
+
+SERVER_PART: Final = Part(
+    key="server",
+    label=_("Server"),
+    listing=Listing.SERVERS,
+    compared=[
+        NAME,
+        status(ours=_status, settled=SETTLED, kept_as="status"),
+        Compared(key="flavor", label=_("Size"), ours=_flavor, cloud=_flavor_in_cloud),
+    ],
+)
 PORT: Final = StepDefinition(name="port", label=_("Network port"), run=_run_port)
 SERVER: Final = StepDefinition(
     name="server",

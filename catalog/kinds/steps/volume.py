@@ -10,6 +10,7 @@ from typing import Final, cast
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
+from catalog.kinds.parts import NAME, Part, Record, size_gib
 from catalog.kinds.steps.inventory import openstack_id
 from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.models import VolumeType
@@ -82,6 +83,21 @@ def _settle_volume_gone(context: StepContext, _id: str, look: Look) -> Outcome:
     return Wait() if left else Done()
 
 
+def _size(record: Record) -> str | None:
+    return str(record.spec["volume_gib"])
+
+
+def _has_volume(record: Record) -> bool:
+    return bool(record.spec["volume_gib"])
+
+
+VOLUME_PART: Final = Part(
+    key="volume",
+    label=_("Disk"),
+    listing=Listing.VOLUMES,
+    is_expected=_has_volume,
+    compared=[NAME, size_gib(_size)],
+)
 VOLUME: Final = StepDefinition(
     name="volume",
     label=_("Disk"),

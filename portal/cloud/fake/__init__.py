@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portal.cloud.fake.listings import FakeListings
 from portal.cloud.fake.machines import FakeServers
 from portal.cloud.fake.network import FakeNetworks
 from portal.cloud.fake.services import FakeContainers
@@ -10,7 +11,7 @@ from portal.cloud.ports import Cloud
 __all__ = ["FakeCloud", "connect"]
 
 
-class FakeCloud(FakeServers, FakeNetworks, FakeContainers):
+class FakeCloud(FakeServers, FakeNetworks, FakeContainers, FakeListings):
     """``portal.cloud.ports.Cloud`` without a cloud.
 
     Servers and volumes settle after they were listed once, or at ``tick()``. ``fail_next``,

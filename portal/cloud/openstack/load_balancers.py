@@ -17,7 +17,7 @@ class LoadBalancers(OnCloud):
     def find_load_balancers(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking(SERVICE, "find load balancer", project) as cloud:
             found = cloud.load_balancer.load_balancers(description=marker, project_id=project)
-            return carrying(marker, map(_load_balancer_object, found))
+            return carrying(marker, map(read_load_balancer, found))
 
     def create_load_balancer(
         self, project: str, spec: LoadBalancerSpec, marker: str
@@ -30,7 +30,7 @@ class LoadBalancers(OnCloud):
                 vip_network_id=spec.network_id,
                 listeners=[_listener(spec)],
             )
-        return made(_load_balancer_object(balancer), "create load balancer")
+        return made(read_load_balancer(balancer), "create load balancer")
 
     def delete_load_balancer(self, project: str, load_balancer_id: str) -> None:
         with self._asking(SERVICE, "delete load balancer", project) as cloud:
@@ -41,7 +41,7 @@ class LoadBalancers(OnCloud):
     def list_load_balancers(self, project: str) -> list[CloudObject]:
         with self._asking(SERVICE, "list load balancers", project) as cloud:
             found = cloud.load_balancer.load_balancers(project_id=project)
-            return [_load_balancer_object(item) for item in found]
+            return [read_load_balancer(item) for item in found]
 
 
 def _listener(spec: LoadBalancerSpec) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _listener(spec: LoadBalancerSpec) -> dict[str, Any]:
     }
 
 
-def _load_balancer_object(item: Any) -> CloudObject:
+def read_load_balancer(item: Any) -> CloudObject:
     return CloudObject(
         id=item.id,
         name=item.name or "",

@@ -25,12 +25,12 @@ class Networks(OnCloud):
     def find_networks(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("network", "find network", project) as cloud:
             found = cloud.network.networks(description=marker, project_id=project)
-            return carrying(marker, map(_network_object, found))
+            return carrying(marker, map(read_network, found))
 
     def create_network(self, project: str, spec: NetworkSpec, marker: str) -> CloudObject:
         with self._asking("network", "create network", project) as cloud:
             network = cloud.network.create_network(name=spec.name, description=marker)
-        return made(_network_object(network), "create network")
+        return made(read_network(network), "create network")
 
     def delete_network(self, project: str, network_id: str) -> None:
         with self._asking("network", "delete network", project) as cloud:
@@ -62,14 +62,14 @@ class Networks(OnCloud):
     def find_routers(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("network", "find router", project) as cloud:
             found = cloud.network.routers(description=marker, project_id=project)
-            return carrying(marker, map(_router_object, found))
+            return carrying(marker, map(read_router, found))
 
     def create_router(self, project: str, name: str, marker: str) -> CloudObject:
         with self._asking("network", "create router", project) as cloud:
             outside = _outside_network_id(cloud)
             gateway = {"external_gateway_info": {"network_id": outside}} if outside else {}
             router = cloud.network.create_router(name=name, description=marker, **gateway)
-        return made(_router_object(router), "create router")
+        return made(read_router(router), "create router")
 
     def delete_router(self, project: str, router_id: str) -> None:
         with self._asking("network", "delete router", project) as cloud:
@@ -96,12 +96,12 @@ class Networks(OnCloud):
     def find_security_groups(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("network", "find security group", project) as cloud:
             found = cloud.network.security_groups(description=marker, project_id=project)
-            return carrying(marker, map(_group_object, found))
+            return carrying(marker, map(read_group, found))
 
     def create_security_group(self, project: str, name: str, marker: str) -> CloudObject:
         with self._asking("network", "create security group", project) as cloud:
             group = cloud.network.create_security_group(name=name, description=marker)
-        return made(_group_object(group), "create security group")
+        return made(read_group(group), "create security group")
 
     def delete_security_group(self, project: str, security_group_id: str) -> None:
         with self._asking("network", "delete security group", project) as cloud:
@@ -143,7 +143,7 @@ class Networks(OnCloud):
     def find_floating_ips(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("network", "find floating IP", project) as cloud:
             found = cloud.network.ips(description=marker, project_id=project)
-            return carrying(marker, map(_floating_ip_object, found))
+            return carrying(marker, map(read_floating_ip, found))
 
     def create_floating_ip(self, project: str, marker: str) -> CloudObject:
         with self._asking("network", "create floating IP", project) as cloud:
@@ -151,7 +151,7 @@ class Networks(OnCloud):
             if outside is None:
                 raise CloudRefused("the cloud has no external network", service="network")
             address = cloud.network.create_ip(floating_network_id=outside, description=marker)
-        return made(_floating_ip_object(address), "create floating IP")
+        return made(read_floating_ip(address), "create floating IP")
 
     def delete_floating_ip(self, project: str, floating_ip_id: str) -> None:
         with self._asking("network", "delete floating IP", project) as cloud:
@@ -208,7 +208,7 @@ def _facts(item: Any) -> dict[str, Any]:
     }
 
 
-def _network_object(item: Any) -> CloudObject:
+def read_network(item: Any) -> CloudObject:
     return CloudObject(**_facts(item), status=item.status or "")
 
 
@@ -218,18 +218,32 @@ def _subnet_object(item: Any) -> CloudObject:
     return CloudObject(**_facts(item), status="ACTIVE", details=details)
 
 
-def _router_object(item: Any) -> CloudObject:
+def read_router(item: Any) -> CloudObject:
     outside = (item.external_gateway_info or {}).get("network_id")
     return CloudObject(
         **_facts(item), status=item.status or "", details={"outside_network_id": outside}
     )
 
 
-def _group_object(item: Any) -> CloudObject:
-    return CloudObject(**_facts(item), status="ACTIVE")
+def read_group(item: Any) -> CloudObject:
+    """What comes in stands in the facts; Neutron lets everything out by itself."""
+    rules = [_rule_facts(rule) for rule in item.security_group_rules or []]
+    incoming = [rule for rule in rules if rule["direction"] == "ingress"]
+    return CloudObject(**_facts(item), status="ACTIVE", details={"rules": incoming})
 
 
-def _floating_ip_object(item: Any) -> CloudObject:
+def _rule_facts(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule in the words of ``SecurityRule``."""
+    return {
+        "direction": rule["direction"],
+        "protocol": rule["protocol"],
+        "port_min": rule["port_range_min"],
+        "port_max": rule["port_range_max"],
+        "remote_cidr": rule["remote_ip_prefix"],
+    }
+
+
+def read_floating_ip(item: Any) -> CloudObject:
     """Neutron gives it no name; it is DOWN until it leads somewhere."""
     facts = {**_facts(item), "name": item.floating_ip_address or ""}
     details = {"address": item.floating_ip_address, "port_id": item.port_id or ""}

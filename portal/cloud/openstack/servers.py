@@ -26,7 +26,7 @@ class Servers(OnCloud):
     def find_servers(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("compute", "find server", project) as cloud:
             found = cloud.compute.servers(details=True, tags=marker)
-            return carrying(marker, map(_server_object, found))
+            return carrying(marker, map(read_server, found))
 
     def create_server(self, project: str, spec: ServerSpec, marker: str) -> CloudObject:
         user_data = base64.b64encode(spec.user_data.encode()).decode()
@@ -51,7 +51,7 @@ class Servers(OnCloud):
 
     def list_servers(self, project: str) -> list[CloudObject]:
         with self._asking("compute", "list servers", project) as cloud:
-            return [_server_object(item) for item in cloud.compute.servers(details=True)]
+            return [read_server(item) for item in cloud.compute.servers(details=True)]
 
     def start_server(self, project: str, server_id: str) -> None:
         with self._asking("compute", "start server", project) as cloud:
@@ -110,7 +110,7 @@ def _forget_attachment(cloud: Connection, server_id: str, volume_id: str) -> Non
             cinder.delete_attachment(attachment.id)
 
 
-def _server_object(item: Server) -> CloudObject:
+def read_server(item: Server) -> CloudObject:
     fault = item.fault or {}
     return CloudObject(
         id=item.id,

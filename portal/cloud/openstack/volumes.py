@@ -20,7 +20,7 @@ class Volumes(OnCloud):
             # "properties" is what the SDK calls Cinder's filter "metadata".
             same = json.dumps({MARKER_KEY: marker})
             found = cloud.block_storage.volumes(details=True, properties=same)
-            return carrying(marker, map(_volume_object, found))
+            return carrying(marker, map(read_volume, found))
 
     def create_volume(self, project: str, spec: VolumeSpec, marker: str) -> CloudObject:
         with self._asking("block-storage", "create volume", project) as cloud:
@@ -31,7 +31,7 @@ class Volumes(OnCloud):
                 image_id=spec.image_id,
                 metadata={MARKER_KEY: marker},
             )
-        return made(_volume_object(volume), "create volume")
+        return made(read_volume(volume), "create volume")
 
     def delete_volume(self, project: str, volume_id: str) -> None:
         with self._asking("block-storage", "delete volume", project) as cloud:
@@ -39,10 +39,10 @@ class Volumes(OnCloud):
 
     def list_volumes(self, project: str) -> list[CloudObject]:
         with self._asking("block-storage", "list volumes", project) as cloud:
-            return [_volume_object(item) for item in cloud.block_storage.volumes(details=True)]
+            return [read_volume(item) for item in cloud.block_storage.volumes(details=True)]
 
 
-def _volume_object(item: Any) -> CloudObject:
+def read_volume(item: Any) -> CloudObject:
     return CloudObject(
         id=item.id,
         name=item.name or "",

@@ -15,14 +15,14 @@ class Zones(OnCloud):
 
     def find_zones(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("dns", "find zone", project) as cloud:
-            return carrying(marker, map(_zone_object, cloud.dns.zones(description=marker)))
+            return carrying(marker, map(read_zone, cloud.dns.zones(description=marker)))
 
     def create_zone(self, project: str, spec: ZoneSpec, marker: str) -> CloudObject:
         with self._asking("dns", "create zone", project) as cloud:
             zone = cloud.dns.create_zone(
                 name=spec.name, email=spec.email, ttl=spec.ttl_seconds, description=marker
             )
-        return made(_zone_object(zone), "create zone")
+        return made(read_zone(zone), "create zone")
 
     def delete_zone(self, project: str, zone_id: str) -> None:
         with self._asking("dns", "delete zone", project) as cloud:
@@ -30,7 +30,7 @@ class Zones(OnCloud):
 
     def list_zones(self, project: str) -> list[CloudObject]:
         with self._asking("dns", "list zones", project) as cloud:
-            return [_zone_object(item) for item in cloud.dns.zones()]
+            return [read_zone(item) for item in cloud.dns.zones()]
 
     def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
         with self._asking("dns", "add records", project) as cloud:
@@ -45,7 +45,7 @@ class Zones(OnCloud):
                     cloud.dns.update_recordset(found, records=list(record.values))
 
 
-def _zone_object(item: Any) -> CloudObject:
+def read_zone(item: Any) -> CloudObject:
     """A zone that waits is told by what it waits for: PENDING_CREATE, PENDING_DELETE."""
     status = item.status or ""
     if status == "PENDING":

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.core.errors import DomainError
+from portal.core.forms import RefusableForm
 from portal.core.models import is_in_force
 from portal.identity.facts import FactKind, NodeFact, Row, facts_of, holds, kinds_of, owner_of
 from portal.identity.forms import (
@@ -29,7 +30,6 @@ from portal.identity.forms import (
     OrganizationForm,
     OwnerForm,
     ProjectForm,
-    RefusableForm,
     answers_of,
     node_form,
 )

@@ -5,6 +5,7 @@ from tests.authorisation.rows import (
     billing,
     catalog,
     catalog_api,
+    drift,
     identity,
     organizations,
     reviews,
@@ -23,5 +24,6 @@ MATRIX = [
     *audit.ROWS,
     *catalog.ROWS,
     *catalog_api.ROWS,
+    *drift.ROWS,
     *billing.ROWS,
 ]

@@ -28,6 +28,12 @@ def active_resource(tenant: Tenant) -> Resource:
     return delivered(_place(tenant, "draait"), approver=tenant.people[Role.APPROVER])
 
 
+def drifting_resource(tenant: Tenant) -> Resource:
+    """Runs, as far as we know; made once for all its differences."""
+    found = Resource.objects.filter(project=tenant.project, name=tenant.named("drijft")).first()
+    return found or delivered(_place(tenant, "drijft"), approver=tenant.people[Role.APPROVER])
+
+
 def failed_operation(tenant: Tenant) -> Operation:
     """A delivery that waits for a person."""
     return stuck(_place(tenant, "hapert"), approver=tenant.people[Role.APPROVER])

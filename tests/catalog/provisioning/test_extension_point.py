@@ -1,11 +1,13 @@
 """Another kind of thing is one file: no other code knows any kind by its name."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
+from django.utils.timezone import now
 
 from billing.meters import Meter
 from billing.models import UsageSpan
@@ -13,9 +15,21 @@ from catalog.kinds import all_kinds
 from catalog.kinds import base as kinds
 from catalog.kinds.base import Broken, Done, Kind, Plan, StepDefinition, Wait
 from catalog.kinds.parameters import Parameter, Widget
-from catalog.models import Metric, Offering, OrderState, Resource, ResourceState
+from catalog.kinds.parts import Compared, Part
+from catalog.models import (
+    Difference,
+    Metric,
+    Offering,
+    Operation,
+    OrderState,
+    Resource,
+    ResourceState,
+)
+from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
-from portal.cloud.ports import CloudMissing, CloudObject, CloudUnavailable
+from portal.cloud.fake.memory import Thing
+from portal.cloud.models import Cloud
+from portal.cloud.ports import CloudMissing, CloudObject, CloudUnavailable, Listing
 from tests.factories import OfferingVersionFactory, place, priced
 
 DOORS = ("catalog", "billing", "portal", "templates")
@@ -104,6 +118,22 @@ class Flower(Kind):
             version=1, steps=[StepDefinition(name="weed", label="Weeding", run=run_weed)]
         ),
     }
+
+    parts = [
+        Part(
+            key="plant",
+            label="Plant",
+            listing=Listing.SERVERS,
+            compared=[
+                Compared(
+                    key="petals",
+                    label="Petals",
+                    ours=lambda record: str(record.spec["petals"]),
+                    cloud=lambda thing: str(thing.details["petals"]),
+                )
+            ],
+        )
+    ]
 
     def parameters(self, version):
         return [
@@ -197,6 +227,24 @@ def test_broken_toy_is_cleared_and_made_again(engine, garden, flower):
 
     assert outcome(flower) == (OrderState.COMPLETED, ResourceState.ACTIVE)
     assert list(garden.plants.values()) == ["blooming"]
+
+
+def test_toy_kind_is_compared_with_the_cloud(engine, garden, flower, cloud):
+    engine.run()
+    flower.refresh_from_db()
+    hour_ago = now() - timedelta(hours=1)
+    Resource.objects.update(activated_at=hour_ago)
+    Operation.objects.update(finished_at=hour_ago)
+    look_at(Cloud.objects.get())
+    assert list(Difference.objects.values_list("kind", "part")) == [("charged_but_absent", "plant")]
+    marker = flower.cloud_ids["plant"]
+    plant = Thing("server", marker, "", "rose", marker, hour_ago, details={"petals": 4})
+    cloud.things[marker] = plant
+
+    look_at(Cloud.objects.get())
+
+    rows = Difference.objects.values_list("kind", "field", "ours", "theirs")
+    assert list(rows) == [("differs", "petals", "5", "4")]
 
 
 def test_no_other_code_knows_a_kind_by_its_name():

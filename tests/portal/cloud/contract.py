@@ -7,6 +7,7 @@ what the engine is tested with behaves like what it runs on.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from uuid import uuid4
 
 import pytest
@@ -20,6 +21,7 @@ from portal.cloud.ports import (
     CloudUnavailable,
     ContainerSpec,
     DnsRecord,
+    Listing,
     LoadBalancerSpec,
     SecurityRule,
     ZoneSpec,
@@ -84,6 +86,42 @@ class CloudContract:
         assert cloud.fetch_quota(project) == {**ROOM, "memory_gib": 12, "volumes": 0}
 
     # --- markers -----------------------------------------------------------------------------
+
+    def test_pages_bring_everything_once_and_tell_whose_it_is(self, work: Workspace) -> None:
+        made = {work.volume().id for _ in range(3)}
+        found: list[str] = []
+        after, is_last = "", False
+        while not is_last:
+            page = work.cloud.list_page(Listing.VOLUMES, after=after, limit=2)
+            ours = [thing for thing in page.things if thing.project == work.project]
+            found += [thing.id for thing in ours]
+            after, is_last = page.after, not page.after
+            assert len(page.things) <= 2
+
+        assert sorted(found) == sorted(made)
+        until(
+            lambda: work.cloud.list_volumes(work.project),
+            lambda seen: all(volume.status == "AVAILABLE" for volume in seen),
+        )
+
+    def test_listing_tells_marker_and_status_as_the_find_call_does(self, work: Workspace) -> None:
+        marker = new_marker()
+        network, group = work.network(marker), work.security_group(marker)
+        rule = SecurityRule(
+            direction="ingress",
+            protocol="tcp",
+            port_min=443,
+            port_max=443,
+            remote_cidr="0.0.0.0/0",
+        )
+        work.cloud.ensure_security_rules(work.project, group.id, [rule])
+
+        networks = work.cloud.list_page(Listing.NETWORKS).things
+        groups = work.cloud.list_page(Listing.SECURITY_GROUPS).things
+
+        assert {thing.marker for thing in networks if thing.id == network.id} == {marker}
+        (seen,) = [thing for thing in groups if thing.id == group.id]
+        assert seen.details["rules"] == [asdict(rule)]
 
     def test_parts_of_a_network_are_found_by_their_marker_alone(self, work: Workspace) -> None:
         cloud, project = work.cloud, work.project

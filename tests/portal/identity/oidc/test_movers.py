@@ -157,7 +157,7 @@ def test_replacements_end_and_proposals_there_are_withdrawn(
     colleague, boss = PersonFactory(), PersonFactory()
     grant(boss, Role.APPROVER, ministry)
     grant(colleague, Role.REQUESTER, ministry)
-    grant(mover, Role.APPROVER, ministry)
+    grant_in_portal(mover, Role.APPROVER, ministry)
     replacement = propose_replacement(boss, mover)
     there = propose(mover, Role.FINANCE, ministry)
     here = propose(mover, Role.FINANCE, city)

@@ -1,0 +1,5 @@
+"""Comparing what we know with what the clouds have, in both directions, field by field.
+
+``comparison`` judges, and knows neither a database nor a cloud. ``reading`` brings it our records
+page by page, ``looking`` those of the cloud, and ``notes`` keeps what was found.
+"""

@@ -1,0 +1,108 @@
+"""One look at a cloud: every list once, page by page, beside our records."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils.timezone import now
+
+from catalog.kinds import all_kinds
+from catalog.kinds.parts import Part
+from catalog.models import CloudLook
+from catalog.reconciliation.comparison import Comparison
+from catalog.reconciliation.notes import close_look, note
+from catalog.reconciliation.reading import Records, places_in
+from portal.cloud import get_cloud
+from portal.cloud.models import Cloud
+from portal.cloud.ports import LISTED_PER_PROJECT, CloudError, CloudObject, Listing
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Tally:
+    """What a look came by."""
+
+    resources: int = 0
+    things: int = 0
+    pages: int = 0
+    answered: set[Listing] = field(default_factory=set)
+    unanswered: list[str] = field(default_factory=list)
+
+
+def look_at_due_clouds() -> None:
+    """Look at each cloud whose time has come, and say when its next time is."""
+    clouds = Cloud.objects.filter(key__in=settings.CLOUDS)
+    for cloud in clouds.filter(Q(look=None) | Q(look__due_at__lte=now())):
+        look_at(cloud)
+
+
+def look_at(cloud: Cloud) -> Tally:
+    """Compare one cloud with our records and write down what differs.
+
+    A list that the cloud does not give is left for the next time, and what we knew stays.
+    """
+    began = now()
+    _plan_next(cloud, began)
+    tally = Tally()
+    _compare(cloud, began, tally)
+    close_look(cloud, tally.answered, began)
+    CloudLook.objects.filter(cloud=cloud).update(
+        ended_at=now(),
+        resources=tally.resources,
+        things=tally.things,
+        pages=tally.pages,
+        unanswered=tally.unanswered,
+    )
+    return tally
+
+
+def _plan_next(cloud: Cloud, began: datetime) -> None:
+    """First, so that a look that dies is not begun again at once."""
+    plan = {"began_at": began, "due_at": began + settings.DRIFT_LOOK_EVERY}
+    CloudLook.objects.update_or_create(cloud=cloud, defaults=plan)
+
+
+def _compare(cloud: Cloud, began: datetime, tally: Tally) -> None:
+    since = began - settings.DRIFT_GRACE
+    parts = {kind.key: kind.parts for kind in all_kinds()}
+    places = places_in(cloud)
+    comparison, records = Comparison(parts, places, since), Records(cloud, since)
+    for listing in _listings(parts.values()):
+        try:
+            for things in _pages(cloud, listing, records, tally):
+                note(cloud, comparison.meet(listing, things, records.about(things)), began)
+        except CloudError as error:
+            logger.warning("look at %s: %s: %s", cloud.key, listing, error)
+            tally.unanswered.append(listing.value)
+        else:
+            tally.answered.add(listing)
+    for page in records.pages():
+        tally.resources += len(page)
+        missing = [found for ours in page for found in comparison.miss(ours, tally.answered)]
+        note(cloud, missing, began)
+
+
+def _listings(parts: Iterable[Sequence[Part]]) -> list[Listing]:
+    return sorted({part.listing for group in parts for part in group})
+
+
+def _pages(
+    cloud: Cloud, listing: Listing, records: Records, tally: Tally
+) -> Iterator[list[CloudObject]]:
+    """Each page of the list: over all projects, or of those projects in which we made some."""
+    gateway = get_cloud(cloud.key)
+    projects = records.places_with(listing) if listing in LISTED_PER_PROJECT else [""]
+    for project in projects:
+        after, is_first = "", True
+        while after or is_first:
+            page = gateway.list_page(listing, project=project, after=after)
+            after, is_first = page.after, False
+            tally.pages += 1
+            tally.things += len(page.things)
+            yield list(page.things)

@@ -1,0 +1,123 @@
+"""Keeping what looks find: from the first look that saw a difference until one that did not.
+
+A first look only suspects. The second, long enough after it, opens the difference for people:
+what came right by itself in between never was one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from catalog.models import (
+    LIVING_STATES,
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    Resource,
+)
+from catalog.models.difference import VALUE_LENGTH
+from catalog.reconciliation.comparison import Found
+from catalog.reconciliation.reading import is_settled
+from portal.cloud.models import Cloud
+from portal.cloud.ports import Listing
+
+_Key = tuple[int | None, str, str, str, str, str]
+_NAME_LENGTH: Final = 255
+
+
+def note(cloud: Cloud, found: Iterable[Found], at: datetime) -> None:
+    """Write what a page brought; what was known already was seen again.
+
+    Args:
+        at: when the look began.
+    """
+    by_key = {_key_of(one): one for one in found}
+    if by_key:
+        _note(cloud, by_key, at)
+
+
+@transaction.atomic(durable=True)
+def _note(cloud: Cloud, by_key: dict[_Key, Found], at: datetime) -> None:
+    known = {_key_of(row): row for row in _living(cloud, by_key)}
+    for key, row in known.items():
+        _see_again(row, by_key[key], at)
+    Difference.objects.bulk_update(known.values(), ["ours", "theirs", "name", "last_seen_at"])
+    Difference.objects.bulk_create(
+        _difference(cloud, one, at) for key, one in by_key.items() if key not in known
+    )
+
+
+def _living(cloud: Cloud, keys: Collection[_Key]) -> list[Difference]:
+    """Those of the living differences that have one of the keys, locked."""
+    resources = {key[0] for key in keys}
+    about = Q(resource__in=resources - {None}) | Q(
+        resource=None, openstack_id__in={key[5] for key in keys if key[0] is None}
+    )
+    rows = Difference.objects.select_for_update().filter(
+        about, cloud=cloud, state__in=LIVING_STATES
+    )
+    return [row for row in rows.order_by("pk") if _key_of(row) in keys]
+
+
+def _key_of(one: Found | Difference) -> _Key:
+    resource = one.resource_id if isinstance(one, Difference) else one.resource
+    return resource, str(one.kind), str(one.listing), one.part, one.field, one.openstack_id
+
+
+def _see_again(row: Difference, found: Found, at: datetime) -> None:
+    row.last_seen_at = at
+    row.ours, row.theirs, row.name = _texts(found)
+
+
+def _texts(found: Found) -> tuple[str, str, str]:
+    return found.ours[:VALUE_LENGTH], found.theirs[:VALUE_LENGTH], found.name[:_NAME_LENGTH]
+
+
+def _difference(cloud: Cloud, found: Found, at: datetime) -> Difference:
+    ours, theirs, name = _texts(found)
+    return Difference(
+        cloud=cloud,
+        project_id=found.project_id,
+        resource_id=found.resource,
+        kind=DifferenceKind(found.kind),
+        listing=found.listing,
+        part=found.part,
+        field=found.field,
+        openstack_id=found.openstack_id,
+        name=name,
+        ours=ours,
+        theirs=theirs,
+        first_seen_at=at,
+        last_seen_at=at,
+    )
+
+
+@transaction.atomic(durable=True)
+def close_look(cloud: Cloud, listings: Collection[Listing], at: datetime) -> None:
+    """After everything was compared: open what was seen twice, end what was not seen any more.
+
+    What could not be judged in this look stays: lists that were not answered, and resources
+    that somebody is busy with.
+    """
+    living = Difference.objects.filter(cloud=cloud, state__in=LIVING_STATES, listing__in=listings)
+    seen_before = Q(first_seen_at__lte=at - settings.DRIFT_SECOND_LOOK_AFTER, last_seen_at=at)
+    living.filter(seen_before, state=DifferenceState.SUSPECTED).update(state=DifferenceState.OPEN)
+    living.filter(state=DifferenceState.IGNORED, ignored_until__lte=at, last_seen_at=at).update(
+        state=DifferenceState.OPEN, ignored_until=None, ignored_by=None, ignored_because=""
+    )
+    gone = _not_seen(living, at)
+    gone.filter(state=DifferenceState.SUSPECTED).delete()
+    gone.update(state=DifferenceState.SOLVED, solved_at=at)
+
+
+def _not_seen(living: QuerySet[Difference, Any], at: datetime) -> QuerySet[Difference, Any]:
+    unsettled = Resource.objects.exclude(is_settled(at - settings.DRIFT_GRACE)).filter(
+        differences__state__in=LIVING_STATES
+    )
+    return living.filter(last_seen_at__lt=at).exclude(resource__in=unsettled.values("pk"))

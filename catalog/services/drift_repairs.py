@@ -1,0 +1,201 @@
+"""Repairs that change money: one operator proposes, another decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from billing.services.metering import UsageTime
+from catalog.errors import OwnRepair, RepairNotOffered, RepairSettled
+from catalog.kinds import get_kind
+from catalog.models import (
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    DriftRepair,
+    OrderLine,
+    RepairAction,
+    RepairState,
+    Resource,
+    ResourceState,
+)
+from catalog.services.drift import clean_reason, lock_difference, lock_idle_resource
+from catalog.services.resources import begin_retirement, meter_resource
+from portal.audit.services import record, record_refusal
+from portal.core.errors import NotAllowed
+from portal.identity.access import has_role
+from portal.identity.models import Person, Role
+from portal.identity.sensitive import sensitive
+
+_GONE: Final = (DifferenceKind.MISSING, DifferenceKind.CHARGED_BUT_ABSENT)
+
+
+def offered_repairs(difference: Difference, resource: Resource | None) -> list[RepairAction]:
+    """What may be proposed about a difference: only of what the resource is about."""
+    if resource is None or resource.state != ResourceState.ACTIVE:
+        return []
+    if difference.part != get_kind(resource.kind).parts[0].key:
+        return []
+    if difference.kind in _GONE:
+        return [RepairAction.RETIRE]
+    return [RepairAction.CHARGE] if difference.kind == DifferenceKind.NOT_CHARGED else []
+
+
+@transaction.atomic(durable=True)
+def propose_repair(
+    public_id: UUID, *, action: RepairAction, reason: str, actor: Person
+) -> DriftRepair:
+    """Propose a repair; it is carried out when another operator agrees.
+
+    Raises:
+        InvalidInput: there is no reason.
+        RepairNotOffered: it makes no sense for this difference.
+        DifferenceSettled: it was solved meanwhile.
+        RepairSettled: a repair waits already.
+    """
+    because = clean_reason(reason)
+    difference = lock_difference(public_id)
+    if action not in offered_repairs(difference, difference.resource):
+        raise RepairNotOffered()
+    if difference.repairs.filter(state=RepairState.PROPOSED).exists():
+        raise RepairSettled(state=RepairState.PROPOSED.label)
+    repair = DriftRepair.objects.create(
+        difference=difference,
+        action=action,
+        reason=because,
+        proposed_by=actor,
+        proposed_at=now(),
+    )
+    _record("drift.repair_proposed", repair, actor)
+    return repair
+
+
+@sensitive("drift.confirm_repair")
+def confirm_repair(public_id: UUID, *, actor: Person) -> DriftRepair:
+    """Agree with a repair, and carry it out.
+
+    Raises:
+        OwnRepair: the actor proposed it.
+        NotAllowed: the actor is no operator there.
+        RepairSettled, DifferenceSettled: somebody was first, or it came right.
+        RepairNotOffered, ResourceBusy: meanwhile it makes no sense, or something else is done.
+    """
+    return _deciding(public_id, actor, lambda: _confirm(public_id, actor))
+
+
+@sensitive("drift.refuse_repair")
+def refuse_repair(public_id: UUID, *, reason: str, actor: Person) -> DriftRepair:
+    """Disagree with a repair; the difference stays.
+
+    Raises:
+        InvalidInput: there is no reason.
+        OwnRepair, NotAllowed, RepairSettled: as in ``confirm_repair``.
+    """
+    because = clean_reason(reason)
+    return _deciding(public_id, actor, lambda: _refuse(public_id, actor, because))
+
+
+@transaction.atomic(durable=True)
+def withdraw_repair(public_id: UUID, *, actor: Person) -> DriftRepair:
+    """Take one's own proposal back.
+
+    Raises:
+        NotAllowed: somebody else proposed it.
+        RepairSettled: somebody decided already.
+    """
+    repair = _lock_waiting(public_id)
+    if repair.proposed_by_id != actor.pk:
+        raise NotAllowed()
+    _settle(repair, RepairState.WITHDRAWN, actor)
+    _record("drift.repair_withdrawn", repair, actor)
+    return repair
+
+
+def _deciding(public_id: UUID, actor: Person, decide: Callable[[], DriftRepair]) -> DriftRepair:
+    """Decide, and write a refused attempt down."""
+    try:
+        return decide()
+    except (OwnRepair, NotAllowed) as refusal:
+        repair = DriftRepair.objects.select_related("difference").get(public_id=public_id)
+        record_refusal(
+            "drift.repair_decision_refused",
+            repair,
+            actor=actor,
+            node_id=repair.difference.project_id,
+            code=refusal.code,
+        )
+        raise
+
+
+@transaction.atomic(durable=True)
+def _confirm(public_id: UUID, actor: Person) -> DriftRepair:
+    found = DriftRepair.objects.select_related("difference__resource__order_line").get(
+        public_id=public_id
+    )
+    _check_decider(found, actor)
+    if found.difference.resource is None:
+        raise RepairNotOffered()
+    resource = lock_idle_resource(found.difference.resource)
+    difference = lock_difference(found.difference.public_id)
+    repair = _lock_waiting(public_id)
+    if repair.action not in offered_repairs(difference, resource):
+        raise RepairNotOffered()
+    _settle(repair, RepairState.CONFIRMED, actor)
+    difference.state, difference.solved_at = DifferenceState.SOLVED, now()
+    difference.save(update_fields=["state", "solved_at"])
+    if repair.action == RepairAction.CHARGE:
+        _charge(resource)
+    _record("drift.repair_confirmed", repair, actor)
+    if repair.action == RepairAction.RETIRE:
+        begin_retirement(resource, actor=actor)
+    return repair
+
+
+@transaction.atomic(durable=True)
+def _refuse(public_id: UUID, actor: Person, reason: str) -> DriftRepair:
+    repair = _lock_waiting(public_id)
+    _check_decider(repair, actor)
+    repair.decision_reason = reason
+    _settle(repair, RepairState.REFUSED, actor)
+    _record("drift.repair_refused", repair, actor)
+    return repair
+
+
+def _charge(resource: Resource) -> None:
+    """From this moment on: what was not charged before was nobody's agreement."""
+    moment = now()
+    line = OrderLine.objects.select_related("offering_version").get(resource=resource)
+    meter_resource(resource, line, UsageTime(cloud=None, intended=moment, observed=moment))
+
+
+def _check_decider(repair: DriftRepair, actor: Person) -> None:
+    if repair.proposed_by_id == actor.pk:
+        raise OwnRepair()
+    if not has_role(actor, repair.difference.project, Role.OPERATOR):
+        raise NotAllowed()
+
+
+def _lock_waiting(public_id: UUID) -> DriftRepair:
+    repair = (
+        DriftRepair.objects.select_for_update(of=("self",))
+        .select_related("difference__project")
+        .get(public_id=public_id)
+    )
+    if repair.state != RepairState.PROPOSED:
+        raise RepairSettled(state=repair.get_state_display())
+    return repair
+
+
+def _settle(repair: DriftRepair, state: RepairState, actor: Person) -> None:
+    repair.state, repair.decided_by, repair.decided_at = state, actor, now()
+    repair.save(update_fields=["state", "decided_by", "decided_at", "decision_reason"])
+
+
+def _record(event: str, repair: DriftRepair, actor: Person) -> None:
+    difference = repair.difference
+    data = {"action": repair.action, "difference": str(difference.public_id)}
+    record(event, repair, actor=actor, node_id=difference.project_id, data=data)

@@ -1,0 +1,156 @@
+"""Differences between portal and cloud, in words: a title, and what each side says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from catalog.kinds import all_kinds, get_kind
+from catalog.kinds.parts import Part
+from catalog.models import Difference, DifferenceKind, DifferenceState
+from catalog.services.drift import compared_fact
+from portal.core.formats import money
+
+GONE: Final = (DifferenceKind.MISSING, DifferenceKind.CHARGED_BUT_ABSENT)
+STRANGE: Final = (DifferenceKind.UNKNOWN, DifferenceKind.NOT_CHARGED, DifferenceKind.DUPLICATE)
+_TITLES: Final[Mapping[str, str | Promise]] = {
+    DifferenceKind.MISSING: gettext_lazy("{thing} {name} is gone from the cloud"),
+    DifferenceKind.CHARGED_BUT_ABSENT: gettext_lazy("{thing} {name} is gone from the cloud"),
+    DifferenceKind.UNKNOWN: gettext_lazy("{thing} {name} was not ordered"),
+    DifferenceKind.NOT_CHARGED: gettext_lazy("{thing} {name} is not charged"),
+    DifferenceKind.DUPLICATE: gettext_lazy("{thing} {name} is there twice"),
+    DifferenceKind.DIFFERS: gettext_lazy("{thing} {name} is other than ordered"),
+}
+_BADGES: Final[Mapping[str, tuple[str, str | Promise]]] = {
+    DifferenceKind.MISSING: ("warning", gettext_lazy("Gone")),
+    DifferenceKind.CHARGED_BUT_ABSENT: ("error", gettext_lazy("Urgent")),
+    DifferenceKind.UNKNOWN: ("warning", gettext_lazy("Not ordered")),
+    DifferenceKind.NOT_CHARGED: ("warning", gettext_lazy("Costs money")),
+    DifferenceKind.DUPLICATE: ("warning", gettext_lazy("Costs money")),
+    DifferenceKind.DIFFERS: ("neutral", gettext_lazy("Differs")),
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A line of one side. ``is_other``: here the two sides differ. ``is_code``: as typed."""
+
+    term: str
+    value: str
+    is_other: bool = False
+    is_code: bool = False
+
+
+@dataclass(frozen=True)
+class DifferenceRow:
+    """A difference as people read it."""
+
+    difference: Difference
+    title: str
+    thing: str
+    name: str
+    icon: str
+    tone: str
+    badge: str
+    ours: list[Fact]
+    theirs: list[Fact]
+    ours_short: str
+    theirs_short: str
+
+
+def row_of(difference: Difference) -> DifferenceRow:
+    """In the reader's language. Needs ``resource__order_line``, ``project`` and ``cloud``."""
+    part, icon = _part_and_icon(difference)
+    name = difference.resource.name if difference.resource else difference.name
+    thing, name = str(part.label) if part else "", name or difference.openstack_id
+    tone, badge = _badge(difference)
+    ours_short, theirs_short = _short(difference)
+    return DifferenceRow(
+        difference=difference,
+        title=str(_TITLES[difference.kind]).format(thing=thing, name=name).strip(),
+        thing=thing,
+        name=name,
+        icon=icon,
+        tone=tone,
+        badge=badge,
+        ours=_ours(difference, ours_short),
+        theirs=_theirs(difference, theirs_short),
+        ours_short=ours_short,
+        theirs_short=theirs_short,
+    )
+
+
+def _badge(difference: Difference) -> tuple[str, str]:
+    if difference.state == DifferenceState.SOLVED:
+        return "success", str(DifferenceState.SOLVED.label)
+    if difference.state == DifferenceState.IGNORED:
+        return "neutral", str(DifferenceState.IGNORED.label)
+    tone, text = _BADGES[difference.kind]
+    return tone, str(text)
+
+
+def _part_and_icon(difference: Difference) -> tuple[Part | None, str]:
+    """What it is: as its kind says, else the first that stands in that list of the cloud."""
+    if difference.resource:
+        kind = get_kind(difference.resource.kind)
+        named = [part for part in kind.parts if part.key == difference.part]
+        return next(iter(named), None), kind.icon
+    mains = [(part, kind.icon) for kind in all_kinds() for part in kind.parts[:1]]
+    others = [(part, kind.icon) for kind in all_kinds() for part in kind.parts[1:]]
+    in_list = [found for found in mains + others if found[0].listing == difference.listing]
+    return next(iter(in_list), (None, "cloud"))
+
+
+def _short(difference: Difference) -> tuple[str, str]:
+    """What each side says, in a few words."""
+    if difference.kind in GONE:
+        return _("Runs"), _("Does not exist")
+    if difference.kind == DifferenceKind.UNKNOWN:
+        return _("Unknown"), difference.theirs or _("Is there")
+    if difference.kind == DifferenceKind.DUPLICATE:
+        return _("There is one"), _("There is another one")
+    if difference.kind == DifferenceKind.NOT_CHARGED:
+        return _("Nobody pays for it"), difference.theirs or _("Is there")
+    if difference.field == "marker":
+        return _("Our mark"), difference.theirs or _("No mark")
+    return difference.ours, difference.theirs
+
+
+def _ours(difference: Difference, short: str) -> list[Fact]:
+    resource = difference.resource
+    if resource is None:
+        return []
+    facts = [Fact(_term(difference), short, is_other=True)]
+    if difference.kind == DifferenceKind.DUPLICATE:
+        facts.append(Fact(_("Id in the cloud"), difference.ours, is_code=True))
+    facts.append(Fact(_("Project"), difference.project.name))
+    if difference.kind == DifferenceKind.CHARGED_BUT_ABSENT and resource.order_line:
+        price = money(resource.order_line.monthly_price)
+        facts.append(Fact(_("Costs"), _("{price} per month, goes on").format(price=price)))
+    return facts
+
+
+def _theirs(difference: Difference, short: str) -> list[Fact]:
+    facts = [Fact(_term(difference), short, is_other=True)]
+    if difference.kind == DifferenceKind.UNKNOWN:
+        facts.insert(0, Fact(_("Name"), difference.name or _("No name"), is_code=True))
+        facts.append(Fact(_("Project"), difference.project.name))
+    facts.append(Fact(_("Cloud"), difference.cloud.name))
+    if difference.openstack_id:
+        facts.append(Fact(_("Id in the cloud"), difference.openstack_id, is_code=True))
+    return facts
+
+
+def _term(difference: Difference) -> str:
+    """What the two sides disagree about."""
+    if difference.kind != DifferenceKind.DIFFERS or difference.resource is None:
+        return _("State")
+    fact = compared_fact(difference, difference.resource)
+    if fact is not None:
+        return str(fact.label)
+    return _("Mark") if difference.field == "marker" else _("Project in the cloud")

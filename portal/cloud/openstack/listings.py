@@ -1,0 +1,118 @@
+"""Lists over all projects, page by page: what reconciliation compares our records with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from openstack.block_storage.v3.volume import Volume
+from openstack.compute.v2.server import Server
+from openstack.connection import Connection
+from openstack.dns.v2.zone import Zone
+from openstack.exceptions import raise_from_response
+from openstack.load_balancer.v2.load_balancer import LoadBalancer
+from openstack.network.v2.floating_ip import FloatingIP
+from openstack.network.v2.network import Network
+from openstack.network.v2.router import Router
+from openstack.network.v2.security_group import SecurityGroup
+from openstack.proxy import Proxy
+from openstack.resource import Resource
+
+from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.openstack.load_balancers import read_load_balancer
+from portal.cloud.openstack.network import (
+    read_floating_ip,
+    read_group,
+    read_network,
+    read_router,
+)
+from portal.cloud.openstack.servers import read_server
+from portal.cloud.openstack.volumes import read_volume
+from portal.cloud.openstack.zones import read_zone
+from portal.cloud.ports import LARGEST_PAGE, CloudObject, Listing, Page
+
+_ALL_TENANTS: Final = {"all_tenants": "True"}
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a list is asked for, and how one row of it reads.
+
+    Attributes:
+        service: as errors name it; with an underscore it is the connection's attribute.
+        query, headers: what makes it a list over all projects, where the role alone does not.
+    """
+
+    service: str
+    path: str
+    row: type[Resource]
+    read: Callable[[Any], CloudObject]
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_SOURCES: Final = {
+    Listing.SERVERS: _Source("compute", "/servers/detail", Server, read_server, _ALL_TENANTS),
+    Listing.VOLUMES: _Source("block-storage", "/volumes/detail", Volume, read_volume, _ALL_TENANTS),
+    Listing.LOAD_BALANCERS: _Source(
+        "load-balancer", "/lbaas/loadbalancers", LoadBalancer, read_load_balancer
+    ),
+    Listing.ZONES: _Source(
+        "dns", "/zones", Zone, read_zone, headers={"X-Auth-All-Projects": "True"}
+    ),
+    Listing.NETWORKS: _Source("network", "/networks", Network, read_network),
+    Listing.ROUTERS: _Source("network", "/routers", Router, read_router),
+    Listing.FLOATING_IPS: _Source("network", "/floatingips", FloatingIP, read_floating_ip),
+    Listing.SECURITY_GROUPS: _Source("network", "/security-groups", SecurityGroup, read_group),
+}
+
+
+class Listings(OnCloud):
+    """The lists of the port."""
+
+    def list_page(
+        self, listing: Listing, *, project: str = "", after: str = "", limit: int = LARGEST_PAGE
+    ) -> Page:
+        query = {"limit": str(limit), **({"marker": after} if after else {})}
+        source = _SOURCES.get(listing)
+        if source is None:
+            return self._containers_page(project, query, limit)
+        with self._asking(source.service, f"list {listing}") as cloud:
+            proxy: Proxy = getattr(cloud, source.service.replace("-", "_"))
+            # Without the SDK's own iterator, which asks for the next page by itself.
+            answer = proxy.get(
+                source.path, params={**source.query, **query}, headers=dict(source.headers)
+            )
+            raise_from_response(answer)
+            return _page(cloud, source, answer.json())
+
+    def _containers_page(self, project: str, query: Mapping[str, str], limit: int) -> Page:
+        """Swift tells by a full page alone that there may be more."""
+        with self._asking("object-store", "list containers", project) as cloud:
+            answer = cloud.object_store.get("", params={**query, "format": "json"})
+            raise_from_response(answer)
+            names = [row["name"] for row in answer.json()] if answer.content else []
+        things = [
+            CloudObject(id=name, name=name, status="ACTIVE", project=project) for name in names
+        ]
+        return Page(things=things, after=names[-1] if len(names) == limit else "")
+
+
+def _page(cloud: Connection, source: _Source, body: Mapping[str, Any]) -> Page:
+    """What the answer holds. A service that has more says so with a link called "next"."""
+    rows = [source.row.existing(connection=cloud, **row) for row in body[_key(source)]]
+    things = [replace(source.read(row), project=row.project_id or "") for row in rows]
+    return Page(things=things, after=things[-1].id if things and _has_next(source, body) else "")
+
+
+def _key(source: _Source) -> str:
+    return str(source.row.resources_key)
+
+
+def _has_next(source: _Source, body: Mapping[str, Any]) -> bool:
+    """Designate has one object of links, the others a list beside the rows."""
+    links = body.get(f"{_key(source)}_links") or body.get("links") or []
+    if isinstance(links, dict):
+        return bool(links.get("next"))
+    return any(link.get("rel") == "next" for link in links)

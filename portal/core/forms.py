@@ -1,0 +1,36 @@
+"""What every form of the portal can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from portal.core.errors import DomainError, InvalidInput
+
+
+class RefusableForm(forms.Form):
+    """A form that shows what a service said about its answers, in our own words."""
+
+    use_required_attribute = False
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        for item in self.fields.values():
+            is_choice = isinstance(item, forms.ChoiceField)
+            words = _("Choose one of these.") if is_choice else _("Fill this in.")
+            item.error_messages["required"] = words
+            item.error_messages["invalid_choice"] = words
+            if isinstance(item, forms.DateField):
+                item.error_messages["invalid"] = _("Fill in a date as 31-12-2026.")
+
+    def show(self, refusal: DomainError) -> None:
+        """Put the refusal at the fields that it is about, or above the form."""
+        if isinstance(refusal, InvalidInput):
+            messages = refusal.errors
+        else:
+            messages = {refusal.field or "": [str(refusal)]}
+        for name, texts in messages.items():
+            for text in texts:
+                self.add_error(name if name in self.fields else None, text)

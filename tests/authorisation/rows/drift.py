@@ -1,0 +1,94 @@
+"""Drift: operators mend it, auditors read it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.utils.timezone import now
+
+from catalog.models import Difference, DriftRepair
+from portal.core.calendar import day_of
+from portal.identity.models import Role
+from tests.authorisation.rows.things import drifting_resource, project
+from tests.authorisation.vocabulary import act, call, see
+from tests.authorisation.world import Tenant
+from tests.factories.drift import gone, proposed, stopped, uncharged
+
+READERS: Final = {Role.OPERATOR, Role.AUDITOR}
+OPERATORS: Final = {Role.OPERATOR}
+IGNORING: Final = {
+    "until": (day_of(now()) + timedelta(days=7)).isoformat(),
+    "reason": "Onderhoud",
+}
+TYPED: Final = {**IGNORING, "until": f"{day_of(now()) + timedelta(days=7):%d-%m-%Y}"}
+REASON: Final = {"reason": "Het is echt weg."}
+
+
+def missing_server(tenant: Tenant) -> Difference:
+    return gone(drifting_resource(tenant), openstack_id="weg-1")
+
+
+def stopped_server(tenant: Tenant) -> Difference:
+    return stopped(drifting_resource(tenant))
+
+
+def uncharged_server(tenant: Tenant) -> Difference:
+    return uncharged(drifting_resource(tenant))
+
+
+def repair_of_colleague(tenant: Tenant) -> DriftRepair:
+    """Waits for another operator than the colleague who proposed it."""
+    difference = gone(drifting_resource(tenant), openstack_id="weg-2")
+    return proposed(difference, tenant.all_rounder)
+
+
+def own_repair(tenant: Tenant) -> DriftRepair:
+    """Proposed by the operator who comes by."""
+    difference = gone(drifting_resource(tenant), openstack_id="weg-3")
+    return proposed(difference, tenant.people[Role.OPERATOR])
+
+
+ROWS = [
+    see("catalog:drift", by=READERS),
+    act("catalog:drift-look", by=OPERATORS),
+    see("catalog:drift-difference", of=missing_server, by=READERS, seen_by=READERS),
+    act("catalog:drift-ignore", of=missing_server, body=TYPED, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-correct", of=stopped_server, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-retire", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-charge", of=uncharged_server, body=REASON, by=OPERATORS, seen_by=READERS),
+    act(
+        "catalog:drift-repair-confirm",
+        of=repair_of_colleague,
+        by=OPERATORS,
+        seen_by=READERS,
+        is_strong=True,
+    ),
+    act(
+        "catalog:drift-repair-refuse",
+        of=repair_of_colleague,
+        body=REASON,
+        by=OPERATORS,
+        seen_by=READERS,
+        is_strong=True,
+    ),
+    act("catalog:drift-repair-withdraw", of=own_repair, by=OPERATORS, seen_by=READERS),
+    # for programs
+    see("api:difference-list", by=READERS),
+    see("api:difference-list", case="of a project", query=project, by=READERS),
+    see(
+        "api:difference-detail",
+        of=missing_server,
+        by=READERS,
+        seen_by=READERS,
+    ),
+    call(
+        "api:difference-ignoring",
+        of=missing_server,
+        body=IGNORING,
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+    ),
+    call("api:difference-looks", by=OPERATORS, answer=202),
+]

@@ -1,0 +1,268 @@
+"""The pages of drift, as operators and auditors see them."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from catalog.models import CloudLook, Difference, DifferenceState, DriftRepair
+from portal.core.calendar import day_of
+from portal.identity.models import Role
+from tests.factories import PersonFactory, delivered, grant, make_project, place
+from tests.factories.drift import gone, proposed, stopped, unordered
+from tests.logins import log_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def server(requester, approver, project, version, sent_tasks):
+    return delivered(place(requester, project, version, name="bodem-gis-07"), approver=approver)
+
+
+@pytest.fixture
+def person_with(project):
+    def make(role):
+        person = PersonFactory(name=role.label)
+        grant(person, role, project)
+        return person
+
+    return make
+
+
+@pytest.fixture
+def operator(client, person_with):
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return log_in(client, person_with(Role.OPERATOR))
+
+
+@pytest.fixture
+def auditor(client, person_with):
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return log_in(client, person_with(Role.AUDITOR))
+
+
+def text(response, status=200):
+    assert response.status_code == status
+    return response.content.decode()
+
+
+def test_nothing_found_is_good_news(operator):
+    page = text(operator.get("/drift"))
+
+    assert "No differences" in page
+    assert "Nothing was compared yet" in page
+
+
+def test_urgent_ones_show_both_sides_and_what_they_cost(operator, server, project):
+    gone(server)
+    stopped(server)
+    unordered(project, server.cloud_project.cloud)
+    CloudLook.objects.create(
+        cloud=server.cloud_project.cloud, due_at=now(), ended_at=now(), resources=3412
+    )
+
+    response = operator.get("/drift")
+
+    page = text(response)
+    assert "Server bodem-gis-07 is gone from the cloud" in page
+    assert "41.80 per month, goes on" in page
+    assert "Disk tmp-export was not ordered" in page
+    assert "3,412 resources" in page
+    assert [row.difference.kind for row in response.context["large"]] == [
+        "charged_but_absent",
+        "unknown",
+    ]
+    assert [row.difference.kind for row in response.context["rows"]] == ["differs"]
+    assert [tab.count for tab in response.context["tabs"]] == [3, 1, 1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({}, 3),
+        ({"show": "gone"}, 1),
+        ({"show": "strange"}, 1),
+        ({"show": "other"}, 1),
+        ({"show": "solved"}, 0),
+        ({"show": "nonsense"}, 3),
+        ({"q": "tmp-exp"}, 1),
+        ({"q": "volume-9"}, 1),
+        ({"q": "bodem"}, 2),
+        ({"q": "niets\x00"}, 0),
+        ({"page": "9"}, 3),
+    ],
+)
+def test_tabs_and_words_filter(operator, server, project, query, count):
+    gone(server)
+    stopped(server)
+    unordered(project, server.cloud_project.cloud)
+
+    response = operator.get("/drift", query)
+
+    assert len(response.context["large"]) + len(response.context["rows"]) == count
+
+
+def test_what_was_seen_once_is_not_shown(operator, server):
+    difference = gone(server, state=DifferenceState.SUSPECTED)
+
+    assert "No differences" in text(operator.get("/drift"))
+    assert operator.get(f"/drift/{difference.public_id}").status_code == 404
+
+
+def test_questions_do_not_grow_with_the_list(operator, server, project):
+    cloud = server.cloud_project.cloud
+    gone(server)
+    unordered(project, cloud)
+    operator.get("/drift")
+    with CaptureQueriesContext(connection) as few:
+        operator.get("/drift")
+    for number in range(20):
+        unordered(project, cloud, openstack_id=f"volume-{number + 20}")
+        stopped(server, openstack_id=f"server-{number + 20}")
+
+    with CaptureQueriesContext(connection) as many:
+        response = operator.get("/drift")
+
+    assert len(many) == len(few)
+    assert response.context["page"].paginator.count == 42
+    assert len(response.context["large"]) + len(response.context["rows"]) == 25
+
+
+def test_auditor_reads_and_changes_nothing(auditor, server):
+    difference = gone(server)
+    page = text(auditor.get(f"/drift/{difference.public_id}"))
+
+    assert "Ignore it" not in page
+    assert "Close it" not in page
+    assert "Compare now" not in text(auditor.get("/drift"))
+    assert auditor.post(f"/drift/{difference.public_id}/ignore").status_code == 403
+    assert auditor.post("/drift/look").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("make", "offered", "absent"),
+    [
+        (gone, ["Close it", "Ignore it for some time"], ["Correct our record", "Charge it"]),
+        (stopped, ["Correct our record", "Ignore it for some time"], ["Close it"]),
+    ],
+)
+def test_only_what_makes_sense_is_offered(operator, server, make, offered, absent):
+    page = text(operator.get(f"/drift/{make(server).public_id}"))
+
+    assert all(words in page for words in offered)
+    assert not any(words in page for words in absent)
+
+
+def test_ignoring_from_the_page(operator, server):
+    difference = gone(server)
+    until = day_of(now()) + timedelta(days=7)
+
+    response = operator.post(
+        f"/drift/{difference.public_id}/ignore",
+        {"until": f"{until:%d-%m-%Y}", "reason": "Onderhoud"},
+        follow=True,
+    )
+
+    page = text(response)
+    assert "Ignored for now" in page
+    assert "Onderhoud" in page
+    assert "No differences" in text(operator.get("/drift"))
+    assert "bodem-gis-07" in text(operator.get("/drift", {"show": "ignored"}))
+
+
+@pytest.mark.parametrize(
+    ("until", "reason", "said"),
+    [
+        ("", "Onderhoud", "Fill this in."),
+        ("gisteren", "Onderhoud", "Fill in a date as 31-12-2026."),
+        ("01-01-2020", "Onderhoud", "Choose today or a later day, at most 90 days away."),
+        ("{later}", "", "Fill this in."),
+    ],
+)
+def test_what_was_typed_wrong_stays_and_is_explained(operator, server, until, reason, said):
+    difference = gone(server)
+    later = f"{day_of(now()) + timedelta(days=7):%d-%m-%Y}"
+    typed = {"until": until.format(later=later), "reason": reason}
+
+    page = text(operator.post(f"/drift/{difference.public_id}/ignore", typed), 422)
+
+    assert said in page
+    assert f'value="{typed["until"]}"' in page or not typed["until"]
+    assert Difference.objects.get().state == DifferenceState.OPEN
+
+
+def test_closing_takes_a_second_operator(client, operator, person_with, server):
+    difference = gone(server)
+    address = f"/drift/{difference.public_id}"
+    text(operator.post(f"{address}/retire", {"reason": ""}), 422)
+    operator.post(f"{address}/retire", {"reason": "Het is echt weg."})
+    repair = DriftRepair.objects.get()
+    page = text(operator.get(address))
+    assert "Another operator decides." in page
+    assert "Agree, carry it out" not in page
+    assert operator.post(f"/drift/repairs/{repair.public_id}/confirm").status_code == 403
+
+    second = log_in(client, person_with(Role.OPERATOR))
+    assert "Agree, carry it out" in text(second.get(address))
+    response = second.post(f"/drift/repairs/{repair.public_id}/confirm", follow=True)
+
+    assert "Carried out" in text(response)
+    server.refresh_from_db()
+    assert server.state == "retiring"
+
+
+def test_refusal_without_a_reason_says_so(client, operator, person_with, server):
+    repair = proposed(gone(server), person_with(Role.OPERATOR))
+
+    page = text(operator.post(f"/drift/repairs/{repair.public_id}/refuse", {"reason": ""}), 422)
+
+    assert "Fill this in." in page
+    repair.refresh_from_db()
+    assert repair.state == "proposed"
+
+
+def test_correcting_from_the_page(operator, server):
+    difference = stopped(server)
+
+    page = text(operator.post(f"/drift/{difference.public_id}/correct", follow=True))
+
+    assert "Corrected." in page
+    server.refresh_from_db()
+    assert server.facts["status"] == "SHUTOFF"
+
+
+def test_comparing_now_is_asked_for_once_a_minute(operator, server):
+    assert "We compare now" in text(operator.post("/drift/look", follow=True))
+    CloudLook.objects.update(began_at=now())
+    assert "less than a minute ago" in text(operator.post("/drift/look", follow=True))
+
+
+def test_cloud_that_did_not_tell_everything_is_said(operator, server):
+    CloudLook.objects.create(
+        cloud=server.cloud_project.cloud, due_at=now(), ended_at=now(), unanswered=["zones"]
+    )
+
+    assert "A cloud did not tell everything" in text(operator.get("/drift"))
+
+
+def test_another_tenant_is_not_there(client, person_with, server, version):
+    difference = gone(server)
+    stranger = PersonFactory()
+    grant(stranger, Role.OPERATOR, make_project(name="Ander systeem"))
+
+    client = log_in(client, stranger)
+
+    assert "bodem-gis-07" not in text(client.get("/drift"))
+    assert client.get(f"/drift/{difference.public_id}").status_code == 404
+
+
+def test_operators_see_in_the_menu_how_many_wait(operator, server):
+    gone(server)
+
+    links = [link for group in operator.get("/").context["shell"].menu for link in group.links]
+
+    (drift,) = [link for link in links if link.url == "/drift"]
+    assert drift.waiting == 1

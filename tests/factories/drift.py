@@ -1,0 +1,73 @@
+"""Differences, as looks would have found them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils.timezone import now
+
+from catalog.models import Difference, DifferenceKind, DifferenceState, DriftRepair, Resource
+from catalog.services.drift_repairs import propose_repair
+from portal.cloud.models import Cloud
+from portal.cloud.ports import Listing
+from portal.identity.models import Person, Project
+
+
+def gone(resource: Resource, **changes: Any) -> Difference:
+    """The server is charged, and is not in the cloud."""
+    return _difference(
+        resource,
+        kind=DifferenceKind.CHARGED_BUT_ABSENT,
+        **{"openstack_id": "server-1", **changes},
+    )
+
+
+def stopped(resource: Resource, **changes: Any) -> Difference:
+    """Somebody stopped the server without the portal."""
+    facts = {"field": "status", "ours": "ACTIVE", "theirs": "SHUTOFF", "openstack_id": "server-1"}
+    return _difference(resource, kind=DifferenceKind.DIFFERS, **{**facts, **changes})
+
+
+def uncharged(resource: Resource, **changes: Any) -> Difference:
+    """The server runs, and nobody pays for it."""
+    return _difference(resource, kind=DifferenceKind.NOT_CHARGED, **{"theirs": "ACTIVE", **changes})
+
+
+def unordered(project: Project, cloud: Cloud, **changes: Any) -> Difference:
+    """A disk that nobody ordered."""
+    facts = {
+        "listing": Listing.VOLUMES,
+        "name": "tmp-export",
+        "openstack_id": "volume-9",
+        "theirs": "AVAILABLE",
+    }
+    return _make(project=project, cloud=cloud, kind=DifferenceKind.UNKNOWN, **{**facts, **changes})
+
+
+def proposed(difference: Difference, actor: Person, action: Any = "retire") -> DriftRepair:
+    """A repair that waits for a second operator."""
+    return propose_repair(
+        difference.public_id, action=action, reason="Het is echt weg.", actor=actor
+    )
+
+
+def _difference(resource: Resource, **facts: Any) -> Difference:
+    return _make(
+        resource=resource,
+        project=resource.project,
+        cloud=resource.cloud_project.cloud,
+        part=facts.pop("part", "server"),
+        name=resource.name,
+        **{"listing": Listing.SERVERS, **facts},
+    )
+
+
+def _make(**facts: Any) -> Difference:
+    at = now()
+    usual = {
+        "state": DifferenceState.OPEN,
+        "first_seen_at": at - timedelta(hours=1),
+        "last_seen_at": at,
+    }
+    return Difference.objects.create(**{**usual, **facts})
