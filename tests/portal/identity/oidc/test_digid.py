@@ -153,34 +153,6 @@ def test_provider_ends_the_session_of_a_bsn_that_it_names(
     assert not LoginSession.objects.filter(ended_at=None).exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "is_logged_in"),
-    [
-        ({"sub": "person-1"}, 200, False),
-        ({}, 200, False),
-        ({"sub": "person-1", "sid": None}, 400, True),
-    ],
-    ids=["both", "session alone", "subject alone"],
-)
-def test_where_people_are_not_known_by_sub_a_logout_token_must_name_the_session(
-    client: Client,
-    eherkenning: FakeProvider,
-    use_kind: Use,
-    changes: dict[str, Any],
-    status: int,
-    is_logged_in: bool,
-) -> None:
-    use_kind("eherkenning")
-    grant(first_login(client, eherkenning), "voorbeeldstad")
-    log_in(client, eherkenning)
-    token = eherkenning.logout_token(**changes)
-
-    response = Client().post("/login/local/backchannel-logout", {"logout_token": token})
-
-    assert response.status_code == status
-    assert LoginSession.objects.filter(ended_at=None).exists() == is_logged_in
-
-
 @pytest.mark.parametrize("value", [BSN, f"s00000000:{BSN}"])
 def test_nine_digits_are_read(value: str) -> None:
     assert read_bsn(value) == BSN

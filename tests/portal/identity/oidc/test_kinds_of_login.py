@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import Identity, Person, RoleGrant
+from portal.identity.models import Identity, LoginSession, Person, RoleGrant
 from tests.portal.identity.oidc.fake_provider import ISSUER, MINISTRY_OIN, FakeProvider, log_in
 from tests.portal.identity.oidc.kinds import (
     ACTING,
@@ -235,3 +235,31 @@ def test_login_for_one_organisation_gives_nothing_at_another(
     grant(first_login(client, eherkenning), "mwb", "operator")
 
     assert code_of(log_in(client, eherkenning)) == "outside_organization"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "is_logged_in"),
+    [
+        ({"sub": "person-1"}, 200, False),
+        ({}, 200, False),
+        ({"sub": "person-1", "sid": None}, 400, True),
+    ],
+    ids=["both", "session alone", "subject alone"],
+)
+def test_where_people_are_not_known_by_sub_a_logout_token_must_name_the_session(
+    client: Client,
+    eherkenning: FakeProvider,
+    use_kind: Use,
+    changes: dict[str, Any],
+    status: int,
+    is_logged_in: bool,
+) -> None:
+    use_kind("eherkenning")
+    grant(first_login(client, eherkenning), "voorbeeldstad")
+    log_in(client, eherkenning)
+    token = eherkenning.logout_token(**changes)
+
+    response = Client().post("/login/local/backchannel-logout", {"logout_token": token})
+
+    assert response.status_code == status
+    assert LoginSession.objects.filter(ended_at=None).exists() == is_logged_in
