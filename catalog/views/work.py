@@ -210,13 +210,16 @@ def _row(operation: Operation, *, may_resume: bool) -> WorkRow:
     progress = progress_of(operation)
     undone = (line for line in progress.lines if line.step.state != StepState.DONE)
     tone, state = _state_in_words(operation, next(iter(operation.solutions.all()), None))
+    line = next(undone, None)
+    if tone == "active" and line and line.step.state != StepState.RUNNING:
+        tone, state = "neutral", str(Group.WAITING.label)
     return WorkRow(
         operation=operation,
         progress=progress,
         icon=get_kind(operation.resource.kind).icon,
         tone=tone,
         state=state,
-        line=next(undone, None),
+        line=line,
         since=operation.since,  # type: ignore[attr-defined]  # from open_work
         may_resume=may_resume,
     )
