@@ -58,9 +58,10 @@ class CautiousSession(Session):
         try:
             return super().request(url, method, *args, **kwargs)
         except Unauthorized as error:
-            if method in SAFE_METHODS and kwargs.get("authenticated") is False:
+            if kwargs.get("authenticated") is False and self._is_of_login(url):
                 # So keystoneauth looks, while it logs in, which versions Keystone has. After a 401
                 # it would look again with a token: the one that it is fetching, and waits for.
+                # Of other services it looks again when it has one: they may ask for it.
                 raise DiscoveryFailure(str(error)) from error
             raise
         except ClientException as error:
@@ -69,6 +70,9 @@ class CautiousSession(Session):
                 # An answer that broke off half-way does not tell what it was an answer to.
                 failure.request = requests.Request(method, url)
             raise
+
+    def _is_of_login(self, url: str) -> bool:
+        return url.rstrip("/") == str(getattr(self.auth, "auth_url", "")).rstrip("/")
 
 
 class Connections:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from keystoneauth1.exceptions import Unauthorized
 
 from portal.cloud.openstack import OpenStackCloud, connect, connections
 from portal.cloud.ports import (
@@ -345,6 +346,17 @@ def test_rejection_before_the_login_holds_nobody_up(
     asking.join(AT_MOST_SECONDS)
 
     assert [type(error) for error in errors] == [CloudUnavailable]
+
+
+def test_service_that_tells_its_versions_to_who_is_logged_in_says_so(
+    openstack: OpenStackServer, cloud: OpenStackCloud
+) -> None:
+    # keystoneauth, which is looking for them, asks again with a token after this error only.
+    session = cloud._connections.over_all().session
+    openstack.plan("GET /volume/v3", answer(401))
+
+    with pytest.raises(Unauthorized):
+        session.get(f"{openstack.url}/volume/v3", authenticated=False)
 
 
 def test_changed_password_is_read_without_a_restart(
