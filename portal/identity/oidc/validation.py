@@ -39,6 +39,7 @@ class LogoutOrder:
     token_id: str
     subject: str
     sid: str
+    issued_at: int
     expires_at: int
 
 
@@ -133,7 +134,11 @@ def validate_logout_token(token: str, *, provider: Provider, find_key: KeyFinder
     if not subject and not sid:
         raise AnswerNotTrusted("logout token names nobody")
     return LogoutOrder(
-        token_id=claims["jti"], subject=subject, sid=sid, expires_at=int(claims["exp"])
+        token_id=claims["jti"],
+        subject=subject,
+        sid=sid,
+        issued_at=int(claims["iat"]),
+        expires_at=int(claims["exp"]),
     )
 
 

@@ -124,7 +124,7 @@ def test_session_that_is_unknown_is_no_error(provider: FakeProvider) -> None:
 
 
 def test_logout_token_works_once(client: Client, provider: FakeProvider) -> None:
-    token = provider.logout_token()
+    token = provider.logout_token(iat=int(time.time()) - 2)
     order_logout(Client(), token)
     log_in(client, provider)
 
