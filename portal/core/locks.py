@@ -18,6 +18,7 @@ INVENTORY: Final = 3
 REVIEWS: Final = 4
 DRIFT: Final = 5
 BREAK_GLASS: Final = 16
+LOGOUTS: Final = 17
 TRAIL: Final = 20
 RETRY_AFTER_SECONDS: Final = 5
 
@@ -45,6 +46,16 @@ def lock_tree_exclusive() -> None:
 def lock_break_glass() -> None:
     """Until the end of the transaction: nobody else issues or tries an emergency password."""
     _execute("SELECT pg_advisory_xact_lock(%s)", BREAK_GLASS)
+
+
+def lock_logouts_shared() -> None:
+    """Until the end of the transaction: no provider ends a session. Opening one takes this."""
+    _execute("SELECT pg_advisory_xact_lock_shared(%s)", LOGOUTS)
+
+
+def lock_logouts_exclusive() -> None:
+    """Until the end of the transaction: nobody opens a session. A provider's order takes this."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", LOGOUTS)
 
 
 def lock_trail() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib import auth
 from django.http import HttpRequest
 from django.utils.timezone import now
 
+from portal.identity.models import SessionEnd
+from portal.identity.oidc.errors import LoginFailure
 from portal.identity.oidc.session import LoginFacts, remember_login
-from portal.identity.services.sessions import open_session
+from portal.identity.services.sessions import end_by_limit, open_session
 
 
 def enter(
@@ -28,13 +31,19 @@ def enter(
 
     Raises:
         AccountBlocked: the person was blocked meanwhile.
+        LoginExpired: the provider ended the login meanwhile.
     """
     expires_at = now() + (lasts or timedelta(seconds=settings.SESSION_COOKIE_AGE))
     remember_login(request, facts, id_token, expires_at=expires_at)
     request.session.save()
-    open_session(
-        facts,
-        session_key=str(request.session.session_key),
-        earlier_key=earlier_key,
-        expires_at=expires_at,
-    )
+    try:
+        open_session(
+            facts,
+            session_key=str(request.session.session_key),
+            earlier_key=earlier_key,
+            expires_at=expires_at,
+        )
+    except LoginFailure:
+        auth.logout(request)
+        end_by_limit(earlier_key, SessionEnd.REPLACED)
+        raise

@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "portal.core.origin.OriginMiddleware",
     "portal.web.security.SecurityHeadersMiddleware",
     "portal.core.api.ApiMiddleware",
+    "portal.core.encoding.Utf8Middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

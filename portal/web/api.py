@@ -24,12 +24,10 @@ from portal.web.trail.rows import Row, with_names
 
 
 class EntryFilters(Input):
-    since = serializers.DateTimeField(
+    since = MomentField(
         source="at__gte", required=False, help_text="From this moment on, as 2026-11-01T00:00:00Z."
     )
-    until = serializers.DateTimeField(
-        source="at__lt", required=False, help_text="Before this moment."
-    )
+    until = MomentField(source="at__lt", required=False, help_text="Before this moment.")
     event = serializers.ChoiceField(choices=sorted(EVENTS), required=False)
     actor = PublicIdField(source="actor_id", required=False, help_text="Who did it.")
     node = PublicIdField(source="node_id", required=False, help_text="An organization or project.")

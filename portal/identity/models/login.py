@@ -86,15 +86,30 @@ class LoginSession(PublicIdModel):
 
 
 class UsedLogoutToken(models.Model):
-    """A logout token that was carried out, kept until it expires so that it works only once."""
+    """A logout token that was carried out, kept so that it works only once, and on every session.
+
+    A login that was on its way when the order came opens no session any more.
+
+    Attributes:
+        subject, sid: whose sessions it ended, or which one; at most one is empty.
+        issued_at: by the provider's clock. What it issued later is a new login.
+        expires_at: until when it is kept: the token has expired then, and so has every ID token
+            that is as old.
+    """
 
     issuer = models.URLField(max_length=300)
     token_id = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255, blank=True)
+    sid = models.CharField(max_length=255, blank=True)
+    issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["issuer", "token_id"], name="logout_token_used_once"),
+            models.CheckConstraint(
+                condition=~Q(subject="", sid=""), name="logout_token_names_somebody"
+            ),
         ]
 
     def __str__(self) -> str:

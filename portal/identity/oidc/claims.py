@@ -129,11 +129,11 @@ def _is_left_out(provider: Provider, name: str, value: object) -> bool:
 def _email(claims: Mapping[str, Any], path: ClaimPath) -> str:
     """A contact detail and no more, so an absent or odd one is left out instead of refused."""
     value = _find(claims, path)
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
         return ""
     try:
         validate_email(value)
-    except ValidationError:
+    except (ValidationError, ValueError):  # the latter: a domain that no encoding can write
         return ""
     return value
 
@@ -180,13 +180,14 @@ def _roles(provider: Provider, claims: Mapping[str, Any]) -> frozenset[ClaimedRo
     if not isinstance(values, list) or len(values) > MOST_ROLES:
         raise ClaimMissing(f"{path[-1]} is not a list")
     if provider.roles:
-        known = (provider.roles[value] for value in map(str, values) if value in provider.roles)
+        texts = (str(value) for value in values if isinstance(value, str | int))
+        known = (provider.roles[text] for text in texts if text in provider.roles)
         return frozenset(_role(value, needs_node=False) for value in known)
     return frozenset(_role(value, needs_node=True) for value in values)
 
 
 def _role(value: object, *, needs_node: bool) -> ClaimedRole:
-    role, _, node_code = str(value).partition("@")
+    role, _, node_code = value.partition("@") if isinstance(value, str) else ("", "", "")
     if role not in Role.values or not node_code.isprintable() or (needs_node and not node_code):
         raise RoleUnknown("role is not one of ours")
     return ClaimedRole(role=Role(role), node_code=node_code)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import jwt
 
@@ -28,6 +28,7 @@ LOOK_AGAIN_SECONDS: Final = 30
 # answer would otherwise wait in turn, each for the full time-out, with a thread of the portal.
 LEAVE_ALONE_SECONDS: Final = 5
 MOST_KEYS: Final = 50
+_ADDRESS: Final = re.compile("[!-~]{1,2000}")
 
 Kept = TypeVar("Kept")
 
@@ -168,13 +169,23 @@ class Directory:
         value = document.get(name, "" if optional else None)
         if value == "" and optional:
             return ""
-        parts = urlsplit(value) if isinstance(value, str) else None
+        parts = _split(value)
         is_local = is_loopback(urlsplit(self._provider.issuer).hostname or "")
         if parts is None or not (
             parts.scheme == "https" or (is_local and is_loopback(parts.hostname or ""))
         ):
             raise ProviderUnavailable(f"metadata: {name} is not a https address")
         return str(value)
+
+
+def _split(address: object) -> SplitResult | None:
+    """The parts of an address that can be sent as it is; None for anything else."""
+    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+        return None
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def keep_seconds(cache_control: str) -> int:

@@ -32,6 +32,7 @@ class LoginFacts:
         subject: as in ``Identity``; never a BSN.
         acr: what the provider said; ``level`` is what that stands for in our settings.
         auth_time: seconds since 1970 at which the person proved who they are.
+        issued_at: seconds since 1970 at which the provider made the ID token; 0 without one.
         confined_to: primary key of the only node that the login counts for, None for all.
     """
 
@@ -42,6 +43,7 @@ class LoginFacts:
     acr: str
     level: int
     auth_time: int
+    issued_at: int = 0
     confined_to: int | None = None
 
     @classmethod
@@ -68,6 +70,7 @@ class LoginFacts:
             acr=str(claims.get("acr", "")),
             level=int(level or 0),
             auth_time=auth_time if isinstance(auth_time, int) else 0,
+            issued_at=int(claims["iat"]),
             confined_to=confined_to,
         )
 

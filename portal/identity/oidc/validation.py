@@ -25,6 +25,7 @@ LEEWAY_SECONDS: Final = 10  # between the provider's clock and ours
 OLDEST_TOKEN_SECONDS: Final = 600
 LONGEST_TOKEN: Final = 16 * 1024  # characters
 LONGEST_ORDER_SECONDS: Final = 24 * 3600  # a logout token lives for minutes
+LATEST_TIME: Final = 2**53  # seconds since 1970; the largest number that every program counts to
 LONGEST_SUBJECT: Final = 255  # characters (Core, 2)
 LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 
@@ -38,6 +39,7 @@ class LogoutOrder:
     token_id: str
     subject: str
     sid: str
+    issued_at: int
     expires_at: int
 
 
@@ -132,7 +134,11 @@ def validate_logout_token(token: str, *, provider: Provider, find_key: KeyFinder
     if not subject and not sid:
         raise AnswerNotTrusted("logout token names nobody")
     return LogoutOrder(
-        token_id=claims["jti"], subject=subject, sid=sid, expires_at=int(claims["exp"])
+        token_id=claims["jti"],
+        subject=subject,
+        sid=sid,
+        issued_at=int(claims["iat"]),
+        expires_at=int(claims["exp"]),
     )
 
 
@@ -182,11 +188,11 @@ def _decode(
             leeway=LEEWAY_SECONDS,
             options={"require": list(required)},
         )
-    except (jwt.PyJWTError, TypeError, OverflowError, RecursionError) as error:
-        # The last three: a time that is a list, or 1e400, and a header nested a thousand deep.
+    except (jwt.PyJWTError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        # The last four: a time that is a list, half a character, 1e400, a thousand levels deep.
         raise AnswerNotTrusted(type(error).__name__) from error
     if not all(_is_time(claims[name]) for name in ("exp", "iat", "nbf") if name in claims):
-        raise AnswerNotTrusted("a time is not a number")
+        raise AnswerNotTrusted("a time is no number, or no time")
     return claims
 
 
@@ -196,8 +202,12 @@ def _type_of(header: Mapping[str, Any]) -> str:
 
 
 def _is_time(value: object) -> bool:
-    """Seconds since 1970, as a number; the library also accepts text that looks like one."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Seconds since 1970, as a number; the library also accepts text that looks like one.
+
+    None that is too large to reckon with, as JSON allows.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= LATEST_TIME  # type: ignore[operator]  # a number
 
 
 def _check_audience(claims: Mapping[str, Any], client_id: str) -> None:
@@ -234,7 +244,7 @@ def _check_age(claims: Mapping[str, Any], max_age: int | None) -> None:
     auth_time = claims.get("auth_time")
     if auth_time is None and max_age is None:
         return
-    if not isinstance(auth_time, int) or isinstance(auth_time, bool):
+    if not isinstance(auth_time, int) or not _is_time(auth_time):
         raise AnswerNotTrusted("auth_time is missing")
     if auth_time > time.time() + LEEWAY_SECONDS:
         raise AnswerNotTrusted("auth_time has yet to come")

@@ -265,6 +265,7 @@ def back_channel_logout(request: HttpRequest, provider_key: str) -> HttpResponse
             subject=subject or "",
             sid=order.sid,
             token_id=order.token_id,
+            issued_at=order.issued_at,
             expires_at=order.expires_at,
         )
     except (AnswerNotTrusted, ClaimMissing, LogoutTokenUsed) as refusal:

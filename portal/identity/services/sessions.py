@@ -1,14 +1,14 @@
 """Sessions: how they begin, last, and end. An ended one is a stranger's from the next request on.
 
 Ending deletes the row of ``django.contrib.sessions``, which every process asks for at each
-request. Locks: person, then login sessions, then the audit head.
+request. Locks: logout orders, then person, then login sessions, then the audit head.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from django.utils.timezone import now
 
 from portal.audit.services import record
 from portal.core.errors import DomainError, NotAllowed
+from portal.core.locks import lock_logouts_exclusive, lock_logouts_shared
 from portal.core.origin import current_origin
 from portal.identity.access import reached_people, workplace_id
 from portal.identity.models import (
@@ -29,11 +30,14 @@ from portal.identity.models import (
     SessionEnd,
     UsedLogoutToken,
 )
-from portal.identity.oidc.errors import AccountBlocked
+from portal.identity.oidc.errors import AccountBlocked, LoginExpired
 from portal.identity.oidc.session import LoginFacts
+from portal.identity.oidc.validation import LEEWAY_SECONDS, OLDEST_TOKEN_SECONDS
 from portal.identity.sensitive import sensitive
 
 KEPT_FOR: Final = timedelta(days=90)  # so long people see how a session of theirs ended
+# So long an ID token may turn up that is older than a logout order, and then some.
+ORDERS_KEPT_FOR: Final = timedelta(seconds=2 * OLDEST_TOKEN_SECONDS)
 LARGEST_BATCH: Final = 500  # sessions that one round of the clock ends
 
 
@@ -53,7 +57,10 @@ def open_session(
 
     Raises:
         AccountBlocked: the person was blocked while they logged in.
+        LoginExpired: the provider ended this login while it was on its way.
     """
+    lock_logouts_shared()
+    _check_not_ended_by_provider(facts)
     identity = Identity.objects.get(issuer=facts.issuer, subject=facts.subject)
     person = Person.objects.select_for_update().get(pk=identity.person_id)
     if not person.is_active:
@@ -92,19 +99,28 @@ def log_out(person_id: int, *, session_key: str | None) -> None:
 
 @transaction.atomic(durable=True)
 def log_out_by_provider(
-    *, issuer: str, subject: str, sid: str, token_id: str, expires_at: int
+    *, issuer: str, subject: str, sid: str, token_id: str, issued_at: int, expires_at: int
 ) -> int:
     """End the sessions that a provider's logout token is about; return how many there were.
 
+    Those that are being opened as well: the order is kept, and ``open_session`` looks for it.
+
     Args:
         subject, sid: one may be empty; with a ``sid`` only that session ends.
-        expires_at: seconds since 1970, when the token itself expires.
+        issued_at, expires_at: seconds since 1970, when the token was made and itself expires.
 
     Raises:
         LogoutTokenUsed: this token was carried out before.
     """
-    UsedLogoutToken.objects.filter(expires_at__lt=now() - timedelta(minutes=5)).delete()
-    _use_token(issuer, token_id, datetime.fromtimestamp(expires_at, UTC))
+    lock_logouts_exclusive()
+    _keep_order(
+        issuer=issuer,
+        subject=subject,
+        sid=sid,
+        token_id=token_id,
+        issued_at=datetime.fromtimestamp(issued_at, UTC),
+        expires_at=datetime.fromtimestamp(expires_at + LEEWAY_SECONDS, UTC),
+    )
     about = Q(identity__issuer=issuer)
     if subject:
         about &= Q(identity__subject=subject)
@@ -178,7 +194,7 @@ def end_all_sessions(person: Person, *, actor: Person | None, reason: SessionEnd
 
 
 def end_by_limit(session_key: str | None, how: SessionEnd) -> None:
-    """End the session of a browser whose time is up, unless it ended already."""
+    """End the session of a browser that is over, unless it ended already."""
     _end_those(Q(session_key=session_key), how)
 
 
@@ -210,7 +226,8 @@ def _end_those(which: Q, how: SessionEnd) -> int:
 
 @transaction.atomic(durable=True)
 def forget_old_sessions() -> int:
-    """Forget sessions that ended long ago; return how many there were."""
+    """Forget sessions that ended long ago; return how many there were. Logout orders as well."""
+    UsedLogoutToken.objects.filter(expires_at__lt=now()).delete()
     Session.objects.filter(expire_date__lt=now()).delete()  # strangers' too; Django never does
     count, _by_model = LoginSession.objects.filter(ended_at__lt=now() - KEPT_FOR).delete()
     return count
@@ -240,9 +257,25 @@ def _record_ended(sessions: Iterable[LoginSession], actor: Person | None) -> Non
         record("session.ended", session, actor=actor, node_id=workplace_id(person), data=data)
 
 
-def _use_token(issuer: str, token_id: str, expires_at: datetime) -> None:
+def _keep_order(*, expires_at: datetime, **order: Any) -> None:
+    kept_until = max(expires_at, now() + ORDERS_KEPT_FOR)
     try:
         with transaction.atomic():
-            UsedLogoutToken.objects.create(issuer=issuer, token_id=token_id, expires_at=expires_at)
+            UsedLogoutToken.objects.create(expires_at=kept_until, **order)
     except IntegrityError as error:
         raise LogoutTokenUsed() from error
+
+
+def _check_not_ended_by_provider(facts: LoginFacts) -> None:
+    """Was the provider's order to end this login here before the login itself?
+
+    Clocks tell whole seconds: of order and login in the same one, the order counts.
+    """
+    orders = UsedLogoutToken.objects.filter(
+        issuer=facts.issuer,
+        subject__in=["", facts.subject],
+        sid__in=["", facts.sid],
+        issued_at__gte=datetime.fromtimestamp(facts.issued_at, UTC),
+    )
+    if orders.exists():
+        raise LoginExpired("the provider ended this login meanwhile")

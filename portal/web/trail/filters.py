@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +23,8 @@ from portal.web.trail.access import Reach
 from portal.web.trail.wording import CHANNELS, label_of
 
 MOST_PEOPLE: Final = 50  # that one name may mean
+# Days that have a midnight before and after them, in every time zone.
+_BOUNDS: Final = (MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(2999, 12, 31)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +75,16 @@ class TrailForm(forms.Form):
     """The filter above the list; every question may be left open."""
 
     since = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput({"type": "date"})
+        label=_("From"),
+        required=False,
+        validators=_BOUNDS,
+        widget=forms.DateInput({"type": "date"}),
     )
     until = forms.DateField(
-        label=_("Up to and including"), required=False, widget=forms.DateInput({"type": "date"})
+        label=_("Up to and including"),
+        required=False,
+        validators=_BOUNDS,
+        widget=forms.DateInput({"type": "date"}),
     )
     event = forms.ChoiceField(label=_("Event"), required=False)
     result = forms.ChoiceField(label=_("Result"), required=False)

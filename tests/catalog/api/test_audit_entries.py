@@ -85,10 +85,24 @@ def test_filters(as_auditor, entry, project, somebody):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("event", "x"), ("actor", "1"), ("result", "x"), ("since", "now"), ("sort", "at")],
+    [
+        ("event", "x"),
+        ("actor", "1"),
+        ("result", "x"),
+        ("since", "now"),
+        ("since", "0001-01-01T00:00:00+14:00"),
+        ("until", "9999-12-31T23:59:59-14:00"),
+        ("sort", "at"),
+    ],
 )
 def test_wrong_filter_is_refused(as_auditor, key, value):
     assert_problem(as_auditor.get(PATH, {key: value}), 400, "invalid_input", key)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+def test_moments_at_the_ends_of_time_can_be_asked_for(as_auditor, moment):
+    for key in ("since", "until"):
+        assert as_auditor.get(PATH, {key: moment}).status_code == 200
 
 
 def test_pages_hold_everything_once(as_auditor, project):

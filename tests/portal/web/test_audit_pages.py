@@ -171,6 +171,8 @@ class TestList:
         "query",
         [
             {"since": "gisteren"},
+            {"since": "0001-01-01"},
+            {"until": "9999-12-31"},
             {"event": "order.unknown"},
             {"subject": "12"},
             {"address": "here"},

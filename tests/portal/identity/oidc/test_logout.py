@@ -124,7 +124,7 @@ def test_session_that_is_unknown_is_no_error(provider: FakeProvider) -> None:
 
 
 def test_logout_token_works_once(client: Client, provider: FakeProvider) -> None:
-    token = provider.logout_token()
+    token = provider.logout_token(iat=int(time.time()) - 2)
     order_logout(Client(), token)
     log_in(client, provider)
 
@@ -149,11 +149,16 @@ def test_logout_token_works_once(client: Client, provider: FakeProvider) -> None
         {"sid": "x" * 256},
         {"sid": "a\x00"},
         {"exp": 10**20},
+        {"exp": 10**400},
+        {"iat": -1},
+        {"iat": -(10**400)},
+        {"sid": "\ud800"},
+        {"jti": "\ud800"},
         {"exp": int(time.time()) - 60},
         {"exp": None},
         {"iat": None},
     ],
-    ids=str,
+    ids=lambda value: ascii(value)[:60],
 )
 def test_logout_token_that_is_not_right(
     client: Client, provider: FakeProvider, wrong: dict[str, Any]

@@ -85,6 +85,16 @@ NOT_TRUSTED: dict[str, Change] = {
     "expiry is text": claims(exp="4102444800"),
     "time of issue is text": claims(iat=str(int(time.time()))),
     "time of issue is a list": claims(iat=[]),
+    "expiry is beyond all counting": claims(exp=10**400),
+    "expiry is no number": claims(exp=float("nan")),
+    "expiry is later than anything": claims(exp=2**53 + 1),
+    "time of issue is before all counting": claims(iat=-(10**400)),
+    "time of issue is infinite": claims(iat=float("-inf")),
+    "start of validity is before 1970": claims(nbf=-1),
+    "start of validity is before all counting": claims(nbf=-(10**400)),
+    "start of validity is true": claims(nbf=True),
+    "session id is half a character": claims(sid="\ud800"),
+    "subject is half a character": claims(sub="\ud800"),
     "nonce is half a character": claims(nonce="\ud800"),
     "session id cannot be stored": claims(sid="a\x00"),
     "session id is a number": claims(sid=1),
@@ -111,6 +121,12 @@ NOT_TRUSTED: dict[str, Change] = {
     "key is another than published": has(key="rs-2"),
     "key is published for encryption": has(published=[public_jwk("rs-1") | {"use": "enc"}]),
     "token is no token": says("/token", answer({"access_token": "a", "id_token": "é.b.c"})),
+    "token is half a character": says(
+        "/token", answer({"access_token": "a", "id_token": "\ud800"})
+    ),
+    "token holds half a character": says(
+        "/token", answer({"access_token": "a", "id_token": "a.\ud800.c"})
+    ),
     "userinfo is about another": userinfo(sub="person-2"),
     "userinfo is about nobody": userinfo(sub=None),
     "userinfo is about half a character": userinfo(sub="\ud800"),
@@ -161,7 +177,17 @@ def test_provider_that_does_not_answer_well(
         {"issuer": "https://evil.example"},
         {"token_endpoint": "http://evil.example/token"},
         {"jwks_uri": None},
+        {"jwks_uri": "https://[x"},
+        {"jwks_uri": "https://[::1"},
+        {"token_endpoint": "https://idp.example\ud800/token"},
+        {"token_endpoint": "https://idp.example/\ud800"},
+        {"authorization_endpoint": "https://idp.example/\r\nX: y"},
+        {"authorization_endpoint": "https://idp.example; script-src *"},
+        {"end_session_endpoint": "https://idp.example/\ud800"},
+        {"end_session_endpoint": ["https://idp.example/"]},
+        {"userinfo_endpoint": f"https://idp.example/{'x' * 5000}"},
     ],
+    ids=lambda value: ascii(value)[:60],
 )
 def test_provider_whose_metadata_cannot_be_used(
     client: Client, provider: FakeProvider, metadata: dict[str, Any]
@@ -200,6 +226,8 @@ AGES: dict[str, tuple[Any, str]] = {
     "text": (str(int(time.time())), "answer_not_trusted"),
     "true": (True, "answer_not_trusted"),
     "yet to come": (int(time.time()) + 3600, "answer_not_trusted"),
+    "before 1970": (-1, "answer_not_trusted"),
+    "before all counting": (-(10**400), "answer_not_trusted"),
 }
 
 
@@ -214,7 +242,11 @@ def test_age_of_the_login(
     assert_refused(response, client, status=403, code=code)
 
 
-@pytest.mark.parametrize("auth_time", [True, "now", int(time.time()) + 3600])
+@pytest.mark.parametrize(
+    "auth_time",
+    [True, "now", int(time.time()) + 3600, -1, -(10**400)],
+    ids=["true", "text", "yet to come", "before 1970", "before all counting"],
+)
 def test_age_that_nobody_asked_for_is_the_truth_too(
     client: Client, provider: FakeProvider, auth_time: Any
 ) -> None:
@@ -233,6 +265,13 @@ def test_level_of_assurance_below_the_minimum(
     assert_refused(log_in(client, provider), client, status=403, code="assurance_too_low")
 
 
+def deep(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 CLAIMS: dict[str, tuple[Change, str]] = {
     "no name": (userinfo(name=None), "claim_missing"),
     "empty name": (userinfo(name=" \u202e"), "claim_missing"),
@@ -246,6 +285,11 @@ CLAIMS: dict[str, tuple[Change, str]] = {
     "role list is empty": (userinfo(cloudloket_roles=[]), "no_access"),
     "role is not ours": (userinfo(cloudloket_roles=["boss@mwb"]), "role_unknown"),
     "role without a node": (userinfo(cloudloket_roles=["auditor"]), "role_unknown"),
+    "role is a list": (userinfo(cloudloket_roles=[["auditor@mwb"]]), "role_unknown"),
+    "role is nested without end": (userinfo(cloudloket_roles=[deep(500)]), "role_unknown"),
+    "name is nested without end": (userinfo(name=deep(500)), "claim_missing"),
+    "name is half a character": (userinfo(name="\ud800"), "claim_missing"),
+    "organisation is half a character": (userinfo(organization_oin="\ud800"), "claim_missing"),
     "role on an unknown node": (userinfo(cloudloket_roles=["auditor@nowhere"]), "role_unknown"),
     "role on a node that no code can be": (
         userinfo(cloudloket_roles=["auditor@\x00", "auditor@\ud800"]),
@@ -265,6 +309,20 @@ def test_claims_that_say_too_little_or_too_much(
     wrong(provider)
 
     assert_refused(log_in(client, provider), client, status=403, code=code)
+
+
+@pytest.mark.parametrize(
+    "email",
+    ["a@\ud800.nl", "\ud800@example.nl", f"a@{'é' * 200}.nl", "a@é..nl", "a@[\ud800]", 5, deep(9)],
+    ids=lambda value: ascii(value)[:60],
+)
+def test_address_that_is_none_is_left_out(
+    client: Client, provider: FakeProvider, email: Any
+) -> None:
+    provider.userinfo["email"] = email
+
+    assert log_in(client, provider).status_code == 302
+    assert Person.objects.get().email == ""
 
 
 def test_used_code(client: Client, provider: FakeProvider) -> None:
