@@ -12,7 +12,7 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0007_one_organization_per_number")]
+    dependencies = [("identity", "0010_where_people_belong")]
 
     operations = [
         migrations.AddField(
