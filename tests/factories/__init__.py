@@ -16,6 +16,7 @@ from tests.factories.catalog import (
 from tests.factories.identity import (
     PersonFactory,
     administrator_of,
+    give_numbers,
     grant,
     grant_in_portal,
     make_organization,
@@ -34,6 +35,7 @@ __all__ = [
     "end_price",
     "failed",
     "generous_limits",
+    "give_numbers",
     "grant",
     "grant_in_portal",
     "make_organization",

@@ -33,6 +33,7 @@ from portal.identity.oidc.errors import (
     OutsideOrganization,
     RoleUnknown,
 )
+from portal.identity.services.numbers import known_by
 
 CLAIM_GRANT_TERM: Final = timedelta(hours=24)  # a role from a claim lapses so long after the login
 
@@ -101,7 +102,7 @@ def log_in(login: Login) -> LoggedIn:
 
     Raises:
         AccountBlocked: the person may not log in any more.
-        OrganizationUnknown: no organisation has this number.
+        OrganizationUnknown: no organisation has this number, confirmed.
         OrganizationNotVouchedFor: the provider has no say about that organisation.
         RoleUnknown: a role stands on a node that is not part of that organisation.
         OutsideOrganization: the login counts for less than what the person has access to.
@@ -156,16 +157,16 @@ def _note_login(person: Person, identity: Identity, login: Login) -> None:
 def _find_node(login: Login) -> Node:
     """The organisation that somebody logged in for, or the only branch of it that they may act for.
 
-    The database keeps a number from naming two living organisations.
+    Only numbers count that the platform confirmed: any administrator may write one down. The
+    database keeps such a number from naming two living organisations.
     """
     claimed = login.organization
-    living = Organization.objects.filter(ended_at=None)
     try:
-        organization = living.get(**{claimed.identifier: claimed.number})
+        organization = known_by(claimed.identifier, claimed.number).get()
     except Organization.DoesNotExist as error:
         raise OrganizationUnknown("none with this number") from error
-    numbers = {organization.oin, organization.kvk_number, organization.rsin}
-    if login.may_vouch_for and not login.may_vouch_for & numbers:
+    numbers = organization.confirmed_numbers.values()
+    if login.may_vouch_for and login.may_vouch_for.isdisjoint(numbers):
         raise OrganizationNotVouchedFor("organisation is not one of the provider's")
     if not claimed.branch_code:
         return organization

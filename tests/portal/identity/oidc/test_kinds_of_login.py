@@ -22,7 +22,7 @@ from portal.identity.oidc.errors import ClaimMissing
 from portal.identity.oidc.provider_file import read_providers
 from portal.identity.oidc.pseudonyms import read_bsn
 from portal.identity.services.tree import create_project
-from tests.factories import grant_in_portal
+from tests.factories import give_numbers, grant_in_portal
 from tests.portal.identity.oidc.fake_provider import ISSUER, MINISTRY_OIN, FakeProvider, log_in
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def use(ministry: Organization, settings: Settings, tmp_path: Path) -> Use:
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "pseudonym-key").write_text(KEY.hex())
     city = Organization.objects.get(code="voorbeeldstad")
-    Organization.objects.filter(pk=city.pk).update(kvk_number=CITY_KVK, rsin=CITY_RSIN)
+    give_numbers(city, kvk_number=CITY_KVK, rsin=CITY_RSIN)
     create_project(code="burgerzaken", name="Burgerzaken", parent=city, actor=None)
 
     def choose(profile: str, more: str = "") -> None:

@@ -3,11 +3,12 @@
 import pytest
 
 from portal.identity.access import has_role
-from portal.identity.models import ClaimBar, Identity, Organization, Person, Role, RoleGrant
+from portal.identity.models import ClaimBar, Identity, Person, Role, RoleGrant
 from portal.identity.oidc.errors import NoAccess
 from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login, log_in
 from portal.identity.services.review_closing import close_overdue_campaigns
 from portal.identity.services.reviews import keep_grants, withdraw_grant
+from tests.factories import give_numbers
 from tests.portal.identity.reviews.conftest import ISSUER, item_of
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ministry(ministry):
-    Organization.objects.filter(pk=ministry.pk).update(oin="00000001003214345000")
+    give_numbers(ministry, oin="00000001003214345000")
     return ministry
 
 
