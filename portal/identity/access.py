@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils.timezone import now
 
 from portal.core.models import is_in_force
@@ -17,11 +18,29 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
+from portal.identity.services.break_glass import ISSUER as EMERGENCY
 
 
 def grants_in_force(person: Person) -> QuerySet[RoleGrant]:
     """The person's own grants that hold now."""
     return RoleGrant.objects.filter(is_in_force(now()), person=person)
+
+
+def standing_grants(*roles: Role, at: datetime | None = None) -> QuerySet[RoleGrant]:
+    """The roles of the people who work here: in force, or back at their next login.
+
+    What a claim gives lapses a day after each login; over a weekend nothing is without an owner.
+    Emergency access is for an hour, and does not count. ``at``: the moment; now when left out.
+    """
+    comes_back = ~Q(issuer="") & Q(
+        end_reason="",
+        valid_until__gt=F("person__last_login"),  # so the last login did not end it
+        person__absent_since=None,
+    )
+    grants = RoleGrant.objects.filter(
+        is_in_force(at or now()) | comes_back, person__is_active=True
+    ).exclude(issuer=EMERGENCY)
+    return grants.filter(role__in=roles) if roles else grants
 
 
 def roles_of(person: Person) -> set[Role]:

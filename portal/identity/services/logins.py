@@ -136,14 +136,15 @@ def _log_in(login: Login) -> tuple[Person, int, bool]:
         record("person.joined", person, actor=person, node_id=node.pk)
     _record_grants("role.ended", ended, login.provider_key)
     _record_grants("role.granted", granted, login.provider_key)
+    _note_login(person, identity, login)
     if has_access:
-        _note_login(person, identity, login)
         data = {"provider": login.provider_key, "level": login.level}
         record("person.logged_in", person, actor=person, node_id=node.pk, data=data)
     return person, node.pk, has_access
 
 
 def _note_login(person: Person, identity: Identity, login: Login) -> None:
+    """Keep what the provider said, and when: what it no longer gives does not come back."""
     if login.name is not None:
         person.name = login.name
     if login.email is not None:
