@@ -43,12 +43,25 @@ def standing_grants(*roles: Role, at: datetime | None = None) -> QuerySet[RoleGr
     return grants.filter(role__in=roles) if roles else grants
 
 
+def effective_grants(person: Person, *roles: Role) -> QuerySet[RoleGrant]:
+    """The grants by which the person acts now: their own, and as approver those of the absent.
+
+    Nobody who is away renews a claim; of them it is what stands that counts. Without ``roles``:
+    any role.
+    """
+    own = Q(is_in_force(now()), person=person)
+    if roles:
+        own &= Q(role__in=roles)
+    absent = absent_ids(person) if not roles or Role.APPROVER in roles else []
+    if not absent:
+        return RoleGrant.objects.filter(own)
+    replaced = standing_grants(Role.APPROVER).filter(person__in=absent)
+    return RoleGrant.objects.filter(own | Q(pk__in=replaced.values("pk")))
+
+
 def roles_of(person: Person) -> set[Role]:
     """Every role that the person has anywhere, a deputy's included."""
-    roles = {Role(role) for role in grants_in_force(person).values_list("role", flat=True)}
-    if absent_ids(person):
-        roles.add(Role.APPROVER)
-    return roles
+    return {Role(role) for role in effective_grants(person).values_list("role", flat=True)}
 
 
 def absent_ids(deputy: Person) -> list[int]:
@@ -116,12 +129,8 @@ def approval_limit(person: Person, node: Node) -> Decimal | None:
 
     Without the role the answer is zero.
     """
-    people = [person.pk, *absent_ids(person)]
-    limits = list(
-        RoleGrant.objects.filter(
-            is_in_force(now()), person__in=people, role=Role.APPROVER, node__in=node.lineage_ids
-        ).values_list("amount_limit", flat=True)
-    )
+    approving = effective_grants(person, Role.APPROVER).filter(node__in=node.lineage_ids)
+    limits = list(approving.values_list("amount_limit", flat=True))
     if not limits:
         return Decimal(0)
     amounts = [limit for limit in limits if limit is not None]
@@ -144,10 +153,4 @@ def _reach(person: Person, roles: tuple[Role, ...]) -> Q:
 
 def granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
     """The nodes on which the grants themselves stand; a person has a handful of them."""
-    granted = Q(person=person)
-    if roles:
-        granted &= Q(role__in=roles)
-    if not roles or Role.APPROVER in roles:
-        granted |= Q(person__in=absent_ids(person), role=Role.APPROVER)
-    grants = RoleGrant.objects.filter(is_in_force(now())).filter(granted)
-    return list(grants.values_list("node_id", flat=True))
+    return list(effective_grants(person, *roles).values_list("node_id", flat=True))
