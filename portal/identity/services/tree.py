@@ -42,6 +42,7 @@ CODE_LENGTH: Final = 40
 NAME_LENGTH: Final = 120
 DESCRIPTION_LENGTH: Final = 300
 PROTECTION_LEVELS: Final = range(1, 5)  # Te Beschermen Belang: 1 is the highest
+CLASSIFICATION: Final = ("protection_level", "has_personal_data")
 
 Values = dict[str, Any]
 
@@ -207,6 +208,8 @@ def edit_organization(public_id: UUID, *, actor: Person, **values: Any) -> Organ
 def edit_project(public_id: UUID, *, actor: Person, **values: Any) -> Project:
     """Change the code, the name, the description and the classification of a project.
 
+    Another classification asks for a strong and fresh login; a description does not.
+
     Raises:
         NotAllowed, NodeEnded, InvalidInput: as ``edit_organization``.
     """
@@ -215,7 +218,8 @@ def edit_project(public_id: UUID, *, actor: Person, **values: Any) -> Project:
         before = {name: getattr(project, name) for name in values}
         _write(project, values)
         changed = [name for name in values if getattr(project, name) != before[name]]
-        _save_changes(project, changed, before, actor)
+        save = _save_classification if set(changed) & set(CLASSIFICATION) else _save_changes
+        save(project, changed, before, actor)
         return project
 
 
@@ -227,6 +231,10 @@ def _save_changes(
     node.save(update_fields=changed)
     data = {name: [before[name], getattr(node, name)] for name in changed}
     record("node.changed", node, actor=actor, node_id=node.pk, data=data)
+
+
+# Says where data may stand that others put there.
+_save_classification = sensitive("project.classify")(_save_changes)
 
 
 # --- what may be written -----------------------------------------------------------------------

@@ -66,7 +66,7 @@ def pages(ministry, administrator, version):
     generous_limits(project)
     with transaction.atomic():
         for metric in Metric:
-            set_limit(agency, metric, Decimal(2), valid_from=now())
+            set_limit(agency, metric, Decimal(2), valid_from=now(), actor=None)
     place(requester, project, version)
     moment = {"actor": administrator, "starts_on": localdate()}
     set_data_owner(ministry.public_id, owner=administrator.public_id, **moment)
