@@ -56,7 +56,10 @@ class Person(PublicIdModel, AbstractBaseUser):
 
 
 class Identity(models.Model):
-    """How an identity provider knows a person. The key is issuer and subject, never the e-mail."""
+    """How an identity provider knows a person. The key is issuer and subject, never the e-mail.
+
+    A trigger keeps it with its person, and lets only ``last_login_at`` change.
+    """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="identities")
     issuer = models.URLField(max_length=300)

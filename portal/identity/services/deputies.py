@@ -17,6 +17,7 @@ from portal.audit.services import record, record_refusal
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.access import workplace_id
 from portal.identity.errors import AboutYourself, DeputyHasEnded, DeputyNamed
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Deputy, Person, Role
 from portal.identity.role_policies import is_approver, may_appoint_for, possible_deputies
 from portal.identity.sensitive import sensitive
@@ -34,7 +35,7 @@ def appoint_deputy(
 
     Raises:
         NotAllowed: the actor is neither the absent one nor administers what they approve.
-        AboutYourself: an administrator appoints themselves.
+        AboutYourself, SameHuman: an administrator appoints themselves, or an approver does.
         InvalidInput: with a message by field.
         DeputyNamed: the same deputy is appointed in these days already.
     """
@@ -61,6 +62,7 @@ def _appoint(
         raise NotAllowed()
     if deputy.pk == actor.pk:
         raise AboutYourself()
+    check_other_humans([deputy.pk], [actor.pk, absent.pk])
     if not is_approver(absent):
         raise InvalidInput({"deputy": [_("Without the role of approver there is no deputy.")]})
     if not possible_deputies(absent).filter(pk=deputy.pk).exists():

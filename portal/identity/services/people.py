@@ -22,6 +22,7 @@ from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.identity.access import workplace_id
 from portal.identity.errors import AboutYourself, PersonHasLeft, PersonIsActive
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import (
     Deputy,
     Person,
@@ -88,7 +89,7 @@ def reinstate_person(public_id: UUID, *, actor: Person) -> Person:
     """Let somebody who left log in again. They begin without any role of the portal.
 
     Raises:
-        AboutYourself, NotAllowed: somebody else must do it.
+        AboutYourself, NotAllowed, SameHuman: somebody else must do it.
         PersonIsActive: there is nothing to do.
     """
     try:
@@ -104,6 +105,7 @@ def _reinstate(public_id: UUID, actor: Person) -> Person:
     person = _lock(public_id)
     if person.pk == actor.pk:
         raise AboutYourself()
+    check_other_humans([person.pk], [actor.pk])
     if not may_reinstate(actor, person):
         raise NotAllowed()
     if person.is_active:

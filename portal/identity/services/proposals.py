@@ -29,6 +29,7 @@ from portal.identity.errors import (
     ProposalSettled,
     ProposerMayNot,
 )
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Node, Person, ProposalState, Role, RoleGrant, RoleProposal
 from portal.identity.role_policies import (
     is_emergency_person,
@@ -72,7 +73,7 @@ def propose_role(wanted: WantedRole, *, actor: Person) -> RoleProposal:
     amount limit changes and a term is prolonged.
 
     Raises:
-        AboutYourself, NotAllowed: the actor may not propose this.
+        AboutYourself, NotAllowed, SameHuman: the actor may not propose this.
         InvalidInput: with a message by field.
         NodeEnded, AlreadyProposed: it cannot be granted, or waits already.
     """
@@ -92,6 +93,7 @@ def _propose(wanted: WantedRole, actor: Person) -> RoleProposal:
     person, node = lock_person(wanted.person.pk), Node.objects.get(pk=wanted.node.pk)
     if person.pk == actor.pk:
         raise AboutYourself()
+    check_other_humans([person.pk], [actor.pk])
     if not may_propose(actor, node):
         raise NotAllowed()
     if node.ended_at:
@@ -128,8 +130,8 @@ def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant
     """Say yes to a proposal: the role is held from its first day, at once if that has come.
 
     Raises:
-        AboutYourself, OwnProposal, NotAllowed: somebody else must decide; or nobody, as about
-            the person of emergency access.
+        AboutYourself, OwnProposal, NotAllowed, SameHuman: somebody else must decide; or nobody,
+            as about the person of emergency access.
         ProposalSettled: somebody was first, or it ran out.
         PersonHasLeft, PersonElsewhere, NodeEnded: meanwhile there is nothing to grant.
         ProposerMayNot: who proposed it could not do so now.
@@ -249,6 +251,7 @@ def _lock_for_decision(public_id: UUID, actor: Person) -> RoleProposal:
         raise AboutYourself()
     if proposal.proposed_by_id == actor.pk:
         raise OwnProposal()
+    check_other_humans([proposal.person_id, proposal.proposed_by_id], [actor.pk])
     if not may_decide_on(actor, proposal.node, proposal.role):
         raise NotAllowed()
     if proposal.state != ProposalState.PROPOSED:

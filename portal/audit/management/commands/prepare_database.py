@@ -20,6 +20,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditverification": (),
     "catalog_approval": (),
     "catalog_orderline": (),
+    "identity_identity": ("last_login_at",),
     "identity_reviewcampaign": ("closed_at",),
     "identity_reviewitem": ("decision", "decided_by_id", "decided_at", "reason"),
     "identity_roleproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
