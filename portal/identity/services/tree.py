@@ -257,10 +257,9 @@ def _write(node: Organization | Project, values: Values) -> None:
         errors["code"] = [_("This code is in use. Choose another one.")]
     if "name" not in errors and is_name_taken(node, node.parent):
         errors["name"] = [_("Something beside it has this name. Choose another one.")]
-    for name in NUMBERS:
-        is_right = isinstance(node, Organization) and name in values and name not in errors
-        if is_right and is_taken(node, name):
-            errors[name] = [str(TAKEN[name])]
+    if isinstance(node, Organization):
+        sent = [name for name in NUMBERS if name in values and name not in errors]
+        errors |= {name: [str(TAKEN[name])] for name in sent if is_taken(node, name)}
     if errors:
         raise InvalidInput(errors)
 

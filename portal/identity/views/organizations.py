@@ -219,7 +219,7 @@ def _hint(form: RefusableForm) -> str:
         return ""
     return _(
         "People log in with a number once whoever runs the platform has confirmed it. After a "
-        "change it waits again"
+        "change it waits again."
     )
 
 
