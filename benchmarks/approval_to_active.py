@@ -28,21 +28,21 @@ import openstack
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from django.db import connection  # noqa: E402  (models need the settings)
-from openstack.connection import Connection  # noqa: E402
+from django.db import connection
+from openstack.connection import Connection
 
-from catalog.models import OfferingVersion, Resource, ResourceState  # noqa: E402
-from catalog.services.approvals import approve_order  # noqa: E402
-from portal.celery import app  # noqa: E402
-from portal.cloud.models import CloudProject, Flavor, Image  # noqa: E402
-from portal.identity.models import Person, Role  # noqa: E402
-from tests.factories import (  # noqa: E402
+from catalog.models import OfferingVersion, Resource, ResourceState
+from catalog.services.approvals import approve_order
+from portal.celery import app
+from portal.cloud.models import CloudProject, Flavor, Image
+from portal.identity.models import Person, Role
+from tests.factories import (
     generous_limits,
     grant,
     make_project,
     place,
 )
-from tests.real.conftest import (  # noqa: E402
+from tests.real.conftest import (
     DOMAIN,
     KEY,
     Worker,

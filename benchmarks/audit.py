@@ -33,16 +33,16 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402  (models need the settings)
-from django.utils.timezone import now  # noqa: E402
+from django.db import connection, transaction
+from django.utils.timezone import now
 
-from portal.audit.macs import FORMAT, Facts, entry_mac, microseconds  # noqa: E402
-from portal.audit.models import CHAIN_COUNT, GENESIS, PLACES  # noqa: E402
-from portal.audit.services import anchor_chains, record  # noqa: E402
-from portal.audit.verification import Proof  # noqa: E402
-from portal.identity.access import has_role  # noqa: E402
-from portal.identity.models import Node, Person, Role, RoleGrant  # noqa: E402
-from tests.factories import grant, make_project  # noqa: E402
+from portal.audit.macs import FORMAT, Facts, entry_mac, microseconds
+from portal.audit.models import CHAIN_COUNT, GENESIS, PLACES
+from portal.audit.services import anchor_chains, record
+from portal.audit.verification import Proof
+from portal.identity.access import has_role
+from portal.identity.models import Node, Person, Role, RoleGrant
+from tests.factories import grant, make_project
 
 WRITERS: Final = 16
 TARGET: Final = 0.7

@@ -38,6 +38,11 @@ class ApprovalAboveLimit(DomainError):
     message = _("You may approve up to {limit} per month. Ask somebody with a higher limit.")
 
 
+class CommentsFull(DomainError):
+    code = "comments_full"
+    message = _("There are {most} remarks under this order already. Call each other instead.")
+
+
 class ReasonRequired(DomainError):
     code = "reason_required"
     http_status = 422
@@ -105,3 +110,44 @@ class NodeInUse(DomainError):
 
     code = "node_in_use"
     message = _("“{name}” cannot end yet: something still lives in it.")
+
+
+class NotRepeatable(DomainError):
+    code = "not_repeatable"
+    message = _("It cannot be tried again from that step.")
+
+
+class NotCancelable(DomainError):
+    code = "not_cancelable"
+    message = _("This cannot be stopped any more. What is being cleaned up, goes on.")
+
+
+class OwnSolution(DomainError):
+    code = "own_solution"
+    http_status = 403
+    message = _("You said yourself that this is solved. Another operator must confirm it.")
+
+
+class SolutionSettled(DomainError):
+    code = "solution_settled"
+    message = _("Somebody was first: this is now “{state}”.")
+
+
+class SolutionWaits(DomainError):
+    code = "solution_waits"
+    message = _("Somebody said already that this is solved. Another operator must confirm it.")
+
+
+class SolverMayNot(DomainError):
+    code = "solver_may_not"
+    message = _("{name} is no operator here any more. Say yourself that this is solved.")
+
+
+class NothingToCharge(DomainError):
+    """Delivered by hand can only be what the portal can find again, to charge and to clean up."""
+
+    code = "nothing_to_charge"
+    message = _(
+        "Cloudloket does not know {name} in the cloud, so it could not charge it or clean it up. "
+        "Have the step tried again: what is there with its mark is taken over."
+    )

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Option, Parameter, Widget, clean_spec
 from catalog.models import OfferingVersion
+from catalog.services.comments import clean_comment
 from catalog.services.offers import Choice, OptionEffect
 from catalog.services.orders import check_end_date, check_name, clean_purpose
 from portal.core.choices import ChoiceCard
@@ -310,6 +311,31 @@ class OrderForm(forms.Form):
         """What is sent next is another order."""
         typed = {name: self.data.get(name, "") for name in self.data}
         self.data = {**typed, "idempotency_key": str(uuid4())}
+
+
+class CommentForm(forms.Form):
+    """Something to say under an order."""
+
+    use_required_attribute = False
+
+    text = forms.CharField(
+        label=_("What do you want to say?"),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def clean_text(self) -> str:
+        with _at_the_field():
+            return clean_comment(self.cleaned_data["text"])
+
+
+class QuestionForm(CommentForm):
+    """What to know before deciding."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["text"].label = _("Your question")
 
 
 @contextmanager

@@ -14,9 +14,13 @@ from catalog.models import (
     Quota,
     Resource,
     ResourceState,
+    Solution,
+    with_open_question,
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.models import Person, Project, Role
+
+WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
 
 
 def orderable_projects(person: Person) -> QuerySet[Project]:
@@ -56,6 +60,27 @@ def visible_operations(person: Person) -> QuerySet[Operation]:
     return Operation.objects.filter(resource__project__in=reached_projects(person))
 
 
+def visible_solutions(person: Person) -> QuerySet[Solution]:
+    """What operators said about those operations."""
+    return Solution.objects.filter(operation__in=visible_operations(person))
+
+
+def overseen_operations(person: Person) -> QuerySet[Operation]:
+    """The operations in every project of which the person is operator or auditor."""
+    return Operation.objects.filter(resource__project__in=overseen_work(person))
+
+
+def overseen_work(person: Person) -> QuerySet[Project]:
+    """The projects of which the person sees what runs, waits or hangs."""
+    return reached_projects(person, *WORK_ROLES)
+
+
+def operations_to_repair(person: Person) -> QuerySet[Operation]:
+    """The operations that stopped where the person is operator."""
+    projects = reached_projects(person, Role.OPERATOR)
+    return Operation.objects.filter(state=OperationState.FAILED, resource__project__in=projects)
+
+
 def repairable_operations(person: Person) -> QuerySet[Operation]:
     """The operations that stopped and that this person may resume or undo."""
     projects = reached_projects(person, Role.REQUESTER, Role.OPERATOR)
@@ -87,6 +112,17 @@ def may_order_again(person: Person, order: Order) -> bool:
     )
 
 
+def may_comment(person: Person, order: Order) -> bool:
+    """Who orders, decides or repairs in the project, until the order is settled."""
+    roles = (Role.REQUESTER, Role.APPROVER, Role.OPERATOR)
+    return not order.is_settled and has_role(person, order.project, *roles)
+
+
+def orders_to_answer(person: Person) -> QuerySet[Order]:
+    """The person's own orders about which somebody wants to know more before deciding."""
+    return with_open_question(visible_orders(person).filter(requested_by=person))
+
+
 def may_withdraw(person: Person, order: Order) -> bool:
     """Who asked may take it back, as long as nobody decided."""
     return order.state == OrderState.PENDING_APPROVAL and order.requested_by_id == person.pk
@@ -105,3 +141,13 @@ def may_act(person: Person, resource: Resource) -> bool:
 def may_repair(person: Person, resource: Resource) -> bool:
     """A requester or an operator may resume or undo a failed delivery."""
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+
+
+def may_oversee(person: Person, resource: Resource) -> bool:
+    """An operator or an auditor of the project sees what the cloud said."""
+    return has_role(person, resource.project, *WORK_ROLES)
+
+
+def may_solve(person: Person, resource: Resource) -> bool:
+    """An operator of the project may say that work on it was solved by hand."""
+    return has_role(person, resource.project, Role.OPERATOR)

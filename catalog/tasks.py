@@ -41,7 +41,10 @@ def poll_cloud_project(*, cloud_project_id: int) -> None:
 @shared_task(name="catalog.look_for_late_arrivals")
 def look_for_late_arrivals(*, step_id: int) -> None:
     """Remove second copies of what a step once asked for without an answer."""
-    late_arrivals.look_for_late_arrivals(step_id)
+    try:
+        late_arrivals.look_for_late_arrivals(step_id)
+    except CloudError as error:
+        logger.warning("looking after step %s: %s", step_id, error)  # the next look is due
 
 
 @shared_task(name="catalog.sweep")

@@ -5,17 +5,20 @@ from django.urls import path
 from catalog.views.approvals import (
     approval_approve,
     approval_detail,
+    approval_question,
     approval_queue,
     approval_reject,
 )
 from catalog.views.catalogue import catalogue
 from catalog.views.operations import (
     operation_abandon,
+    operation_cancel,
     operation_compensate,
     operation_resume,
+    operation_retry,
 )
 from catalog.views.order_form import order_form, order_preview
-from catalog.views.orders import order_detail, order_list, order_withdraw
+from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
 from catalog.views.quotas import quota_tree
 from catalog.views.resources import (
     resource_act,
@@ -23,7 +26,14 @@ from catalog.views.resources import (
     resource_list,
     resource_retire,
 )
+from catalog.views.solutions import (
+    operation_solve,
+    solution_confirm,
+    solution_refuse,
+    solution_withdraw,
+)
 from catalog.views.tree import node_end, node_move, organization_list
+from catalog.views.work import work_detail, work_list
 
 app_name = "catalog"
 urlpatterns = [
@@ -32,11 +42,17 @@ urlpatterns = [
     path("approvals/<uuid:public_id>", approval_detail, name="approval"),
     path("approvals/<uuid:public_id>/approve", approval_approve, name="approval-approve"),
     path("approvals/<uuid:public_id>/reject", approval_reject, name="approval-reject"),
+    path("approvals/<uuid:public_id>/question", approval_question, name="approval-question"),
     # catalogue
     path("catalogue", catalogue, name="catalogue"),
     path("catalogue/<slug:code>/order", order_form, name="order-form"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # operations
+    path("operations", work_list, name="operations"),
+    path("operations/<uuid:public_id>", work_detail, name="operation"),
+    path("operations/<uuid:public_id>/cancel", operation_cancel, name="operation-cancel"),
+    path("operations/<uuid:public_id>/retry", operation_retry, name="operation-retry"),
+    path("operations/<uuid:public_id>/solve", operation_solve, name="operation-solve"),
     path("operations/<uuid:public_id>/abandon", operation_abandon, name="operation-abandon"),
     path("operations/<uuid:public_id>/resume", operation_resume, name="operation-resume"),
     path(
@@ -51,7 +67,12 @@ urlpatterns = [
     # orders
     path("orders", order_list, name="orders"),
     path("orders/<uuid:public_id>", order_detail, name="order"),
+    path("orders/<uuid:public_id>/comments", order_comment, name="order-comment"),
     path("orders/<uuid:public_id>/withdraw", order_withdraw, name="order-withdraw"),
+    # solutions
+    path("solutions/<uuid:public_id>/confirm", solution_confirm, name="solution-confirm"),
+    path("solutions/<uuid:public_id>/refuse", solution_refuse, name="solution-refuse"),
+    path("solutions/<uuid:public_id>/withdraw", solution_withdraw, name="solution-withdraw"),
     # quotas
     path("quotas", quota_tree, name="quotas"),
     # resources

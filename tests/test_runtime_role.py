@@ -36,13 +36,14 @@ from portal.audit.services import anchor_chains
 from portal.cloud import forget_clouds, get_cloud
 from portal.core.calendar import day_of
 from portal.identity.access import roles_of
-from portal.identity.models import ClaimBar, Role, RoleGrant
+from portal.identity.models import ClaimBar, Deputy, Role, RoleGrant
 from portal.identity.services.deputies import appoint_deputy
 from portal.identity.services.people import end_person, reinstate_person
 from portal.identity.services.proposals import WantedRole, grant_role, propose_role
 from portal.identity.services.roles import end_grant, lift_bar
 from tests.catalog.provisioning.conftest import Engine
-from tests.factories import PersonFactory, change_price, grant, place
+from tests.factories import PersonFactory, change_price, deputize, grant, place
+from tests.factories.identity import ISSUER
 from tests.logins import log_in
 
 OWNER = "cloudloket_roles_owner"
@@ -230,7 +231,6 @@ def test_roles_and_people_come_and_go(proposal, project, requester, approver):
     grant(administrator, Role.QUOTA_ADMINISTRATOR, project.parent)
     granted = grant_role(proposal.public_id, actor=administrator)
     appoint_deputy(
-        approver,
         requester,
         first_day=day_of(now()),
         last_day=day_of(now()),
@@ -289,6 +289,48 @@ def test_no_statement_gives_a_role_round_four_eyes(proposal, requester, statemen
     assert list(RoleGrant.objects.order_by("pk").values()) == before
 
 
+CLAIM = (
+    "INSERT INTO identity_rolegrant (public_id, person_id, node_id, role, issuer, reason,"
+    " end_reason, valid_from, valid_until) SELECT gen_random_uuid(), person_id, node_id,"
+    " 'operator', '{}', '', '', now(), now() + interval '{}' FROM identity_roleproposal"
+)
+APPOINT = (
+    "INSERT INTO identity_deputy (public_id, absent_id, deputy_id, appointed_by_id, valid_from,"
+    " valid_until) SELECT gen_random_uuid(), {}, now(), now() + interval '14 days'"
+    " FROM (SELECT person_id AS requester, proposed_by_id AS proposer FROM identity_roleproposal)"
+    " AS proposal, identity_rolegrant AS held WHERE held.role = '{}'"
+)
+RENEW = "UPDATE identity_rolegrant SET valid_until = now() + interval '{}' WHERE issuer <> ''"
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        (CLAIM.format("urn:verzonnen", "1 hour"), "whom its provider knows"),
+        (CLAIM.format(ISSUER, "2 days"), "lasts a day"),
+        (RENEW.format("2 days"), "lasts a day"),
+        (APPOINT.format("held.person_id, requester, NULL", "approver"), "null"),
+        (APPOINT.format("requester, held.person_id, requester", "approver"), "only an approver"),
+        (APPOINT.format("held.person_id, requester, proposer", "approver"), "appointed by"),
+        ("UPDATE identity_deputy SET deputy_id = 1", "permission denied"),
+        ("UPDATE identity_deputy SET valid_until = now() + interval '1 year'", "comes sooner"),
+        ("DELETE FROM identity_deputy", "permission denied"),
+    ],
+)
+def test_no_statement_gives_more_than_a_provider_or_an_approver_may(
+    proposal, approver, requester, statement, why
+):
+    deputize(approver, requester)
+    before = [list(table.objects.order_by("pk").values()) for table in (RoleGrant, Deputy)]
+    with (
+        pytest.raises((IntegrityError, ProgrammingError), match=why),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+    assert before == [list(table.objects.order_by("pk").values()) for table in (RoleGrant, Deputy)]
+
+
 def test_preparing_again_changes_nothing(delivered):
     prepare(COPY)
 
@@ -308,6 +350,7 @@ def test_preparing_again_changes_nothing(delivered):
         "audit_auditverification",
         "catalog_approval",
         "catalog_orderline",
+        "catalog_ordercomment",
         "identity_reviewcampaign",
         "identity_reviewitem",
         "billing_usagespan",
@@ -315,6 +358,7 @@ def test_preparing_again_changes_nothing(delivered):
         "identity_roleproposal",
         "identity_rolegrant",
         "identity_claimbar",
+        "identity_deputy",
     ],
 )
 def test_the_past_cannot_be_changed(runtime, table, statement):

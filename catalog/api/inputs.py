@@ -11,7 +11,18 @@ from rest_framework.exceptions import ErrorDetail
 
 from catalog.api.parameters import find_misfits
 from catalog.kinds import get_kind
-from catalog.models import Decision, Metric, OfferingVersion, OrderState, ResourceState
+from catalog.models import (
+    COMMENT_LENGTH,
+    OPEN_OPERATION_STATES,
+    Decision,
+    Metric,
+    OfferingVersion,
+    OperationState,
+    OrderState,
+    ResourceState,
+    SolutionState,
+)
+from catalog.models.solution import REASON_LENGTH as SOLUTION_LENGTH
 from catalog.policies import orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
 from catalog.services.orders import PURPOSE_LENGTH
@@ -28,6 +39,10 @@ from portal.identity.access import reached_projects
 from portal.identity.models import NodeKind, Person, Project
 
 NAME_LENGTH = 63
+OPEN_STATES = [choice for choice in OperationState.choices if choice[0] in OPEN_OPERATION_STATES]
+SOLUTION_DECISIONS = [
+    (state.value, state.label) for state in (SolutionState.CONFIRMED, SolutionState.REFUSED)
+]
 
 
 class SentOrder(Input):
@@ -98,6 +113,12 @@ class ApprovalInput(Input):
     )
 
 
+class CommentInput(Input):
+    """What you want to say or ask; lines may end."""
+
+    text = TextField(max_length=COMMENT_LENGTH)
+
+
 class RetirementInput(Input):
     """The name of the resource, to be sure that the right one goes."""
 
@@ -108,6 +129,30 @@ class ActionInput(Input):
     """One of the actions that the resource offers now."""
 
     action = TextField(max_length=40)
+
+
+class ResumptionInput(Input):
+    """From which step on; left out, the one that failed. Only operators choose another."""
+
+    position = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1)
+
+
+class SolutionInput(Input):
+    """What was done by hand."""
+
+    reason = TextField(max_length=SOLUTION_LENGTH)
+
+
+class SolutionDecisionInput(Input):
+    """What another operator thinks of it. A no needs a reason, which the first one reads."""
+
+    decision = serializers.ChoiceField(choices=SOLUTION_DECISIONS)
+    reason = TextField(required=False, allow_blank=True, default="", max_length=SOLUTION_LENGTH)
+
+
+class OperationFilters(Input):
+    project = PublicIdField(source="resource__project__public_id", required=False)
+    state = serializers.ChoiceField(choices=OPEN_STATES, required=False)
 
 
 class OfferingFilters(Input):

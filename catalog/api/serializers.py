@@ -14,6 +14,7 @@ from catalog.models import (
     Decision,
     Metric,
     OfferingVersion,
+    Operation,
     OperationKind,
     OperationState,
     OrderLine,
@@ -21,8 +22,11 @@ from catalog.models import (
     Quota,
     Resource,
     ResourceState,
+    SolutionState,
+    StepFault,
     StepState,
 )
+from catalog.services.operations import repeatable_positions
 from portal.core.api import AmountField, MomentField
 from portal.identity.models import NodeKind
 
@@ -92,6 +96,15 @@ class OrderedOfferingOutput(Output):
 # --- work --------------------------------------------------------------------------------------
 
 
+class WorkedOnOutput(Output):
+    """What an operation is about."""
+
+    id = serializers.UUIDField(source="public_id")
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    project = ProjectOutput()
+
+
 class StepOutput(Output):
     """One step; ``request_id`` is the cloud's own reference of the last error."""
 
@@ -111,6 +124,55 @@ class OperationOutput(Output):
     started_at = MomentField()
     finished_at = MomentField(allow_null=True)
     steps = StepOutput(many=True)
+
+
+class WorkStepOutput(StepOutput):
+    """A step as an operator reads it: what went wrong last, and when it is due again."""
+
+    fault = serializers.ChoiceField(choices=StepFault.choices, allow_blank=True)
+    last_error = serializers.CharField()
+    due_at = MomentField()
+
+
+class WorkOutput(Output):
+    """An operation of a resource; ``since`` it stopped, began its step, or began at all."""
+
+    id = serializers.UUIDField(source="public_id")
+    kind = serializers.ChoiceField(choices=OperationKind.choices)
+    state = serializers.ChoiceField(choices=OperationState.choices)
+    resource = WorkedOnOutput()
+    since = MomentField()
+    started_at = MomentField()
+    failed_at = MomentField(allow_null=True)
+    cancel_requested_at = MomentField(allow_null=True)
+    steps = WorkStepOutput(many=True)
+
+
+class SolutionOutput(Output):
+    """What an operator said, and who decided about it where that moves money."""
+
+    id = serializers.UUIDField(source="public_id")
+    state = serializers.ChoiceField(choices=SolutionState.choices)
+    moves_money = serializers.BooleanField()
+    reason = serializers.CharField()
+    proposed_by = PersonOutput()
+    proposed_at = MomentField()
+    decided_by = PersonOutput(allow_null=True)
+    decided_at = MomentField(allow_null=True)
+    decision_reason = serializers.CharField()
+
+
+class WorkDetailOutput(WorkOutput):
+    """With what is possible now, and what was said about solving it, newest first."""
+
+    finished_at = MomentField(allow_null=True)
+    retry_from = serializers.SerializerMethodField()
+    solutions = SolutionOutput(many=True)
+
+    @extend_schema_field(serializers.ListField(child=serializers.IntegerField()))
+    def get_retry_from(self, operation: Operation) -> list[int]:
+        """Positions of the steps from which it can be tried again."""
+        return repeatable_positions(operation)
 
 
 # --- resources ---------------------------------------------------------------------------------
@@ -213,8 +275,19 @@ class ApprovalOutput(Output):
     decided_at = MomentField()
 
 
+class CommentOutput(Output):
+    """Something said under an order; a question is for who asked for it."""
+
+    id = serializers.UUIDField(source="public_id")
+    author = PersonOutput()
+    text = serializers.CharField()
+    is_question = serializers.BooleanField()
+    written_at = MomentField()
+
+
 class OrderDetailOutput(OrderOutput):
     lines = OrderLineOutput(many=True)
+    comments = CommentOutput(many=True)
     approvals = ApprovalOutput(many=True)
 
 

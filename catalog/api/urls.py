@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from catalog.api import views
+from catalog.api import views, work
 from portal.core.openapi import OpenApiView
 
 app_name = "api"
@@ -13,6 +13,7 @@ router.register("offerings", views.OfferingViewSet, basename="offering")
 router.register("orders", views.OrderViewSet, basename="order")
 router.register("approvals", views.ApprovalViewSet, basename="approval")
 router.register("resources", views.ResourceViewSet, basename="resource")
+router.register("operations", work.OperationViewSet, basename="operation")
 router.register("quotas", views.QuotaViewSet, basename="quota")
 
 urlpatterns = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from catalog.models import (
     OfferingVersion,
     Operation,
     Order,
+    OrderComment,
     OrderLine,
     Quota,
     Resource,
@@ -37,6 +39,7 @@ from catalog.policies import (
     visible_resources,
 )
 from catalog.services.approvals import approve_order, reject_order
+from catalog.services.comments import ask_about_order, comment_on_order
 from catalog.services.orders import (
     LineRequest,
     find_earlier_order,
@@ -168,6 +171,25 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
         order = self.get_object()
         return Response(self._shown(withdraw_order(order.public_id, actor=request.user)))
 
+    @extend_schema(request=inputs.CommentInput, responses={201: outputs.CommentOutput})
+    @action(detail=True, methods=["post"])
+    def comments(self, request: ApiRequest, id: UUID) -> Response:
+        """Say something about the order; as its requester you answer what was asked."""
+        return self._written(request, comment_on_order)
+
+    @extend_schema(request=inputs.CommentInput, responses={201: outputs.CommentOutput})
+    @action(detail=True, methods=["post"])
+    def questions(self, request: ApiRequest, id: UUID) -> Response:
+        """Ask the requester something before you decide."""
+        return self._written(request, ask_about_order)
+
+    def _written(self, request: ApiRequest, write: Callable[..., OrderComment]) -> Response:
+        order = self.get_object()
+        body = inputs.CommentInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        comment = write(order.public_id, author=request.user, **body.validated_data)
+        return Response(outputs.CommentOutput(comment).data, status=status.HTTP_201_CREATED)
+
     def _repeated(self, request: ApiRequest, key: str) -> Order | None:
         """What this very call made before, although it might be refused today."""
         sent = inputs.SentOrder(data=request.data)
@@ -287,6 +309,7 @@ def _order_detail() -> list[Prefetch[Any]]:
     lines = OrderLine.objects.select_related("offering_version__offering", "resource")
     return [
         Prefetch("lines", lines.prefetch_related(_operations("resource__operations"))),
+        Prefetch("comments", OrderComment.objects.select_related("author").order_by("pk")),
         Prefetch("approvals", Approval.objects.select_related("approver").order_by("decided_at")),
     ]
 

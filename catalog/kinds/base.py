@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -119,6 +119,8 @@ class StepDefinition:
             CloudMissing (what was made is gone); then the step runs again.
         exclusive: at most one such step at a time per cloud project (it makes shared things).
         reads: the lists that ``settle`` looks at.
+        timeout: how long the cloud may be busy with it before a person must look. A step that
+            cannot be done because the cloud does not answer is tried for a day.
     """
 
     name: str
@@ -128,6 +130,7 @@ class StepDefinition:
     clear: Callable[[StepContext, str], None] | None = None
     exclusive: bool = False
     reads: frozenset[Listing] = frozenset()
+    timeout: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)

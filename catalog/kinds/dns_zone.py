@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -181,6 +181,7 @@ class DnsZone(Kind):
                     settle=_settle,
                     clear=_clear,
                     reads=frozenset({Listing.ZONES}),
+                    timeout=timedelta(minutes=15),
                 ),
                 StepDefinition(name="records", label=_("Records"), run=_run_records),
             ],

@@ -1,3 +1,4 @@
+from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
 from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
 from catalog.models.operation import (
     OPEN_OPERATION_STATES,
@@ -6,6 +7,7 @@ from catalog.models.operation import (
     OperationKind,
     OperationState,
     Step,
+    StepFault,
     StepState,
 )
 from catalog.models.order import (
@@ -27,8 +29,10 @@ from catalog.models.quota import (
     QuotaLimit,
 )
 from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceState
+from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
+    "COMMENT_LENGTH",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
     "OPERATION_TRANSITIONS",
@@ -45,6 +49,7 @@ __all__ = [
     "OperationKind",
     "OperationState",
     "Order",
+    "OrderComment",
     "OrderLine",
     "OrderState",
     "PlacementDecision",
@@ -55,6 +60,10 @@ __all__ = [
     "QuotaLimit",
     "Resource",
     "ResourceState",
+    "Solution",
+    "SolutionState",
     "Step",
+    "StepFault",
     "StepState",
+    "with_open_question",
 ]

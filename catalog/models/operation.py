@@ -25,13 +25,26 @@ class OperationState(models.TextChoices):
     FAILED = "failed", _("Needs attention")
     SUCCEEDED = "succeeded", _("Done")
     ABANDONED = "abandoned", _("Given up")  # another operation undoes what this one made
+    CANCELED = "canceled", _("Stopped")  # likewise, before it came to an end
+    SOLVED = "solved", _("Solved by hand")
 
 
 OPERATION_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    OperationState.RUNNING: frozenset({OperationState.SUCCEEDED, OperationState.FAILED}),
-    OperationState.FAILED: frozenset({OperationState.RUNNING, OperationState.ABANDONED}),
+    OperationState.RUNNING: frozenset(
+        {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELED}
+    ),
+    OperationState.FAILED: frozenset(
+        {
+            OperationState.RUNNING,
+            OperationState.ABANDONED,
+            OperationState.CANCELED,
+            OperationState.SOLVED,
+        }
+    ),
     OperationState.SUCCEEDED: frozenset(),
     OperationState.ABANDONED: frozenset(),
+    OperationState.CANCELED: frozenset(),
+    OperationState.SOLVED: frozenset(),
 }
 OPEN_OPERATION_STATES: Final = frozenset(
     state for state, targets in OPERATION_TRANSITIONS.items() if targets
@@ -42,6 +55,8 @@ class Operation(PublicIdModel):
     """One piece of work. ``plan`` and ``plan_version`` fix which steps it runs.
 
     Start-up refuses while an unfinished operation names a plan or step that the code lacks.
+    ``cancel_requested_at``: no step is begun any more; it ends as soon as no worker holds one.
+    ``solved`` asks for a ``Solution``: a trigger sees to that.
     """
 
     resource = models.ForeignKey(
@@ -58,6 +73,10 @@ class Operation(PublicIdModel):
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
@@ -69,6 +88,18 @@ class Operation(PublicIdModel):
             models.CheckConstraint(
                 condition=Q(state__in=OperationState.values), name="operation_state_known"
             ),
+            models.CheckConstraint(
+                condition=Q(cancel_requested_at=None, cancel_requested_by=None)
+                | Q(cancel_requested_at__isnull=False, cancel_requested_by__isnull=False),
+                name="operation_cancellation_names_who_and_when",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["state", "failed_at"],
+                condition=Q(state__in=["running", "failed"]),
+                name="operation_open",
+            )
         ]
 
     def __str__(self) -> str:
@@ -81,6 +112,18 @@ class StepState(models.TextChoices):
     AWAITING = "awaiting", _("Waiting for the cloud")  # the poll of the cloud project settles it
     DONE = "done", _("Done")
     FAILED = "failed", _("Needs attention")
+    CANCELED = "canceled", _("Not done")  # its operation was stopped first
+
+
+class StepFault(models.TextChoices):
+    """What went wrong last, as people read it; the cloud's own words are in ``last_error``."""
+
+    UNAVAILABLE = "unavailable", _("The cloud does not answer.")
+    REFUSED = "refused", _("The cloud refused this step.")
+    NO_ROOM = "no_room", _("The cloud says that its quota is full.")
+    BROKEN = "broken", _("What the cloud made does not work.")
+    TOO_SLOW = "too_slow", _("It takes longer than this step may take.")
+    DEFECT = "defect", _("Cloudloket made a mistake. Tell those who look after it.")
 
 
 class Step(models.Model):
@@ -91,7 +134,8 @@ class Step(models.Model):
     something is created, and cleared when the cloud answered: as long as it is set, what was
     asked may exist. ``outcome_unknown_at`` is the last time that such an answer did not come;
     from then on the step looks before it creates, and second copies are looked for until a day
-    later. A step that awaits the cloud does so since ``due_at``.
+    later. A step that awaits the cloud does so since ``due_at``. ``started_at`` is the first try
+    since it was begun, or since a person had it tried again.
     """
 
     operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="steps")
@@ -108,6 +152,7 @@ class Step(models.Model):
     create_intended_at = models.DateTimeField(null=True)
     outcome_unknown_at = models.DateTimeField(null=True)
     external_id = models.CharField(max_length=64, blank=True)
+    fault = models.CharField(max_length=12, choices=StepFault, blank=True, db_default="")
     last_error = models.CharField(max_length=1000, blank=True)
     last_request_id = models.CharField(max_length=80, blank=True)
     started_at = models.DateTimeField(null=True)
@@ -121,6 +166,9 @@ class Step(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=StepState.values), name="step_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(fault__in=["", *StepFault.values]), name="step_fault_known"
             ),
             models.CheckConstraint(
                 condition=Q(state="running", leased_until__isnull=False)

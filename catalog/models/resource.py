@@ -20,7 +20,9 @@ class ResourceState(models.TextChoices):
 
 
 RESOURCE_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    ResourceState.PROVISIONING: frozenset({ResourceState.ACTIVE, ResourceState.FAILED}),
+    ResourceState.PROVISIONING: frozenset(
+        {ResourceState.ACTIVE, ResourceState.FAILED, ResourceState.RETIRING}
+    ),
     ResourceState.FAILED: frozenset({ResourceState.PROVISIONING, ResourceState.RETIRING}),
     ResourceState.ACTIVE: frozenset({ResourceState.RETIRING}),
     ResourceState.RETIRING: frozenset({ResourceState.RETIRED}),

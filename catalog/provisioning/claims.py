@@ -62,10 +62,17 @@ class Held:
 
 @transaction.atomic(durable=True)
 def claim_next_step(operation_id: int) -> Held | None:
-    """Take the operation's next step; None when it is not due, taken, or there is none."""
+    """Take the operation's next step; None when it is not due, taken, or there is none.
+
+    Nor is there one for who had the operation stopped.
+    """
     step = (
         Step.objects.select_related("operation__resource")
-        .filter(operation_id=operation_id, operation__state=OperationState.RUNNING)
+        .filter(
+            operation_id=operation_id,
+            operation__state=OperationState.RUNNING,
+            operation__cancel_requested_at=None,
+        )
         .exclude(state=StepState.DONE)
         .first()
     )

@@ -113,19 +113,23 @@ class WorkingContext(ResourceContext):
                 return self.keep_oldest(found, remove)
             if self._may_still_arrive():
                 raise OutcomeUnknown
-        return self._create(create)
+        return self._create(create, shared=shared)
 
     def _may_still_arrive(self) -> bool:
         since = self._unanswered_since
         wait: timedelta = settings.UNKNOWN_OUTCOME_WAIT
         return since is not None and now() < since + wait
 
-    def _create(self, create: Create) -> CloudObject:
-        """Write the intent, ask the cloud, and keep the intent unless the cloud surely said no."""
+    def _create(self, create: Create, *, shared: bool) -> CloudObject:
+        """Write the intent, ask the cloud, and keep the intent unless the cloud surely said no.
+
+        What is shared is always looked for first, so its intent has served once the cloud
+        answered; else a step that makes several such things would wait for what it has.
+        """
         at = now()
         self._held.write(create_intended_at=at, leased_until=at + settings.STEP_LEASE)
         try:
-            return create()
+            made = create()
         except CloudUnavailable as error:
             if error.outcome_unknown:
                 self._held.write(outcome_unknown_at=now())
@@ -135,3 +139,6 @@ class WorkingContext(ResourceContext):
         except CloudRefused:
             self._held.write(create_intended_at=None)
             raise
+        if shared:
+            self._held.write(create_intended_at=None)
+        return made

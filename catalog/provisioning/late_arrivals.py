@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.timezone import now
 
@@ -26,7 +27,6 @@ from catalog.provisioning.plans import get_definition
 from portal.cloud.ports import CloudMissing, CloudObject
 
 WATCHED_FOR: Final = timedelta(hours=24)
-BETWEEN_LOOKS: Final = timedelta(minutes=10)
 
 
 class NothingThere(Exception):
@@ -50,10 +50,10 @@ def look_for_late_arrivals(step_id: int) -> None:
     """Remove second copies of what the step made, unless somebody just looked.
 
     Raises:
-        CloudUnavailable: the cloud does not answer; the next look is due as usual.
+        CloudError: the cloud does not answer as it should; the next look is due as usual.
     """
     at = now()
-    if not due_for_a_look().filter(pk=step_id).update(due_at=at + BETWEEN_LOOKS):
+    if not due_for_a_look().filter(pk=step_id).update(due_at=at + settings.LATE_ARRIVAL_PAUSE):
         return
     step = Step.objects.select_related(*WITH_EVERYTHING).get(pk=step_id)
     context = LookingContext(step.operation.resource, step)

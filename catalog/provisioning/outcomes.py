@@ -12,31 +12,38 @@ from django.utils.timezone import now
 
 from catalog.kinds.base import Broken, Done, Outcome, Wait
 from catalog.models import (
-    OPERATION_TRANSITIONS,
     Operation,
     OperationKind,
     OperationState,
     Resource,
     Step,
+    StepFault,
     StepState,
 )
 from catalog.provisioning.claims import IS_NEXT, Held
 from catalog.provisioning.delays import POLL_DELAYS, retry_delay
 from catalog.provisioning.plans import exclusive_steps
-from catalog.services.operations import fail_operation, lock_order_and_resource
-from catalog.services.resources import activate_resource, close_resource
+from catalog.services.completion import bring_about
+from catalog.services.operations import (
+    end_operation,
+    fail_operation,
+    lock_order_and_resource,
+)
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import CloudError
+from portal.cloud.ports import CloudError, CloudUnavailable
 from portal.core.dispatch import enqueue_on_commit
-from portal.core.states import check_transition
 
 MOST_REMAKES: Final = 2
+# Whatever keeps a step from being done, after so long a person must know.
+LONGEST_TRYING: Final = timedelta(hours=24)
+TRIED_TOO_LONG: Final = "it could not be done for a day"
 FIRST_POLL: Final = POLL_DELAYS[0][1]
 _RELEASED: Final[Mapping[str, Any]] = {"leased_until": None}
 _CLEAN: Final[Mapping[str, Any]] = {
     "failures": 0,
     "create_intended_at": None,
+    "fault": "",
     "last_error": "",
     "last_request_id": "",
 }
@@ -58,7 +65,7 @@ def write_outcome(held: Held, outcome: Outcome) -> None:
 
 @transaction.atomic(durable=True)
 def complete_step(held: Held, done: Done) -> None:
-    """The step is done; after the last one, so is the operation."""
+    """The step is done; after the last one, so is the operation, unless somebody had it stopped."""
     resource = _lock(held)
     step = held.step
     external_id = done.external_id or step.external_id
@@ -94,13 +101,33 @@ def await_cloud(held: Held, wait: Wait) -> None:
     )
 
 
+def try_later(
+    held: Held,
+    delay: timedelta | None = None,
+    error: CloudError | None = None,
+    fault: StepFault = StepFault.UNAVAILABLE,
+) -> None:
+    """Let the step go and have it tried again, by default after a delay that grows each time.
+
+    Where the cloud asked for a longer pause it gets that. After a day of it a person must look.
+    """
+    since = held.step.started_at
+    if since and now() - since > LONGEST_TRYING:
+        message = str(error) if error else TRIED_TOO_LONG
+        fail_step(held, message, fault=StepFault.TOO_SLOW, request_id=_request_id(error))
+        return
+    _put_back(held, delay, error, {} if error is None else _error_facts(error, fault))
+
+
 @transaction.atomic(durable=True)
-def try_later(held: Held, delay: timedelta | None = None, error: CloudError | None = None) -> None:
-    """Let the step go and have it tried again, by default after a delay that grows each time."""
+def _put_back(
+    held: Held, delay: timedelta | None, error: CloudError | None, changes: Mapping[str, Any]
+) -> None:
     step = held.step
     failures = step.failures + (delay is None)
     pause = delay or retry_delay(failures)
-    changes = {} if error is None else _error_facts(error)
+    if isinstance(error, CloudUnavailable):
+        pause = max(pause, error.retry_after)
     held.write(
         state=StepState.TODO,
         due_at=now() + pause,
@@ -120,13 +147,14 @@ def try_later(held: Held, delay: timedelta | None = None, error: CloudError | No
 def remake_or_fail(held: Held, broken: Broken) -> None:
     """What was made is in ERROR: remove it and make it again, but not for ever."""
     if held.step.remakes >= MOST_REMAKES:
-        fail_step(held, broken.fault)
+        fail_step(held, broken.fault, fault=StepFault.BROKEN)
         return
     with transaction.atomic(durable=True):
         held.write(
             state=StepState.TODO,
             due_at=now(),
             remakes=held.step.remakes + 1,
+            fault=StepFault.BROKEN,
             last_error=broken.fault[:1000],
             create_intended_at=None,
             **_RELEASED,
@@ -139,13 +167,16 @@ def remake_or_fail(held: Held, broken: Broken) -> None:
 
 
 @transaction.atomic(durable=True)
-def fail_step(held: Held, message: str, *, request_id: str = "") -> None:
+def fail_step(
+    held: Held, message: str, *, fault: StepFault = StepFault.REFUSED, request_id: str = ""
+) -> None:
     """A person must look. What was made stays, and so does the claim on quota."""
     _lock(held)
     held.write(
         state=StepState.FAILED,
+        fault=fault,
         last_error=message[:1000],
-        last_request_id=request_id,
+        last_request_id=request_id[:80],
         **_RELEASED,
     )
     fail_operation(_fresh_operation(held.step))
@@ -177,13 +208,10 @@ def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> N
 
 
 def _succeed(operation: Operation, resource: Resource) -> None:
-    check_transition(OPERATION_TRANSITIONS, operation.state, OperationState.SUCCEEDED)
-    operation.state, operation.finished_at = OperationState.SUCCEEDED, now()
-    operation.save(update_fields=["state", "finished_at"])
-    if operation.kind == OperationKind.PROVISION:
-        activate_resource(resource, operation=operation, facts={})
-    elif operation.kind in {OperationKind.RETIRE, OperationKind.COMPENSATE}:
-        close_resource(resource, operation=operation)
+    if operation.cancel_requested_at:
+        return  # the worker that rings off ends it
+    end_operation(operation, OperationState.SUCCEEDED)
+    bring_about(operation, resource)
     record("operation.succeeded", operation, actor=None, node_id=resource.project_id)
 
 
@@ -212,5 +240,13 @@ def _ring_next_exclusive(held: Held) -> None:
         )
 
 
-def _error_facts(error: CloudError) -> dict[str, str]:
-    return {"last_error": str(error)[:1000], "last_request_id": error.request_id[:80]}
+def _error_facts(error: CloudError, fault: StepFault) -> dict[str, str]:
+    return {
+        "fault": fault,
+        "last_error": str(error)[:1000],
+        "last_request_id": _request_id(error),
+    }
+
+
+def _request_id(error: CloudError | None) -> str:
+    return error.request_id[:80] if error else ""

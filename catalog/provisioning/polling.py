@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from catalog.kinds.base import Done, Look, Outcome, Wait
-from catalog.models import OperationState, Step, StepState
+from catalog.models import OperationState, Step, StepFault, StepState
 from catalog.provisioning.claims import WITH_EVERYTHING, Held, Overtaken
 from catalog.provisioning.context import WorkingContext
 from catalog.provisioning.delays import SLOWEST_POLL, poll_delay
@@ -21,13 +21,12 @@ from catalog.provisioning.outcomes import fail_step, write_outcome
 from catalog.provisioning.plans import get_definition
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import CloudError, Listing
+from portal.cloud.ports import CloudError, CloudObject, Listing
 from portal.core.dispatch import enqueue_on_commit
 
 logger = logging.getLogger(__name__)
 
-LONGEST_WAIT: Final = timedelta(hours=1)
-TOO_LONG: Final = "the cloud has been busy with this for more than an hour"
+TOO_LONG: Final = "the cloud has been busy with this for more than {minutes} minutes"
 # A message that comes this early still counts for its tick: clocks of machines differ.
 _EARLY: Final = timedelta(milliseconds=50)
 
@@ -45,14 +44,12 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
     delay = poll_delay(at - max(held.step.due_at for held in waiting))
     if not take_tick(cloud_project_id, at, delay):
         return []
-    cloud_project = waiting[0].step.operation.resource.cloud_project
-    try:
-        look = _look(cloud_project, waiting)
-    except CloudError as error:
-        _put_off(cloud_project_id, waiting, error)
-        return []
-    settled = [held for held in waiting if _settle(held, look)]
-    if len(settled) < len(waiting):
+    look, errors = _look(waiting[0].step.operation.resource.cloud_project, waiting)
+    seen = [held for held in waiting if not held.definition.reads & errors.keys()]
+    settled = [held for held in seen if _settle(held, look)]
+    if errors:
+        _put_off(cloud_project_id, waiting, errors)
+    elif len(settled) < len(waiting):
         _ring_again(cloud_project_id, waiting, now() + delay)  # a slow cloud gets a pause too
     return [held.step.operation_id for held in settled]
 
@@ -74,8 +71,13 @@ def _waiting_steps(cloud_project_id: int) -> list[Held]:
     return [Held(step, get_definition(step), StepState.AWAITING) for step in steps]
 
 
-def _look(cloud_project: CloudProject, waiting: Sequence[Held]) -> Look:
-    """One list call for each type of thing that somebody waits for."""
+def _look(
+    cloud_project: CloudProject, waiting: Sequence[Held]
+) -> tuple[Look, dict[Listing, CloudError]]:
+    """One list call for each type of thing that somebody waits for; and why some failed.
+
+    One service that is down keeps nobody waiting but those who wait for it.
+    """
     cloud = get_cloud(cloud_project.cloud.key)
     ask = {
         Listing.SERVERS: cloud.list_servers,
@@ -84,10 +86,16 @@ def _look(cloud_project: CloudProject, waiting: Sequence[Held]) -> Look:
         Listing.ZONES: cloud.list_zones,
     }
     wanted = frozenset[Listing]().union(*(held.definition.reads for held in waiting))
-    return {
-        listing: {thing.id: thing for thing in ask[listing](cloud_project.openstack_project_id)}
-        for listing in sorted(wanted)
-    }
+    look: dict[Listing, dict[str, CloudObject]] = {}
+    errors: dict[Listing, CloudError] = {}
+    for listing in sorted(wanted):
+        try:
+            found = ask[listing](cloud_project.openstack_project_id)
+        except CloudError as error:
+            errors[listing] = error
+        else:
+            look[listing] = {thing.id: thing for thing in found}
+    return look, errors
 
 
 def _settle(held: Held, look: Look) -> bool:
@@ -96,14 +104,15 @@ def _settle(held: Held, look: Look) -> bool:
         outcome = _judge(held, look)
         if not isinstance(outcome, Wait):
             write_outcome(held, outcome)
-        elif now() - held.step.due_at > LONGEST_WAIT:
-            fail_step(held, TOO_LONG)
+        elif now() - held.step.due_at > held.definition.timeout:
+            minutes = held.definition.timeout // timedelta(minutes=1)
+            fail_step(held, TOO_LONG.format(minutes=minutes), fault=StepFault.TOO_SLOW)
     except Overtaken:
         return False
     except (DatabaseError, SoftTimeLimitExceeded):
         raise
     except Exception as bug:
-        fail_step(held, f"{type(bug).__name__}: {bug}")
+        fail_step(held, f"{type(bug).__name__}: {bug}", fault=StepFault.DEFECT)
         raise
     return isinstance(outcome, Done)
 
@@ -115,12 +124,18 @@ def _judge(held: Held, look: Look) -> Outcome:
     return settle(WorkingContext(held), held.step.external_id, look)
 
 
-def _put_off(cloud_project_id: int, waiting: Sequence[Held], error: CloudError) -> None:
-    """The look failed: say so at the steps, and look again at the slowest rhythm."""
-    logger.warning("poll of cloud project %s: %s", cloud_project_id, error)
-    Step.objects.filter(pk__in=[held.step.pk for held in waiting], state=StepState.AWAITING).update(
-        last_error=str(error)[:1000], last_request_id=error.request_id[:80]
-    )
+def _put_off(
+    cloud_project_id: int, waiting: Sequence[Held], errors: Mapping[Listing, CloudError]
+) -> None:
+    """A look failed: say so at the steps that need it, and go on at the slowest rhythm."""
+    for listing, error in errors.items():
+        logger.warning("poll of cloud project %s: %s", cloud_project_id, error)
+        blind = [held.step.pk for held in waiting if listing in held.definition.reads]
+        Step.objects.filter(pk__in=blind, state=StepState.AWAITING).update(
+            fault=StepFault.UNAVAILABLE,
+            last_error=str(error)[:1000],
+            last_request_id=error.request_id[:80],
+        )
     at = now() + SLOWEST_POLL
     CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
     _ring_again(cloud_project_id, waiting, at)

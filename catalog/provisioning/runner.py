@@ -12,10 +12,11 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
 
 from catalog.kinds.base import Done, Outcome
-from catalog.models import OperationKind
+from catalog.models import OperationKind, StepFault
 from catalog.provisioning.claims import Held, Overtaken, claim_next_step
 from catalog.provisioning.context import OutcomeUnknown, WorkingContext
 from catalog.provisioning.outcomes import fail_step, try_later, write_outcome
+from catalog.services.cancellation import carry_out_cancellation
 from portal.cloud.ports import (
     CloudMissing,
     CloudQuotaRefused,
@@ -38,7 +39,7 @@ class StillThere(Exception):
 
 
 def advance(operation_id: int) -> None:
-    """Run the operation's steps until one must wait, fails, or all are done."""
+    """Run the operation's steps until one must wait, fails, all are done, or it is stopped."""
     stop_at = time.monotonic() + LONGEST_RUN
     while (held := claim_next_step(operation_id)) is not None:
         try:
@@ -50,6 +51,7 @@ def advance(operation_id: int) -> None:
             queue = held.step.operation.queue
             enqueue_on_commit("catalog.run_operation", queue=queue, operation_id=operation_id)
             return
+    carry_out_cancellation(operation_id)
 
 
 def carry_out(held: Held) -> None:
@@ -69,11 +71,12 @@ def carry_out(held: Held) -> None:
     except CloudQuotaRefused as error:
         _push_quota_or_fail(held, error)
     except CloudRefused as error:
+        logger.warning("step %s of %s needs a person: %s", held.step, held.step.operation, error)
         fail_step(held, str(error), request_id=error.request_id)
     except (DatabaseError, SoftTimeLimitExceeded, Overtaken):
         raise  # the lease ends, and then somebody else takes the step
     except Exception as bug:
-        fail_step(held, f"{type(bug).__name__}: {bug}")
+        fail_step(held, f"{type(bug).__name__}: {bug}", fault=StepFault.DEFECT)
         raise
 
 
@@ -94,9 +97,9 @@ def _run(held: Held) -> Outcome:
 def _push_quota_or_fail(held: Held, error: CloudQuotaRefused) -> None:
     """The cloud counts otherwise: tell it again what is needed; after a while, ask for help."""
     if held.step.failures >= QUOTA_PATIENCE:
-        fail_step(held, str(error), request_id=error.request_id)
+        fail_step(held, str(error), fault=StepFault.NO_ROOM, request_id=error.request_id)
         return
     context = WorkingContext(held)
     with suppress(CloudUnavailable):  # the next try is refused then, and pushes again
         context.push_quota(context.project)
-    try_later(held, error=error)
+    try_later(held, error=error, fault=StepFault.NO_ROOM)

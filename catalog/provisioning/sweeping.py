@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from catalog.models import Operation, OperationKind, OperationState, Step, StepState
 from catalog.provisioning.claims import IS_NEXT
 from catalog.provisioning.late_arrivals import due_for_a_look
+from catalog.services.cancellation import waiting_cancellations
 from catalog.services.operations import compensate_operation
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.states import IllegalTransition
@@ -23,6 +24,7 @@ MOST_AT_ONCE: Final = 200
 def sweep() -> None:
     """Ring again for everything that is due, and undo what failed too long ago."""
     _ring_operations()
+    _ring_cancellations()
     _ring_polls()
     _ring_late_arrivals()
     compensate_overdue()
@@ -45,6 +47,13 @@ def _ring_operations() -> None:
             queue=step.operation.queue,
             operation_id=step.operation_id,
         )
+
+
+def _ring_cancellations() -> None:
+    """Whoever held a step when its operation was to stop may have died since."""
+    asked_before = Q(cancel_requested_at__lte=now() - GRACE)
+    for operation in Operation.objects.filter(waiting_cancellations(), asked_before)[:MOST_AT_ONCE]:
+        enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
 
 
 def _ring_polls() -> None:

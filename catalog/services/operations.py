@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
 
+from catalog.errors import NotRepeatable
 from catalog.kinds import get_kind
 from catalog.kinds.base import ACT_PREFIX
 from catalog.models import (
@@ -20,6 +22,7 @@ from catalog.models import (
     OrderState,
     Resource,
     ResourceState,
+    SolutionState,
     Step,
     StepState,
 )
@@ -32,6 +35,11 @@ from portal.identity.sensitive import sensitive
 
 # Undoing a half-made resource is retiring it: those steps accept that anything is missing.
 _PLAN_OF_KIND = {OperationKind.COMPENSATE: OperationKind.RETIRE.value}
+# Of these a step that is done may be done again: it takes over what is there, or finds nothing
+# left. An action or a change that was carried out would be carried out twice.
+REPEATABLE_KINDS: Final = frozenset(
+    {OperationKind.PROVISION.value, OperationKind.RETIRE.value, OperationKind.COMPENSATE.value}
+)
 
 
 def start_operation(
@@ -68,7 +76,7 @@ def start_operation(
         node_id=resource.project_id,
         data={"plan": operation.plan, "resource": str(resource.public_id)},
     )
-    enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
+    _ring(operation)
     return operation
 
 
@@ -79,20 +87,77 @@ def resume_operation(public_id: UUID, *, actor: Person) -> Operation:
     Raises:
         IllegalTransition: the operation is not waiting for a person.
     """
-    operation = _lock_operation(public_id)
+    operation = lock_operation(public_id)
+    set_going(operation)
+    record("operation.resumed", operation, actor=actor, node_id=operation.resource.project_id)
+    _ring(operation)
+    return operation
+
+
+@transaction.atomic(durable=True)
+def retry_operation(public_id: UUID, *, position: int, actor: Person) -> Operation:
+    """Try again from an earlier step on, for when what a step made is no longer right.
+
+    Those steps look before they create, as after a lost reply, so what is there is taken over.
+
+    Args:
+        position: of the step to begin with; the failed one, or one before it.
+
+    Raises:
+        IllegalTransition: the operation is not waiting for a person.
+        NotRepeatable: there is no such step, or doing it twice would do harm.
+    """
+    operation = lock_operation(public_id)
+    if position not in repeatable_positions(operation):
+        raise NotRepeatable(field="position")
+    at = now()
+    operation.steps.filter(position__gte=position, state=StepState.DONE).update(
+        state=StepState.TODO,
+        due_at=at,
+        started_at=None,
+        finished_at=None,
+        external_id="",
+        outcome_unknown_at=at,
+    )
+    set_going(operation)
+    record(
+        "operation.retried",
+        operation,
+        actor=actor,
+        node_id=operation.resource.project_id,
+        data={"position": position},
+    )
+    _ring(operation)
+    return operation
+
+
+def repeatable_positions(operation: Operation) -> list[int]:
+    """From which steps an operation that stopped may be tried again; uses ``steps``."""
+    steps = operation.steps.all()
+    stopped = next((step.position for step in steps if step.state == StepState.FAILED), None)
+    if stopped is None or operation.state != OperationState.FAILED:
+        return []
+    if operation.kind not in REPEATABLE_KINDS:
+        return [stopped]
+    return [step.position for step in steps if step.position <= stopped]
+
+
+def set_going(operation: Operation) -> None:
+    """Have the failed step done again. Call inside a transaction that holds the locks.
+
+    Raises:
+        IllegalTransition: the operation is not waiting for a person.
+    """
     check_transition(OPERATION_TRANSITIONS, operation.state, OperationState.RUNNING)
+    lapse_solution(operation)
     operation.steps.filter(state=StepState.FAILED).update(
-        state=StepState.TODO, due_at=now(), failures=0, remakes=0
+        state=StepState.TODO, due_at=now(), failures=0, remakes=0, started_at=None
     )
     operation.state, operation.failed_at = OperationState.RUNNING, None
     operation.save(update_fields=["state", "failed_at"])
-    resource = operation.resource
     if operation.kind == OperationKind.PROVISION:
-        _move_resource(resource, ResourceState.PROVISIONING)
-        _move_order(resource, OrderState.PROVISIONING)
-    record("operation.resumed", operation, actor=actor, node_id=resource.project_id)
-    enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
-    return operation
+        move_resource(operation.resource, ResourceState.PROVISIONING)
+        move_order(operation.resource, OrderState.PROVISIONING)
 
 
 @sensitive("operation.compensate")
@@ -103,12 +168,26 @@ def compensate_operation(public_id: UUID, *, actor: Person | None) -> Operation:
     Raises:
         IllegalTransition: the operation is not a delivery that waits for a person.
     """
-    failed = _lock_operation(public_id)
-    resource = failed.resource
+    failed = lock_operation(public_id)
     give_up(failed)
-    _move_resource(resource, ResourceState.RETIRING)
-    operation = start_operation(resource, OperationKind.COMPENSATE, requested_by=actor)
-    record("operation.compensation_started", operation, actor=actor, node_id=resource.project_id)
+    return undo(failed, requested_by=actor)
+
+
+def undo(delivery: Operation, *, requested_by: Person | None) -> Operation:
+    """Remove whatever a delivery that ended made. Call inside a transaction that holds the locks.
+
+    Raises:
+        IllegalTransition: it was no delivery.
+    """
+    resource = delivery.resource
+    move_resource(resource, ResourceState.RETIRING)
+    operation = start_operation(resource, OperationKind.COMPENSATE, requested_by=requested_by)
+    record(
+        "operation.compensation_started",
+        operation,
+        actor=requested_by,
+        node_id=resource.project_id,
+    )
     return operation
 
 
@@ -119,7 +198,7 @@ def abandon_operation(public_id: UUID, *, actor: Person) -> Operation:
     Raises:
         IllegalTransition: it is no action, or does not wait for a person.
     """
-    operation = _lock_operation(public_id)
+    operation = lock_operation(public_id)
     if operation.kind != OperationKind.ACT:
         raise IllegalTransition(state=operation.get_state_display())
     give_up(operation)
@@ -129,9 +208,25 @@ def abandon_operation(public_id: UUID, *, actor: Person) -> Operation:
 
 def give_up(operation: Operation) -> None:
     """End an operation that failed, without undoing anything. Call with the resource locked."""
-    check_transition(OPERATION_TRANSITIONS, operation.state, OperationState.ABANDONED)
-    operation.state, operation.finished_at = OperationState.ABANDONED, now()
+    end_operation(operation, OperationState.ABANDONED)
+
+
+def end_operation(operation: Operation, state: OperationState) -> None:
+    """End it in this state. Call with the resource locked.
+
+    Raises:
+        IllegalTransition: it cannot end so from where it is.
+    """
+    check_transition(OPERATION_TRANSITIONS, operation.state, state)
+    if state != OperationState.SOLVED:
+        lapse_solution(operation)
+    operation.state, operation.finished_at = state, now()
     operation.save(update_fields=["state", "finished_at"])
+
+
+def lapse_solution(operation: Operation) -> None:
+    """What an operator said about how it hung is no longer about how it is."""
+    operation.solutions.filter(state=SolutionState.PROPOSED).update(state=SolutionState.LAPSED)
 
 
 def fail_operation(operation: Operation) -> None:
@@ -144,12 +239,14 @@ def fail_operation(operation: Operation) -> None:
     operation.save(update_fields=["state", "failed_at"])
     resource = operation.resource
     if operation.kind == OperationKind.PROVISION:
-        _move_resource(resource, ResourceState.FAILED)
-        _move_order(resource, OrderState.FAILED)
+        move_resource(resource, ResourceState.FAILED)
+        if move_order(resource, OrderState.FAILED):
+            order = resource.order_line.order  # type: ignore[union-attr]  # it just moved
+            record("order.failed", order, actor=None, node_id=order.project_id)
     record("operation.failed", operation, actor=None, node_id=resource.project_id)
 
 
-def _lock_operation(public_id: UUID) -> Operation:
+def lock_operation(public_id: UUID) -> Operation:
     """Lock in the one order: order, resource, operation."""
     operation = Operation.objects.select_related("resource__order_line").get(public_id=public_id)
     lock_order_and_resource(operation.resource)
@@ -168,19 +265,22 @@ def lock_order_and_resource(resource: Resource) -> None:
     Resource.objects.select_for_update().get(pk=resource.pk)
 
 
-def _move_resource(resource: Resource, target: ResourceState) -> None:
+def move_resource(resource: Resource, target: ResourceState) -> None:
     check_transition(RESOURCE_TRANSITIONS, resource.state, target)
     resource.state = target
     resource.save(update_fields=["state"])
 
 
-def _move_order(resource: Resource, target: OrderState) -> None:
-    """Move the order along with its resource; another line may have moved it already."""
+def move_order(resource: Resource, target: OrderState) -> bool:
+    """Move the order along with its resource; False when another line had moved it already."""
     if resource.order_line is None or resource.order_line.order.state == target:
-        return
+        return False
     order = resource.order_line.order
     check_transition(ORDER_TRANSITIONS, order.state, target)
     order.state = target
     order.save(update_fields=["state"])
-    if target == OrderState.FAILED:
-        record("order.failed", order, actor=None, node_id=order.project_id)
+    return True
+
+
+def _ring(operation: Operation) -> None:
+    enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)

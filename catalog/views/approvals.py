@@ -18,7 +18,8 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from catalog.models import Order
+from catalog.forms import QuestionForm
+from catalog.models import Order, with_open_question
 from catalog.placement import REASONS
 from catalog.policies import orders_to_decide, visible_orders
 from catalog.services.approvals import (
@@ -26,7 +27,9 @@ from catalog.services.approvals import (
     changed_conditions,
     reject_order,
 )
+from catalog.services.comments import ask_about_order
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
+from catalog.views.comments import begun_form, comments_of
 from catalog.views.wording import amount_in_words, spec_in_words
 from portal.core.errors import DomainError
 from portal.core.models import is_in_force
@@ -98,6 +101,20 @@ def approval_reject(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return _decide(request, public_id, reject, _("Refused. The requester reads your reason."))
 
 
+@require_POST
+def approval_question(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Ask who ordered something before deciding."""
+    order = get_object_or_404(visible_orders(request.user), public_id=public_id)
+    form = QuestionForm(request.POST)
+    form.is_valid()  # the service refuses what is not; here its field gets the reason
+    try:
+        ask_about_order(order.public_id, author=request.user, text=form.data.get("text", ""))
+    except DomainError as error:
+        return _refused(request, order, error, question=form)
+    messages.success(request, _("Asked. The requester sees your question on the first page."))
+    return redirect("catalog:approval", public_id=public_id)
+
+
 def _decide(
     request: PersonRequest, public_id: UUID, service: Callable[[str], Order], done: str
 ) -> HttpResponse:
@@ -106,12 +123,19 @@ def _decide(
     try:
         service(reason)
     except DomainError as error:
-        return _refused(request, order, error, reason)
+        return _refused(request, order, error, reason=reason)
     messages.success(request, done)
     return redirect("catalog:order", public_id=public_id)
 
 
-def _refused(request: PersonRequest, order: Order, error: DomainError, reason: str) -> HttpResponse:
+def _refused(
+    request: PersonRequest,
+    order: Order,
+    error: DomainError,
+    *,
+    reason: str | None = None,
+    question: QuestionForm | None = None,
+) -> HttpResponse:
     """Show the refusal where the person can do something about it."""
     queue = list(_queue(request))
     current = next((item for item in queue if item.pk == order.pk), None)
@@ -120,7 +144,7 @@ def _refused(request: PersonRequest, order: Order, error: DomainError, reason: s
         response = render(request, "catalog/approvals/gone.html", {"order": order})
         response.status_code = error.http_status
         return response
-    return _render(request, queue, current, error=error, reason=reason)
+    return _render(request, queue, current, error=error, reason=reason, question=question)
 
 
 def _render(
@@ -130,6 +154,7 @@ def _render(
     *,
     error: DomainError | None = None,
     reason: str | None = None,
+    question: QuestionForm | None = None,
 ) -> HttpResponse:
     lines = list(order.lines.all())
     figures = _figures(order)
@@ -143,7 +168,11 @@ def _render(
         "figures": figures,
         "consequences": figures.consequences,
         "changes": figures.changes,
-        "error": error,
+        "error": None if question and question.errors else error,
+        "comments": comments_of(order),
+        "question": question
+        or begun_form(request, QuestionForm, "catalog:approval-question", order),
+        "asked": _asked(request),
         "reason": kept.get("reason", "") if reason is None else reason,
         "accepts_changes": "accepts_changes" in kept,
         "valid_until": _valid_until(login.auth_time) if login else None,
@@ -176,6 +205,11 @@ def _figures(order: Order) -> Figures:
         return Figures(consequences=preview_of_order(order), changes=changed_conditions(order))
     except DomainError as error:
         return Figures(missing=str(error))
+
+
+def _asked(request: PersonRequest) -> set[int]:
+    """Which of the queue wait for an answer of who asked for them."""
+    return set(with_open_question(orders_to_decide(request.user)).values_list("pk", flat=True))
 
 
 def _limit_in_words(effect: QuotaEffect) -> str:

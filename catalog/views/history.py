@@ -16,6 +16,8 @@ from portal.identity.history import HistoryLine
 
 SENTENCES: Final[dict[str, str | Promise]] = {
     "order.submitted": _("{actor} sent the order. The quota is reserved."),
+    "order.commented": _("{actor} wrote a remark."),
+    "order.question_asked": _("{actor} asked the requester something."),
     "order.approved": _("{actor} approved the order."),
     "order.approval_refused": _("{actor} tried to approve the order, but may not."),
     "order.rejected": _("{actor} refused the order. The quota is free again."),
@@ -28,6 +30,14 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "operation.abandoned": _("{actor} left it as it was."),
     "operation.failed": _("Cloudloket stopped: somebody must look at it."),
     "operation.resumed": _("{actor} had the failed step tried again."),
+    "operation.retried": _("{actor} had it tried again from step {position}."),
+    "operation.cancellation_requested": _("{actor} had the work stopped."),
+    "operation.canceled": _("Cloudloket stopped the work."),
+    "operation.solution_proposed": _("{actor} says that it was solved by hand."),
+    "operation.solution_withdrawn": _("{actor} took back that it was solved."),
+    "operation.solution_refused": _("{actor} says that it was not solved."),
+    "operation.solved": _("{actor} marked it as solved by hand."),
+    "operation.solving_refused": _("{actor} tried to mark it as solved, but may not."),
     "operation.compensation_started": _("{actor} had the delivery undone."),
     "operation.compensated": _("What was made is gone from the cloud."),
     "operation.duplicate_removed": _("Cloudloket removed a second copy from the cloud."),
@@ -44,7 +54,7 @@ def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
 
 
 def _words_for(entry: AuditEntry) -> Mapping[str, str]:
-    """What was asked, as its button says it."""
+    """What was asked, as its button says it, and which step it is about."""
     key = entry.data.get("action", "")
     labels = (kind.actions[key].label for kind in all_kinds() if key in kind.actions)
-    return {"action": str(next(labels, key))}
+    return {"action": str(next(labels, key)), "position": str(entry.data.get("position", ""))}

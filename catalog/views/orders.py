@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from catalog.forms import CommentForm
 from catalog.models import Order, OrderLine, OrderState
 from catalog.policies import (
+    may_comment,
     may_decide,
     may_order_again,
     may_repair,
     may_withdraw,
     visible_orders,
 )
+from catalog.services.comments import comment_on_order
 from catalog.services.orders import withdraw_order
+from catalog.views.comments import begun_form, comments_of
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
 from catalog.views.wording import ORDER_TONES, spec_in_words
@@ -72,8 +78,28 @@ def order_withdraw(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return redirect("catalog:order", public_id=public_id)
 
 
+@require_POST
+def order_comment(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Say something about the order, or answer what the approver asked."""
+    order = get_object_or_404(_with_everything(request), public_id=public_id)
+    form = CommentForm(request.POST)
+    if may_comment(request.user, order) and not form.is_valid():
+        return render_order(request, order, comment_form=form)
+    try:
+        comment_on_order(order.public_id, author=request.user, text=form.data.get("text", ""))
+    except DomainError as error:
+        fresh = get_object_or_404(_with_everything(request), public_id=public_id)
+        return render_order(request, fresh, error=error)
+    address = reverse("catalog:order", args=[public_id])
+    return HttpResponseRedirect(f"{address}#comments", status=HTTPStatus.SEE_OTHER)
+
+
 def render_order(
-    request: PersonRequest, order: Order, *, error: DomainError | None = None
+    request: PersonRequest,
+    order: Order,
+    *,
+    error: DomainError | None = None,
+    comment_form: CommentForm | None = None,
 ) -> HttpResponse:
     """The page of one order, with what was refused on top."""
     lines = [(line, spec_in_words(line.offering_version, line.spec)) for line in order.lines.all()]
@@ -89,13 +115,19 @@ def render_order(
         "history": history_of(_subjects(order)),
         "approvals": order.approvals.select_related("approver").order_by("decided_at"),
         "error": error,
+        "comments": comments_of(order),
+        "may_comment": may_comment(request.user, order),
+        "comment_form": comment_form
+        or begun_form(request, CommentForm, "catalog:order-comment", order),
         "may_withdraw": may_withdraw(request.user, order),
         "may_decide": may_decide(request.user, order),
         "may_order_again": may_order_again(request.user, order),
         "may_repair": any(may_repair(request.user, item.operation.resource) for item in progress),
         "is_operator": has_role(request.user, order.project, Role.OPERATOR),
     }
-    status = error.http_status if error else 200
+    status = error.http_status if error else HTTPStatus.OK
+    if comment_form:
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
     return render(request, "catalog/orders/detail.html", context, status=status)
 
 

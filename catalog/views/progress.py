@@ -12,6 +12,7 @@ from catalog.kinds import get_kind
 from catalog.kinds.base import ACT_PREFIX
 from catalog.models import Operation, OperationState, Step, StepState
 from catalog.provisioning.plans import get_definition
+from catalog.services.cancellation import is_cancelable
 from portal.core.formats import clock, seconds
 
 QUICK_FOR = timedelta(minutes=2)
@@ -42,6 +43,16 @@ class Progress:
         kind_key, _dot, plan = self.operation.plan.partition(".")
         action = get_kind(kind_key).actions.get(plan.removeprefix(ACT_PREFIX))
         return str(action.label) if action else self.operation.get_kind_display()
+
+    @property
+    def is_cancelable(self) -> bool:
+        """True while it runs and nobody had it stopped."""
+        operation = self.operation
+        return (
+            operation.state == OperationState.RUNNING
+            and operation.cancel_requested_at is None
+            and is_cancelable(operation)
+        )
 
     @property
     def done(self) -> int:

@@ -268,7 +268,7 @@ def _progress(resource: Resource, operations: list[Operation]) -> Progress | Non
     if latest is None:
         return None
     latest.resource = resource  # its plan and links are found without another query
-    is_over = latest.state == OperationState.SUCCEEDED
+    is_over = latest.state not in OPEN_OPERATION_STATES
     if is_over and resource.state != ResourceState.RETIRED:
         return None
     return progress_of(latest)

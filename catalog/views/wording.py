@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter
-from catalog.models import Metric, OfferingVersion, OrderState, ResourceState
+from catalog.models import Metric, OfferingVersion, OperationState, OrderState, ResourceState
 from catalog.placement import CloudFacts
 from portal.cloud.models import Cloud
 from portal.core.formats import money, quantity
@@ -29,6 +29,14 @@ RESOURCE_TONES: Final[Mapping[str, str]] = {
     ResourceState.FAILED: "error",
     ResourceState.RETIRING: "active",
     ResourceState.RETIRED: "neutral",
+}
+OPERATION_TONES: Final[Mapping[str, str]] = {
+    OperationState.RUNNING: "active",
+    OperationState.FAILED: "error",
+    OperationState.SUCCEEDED: "success",
+    OperationState.ABANDONED: "neutral",
+    OperationState.CANCELED: "neutral",
+    OperationState.SOLVED: "success",
 }
 
 

@@ -176,7 +176,7 @@ class AuditVerification(_SignedRow):
 
 
 class RefusalTally(models.Model):
-    """How often something was refused to one address within one minute.
+    """How often something about one node was refused to one address within one minute.
 
     Lives until the clock has written what it holds into the trail.
     """
@@ -184,13 +184,16 @@ class RefusalTally(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, editable=False)
     event = models.CharField(max_length=60)
     address = models.CharField(max_length=45, blank=True)
+    node_id = models.BigIntegerField(null=True)  # as in an entry
     minute = models.DateTimeField()
     count = models.PositiveIntegerField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["minute", "address", "event"], name="refusals_are_counted_once"
+                fields=["minute", "address", "event", "node_id"],
+                name="refusals_are_counted_once",
+                nulls_distinct=False,
             ),
         ]
 

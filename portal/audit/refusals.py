@@ -13,12 +13,12 @@ from portal.audit.models import AuditEntry, RefusalTally, Result
 from portal.audit.services import LONGEST_ADDRESS, Actor, Subject, note_refusal, record
 from portal.core.origin import Channel, Origin, coming_from, current_origin
 
-WRITTEN_PER_MINUTE: Final = 5  # of one event, from one address
+WRITTEN_PER_MINUTE: Final = 5  # of one event on one node, from one address
 _AT_ONCE: Final = 200  # tallies in one transaction
 _COUNT: Final = """
-INSERT INTO audit_refusaltally AS tally (public_id, event, address, minute, count)
-VALUES (gen_random_uuid(), %s, %s, %s, 1)
-ON CONFLICT (minute, address, event) DO UPDATE SET count = tally.count + 1
+INSERT INTO audit_refusaltally AS tally (public_id, event, address, node_id, minute, count)
+VALUES (gen_random_uuid(), %s, %s, %s, %s, 1)
+ON CONFLICT (minute, address, event, node_id) DO UPDATE SET count = tally.count + 1
 RETURNING count
 """
 
@@ -36,9 +36,10 @@ def record_counted_refusal(
 ) -> AuditEntry | None:
     """Write down a refused attempt, unless many like it came from the same address just now.
 
-    What is not written is counted; ``write_tallies`` puts the count in the trail.
+    What is not written is counted; ``write_tallies`` puts the count in the trail, for each node
+    by itself: so its auditors read of it, and nothing of what happened elsewhere.
     """
-    if _count(event) > WRITTEN_PER_MINUTE:
+    if _count(event, node_id) > WRITTEN_PER_MINUTE:
         note_refusal(event)
         return None
     return record(event, subject, actor=actor, node_id=node_id, data=data, result=result, code=code)
@@ -73,6 +74,7 @@ def _write_batch(before: datetime) -> int | None:
                 "audit.refusals_counted",
                 tally,
                 actor=None,
+                node_id=tally.node_id,
                 data={
                     "event": tally.event,
                     "not_written": tally.count - WRITTEN_PER_MINUTE,
@@ -83,9 +85,9 @@ def _write_batch(before: datetime) -> int | None:
     return len(passed)
 
 
-def _count(event: str) -> int:
+def _count(event: str, node_id: int | None) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [event, _neighbourhood(), _minute_of(now())])
+        cursor.execute(_COUNT, [event, _neighbourhood(), node_id, _minute_of(now())])
         (count,) = cursor.fetchone()
     return int(count)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -47,12 +47,21 @@ class CloudUnavailable(CloudError):
     """Try later: the cloud did not answer, or asked us to wait.
 
     ``outcome_unknown`` is True when the request may have been carried out all the same: the
-    connection broke after it was sent, a time-out, a 5xx from a gateway.
+    connection broke after it was sent, a time-out, a 5xx from a gateway. ``retry_after`` is how
+    long the cloud asked to be left alone.
     """
 
-    def __init__(self, message: str, *, outcome_unknown: bool = False, **facts: object) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        outcome_unknown: bool = False,
+        retry_after: timedelta = timedelta(),
+        **facts: object,
+    ) -> None:
         super().__init__(message, **facts)  # type: ignore[arg-type]  # CloudError names them
         self.outcome_unknown = outcome_unknown
+        self.retry_after = retry_after
 
 
 class CloudRefused(CloudError):

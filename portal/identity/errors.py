@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.core.errors import DomainError
+from portal.core.errors import DomainError, NotAllowed
 
 
 class NodeEnded(DomainError):
@@ -22,6 +22,16 @@ class OwnProposal(DomainError):
     code = "own_proposal"
     http_status = 403
     message = _("You proposed this yourself. Somebody else must decide.")
+
+
+class EmergencyDecidesNothing(NotAllowed):
+    """Who uses emergency access may be one of the two already."""
+
+    code = "emergency_decides_nothing"
+    message = _(
+        "With emergency access you do not propose or judge what others may do. "
+        "Two colleagues do that, each with their own login."
+    )
 
 
 class AlreadyProposed(DomainError):

@@ -23,12 +23,6 @@ from portal.identity.services.tree import (
     PROTECTION_LEVELS,
 )
 
-_REQUIRED: Final = {"required": _("Fill this in.")}
-_CHOICE: Final = {
-    "required": _("Choose one of these."),
-    "invalid_choice": _("Choose one of these."),
-}
-
 
 def _text(label: Any, length: int, *, required: bool = True, **options: Any) -> forms.CharField:
     """A line of text. ``length`` only stops typing; what is too long, the service refuses."""
@@ -36,14 +30,25 @@ def _text(label: Any, length: int, *, required: bool = True, **options: Any) -> 
     return forms.CharField(
         label=label,
         required=required,
-        error_messages=_REQUIRED,
         widget=forms.TextInput(attrs=attributes),
         **options,
     )
 
 
 class RefusableForm(forms.Form):
-    """A form that can show what a service said about its answers."""
+    """A form that shows what a service said about its answers, in our own words."""
+
+    use_required_attribute = False
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        for item in self.fields.values():
+            is_choice = isinstance(item, forms.ChoiceField)
+            words = _("Choose one of these.") if is_choice else _("Fill this in.")
+            item.error_messages["required"] = words
+            item.error_messages["invalid_choice"] = words
+            if isinstance(item, forms.DateField):
+                item.error_messages["invalid"] = _("Fill in a date as 31-12-2026.")
 
     def show(self, refusal: DomainError) -> None:
         """Put the refusal at the fields that it is about, or above the form."""
@@ -88,7 +93,6 @@ class ProjectForm(RefusableForm):
         choices=[("", _("Not known yet")), *((str(n), str(n)) for n in PROTECTION_LEVELS)],
         coerce=int,
         empty_value=None,
-        error_messages=_CHOICE,
     )
     has_personal_data = forms.TypedChoiceField(
         label=_("Personal data"),
@@ -96,7 +100,6 @@ class ProjectForm(RefusableForm):
         choices=[("", _("Not known yet")), ("yes", _("Yes")), ("no", _("No"))],
         coerce=lambda answer: answer == "yes",
         empty_value=None,
-        error_messages=_CHOICE,
     )
 
 
@@ -109,10 +112,6 @@ class FactForm(RefusableForm):
         initial=localdate,
         input_formats=DATE_FORMATS,
         widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
-        error_messages={
-            "required": _("Fill this in."),
-            "invalid": _("Write a day as 31-12-2026."),
-        },
     )
 
 
@@ -123,9 +122,7 @@ class CostCentreForm(FactForm):
 
 
 class VatTreatmentForm(FactForm):
-    treatment = forms.ChoiceField(
-        label=_("VAT treatment"), choices=VatTreatment.choices, error_messages=_CHOICE
-    )
+    treatment = forms.ChoiceField(label=_("VAT treatment"), choices=VatTreatment.choices)
     field_order = ("treatment", "starts_on")
 
 
@@ -134,7 +131,6 @@ class OwnerForm(FactForm):
         label=_("Who"),
         help_text=_("Everybody who has a role here."),
         coerce=UUID,
-        error_messages=_CHOICE,
     )
     field_order = ("owner", "starts_on")
 

@@ -26,6 +26,7 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
+from portal.identity.role_policies import emergency_identities
 from portal.identity.services.break_glass import ISSUER as EMERGENCY
 
 # Who may change what others may do, see everything, or bind the organization without a limit.
@@ -88,13 +89,13 @@ def visible_campaigns(person: Person) -> QuerySet[ReviewCampaign]:
 
 
 def items_to_decide(person: Person, at: datetime) -> QuerySet[ReviewItem]:
-    """What waits for this person: never a role of their own."""
+    """What waits for this person: never a role of their own, and nothing by emergency access."""
     return ReviewItem.objects.filter(
         decision="",
         campaign__closed_at=None,
         campaign__due_at__gt=at,
         node__in=reached_nodes(person, Role.QUOTA_ADMINISTRATOR),
-    ).exclude(person=person)
+    ).exclude(Q(person=person) | Q(emergency_identities(person)))
 
 
 def openable_roots(person: Person) -> QuerySet[Node]:

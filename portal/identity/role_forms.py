@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from django import forms
@@ -12,34 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.core.calendar import day_of
 from portal.core.choices import ChoiceCard
-from portal.core.errors import DomainError, InvalidInput
 from portal.core.formats import DATE_FORMATS
+from portal.identity.forms import RefusableForm
 from portal.identity.models import REASON_LENGTH, Node, Person, Role
 from portal.identity.services.proposals import WantedRole
 
 USUAL_TERM: Final = timedelta(days=365)
 USUAL_ABSENCE: Final = timedelta(days=14)
-
-
-class RefusableForm(forms.Form):
-    """A form that shows what a service said about its answers, in our own words."""
-
-    use_required_attribute = False
-
-    def __init__(self, data: Any = None, **options: Any) -> None:
-        super().__init__(data, **options)
-        for item in self.fields.values():
-            item.error_messages["required"] = _("Fill this in.")
-            item.error_messages["invalid_choice"] = _("Choose one of these.")
-            if isinstance(item, forms.DateField):
-                item.error_messages["invalid"] = _("Fill in a date as 31-12-2026.")
-
-    def show(self, refusal: DomainError) -> None:
-        """Put the refusal at the fields that it is about, or above the form."""
-        errors = refusal.errors if isinstance(refusal, InvalidInput) else None
-        for name, texts in (errors or {refusal.field or "": [str(refusal)]}).items():
-            for text in texts:
-                self.add_error(name if name in self.fields else None, text)
 
 
 def _day(label: Any, hint: Any = "") -> forms.DateField:
@@ -57,11 +36,7 @@ def _reason(label: Any, hint: Any = "") -> forms.CharField:
 
 
 def _people(label: Any) -> forms.ChoiceField:
-    return forms.ChoiceField(
-        label=label,
-        widget=forms.RadioSelect,
-        error_messages={"required": _("Choose somebody.")},
-    )
+    return forms.ChoiceField(label=label, widget=forms.RadioSelect)
 
 
 class PeopleChoice:
@@ -136,14 +111,16 @@ class DeputyForm(RefusableForm):
         self.fields["first_day"].initial = today
         self.fields["last_day"].initial = today + USUAL_ABSENCE
 
-    def chosen(self) -> tuple[Person, date, date]:
-        """Deputy, first and last day of a valid form."""
+    def chosen(self) -> dict[str, Any]:
+        """Deputy, first and last day of a valid form, as the services take them."""
         answers = self.cleaned_data
-        return (
-            self.people.by_id[answers["deputy"]],
-            answers["first_day"],
-            answers["last_day"],
-        )
+        return {**answers, "deputy": self.people.by_id[answers["deputy"]]}
+
+
+class DeputyProposalForm(DeputyForm):
+    """A deputy for somebody else, about which another person decides."""
+
+    reason = _reason(_("Reason"), _("Who decides reads this, and so does whoever checks later."))
 
 
 class ReasonForm(RefusableForm):

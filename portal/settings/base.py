@@ -284,6 +284,7 @@ DEFAULT_FROM_EMAIL = os.environ.get("CLOUDLOKET_MAIL_FROM", f"cloudloket@{PUBLIC
 
 STEP_LEASE = configuration.duration("CLOUDLOKET_STEP_LEASE_SECONDS", default=timedelta(seconds=90))
 UNKNOWN_OUTCOME_WAIT = timedelta(minutes=2)  # how long a create without an answer is looked for
+LATE_ARRIVAL_PAUSE = timedelta(minutes=10)  # between two looks for what it may have made later
 CLOUD_GATEWAY = "portal.cloud.openstack.connect"
 
 # --- interface for programs --------------------------------------------------------------------

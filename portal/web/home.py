@@ -28,6 +28,7 @@ from catalog.models import (
     Resource,
 )
 from catalog.policies import (
+    orders_to_answer,
     orders_to_decide,
     repairable_operations,
     retirable_resources,
@@ -101,6 +102,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
     """What only goes on when this person does something, the most urgent first."""
     return [
         *[_repair_task(operation) for operation in _to_repair(person)],
+        *[_answer_task(order) for order in _to_answer(person)],
         *[_decision_task(order) for order in _to_decide(person)],
         *[_proposal_task(proposal) for proposal in _proposals(person)],
         *_gap_tasks(person),
@@ -186,6 +188,23 @@ def _repair_task(operation: Operation) -> Task:
     )
 
 
+def _to_answer(person: Person) -> QuerySet[Order]:
+    return _with_lines(orders_to_answer(person)).order_by("submitted_at")[:SHOWN]
+
+
+def _answer_task(order: Order) -> Task:
+    return Task(
+        icon="help-circle",
+        tone="warn",
+        title=_names_of(order),
+        text=_("There is a question about order {number}. It waits for your answer.").format(
+            number=order.number
+        ),
+        url=f"{reverse('catalog:order', args=[order.public_id])}#comments",
+        button=_("Answer"),
+    )
+
+
 def _to_decide(person: Person) -> QuerySet[Order]:
     return _with_lines(orders_to_decide(person)).order_by("submitted_at")[:SHOWN]
 
@@ -206,7 +225,7 @@ def _decision_task(order: Order) -> Task:
 
 
 def _proposals(person: Person) -> QuerySet[RoleProposal]:
-    waiting = proposals_to_decide(person).select_related("person", "node", "proposed_by")
+    waiting = proposals_to_decide(person).select_related("person", "absent", "node", "proposed_by")
     return waiting.order_by("proposed_at")[:SHOWN]
 
 
@@ -214,10 +233,8 @@ def _proposal_task(proposal: RoleProposal) -> Task:
     return Task(
         icon="user-check",
         tone="",
-        title=_("{role} for {name}").format(
-            role=proposal.get_role_display(), name=proposal.person.name
-        ),
-        text=_("{proposer} proposes this role in {node}.").format(
+        title=proposal.in_words(),
+        text=_("{proposer} proposes this in {node}.").format(
             proposer=proposal.proposed_by.name, node=proposal.node.name
         ),
         url=reverse("identity:role-proposal", args=[proposal.public_id]),

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
-from catalog.policies import orders_to_decide
+from catalog.policies import WORK_ROLES, operations_to_repair, orders_to_decide
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
 from portal.identity.reviewing import REVIEW_READERS, items_to_decide
@@ -47,6 +47,10 @@ class MenuSection:
 
 def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
+
+
+def _count_repairs(person: Person) -> int:
+    return operations_to_repair(person).count()
 
 
 def _count_reviews(person: Person) -> int:
@@ -85,6 +89,13 @@ MENU: Final = (
     MenuSection(
         _("Administration"),
         (
+            MenuItem(
+                "catalog:operations",
+                _("Work in the cloud"),
+                "adjustments",
+                frozenset(WORK_ROLES),
+                _count_repairs,
+            ),
             MenuItem("catalog:organizations", _("Organisations"), "sitemap", frozenset(TREE_ROLES)),
             MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
             MenuItem(

@@ -86,7 +86,8 @@ class Visits:
         if method != "GET":
             options["data"] = body or {}
         send = getattr(client, method.lower())
-        return send(address, **options)  # type: ignore[no-any-return]
+        response: HttpResponse = send(address, **options)
+        return response
 
     def address(self, row: Row) -> str:
         made = self.world.here.things[row.of] if row.of else ()

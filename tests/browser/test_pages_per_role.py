@@ -16,7 +16,7 @@ ACCOUNTS = ["requester", "approver", "finance", "quota", "operator", "auditor", 
 # The auditor sees all there is in the lists; what others see there is less of the same.
 READS_EVERYTHING = "auditor"
 LISTS = {
-    *("/orders", "/resources", "/quotas", "/audit"),
+    *("/orders", "/resources", "/quotas", "/audit", "/operations"),
     *("/organizations", "/people", "/role-proposals", "/access-reviews"),
 }
 

@@ -1,8 +1,8 @@
 """Four eyes: another person decides, once, knowing what changed. The database agrees."""
 
-import threading
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -36,8 +36,17 @@ from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Flavor, Image
 from portal.core.errors import InvalidInput, NotAllowed
-from portal.identity.models import Deputy, Role
-from tests.factories import PersonFactory, change_price, end_price, grant, make_organization, place
+from portal.identity.models import Role
+from tests.factories import (
+    PersonFactory,
+    change_price,
+    deputize,
+    end_price,
+    grant,
+    make_organization,
+    place,
+)
+from tests.races import at_once, meeting
 
 pytestmark = pytest.mark.django_db
 
@@ -149,9 +158,10 @@ class TestFourEyes:
 
         assert AuditEntry.objects.get(event="order.rejection_refused").code == "self_approval"
 
-    def test_deputy_of_the_requester_is_refused(self, order, both):
+    def test_deputy_of_the_requester_is_refused(self, order, both, project):
         deputy = PersonFactory()
-        Deputy.objects.create(absent=both, deputy=deputy, valid_from=now() - timedelta(days=1))
+        grant(deputy, Role.REQUESTER, project)
+        deputize(both, deputy)
 
         with pytest.raises(SelfApproval):
             approve_order(order.public_id, approver=deputy)
@@ -281,39 +291,13 @@ def rivals(order, approver, project, monkeypatch, sent_tasks):
     """Two approvers who both look at the state before either writes."""
     second = PersonFactory()
     grant(second, Role.APPROVER, project)
-    both_looked = threading.Barrier(2)
-    look = approvals.has_role
-
-    def look_then_wait_for_the_other(*arguments):
-        answer = look(*arguments)
-        try:
-            both_looked.wait(timeout=1)  # never met while a lock keeps the other outside
-        except threading.BrokenBarrierError:
-            return answer
-        return answer
-
-    monkeypatch.setattr(approvals, "has_role", look_then_wait_for_the_other)
+    monkeypatch.setattr(approvals, "has_role", meeting(approvals.has_role))
     return [approver, second]
 
 
 def approve_at_once(order, people):
-    outcomes = []
-
-    def attempt(person):
-        try:
-            approve_order(order.public_id, approver=person)
-            outcomes.append("approved")
-        except (AlreadyDecided, IntegrityError) as refusal:
-            outcomes.append(type(refusal).__name__)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=attempt, args=[person]) for person in people]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=20)
-    return sorted(outcomes)
+    acts = [partial(approve_order, order.public_id, approver=person) for person in people]
+    return sorted(at_once(*acts))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -321,11 +305,11 @@ def test_the_race_is_real_when_the_lock_is_taken_out(order, rivals, monkeypatch)
     # Without the lock both see an undecided order; only a constraint stops the second resource.
     monkeypatch.setattr(type(Order.objects.all()), "select_for_update", lambda self, **_: self)
 
-    assert approve_at_once(order, rivals) != ["AlreadyDecided", "approved"]
+    assert approve_at_once(order, rivals) != ["AlreadyDecided", "done"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_only_one_of_two_approvals_counts(order, rivals):
-    assert approve_at_once(order, rivals) == ["AlreadyDecided", "approved"]
+    assert approve_at_once(order, rivals) == ["AlreadyDecided", "done"]
     assert Resource.objects.count() == 1
     assert Approval.objects.count() == 1

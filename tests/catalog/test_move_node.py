@@ -275,7 +275,7 @@ class TestRefusal:
     def test_nor_to_where_they_decide_for_somebody_else(self, tree):
         absent, today = PersonFactory(), day_of(now())
         grant(absent, Role.APPROVER, tree.new)
-        appoint_deputy(absent, tree.administrator, first_day=today, last_day=today, actor=absent)
+        appoint_deputy(tree.administrator, first_day=today, last_day=today, actor=absent)
 
         with pytest.raises(InvalidInput):
             tree.move()

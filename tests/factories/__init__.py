@@ -4,6 +4,7 @@ from tests.factories.catalog import (
     SPEC,
     CloudFactory,
     OfferingVersionFactory,
+    begun,
     change_price,
     delivered,
     end_price,
@@ -16,12 +17,14 @@ from tests.factories.catalog import (
 from tests.factories.identity import (
     PersonFactory,
     administrator_of,
+    deputize,
     give_numbers,
     grant,
     grant_in_portal,
     make_organization,
     make_project,
     propose,
+    propose_replacement,
 )
 
 __all__ = [
@@ -30,8 +33,10 @@ __all__ = [
     "OfferingVersionFactory",
     "PersonFactory",
     "administrator_of",
+    "begun",
     "change_price",
     "delivered",
+    "deputize",
     "end_price",
     "failed",
     "generous_limits",
@@ -43,5 +48,6 @@ __all__ = [
     "place",
     "priced",
     "propose",
+    "propose_replacement",
     "stuck",
 ]

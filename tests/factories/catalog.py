@@ -194,6 +194,11 @@ def delivered(order: Order, *, approver: Person) -> Resource:
     return operation.resource
 
 
+def begun(order: Order, *, approver: Person) -> Operation:
+    """Approve the order; the first step of its delivery waits for a worker."""
+    return _approved(order, approver)
+
+
 def stuck(order: Order, *, approver: Person) -> Operation:
     """Approve the order and let its delivery fail at the first step: a person must look."""
     return failed(_approved(order, approver))

@@ -10,6 +10,8 @@ import factory
 from django.utils.timezone import now
 
 from portal.identity.models import (
+    Deputy,
+    Identity,
     Node,
     Organization,
     Person,
@@ -19,6 +21,7 @@ from portal.identity.models import (
     RoleGrant,
     RoleProposal,
 )
+from portal.identity.role_policies import approved_nodes
 from portal.identity.services.tree import create_organization, create_project
 
 ISSUER = "https://idp.example.nl"
@@ -75,6 +78,7 @@ def grant(
     issuer: str = ISSUER,
 ) -> RoleGrant:
     """Give the role as a login would."""
+    Identity.objects.get_or_create(person=person, issuer=issuer, subject=str(person.public_id))
     return RoleGrant.objects.create(
         person=person,
         node=node,
@@ -119,6 +123,25 @@ def propose(
     )
 
 
+def propose_replacement(
+    absent: Person, deputy: Person, *, proposed_by: Person | None = None
+) -> RoleProposal:
+    """A proposal, which waits, that ``deputy`` decides in the place of ``absent`` for a week."""
+    moment, node = now(), approved_nodes(absent)[0]
+    return RoleProposal.objects.create(
+        person=deputy,
+        absent=absent,
+        node=node,
+        role=Role.APPROVER,
+        valid_from=moment,
+        valid_until=moment + timedelta(days=7),
+        reason="Is met vakantie",
+        proposed_by=proposed_by or administrator_of(node),
+        proposed_at=moment,
+        expires_at=moment + timedelta(days=14),
+    )
+
+
 def grant_in_portal(
     person: Person,
     role: Role,
@@ -150,4 +173,16 @@ def grant_in_portal(
         reason=proposal.reason,
         valid_from=proposal.valid_from,
         valid_until=proposal.valid_until,
+    )
+
+
+def deputize(absent: Person, deputy: Person, *, days: int = 14) -> Deputy:
+    """Let ``deputy`` decide in the place of ``absent``, who says so, from now on."""
+    moment = now()
+    return Deputy.objects.create(
+        absent=absent,
+        deputy=deputy,
+        appointed_by=absent,
+        valid_from=moment,
+        valid_until=moment + timedelta(days=days),
     )

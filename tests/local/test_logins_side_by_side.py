@@ -121,7 +121,7 @@ def test_account_without_one(who: tuple[str, str], code: str) -> None:
     is_known = code == "no_access"
     assert Identity.objects.exists() == is_known
     if is_known:
-        assert Person.objects.get().name in page.content.decode()
+        assert Identity.objects.get().person.name in page.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_every_level_can_be_shown_and_stepped_up_to(key: str, account: str) -> N
     acrs = list(KINDS["sso-rijk" if key == "rijk" else key].levels)
     assert set(acrs) == set(levels)
     Walk(provider=key).log_in("account", account)
-    let_in(Person.objects.get())
+    let_in(Identity.objects.get().person)
     for acr in acrs:
         walk = Walk(provider=key)
 

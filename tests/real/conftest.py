@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +33,7 @@ from portal.cloud.models import CloudProject, Flavor, Image, VolumeType
 from portal.cloud.ports import MARKER_PREFIX
 from portal.cloud.services import sync_inventory
 from tests.factories import CloudFactory, OfferingVersionFactory, place, priced
+from tests.faults.processes import Program
 
 T = TypeVar("T")
 KEY = os.environ.get("CLOUDLOKET_CLOUDS", "sovereign").split(",")[0].strip()
@@ -59,38 +57,21 @@ def until(look: Callable[[], T | None], what: str) -> T:
     raise AssertionError(f"it never came to this: {what}")
 
 
-class Worker:
-    """A Celery worker with its own beat, in a process group that can be killed as a whole."""
+class Worker(Program):
+    """A Celery worker, with its own beat unless without."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._folder = folder
-        self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(folder, environment, ())
 
     def start(self, *, with_beat: bool = True) -> None:
         """Start it; without beat nothing sweeps, and messages alone must do."""
-        command = ["-m", "celery", "--app", "portal.celery", "worker"]
+        command = ["celery", "--app", "portal.celery", "worker"]
         beat = ["--beat", "--schedule", str(self._folder / "schedule")] if with_beat else []
         queues = ",".join(queue.name for queue in django_settings.CELERY_TASK_QUEUES)
         options = [*beat, "--queues", queues, "--concurrency", "2"]
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-        with (self._folder / "worker.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *command, *options, *quiet],
-                cwd=django_settings.BASE_DIR,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def kill(self) -> None:
-        """Without a chance to tidy up: the process and its children, at once."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        self._command = (*command, *options, *quiet)
+        super().start()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import runpy
-import signal
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from catalog.models import OrderState, ResourceState
+from tests.faults.processes import killed_in_stack
 from tests.logins import log_in
 from tests.real.conftest import (
     assert_one_of_everything,
@@ -47,10 +47,7 @@ class Broker:
 
     def kill(self) -> None:
         """Without a chance to tidy up; the stack's supervisor starts it again."""
-        file = Path(os.environ["CLOUDLOKET_TEST_HOME"]) / "run" / f"{self.name}.pid"
-        before = file.read_text()
-        os.kill(int(before.split()[0]), signal.SIGKILL)
-        until(lambda: file.exists() and file.read_text() != before, f"{self.name} is restarted")
+        killed_in_stack(Path(os.environ["CLOUDLOKET_TEST_HOME"]), self.name)
 
 
 @pytest.fixture(params=["valkey", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])

@@ -10,12 +10,8 @@ import pytest
 
 from portal.cloud.openstack import connect
 from portal.cloud.ports import Cloud
-from tests.portal.cloud.contract import (
-    DESCRIPTION,
-    CloudContract,
-    Workspace,
-    until,
-)
+from tests.portal.cloud.contract import CloudContract
+from tests.portal.cloud.workspace import DESCRIPTION, Workspace, until
 
 pytestmark = pytest.mark.real
 KEY = os.environ.get("CLOUDLOKET_CLOUDS", "sovereign").split(",")[0].strip()

@@ -14,8 +14,9 @@ from openstack.connection import Connection
 from catalog.models import ResourceState, StepState
 from catalog.services.resources import retire_resource
 from portal.cloud.models import CloudProject
+from tests.faults.passing import serving
 from tests.real.conftest import KEY, assert_one_of_everything, finished, listing, until
-from tests.real.proxy import Proxy, proxied
+from tests.real.proxy import SwallowingProxy
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
@@ -49,14 +50,14 @@ def test_order_becomes_a_server_and_leaves_nothing_behind(approve, worker, opera
 @pytest.fixture
 def proxies(
     operator: Connection, tmp_path: Path, worker_environment: dict[str, str]
-) -> Iterator[dict[str, Proxy]]:
+) -> Iterator[dict[str, SwallowingProxy]]:
     """A proxy before each service; the worker's clouds.yaml names those instead."""
     config = yaml.safe_load(Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text())
     with ExitStack() as stack:
         found = {}
         for service in sorted({service for service, _ in REQUESTS.values()}):
             endpoint = str(operator.endpoint_for(service))
-            found[service] = stack.enter_context(proxied(endpoint))
+            found[service] = stack.enter_context(serving(SwallowingProxy(endpoint)))
             path = (
                 found[service]
                 .target.path.rstrip("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
@@ -85,6 +86,7 @@ def _plan(name: str, label: Any, run: Callable[[StepContext], Outcome], status: 
         run=run,
         settle=_until(status),
         reads=frozenset({Listing.SERVERS}),
+        timeout=timedelta(minutes=15),
     )
     return Plan(version=1, steps=[step])
 

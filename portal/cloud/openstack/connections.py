@@ -11,7 +11,12 @@ from functools import lru_cache
 from typing import Any, Final
 
 import requests
-from keystoneauth1.exceptions import ClientException, EndpointNotFound, Unauthorized
+from keystoneauth1.exceptions import (
+    ClientException,
+    DiscoveryFailure,
+    EndpointNotFound,
+    Unauthorized,
+)
 from keystoneauth1.session import Session
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
@@ -52,6 +57,12 @@ class CautiousSession(Session):
         kwargs["timeout"] = CONNECT_AND_READ_SECONDS
         try:
             return super().request(url, method, *args, **kwargs)
+        except Unauthorized as error:
+            if method in SAFE_METHODS and kwargs.get("authenticated") is False:
+                # So keystoneauth looks, while it logs in, which versions Keystone has. After a 401
+                # it would look again with a token: the one that it is fetching, and waits for.
+                raise DiscoveryFailure(str(error)) from error
+            raise
         except ClientException as error:
             failure = transport_failure(error)
             if failure is not None and failure.request is None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, TypedDict
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 # Not now: log in again, wait, busy, locked, too early, too many.
 LATER: Final = frozenset({401, 408, 409, 423, 425, 429})
+# However long a service asks to be left alone: its operator may have mended it meanwhile.
+LONGEST_PAUSE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ MEANINGS: Final = (
     Meaning("block-storage", "delete volume", 400, r"status must be", CloudUnavailable),
     # designate.exceptions.DuplicateZone and InvalidZone…: somebody has it, now and later.
     Meaning("dns", "create zone", 409, r"duplicate", CloudRefused),
+    # neutron.extensions.quotasv2 takes no limit below what stands there: a second copy of something
+    # that was asked for without an answer counts until it is found and removed.
+    Meaning("network", "set quota", 400, r"already used", CloudUnavailable),
     # Cinder still counts what is being deleted.
     Meaning("block-storage", "set quota", 400, r"existing resources", CloudUnavailable),
     # cinder.exception.QuotaError is an HTTP 413 "overLimit".
@@ -103,17 +109,29 @@ def _answered(response: requests.Response, text: str, service: str, operation: s
     }
     message = f"{operation}: {status} {text} [{request_id or 'no request id'}]"
     if _is_login(response.request):
-        return CloudUnavailable(f"log in to {message}", **facts)
+        pause = _retry_after(response)
+        return CloudUnavailable(f"log in to {message}", retry_after=pause, **facts)
     for meaning in MEANINGS:
         if _fits(meaning, response, service, operation):
             return meaning.error(message, **facts)
     if status in LATER or status >= 500:
         unknown = status >= 500 and response.request.method not in SAFE_METHODS
-        return CloudUnavailable(message, outcome_unknown=unknown, **facts)
+        pause = _retry_after(response)
+        return CloudUnavailable(message, outcome_unknown=unknown, retry_after=pause, **facts)
     if status == 404:
         # A proxy without its service answers 404 too. Only OpenStack's own makes a thing gone.
         return (CloudMissing if request_id else CloudUnavailable)(message, **facts)
     return CloudRefused(message, **facts)
+
+
+def _retry_after(response: requests.Response) -> timedelta:
+    """How long the service asks to be left alone (RFC 9110, 10.2.3), where it says so in seconds.
+
+    As a date it would have to agree with our clock; no OpenStack service writes it so.
+    """
+    text = response.headers.get("Retry-After", "").strip()
+    is_number = text.isascii() and text.isdecimal()
+    return min(timedelta(seconds=int(text[:9])), LONGEST_PAUSE) if is_number else timedelta()
 
 
 def _fits(meaning: Meaning, response: requests.Response, service: str, operation: str) -> bool:

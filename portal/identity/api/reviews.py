@@ -14,7 +14,6 @@ from rest_framework.viewsets import GenericViewSet
 from portal.core.api import Input, MomentField
 from portal.identity.access import roles_of
 from portal.identity.models import (
-    Person,
     ReviewCampaign,
     ReviewDecision,
     ReviewItem,
@@ -93,7 +92,9 @@ class AccessReviewViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Rev
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[ReviewCampaign]:
-        person = _reader(self.request)
+        person = self.request.user
+        if self.action == "list" and not roles_of(person) & REVIEW_READERS:
+            raise PermissionDenied
         seen = Q(items__in=visible_items(person))
         return (
             visible_campaigns(person)
@@ -115,18 +116,7 @@ class AccessReviewItemViewSet(ListModelMixin, GenericViewSet[ReviewItem]):
     serializer_class = AccessReviewItemOutput
 
     def get_queryset(self) -> QuerySet[ReviewItem]:
-        person = _reader(self.request)
+        person = self.request.user
         campaign = get_object_or_404(visible_campaigns(person), public_id=self.kwargs["id"])
         items = visible_items(person).filter(campaign=campaign)
         return items.select_related("person", "node", "decided_by")
-
-
-def _reader(request: ApiRequest) -> Person:
-    """Who asks.
-
-    Raises:
-        PermissionDenied: no role of theirs has to do with reviews.
-    """
-    if not roles_of(request.user) & REVIEW_READERS:
-        raise PermissionDenied
-    return request.user

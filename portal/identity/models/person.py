@@ -58,13 +58,17 @@ class Person(PublicIdModel, AbstractBaseUser):
 class Identity(models.Model):
     """How an identity provider knows a person. The key is issuer and subject, never the e-mail.
 
-    A trigger keeps it with its person, and lets only ``last_login_at`` change.
+    A trigger keeps it with its person. ``node`` is what the last login was for: where the person
+    belongs, with or without a role. NULL for emergency access, and when nobody wrote it down.
     """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="identities")
     issuer = models.URLField(max_length=300)
     subject = models.CharField(max_length=255)
     last_login_at = models.DateTimeField(null=True)
+    node = models.ForeignKey(
+        "identity.Node", null=True, on_delete=models.PROTECT, related_name="identities"
+    )
 
     class Meta:
         constraints = [

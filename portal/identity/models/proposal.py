@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from portal.core.models import PublicIdModel
 from portal.identity.models.person import Person
@@ -15,21 +16,29 @@ REASON_LENGTH = 300  # characters
 
 
 class ProposalState(models.TextChoices):
-    PROPOSED = "proposed", _("Waits for a decision")
-    GRANTED = "granted", _("Granted")
-    REFUSED = "refused", _("Refused")
-    WITHDRAWN = "withdrawn", _("Withdrawn")
-    EXPIRED = "expired", _("Expired")
+    PROPOSED = "proposed", gettext_lazy("Waits for a decision")
+    GRANTED = "granted", gettext_lazy("Granted")
+    REFUSED = "refused", gettext_lazy("Refused")
+    WITHDRAWN = "withdrawn", gettext_lazy("Withdrawn")
+    EXPIRED = "expired", gettext_lazy("Expired")
 
 
 class RoleProposal(PublicIdModel):
     """A role that one quota administrator wants somebody to have, and another decides on.
 
+    With ``absent`` it is about a deputy: the person would approve in the place of that approver,
+    for the time being, wherever and up to the amounts that the approver may. The node is then the
+    highest one on which they approve.
+
     A trigger keeps all but the decision as it was proposed, and what is settled as it was
-    settled. ``RoleGrant`` refers to its proposal together with person, node, role and decider.
+    settled. ``RoleGrant`` refers to its proposal together with person, node, role and decider,
+    ``Deputy`` together with both people and the decider.
     """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="role_proposals")
+    absent = models.ForeignKey(
+        Person, null=True, on_delete=models.PROTECT, related_name="deputy_proposals"
+    )
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="role_proposals")
     role = models.CharField(max_length=20, choices=Role)
     # Highest monthly amount in euros that an approver may approve; NULL is without limit.
@@ -88,10 +97,20 @@ class RoleProposal(PublicIdModel):
                 name="role_proposal_ends_after_it_begins",
             ),
             limit_is_for_approvers("role_proposal_limit_is_for_approvers"),
+            models.CheckConstraint(
+                condition=Q(absent=None)
+                | (Q(role=Role.APPROVER, amount_limit=None) & ~Q(absent=F("person"))),
+                name="deputy_proposed_for_another_approver",
+            ),
             models.UniqueConstraint(
-                fields=["person", "node", "role"],
+                fields=["person", "node", "role", "absent"],
                 condition=Q(state=ProposalState.PROPOSED),
+                nulls_distinct=False,
                 name="role_proposal_one_waits_per_role",
+            ),
+            models.UniqueConstraint(
+                fields=["id", "absent", "person", "decided_by"],
+                name="role_proposal_known_together_with_both_people",
             ),
             models.UniqueConstraint(
                 fields=["id", "person", "node", "role", "decided_by"],
@@ -102,6 +121,14 @@ class RoleProposal(PublicIdModel):
 
     def __str__(self) -> str:
         return f"{self.role} on {self.node_id} for {self.person_id}"
+
+    def in_words(self) -> str:
+        """What is proposed, as pages call it."""
+        if self.absent:
+            return _("{name} in the place of {absent}").format(
+                name=self.person.name, absent=self.absent.name
+            )
+        return _("{role} for {name}").format(role=self.get_role_display(), name=self.person.name)
 
 
 class ClaimBar(PublicIdModel):

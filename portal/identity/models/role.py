@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from django.db import models
@@ -36,11 +37,11 @@ def limit_is_for_approvers(name: str) -> models.CheckConstraint:
 class RoleGrant(PublicIdModel, DatedFact):
     """A role on a node, inherited downwards.
 
-    Granted by a claim at login (then ``issuer`` says by which provider, and ``valid_until`` is
-    at most a day away) or in the portal, under four eyes: then it refers to the proposal that
-    somebody else decided on (migration 0005), and ``granted_by`` is who decided. Triggers keep
-    it as it was granted; only its end may come sooner, by ``ended_by`` (NULL: the portal itself)
-    for ``end_reason``.
+    Granted by a claim at login (then ``issuer`` says by which provider, which must know the
+    person, and ``valid_until`` is at most a day away: migration 0008) or in the portal, under four
+    eyes: then it refers to the proposal that somebody else decided on (migration 0004), and
+    ``granted_by`` is who decided. Triggers keep it as it was granted; only its end may come
+    sooner, by ``ended_by`` (NULL: the portal itself) for ``end_reason``.
     """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="grants")
@@ -90,25 +91,40 @@ class RoleGrant(PublicIdModel, DatedFact):
 class Deputy(PublicIdModel, DatedFact):
     """Who decides in somebody's absence. Never their own orders, nor those of the absent one.
 
-    ``appointed_by`` is the absent one, or a quota administrator who is not the deputy.
+    ``appointed_by`` is the absent one; or, when a quota administrator proposed it, whoever decided
+    on that proposal. A foreign key then ties both people and the decider to it, and a trigger
+    accepts only what was decided (migration 0009). Triggers keep an appointment as it was made;
+    only its end may come sooner (migration 0008).
     """
 
     absent = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="deputies")
     deputy = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="deputizes_for")
-    appointed_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
+    appointed_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
+    proposal = models.OneToOneField(
+        "identity.RoleProposal", null=True, on_delete=models.PROTECT, related_name="deputy"
+    )
+    valid_until = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=~Q(absent=F("deputy")), name="deputy_is_another_person"
             ),
+            # In the database NOT VALID: what administrators did alone before it was needed stays.
             models.CheckConstraint(
-                condition=Q(appointed_by=None) | ~Q(appointed_by=F("deputy")),
-                name="deputy_appointed_by_another_person",
+                condition=Q(appointed_by=F("absent")) | Q(proposal__isnull=False),
+                name="deputy_appointed_by_the_absent_one_or_by_two",
             ),
             models.CheckConstraint(
-                condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")),
-                name="deputy_ends_after_it_begins",
+                condition=~Q(appointed_by=F("deputy")), name="deputy_appointed_by_another_person"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_until__gte=F("valid_from")), name="deputy_ends_after_it_begins"
+            ),
+            # The last day is at most 366 after the first, and a day in autumn has 25 hours.
+            models.CheckConstraint(
+                condition=Q(valid_until__lte=F("valid_from") + timedelta(days=368)),
+                name="deputy_for_a_year_at_most",
             ),
             no_overlap("deputy_appointed_once_at_a_time", "absent_id", "deputy_id"),
         ]

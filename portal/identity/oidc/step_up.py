@@ -51,7 +51,7 @@ def remember_who_left(request: HttpRequest, person_id: int | None) -> None:
 
 def _leave(request: HttpRequest, address: str, query: dict[str, str]) -> HttpResponse:
     """Send the browser there. A script may not follow: the provider stands on another origin."""
-    page = _with_kept_input(request, page_of(request))
+    page = _page_with_input(request, _keep_input(request))
     destination = f"{address}?{urlencode({'next': page, **query})}"
     if request.headers.get("HX-Request"):
         return HttpResponseClientRedirect(destination)
@@ -78,42 +78,60 @@ def kept_input(request: HttpRequest, *actions: str) -> QueryDict | None:
     return QueryDict(kept["form"])
 
 
-def _with_kept_input(request: HttpRequest, page: str) -> str:
-    """Keep the form that was sent, and return the page's address with the token that finds it.
+def _keep_input(request: HttpRequest) -> str:
+    """Keep the form that was sent, and return the token that finds it; empty without one.
 
     Of whoever cannot be named nothing is kept: the next in this browser may be somebody else.
     """
     person_id = request.user.pk or request.session.get(LEFT_BY)
     if request.method != "POST" or person_id is None:
-        return page
+        return ""
     form = request.POST.copy()
     for name in _NOT_KEPT:
         form.pop(name, None)
-    parts = urlsplit(page)
-    query = QueryDict(parts.query, mutable=True)
-    query.pop("kept", None)
     content = form.urlencode()
-    if len(content) <= LONGEST_KEPT:
-        query["kept"] = uuid4().hex
-        request.session[KEPT] = {
-            "token": query["kept"],
-            "person": person_id,
-            "action": request.path,
-            "form": content,
-            "at": int(time.time()),
-        }
-    return f"{parts.path}?{query.urlencode()}" if query else parts.path
+    if len(content) > LONGEST_KEPT:
+        return ""
+    token = uuid4().hex
+    request.session[KEPT] = {
+        "token": token,
+        "person": person_id,
+        "action": request.path,
+        "form": content,
+        "at": int(time.time()),
+    }
+    return token
+
+
+def _page_with_input(request: HttpRequest, token: str) -> str:
+    """Address of the page where the person goes on, with the token of what was kept.
+
+    A form that does not say where it stood most often stands at its own address. Where that shows
+    no page, ``WrongMethodMiddleware`` leads on to the one above, with the token.
+    """
+    page = _page_said(request)
+    if not token:
+        return page or page_above(request.path)
+    parts = urlsplit(page or request.path)
+    query = QueryDict(parts.query, mutable=True)
+    query["kept"] = token
+    return f"{parts.path}?{query.urlencode()}"
 
 
 def page_of(request: HttpRequest) -> str:
     """Path of the page that the person sees: of a GET itself, otherwise of where the form was."""
+    return _page_said(request) or page_above(request.path)
+
+
+def _page_said(request: HttpRequest) -> str:
+    """That page, as far as the browser tells; empty when it does not, or names another site."""
     if request.method in {"GET", "HEAD"} and not request.headers.get("HX-Request"):
         return request.get_full_path()
     origin = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
     parts = urlsplit(origin)
     page = f"{parts.path}?{parts.query}" if parts.query else parts.path
     is_ours = f"{parts.scheme}://{parts.netloc}" == f"{request.scheme}://{request.get_host()}"
-    return page if is_ours and is_safe_path(page) else page_above(request.path)
+    return page if is_ours and is_safe_path(page) else ""
 
 
 def page_above(path: str) -> str:

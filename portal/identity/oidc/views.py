@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from django.conf import settings
+from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
@@ -175,12 +176,22 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
         return str(self.journey["next"]) if self.journey else settings.LOGIN_REDIRECT_URL
 
     def login_success(self) -> HttpResponse:
-        """As the library, but the session always gets a new key and remembers the login."""
+        """As the library, but the session always gets a new key and remembers the login.
+
+        The library leaves the session of who was logged in already as it is, for the sake of forms
+        in other tabs; so do we, unless this very login ended it.
+        """
         attempt = self.request.login_attempt
         facts = attempt.facts
         earlier_key = self.request.session.session_key
-        if self.request.user == self.user:
-            self.request.session.cycle_key()
+        session = self.request.session
+        if (
+            self.request.user == self.user
+            and session.get(auth.HASH_SESSION_KEY) == self.user.get_session_auth_hash()
+        ):
+            session.cycle_key()
+        else:
+            auth.login(self.request, self.user)
         response: HttpResponse = super().login_success()
         enter(self.request, facts, id_token=attempt.id_token, earlier_key=earlier_key)
         return response

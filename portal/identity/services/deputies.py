@@ -1,5 +1,7 @@
 """Deputies: who decides on orders in an approver's place, for a period.
 
+An approver appoints their own. For somebody else it takes two people: ``proposals``.
+
 Locks: the people by primary key, then the appointment, then the audit head.
 """
 
@@ -14,78 +16,46 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from portal.audit.services import record, record_refusal
-from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.identity.access import workplace_id
-from portal.identity.errors import AboutYourself, DeputyHasEnded, DeputyNamed
+from portal.identity.errors import DeputyHasEnded, DeputyNamed
 from portal.identity.four_eyes import check_other_humans
-from portal.identity.models import Deputy, Person, Role
-from portal.identity.role_policies import is_approver, may_appoint_for, possible_deputies
+from portal.identity.models import Deputy, Person, Role, RoleProposal
+from portal.identity.role_policies import is_approver, may_end_deputies, possible_deputies
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_period
-from portal.identity.services.roles import lock_person
+from portal.identity.services.roles import lock_person, refuse_emergency_access
 
 LONGEST_TERM: Final = timedelta(days=366)
 
 
 @sensitive("deputy.appoint")
-def appoint_deputy(
-    absent: Person, deputy: Person, *, first_day: date, last_day: date, actor: Person
-) -> Deputy:
-    """Let ``deputy`` decide in the place of ``absent``, up to and including the last day.
+@transaction.atomic(durable=True)
+def appoint_deputy(deputy: Person, *, first_day: date, last_day: date, actor: Person) -> Deputy:
+    """Let ``deputy`` decide in the place of the actor, up to and including the last day.
+
+    For somebody else it takes two people: ``proposals.propose_deputy``.
 
     Raises:
-        NotAllowed: the actor is neither the absent one nor administers what they approve.
-        AboutYourself, SameHuman: an administrator appoints themselves, or an approver does.
+        SameHuman: the deputy may be the absent one, with another login.
         InvalidInput: with a message by field.
         DeputyNamed: the same deputy is appointed in these days already.
+        EmergencyDecidesNothing: the actor came in by emergency access.
     """
-    try:
-        return _appoint(absent, deputy, first_day, last_day, actor)
-    except (AboutYourself, NotAllowed) as refusal:
-        record_refusal(
-            "deputy.appointing_refused",
-            absent,
-            actor=actor,
-            node_id=_where(absent),
-            code=refusal.code,
-        )
-        raise
-
-
-@transaction.atomic(durable=True)
-def _appoint(
-    absent: Person, deputy: Person, first_day: date, last_day: date, actor: Person
-) -> Deputy:
-    for person_id in sorted({absent.pk, deputy.pk}):
-        lock_person(person_id)
-    if not may_appoint_for(actor, absent):
-        raise NotAllowed()
-    if deputy.pk == actor.pk:
-        raise AboutYourself()
-    check_other_humans([deputy.pk], [actor.pk, absent.pk])
-    if not is_approver(absent):
-        raise InvalidInput({"deputy": [_("Without the role of approver there is no deputy.")]})
-    if not possible_deputies(absent).filter(pk=deputy.pk).exists():
-        message = _("Choose a colleague who has a role in the same organization now.")
-        raise InvalidInput({"deputy": [message]})
+    absent, deputy = lock_both(actor.pk, deputy.pk)
+    refuse_emergency_access(actor)
+    check_other_humans([deputy.pk], [absent.pk])
+    check_deputy(absent, deputy)
     period = clean_period(first_day, last_day, longest=LONGEST_TERM)
-    try:
-        with transaction.atomic():
-            appointment = Deputy.objects.create(
-                absent=absent,
-                deputy=deputy,
-                valid_from=period.start,
-                valid_until=period.end,
-                appointed_by=actor,
-            )
-    except IntegrityError as error:
-        raise DeputyNamed(field="deputy", name=deputy.name) from error
+    appointment = Deputy(absent=absent, deputy=deputy, appointed_by=actor)
+    appointment.valid_from, appointment.valid_until = period.start, period.end
+    _save(appointment)
     _record("deputy.appointed", appointment, actor)
     return appointment
 
 
 def end_deputy(public_id: UUID, *, actor: Person) -> Deputy:
-    """End an appointment now: the absent one, the deputy, or who could have appointed them.
+    """End an appointment now: the absent one, the deputy, or who could propose one.
 
     Raises:
         NotAllowed: the actor is none of these.
@@ -110,7 +80,7 @@ def _end(public_id: UUID, actor: Person) -> Deputy:
     appointments = Deputy.objects.filter(public_id=public_id)
     absent = lock_person(appointments.values_list("absent_id", flat=True).get())
     appointment = appointments.select_for_update().get()
-    if actor.pk != appointment.deputy_id and not may_appoint_for(actor, absent):
+    if actor.pk != appointment.deputy_id and not may_end_deputies(actor, absent):
         raise NotAllowed()
     moment = now()
     if appointment.valid_until is not None and appointment.valid_until <= moment:
@@ -123,6 +93,51 @@ def _end(public_id: UUID, actor: Person) -> Deputy:
 # --- parts, for transactions that hold the row of one of both ----------------------------------
 
 
+def lock_both(absent_id: int, deputy_id: int) -> tuple[Person, Person]:
+    """Lock the absent one and the deputy, in the order in which everybody locks people."""
+    locked = {pk: lock_person(pk) for pk in sorted({absent_id, deputy_id})}
+    return locked[absent_id], locked[deputy_id]
+
+
+def check_deputy(absent: Person, deputy: Person) -> None:
+    """Refuse who has no deputy, and who cannot be one.
+
+    Raises:
+        InvalidInput: with a message at the field of the deputy.
+    """
+    if not is_approver(absent):
+        raise InvalidInput({"deputy": [_("Without the role of approver there is no deputy.")]})
+    if not possible_deputies(absent).filter(pk=deputy.pk).exists():
+        message = _("Choose a colleague who has a role in the same organization now.")
+        raise InvalidInput({"deputy": [message]})
+
+
+def appoint_as_decided(proposal: RoleProposal, absent: Person, *, begins: datetime) -> Deputy:
+    """Carry out the decision that somebody took on a proposal.
+
+    Raises:
+        InvalidInput, DeputyNamed: meanwhile they cannot be the deputy, or are already.
+    """
+    check_deputy(absent, proposal.person)
+    appointment = Deputy(
+        absent=absent,
+        deputy=proposal.person,
+        appointed_by=proposal.decided_by,
+        proposal=proposal,
+        valid_from=begins,
+        valid_until=proposal.valid_until,
+    )
+    _save(appointment)
+    _record("deputy.appointed", appointment, proposal.decided_by, proposal=str(proposal.public_id))
+    return appointment
+
+
+def record_refused_appointing(absent: Person, actor: Person, refusal: DomainError) -> None:
+    """Write down that somebody tried to get a deputy appointed. Outside every transaction."""
+    node_id, event = _where(absent), "deputy.appointing_refused"
+    record_refusal(event, absent, actor=actor, node_id=node_id, code=refusal.code)
+
+
 def cut_deputy_short(appointment: Deputy, *, at: datetime) -> None:
     """End an appointment at that moment; one that has not begun by then never will."""
     appointment.valid_until = max(at, appointment.valid_from)
@@ -133,8 +148,16 @@ def record_deputy_ended(appointment: Deputy, actor: Person | None) -> None:
     _record("deputy.ended", appointment, actor)
 
 
-def _record(event: str, appointment: Deputy, actor: Person | None) -> None:
-    data = {"absent": appointment.absent_id, "deputy": appointment.deputy_id}
+def _save(appointment: Deputy) -> None:
+    try:
+        with transaction.atomic():
+            appointment.save(force_insert=True)
+    except IntegrityError as error:
+        raise DeputyNamed(field="deputy", name=appointment.deputy.name) from error
+
+
+def _record(event: str, appointment: Deputy, actor: Person | None, **more: str) -> None:
+    data = {"absent": appointment.absent_id, "deputy": appointment.deputy_id, **more}
     record(event, appointment, actor=actor, node_id=_where(appointment.absent), data=data)
 
 

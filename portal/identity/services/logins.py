@@ -34,6 +34,7 @@ from portal.identity.oidc.errors import (
     RoleUnknown,
 )
 from portal.identity.services.numbers import known_by
+from portal.identity.services.people import leave_elsewhere, record_leaving
 
 CLAIM_GRANT_TERM: Final = timedelta(hours=24)  # a role from a claim lapses so long after the login
 
@@ -100,6 +101,9 @@ def log_in(login: Login) -> LoggedIn:
     no longer gives: they must not live on in another session. Somebody new at a provider that
     gives no roles is refused as well, but known from then on, so that roles can be granted.
 
+    Who logs in for another organisation than before loses what they held there, and the sessions
+    that are open. A login that counts for its own organisation alone says nothing about others.
+
     Raises:
         AccountBlocked: the person may not log in any more.
         OrganizationUnknown: no organisation has this number, confirmed.
@@ -126,14 +130,20 @@ def _log_in(login: Login) -> tuple[Person, int, bool]:
     person = Person.objects.select_for_update().get(pk=identity.person_id)
     if not person.is_active:
         raise AccountBlocked()
+    left = None if login.only_own_organization else leave_elsewhere(person, identity, node)
     ended, granted = _synchronize_grants(person, login.issuer, wanted)
     if login.only_own_organization and reaches_outside(person, node.pk):
         raise OutsideOrganization("roles outside the organisation of this login")
     has_access = person.grants.filter(is_in_force(now())).exists()
     if is_new and not has_access and login.roles is not None:
         raise NoAccess("no role, by claim or by grant")
+    if identity.node != node:
+        identity.node = node
+        identity.save(update_fields=["node"])
     if is_new:
         record("person.joined", person, actor=person, node_id=node.pk)
+    if left:
+        record_leaving(person, left, node)
     _record_grants("role.ended", ended, login.provider_key)
     _record_grants("role.granted", granted, login.provider_key)
     _note_login(person, identity, login)

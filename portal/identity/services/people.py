@@ -1,12 +1,13 @@
-"""People who leave, stay away, come back, and are forgotten.
+"""People who leave, move on, stay away, come back, and are forgotten.
 
 What is theirs stays where it belongs: orders with their project, decisions with their order. What
-they held ends at once. Locks: tree (shared), the person, their proposals, grants, deputies and
-sessions, then the audit head.
+they held ends at once. Locks: tree (shared), the person and who acts on them by primary key, their
+proposals, grants, deputies and sessions, then the audit head.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -20,13 +21,14 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
-from portal.identity.access import workplace_id
+from portal.identity.access import standing_grants, workplace_id
 from portal.identity.errors import AboutYourself, PersonHasLeft, PersonIsActive
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import (
     Deputy,
+    Identity,
+    Node,
     Person,
-    ProposalState,
     RoleGrant,
     RoleProposal,
     SessionEnd,
@@ -35,11 +37,12 @@ from portal.identity.role_policies import may_end, may_reinstate
 from portal.identity.sensitive import sensitive
 from portal.identity.services.deputies import cut_deputy_short, record_deputy_ended
 from portal.identity.services.input import clean_reason
-from portal.identity.services.proposals import record_proposal, settle
-from portal.identity.services.roles import cut_short, lock_person, record_ended
+from portal.identity.services.proposals import record_proposal, withdraw_waiting
+from portal.identity.services.roles import cut_short, lock_people, record_ended
 from portal.identity.services.sessions import end_all_sessions
 
 ABSENT: Final = "absent"  # the reason of what ended because somebody stayed away
+MOVED: Final = "moved"  # the reason of what ended because somebody logged in for somebody else
 ERASED_NAME: Final = "Verwijderde persoon"
 
 
@@ -63,7 +66,7 @@ def end_person(public_id: UUID, *, actor: Person, reason: str) -> Person:
 
 @transaction.atomic(durable=True)
 def _end_person(public_id: UUID, actor: Person, reason: str) -> Person:
-    person = _lock(public_id)
+    person = _lock(public_id, actor)
     if person.pk == actor.pk:
         raise AboutYourself()
     if not may_end(actor, person):
@@ -71,8 +74,8 @@ def _end_person(public_id: UUID, actor: Person, reason: str) -> Person:
     if not person.is_active:
         raise PersonHasLeft(name=person.name)
     moment = now()
-    proposals = _withdraw_proposals(person)
-    grants = _held(person, moment)
+    proposals = withdraw_waiting(Q(person=person) | Q(proposed_by=person) | Q(absent=person))
+    grants = list(_held(person, moment))
     deputies = _end_held(person, grants, moment, by=actor, reason=reason)
     person.is_active, person.ended_at = False, moment
     person.save(update_fields=["is_active", "ended_at"])
@@ -102,7 +105,7 @@ def reinstate_person(public_id: UUID, *, actor: Person) -> Person:
 
 @transaction.atomic(durable=True)
 def _reinstate(public_id: UUID, actor: Person) -> Person:
-    person = _lock(public_id)
+    person = _lock(public_id, actor)
     if person.pk == actor.pk:
         raise AboutYourself()
     check_other_humans([person.pk], [actor.pk])
@@ -114,6 +117,56 @@ def _reinstate(public_id: UUID, actor: Person) -> Person:
     person.save(update_fields=["is_active", "ended_at"])
     record("person.reinstated", person, actor=actor, node_id=workplace_id(person))
     return person
+
+
+# --- moving on, as part of a login -------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What somebody left behind; ``former`` is the node that they logged in for until then."""
+
+    former: Node | None
+    grants: list[RoleGrant]
+    deputies: list[Deputy]
+    proposals: list[RoleProposal]
+
+
+def leave_elsewhere(person: Person, identity: Identity, node: Node) -> Left | None:
+    """End what the person holds in other organizations than they log in for; None: nothing to do.
+
+    Their provider says that they work in the one of ``node`` now. Nobody elsewhere would hear
+    that they left, and no administrator of one organization could end them. What another identity
+    of theirs logs in for stays. Under the tree's and the person's lock; ``record_leaving`` follows.
+    """
+    homes = [node, *Node.objects.filter(identities__in=person.identities.exclude(pk=identity.pk))]
+    roots = [home.lineage_ids[0] for home in homes]
+    elsewhere = ~(Q(node__in=roots) | Q(node__ancestor_ids__overlap=roots))
+    moment = now()
+    grants = list(
+        _held(person, moment, or_standing=True).filter(elsewhere, issuer__in=["", identity.issuer])
+    )
+    has_moved = identity.node is not None and identity.node.lineage_ids[0] not in roots
+    if not grants and not has_moved:
+        return None
+    about = Q(person=person) | Q(proposed_by=person) | Q(absent=person)
+    proposals = withdraw_waiting(elsewhere & about)
+    deputies = _end_held(person, grants, moment, by=None, reason=MOVED)
+    return Left(former=identity.node, grants=grants, deputies=deputies, proposals=proposals)
+
+
+def record_leaving(person: Person, left: Left, node: Node) -> None:
+    """End every session from before, and write down what ended and where the person is now."""
+    end_all_sessions(person, actor=None, reason=SessionEnd.MOVED)
+    person.refresh_from_db(fields=["session_epoch"])
+    for proposal in left.proposals:
+        record_proposal("role.proposal_withdrawn", proposal, None)
+    _record_held(left.grants, left.deputies, None, cause=MOVED)
+    data = {"from": str(left.former.public_id)} if left.former else {}
+    record("person.moved", person, actor=person, node_id=node.pk, data=data)
+
+
+# --- staying away ------------------------------------------------------------------------------
 
 
 def end_absent_people() -> None:
@@ -155,16 +208,20 @@ def erase_person(public_id: UUID) -> Person:
     return person
 
 
-def _lock(public_id: UUID) -> Person:
+def _lock(public_id: UUID, actor: Person | None = None) -> Person:
     lock_tree_shared()
-    return lock_person(Person.objects.values_list("pk", flat=True).get(public_id=public_id))
+    person_id = Person.objects.values_list("pk", flat=True).get(public_id=public_id)
+    lock_people({person_id, actor.pk} if actor else {person_id})
+    return Person.objects.get(pk=person_id)
 
 
-def _held(person: Person, moment: datetime) -> list[RoleGrant]:
-    """What the person holds now or will hold later."""
-    not_over = Q(valid_until=None) | Q(valid_until__gt=moment)
+def _held(person: Person, moment: datetime, *, or_standing: bool = False) -> QuerySet[RoleGrant]:
+    """What the person holds now or will hold later; also what a claim would bring back."""
+    which = Q(valid_until=None) | Q(valid_until__gt=moment)
+    if or_standing:
+        which |= Q(pk__in=standing_grants().values("pk"))
     grants = RoleGrant.objects.select_for_update(of=("self",)).select_related("node")
-    return list(grants.filter(not_over, person=person).order_by("pk"))
+    return grants.filter(which, person=person).order_by("pk")
 
 
 def _end_held(
@@ -191,16 +248,6 @@ def _record_held(
         record_ended(grant, actor, cause=cause)
     for appointment in deputies:
         record_deputy_ended(appointment, actor)
-
-
-def _withdraw_proposals(person: Person) -> list[RoleProposal]:
-    """Nobody decides any more on what was proposed for the person, or by them."""
-    about = Q(person=person) | Q(proposed_by=person)
-    waiting = RoleProposal.objects.select_for_update().filter(about, state=ProposalState.PROPOSED)
-    proposals = list(waiting.order_by("pk"))
-    for proposal in proposals:
-        settle(proposal, ProposalState.WITHDRAWN)
-    return proposals
 
 
 def _absent(moment: datetime) -> QuerySet[Person]:

@@ -1,22 +1,24 @@
-"""Roles under four eyes: one quota administrator proposes, another decides.
+"""Roles and deputies under four eyes: one quota administrator proposes, another decides.
 
-Locks: tree (shared), then the person who gets the role, then the proposal, then the audit head.
+Locks: tree (shared), then the people whom it is about by primary key, then the proposal, then the
+audit head.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from portal.audit.services import record, record_refusal
+from portal.core.calendar import Period
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.identity.errors import (
@@ -30,17 +32,31 @@ from portal.identity.errors import (
     ProposerMayNot,
 )
 from portal.identity.four_eyes import check_other_humans
-from portal.identity.models import Node, Person, ProposalState, Role, RoleGrant, RoleProposal
+from portal.identity.models import (
+    Deputy,
+    Node,
+    Person,
+    ProposalState,
+    Role,
+    RoleGrant,
+    RoleProposal,
+)
 from portal.identity.role_policies import (
     is_emergency_person,
-    may_decide_on,
+    may_decide,
     may_propose,
     may_still_propose,
     people_beside,
 )
 from portal.identity.sensitive import sensitive
+from portal.identity.services.deputies import appoint_as_decided, lock_both
 from portal.identity.services.input import clean_period, clean_reason
-from portal.identity.services.roles import cut_short, lock_person, record_ended
+from portal.identity.services.roles import (
+    cut_short,
+    lock_person,
+    record_ended,
+    refuse_emergency_access,
+)
 
 PROPOSAL_TERM: Final = timedelta(days=14)
 LONGEST_TERM: Final = timedelta(days=731)  # of a role, from its first to its last day
@@ -73,7 +89,8 @@ def propose_role(wanted: WantedRole, *, actor: Person) -> RoleProposal:
     amount limit changes and a term is prolonged.
 
     Raises:
-        AboutYourself, NotAllowed, SameHuman: the actor may not propose this.
+        AboutYourself, NotAllowed, SameHuman: the actor may not propose this; nor emergency access
+            anything.
         InvalidInput: with a message by field.
         NodeEnded, AlreadyProposed: it cannot be granted, or waits already.
     """
@@ -91,6 +108,7 @@ def propose_role(wanted: WantedRole, *, actor: Person) -> RoleProposal:
 def _propose(wanted: WantedRole, actor: Person) -> RoleProposal:
     lock_tree_shared()
     person, node = lock_person(wanted.person.pk), Node.objects.get(pk=wanted.node.pk)
+    refuse_emergency_access(actor)
     if person.pk == actor.pk:
         raise AboutYourself()
     check_other_humans([person.pk], [actor.pk])
@@ -103,37 +121,50 @@ def _propose(wanted: WantedRole, actor: Person) -> RoleProposal:
     reason = clean_reason(wanted.reason)
     period = clean_period(wanted.first_day, wanted.last_day, longest=LONGEST_TERM)
     _check_limit(wanted)
+    proposal = RoleProposal(
+        person=person, node=node, role=wanted.role, amount_limit=wanted.amount_limit
+    )
+    return begin_proposal(proposal, period, reason, actor, field="role")
+
+
+def begin_proposal(
+    proposal: RoleProposal, period: Period, reason: str, actor: Person, *, field: str
+) -> RoleProposal:
+    """Let a proposal wait for its decision. Part of the transaction that checked it.
+
+    Raises:
+        AlreadyProposed: at that ``field``; the same waits already.
+    """
     waiting = RoleProposal.objects.filter(
-        person=person, node=node, role=wanted.role, state=ProposalState.PROPOSED
+        person=proposal.person,
+        node=proposal.node,
+        role=proposal.role,
+        absent=proposal.absent,
+        state=ProposalState.PROPOSED,
     )
     if waiting.exists():
-        raise AlreadyProposed(field="role")
-    moment = now()
-    proposal = RoleProposal.objects.create(
-        person=person,
-        node=node,
-        role=wanted.role,
-        amount_limit=wanted.amount_limit,
-        valid_from=period.start,
-        valid_until=period.end,
-        reason=reason,
-        proposed_by=actor,
-        proposed_at=moment,
-        expires_at=moment + PROPOSAL_TERM,
-    )
+        raise AlreadyProposed(field=field)
+    proposal.valid_from, proposal.valid_until = period.start, period.end
+    proposal.reason = reason
+    proposal.proposed_by, proposal.proposed_at = actor, now()
+    proposal.expires_at = proposal.proposed_at + PROPOSAL_TERM
+    proposal.save(force_insert=True)
     record_proposal("role.proposed", proposal, actor)
     return proposal
 
 
 @sensitive("role.grant")
-def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant:
+def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant | Deputy:
     """Say yes to a proposal: the role is held from its first day, at once if that has come.
+
+    A deputy decides in the place of the absent one from then on; they get no role of their own.
 
     Raises:
         AboutYourself, OwnProposal, NotAllowed, SameHuman: somebody else must decide; or nobody,
             as about the person of emergency access.
         ProposalSettled: somebody was first, or it ran out.
         PersonHasLeft, PersonElsewhere, NodeEnded: meanwhile there is nothing to grant.
+        InvalidInput, DeputyNamed: they cannot be the deputy any more, or are already.
         ProposerMayNot: who proposed it could not do so now.
     """
     try:
@@ -144,16 +175,21 @@ def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant
 
 
 @transaction.atomic(durable=True)
-def _grant(public_id: UUID, actor: Person, reason: str) -> RoleGrant:
+def _grant(public_id: UUID, actor: Person, reason: str) -> RoleGrant | Deputy:
     proposal = _lock_for_decision(public_id, actor)
     if is_emergency_person(proposal.person):
         raise NotAllowed()
-    moment = now()
-    begins = max(moment, proposal.valid_from)
+    begins = max(now(), proposal.valid_from)
     _check_still_proposable(proposal)
     if proposal.valid_until <= begins:
         raise ProposalSettled(state=ProposalState.EXPIRED.label)
     _decide(proposal, ProposalState.GRANTED, actor, reason)
+    if proposal.absent:
+        return appoint_as_decided(proposal, proposal.absent, begins=begins)
+    return _give_role(proposal, actor, begins)
+
+
+def _give_role(proposal: RoleProposal, actor: Person, begins: datetime) -> RoleGrant:
     replaced = list(_granted_before(proposal).filter(valid_until__gt=begins))
     for earlier in replaced:
         cut_short(earlier, at=begins, by=actor, reason=proposal.reason)
@@ -231,6 +267,17 @@ def _expire(public_id: UUID) -> None:
         record_proposal("role.proposal_expired", proposal, None)
 
 
+def withdraw_waiting(which: Q) -> list[RoleProposal]:
+    """Let nobody decide any more on these. Part of a larger act, which writes it down."""
+    waiting = RoleProposal.objects.select_for_update(of=("self",)).filter(
+        which, state=ProposalState.PROPOSED
+    )
+    proposals = list(waiting.order_by("pk"))
+    for proposal in proposals:
+        settle(proposal, ProposalState.WITHDRAWN)
+    return proposals
+
+
 def settle(proposal: RoleProposal, state: ProposalState) -> None:
     """End a proposal without a decision."""
     proposal.state = state
@@ -238,21 +285,27 @@ def settle(proposal: RoleProposal, state: ProposalState) -> None:
 
 
 def _lock_proposal(public_id: UUID) -> RoleProposal:
-    """Lock the person and then the proposal, as everybody does."""
+    """Lock the people and then the proposal, as everybody does."""
     proposals = RoleProposal.objects.filter(public_id=public_id)
-    lock_person(proposals.values_list("person_id", flat=True).get())
-    return proposals.select_for_update(of=("self",)).select_related("person", "node__parent").get()
+    person_id, absent_id = proposals.values_list("person_id", "absent_id").get()
+    lock_both(absent_id or person_id, person_id)
+    return (
+        proposals.select_for_update(of=("self",))
+        .select_related("person", "absent", "node__parent", "proposed_by")
+        .get()
+    )
 
 
 def _lock_for_decision(public_id: UUID, actor: Person) -> RoleProposal:
     lock_tree_shared()
     proposal = _lock_proposal(public_id)
+    refuse_emergency_access(actor)
     if proposal.person_id == actor.pk:
         raise AboutYourself()
     if proposal.proposed_by_id == actor.pk:
         raise OwnProposal()
     check_other_humans([proposal.person_id, proposal.proposed_by_id], [actor.pk])
-    if not may_decide_on(actor, proposal.node, proposal.role):
+    if not may_decide(actor, proposal):
         raise NotAllowed()
     if proposal.state != ProposalState.PROPOSED:
         raise ProposalSettled(state=proposal.get_state_display())
@@ -263,15 +316,15 @@ def _lock_for_decision(public_id: UUID, actor: Person) -> RoleProposal:
 
 def _check_still_proposable(proposal: RoleProposal) -> None:
     """What was true when it was proposed may have changed since."""
-    person, node, proposer = proposal.person, proposal.node, proposal.proposed_by
+    person, node = proposal.person, proposal.node
     if not person.is_active:
         raise PersonHasLeft(name=person.name)
     if node.ended_at:
         raise NodeEnded(name=node.name)
     if not people_beside(node).filter(pk=person.pk).exists():
         raise PersonElsewhere(name=person.name)
-    if not may_still_propose(proposer, node):
-        raise ProposerMayNot(name=proposer.name)
+    if not may_still_propose(proposal):
+        raise ProposerMayNot(name=proposal.proposed_by.name)
 
 
 def _decide(proposal: RoleProposal, state: ProposalState, actor: Person, reason: str) -> None:
@@ -303,6 +356,8 @@ def _check_limit(wanted: WantedRole) -> None:
 
 def record_proposal(event: str, proposal: RoleProposal, actor: Person | None) -> None:
     data = {"role": proposal.role, "person": proposal.person_id}
+    if proposal.absent_id:
+        data["absent"] = proposal.absent_id
     record(event, proposal, actor=actor, node_id=proposal.node_id, data=data)
 
 

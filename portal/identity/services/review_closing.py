@@ -23,8 +23,8 @@ from portal.identity.services.reviews import (
     end_reviewed_role,
     facts_of,
     lock_open_reviews,
-    lock_people,
 )
+from portal.identity.services.roles import lock_people
 
 SETTLED_AT_ONCE: Final = 500  # the next tick of the clock goes on
 

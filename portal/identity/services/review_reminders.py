@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import smtplib
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from django.utils.translation import ngettext
 
 from portal.core import formats
 from portal.core.dispatch import enqueue_on_commit
+from portal.core.faults import each_by_itself
 from portal.identity.models import Person, ReviewCampaign, ReviewReminder, ReviewStage
 from portal.identity.reviewing import work_left
 
@@ -45,19 +47,25 @@ def remind_reviewers(*, at: datetime) -> int:
     """Write down who is to be reminded, and ring for every reminder that was not sent yet.
 
     Returns how many that are. Without a mail server nobody is, and the pages say the same.
+
+    Raises:
+        ExceptionGroup: what went wrong, after every review had its turn.
     """
     if not settings.MAIL_IS_ON:
         return 0
     open_campaigns = ReviewCampaign.objects.filter(closed_at=None, due_at__gt=at)
-    for campaign in open_campaigns.order_by("pk"):
-        _write_reminders(campaign, at)
-    return _ring(at)
+    try:
+        each_by_itself(partial(_write_reminders, at=at), open_campaigns.order_by("pk"))
+    finally:
+        count = _ring(at)
+    return count
 
 
 @transaction.atomic(durable=True)
-def _write_reminders(campaign: ReviewCampaign, at: datetime) -> None:
+def _write_reminders(campaign: ReviewCampaign, at: datetime) -> int:
+    """Return how many stand there now, or stood there already."""
     people = Person.objects.filter(pk__in=list(work_left(campaign, at))).exclude(email="")
-    ReviewReminder.objects.bulk_create(
+    written = ReviewReminder.objects.bulk_create(
         (
             ReviewReminder(
                 campaign=campaign,
@@ -70,6 +78,7 @@ def _write_reminders(campaign: ReviewCampaign, at: datetime) -> None:
         ),
         ignore_conflicts=True,
     )
+    return len(written)
 
 
 @transaction.atomic(durable=True)

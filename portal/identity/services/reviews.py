@@ -1,12 +1,13 @@
 """Reviewing roles: opening a review, confirming a role, withdrawing one.
 
 Locks: tree, then the open reviews of the organization (so that two administrators cannot withdraw
-each other at once), the roles under review, their people, the grants, the audit head.
+each other at once), the roles under review, who judges them and their people, the grants, the
+audit head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -37,7 +38,7 @@ from portal.identity.models import (
 )
 from portal.identity.reviewing import find_current, grants_to_review
 from portal.identity.sensitive import sensitive
-from portal.identity.services.roles import end_held
+from portal.identity.services.roles import end_held, lock_people, refuse_emergency_access
 
 REVIEW_DAYS: Final = 30  # whole days to decide in, after the day on which a review opens
 UNCONFIRMED: Final = "unconfirmed"  # the reason of what ended because nobody confirmed it
@@ -243,12 +244,6 @@ def lock_open_reviews(root_id: int) -> dict[int, ReviewCampaign]:
     return {campaign.pk: campaign for campaign in campaigns.order_by("pk")}
 
 
-def lock_people(person_ids: Iterable[int]) -> None:
-    """Until the end of the transaction nobody else ends or renews these people's roles."""
-    people = Person.objects.select_for_update().filter(pk__in=set(person_ids))
-    list(people.order_by("pk").values_list("pk"))
-
-
 def end_reviewed_role(
     grant: RoleGrant, *, at: datetime, by: Person | None, reason: str = UNCONFIRMED
 ) -> None:
@@ -278,6 +273,8 @@ def _lock_for_decision(
         .filter(public_id__in=item_ids)
         .order_by("pk")
     )
+    refuse_emergency_access(reviewer)
+    lock_people({reviewer.pk, *(item.person_id for item in items)})
     if any(item.person_id == reviewer.pk for item in items):
         raise OwnRole()
     check_other_humans([item.person_id for item in items], [reviewer.pk])
@@ -288,7 +285,6 @@ def _lock_for_decision(
     if campaign.due_at <= moment:
         raise ReviewOver()
     undecided = [item for item in items if not item.decision]
-    lock_people(item.person_id for item in undecided)
     current = find_current(undecided, moment)
     left = [item for item in undecided if item.pk in current]
     if not left:

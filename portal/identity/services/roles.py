@@ -1,11 +1,12 @@
 """Ending roles, and keeping a claim from giving them back. Granting: ``proposals``.
 
-Locks: tree (shared), then the person whose role it is, then the grant, then the audit head.
+Locks: tree (shared), then who ends it and whose role it is by primary key, then the grant, then
+the audit head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,10 +18,15 @@ from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.identity.access import standing_grants
-from portal.identity.errors import AboutYourself, BarLifted, RoleHasEnded
+from portal.identity.errors import (
+    AboutYourself,
+    BarLifted,
+    EmergencyDecidesNothing,
+    RoleHasEnded,
+)
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import ClaimBar, Person, RoleGrant
-from portal.identity.role_policies import may_decide_on, may_propose
+from portal.identity.role_policies import is_emergency_person, may_lift, may_propose
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_reason
 
@@ -49,7 +55,8 @@ def end_grant(public_id: UUID, *, actor: Person | None, reason: str) -> RoleGran
 @transaction.atomic(durable=True)
 def _end_grant(public_id: UUID, actor: Person | None, reason: str) -> RoleGrant:
     lock_tree_shared()
-    lock_person(RoleGrant.objects.values_list("person_id", flat=True).get(public_id=public_id))
+    holder_id = RoleGrant.objects.values_list("person_id", flat=True).get(public_id=public_id)
+    lock_people({holder_id, actor.pk} if actor else {holder_id})
     grant = RoleGrant.objects.select_related("node", "person").get(public_id=public_id)
     if actor and actor.pk == grant.person_id:
         raise AboutYourself()
@@ -93,7 +100,7 @@ def _lift_bar(public_id: UUID, actor: Person) -> ClaimBar:
     if bar.person_id == actor.pk:
         raise AboutYourself()
     check_other_humans([bar.person_id], [actor.pk])
-    if not may_decide_on(actor, bar.node, bar.role):
+    if not may_lift(actor, bar):
         raise NotAllowed()
     if bar.lifted_at:
         raise BarLifted()
@@ -134,8 +141,8 @@ def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str)
 
 
 def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
-    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent or
-    node_ended."""
+    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent, moved
+    or node_ended."""
     data = {"role": grant.role, "person": grant.person_id, "cause": cause}
     record("role.ended", grant, actor=actor, node_id=grant.node_id, data=data)
 
@@ -143,6 +150,26 @@ def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
 def lock_person(person_id: int) -> Person:
     """Lock the row that everything about somebody's roles, deputies and sessions waits for."""
     return Person.objects.select_for_update().get(pk=person_id)
+
+
+def refuse_emergency_access(actor: Person) -> None:
+    """Four eyes are of two people by name: nobody is both themselves and emergency access.
+
+    Raises:
+        EmergencyDecidesNothing: the actor is whoever typed the emergency password.
+    """
+    if is_emergency_person(actor):
+        raise EmergencyDecidesNothing()
+
+
+def lock_people(person_ids: Iterable[int]) -> None:
+    """Lock the rows of several people, in the order of all locks.
+
+    Who acts on somebody else is one of them: else two administrators who end each other at the
+    same moment both find that they may. What allows the act is looked at after this.
+    """
+    people = Person.objects.select_for_update().filter(pk__in=set(person_ids))
+    list(people.order_by("pk").values_list("pk"))
 
 
 def _held_like(grant: RoleGrant, moment: datetime) -> QuerySet[RoleGrant]:

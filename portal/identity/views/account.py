@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.identity.access import grants_in_force
 from portal.identity.models import RoleGrant
 from portal.identity.requests import PersonRequest
-from portal.identity.role_policies import deputies_of, is_approver, replaced_by
-from portal.identity.views.people import appoint_on_page
+from portal.identity.role_forms import DeputyForm
+from portal.identity.role_policies import (
+    deputies_of,
+    is_approver,
+    proposals_to_decide,
+    replaced_by,
+)
+from portal.identity.services.deputies import appoint_deputy
+from portal.identity.views.people import deputy_page
 
 
 @require_safe
@@ -26,6 +35,10 @@ def account(request: PersonRequest) -> HttpResponse:
         "is_approver": is_approver(person),
         "deputies": deputies_of(person).order_by("valid_from"),
         "replaces": replaced_by(person).order_by("valid_from"),
+        "proposals": proposals_to_decide(person)
+        .filter(absent=person)
+        .select_related("person", "proposed_by", "absent", "node")
+        .order_by("proposed_at"),
     }
     return render(request, "identity/account/overview.html", context)
 
@@ -33,5 +46,12 @@ def account(request: PersonRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def own_deputy(request: PersonRequest) -> HttpResponse:
     """Appoint a deputy for one's own decisions."""
-    done = redirect("identity:account")
-    return appoint_on_page(request, request.user, done, "identity/account/deputy.html")
+
+    def appoint(form: DeputyForm) -> HttpResponse:
+        appoint_deputy(**form.chosen(), actor=request.user)
+        messages.success(request, _("The deputy is appointed."))
+        return redirect("identity:account")
+
+    return deputy_page(
+        request, request.user, "identity/account/deputy.html", DeputyForm, carry_out=appoint
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -20,12 +21,14 @@ from portal.identity.gaps import gaps_after
 from portal.identity.models import Deputy, Person
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
-from portal.identity.role_forms import DeputyForm, ReasonForm
+from portal.identity.role_forms import DeputyForm, DeputyProposalForm, ReasonForm
 from portal.identity.role_policies import (
+    approved_nodes,
+    colleagues_in,
     deputies_of,
     is_approver,
-    may_appoint_for,
     may_end,
+    may_propose_deputy,
     overseen_nodes,
     possible_deputies,
     replaced_by,
@@ -33,12 +36,13 @@ from portal.identity.role_policies import (
     visible_grants,
     visible_people,
 )
-from portal.identity.services.deputies import appoint_deputy, end_deputy
+from portal.identity.services.deputies import end_deputy
+from portal.identity.services.deputy_proposals import WantedDeputy, propose_deputy
 from portal.identity.services.people import end_person, reinstate_person
+from portal.identity.views.choosing import called, choose_people, words_of
 
 PAGE_SIZE: Final = 50
 GRANTS_SHOWN: Final = 50
-DEPUTIES_SHOWN: Final = 50  # colleagues to choose from
 
 
 @require_safe
@@ -46,10 +50,8 @@ def person_list(request: PersonRequest) -> HttpResponse:
     """Everybody with a role, now or once, on what this person oversees."""
     if not overseen_nodes(request.user).exists():
         raise PermissionDenied
-    words = request.GET.get("q", "").strip().replace("\x00", "")
-    people = visible_people(request.user)
-    if words:
-        people = people.filter(Q(name__icontains=words) | Q(email__iexact=words))
+    words = words_of(request.GET.get("q"))
+    people = called(visible_people(request.user), words)
     page = Paginator(people.order_by("name", "pk"), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"page": page, "words": words}
     return render(request, "identity/people/list.html", context)
@@ -104,12 +106,20 @@ def person_reinstate(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def person_deputy(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Appoint a deputy for somebody else who approves."""
+    """Propose a deputy for somebody else who approves; they or a colleague decide."""
     person = _get(request, public_id)
-    if person.pk == request.user.pk or not may_appoint_for(request.user, person):
+    if not may_propose_deputy(request.user, person):
         raise PermissionDenied
-    done = redirect("identity:person", public_id=public_id)
-    return appoint_on_page(request, person, done, "identity/people/deputy.html")
+
+    def propose(form: DeputyForm) -> HttpResponse:
+        wanted = WantedDeputy(absent=person, **form.chosen())
+        proposal = propose_deputy(wanted, actor=request.user)
+        messages.success(request, _("Proposed. Somebody else decides within 14 days."))
+        return redirect("identity:role-proposal", public_id=proposal.public_id)
+
+    return deputy_page(
+        request, person, "identity/people/deputy.html", DeputyProposalForm, carry_out=propose
+    )
 
 
 @require_POST
@@ -132,38 +142,39 @@ def deputy_end(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return redirect("identity:person", public_id=appointment.absent.public_id)
 
 
-def appoint_on_page(
-    request: PersonRequest, absent: Person, done: HttpResponse, template: str
+def deputy_page(
+    request: PersonRequest,
+    absent: Person,
+    template: str,
+    form_class: type[DeputyForm],
+    *,
+    carry_out: Callable[[DeputyForm], HttpResponse],
 ) -> HttpResponse:
     """The form for a deputy: shown, refused with what was typed, or carried out."""
     typed = request.POST if request.method == "POST" else kept_input(request)
-    searched = request.GET.get("q") or (typed.get("q") if typed else "") or ""
-    words = searched.strip().replace("\x00", "")
-    people = possible_deputies(absent).exclude(pk=request.user.pk).order_by("name", "pk")
-    if words:
-        people = people.filter(Q(name__icontains=words) | Q(email__iexact=words))
-    form = DeputyForm(typed, people=people[:DEPUTIES_SHOWN])
+    words = words_of(request.GET.get("q") or (typed.get("q") if typed else ""))
+    choice = choose_people(
+        possible_deputies(absent).exclude(pk=request.user.pk),
+        near=colleagues_in(approved_nodes(absent)),
+        words=words,
+        chosen=typed.get("deputy", "") if typed else "",
+    )
+    form = form_class(typed, people=choice.people)
     status = 200
     if request.method == "POST":
         status = 422
         if form.is_valid():
-            deputy, first_day, last_day = form.chosen()
             try:
-                appoint_deputy(
-                    absent, deputy, first_day=first_day, last_day=last_day, actor=request.user
-                )
+                return carry_out(form)
             except DomainError as error:
                 form.show(error)
                 status = error.http_status
-            else:
-                messages.success(request, _("The deputy is appointed."))
-                return done
     context = {
         "person": absent,
         "form": form,
         "words": words,
+        "has_more": choice.has_more,
         "is_approver": is_approver(absent),
-        "deputies": deputies_of(absent).order_by("valid_from"),
     }
     return render(request, template, context, status=status)
 
@@ -190,7 +201,7 @@ def _render(
         "deputies": deputies_of(person).filter(pk__in=deputies).order_by("valid_from"),
         "replaces": replaced_by(person).filter(pk__in=deputies).order_by("valid_from"),
         "may_end": may_end(request.user, person),
-        "may_appoint": person.pk != request.user.pk and may_appoint_for(request.user, person),
+        "may_propose_deputy": may_propose_deputy(request.user, person),
         "error": error,
     }
     status = error.http_status if error else 200

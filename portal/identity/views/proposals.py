@@ -45,7 +45,7 @@ def proposal_list(request: PersonRequest) -> HttpResponse:
         raise PermissionDenied
     waiting = visible_proposals(request.user).filter(state=ProposalState.PROPOSED)
     to_decide = proposals_to_decide(request.user)
-    facts = ("person", "node", "proposed_by")
+    facts = ("person", "absent", "node", "proposed_by")
     others = waiting.exclude(pk__in=to_decide.values("pk"))
     tops = overseen.filter(ended_at=None).exclude(parent__in=overseen.values("pk"))
     context = {
@@ -70,7 +70,7 @@ def proposal_grant(request: PersonRequest, public_id: UUID) -> HttpResponse:
     def grant(reason: str) -> Any:
         return grant_role(public_id, actor=request.user, reason=reason)
 
-    return _settle(request, public_id, grant, _("Granted. The role holds from its first day."))
+    return _settle(request, public_id, grant, _("Granted. It holds from the first day."))
 
 
 @require_POST
@@ -90,7 +90,7 @@ def proposal_withdraw(request: PersonRequest, public_id: UUID) -> HttpResponse:
     def withdraw(_reason: str) -> Any:
         return withdraw_proposal(public_id, actor=request.user)
 
-    return _settle(request, public_id, withdraw, _("Withdrawn. Nobody got the role."))
+    return _settle(request, public_id, withdraw, _("Withdrawn. Nothing has changed."))
 
 
 def _settle(
@@ -108,7 +108,7 @@ def _settle(
 
 def _get(request: PersonRequest, public_id: UUID) -> RoleProposal:
     proposals = visible_proposals(request.user).select_related(
-        "person", "node__parent", "proposed_by", "decided_by"
+        "person", "absent", "node__parent", "proposed_by", "decided_by"
     )
     return get_object_or_404(proposals, public_id=public_id)
 
@@ -123,6 +123,7 @@ def _render(
     kept = _kept(request, proposal)
     context = {
         "proposal": proposal,
+        "is_overseer": overseen_nodes(request.user).filter(pk=proposal.node_id).exists(),
         "tone": TONES[ProposalState(proposal.state)],
         "held": standing_grants()
         .filter(person=proposal.person, node__in=overseen_nodes(request.user))

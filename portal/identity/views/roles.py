@@ -27,15 +27,16 @@ from portal.identity.role_forms import ProposalForm, ReasonForm
 from portal.identity.role_policies import (
     overseen_nodes,
     people_beside,
+    people_in,
     visible_bars,
     visible_grants,
     visible_people,
 )
 from portal.identity.services.proposals import propose_role
 from portal.identity.services.roles import end_grant, lift_bar
+from portal.identity.views.choosing import choose_people, words_of
 
 PAGE_SIZE: Final = 50
-PEOPLE_SHOWN: Final = 12  # to choose from; whoever is not among them is searched by name
 GAPS_SHOWN: Final = 100
 
 
@@ -60,12 +61,12 @@ class GrantRow:
 def node_roles(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Everybody with a role on this node, those of nodes above included."""
     node = _overseen_node(request, public_id)
-    role, words = request.GET.get("role", ""), request.GET.get("q", "").strip()
+    role, words = request.GET.get("role", ""), words_of(request.GET.get("q"))
     grants = _grants_on(node)
     if role in Role.values:
         grants = grants.filter(role=role)
     if words:
-        grants = grants.filter(person__name__icontains=words.replace("\x00", ""))
+        grants = grants.filter(person__name__icontains=words)
     page = Paginator(grants, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "node": node,
@@ -91,12 +92,17 @@ def node_roles(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def role_propose(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Ask for a role for somebody; a colleague decides."""
     node = _administered_node(request, public_id)
-    words = (request.GET.get("q") or request.POST.get("q") or "").strip().replace("\x00", "")
+    words = words_of(request.GET.get("q") or request.POST.get("q"))
     chosen = request.POST.get("person") or request.GET.get("person") or ""
-    people, has_more = _people_to_choose(request.user, node, words, chosen)
+    choice = choose_people(
+        people_beside(node).exclude(pk=request.user.pk),
+        near=people_in(node),
+        words=words,
+        chosen=chosen,
+    )
     form = ProposalForm(
         request.POST if request.method == "POST" else None,
-        people=people,
+        people=choice.people,
         initial={"person": chosen, "role": request.GET.get("role", "")},
     )
     status = 200
@@ -111,7 +117,7 @@ def role_propose(request: PersonRequest, public_id: UUID) -> HttpResponse:
             else:
                 messages.success(request, _("Proposed. A colleague decides within 14 days."))
                 return redirect("identity:role-proposal", public_id=proposal.public_id)
-    context = {"node": node, "form": form, "words": words, "has_more": has_more, "people": people}
+    context = {"node": node, "form": form, "words": words, "has_more": choice.has_more}
     return render(request, "identity/roles/propose.html", context, status=status)
 
 
@@ -238,25 +244,3 @@ def _rows(reader: Person, node: Node, grants: Sequence[RoleGrant]) -> list[Grant
         )
         for grant in grants
     ]
-
-
-def _people_to_choose(
-    reader: Person, node: Node, words: str, chosen: str
-) -> tuple[list[Person], bool]:
-    """Colleagues by name, who was chosen first; and whether there are more than are shown."""
-    people = people_beside(node).exclude(pk=reader.pk).order_by("name", "pk")
-    found = people.filter(Q(name__icontains=words) | Q(email__iexact=words)) if words else people
-    shown = list(found[: PEOPLE_SHOWN + 1])
-    has_more = len(shown) > PEOPLE_SHOWN
-    shown = shown[:PEOPLE_SHOWN]
-    if _is_uuid(chosen) and chosen not in {str(person.public_id) for person in shown}:
-        shown = [*people.filter(public_id=chosen), *shown]
-    return shown, has_more
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from portal.identity.models import CostCentre, Node, VatTreatment, VatTreatmentPeriod
+from portal.audit.services import record
+from portal.identity.models import (
+    CostCentre,
+    Node,
+    Person,
+    ProjectOwner,
+    VatTreatment,
+    VatTreatmentPeriod,
+)
 from portal.identity.services.tree import create_organization, create_project
 
 # code, name, protection level (TBB), personal data, cost centre
@@ -25,6 +33,14 @@ PROJECTS: Final = {
     "voorbeeldstad": [
         ("burgerzaken", "Burgerzaken", 3, True, "7001", "Burgerzaken"),
     ],
+}
+
+# Who answers for the projects there. They have no login: whoever logs in is somebody else.
+OWNERS: Final = {
+    "waterregistratie": "Femke Hartog",
+    "informatievoorziening": "Joris Blok",
+    "veldonderzoek": "Amira Kaddour",
+    "voorbeeldstad": "Wim Terpstra",
 }
 
 
@@ -71,6 +87,8 @@ def load_organizations(since: datetime) -> None:
 
 
 def _load_projects(parent: Node, since: datetime) -> None:
+    owner = Person.objects.create(name=OWNERS[parent.code])
+    record("person.joined", owner, actor=None, node_id=parent.pk)
     for code, name, protection_level, has_personal_data, centre, centre_name in PROJECTS[
         parent.code
     ]:
@@ -83,3 +101,4 @@ def _load_projects(parent: Node, since: datetime) -> None:
             actor=None,
         )
         CostCentre.objects.create(node=project, code=centre, name=centre_name, valid_from=since)
+        ProjectOwner.objects.create(project=project, owner=owner, valid_from=since)

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from portal.audit.models import AuditEntry
 from portal.identity.access import reached_nodes
-from portal.identity.models import Node, Person, Role
+from portal.identity.models import Identity, Node, Person, Role, RoleGrant
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,14 @@ class Reach:
         if self.is_everything:
             visible |= Q(node_id=None)
         return AuditEntry.objects.filter(visible)
+
+    def people(self) -> QuerySet[Person]:
+        """Whose names the auditor reads anyhow: who belongs there, or has or had a role there."""
+        if self.is_everything:
+            return Person.objects.all()
+        lineages = {node_id for node in self.nodes for node_id in node.lineage_ids}
+        held = RoleGrant.objects.filter(node__in=lineages)
+        at_home = Identity.objects.filter(node__in=[node.pk for node in self.nodes])
+        return Person.objects.filter(
+            Q(pk__in=held.values("person")) | Q(pk__in=at_home.values("person"))
+        )

@@ -22,8 +22,9 @@ COLUMNS: Final = (
     *("place", "at", "event", "result", "code", "actor", "node", "subject_type", "subject"),
     *("channel", "address", "agent", "request_id", "data", "format", "previous_mac", "mac"),
 )
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection).
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+# What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection): the last four are
+# the wide forms of the first.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def export(entries: QuerySet[AuditEntry], form: str) -> Iterator[str]:

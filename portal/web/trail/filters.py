@@ -18,7 +18,7 @@ from portal.audit.events import EVENTS
 from portal.audit.models import AuditEntry, Result
 from portal.core.calendar import start_of_day
 from portal.core.origin import Channel
-from portal.identity.models import Node, Person
+from portal.web.trail.access import Reach
 from portal.web.trail.wording import CHANNELS, label_of
 
 MOST_PEOPLE: Final = 50  # that one name may mean
@@ -89,9 +89,10 @@ class TrailForm(forms.Form):
     channel = forms.ChoiceField(label=_("By way of"), required=False)
     address = forms.GenericIPAddressField(label=_("IP address"), required=False)
 
-    def __init__(self, data: QueryDict, *, nodes: Sequence[Node]) -> None:
+    def __init__(self, data: QueryDict, *, reach: Reach) -> None:
         super().__init__(data)
-        self._nodes = {str(node.public_id): node for node in nodes}
+        self._people = reach.people()
+        self._nodes = {str(node.public_id): node for node in reach.nodes}
         events = sorted((str(label_of(event)), event) for event in EVENTS)
         self._choose("event", _("All events"), [(event, label) for label, event in events])
         self._choose("result", _("All results"), Result.choices)
@@ -108,7 +109,9 @@ class TrailForm(forms.Form):
         return cleaned
 
     def clean_actor(self) -> list[int] | None:
-        """Return the people who are called so.
+        """Return the people who are called so, among those whose names the auditor reads anyhow.
+
+        Of nobody else a name says whether they are there.
 
         Raises:
             ValidationError: too many are.
@@ -116,7 +119,7 @@ class TrailForm(forms.Form):
         name = self.cleaned_data["actor"].strip()
         if not name:
             return None
-        people = Person.objects.filter(name__icontains=name).order_by("pk")
+        people = self._people.filter(name__icontains=name).order_by("pk")
         found = list(people.values_list("pk", flat=True)[: MOST_PEOPLE + 1])
         if len(found) > MOST_PEOPLE:
             raise ValidationError(_("Many people are called so. Fill in more of the name."))

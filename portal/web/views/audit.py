@@ -37,7 +37,7 @@ PAGE_SIZE: Final = 50
 def audit_list(request: PersonRequest) -> HttpResponse:
     """What was done in the part of the tree that the auditor reaches, newest first."""
     reach = _reach(request)
-    form = TrailForm(request.GET, nodes=reach.nodes)
+    form = TrailForm(request.GET, reach=reach)
     context: dict[str, Any] = {"form": form, "is_filtered": _is_filtered(request)}
     if not form.is_valid():
         return render(request, "web/audit/list.html", context, status=422)
@@ -63,7 +63,7 @@ def audit_list(request: PersonRequest) -> HttpResponse:
 @never_cache
 def audit_entry(request: PersonRequest, *, chain: int, sequence: int) -> HttpResponse:
     """One entry, with what happened to the same thing before and after it."""
-    entries = _reach(request).entries()
+    entries = Reach.of(request.user).entries()
     entry = get_object_or_404(entries, chain=chain, sequence=sequence)
     note_reading(request.user)
     same = entries.filter(subject_public_id=entry.subject_public_id)
@@ -87,7 +87,7 @@ def audit_export(request: PersonRequest, *, form: str) -> HttpResponseBase:
     reach = _reach(request)
     if form not in CONTENT_TYPES:
         raise Http404
-    asked = TrailForm(request.GET, nodes=reach.nodes)
+    asked = TrailForm(request.GET, reach=reach)
     if not asked.is_valid():
         context = {"form": asked, "is_filtered": True}
         return render(request, "web/audit/list.html", context, status=422)

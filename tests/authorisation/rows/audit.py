@@ -1,6 +1,6 @@
 """The audit trail: auditors read that of the nodes that they reach, and their reading stands in it.
 
-Of an address that is an entry, who is auditor of nothing is refused before the entry is looked for.
+For who does not audit the node of an entry there is no such entry.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ ROWS = [
     see(
         "web:audit-entry",
         of=entry,
-        by=AUDITORS,
+        seen_by=AUDITORS,
         changes=Change.RECORD,
-        asks_role_first=True,
     ),
     see("web:audit-export", arguments=("csv",), by=AUDITORS, changes=Change.RECORD),
     see("audit-entry-list", by=AUDITORS, changes=Change.RECORD),

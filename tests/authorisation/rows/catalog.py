@@ -11,8 +11,11 @@ from tests.authorisation.rows.things import (
     failed_action,
     failed_operation,
     node_of_project,
+    own_solution,
     pending_order,
     project,
+    running_operation,
+    waiting_solution,
 )
 from tests.authorisation.vocabulary import ROLES, Change, Who, act, see
 from tests.authorisation.world import Tenant
@@ -20,6 +23,8 @@ from tests.factories import SPEC
 
 OFFERING = ("virtual-server",)
 REPAIRERS = {Role.REQUESTER, Role.OPERATOR}
+OVERSEERS = {Role.OPERATOR, Role.AUDITOR}
+SOLVED = {"reason": "Met de hand hersteld."}
 
 
 def order_answers(tenant: Tenant) -> dict[str, Any]:
@@ -55,6 +60,12 @@ ROWS = [
         by={Role.APPROVER},
         is_strong=True,
     ),
+    act(
+        "catalog:approval-question",
+        of=pending_order,
+        body={"text": "Waarom zo groot?"},
+        by={Role.APPROVER},
+    ),
     # catalogue
     see("catalog:catalogue"),
     see("catalog:catalogue", case="for a project", query=project, by=ROLES, unseen=404),
@@ -89,9 +100,37 @@ ROWS = [
     act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
     act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
     act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS),
+    see("catalog:operations", by=OVERSEERS),
+    see("catalog:operation", of=failed_operation, by=OVERSEERS),
+    see("catalog:operation-cancel", of=running_operation, by=REPAIRERS),
+    act("catalog:operation-cancel", of=running_operation, by=REPAIRERS),
+    act(
+        "catalog:operation-retry",
+        of=failed_operation,
+        body={"position": "1"},
+        by={Role.OPERATOR},
+    ),
+    see("catalog:operation-solve", of=failed_action, by={Role.OPERATOR}),
+    act(
+        "catalog:operation-solve",
+        of=failed_action,
+        body=SOLVED,
+        by={Role.OPERATOR},
+        is_strong=True,
+    ),
+    act("catalog:solution-confirm", of=waiting_solution, by={Role.OPERATOR}, is_strong=True),
+    act("catalog:solution-refuse", of=waiting_solution, body=SOLVED, by={Role.OPERATOR}),
+    act("catalog:solution-withdraw", of=own_solution, by={Role.OPERATOR}),
     # orders
     see("catalog:orders"),
     see("catalog:order", of=pending_order),
+    act(
+        "catalog:order-comment",
+        of=pending_order,
+        body={"text": "Dit is nodig voor november."},
+        by={*REPAIRERS, Role.APPROVER},
+        answer=303,
+    ),
     act("catalog:order-withdraw", of=pending_order, by={Who.ASKER}),
     # quotas
     see("catalog:quotas"),

@@ -7,8 +7,18 @@ from uuid import uuid4
 
 from catalog.models import OfferingVersion
 from portal.identity.models import Role
-from tests.authorisation.rows.catalog import REPAIRERS, name_of_resource
-from tests.authorisation.rows.things import active_resource, node_of_project, pending_order, project
+from tests.authorisation.rows.catalog import OVERSEERS, REPAIRERS, SOLVED, name_of_resource
+from tests.authorisation.rows.things import (
+    active_resource,
+    failed_action,
+    failed_operation,
+    node_of_project,
+    own_solution_of_operation,
+    pending_order,
+    project,
+    running_operation,
+    solution_of_operation,
+)
 from tests.authorisation.vocabulary import EVERYBODY, Who, call, see
 from tests.authorisation.world import Tenant
 from tests.factories import SPEC
@@ -51,6 +61,18 @@ ROWS = [
         by={Role.APPROVER},
         is_strong=True,
     ),
+    call(
+        "api:order-comments",
+        of=pending_order,
+        body={"text": "Dit is nodig voor november."},
+        by={*REPAIRERS, Role.APPROVER},
+    ),
+    call(
+        "api:order-questions",
+        of=pending_order,
+        body={"text": "Waarom zo groot?"},
+        by={Role.APPROVER},
+    ),
     call("api:order-withdrawal", of=pending_order, by={Who.ASKER}, answer=200),
     see("api:approval-list"),
     see("api:approval-list", case="of a project", query=project),
@@ -70,6 +92,42 @@ ROWS = [
         body=name_of_resource,
         by=REPAIRERS,
         answer=202,
+    ),
+    see("api:operation-list", by=OVERSEERS),
+    see("api:operation-list", case="of a project", query=project, by=OVERSEERS),
+    see("api:operation-detail", of=failed_operation, by=OVERSEERS),
+    call("api:operation-resumption", of=failed_operation, by=REPAIRERS, answer=202),
+    call(
+        "api:operation-resumption",
+        case="from a step",
+        of=failed_operation,
+        body={"position": 1},
+        by={Role.OPERATOR},
+        answer=202,
+    ),
+    call("api:operation-compensation", of=failed_operation, by=REPAIRERS, answer=202),
+    call("api:operation-abandonment", of=failed_action, by=REPAIRERS, answer=202),
+    call("api:operation-cancellation", of=running_operation, by=REPAIRERS, answer=202),
+    call(
+        "api:operation-solutions",
+        of=failed_action,
+        body=SOLVED,
+        by={Role.OPERATOR},
+        is_strong=True,
+    ),
+    call(
+        "api:operation-solution-decision",
+        of=solution_of_operation,
+        body={"decision": "confirmed"},
+        by={Role.OPERATOR},
+        answer=200,
+        is_strong=True,
+    ),
+    call(
+        "api:operation-solution-withdrawal",
+        of=own_solution_of_operation,
+        by={Role.OPERATOR},
+        answer=200,
     ),
     see("api:quota-list"),
     see("api:quota-list", case="of a project", query=node_of_project),

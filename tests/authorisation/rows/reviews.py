@@ -78,20 +78,8 @@ ROWS = [
         is_strong=True,
     ),
     see("identity:access-review-export", of=review, seen_by=READERS, seen_from=MINISTRY),
-    # for programs: of who has no role in reviews at all, none is looked for
+    # for programs
     see("access-review-list", by=READERS),
-    see(
-        "access-review-detail",
-        of=review,
-        by=READERS,
-        seen_from=MINISTRY,
-        asks_role_first=True,
-    ),
-    see(
-        "access-review-items",
-        of=review,
-        by=READERS,
-        seen_from=MINISTRY,
-        asks_role_first=True,
-    ),
+    see("access-review-detail", of=review, seen_by=READERS, seen_from=MINISTRY),
+    see("access-review-items", of=review, seen_by=READERS, seen_from=MINISTRY),
 ]

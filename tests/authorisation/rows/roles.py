@@ -22,7 +22,7 @@ from portal.identity.services.people import end_person
 from tests.authorisation.rows.things import employee, project_itself
 from tests.authorisation.vocabulary import CHIEF, MINISTRY, Row, act, see
 from tests.authorisation.world import Tenant
-from tests.factories import PersonFactory, grant, propose
+from tests.factories import PersonFactory, grant, propose, propose_replacement
 
 ADMINISTRATORS = {Role.QUOTA_ADMINISTRATOR}
 OVERSEERS = {Role.QUOTA_ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR}
@@ -41,6 +41,11 @@ def proposal(tenant: Tenant) -> RoleProposal:
 def proposal_of_administrator(tenant: Tenant) -> RoleProposal:
     administrator = tenant.people[Role.QUOTA_ADMINISTRATOR]
     return propose(tenant.asker, Role.APPROVER, tenant.project, proposed_by=administrator)
+
+
+def replacement(tenant: Tenant) -> RoleProposal:
+    """The auditor would decide for the approver; made by somebody whom no visitor is."""
+    return propose_replacement(tenant.people[Role.APPROVER], tenant.people[Role.AUDITOR])
 
 
 def bar(tenant: Tenant) -> ClaimBar:
@@ -87,6 +92,15 @@ def a_colleague(tenant: Tenant) -> dict[str, Any]:
     return {"deputy": str(tenant.asker.public_id), **_days()}
 
 
+def a_proposed_colleague(tenant: Tenant) -> dict[str, Any]:
+    return {**a_colleague(tenant), **REASON}
+
+
+def _search(route: str, **changes: Any) -> Row:
+    """The same page when somebody searches: in the whole ministry."""
+    return see(route, case="search", query={"q": "directie"}, shows_colleagues=True, **changes)
+
+
 def _days() -> dict[str, str]:
     first = localdate()
     days = {"first_day": first, "last_day": first + timedelta(days=7)}
@@ -105,9 +119,9 @@ ROWS = [
     *_form(
         "identity:role-propose",
         of=project_itself,
-        get={"shows_colleagues": True},
         body=wanted_role,
     ),
+    _search("identity:role-propose", of=project_itself, by=ADMINISTRATORS),
     *_form(
         "identity:role-end",
         of=held_role,
@@ -147,6 +161,29 @@ ROWS = [
         by=ADMINISTRATORS,
         but={CHIEF: 403},  # administers there, but did not make it
     ),
+    # a deputy whom somebody else proposed
+    see(
+        "identity:role-proposal",
+        case="deputy",
+        of=replacement,
+        seen_by={*OVERSEERS, Role.APPROVER},
+    ),
+    act(
+        "identity:role-proposal-grant",
+        case="deputy",
+        of=replacement,
+        seen_by={*OVERSEERS, Role.APPROVER},
+        by={*ADMINISTRATORS, Role.APPROVER},
+        is_strong=True,
+    ),
+    act(
+        "identity:role-proposal-refuse",
+        case="deputy",
+        of=replacement,
+        body=REASON,
+        seen_by={*OVERSEERS, Role.APPROVER},
+        by={*ADMINISTRATORS, Role.APPROVER},
+    ),
     # people
     see("identity:people", by=OVERSEERS),
     see("identity:person", of=employee, seen_by=OVERSEERS),
@@ -167,10 +204,10 @@ ROWS = [
     *_form(
         "identity:person-deputy",
         of=approver,
-        get={"seen_by": OVERSEERS, "shows_colleagues": True},
-        body=a_colleague,
-        is_strong=True,
+        get={"seen_by": OVERSEERS},
+        body=a_proposed_colleague,
     ),
+    _search("identity:person-deputy", of=approver, seen_by=OVERSEERS, by=ADMINISTRATORS),
     act(
         "identity:deputy-end",
         of=deputy_of_next_week,
@@ -179,7 +216,8 @@ ROWS = [
     ),
     # one's own account
     see("identity:account"),
-    see("identity:account-deputy", shows_colleagues=True),
+    see("identity:account-deputy"),
+    _search("identity:account-deputy"),
     act(
         "identity:account-deputy",
         body=a_colleague,
@@ -187,7 +225,6 @@ ROWS = [
         refused=422,
         seen_from=MINISTRY,
         unseen=422,
-        shows_colleagues=True,
         is_strong=True,
     ),
     # for programs

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from catalog.models import Operation, Order, Resource
+from catalog.models import Operation, Order, Resource, Solution
 from catalog.services.resources import act_on_resource
+from catalog.services.solutions import solve_operation
 from portal.identity.models import Person, Project, Role
 from tests.authorisation.world import Tenant
-from tests.factories import delivered, failed, place, stuck
+from tests.factories import begun, delivered, failed, place, stuck
 
 
 def employee(tenant: Tenant) -> Person:
@@ -37,6 +38,39 @@ def failed_action(tenant: Tenant) -> Operation:
     approver = tenant.people[Role.APPROVER]
     resource = delivered(_place(tenant, "stokt"), approver=approver)
     return failed(act_on_resource(resource.public_id, action="stop", actor=tenant.asker))
+
+
+def running_operation(tenant: Tenant) -> Operation:
+    """A delivery that goes on by itself."""
+    return begun(_place(tenant, "loopt"), approver=tenant.people[Role.APPROVER])
+
+
+def waiting_solution(tenant: Tenant) -> Solution:
+    """What one operator said is solved, and another must confirm."""
+    return _solved(tenant, "bevestig", tenant.all_rounder)
+
+
+def own_solution(tenant: Tenant) -> Solution:
+    """The same, said by the operator of the table."""
+    return _solved(tenant, "neem-terug", tenant.people[Role.OPERATOR])
+
+
+def solution_of_operation(tenant: Tenant) -> tuple[Operation, Solution]:
+    """As ``waiting_solution``, for an address that names the operation too."""
+    solution = _solved(tenant, "bevestig-hier", tenant.all_rounder)
+    return solution.operation, solution
+
+
+def own_solution_of_operation(tenant: Tenant) -> tuple[Operation, Solution]:
+    """As ``own_solution``, for an address that names the operation too."""
+    solution = _solved(tenant, "neem-hier-terug", tenant.people[Role.OPERATOR])
+    return solution.operation, solution
+
+
+def _solved(tenant: Tenant, word: str, operator: Person) -> Solution:
+    operation = stuck(_place(tenant, word), approver=tenant.people[Role.APPROVER])
+    operation.steps.filter(name="server").update(external_id="server-1")
+    return solve_operation(operation.public_id, actor=operator, reason="Met de hand hersteld.")
 
 
 def node_of_project(tenant: Tenant) -> dict[str, str]:

@@ -317,7 +317,7 @@ class TestLists:
         for _ in range(4):
             place(requester, project, version)
 
-        with django_assert_num_queries(5 if path == "/orders" else 6):
+        with django_assert_num_queries(4 if path == "/orders" else 5):
             assert len(as_approver.get(path).json()["results"]) == 5
 
     def test_query_count_of_one_order_does_not_depend_on_its_steps(

@@ -68,9 +68,9 @@ class TestReading:
         assert_runs(resource)
 
     def test_query_counts(self, as_requester, resource, django_assert_num_queries):
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             as_requester.get("/resources")
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(6):
             as_requester.get(f"/resources/{resource.public_id}")
 
 
@@ -175,5 +175,5 @@ class TestQuotas:
         assert response.json()["results"] == []
 
     def test_query_count(self, as_approver, django_assert_num_queries):
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             as_approver.get("/quotas")

@@ -15,6 +15,7 @@ from catalog.models import (
     OrderState,
     ResourceState,
     Step,
+    StepFault,
     StepState,
 )
 from catalog.provisioning.runner import QUOTA_PATIENCE
@@ -99,6 +100,15 @@ def test_delay_grows_and_the_page_can_tell_why(engine, cloud, operation):
     assert step.failures == 2
     assert timedelta(seconds=1) < step.due_at - now() < timedelta(seconds=3)
     assert (step.last_error, step.last_request_id) == ("503 Service Unavailable", "req-7")
+
+
+def test_cloud_that_asks_for_a_pause_gets_it(engine, cloud, operation):
+    pause = timedelta(seconds=90)
+    cloud.fail_next("create_project", CloudUnavailable("429 Too Many", retry_after=pause))
+
+    engine.run_one()
+
+    assert timedelta(seconds=80) < operation.steps.get(name="project").due_at - now() <= pause
 
 
 def test_refusal_waits_for_a_person(engine, cloud, approved, operation, resource):
@@ -280,7 +290,9 @@ def test_wait_without_end_is_shown_to_a_person(engine, cloud, operation):
     engine.run()
 
     assert state_of(operation) == [OperationState.FAILED]
-    assert "more than an hour" in operation.steps.get(name="volume").last_error
+    step = operation.steps.get(name="volume")
+    assert "more than 60 minutes" in step.last_error
+    assert step.fault == StepFault.TOO_SLOW
 
 
 def test_retirement_that_is_refused_waits_and_can_be_resumed(

@@ -1,12 +1,14 @@
 """A create without an answer may be carried out hours later: the copy is found and removed."""
 
 import pytest
+from django.conf import settings
 from django.utils.timezone import now
 
 from billing.models import UsageSpan
 from catalog.models import ResourceState, Step
-from catalog.provisioning.late_arrivals import BETWEEN_LOOKS, WATCHED_FOR
+from catalog.provisioning.late_arrivals import WATCHED_FOR
 from portal.audit.models import AuditEntry
+from portal.cloud.ports import CloudUnavailable
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +30,9 @@ def arrive_late(cloud, resource):
 
 
 def look_again(engine):
-    Step.objects.filter(outcome_unknown_at__isnull=False).update(due_at=now() - BETWEEN_LOOKS)
+    Step.objects.filter(outcome_unknown_at__isnull=False).update(
+        due_at=now() - settings.LATE_ARRIVAL_PAUSE
+    )
     engine.sweep()
     engine.run()
 
@@ -42,6 +46,18 @@ def test_late_copy_is_removed_and_the_server_stays(engine, cloud, unanswered):
     assert copy.id not in cloud.things
     assert unanswered.cloud_ids["server"] in cloud.things
     assert AuditEntry.objects.get(event="operation.duplicate_removed").data["removed"] == copy.id
+
+
+def test_look_that_fails_is_done_again(engine, cloud, unanswered):
+    copy = arrive_late(cloud, unanswered)
+    cloud.fail_next("find_servers", CloudUnavailable("503 Service Unavailable"))
+
+    look_again(engine)
+    assert copy.id in cloud.things
+
+    look_again(engine)
+    cloud.tick()
+    assert copy.id not in cloud.things
 
 
 def test_after_retirement_whatever_arrives_is_removed_and_not_charged(

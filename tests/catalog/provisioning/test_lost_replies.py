@@ -64,6 +64,19 @@ def test_nothing_is_created_again_while_the_first_may_still_arrive(engine, cloud
     assert cloud.calls["create_server"] == 1
 
 
+@pytest.mark.parametrize("next_look", ["find_subnets", "find_routers"])
+def test_step_of_several_things_does_not_wait_for_what_was_answered(
+    next_look, engine, cloud, resource
+):
+    cloud.fail_next(next_look, CloudUnavailable("503 Service Unavailable"))
+
+    engine.run()
+
+    resource.refresh_from_db()
+    assert resource.state == ResourceState.ACTIVE
+    assert counted(cloud) == ONE_OF_EACH
+
+
 def test_waiting_for_an_answer_ends(engine, cloud, resource):
     cloud.fail_next("create_server", CloudUnavailable("read timed out", outcome_unknown=True))
     while cloud.calls["create_server"] == 0:

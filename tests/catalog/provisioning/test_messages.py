@@ -102,6 +102,24 @@ def test_look_that_fails_is_told_and_done_again(engine, cloud, operation, resour
     assert resource.state == ResourceState.ACTIVE
 
 
+def test_service_that_is_down_keeps_nobody_waiting_for_another(engine, cloud, start):
+    one = start()
+    engine.run_until("server", StepState.AWAITING)
+    engine.messages.clear()
+    other = start()
+    engine.run_one()
+    assert other.operations.get().steps.get(name="volume").state == StepState.AWAITING
+    engine.let_delays_pass()
+    cloud.fail_next("list_volumes", CloudUnavailable("connection refused"))
+
+    can_go_on = engine.call(poll_cloud_project, one.cloud_project_id)
+
+    assert can_go_on == [one.operations.get().pk]
+    assert one.operations.get().steps.get(name="server").last_error == ""
+    waiting = other.operations.get().steps.get(name="volume")
+    assert (waiting.state, waiting.last_error) == (StepState.AWAITING, "connection refused")
+
+
 @given(failures=st.integers(min_value=1, max_value=10_000))
 def test_delay_is_never_long_and_never_nothing(failures):
     assert timedelta(seconds=0.7) < retry_delay(failures) <= 1.25 * LONGEST_DELAY

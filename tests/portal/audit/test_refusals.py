@@ -32,10 +32,10 @@ def clock(monkeypatch):
     return move
 
 
-def refuse(times: int = 1, address: str = "192.0.2.7", event: str = "login.failed"):
+def refuse(times=1, address="192.0.2.7", event="login.failed", node_id=None):
     with coming_from(Origin(channel=Channel.PAGE, address=address)):
         return [
-            record_counted_refusal(event, Thing(), actor=None, code="no_access")
+            record_counted_refusal(event, Thing(), actor=None, node_id=node_id, code="no_access")
             for _ in range(times)
         ]
 
@@ -90,6 +90,27 @@ def test_one_address_does_not_silence_another():
 
     assert written() == 6
     assert written("logout.refused") == 1
+
+
+def test_auditors_of_a_node_read_how_many_were_counted_there(clock):
+    refuse(7, node_id=31)
+    refuse(9, node_id=32)
+    refuse(6)
+    clock(1)
+    assert write_tallies() == 3
+
+    counted = AuditEntry.objects.filter(event="audit.refusals_counted")
+    told = {entry.node_id: entry.data["not_written"] for entry in counted}
+    assert told == {31: 2, 32: 4, None: 1}
+
+
+def test_one_node_does_not_silence_another():
+    refuse(9, node_id=31)
+    refuse(1, node_id=32)
+
+    assert set(AuditEntry.objects.filter(node_id=32).values_list("event", flat=True)) == {
+        "login.failed"
+    }
 
 
 def test_network_of_an_ipv6_customer_is_one_address():

@@ -76,7 +76,7 @@ class TestEveryColumn:
         without_constraints()
         entry = entries[position]
         changed = as_superuser(
-            f"UPDATE audit_auditentry SET {column} = {ENTRY_CHANGES[column]} WHERE id = %s",  # noqa: S608
+            f"UPDATE audit_auditentry SET {column} = {ENTRY_CHANGES[column]} WHERE id = %s",
             entry.pk,
         )
 
@@ -88,7 +88,7 @@ class TestEveryColumn:
         anchor_chains()
         without_constraints()
         as_superuser(
-            f"UPDATE audit_auditanchor SET {column} = {ANCHOR_CHANGES[column]} WHERE number = 2"  # noqa: S608
+            f"UPDATE audit_auditanchor SET {column} = {ANCHOR_CHANGES[column]} WHERE number = 2"
         )
 
         assert any("anchor 2" in fault or "anchor 7" in fault for fault in faults())
@@ -97,7 +97,7 @@ class TestEveryColumn:
     def test_of_a_head(self, entries, column):
         without_constraints()
         as_superuser(
-            f"UPDATE audit_auditchain SET {column} = {HEAD_CHANGES[column]} WHERE number = 3"  # noqa: S608
+            f"UPDATE audit_auditchain SET {column} = {HEAD_CHANGES[column]} WHERE number = 3"
         )
 
         assert any(fault.startswith("chain 3") for fault in faults())
@@ -241,7 +241,7 @@ class TestMoving:
         """Ids and places stay; everything else changes hands."""
         rest = "event, at, data, subject_public_id, actor_id, beside, previous_mac, mac"
         as_superuser(
-            f"UPDATE audit_auditentry one SET ({rest}) = (SELECT {rest} FROM audit_auditentry other"  # noqa: S608
+            f"UPDATE audit_auditentry one SET ({rest}) = (SELECT {rest} FROM audit_auditentry other"
             " WHERE other.id = 5006 - one.id) WHERE id IN (2003, 3003)"
         )
 
@@ -361,9 +361,9 @@ def copy(entry: AuditEntry, changes: str, *values: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE copied (LIKE audit_auditentry) ON COMMIT DROP")
         cursor.execute(
-            f"INSERT INTO copied SELECT {names} FROM audit_auditentry WHERE id = %s",  # noqa: S608
+            f"INSERT INTO copied SELECT {names} FROM audit_auditentry WHERE id = %s",
             [entry.pk],
         )
-        cursor.execute(f"UPDATE copied SET {changes}", list(values))  # noqa: S608
-    as_superuser(f"INSERT INTO audit_auditentry ({names}) SELECT {names} FROM copied")  # noqa: S608
+        cursor.execute(f"UPDATE copied SET {changes}", list(values))
+    as_superuser(f"INSERT INTO audit_auditentry ({names}) SELECT {names} FROM copied")
     as_superuser("DROP TABLE copied")

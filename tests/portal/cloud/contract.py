@@ -6,9 +6,7 @@ what the engine is tested with behaves like what it runs on.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -17,155 +15,23 @@ from portal.cloud.ports import (
     MARKER_PREFIX,
     Cloud,
     CloudMissing,
-    CloudObject,
     CloudQuotaRefused,
     CloudRefused,
     CloudUnavailable,
     ContainerSpec,
     DnsRecord,
     LoadBalancerSpec,
-    NetworkSpec,
-    PortSpec,
     SecurityRule,
-    ServerSpec,
-    VolumeSpec,
     ZoneSpec,
 )
-
-T = TypeVar("T")
-PATIENCE_SECONDS = 120
-# Tells the projects of this run from others in the same domain.
-DESCRIPTION = f"contract test {uuid4()}"
-NOWHERE = "00000000-0000-0000-0000-000000000000"
-ROOM = {
-    "servers": 5,
-    "vcpus": 100,
-    "memory_gib": 200,
-    "volumes": 5,
-    "volume_gib": 50,
-    "snapshots": 2,
-    "networks": 3,
-    "routers": 2,
-    "floating_ips": 2,
-}
-
-
-def new_marker() -> str:
-    return f"{MARKER_PREFIX}:{uuid4()}"
-
-
-def until(look: Callable[[], T], is_so: Callable[[T], bool]) -> T:
-    """Look again and again, until what is seen is as it should become."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so(seen := look()):
-        assert time.monotonic() < deadline, f"still {seen}"
-    return seen
-
-
-class Workspace:
-    """A project with room in it, which removes what a test made there."""
-
-    def __init__(self, cloud: Cloud, project: str) -> None:
-        self.cloud = cloud
-        self.project = project
-        self._undo: list[Callable[[], None]] = []
-
-    def network(self, marker: str = "", cidr: str = "10.20.4.0/24") -> CloudObject:
-        spec = NetworkSpec(name="inside", cidr=cidr)
-        made = self.cloud.create_network(self.project, spec, marker or new_marker())
-        self._undo.append(lambda: self.cloud.delete_network(self.project, made.id))
-        return made
-
-    def subnet(self, network_id: str, marker: str = "", cidr: str = "10.20.4.0/24") -> CloudObject:
-        spec = NetworkSpec(name="inside", cidr=cidr, dns_nameservers=["192.0.2.53"])
-        made = self.cloud.create_subnet(self.project, network_id, spec, marker or new_marker())
-        self._undo.append(lambda: self.cloud.delete_subnet(self.project, made.id))
-        return made
-
-    def router(self, marker: str = "") -> CloudObject:
-        made = self.cloud.create_router(self.project, "way-out", marker or new_marker())
-        self._undo.append(lambda: self.cloud.delete_router(self.project, made.id))
-        return made
-
-    def connect(self, router: CloudObject, subnet: CloudObject) -> None:
-        self.cloud.ensure_router_interface(self.project, router.id, subnet.id)
-        self._undo.append(
-            lambda: self.cloud.remove_router_interface(self.project, router.id, subnet.id)
-        )
-
-    def security_group(self, marker: str = "") -> CloudObject:
-        made = self.cloud.create_security_group(self.project, "doors", marker or new_marker())
-        self._undo.append(lambda: self.cloud.delete_security_group(self.project, made.id))
-        return made
-
-    def port(self, network_id: str, marker: str = "", *groups: str) -> CloudObject:
-        spec = PortSpec(name="plug", network_id=network_id, security_group_ids=groups)
-        made = self.cloud.create_port(self.project, spec, marker or new_marker())
-        self._undo.append(lambda: self.cloud.delete_port(self.project, made.id))
-        return made
-
-    def volume(self, marker: str = "", size_gib: int = 1) -> CloudObject:
-        spec = VolumeSpec(name="data", size_gib=size_gib)
-        made = self.cloud.create_volume(self.project, spec, marker or new_marker())
-        self._undo.append(lambda: self.cloud.delete_volume(self.project, made.id))
-        return made
-
-    def server(self, marker: str = "", **changes: object) -> CloudObject:
-        """A server of the smallest flavor, on a network of its own."""
-        inventory = self.cloud.fetch_inventory()
-        network = self.network()
-        self.subnet(network.id)
-        facts = {
-            "name": "web-1",
-            "flavor_id": min(inventory.flavors, key=lambda item: item.memory_mib).id,
-            "image_id": inventory.images[0].id,
-            "port_id": self.port(network.id).id,
-            "user_data": "#cloud-config\n",
-            "metadata": {},
-        }
-        spec = ServerSpec(**{**facts, **changes})  # type: ignore[arg-type]
-        made = self.cloud.create_server(self.project, spec, marker or new_marker())
-        self._undo.append(lambda: self._remove_server(made.id))
-        return made
-
-    def active_server(self, marker: str = "") -> CloudObject:
-        made = self.server(marker)
-        return until(lambda: self.seen_server(made.id), lambda seen: seen.status != "BUILD")
-
-    def available_volume(self) -> CloudObject:
-        made = self.volume()
-        return until(lambda: self.seen_volume(made.id), lambda seen: seen.status != "CREATING")
-
-    def seen_server(self, server_id: str) -> CloudObject:
-        listed = self.cloud.list_servers(self.project)
-        return next(item for item in listed if item.id == server_id)
-
-    def seen_volume(self, volume_id: str) -> CloudObject:
-        listed = self.cloud.list_volumes(self.project)
-        return next(item for item in listed if item.id == volume_id)
-
-    def clear(self) -> None:
-        while self._undo:
-            until(self._undo_last, bool)
-        until(lambda: self.cloud.list_volumes(self.project), lambda left: not left)
-
-    def _undo_last(self) -> bool:
-        try:
-            self._undo[-1]()
-        except CloudMissing:
-            pass
-        except CloudUnavailable:
-            self.cloud.list_volumes(self.project)  # a fake works on when it is looked at
-            return False
-        self._undo.pop()
-        return True
-
-    def _remove_server(self, server_id: str) -> None:
-        self.cloud.delete_server(self.project, server_id)
-        until(
-            lambda: self.cloud.list_servers(self.project),
-            lambda left: server_id not in {item.id for item in left},
-        )
+from tests.portal.cloud.workspace import (
+    DESCRIPTION,
+    NOWHERE,
+    ROOM,
+    Workspace,
+    new_marker,
+    until,
+)
 
 
 class CloudContract:

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -18,11 +18,17 @@ Misbehaviour = Callable[["Handler"], None]
 
 
 def answer(
-    status: int, body: Any = None, *, request_id: str = REQUEST_ID, content_type: str = JSON
+    status: int,
+    body: Any = None,
+    *,
+    request_id: str = REQUEST_ID,
+    content_type: str = JSON,
+    retry_after: str = "",
 ) -> Misbehaviour:
     """Answer with this status; text that is no JSON is sent as it is."""
     text = body if isinstance(body, str) else json.dumps(body or {})
-    return lambda handler: handler.reply(status, text, request_id, content_type)
+    headers = {"x-openstack-request-id": request_id, "Retry-After": retry_after}
+    return lambda handler: handler.reply(status, text, content_type, headers)
 
 
 def break_off(handler: Handler) -> None:
@@ -68,13 +74,14 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_one  # noqa: N815  (http.server's names)
 
-    def reply(self, status: int, text: str, request_id: str, content_type: str) -> None:
+    def reply(self, status: int, text: str, content_type: str, headers: Mapping[str, str]) -> None:
         body = text.encode() if status != 204 else b""
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
-        if request_id:
-            self.send_header("x-openstack-request-id", request_id)
+        for name, value in headers.items():
+            if value:
+                self.send_header(name, value)
         if self.path.endswith("/auth/tokens"):
             self.send_header("X-Subject-Token", "token")
         self.end_headers()

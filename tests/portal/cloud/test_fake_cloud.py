@@ -6,7 +6,8 @@ import pytest
 
 from portal.cloud.fake import FakeCloud
 from portal.cloud.ports import CloudRefused, CloudUnavailable, NetworkSpec
-from tests.portal.cloud.contract import CloudContract, Workspace, new_marker
+from tests.portal.cloud.contract import CloudContract
+from tests.portal.cloud.workspace import Workspace, new_marker
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ of what is tried.
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,11 @@ DELETE_SERVER = "DELETE /compute/v2.1/servers/s"
 CREATE_NETWORK = "POST /network/v2.0/networks"
 CREATE_PORT = "POST /network/v2.0/ports"
 DELETE_NETWORK = "DELETE /network/v2.0/networks/n"
+SET_NETWORK_QUOTA = f"PUT /network/v2.0/quotas/{PROJECT}"
 CREATE_VOLUME = "POST /volume/v3/volumes"
 DELETE_VOLUME = "DELETE /volume/v3/volumes/v"
 ATTACH_VOLUME = "POST /compute/v2.1/servers/s/os-volume_attachments"
+AT_MOST_SECONDS = 20  # that a call takes when nothing holds it up
 LOG_IN = "POST /identity/v3/auth/tokens"
 
 SPEC = ServerSpec(name="web-1", flavor_id="f", image_id="i", port_id="p")
@@ -60,6 +64,7 @@ CALLS: dict[str, Callable[[OpenStackCloud], Any]] = {
         PROJECT, PortSpec(name="p", network_id="n", security_group_ids=[]), "cloudloket:1"
     ),
     DELETE_NETWORK: lambda cloud: cloud.delete_network(PROJECT, "n"),
+    SET_NETWORK_QUOTA: lambda cloud: cloud.set_quota(PROJECT, {"floating_ips": 1}),
     CREATE_VOLUME: lambda cloud: cloud.create_volume(
         PROJECT, VolumeSpec(name="v", size_gib=1), "cloudloket:1"
     ),
@@ -136,6 +141,22 @@ def test_these_answers_mean_later(
 
 
 @pytest.mark.parametrize(
+    ("header", "pause"),
+    [("7", 7), ("", 0), ("86400", 300), ("Fri, 27 Nov 2026 09:00:00 GMT", 0), ("-5", 0)],
+)
+@pytest.mark.parametrize("request_", [CREATE_SERVER, LOG_IN])
+def test_pause_that_is_asked_for_is_told(
+    cloud: OpenStackCloud, openstack: OpenStackServer, request_: str, header: str, pause: int
+) -> None:
+    openstack.plan(request_, answer(503, retry_after=header))
+
+    with pytest.raises(CloudUnavailable) as raised:
+        CALLS[CREATE_SERVER](cloud)
+
+    assert raised.value.retry_after == timedelta(seconds=pause)
+
+
+@pytest.mark.parametrize(
     ("request_", "status", "body", "expected"),
     [
         (CREATE_SERVER, 400, {}, CloudRefused),
@@ -146,6 +167,8 @@ def test_these_answers_mean_later(
         (CREATE_NETWORK, 409, neutron("OverQuota"), CloudQuotaRefused),
         (CREATE_PORT, 409, neutron("IpAddressGenerationFailure"), CloudRefused),
         (DELETE_NETWORK, 409, neutron("NetworkInUse"), CloudUnavailable),
+        (SET_NETWORK_QUOTA, 400, "Quota limit 1 … must be … already used 2", CloudUnavailable),
+        (SET_NETWORK_QUOTA, 400, neutron("HTTPBadRequest"), CloudRefused),
         (DELETE_NETWORK, 404, neutron("NetworkNotFound"), CloudMissing),
         (CREATE_VOLUME, 413, {"overLimit": {"message": "no", "code": 413}}, CloudQuotaRefused),
         (CREATE_VOLUME, 403, {}, CloudRefused),
@@ -307,6 +330,21 @@ def test_rejected_token_logs_in_once_more(
 
     assert cloud.create_server(PROJECT, SPEC, "cloudloket:1").id == "s"
     assert openstack.asked[LOG_IN] == 2
+
+
+def test_rejection_before_the_login_holds_nobody_up(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    errors: list[CloudError] = []
+    asking = threading.Thread(
+        target=lambda: errors.append(ask(cloud, openstack, LIST_SERVERS)), daemon=True
+    )
+    openstack.plan("GET /identity/v3", answer(401))
+
+    asking.start()
+    asking.join(AT_MOST_SECONDS)
+
+    assert [type(error) for error in errors] == [CloudUnavailable]
 
 
 def test_changed_password_is_read_without_a_restart(

@@ -46,6 +46,7 @@ from tests.factories import (
     make_project,
     place,
     propose,
+    propose_replacement,
     stuck,
 )
 from tests.logins import log_in
@@ -165,6 +166,19 @@ def granting_a_role(get: Get) -> Doors:
     )
 
 
+def granting_a_deputy(get: Get) -> Doors:
+    approver = get("approver")
+    proposal = propose_replacement(approver, get("employee"), proposed_by=get("administrator"))
+    page = f"/role-proposals/{proposal.public_id}"
+    return Doors(
+        actor=approver,
+        service=lambda: grant_role(proposal.public_id, actor=approver),
+        page=f"{page}/grant",
+        stands_on=page,
+        form={"reason": "Dank"},
+    )
+
+
 def ending_a_role(get: Get) -> Doors:
     administrator = get("administrator")
     held = grant_in_portal(PersonFactory(), Role.FINANCE, get("directorate"))
@@ -276,22 +290,14 @@ def reinstating_a_person(get: Get) -> Doors:
 
 
 def appointing_a_deputy(get: Get) -> Doors:
-    return appointing(get, get("approver"), "/account/deputy")
-
-
-def appointing_for_another(get: Get) -> Doors:
-    return appointing(get, get("administrator"), f"/people/{get('approver').public_id}/deputy")
-
-
-def appointing(get: Get, actor: Person, page: str) -> Doors:
     absent, deputy = get("approver"), get("employee")
     first_day, last_day = localdate(), localdate() + timedelta(days=7)
     return Doors(
-        actor=actor,
+        actor=absent,
         service=lambda: appoint_deputy(
-            absent, deputy, first_day=first_day, last_day=last_day, actor=actor
+            deputy, first_day=first_day, last_day=last_day, actor=absent
         ),
-        page=page,
+        page="/account/deputy",
         form={
             "deputy": str(deputy.public_id),
             "first_day": first_day.strftime(DATE_FORMATS[0]),
@@ -400,6 +406,7 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "resource.retire": retiring_a_resource,
     "operation.compensate": undoing_a_delivery,
     "role.grant": granting_a_role,
+    "role.grant to a deputy": granting_a_deputy,
     "role.end": ending_a_role,
     "role.lift_bar": lifting_a_bar,
     "review.open": opening_a_review,
@@ -409,7 +416,6 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "person.end": ending_a_person,
     "person.reinstate": reinstating_a_person,
     "deputy.appoint": appointing_a_deputy,
-    "deputy.appoint for another": appointing_for_another,
     "organization.add": adding_an_organization,
     "organization.edit": editing_an_organization,
     "project.classify": classifying_a_project,

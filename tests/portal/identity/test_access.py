@@ -8,13 +8,14 @@ from django.utils.timezone import now
 
 from portal.identity.access import (
     approval_limit,
+    granted_node_ids,
     has_role,
     reached_nodes,
     reached_projects,
     roles_of,
 )
-from portal.identity.models import Deputy, Role
-from tests.factories import PersonFactory, grant, make_organization, make_project
+from portal.identity.models import Role
+from tests.factories import PersonFactory, deputize, grant, make_organization, make_project
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,9 @@ def test_another_role_on_the_same_place_is_not_reached(tree):
     assert not reached_projects(person, Role.APPROVER).exists()
 
 
-@pytest.mark.parametrize(("begins", "ends"), [(-2, -1), (1, 2)], ids=["has ended", "has not begun"])
+@pytest.mark.parametrize(
+    ("begins", "ends"), [(-2, -1), (0.5, 1)], ids=["has ended", "has not begun"]
+)
 def test_a_role_counts_only_in_its_time(tree, begins, ends):
     person = PersonFactory()
     granted = grant(person, Role.REQUESTER, tree[2])
@@ -61,11 +64,27 @@ def test_a_deputy_reaches_as_approver_what_the_absent_one_reaches(tree):
     absent, deputy = PersonFactory(), PersonFactory()
     grant(absent, Role.APPROVER, tree[0])
     grant(absent, Role.FINANCE, tree[0])
-    Deputy.objects.create(absent=absent, deputy=deputy, valid_from=now() - timedelta(days=1))
+    grant(deputy, Role.REQUESTER, tree[2])
+    deputize(absent, deputy)
 
     assert has_role(deputy, tree[2], Role.APPROVER)
     assert not has_role(deputy, tree[2], Role.FINANCE)
-    assert roles_of(deputy) == {Role.APPROVER}
+    assert roles_of(deputy) == {Role.APPROVER, Role.REQUESTER}
+
+
+def test_what_somebody_reaches_is_one_question(tree, django_assert_num_queries):
+    """Pages ask it a dozen times: of a deputy it must not be two."""
+    absent, deputy = PersonFactory(), PersonFactory()
+    grant(absent, Role.APPROVER, tree[0])
+    grant(deputy, Role.REQUESTER, tree[2])
+    deputize(absent, deputy)
+
+    with django_assert_num_queries(1):
+        assert sorted(granted_node_ids(deputy, ())) == sorted([tree[0].pk, tree[2].pk])
+    with django_assert_num_queries(1):
+        assert granted_node_ids(deputy, (Role.APPROVER,)) == [tree[0].pk]
+    with django_assert_num_queries(1):
+        assert roles_of(deputy) == {Role.APPROVER, Role.REQUESTER}
 
 
 def test_the_highest_of_several_approval_limits_counts(tree):

@@ -214,7 +214,7 @@ class TestDatabase:
         another = {"oin": OTHER_OIN, "kvk_number": "12345678", "rsin": "002306608"}[number]
 
         execute(
-            f"UPDATE identity_organization SET {number} = %s, {number}_confirmed_at = now()"  # noqa: S608
+            f"UPDATE identity_organization SET {number} = %s, {number}_confirmed_at = now()"
             " WHERE node_ptr_id = %s",
             another,
             tenant.pk,

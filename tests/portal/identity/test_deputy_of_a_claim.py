@@ -7,17 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils.timezone import localdate, now
+from django.utils.timezone import now
 
 from catalog.models import OrderState
 from catalog.services.approvals import approve_order
 from portal.core.errors import NotAllowed
 from portal.identity.access import approval_limit, has_role, reached_nodes, roles_of
 from portal.identity.models import ClaimBar, Person, Role, RoleGrant
-from portal.identity.services.deputies import appoint_deputy
 from portal.identity.services.people import end_person
 from portal.identity.services.roles import end_grant
-from tests.factories import PersonFactory, grant, place
+from tests.factories import PersonFactory, deputize, grant, place
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -25,9 +24,7 @@ pytestmark = pytest.mark.django_db
 
 def stay_away(absent, deputy):
     """The approver by claim logged in a day ago, and not since."""
-    today = localdate()
-    days = {"first_day": today, "last_day": today + timedelta(days=9)}
-    appoint_deputy(absent, deputy, actor=absent, **days)
+    deputize(absent, deputy)
     Person.objects.filter(pk=absent.pk).update(last_login=now() - timedelta(hours=25))
     RoleGrant.objects.filter(person=absent).update(valid_until=now() - timedelta(seconds=1))
 

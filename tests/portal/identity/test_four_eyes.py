@@ -1,7 +1,6 @@
 """One human with two logins, at two providers, is not two pairs of eyes."""
 
 from contextlib import nullcontext
-from datetime import timedelta
 
 import pytest
 from django.utils.timezone import localdate
@@ -10,6 +9,7 @@ from catalog.errors import SelfApproval
 from catalog.models import OrderState
 from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
+from portal.core.formats import DATE_FORMATS
 from portal.identity.four_eyes import SameHuman, check_other_humans
 from portal.identity.models import (
     ClaimBar,
@@ -20,17 +20,18 @@ from portal.identity.models import (
     ReviewScope,
     Role,
 )
-from portal.identity.services.deputies import appoint_deputy
+from portal.identity.services.deputy_proposals import WantedDeputy, propose_deputy
 from portal.identity.services.people import end_person, reinstate_person
 from portal.identity.services.proposals import WantedRole, grant_role, propose_role, refuse_role
 from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
 from portal.identity.services.roles import end_grant, lift_bar
 from tests.constraints import execute, refused_by
-from tests.factories import PersonFactory, grant, grant_in_portal, place, propose
+from tests.factories import PersonFactory, deputize, grant, grant_in_portal, place, propose
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
 TODAY = localdate()
+DAY = TODAY.strftime(DATE_FORMATS[0])
 
 
 def one_human(one, other, address="sanne@example.nl"):
@@ -99,8 +100,7 @@ class TestOrders:
         assert refused(event, approver)
 
     def test_nor_by_a_deputy_of_the_other_login(self, order, requester, approver, employee):
-        days = {"first_day": TODAY, "last_day": TODAY + timedelta(days=7)}
-        appoint_deputy(approver, employee, actor=approver, **days)
+        deputize(approver, employee)
         one_human(requester, approver)
 
         with pytest.raises(SameHuman):
@@ -183,16 +183,26 @@ class TestRoles:
 
 
 class TestPeople:
-    @pytest.mark.parametrize("who", ["approver", "administrator"])
-    def test_nobody_appoints_their_other_login(self, request, approver, employee, who):
-        actor = request.getfixturevalue(who)
-        one_human(actor, employee)
+    def test_nobody_appoints_their_other_login(self, client, approver, employee):
+        one_human(approver, employee)
+        answers = {"deputy": str(employee.public_id), "first_day": DAY, "last_day": DAY}
+
+        response = log_in(client, approver).post("/account/deputy", answers)
+
+        assert response.status_code == 403
+        assert refused("access.refused", approver)
+        assert not Deputy.objects.exists()
+
+    @pytest.mark.parametrize("whose", ["approver", "administrator"])
+    def test_nor_proposes_one_as_a_deputy(self, request, approver, administrator, employee, whose):
+        one_human(request.getfixturevalue(whose), employee)
+        wanted = WantedDeputy(
+            absent=approver, deputy=employee, first_day=TODAY, last_day=TODAY, reason="Vakantie"
+        )
 
         with pytest.raises(SameHuman):
-            appoint_deputy(approver, employee, first_day=TODAY, last_day=TODAY, actor=actor)
-
-        assert refused("deputy.appointing_refused", actor)
-        assert not Deputy.objects.exists()
+            propose_deputy(wanted, actor=administrator)
+        assert refused("deputy.appointing_refused", administrator)
 
     def test_nobody_lets_their_other_login_in_again(self, administrator, colleague, directorate):
         person = PersonFactory()
@@ -222,10 +232,13 @@ class TestIdentities:
     def test_stay_as_they_are(self, identity, approver, change, value):
         with refused_by("identity_stays_with_its_person"):
             execute(
-                f"UPDATE identity_identity SET {change} WHERE id = %s",  # noqa: S608
+                f"UPDATE identity_identity SET {change} WHERE id = %s",
                 value or approver.pk,
                 identity.pk,
             )
+
+    def test_follow_their_person_to_another_organization(self, identity, ministry):
+        execute("UPDATE identity_identity SET node_id = %s WHERE id = %s", ministry.pk, identity.pk)
 
     def test_are_not_deleted_to_be_made_again_elsewhere(self, identity):
         with refused_by("identity_stays_with_its_person"):

@@ -19,6 +19,7 @@ from portal.identity.errors import (
     RefusalNeedsReason,
 )
 from portal.identity.models import Deputy, Identity, LoginSession, ProposalState, Role
+from portal.identity.role_policies import may_end, may_reinstate
 from portal.identity.services import people
 from portal.identity.services.break_glass import ISSUER as EMERGENCY
 from portal.identity.services.people import (
@@ -29,6 +30,7 @@ from portal.identity.services.people import (
 )
 from tests.factories import (
     PersonFactory,
+    deputize,
     grant,
     grant_in_portal,
     make_organization,
@@ -40,8 +42,15 @@ from tests.logins import log_in
 pytestmark = pytest.mark.django_db
 
 
-def deputize(absent, deputy):
-    return Deputy.objects.create(absent=absent, deputy=deputy, valid_from=now())
+def known_at(node, person=None):
+    """Somebody who logs in for the node."""
+    person = person or PersonFactory()
+    Identity.objects.update_or_create(
+        issuer="https://idp.example.nl",
+        subject=str(person.public_id),
+        defaults={"person": person, "node": node},
+    )
+    return person
 
 
 class TestLeaving:
@@ -57,7 +66,8 @@ class TestLeaving:
         assert list(causes) == ["person_left", "person_left"]
         assert AuditEntry.objects.get(event="person.ended").actor_id == administrator.pk
 
-    def test_replacements_end_in_both_directions(self, employee, approver, administrator):
+    def test_replacements_end_in_both_directions(self, employee, approver, administrator, project):
+        grant(employee, Role.APPROVER, project)
         as_absent, as_deputy = deputize(employee, approver), deputize(approver, employee)
         end_person(employee.public_id, actor=administrator, reason="Uit dienst")
 
@@ -108,6 +118,35 @@ class TestLeaving:
 
         with pytest.raises(NotAllowed):
             end_person(employee.public_id, actor=administrator, reason="Uit dienst")
+
+    def test_who_only_logged_in_is_ended_by_who_administers_what_they_log_in_for(
+        self, administrator, local_administrator, stranger, directorate
+    ):
+        newcomer = known_at(directorate)
+
+        with pytest.raises(NotAllowed):
+            end_person(newcomer.public_id, actor=stranger, reason="Kwam nooit")
+        assert may_end(local_administrator, newcomer)
+        end_person(newcomer.public_id, actor=administrator, reason="Kwam nooit")
+        assert may_reinstate(local_administrator, newcomer)
+
+    def test_a_former_organization_has_no_say_in_who_went_on(
+        self, administrator, employee, stranger
+    ):
+        employee.grants.update(valid_until=now(), end_reason="moved")
+        known_at(stranger.grants.get().node, employee)
+
+        assert not may_end(administrator, employee)
+        assert may_end(stranger, employee)
+
+    def test_who_ended_somebody_in_a_part_can_let_them_in_again(
+        self, local_administrator, employee, ministry
+    ):
+        """Also when people log in for the whole."""
+        known_at(ministry, employee)
+        end_person(employee.public_id, actor=local_administrator, reason="Vergissing")
+
+        reinstate_person(employee.public_id, actor=local_administrator)
 
     def test_emergency_access_is_nobody_s_to_end(self, administrator, ministry):
         emergency = PersonFactory()
@@ -240,13 +279,13 @@ class TestAbsence:
 
         assert person.grants.get().end_reason == "absent"
 
-    def test_deputies_of_who_is_away_end_too(self, away, employee, passes):
-        appointment = deputize(away, employee)
+    def test_deputies_of_who_is_away_end_too(self, away, employee, passes, directorate):
+        grant_in_portal(away, Role.APPROVER, directorate)
+        appointment = deputize(away, employee, days=100)
         passes(days=91)
         end_absent_people()
 
-        appointment.refresh_from_db()
-        assert appointment.valid_until is not None
+        assert Deputy.objects.get().valid_until < appointment.valid_until
 
 
 class TestErasing:

@@ -1,19 +1,24 @@
 """The pages of roles and people in a real browser: accessible, and never wider than the screen."""
 
 import os
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
-from django.utils.timezone import now
 
-from portal.identity.models import Deputy, Role
+from portal.identity.models import Role
 from portal.identity.services.roles import end_grant
 from tests.chromium import find_violations, is_too_wide, running_chromium
-from tests.factories import PersonFactory, grant, grant_in_portal, propose
+from tests.factories import (
+    PersonFactory,
+    deputize,
+    grant,
+    grant_in_portal,
+    propose,
+    propose_replacement,
+)
 from tests.logins import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -28,20 +33,16 @@ def addresses(administrator, colleague, employee, approver, directorate, project
     )
     proposal = propose(approver, Role.QUOTA_ADMINISTRATOR, directorate, proposed_by=colleague)
     propose(employee, Role.FINANCE, directorate, proposed_by=administrator)
-    Deputy.objects.create(
-        absent=approver,
-        deputy=employee,
-        appointed_by=approver,
-        valid_from=now(),
-        valid_until=now() + timedelta(days=14),
-    )
+    deputize(approver, employee)
     grant(approver, Role.FINANCE, project)
     end_grant(
         approver.grants.get(role=Role.FINANCE).public_id, actor=administrator, reason="Ander werk"
     )
     leaver = PersonFactory(name="Vertrokken Vera", is_active=False)
     grant(leaver, Role.REQUESTER, project)
+    replacement = propose_replacement(approver, PersonFactory(name="Invaller Iris"))
     return {
+        "deputy-proposal": reverse("identity:role-proposal", args=[replacement.public_id]),
         "node": reverse("identity:roles", args=[project.public_id]),
         "propose": reverse("identity:role-propose", args=[directorate.public_id]),
         "end": reverse("identity:role-end", args=[approver.grants.get(role="approver").public_id]),
@@ -64,7 +65,11 @@ def test_pages_are_accessible_and_fit(live_server, addresses, administrator, app
         (log_in(Client(), administrator).cookies[settings.SESSION_COOKIE_NAME].value, addresses),
         (
             log_in(Client(), approver).cookies[settings.SESSION_COOKIE_NAME].value,
-            {"own-account": reverse("identity:account")},
+            {
+                "own-account": reverse("identity:account"),
+                "own-deputy": reverse("identity:account-deputy"),
+                "own-proposal": addresses["deputy-proposal"],
+            },
         ),
     ]
     with running_chromium() as chromium:

@@ -83,12 +83,10 @@ class TestWhoSeesWhat:
         log_in(client, person)
         entry = write("order.approved", ministry, actor=None, node_id=ministry.pk)
 
-        for url in (
-            reverse("web:audit"),
-            reverse("web:audit-entry", args=[entry.chain, entry.sequence]),
-            reverse("web:audit-export", args=["csv"]),
-        ):
+        for url in (reverse("web:audit"), reverse("web:audit-export", args=["csv"])):
             assert client.get(url).status_code == 403
+        address = reverse("web:audit-entry", args=[entry.chain, entry.sequence])
+        assert client.get(address).status_code == 404
 
     def test_auditor_sees_the_part_that_they_reach(self, browser, project):
         other = make_project()
@@ -233,7 +231,7 @@ class TestList:
     ):
         write("order.approved", project, actor=somebody, node_id=project.pk)
         browser.get(reverse("web:audit"))
-        with django_assert_num_queries(20) as few:
+        with django_assert_num_queries(19) as few:
             browser.get(reverse("web:audit"))
         for _ in range(20):
             write("order.approved", project, actor=PersonFactory(), node_id=project.pk)
@@ -366,7 +364,7 @@ class TestExport:
             r'attachment; filename="audit-\d{4}-\d\d-\d\d\.csv"', response["Content-Disposition"]
         )
 
-    @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])  # noqa: RUF001
+    @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
     def test_no_cell_is_a_formula(self, browser, project, text):
         with coming_from(Origin(channel=Channel.PAGE, agent=text)):
             record("order.approved", project, actor=None, node_id=project.pk)

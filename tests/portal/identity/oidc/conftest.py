@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from pytest_django import Settings
 
 from portal.identity.models import Organization
 from portal.identity.oidc import discovery, transport
-from portal.identity.services.tree import create_organization
-from tests.portal.identity.oidc.fake_provider import MINISTRY_OIN, FakeProvider
+from portal.identity.oidc.provider_file import read_providers
+from portal.identity.services.tree import create_organization, create_project
+from tests.factories import give_numbers
+from tests.portal.identity.oidc.fake_provider import ISSUER, MINISTRY_OIN, FakeProvider
 from tests.portal.identity.oidc.journey import (
     CLIENTS,
     SECRET,
@@ -19,6 +22,7 @@ from tests.portal.identity.oidc.journey import (
     logout_receiver,
     peer_provider,
 )
+from tests.portal.identity.oidc.kinds import CITY_KVK, CITY_RSIN, KEY, SETTINGS
 
 Use = Callable[[str], None]
 
@@ -99,4 +103,21 @@ def use(
         }
 
     choose("RS256")
+    return choose
+
+
+@pytest.fixture
+def use_kind(ministry: Organization, settings: Settings, tmp_path: Path) -> Callable[..., None]:
+    """Let the fake provider be of a kind, by a file as an administrator would write it."""
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "pseudonym-key").write_text(KEY.hex())
+    city = Organization.objects.get(code="voorbeeldstad")
+    give_numbers(city, kvk_number=CITY_KVK, rsin=CITY_RSIN)
+    create_project(code="burgerzaken", name="Burgerzaken", parent=city, actor=None)
+
+    def choose(profile: str, more: str = "") -> None:
+        file = tmp_path / "oidc.toml"
+        file.write_text(SETTINGS.format(profile=profile, issuer=ISSUER, more=more))
+        settings.OIDC_PROVIDERS = read_providers(str(file), variable="FILE", allow_loopback=True)
+
     return choose

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.test import Client, RequestFactory
 
 from portal.core.errors import StrongerLoginNeeded
@@ -155,11 +155,20 @@ def test_form_too_long_to_keep_comes_back_empty(weak: Client) -> None:
 
 
 @pytest.mark.parametrize("referer", ["https://evil.example/x", "", "http://testserver//evil"])
-def test_form_that_does_not_say_where_it_stood_comes_back_to_the_page_above(
-    client: Client, referer: str
+def test_form_that_does_not_say_where_it_stood_comes_back_to_its_own_address(
+    weak: Client, referer: str
 ) -> None:
+    """It leads on from there, where there is no page: test_sensitive_acts looks at every act."""
+    page = next_of(ask(weak, "POST", Referer=referer))
+
+    assert page.path == "/approvals/1/approve"
+    assert kept_input(opened(weak, page.geturl())) == QueryDict("reason=Prima")
+
+
+def test_stranger_who_sent_a_form_comes_back_to_the_page_above(client: Client) -> None:
+    """Nothing of theirs is kept, so there is nothing that their form would show."""
     order = "/approvals/0b6f7c1e-3f52-4a5e-9f1a-0f6d2f0f5a11"
-    request = RequestFactory().post(f"{order}/approve", headers={"Referer": referer})
+    request = RequestFactory().post(f"{order}/approve")
     request.session, request.user = client.session, get_user(client)
 
     assert next_of(step_up(request, settings.SENSITIVE_LOGIN)).path == order

@@ -7,10 +7,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils.timezone import now
 
 from portal.core.calendar import start_of_day
 from portal.identity.models import (
+    Identity,
     Node,
     Person,
     ProposalState,
@@ -23,6 +25,7 @@ from portal.identity.models import (
 )
 from portal.identity.services import reviews
 from tests.factories import PersonFactory, make_organization, make_project
+from tests.logins import log_in
 
 ISSUER = "https://idp.example.nl"
 LONG_AGO = start_of_day(date(2024, 1, 1))
@@ -58,6 +61,7 @@ def give(
         login = facts["valid_until"] - timedelta(days=1)
         person.last_login = max(person.last_login or login, login)
         person.save(update_fields=["last_login"])
+        Identity.objects.get_or_create(person=person, issuer=ISSUER, subject=str(person.public_id))
         return RoleGrant.objects.create(person=person, role=role, node=node, issuer=ISSUER, **facts)
     proposal = RoleProposal.objects.create(
         person=person,
@@ -135,3 +139,11 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
         monkeypatch.setattr(reviews, "now", lambda: moment)
 
     return set_clock
+
+
+@pytest.fixture
+def browse() -> Callable[..., Client]:
+    def as_person(person: Person, **login: Any) -> Client:
+        return log_in(Client(headers={"accept-language": "nl"}), person, **login)
+
+    return as_person

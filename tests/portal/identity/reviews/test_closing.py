@@ -191,13 +191,16 @@ class TestNobodyIsLockedOut:
         assert decision_of(campaign, auditor) == ReviewDecision.LAPSED
 
     @pytest.mark.parametrize("why", ["blocked", "below", "before"])
-    def test_one_who_could_not_does_not_count(self, opened, auditor, directorate, ministry, why):
+    def test_one_who_could_not_does_not_count(
+        self, opened, auditor, directorate, ministry, boss, why
+    ):
         campaign = opened()
         until = campaign.opened_at if why == "before" else campaign.due_at
         give(
             PersonFactory(is_active=why != "blocked"),
             Role.QUOTA_ADMINISTRATOR,
             directorate if why == "below" else ministry,
+            by=boss,
             valid_until=until,
         )
 

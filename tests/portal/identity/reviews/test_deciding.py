@@ -227,14 +227,13 @@ class TestWhen:
     def test_until_the_last_second(self, opened, administrator, auditor, worker, at):
         campaign = opened()
         at(campaign.due_at - timedelta(seconds=1))
-        RoleGrant.objects.filter(person=auditor).update(valid_until=campaign.due_at)
-        keep(campaign, administrator, item_of(campaign, auditor))
+        keep(campaign, administrator, item_of(campaign, worker))
 
         at(campaign.due_at)
         with pytest.raises(ReviewOver):
-            keep(campaign, administrator, item_of(campaign, worker))
+            keep(campaign, administrator, item_of(campaign, auditor))
         with pytest.raises(ReviewOver):
-            withdraw(campaign, administrator, item_of(campaign, worker))
+            withdraw(campaign, administrator, item_of(campaign, auditor))
 
 
 class TestDatabase:

@@ -5,9 +5,10 @@ from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
 from portal.identity import tasks
-from portal.identity.models import ClaimBar, Node, ReviewDecision, Role
-from portal.identity.services import review_closing, reviews
+from portal.identity.models import ClaimBar, Node, ReviewDecision, ReviewReminder, Role
+from portal.identity.services import review_closing, review_reminders, reviews
 from portal.identity.services.review_closing import close_overdue_campaigns
+from portal.identity.services.review_reminders import remind_reviewers
 from portal.identity.services.reviews import open_due_campaigns
 from portal.identity.tasks import tend_access_reviews
 from tests.factories import PersonFactory
@@ -65,6 +66,25 @@ def test_the_other_reviews_open(administrator, ministry, elsewhere, monkeypatch)
 
     assert elsewhere.reviews.exists()
     assert not ministry.reviews.exists()
+
+
+def test_the_other_reviewers_are_reminded(
+    opened, administrator, worker, ministry, elsewhere, monkeypatch, settings
+):
+    settings.MAIL_IS_ON = True
+    neighbour = PersonFactory(email="neighbour@example.nl")
+    give(neighbour, Role.QUOTA_ADMINISTRATOR, elsewhere)
+    give(PersonFactory(), Role.AUDITOR, elsewhere)
+    broken = opened()
+    opened(root=elsewhere)
+    monkeypatch.setattr(
+        review_reminders, "work_left", failing(review_reminders.work_left, ministry)
+    )
+
+    with pytest.raises(ExceptionGroup):
+        remind_reviewers(at=broken.opened_at)
+
+    assert [reminder.person for reminder in ReviewReminder.objects.all()] == [neighbour]
 
 
 @pytest.mark.parametrize("broken", ["close_overdue_campaigns", "open_due_campaigns"])

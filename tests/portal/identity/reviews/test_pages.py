@@ -1,4 +1,4 @@
-"""The pages: who sees what, confirming many at once, withdrawing with a reason, the export."""
+"""The pages of reviews: who sees what, what waits on the first page, the export."""
 
 import csv
 import io
@@ -6,17 +6,22 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
-from portal.identity.models import ReviewCampaign, ReviewItem, Role
-from portal.identity.services.review_closing import close_overdue_campaigns
-from portal.identity.services.reviews import keep_grants
+from portal.identity.models import ReviewCampaign, Role
 from tests.factories import PersonFactory, make_project
-from tests.logins import log_in
 from tests.portal.identity.reviews.conftest import give, item_of
+from tests.portal.identity.reviews.pages import (
+    keep_all,
+    keep_of,
+    page_of,
+    reviews_waiting,
+    rows_of,
+    undecided,
+    withdraw_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -24,48 +29,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def campaign(opened, administrator, colleague, auditor, worker):
     return opened()
-
-
-@pytest.fixture
-def browse():
-    def as_person(person, **login):
-        return log_in(Client(headers={"accept-language": "nl"}), person, **login)
-
-    return as_person
-
-
-def page_of(campaign, query=""):
-    return reverse("identity:access-review", args=[campaign.public_id]) + query
-
-
-def keep_of(campaign):
-    return reverse("identity:access-review-keep", args=[campaign.public_id])
-
-
-def withdraw_of(item):
-    return reverse(
-        "identity:access-review-withdraw", args=[item.campaign.public_id, item.public_id]
-    )
-
-
-def rows_of(response):
-    return [row for group in response.context["groups"] for row in group.rows]
-
-
-def keep_all(campaign, reviewer):
-    """Settle a review, so that the next one can open."""
-    others = campaign.items.exclude(person=reviewer).values_list("public_id", flat=True)
-    keep_grants(campaign.public_id, list(others), reviewer=reviewer)
-    close_overdue_campaigns(at=campaign.due_at)
-
-
-def reviews_waiting(response):
-    tasks = response.context["tasks"]
-    return [task for task in tasks if task.title == "Rollen bevestigen bij Ministerie"]
-
-
-def undecided():
-    return ReviewItem.objects.filter(decision="").count()
 
 
 class TestList:
@@ -272,121 +235,6 @@ class TestOneReview:
             counts.append(len(captured))
 
         assert counts[0] == counts[1]
-
-
-class TestConfirming:
-    def test_several_at_once(self, browse, campaign, administrator, auditor, worker):
-        items = [str(item_of(campaign, person).public_id) for person in (auditor, worker)]
-
-        response = browse(administrator).post(
-            keep_of(campaign), {"item": items, "query": "role=auditor&kept=x"}, follow=True
-        )
-
-        assert response.redirect_chain == [(page_of(campaign, "?role=auditor"), 302)]
-        assert "2 rollen zijn bevestigd." in response.content.decode()
-        assert undecided() == 2
-        assert AuditEntry.objects.filter(event="role.confirmed").count() == 2
-
-    def test_the_button_of_one_leaves_what_is_ticked(
-        self, browse, campaign, administrator, auditor, worker
-    ):
-        body = {
-            "item": [str(item_of(campaign, auditor).public_id)],
-            "only": str(item_of(campaign, worker).public_id),
-        }
-
-        browse(administrator).post(keep_of(campaign), body)
-
-        assert undecided() == 3
-        assert item_of(campaign, worker).decision == "keep"
-
-    def test_nothing_ticked(self, browse, campaign, administrator):
-        response = browse(administrator).post(keep_of(campaign), {})
-
-        assert response.status_code == 422
-        assert "Kies minstens één rol." in response.content.decode()
-
-    def test_ones_own_role_in_between(self, browse, campaign, administrator, worker):
-        items = [str(item_of(campaign, person).public_id) for person in (administrator, worker)]
-
-        response = browse(administrator).post(keep_of(campaign), {"item": items})
-
-        assert response.status_code == 403
-        assert "Dit is een rol van uzelf" in response.content.decode()
-        assert undecided() == 4
-        checked = response.content.decode().count(" checked")
-        assert checked == 1  # the typed stays; the own role has no box
-
-    @pytest.mark.parametrize("ids", [["nonsense"], [str(uuid4())]])
-    def test_what_is_not_there(self, browse, campaign, administrator, ids):
-        assert browse(administrator).post(keep_of(campaign), {"item": ids}).status_code == 404
-
-    def test_too_late(self, browse, opened, administrator, auditor):
-        campaign = opened(now() - timedelta(days=40))
-        item = item_of(campaign, auditor)
-
-        response = browse(administrator).post(keep_of(campaign), {"item": str(item.public_id)})
-
-        assert response.status_code == 409
-        assert "De tijd om te beslissen is voorbij" in response.content.decode()
-
-    def test_an_old_login_is_asked_again_and_keeps_what_was_ticked(
-        self, browse, campaign, administrator, worker
-    ):
-        browser = browse(administrator, age_seconds=3600)
-        item = item_of(campaign, worker)
-
-        response = browser.post(
-            keep_of(campaign),
-            {"item": str(item.public_id)},
-            headers={"referer": f"http://testserver{page_of(campaign)}"},
-        )
-
-        assert response["Location"].startswith("/login")
-        assert undecided() == 4
-        token = browser.session["kept_input"]["token"]
-        page = browser.get(page_of(campaign, f"?kept={token}")).content.decode()
-        assert f'value="{item.public_id}" id="item-{item.public_id}" checked' in page
-
-    def test_only_by_post_and_from_our_own_page(self, browse, campaign, administrator):
-        assert browse(administrator).get(keep_of(campaign)).status_code == 405
-        forged = Client(enforce_csrf_checks=True)
-        log_in(forged, administrator)
-        assert forged.post(keep_of(campaign), {}).status_code == 403
-
-
-class TestWithdrawing:
-    def test_asks_why_and_takes_the_role(self, browse, campaign, administrator, worker):
-        browser, item = browse(administrator), item_of(campaign, worker)
-        page = browser.get(withdraw_of(item)).content.decode()
-        assert "De rol “Aanvrager” van Daan de Vries bij Zaaksysteem intrekken?" in page
-
-        response = browser.post(withdraw_of(item), {"reason": "Werkt elders"}, follow=True)
-
-        assert "Daan de Vries heeft de rol Aanvrager niet meer." in response.content.decode()
-        item.refresh_from_db()
-        assert (item.decision, item.reason) == ("withdraw", "Werkt elders")
-
-    @pytest.mark.parametrize("reason", ["", "x" * 301])
-    def test_a_bad_reason_stays_typed(self, browse, campaign, administrator, worker, reason):
-        item = item_of(campaign, worker)
-
-        response = browse(administrator).post(withdraw_of(item), {"reason": reason})
-
-        assert response.status_code == 422
-        text = response.content.decode()
-        assert 'aria-describedby="reason-error"' in text
-        assert f">{reason}</textarea>" in text
-        assert undecided() == 4
-
-    def test_of_what_is_settled_there_is_nothing_to_ask(
-        self, browse, campaign, administrator, worker
-    ):
-        browser, item = browse(administrator), item_of(campaign, worker)
-        browser.post(withdraw_of(item), {"reason": "Werkt elders"})
-
-        assert browser.get(withdraw_of(item))["Location"] == page_of(campaign)
-        assert browser.post(withdraw_of(item), {"reason": "Nog eens"}).status_code == 409
 
 
 class TestExport:

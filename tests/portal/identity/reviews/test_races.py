@@ -3,38 +3,15 @@
 import threading
 
 import pytest
-from django.db import IntegrityError, connection
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
-from portal.core.errors import DomainError
 from portal.identity.models import ReviewCampaign, ReviewDecision, ReviewItem, RoleGrant
 from portal.identity.services import review_closing, reviews
 from tests.portal.identity.reviews.conftest import item_of
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE = 20  # seconds
-
-
-def at_once(*actions):
-    """What came out of each action, in a thread of its own: "done", or the name of the refusal."""
-    outcomes = [""] * len(actions)
-
-    def run(number):
-        try:
-            actions[number]()
-            outcomes[number] = "done"
-        except (DomainError, IntegrityError) as refusal:
-            outcomes[number] = type(refusal).__name__
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[number]) for number in range(len(actions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    return outcomes
 
 
 @pytest.fixture

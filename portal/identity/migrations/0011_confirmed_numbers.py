@@ -47,7 +47,7 @@ def one_living_per(number, condition):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0007_one_organization_per_number")]
+    dependencies = [("identity", "0010_where_people_belong")]
     operations = [
         *(
             migrations.AddField(

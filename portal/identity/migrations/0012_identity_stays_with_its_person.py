@@ -10,10 +10,11 @@ FORBID = """
 CREATE FUNCTION identity_guard_identity() RETURNS trigger LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - 'last_login_at' = to_jsonb(OLD) - 'last_login_at' THEN
+    IF TG_OP = 'UPDATE' AND NEW.person_id = OLD.person_id
+       AND NEW.issuer = OLD.issuer AND NEW.subject = OLD.subject THEN
         RETURN NEW;
     END IF;
-    RAISE EXCEPTION 'an identity is never changed, moved or deleted'
+    RAISE EXCEPTION 'an identity is never renamed, moved or deleted'
         USING ERRCODE = 'integrity_constraint_violation',
               CONSTRAINT = 'identity_stays_with_its_person';
 END $$;
@@ -27,5 +28,5 @@ DROP FUNCTION identity_guard_identity();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0008_confirmed_numbers")]
+    dependencies = [("identity", "0011_confirmed_numbers")]
     operations = [migrations.RunSQL(FORBID, ALLOW)]

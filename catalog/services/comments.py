@@ -1,0 +1,95 @@
+"""Asking and telling under an order, until nothing about it will change any more."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from catalog.errors import CommentsFull, SelfApproval
+from catalog.models import COMMENT_LENGTH, Order, OrderComment, OrderState
+from portal.audit.services import record
+from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.locks import lock_tree_shared
+from portal.core.states import IllegalTransition
+from portal.core.text import clean_text
+from portal.identity.access import absent_ids, has_role
+from portal.identity.models import Person, Role
+
+MOST_COMMENTS: Final = 200  # under one order; they are all shown
+
+
+@transaction.atomic(durable=True)
+def comment_on_order(public_id: UUID, *, author: Person, text: str) -> OrderComment:
+    """Say something about an order, or answer a question as the one who asked for it.
+
+    Raises:
+        InvalidInput: the text is empty, too long, or holds what cannot be shown.
+        NotAllowed: the author neither orders, decides nor repairs in its project.
+        IllegalTransition: nothing about the order will change any more.
+        CommentsFull: there are too many.
+    """
+    text = clean_comment(text)
+    order = _lock(public_id)
+    if not has_role(author, order.project, Role.REQUESTER, Role.APPROVER, Role.OPERATOR):
+        raise NotAllowed()
+    if order.is_settled:
+        raise IllegalTransition(state=order.get_state_display())
+    comment = _write(order, author, text, is_question=False)
+    record("order.commented", order, actor=author, node_id=order.project_id)
+    return comment
+
+
+@transaction.atomic(durable=True)
+def ask_about_order(public_id: UUID, *, author: Person, text: str) -> OrderComment:
+    """Ask the requester something before deciding; the order goes on waiting meanwhile.
+
+    Raises:
+        InvalidInput, CommentsFull: as in ``comment_on_order``.
+        SelfApproval: the author asked for it, or stands in for who did.
+        NotAllowed: the author does not decide in its project.
+        IllegalTransition: it was decided on, has expired or was taken back.
+    """
+    text = clean_comment(text)
+    order = _lock(public_id)
+    if order.requested_by_id in {author.pk, *absent_ids(author)}:
+        raise SelfApproval()
+    if not has_role(author, order.project, Role.APPROVER):
+        raise NotAllowed()
+    if order.state != OrderState.PENDING_APPROVAL:
+        raise IllegalTransition(state=order.get_state_display())
+    comment = _write(order, author, text, is_question=True)
+    record("order.question_asked", order, actor=author, node_id=order.project_id)
+    return comment
+
+
+def _lock(public_id: UUID) -> Order:
+    lock_tree_shared()
+    orders = Order.objects.select_for_update(of=("self",)).select_related("project")
+    return orders.get(public_id=public_id)
+
+
+def clean_comment(text: str) -> str:
+    """Return the text as it is kept.
+
+    Raises:
+        InvalidInput: it is empty, too long, or holds what cannot be shown.
+    """
+    try:
+        cleaned = clean_text(text, max_length=COMMENT_LENGTH, multiline=True)
+    except ValueError as error:
+        raise InvalidInput({"text": [str(error)]}) from error
+    if not cleaned:
+        raise InvalidInput({"text": [_("Fill this in.")]})
+    return cleaned
+
+
+def _write(order: Order, author: Person, text: str, *, is_question: bool) -> OrderComment:
+    if OrderComment.objects.filter(order=order).count() >= MOST_COMMENTS:
+        raise CommentsFull(most=MOST_COMMENTS)
+    return OrderComment.objects.create(
+        order=order, author=author, text=text, is_question=is_question, written_at=now()
+    )

@@ -1,0 +1,17 @@
+"""What an operation brings about when it has done what it was for."""
+
+from __future__ import annotations
+
+from catalog.models import Operation, OperationKind, Resource
+from catalog.services.resources import activate_resource, close_resource
+
+
+def bring_about(operation: Operation, resource: Resource) -> None:
+    """Let a delivered resource run, or close one that is gone: money begins or ends here.
+
+    Call inside a transaction that holds the locks of order and resource.
+    """
+    if operation.kind == OperationKind.PROVISION:
+        activate_resource(resource, operation=operation, facts={})
+    elif operation.kind in {OperationKind.RETIRE, OperationKind.COMPENSATE}:
+        close_resource(resource, operation=operation)

@@ -1,0 +1,88 @@
+"""The conversation on the page of an order and on that of who decides."""
+
+import pytest
+from django.urls import reverse
+
+from catalog.models import OrderComment
+from catalog.services.comments import ask_about_order
+from tests.catalog.views.ordering import text_of
+from tests.factories import place
+from tests.logins import log_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def order(requester, project, version):
+    return place(requester, project, version)
+
+
+def post(client, person, route, order, text):
+    address = reverse(f"catalog:{route}", args=[order.public_id])
+    return log_in(client, person).post(address, {"text": text}, headers={"accept-language": "en"})
+
+
+def page(client, person, route, *arguments):
+    address = reverse(route, args=arguments)
+    return log_in(client, person).get(address, headers={"accept-language": "en"})
+
+
+def test_a_question_and_its_answer_go_back_and_forth(client, order, approver, requester):
+    asked = post(client, approver, "approval-question", order, "Waarom zo groot?")
+    assert asked.headers["Location"] == reverse("catalog:approval", args=[order.public_id])
+    assert "waits for an answer" in text_of(page(client, approver, "catalog:approvals"))
+
+    home = text_of(page(client, requester, "web:home"))
+    assert f"There is a question about order {order.number}." in home
+    assert "Waarom zo groot?" in text_of(page(client, requester, "catalog:order", order.public_id))
+
+    answered = post(client, requester, "order-comment", order, "Voor 500 zaken")
+    assert answered.status_code == 303
+    assert "There is a question" not in text_of(page(client, requester, "web:home"))
+    decision = text_of(page(client, approver, "catalog:approvals"))
+    assert "Voor 500 zaken" in decision
+    assert "waits for an answer" not in decision
+
+
+@pytest.mark.parametrize("route", ["order-comment", "approval-question"])
+@pytest.mark.parametrize(
+    ("text", "problem"), [("", "Fill this in."), ("x" * 1001, "1000"), ("a\x00", "")]
+)
+def test_a_wrong_text_comes_back_with_the_reason(client, order, approver, route, text, problem):
+    response = post(client, approver, route, order, text)
+
+    assert response.status_code == 422
+    assert problem in text_of(response)
+    assert not OrderComment.objects.exists()
+
+
+def test_what_is_said_is_shown_as_text(client, order, approver, requester):
+    ask_about_order(order.public_id, author=approver, text="<script>alert(1)</script>\nEn dan?")
+
+    body = page(client, requester, "catalog:order", order.public_id).content.decode()
+
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;<br>En dan?" in body
+
+
+def test_a_field_that_is_missing_is_an_empty_one(client, order, requester):
+    address = reverse("catalog:order-comment", args=[order.public_id])
+
+    assert log_in(client, requester).post(address).status_code == 422
+
+
+def test_queries_do_not_grow_with_the_conversation(
+    client, order, approver, requester, django_assert_max_num_queries
+):
+    def count():
+        with django_assert_max_num_queries(140) as captured:
+            page(client, approver, "catalog:approvals")
+            page(client, requester, "catalog:order", order.public_id)
+        return len(captured)
+
+    ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+    count()  # what a first login alone asks
+    few = count()
+    for number in range(5):
+        ask_about_order(order.public_id, author=approver, text=f"En {number}?")
+
+    assert count() == few

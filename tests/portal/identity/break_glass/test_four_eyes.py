@@ -1,0 +1,172 @@
+"""Emergency access is no second pair of eyes: whoever types the password may be the first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+
+from portal.audit.models import AuditEntry
+from portal.core.calendar import day_of
+from portal.identity.errors import EmergencyDecidesNothing
+from portal.identity.models import (
+    Deputy,
+    Node,
+    Person,
+    ReviewScope,
+    Role,
+    RoleGrant,
+    RoleProposal,
+)
+from portal.identity.reviewing import items_to_decide
+from portal.identity.role_policies import proposals_to_decide
+from portal.identity.services.break_glass import ISSUER
+from portal.identity.services.deputies import appoint_deputy
+from portal.identity.services.proposals import WantedRole, grant_role, propose_role, refuse_role
+from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
+from portal.identity.services.roles import end_grant, lift_bar
+from tests.constraints import refused_by
+from tests.factories import administrator_of, make_organization, propose
+from tests.portal.identity.break_glass.emergency import try_password
+from tests.portal.identity.conftest import somebody
+
+pytestmark = pytest.mark.django_db
+TODAY = day_of(now())
+
+
+@pytest.fixture
+def ministry(db: None) -> Node:
+    return make_organization(name="Ministerie van Proeven")
+
+
+@pytest.fixture
+def administrator(ministry: Node) -> Person:
+    return administrator_of(ministry)
+
+
+@pytest.fixture
+def employee(ministry: Node) -> Person:
+    return somebody("Medewerker Daan", Role.APPROVER, ministry)
+
+
+@pytest.fixture
+def proposal(employee: Person, ministry: Node, administrator: Person) -> RoleProposal:
+    return propose(employee, Role.AUDITOR, ministry, proposed_by=administrator)
+
+
+@pytest.fixture
+def emergency(ministry: Node, client: Client, password: str) -> Person:
+    try_password(client, password)
+    return Person.objects.get(identities__issuer=ISSUER)
+
+
+def last_refusal() -> tuple[str, str]:
+    entry = AuditEntry.objects.filter(result="refused").latest("at")
+    return entry.event, entry.code
+
+
+def test_it_decides_on_nothing_that_a_colleague_proposed(
+    proposal: RoleProposal, emergency: Person
+) -> None:
+    assert not proposals_to_decide(emergency).exists()
+    with pytest.raises(EmergencyDecidesNothing):
+        grant_role(proposal.public_id, actor=emergency)
+    with pytest.raises(EmergencyDecidesNothing):
+        refuse_role(proposal.public_id, actor=emergency, reason="Toch niet")
+
+    assert not RoleGrant.objects.filter(proposal=proposal).exists()
+    assert last_refusal() == ("role.decision_refused", "emergency_decides_nothing")
+
+
+def test_the_page_says_so(client: Client, proposal: RoleProposal, emergency: Person) -> None:
+    address = reverse("identity:role-proposal-grant", args=[proposal.public_id])
+    response = client.post(address)
+
+    assert response.status_code == 403
+    assert "Met noodtoegang kunt u niet voorstellen of beoordelen" in response.content.decode()
+
+
+def test_nor_does_it_propose_what_a_colleague_then_decides(
+    employee: Person, ministry: Node, emergency: Person
+) -> None:
+    wanted = WantedRole(
+        person=employee,
+        node=ministry,
+        role=Role.AUDITOR,
+        first_day=TODAY,
+        last_day=TODAY,
+        reason="Nood",
+    )
+    with pytest.raises(EmergencyDecidesNothing):
+        propose_role(wanted, actor=emergency)
+
+    assert not RoleProposal.objects.exists()
+    assert last_refusal() == ("role.proposing_refused", "emergency_decides_nothing")
+
+
+def test_nor_does_it_appoint_a_deputy(
+    employee: Person, administrator: Person, emergency: Person
+) -> None:
+    with pytest.raises(EmergencyDecidesNothing):
+        appoint_deputy(employee, administrator, first_day=TODAY, last_day=TODAY, actor=emergency)
+
+    assert not Deputy.objects.exists()
+
+
+def test_nor_does_it_judge_in_a_review(
+    employee: Person, administrator: Person, ministry: Node, emergency: Person
+) -> None:
+    campaign = open_campaign(ministry.public_id, ReviewScope.ALL, opened_by=administrator)
+    item = campaign.items.get(person=administrator)
+
+    assert not items_to_decide(emergency, now()).exists()
+    with pytest.raises(EmergencyDecidesNothing):
+        keep_grants(campaign.public_id, [item.public_id], reviewer=emergency)
+    with pytest.raises(EmergencyDecidesNothing):
+        withdraw_grant(campaign.public_id, item.public_id, reviewer=emergency, reason="Weg")
+
+    item.refresh_from_db()
+    assert item.decision == ""
+    assert last_refusal() == ("role.review_refused", "emergency_decides_nothing")
+
+
+def test_what_one_person_does_alone_it_does(
+    employee: Person, ministry: Node, emergency: Person
+) -> None:
+    """Else nobody could put right what keeps the last administrator out."""
+    claimed = employee.grants.get()
+    end_grant(claimed.public_id, actor=emergency, reason="Nood")
+    bar = employee.claim_bars.get()
+    lift_bar(bar.public_id, actor=emergency)
+
+    bar.refresh_from_db()
+    assert bar.lifted_by == emergency
+
+
+class TestDatabase:
+    """Whatever writes: the service, the ORM, SQL."""
+
+    def test_no_proposal_is_its_own(
+        self, employee: Person, ministry: Node, emergency: Person
+    ) -> None:
+        with refused_by("emergency_access_decides_nothing"):
+            propose(employee, Role.AUDITOR, ministry, proposed_by=emergency)
+
+    @pytest.mark.parametrize("state", ["granted", "refused"])
+    def test_no_decision_is(self, proposal: RoleProposal, emergency: Person, state: str) -> None:
+        with refused_by("emergency_access_decides_nothing"):
+            RoleProposal.objects.update(
+                state=state, decided_by=emergency, decided_at=now(), decision_reason="Nood"
+            )
+
+    def test_no_judgement_is(
+        self, employee: Person, administrator: Person, ministry: Node, emergency: Person
+    ) -> None:
+        campaign = open_campaign(ministry.public_id, ReviewScope.ALL, opened_by=administrator)
+        with refused_by("emergency_access_decides_nothing"):
+            campaign.items.filter(person=administrator).update(
+                decision="keep", decided_by=emergency, decided_at=now() - timedelta(seconds=1)
+            )

@@ -1,0 +1,163 @@
+"""Operations of all kinds come to their end, though the cloud fails and the workers are killed.
+
+This is the short run; ``python -m tests.faults`` makes it longer, and kills more.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.db import connection
+from openstack.connection import Connection
+
+from catalog.models import Operation
+from local.ports import choose_port
+from portal.celery import app
+from portal.cloud.models import CloudProject
+from portal.identity.models import Role
+from tests.factories import generous_limits, grant, make_project
+from tests.faults import worker_settings
+from tests.faults.catalogue import faulty_cloud
+from tests.faults.dealing import Dealer
+from tests.faults.desk import WebDesk
+from tests.faults.processes import Kill, Killer, Program, killed_in_stack
+from tests.faults.proofs import find_faults
+from tests.faults.run import Run, offer_all
+from tests.faults.scale import Scale
+from tests.real.conftest import KEY, Worker, remove_project, smallest_version
+
+pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
+
+SCALE = Scale.from_environment(os.environ)
+WEB_PORT = choose_port(taken=())
+PAUSE = (30, 80)  # requests to the cloud between two kills
+PROOF_SECONDS = 60  # in which a late arrival is found and removed
+
+
+@pytest.fixture
+def dealer() -> Dealer:
+    return Dealer(SCALE.seed, share=SCALE.share, stall_seconds=worker_settings.STALL_SECONDS)
+
+
+@pytest.fixture
+def faulty_environment(
+    worker_environment: dict[str, str], operator: Connection, dealer: Dealer, tmp_path: Path
+) -> Iterator[dict[str, str]]:
+    """What makes a worker see the cloud through faults only."""
+    clouds = yaml.safe_load(Path(os.environ["OS_CLIENT_CONFIG_FILE"]).read_text())
+    with faulty_cloud(clouds, KEY, operator, dealer) as faulty:
+        file = tmp_path / "clouds.yaml"
+        file.write_text(yaml.safe_dump(faulty))
+        file.chmod(0o600)
+        yield {
+            **worker_environment,
+            "OS_CLIENT_CONFIG_FILE": str(file),
+            "DJANGO_SETTINGS_MODULE": "tests.faults.worker_settings",
+        }
+
+
+@pytest.fixture
+def programs(
+    transactional_db: None, faulty_environment: dict[str, str], tmp_path: Path
+) -> Iterator[dict[str, Program]]:
+    """Two workers with their own beat, and a web server in a long run; all started."""
+    app.control.purge()
+    programs: dict[str, Program] = {}
+    for name in ("worker 1", "worker 2"):
+        folder = tmp_path / name
+        folder.mkdir()
+        programs[name] = Worker(folder, faulty_environment)
+    if SCALE.home:
+        web = ["gunicorn", "portal.wsgi:application", "--bind", f"127.0.0.1:{WEB_PORT}"]
+        programs["web"] = Program(
+            tmp_path, faulty_environment, [*web, "--workers", "2", "--no-control-socket"]
+        )
+    for program in programs.values():
+        program.start()
+    yield programs
+    for program in programs.values():
+        program.kill()
+
+
+@pytest.fixture
+def run(project: Any, requester: Any, approver: Any, operator: Connection) -> Iterator[Run]:
+    projects = [project]
+    for _ in range(1, SCALE.projects):
+        another = make_project(parent=project.parent)
+        generous_limits(another)
+        grant(requester, Role.REQUESTER, another)
+        projects.append(another)
+    versions = offer_all(smallest_version())
+    chance = random.Random(SCALE.seed)  # noqa: S311  (no secret)
+    yield Run(requester, approver, projects, versions, chance, SCALE.patience_seconds)
+    for cloud_project in CloudProject.objects.exclude(openstack_project_id=""):
+        remove_project(operator, cloud_project.openstack_project_id)
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Writes a line on the terminal, also of a test that passes."""
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}\n")
+
+    return write
+
+
+def victims_among(programs: dict[str, Program]) -> dict[str, Kill]:
+    """All of the portal that may be killed."""
+    victims: dict[str, Kill] = {name: program.restart for name, program in programs.items()}
+    if SCALE.home:
+        for name in ("postgres", SCALE.broker):
+            victims[name] = partial(killed_in_stack, SCALE.home, name)
+    return victims
+
+
+def prove(operator: Connection) -> list[str]:
+    """What is wrong, and stays so: what arrives late is removed within moments."""
+    deadline = time.monotonic() + PROOF_SECONDS
+    while (faults := find_faults(operator)) and time.monotonic() < deadline:
+        time.sleep(1)
+    return faults
+
+
+def test_everything_ends_well_without_a_person(run, programs, dealer, operator, tell):
+    started = time.monotonic()
+    victims = victims_among(programs)
+    place = WebDesk(WEB_PORT, run.requester).place if SCALE.home else run.place
+    killer = partial(Killer, victims, work=lambda: dealer.requests, pause=PAUSE)
+    with killer(seed=SCALE.seed) as first:
+        run.order(SCALE.orders, place)
+        run.wait()
+    connection.close()
+    assert prove(operator) == []
+    with killer(seed=SCALE.seed + 1) as second:
+        for action in ("stop", "start"):
+            run.act(action)
+            run.wait()
+        run.retire_all()
+        run.wait()
+    connection.close()
+    dealer.stop()
+    assert prove(operator) == []
+    ended = Counter(Operation.objects.values_list("kind", "state"))
+    faults, killed = dealer.dealt.total(), first.killed + second.killed
+    tell(
+        f"{ended.total()} operations {dict(ended)}, {dealer.requests} requests,"
+        f" {faults} faults {dict(dealer.dealt)}, {killed.total()} kills {dict(killed)},"
+        f" {time.monotonic() - started:.0f} s"
+    )
+    assert faults > SCALE.share / 2 * dealer.requests
+    assert first.killed
+    assert second.killed
