@@ -44,7 +44,7 @@ with transaction.atomic():
     CostCentre.objects.create(node=project, code="410210", name="Zaaksysteem", valid_from=SINCE)
     for node in Node.objects.all():
         for metric in Metric:  # None is without limit; no row is no quota
-            set_limit(node, metric, Decimal(100), valid_from=SINCE)
+            set_limit(node, metric, Decimal(100), valid_from=SINCE, actor=None)
 
     cloud = Cloud.objects.create(
         key="sovereign",

@@ -34,6 +34,7 @@ from portal.core.locks import lock_tree_shared
 from portal.core.money import to_cents
 from portal.core.text import clean_text
 from portal.identity.access import absent_ids, approval_limit, has_role
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive
 
@@ -52,6 +53,7 @@ def approve_order(
     Raises:
         SelfApproval: the approver asked for it, or stands in for who did.
         NotAllowed, ApprovalAboveLimit: the approver's role does not reach it.
+        SameHuman: the approver may be who asked for it, with another login.
         AlreadyDecided: somebody was first, or it was withdrawn or expired.
         EndDatePassed: something was needed until a day that is over.
         ConditionsChanged: price, budget or choice got worse and ``accepts_changes`` is False.
@@ -132,8 +134,10 @@ def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
         .select_related("project", "requested_by")
         .get(public_id=public_id)
     )
-    if order.requested_by_id in {approver.pk, *absent_ids(approver)}:
+    deciding = {approver.pk, *absent_ids(approver)}
+    if order.requested_by_id in deciding:
         raise SelfApproval()
+    check_other_humans([order.requested_by_id], deciding)
     if not has_role(approver, order.project, Role.APPROVER):
         raise NotAllowed()
     if order.state != OrderState.PENDING_APPROVAL:

@@ -31,6 +31,7 @@ from portal.core.dispatch import enqueue_on_commit
 from portal.core.locks import lock_tree_shared
 from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person
+from portal.identity.sensitive import sensitive
 
 # Undoing a half-made resource is retiring it: those steps accept that anything is missing.
 _PLAN_OF_KIND = {OperationKind.COMPENSATE: OperationKind.RETIRE.value}
@@ -159,6 +160,7 @@ def set_going(operation: Operation) -> None:
         move_order(operation.resource, OrderState.PROVISIONING)
 
 
+@sensitive("operation.compensate")
 @transaction.atomic(durable=True)
 def compensate_operation(public_id: UUID, *, actor: Person | None) -> Operation:
     """Give a failed delivery up and remove whatever it made. ``actor`` None: the term has passed.

@@ -18,9 +18,10 @@ from django.utils.timezone import now
 
 from catalog.errors import QuotaExceeded
 from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine, QuotaLimit
+from portal.audit.services import record
 from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
-from portal.identity.models import Node, Project
+from portal.identity.models import Node, Person, Project
 from portal.identity.sensitive import sensitive
 
 Demand = Mapping[Metric, Decimal]
@@ -198,10 +199,18 @@ def _shown(amount: Decimal) -> str:
 
 
 @sensitive("quota.set_limit")
-def set_limit(node: Node, metric: Metric, amount: Decimal | None, *, valid_from: datetime) -> Quota:
+def set_limit(
+    node: Node,
+    metric: Metric,
+    amount: Decimal | None,
+    *,
+    valid_from: datetime,
+    actor: Person | None,
+) -> Quota:
     """Set the limit from ``valid_from`` on; None is an explicit "unlimited".
 
-    Call inside a transaction. A limit below what is claimed is accepted: it stops new claims.
+    Call last in a transaction: it writes the audit entry. A limit below what is claimed is
+    accepted: it stops new claims. ``actor``: None is the platform, as it is set up.
     """
     lock_tree_shared()
     Quota.objects.get_or_create(node=node, metric=metric, defaults={"limit_now": Decimal(0)})
@@ -210,6 +219,12 @@ def set_limit(node: Node, metric: Metric, amount: Decimal | None, *, valid_from:
     row.limits.filter(valid_until=None).update(valid_until=valid_from)
     QuotaLimit.objects.create(quota=row, amount=amount, valid_from=valid_from)
     _bring_up_to_date([row])
+    data = {
+        "metric": str(metric),
+        "amount": None if amount is None else str(amount),
+        "valid_from": valid_from.isoformat(),
+    }
+    record("quota.limit_set", node, actor=actor, node_id=node.pk, data=data)
     return row
 
 

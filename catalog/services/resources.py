@@ -37,6 +37,7 @@ from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
 from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person, Project
+from portal.identity.sensitive import sensitive
 
 
 def open_resource(line: OrderLine) -> Resource:
@@ -107,6 +108,7 @@ def meter_resource(resource: Resource, line: OrderLine, time: UsageTime) -> None
     )
 
 
+@sensitive("resource.retire")
 @transaction.atomic(durable=True)
 def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Operation:
     """Begin to clean up: from now on the engine removes it from the cloud.

@@ -52,6 +52,7 @@ EVENTS: Final = frozenset(
         "node.moved_away",
         "node.ended",
         "node.change_refused",
+        "node.numbers_confirmed",
         "cost_centre.set",
         "vat_treatment.set",
         "data_owner.set",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
-from django.db.models import CharField, Max, Q, QuerySet, Value
+from django.db.models import F, Max, Q, QuerySet
 from django.utils.timezone import now
 
 from portal.core.models import is_in_force
@@ -17,6 +19,9 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
+from portal.identity.services.break_glass import ISSUER as EMERGENCY
+
+EVERYTHING: Final = Q()
 
 
 def grants_in_force(person: Person) -> QuerySet[RoleGrant]:
@@ -24,11 +29,46 @@ def grants_in_force(person: Person) -> QuerySet[RoleGrant]:
     return RoleGrant.objects.filter(is_in_force(now()), person=person)
 
 
+def standing_grants(*roles: Role, at: datetime | None = None) -> QuerySet[RoleGrant]:
+    """The roles of the people who work here: in force, or back at their next login.
+
+    What a claim gives lapses a day after each login; over a weekend nothing is without an owner.
+    Emergency access is for an hour, and does not count. ``at``: the moment; now when left out.
+    """
+    comes_back = ~Q(issuer="") & Q(
+        end_reason="",
+        valid_until__gt=F("person__last_login"),  # so the last login did not end it
+        person__absent_since=None,
+    )
+    grants = RoleGrant.objects.filter(
+        is_in_force(at or now()) | comes_back, person__is_active=True
+    ).exclude(issuer=EMERGENCY)
+    return grants.filter(role__in=roles) if roles else grants
+
+
+def effective_grants(person: Person, *roles: Role, about: Q = EVERYTHING) -> QuerySet[RoleGrant]:
+    """The grants by which the person acts now: their own, and as approver those of the absent.
+
+    Nobody who is away renews a claim; of them it is what stands that counts. One query, for a page
+    asks this a dozen times; nothing more can be filtered from it.
+
+    Args:
+        roles: any role when left out.
+        about: which grants it is about.
+    """
+    own = grants_in_force(person).filter(about)
+    if roles:
+        own = own.filter(role__in=roles)
+    if roles and Role.APPROVER not in roles:
+        return own
+    replaced = standing_grants(Role.APPROVER).filter(about)
+    # Not by OR, for which the database would read the grants of everybody.
+    return own.union(replaced.filter(person__in=_deputies(person).values("absent")))
+
+
 def roles_of(person: Person) -> set[Role]:
     """Every role that the person has anywhere, a deputy's included. One query."""
-    as_deputy = _deputies(person).annotate(role=Value(Role.APPROVER, CharField()))
-    held = grants_in_force(person).values_list("role", flat=True)
-    return {Role(role) for role in held.union(as_deputy.values_list("role", flat=True))}
+    return {Role(role) for role in effective_grants(person).values_list("role", flat=True)}
 
 
 def absent_ids(deputy: Person) -> list[int]:
@@ -95,12 +135,9 @@ def approval_limit(person: Person, node: Node) -> Decimal | None:
 
     Without the role the answer is zero.
     """
-    people = [person.pk, *absent_ids(person)]
-    limits = list(
-        RoleGrant.objects.filter(
-            is_in_force(now()), person__in=people, role=Role.APPROVER, node__in=node.lineage_ids
-        ).values_list("amount_limit", flat=True)
-    )
+    there = Q(node__in=node.lineage_ids)
+    approving = effective_grants(person, Role.APPROVER, about=there)
+    limits = list(approving.values_list("amount_limit", flat=True))
     if not limits:
         return Decimal(0)
     amounts = [limit for limit in limits if limit is not None]
@@ -122,21 +159,8 @@ def _reach(person: Person, roles: tuple[Role, ...]) -> Q:
 
 
 def granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
-    """The nodes on which the grants themselves stand; a person has a handful of them. One query:
-    a page asks this a dozen times, each time about other roles.
-    """
-    grants = grants_in_force(person)
-    if roles:
-        grants = grants.filter(role__in=roles)
-    node_ids = grants.values_list("node_id", flat=True)
-    if not roles or Role.APPROVER in roles:
-        absent = _deputies(person).values("absent")
-        replaced = RoleGrant.objects.filter(
-            is_in_force(now()), person__in=absent, role=Role.APPROVER
-        )
-        # Not by OR, for which the database would read the grants of everybody.
-        node_ids = node_ids.union(replaced.values_list("node_id", flat=True))
-    return list(node_ids)
+    """The nodes on which the grants themselves stand; a person has a handful of them. One query."""
+    return list(effective_grants(person, *roles).values_list("node_id", flat=True))
 
 
 def _deputies(person: Person) -> QuerySet[Deputy]:

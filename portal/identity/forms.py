@@ -13,13 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
 from portal.identity.facts import FactKind
-from portal.identity.models import Node, NodeKind, Person, VatTreatment
+from portal.identity.models import NUMBERS, Node, NodeKind, Person, VatTreatment
 from portal.identity.numbers import KVK_LENGTH, OIN_LENGTH, RSIN_LENGTH
 from portal.identity.services.facts import COST_CENTRE_LENGTH, COST_CENTRE_NAME_LENGTH
 from portal.identity.services.tree import (
     CODE_LENGTH,
     DESCRIPTION_LENGTH,
-    IDENTIFIERS,
     NAME_LENGTH,
     PROTECTION_LEVELS,
 )
@@ -49,7 +48,7 @@ class OrganizationForm(RefusableForm):
 
     def leave_out_numbers(self) -> None:
         """For somebody who may not change who logs in as whom."""
-        for name in IDENTIFIERS:
+        for name in NUMBERS:
             del self.fields[name]
 
 
@@ -133,7 +132,7 @@ def node_form(node: Node) -> type[OrganizationForm | ProjectForm]:
 def answers_of(node: Node) -> dict[str, Any]:
     """What the form of this node shows at first."""
     if node.kind == NodeKind.ORGANIZATION:
-        return {name: getattr(node.organization, name) for name in ("name", "code", *IDENTIFIERS)}
+        return {name: getattr(node.organization, name) for name in ("name", "code", *NUMBERS)}
     project = node.project
     personal = {None: "", True: "yes", False: "no"}[project.has_personal_data]
     return {

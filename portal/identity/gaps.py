@@ -9,8 +9,9 @@ from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
 from portal.core.models import is_in_force
+from portal.identity.access import standing_grants
 from portal.identity.models import Node, NodeKind, Person, Project, ProjectOwner, Role, RoleGrant
-from portal.identity.role_policies import overseen_nodes, standing_grants
+from portal.identity.role_policies import overseen_nodes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ Sentences = Mapping[str, str | Promise]
 OF_NODES: Final[Sentences] = {
     "node.created": _("{actor} added it."),
     "node.changed": _("{actor} changed what it is called or which numbers it has."),
+    "node.numbers_confirmed": _("{actor} confirmed numbers: people log in here with them."),
     "node.moved": _("{actor} moved it to another organisation."),
     "node.moved_away": _("{actor} moved something from here to another organisation."),
     "node.ended": _("{actor} ended it, with the roles on it."),

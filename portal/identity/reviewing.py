@@ -1,8 +1,8 @@
 """Which roles a review is about, who may judge them, and what became of them meanwhile.
 
 A role from a claim lapses a day after the login and comes back at the next one. So at night, or
-after a weekend, hardly any of them holds. What a review is about is therefore what *stands*: the
-grants that hold, and those from a claim that only time has ended and that the next login renews.
+after a weekend, hardly any of them holds. What a review is about is therefore what *stands*
+(``access.standing_grants``): what holds, and what the last login gave and only time has ended.
 Emergency access is for an hour and accounted for elsewhere: it is neither judged nor counted.
 """
 
@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from portal.audit.models import AuditEntry
-from portal.core.models import is_in_force
-from portal.identity.access import reached_nodes
+from portal.identity.access import reached_nodes, standing_grants
 from portal.identity.models import (
     PRIVILEGED_ROLES,
     Node,
@@ -31,34 +29,17 @@ from portal.identity.models import (
 from portal.identity.role_policies import emergency_identities
 from portal.identity.services.break_glass import ISSUER as EMERGENCY
 
-# How long after its last login a role from a claim still counts as one that may come back.
-CLAIM_MEMORY: Final = timedelta(days=90)
 # Who may change what others may do, see everything, or bind the organization without a limit.
 PRIVILEGED: Final = Q(role__in=PRIVILEGED_ROLES) | Q(role=Role.APPROVER, amount_limit=None)
 # Who sees reviews at all: the ones decide, the others look on.
 REVIEW_READERS: Final = frozenset({Role.QUOTA_ADMINISTRATOR, Role.AUDITOR})
-_RIGHT: Final = ("person_id", "role", "node_id", "issuer")
-
-
-def standing_grants(at: datetime, about: Q) -> QuerySet[RoleGrant]:
-    """The grants that stand at the moment ``at``, among those that ``about`` describes."""
-    newest = (
-        RoleGrant.objects.exclude(issuer__in=("", EMERGENCY))
-        .filter(about, valid_from__lte=at, valid_until__gt=at - CLAIM_MEMORY)
-        .order_by(*_RIGHT, "-valid_from", "-pk")
-        .distinct(*_RIGHT)
-    )
-    was_taken = Exists(
-        AuditEntry.objects.filter(event="role.ended", subject_public_id=OuterRef("public_id"))
-    )
-    by_claim = Q(pk__in=newest.values("pk")) & (Q(valid_until__gt=at) | Q(~was_taken))
-    return RoleGrant.objects.filter(about).filter(Q(is_in_force(at), issuer="") | by_claim)
 
 
 def grants_to_review(root: Node, scope: ReviewScope, at: datetime) -> QuerySet[RoleGrant]:
     """What a review of ``root`` that opens at ``at`` is about."""
     about = in_tree_of(root.pk)
-    return standing_grants(at, about & PRIVILEGED if scope == ReviewScope.PRIVILEGED else about)
+    standing = standing_grants(at=at).filter(about)
+    return standing.filter(PRIVILEGED) if scope == ReviewScope.PRIVILEGED else standing
 
 
 def in_tree_of(root_id: int) -> Q:
@@ -73,7 +54,7 @@ def find_current(items: Sequence[ReviewItem], at: datetime) -> dict[int, RoleGra
     The items must come with their ``grant``.
     """
     people = {item.person_id for item in items if item.is_by_claim}
-    claimed = standing_grants(at, Q(person__in=people) & ~Q(issuer="")) if people else []
+    claimed = standing_grants(at=at).filter(person__in=people).exclude(issuer="") if people else []
     by_right = {_right_of(grant): grant for grant in claimed}
     found: dict[int, RoleGrant] = {}
     for item in items:
@@ -145,8 +126,8 @@ def work_left(campaign: ReviewCampaign, at: datetime) -> Counter[int]:
 
     Includes who administers by a claim and has not logged in lately: they can, and must hear it.
     """
-    about = in_tree_of(campaign.root_id) & Q(role=Role.QUOTA_ADMINISTRATOR, person__is_active=True)
-    by_node = _people_by_node(standing_grants(at, about))
+    standing = standing_grants(Role.QUOTA_ADMINISTRATOR, at=at)
+    by_node = _people_by_node(standing.filter(in_tree_of(campaign.root_id)))
     undecided = campaign.items.filter(decision="").select_related("node")
     return Counter(person for item in undecided for person in _reviewers(item, by_node))
 

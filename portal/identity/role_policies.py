@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
-from portal.core.models import is_in_force
-from portal.identity.access import granted_node_ids, has_role, reached_nodes
+from portal.identity.access import (
+    granted_node_ids,
+    has_role,
+    reached_nodes,
+    standing_grants,
+)
 from portal.identity.models import (
     PRIVILEGED_ROLES,
     ClaimBar,
@@ -220,23 +224,6 @@ def visible_deputies(person: Person) -> QuerySet[Deputy]:
     """The appointments of who approves on a node that the person oversees."""
     approvers = standing_grants(Role.APPROVER).filter(node__in=overseen_nodes(person))
     return Deputy.objects.filter(absent__in=approvers.values("person"))
-
-
-def standing_grants(*roles: Role) -> QuerySet[RoleGrant]:
-    """The roles that people hold who work here: in force, or back at their next login.
-
-    What a claim gives lapses a day after each login; over a weekend nothing is without an owner.
-    Emergency access is for an hour, and does not count.
-    """
-    comes_back = ~Q(issuer="") & Q(
-        end_reason="",
-        valid_until__gt=F("person__last_login"),  # so the last login did not end it
-        person__absent_since=None,
-    )
-    grants = RoleGrant.objects.filter(
-        is_in_force(now()) | comes_back, person__is_active=True
-    ).exclude(issuer=EMERGENCY)
-    return grants.filter(role__in=roles) if roles else grants
 
 
 def _organization_id(node: Node) -> int | None:

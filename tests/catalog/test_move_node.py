@@ -49,7 +49,7 @@ class Tree:
         self.project = make_project(self.old)
         generous_limits(self.project)
         for metric in Metric:
-            set_limit(self.new, metric, Decimal(10_000), valid_from=now())
+            set_limit(self.new, metric, Decimal(10_000), valid_from=now(), actor=None)
         self.administrator = administrator_of(self.ministry)
 
     def claim(self, servers=1):
@@ -175,7 +175,7 @@ class TestQuota:
 
     def test_a_level_with_too_little_refuses_the_move_as_a_whole(self, tree):
         tree.claim(5)
-        set_limit(tree.new, Metric.SERVERS, Decimal(4), valid_from=now())
+        set_limit(tree.new, Metric.SERVERS, Decimal(4), valid_from=now(), actor=None)
         before = everything()
 
         with pytest.raises(QuotaExceeded) as refused:
@@ -202,7 +202,7 @@ class TestQuota:
 
     def test_a_level_that_was_over_its_limit_may_come_back_below_it(self, tree):
         tree.claim(5)
-        set_limit(tree.old, Metric.SERVERS, Decimal(3), valid_from=now())
+        set_limit(tree.old, Metric.SERVERS, Decimal(3), valid_from=now(), actor=None)
 
         tree.move()
 
@@ -210,9 +210,9 @@ class TestQuota:
 
     def test_a_level_that_is_over_its_limit_takes_nothing_more(self, tree):
         rival = make_project(tree.new, name="Ander")
-        set_limit(rival, Metric.SERVERS, Decimal(9), valid_from=now())
+        set_limit(rival, Metric.SERVERS, Decimal(9), valid_from=now(), actor=None)
         claim_quota(rival, {Metric.SERVERS: Decimal(3)}, expires_at=now() + timedelta(days=1))
-        set_limit(tree.new, Metric.SERVERS, Decimal(2), valid_from=now())
+        set_limit(tree.new, Metric.SERVERS, Decimal(2), valid_from=now(), actor=None)
         tree.claim()
 
         with pytest.raises(QuotaExceeded):
@@ -222,7 +222,7 @@ class TestQuota:
 class TestPreview:
     def test_it_says_what_the_move_then_does(self, tree):
         tree.claim(5)
-        set_limit(tree.new, Metric.SERVERS, Decimal(4), valid_from=now())
+        set_limit(tree.new, Metric.SERVERS, Decimal(4), valid_from=now(), actor=None)
 
         preview = preview_move(tree.project, tree.new)
 

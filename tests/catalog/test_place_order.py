@@ -179,7 +179,7 @@ def test_all_wrong_fields_are_told_at_once(requester, project, version):
 
 
 def test_what_does_not_fit_stores_nothing(requester, project, version):
-    set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now())
+    set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now(), actor=None)
 
     with pytest.raises(QuotaExceeded):
         place(requester, project, version)

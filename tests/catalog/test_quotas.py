@@ -19,6 +19,7 @@ from catalog.services.quotas import (
     release_claim,
     set_limit,
 )
+from portal.audit.models import AuditEntry
 from portal.identity.models import Node
 from tests.factories import generous_limits, make_organization, make_project
 
@@ -50,13 +51,13 @@ class TestClaim:
             claim(make_project())
 
     def test_level_above_can_be_the_one_that_is_full(self, project):
-        set_limit(project.parent, Metric.SERVERS, Decimal(0), valid_from=now())
+        set_limit(project.parent, Metric.SERVERS, Decimal(0), valid_from=now(), actor=None)
 
         with pytest.raises(QuotaExceeded, match=project.parent.name):
             claim(project)
 
     def test_all_or_nothing(self, project):
-        set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now())
+        set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now(), actor=None)
         with pytest.raises(QuotaExceeded), transaction.atomic():
             claim(project, {Metric.SERVERS: Decimal(1), Metric.VCPUS: Decimal(2)})
 
@@ -66,7 +67,7 @@ class TestClaim:
     def test_unlimited_is_a_choice_that_somebody_made(self, project):
         for node_id in project.lineage_ids:
             node = Node.objects.get(pk=node_id)
-            set_limit(node, Metric.SERVERS, None, valid_from=now())
+            set_limit(node, Metric.SERVERS, None, valid_from=now(), actor=None)
 
         claim(project, {Metric.SERVERS: Decimal(10**9)})
 
@@ -96,7 +97,7 @@ class TestLimit:
     def test_lowered_below_what_is_held_it_stops_new_claims_and_says_since_when(self, project):
         claim(project, {Metric.SERVERS: Decimal(5)})
 
-        row = set_limit(project, Metric.SERVERS, Decimal(3), valid_from=now())
+        row = set_limit(project, Metric.SERVERS, Decimal(3), valid_from=now(), actor=None)
 
         assert row.over_since is not None
         with pytest.raises(QuotaExceeded):
@@ -104,18 +105,37 @@ class TestLimit:
 
     def test_room_that_comes_back_ends_the_being_over(self, project):
         held = claim(project, {Metric.SERVERS: Decimal(5)})
-        set_limit(project, Metric.SERVERS, Decimal(3), valid_from=now())
+        set_limit(project, Metric.SERVERS, Decimal(3), valid_from=now(), actor=None)
 
         release_claim(held)
 
         assert Quota.objects.get(node=project, metric=Metric.SERVERS).over_since is None
 
     def test_one_that_has_ended_counts_no_longer(self, project):
-        row = set_limit(project, Metric.SERVERS, Decimal(9), valid_from=now() - timedelta(hours=2))
+        row = set_limit(
+            project, Metric.SERVERS, Decimal(9), valid_from=now() - timedelta(hours=2), actor=None
+        )
         row.limits.filter(valid_until=None).update(valid_until=now() - timedelta(hours=1))
 
         with pytest.raises(QuotaExceeded):
             claim(project)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("amount", "written"), [(Decimal(3), "3"), (None, None)])
+def test_a_limit_is_written_down_with_who_set_it(project, approver, amount, written):
+    moment = now()
+
+    set_limit(project, Metric.SERVERS, amount, valid_from=moment, actor=approver)
+
+    entry = AuditEntry.objects.get(event="quota.limit_set")
+    assert (entry.actor_id, entry.node_id) == (approver.pk, project.pk)
+    assert entry.subject_public_id == project.public_id
+    assert entry.data == {
+        "metric": "servers",
+        "amount": written,
+        "valid_from": moment.isoformat(),
+    }
 
 
 @pytest.mark.django_db

@@ -44,6 +44,13 @@ def make_organization(parent: Node | None = None, name: str = "") -> Organizatio
     )
 
 
+def give_numbers(organization: Node, **numbers: str) -> None:
+    """Numbers that the platform confirmed: people log in with them."""
+    Organization.objects.filter(pk=organization.pk).update(**numbers)
+    confirmed = {f"{name}_confirmed_at": now() for name in numbers}
+    Organization.objects.filter(pk=organization.pk).update(**confirmed)
+
+
 def make_project(parent: Node | None = None, name: str = "") -> Project:
     parent = parent or make_organization()
     return create_project(

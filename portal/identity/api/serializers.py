@@ -10,7 +10,14 @@ from rest_framework import serializers
 
 from portal.core.api import Input, MomentField, PublicIdField, TextField
 from portal.identity.facts import FactKind, NodeFact, facts_of
-from portal.identity.models import CostCentre, Node, Person, VatTreatment, VatTreatmentPeriod
+from portal.identity.models import (
+    NUMBERS,
+    CostCentre,
+    Node,
+    Person,
+    VatTreatment,
+    VatTreatmentPeriod,
+)
 from portal.identity.services.tree import CODE_LENGTH
 
 Output = serializers.Serializer[Any]
@@ -47,11 +54,16 @@ class NodeFactsOutput(Output):
 
 
 class OrganizationOutput(NodeFactsOutput):
-    """An organization; a number that is not known is empty."""
+    """An organization; a number that is not known is empty.
+
+    Nobody logs in with a number that stands in ``waiting_numbers``: the platform has yet to confirm
+    that it belongs to this organization.
+    """
 
     oin = serializers.CharField()
     kvk_number = serializers.CharField()
     rsin = serializers.CharField()
+    waiting_numbers = serializers.ListField(child=serializers.ChoiceField(choices=NUMBERS))
 
 
 class ProjectListOutput(NodeFactsOutput):

@@ -17,6 +17,7 @@ from portal.identity.models.review import (
 )
 from portal.identity.models.role import PRIVILEGED_ROLES, Deputy, Role, RoleGrant
 from portal.identity.models.tree import (
+    NUMBERS,
     CostCentre,
     DataOwner,
     Node,
@@ -31,6 +32,7 @@ from portal.identity.models.tree import (
 
 __all__ = [
     "DECIDED_BY_PERSON",
+    "NUMBERS",
     "PRIVILEGED_ROLES",
     "REASON_LENGTH",
     "BreakGlassAttempt",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -10,6 +12,8 @@ from django.db.models.functions import Coalesce, Lower
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
+
+NUMBERS: Final = ("oin", "kvk_number", "rsin")  # what an organization is known by elsewhere
 
 
 class NodeKind(models.TextChoices):
@@ -71,31 +75,36 @@ class Node(PublicIdModel):
 class Organization(Node):
     """A public body, or a part of one. Numbers that are not known are empty.
 
-    A number names one living organization, or nobody could log in with it.
+    A number counts, for logins above all, from when the platform confirmed it: whoever may write
+    one here could otherwise claim somebody else's people. A trigger makes a number that changes
+    wait again. Confirmed, it names one living organization, or nobody could log in with it.
     ``is_ended`` repeats ``ended_at``, by trigger: an index cannot look into another table.
     """
 
     oin = models.CharField(max_length=20, blank=True)
     kvk_number = models.CharField(max_length=8, blank=True)
     rsin = models.CharField(max_length=9, blank=True)
+    oin_confirmed_at = models.DateTimeField(null=True, editable=False)
+    kvk_number_confirmed_at = models.DateTimeField(null=True, editable=False)
+    rsin_confirmed_at = models.DateTimeField(null=True, editable=False)
     is_ended = models.BooleanField(default=False, editable=False)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["oin"],
-                condition=~Q(oin="") & Q(is_ended=False),
-                name="organization_one_living_per_oin",
+            *(
+                models.UniqueConstraint(
+                    fields=[number],
+                    condition=Q((f"{number}_confirmed_at__isnull", False), ("is_ended", False)),
+                    name=f"organization_one_living_per_{number}",
+                )
+                for number in NUMBERS
             ),
-            models.UniqueConstraint(
-                fields=["kvk_number"],
-                condition=~Q(kvk_number="") & Q(is_ended=False),
-                name="organization_one_living_per_kvk_number",
-            ),
-            models.UniqueConstraint(
-                fields=["rsin"],
-                condition=~Q(rsin="") & Q(is_ended=False),
-                name="organization_one_living_per_rsin",
+            *(
+                models.CheckConstraint(
+                    condition=~Q((number, "")) | Q((f"{number}_confirmed_at", None)),
+                    name=f"organization_confirmed_{number}_is_there",
+                )
+                for number in NUMBERS
             ),
             models.CheckConstraint(
                 condition=Q(oin__regex="^([0-9]{20})?$"), name="organization_oin_has_20_digits"
@@ -108,6 +117,20 @@ class Organization(Node):
                 condition=Q(rsin__regex="^([0-9]{9})?$"), name="organization_rsin_has_9_digits"
             ),
         ]
+
+    @property
+    def confirmed_numbers(self) -> dict[str, str]:
+        """The numbers that count, by field."""
+        return {name: getattr(self, name) for name in NUMBERS if self._is_confirmed(name)}
+
+    @property
+    def waiting_numbers(self) -> dict[str, str]:
+        """The numbers that wait for the platform, by field."""
+        numbers = {name: getattr(self, name) for name in NUMBERS if not self._is_confirmed(name)}
+        return {name: number for name, number in numbers.items() if number}
+
+    def _is_confirmed(self, name: str) -> bool:
+        return getattr(self, f"{name}_confirmed_at") is not None
 
 
 class Project(Node):

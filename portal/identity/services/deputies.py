@@ -19,6 +19,7 @@ from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.identity.access import workplace_id
 from portal.identity.errors import DeputyHasEnded, DeputyNamed
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Deputy, Person, Role, RoleProposal
 from portal.identity.role_policies import is_approver, may_end_deputies, possible_deputies
 from portal.identity.sensitive import sensitive
@@ -36,12 +37,14 @@ def appoint_deputy(deputy: Person, *, first_day: date, last_day: date, actor: Pe
     For somebody else it takes two people: ``proposals.propose_deputy``.
 
     Raises:
+        SameHuman: the deputy may be the absent one, with another login.
         InvalidInput: with a message by field.
         DeputyNamed: the same deputy is appointed in these days already.
         EmergencyDecidesNothing: the actor came in by emergency access.
     """
     absent, deputy = lock_both(actor.pk, deputy.pk)
     refuse_emergency_access(actor)
+    check_other_humans([deputy.pk], [absent.pk])
     check_deputy(absent, deputy)
     period = clean_period(first_day, last_day, longest=LONGEST_TERM)
     appointment = Deputy(absent=absent, deputy=deputy, appointed_by=actor)

@@ -13,6 +13,7 @@ from django.db import transaction
 from portal.core.errors import NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.identity.errors import AboutYourself
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person, Role, RoleProposal
 from portal.identity.role_policies import approved_nodes, may_propose_deputy
 from portal.identity.services.deputies import (
@@ -41,7 +42,7 @@ def propose_deputy(wanted: WantedDeputy, *, actor: Person) -> RoleProposal:
     """Ask for a deputy for somebody else; they themselves or another administrator decide.
 
     Raises:
-        AboutYourself, NotAllowed: the actor may not propose this.
+        AboutYourself, NotAllowed, SameHuman: the actor may not propose this.
         InvalidInput: with a message by field.
         AlreadyProposed: it waits already.
     """
@@ -58,6 +59,7 @@ def _propose_deputy(wanted: WantedDeputy, actor: Person) -> RoleProposal:
     absent, deputy = lock_both(wanted.absent.pk, wanted.deputy.pk)
     if deputy.pk == actor.pk:
         raise AboutYourself()
+    check_other_humans([deputy.pk], [actor.pk, absent.pk])
     if not may_propose_deputy(actor, absent):
         raise NotAllowed()
     check_deputy(absent, deputy)

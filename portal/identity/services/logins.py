@@ -33,6 +33,7 @@ from portal.identity.oidc.errors import (
     OutsideOrganization,
     RoleUnknown,
 )
+from portal.identity.services.numbers import known_by
 from portal.identity.services.people import leave_elsewhere, record_leaving
 
 CLAIM_GRANT_TERM: Final = timedelta(hours=24)  # a role from a claim lapses so long after the login
@@ -105,7 +106,7 @@ def log_in(login: Login) -> LoggedIn:
 
     Raises:
         AccountBlocked: the person may not log in any more.
-        OrganizationUnknown: no organisation has this number.
+        OrganizationUnknown: no organisation has this number, confirmed.
         OrganizationNotVouchedFor: the provider has no say about that organisation.
         RoleUnknown: a role stands on a node that is not part of that organisation.
         OutsideOrganization: the login counts for less than what the person has access to.
@@ -145,14 +146,15 @@ def _log_in(login: Login) -> tuple[Person, int, bool]:
         record_leaving(person, left, node)
     _record_grants("role.ended", ended, login.provider_key)
     _record_grants("role.granted", granted, login.provider_key)
+    _note_login(person, identity, login)
     if has_access:
-        _note_login(person, identity, login)
         data = {"provider": login.provider_key, "level": login.level}
         record("person.logged_in", person, actor=person, node_id=node.pk, data=data)
     return person, node.pk, has_access
 
 
 def _note_login(person: Person, identity: Identity, login: Login) -> None:
+    """Keep what the provider said, and when: what it no longer gives does not come back."""
     if login.name is not None:
         person.name = login.name
     if login.email is not None:
@@ -166,16 +168,16 @@ def _note_login(person: Person, identity: Identity, login: Login) -> None:
 def _find_node(login: Login) -> Node:
     """The organisation that somebody logged in for, or the only branch of it that they may act for.
 
-    The database keeps a number from naming two living organisations.
+    Only numbers count that the platform confirmed: any administrator may write one down. The
+    database keeps such a number from naming two living organisations.
     """
     claimed = login.organization
-    living = Organization.objects.filter(ended_at=None)
     try:
-        organization = living.get(**{claimed.identifier: claimed.number})
+        organization = known_by(claimed.identifier, claimed.number).get()
     except Organization.DoesNotExist as error:
         raise OrganizationUnknown("none with this number") from error
-    numbers = {organization.oin, organization.kvk_number, organization.rsin}
-    if login.may_vouch_for and not login.may_vouch_for & numbers:
+    numbers = organization.confirmed_numbers.values()
+    if login.may_vouch_for and login.may_vouch_for.isdisjoint(numbers):
         raise OrganizationNotVouchedFor("organisation is not one of the provider's")
     if not claimed.branch_code:
         return organization

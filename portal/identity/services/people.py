@@ -21,8 +21,9 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
-from portal.identity.access import workplace_id
+from portal.identity.access import standing_grants, workplace_id
 from portal.identity.errors import AboutYourself, PersonHasLeft, PersonIsActive
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import (
     Deputy,
     Identity,
@@ -32,7 +33,7 @@ from portal.identity.models import (
     RoleProposal,
     SessionEnd,
 )
-from portal.identity.role_policies import may_end, may_reinstate, standing_grants
+from portal.identity.role_policies import may_end, may_reinstate
 from portal.identity.sensitive import sensitive
 from portal.identity.services.deputies import cut_deputy_short, record_deputy_ended
 from portal.identity.services.input import clean_reason
@@ -91,7 +92,7 @@ def reinstate_person(public_id: UUID, *, actor: Person) -> Person:
     """Let somebody who left log in again. They begin without any role of the portal.
 
     Raises:
-        AboutYourself, NotAllowed: somebody else must do it.
+        AboutYourself, NotAllowed, SameHuman: somebody else must do it.
         PersonIsActive: there is nothing to do.
     """
     try:
@@ -107,6 +108,7 @@ def _reinstate(public_id: UUID, actor: Person) -> Person:
     person = _lock(public_id, actor)
     if person.pk == actor.pk:
         raise AboutYourself()
+    check_other_humans([person.pk], [actor.pk])
     if not may_reinstate(actor, person):
         raise NotAllowed()
     if person.is_active:

@@ -31,6 +31,7 @@ from portal.identity.errors import (
     ProposalSettled,
     ProposerMayNot,
 )
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import (
     Deputy,
     Node,
@@ -88,7 +89,8 @@ def propose_role(wanted: WantedRole, *, actor: Person) -> RoleProposal:
     amount limit changes and a term is prolonged.
 
     Raises:
-        AboutYourself, NotAllowed: the actor may not propose this; nor emergency access anything.
+        AboutYourself, NotAllowed, SameHuman: the actor may not propose this; nor emergency access
+            anything.
         InvalidInput: with a message by field.
         NodeEnded, AlreadyProposed: it cannot be granted, or waits already.
     """
@@ -109,6 +111,7 @@ def _propose(wanted: WantedRole, actor: Person) -> RoleProposal:
     refuse_emergency_access(actor)
     if person.pk == actor.pk:
         raise AboutYourself()
+    check_other_humans([person.pk], [actor.pk])
     if not may_propose(actor, node):
         raise NotAllowed()
     if node.ended_at:
@@ -157,8 +160,8 @@ def grant_role(public_id: UUID, *, actor: Person, reason: str = "") -> RoleGrant
     A deputy decides in the place of the absent one from then on; they get no role of their own.
 
     Raises:
-        AboutYourself, OwnProposal, NotAllowed: somebody else must decide; or nobody, as about
-            the person of emergency access.
+        AboutYourself, OwnProposal, NotAllowed, SameHuman: somebody else must decide; or nobody,
+            as about the person of emergency access.
         ProposalSettled: somebody was first, or it ran out.
         PersonHasLeft, PersonElsewhere, NodeEnded: meanwhile there is nothing to grant.
         InvalidInput, DeputyNamed: they cannot be the deputy any more, or are already.
@@ -301,6 +304,7 @@ def _lock_for_decision(public_id: UUID, actor: Person) -> RoleProposal:
         raise AboutYourself()
     if proposal.proposed_by_id == actor.pk:
         raise OwnProposal()
+    check_other_humans([proposal.person_id, proposal.proposed_by_id], [actor.pk])
     if not may_decide(actor, proposal):
         raise NotAllowed()
     if proposal.state != ProposalState.PROPOSED:

@@ -13,17 +13,12 @@ from functools import partial
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
 
 from portal.audit.services import record
 from portal.core.faults import each_by_itself
+from portal.identity.access import standing_grants
 from portal.identity.models import ReviewCampaign, ReviewDecision, ReviewItem, Role, RoleGrant
-from portal.identity.reviewing import (
-    find_current,
-    reviewer_grants,
-    standing_grants,
-    without_reviewer,
-)
+from portal.identity.reviewing import find_current, reviewer_grants, without_reviewer
 from portal.identity.services.reviews import (
     end_reviewed_role,
     facts_of,
@@ -120,8 +115,8 @@ def _judge(
 
 def _is_last(item: ReviewItem, at: datetime) -> bool:
     """Would nobody be left to give out roles in the organization?"""
-    about = Q(role=Role.QUOTA_ADMINISTRATOR, node=item.node_id, person__is_active=True)
-    return not standing_grants(at, about).exclude(person=item.person_id).exists()
+    others = standing_grants(Role.QUOTA_ADMINISTRATOR, at=at).exclude(person=item.person_id)
+    return not others.filter(node=item.node_id).exists()
 
 
 @transaction.atomic(durable=True)

@@ -24,6 +24,7 @@ from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_shared
 from portal.core.text import clean_text
 from portal.identity.access import has_role, reached_nodes
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import (
     REASON_LENGTH,
     Node,
@@ -176,7 +177,8 @@ def keep_grants(
 
     Raises:
         NothingChosen: there are no ``item_ids``.
-        OwnRole: one of them is the reviewer's own. NotAllowed: their role does not reach one.
+        OwnRole, SameHuman: one of them is the reviewer's own. NotAllowed: their role does not
+            reach one.
         ReviewOver: the due date has passed. AlreadySettled: none was left to decide.
     """
     if not item_ids:
@@ -275,6 +277,7 @@ def _lock_for_decision(
     lock_people({reviewer.pk, *(item.person_id for item in items)})
     if any(item.person_id == reviewer.pk for item in items):
         raise OwnRole()
+    check_other_humans([item.person_id for item in items], [reviewer.pk])
     node_ids = {item.node_id for item in items}
     reached = reached_nodes(reviewer, Role.QUOTA_ADMINISTRATOR).filter(pk__in=node_ids)
     if len(items) < len(set(item_ids)) or reached.count() < len(node_ids):

@@ -17,19 +17,16 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
+from portal.identity.access import standing_grants
 from portal.identity.errors import (
     AboutYourself,
     BarLifted,
     EmergencyDecidesNothing,
     RoleHasEnded,
 )
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import ClaimBar, Person, RoleGrant
-from portal.identity.role_policies import (
-    is_emergency_person,
-    may_lift,
-    may_propose,
-    standing_grants,
-)
+from portal.identity.role_policies import is_emergency_person, may_lift, may_propose
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_reason
 
@@ -79,7 +76,7 @@ def lift_bar(public_id: UUID, *, actor: Person) -> ClaimBar:
     """Let a claim give a role again, from the next login on.
 
     Raises:
-        AboutYourself, NotAllowed: somebody else must do it.
+        AboutYourself, NotAllowed, SameHuman: somebody else must do it.
         BarLifted: somebody was first.
     """
     try:
@@ -102,6 +99,7 @@ def _lift_bar(public_id: UUID, actor: Person) -> ClaimBar:
     )
     if bar.person_id == actor.pk:
         raise AboutYourself()
+    check_other_humans([bar.person_id], [actor.pk])
     if not may_lift(actor, bar):
         raise NotAllowed()
     if bar.lifted_at:

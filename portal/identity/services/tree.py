@@ -15,10 +15,8 @@ from django.core.validators import validate_slug
 from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Lower
-from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from portal.audit.services import record, record_refusal
 from portal.core.calendar import whole_second
@@ -26,21 +24,25 @@ from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_exclusive
 from portal.core.text import clean_text
 from portal.identity.errors import NodeEnded
-from portal.identity.models import Node, NodeKind, NodeParent, Organization, Person, Project
+from portal.identity.models import (
+    NUMBERS,
+    Node,
+    NodeKind,
+    NodeParent,
+    Organization,
+    Person,
+    Project,
+)
 from portal.identity.numbers import is_kvk_number, is_oin, is_rsin
 from portal.identity.policies import may_administer, may_administer_from_above
 from portal.identity.sensitive import sensitive
+from portal.identity.services.numbers import TAKEN, is_taken
 
 CODE_LENGTH: Final = 40
 NAME_LENGTH: Final = 120
 DESCRIPTION_LENGTH: Final = 300
 PROTECTION_LEVELS: Final = range(1, 5)  # Te Beschermen Belang: 1 is the highest
-IDENTIFIERS: Final = ("oin", "kvk_number", "rsin")
-_TAKEN: Final[dict[str, str | Promise]] = {
-    "oin": gettext_lazy("Another organisation has this OIN."),
-    "kvk_number": gettext_lazy("Another organisation has this KvK number."),
-    "rsin": gettext_lazy("Another organisation has this RSIN."),
-}
+CLASSIFICATION: Final = ("protection_level", "has_personal_data")
 
 Values = dict[str, Any]
 
@@ -96,11 +98,18 @@ def create_organization(
 
     Asks nobody for a role: for commands, and inside ``add_organization``.
 
+    Args:
+        actor: None is the platform itself, whose word confirms the numbers.
+
     Raises:
         InvalidInput: something is not right in a field.
     """
     organization = Organization(kind=NodeKind.ORGANIZATION, parent=parent)
     values = {"code": code, "name": name, "oin": oin, "kvk_number": kvk_number, "rsin": rsin}
+    if actor is None:
+        moment = now()
+        for number in NUMBERS:
+            setattr(organization, f"{number}_confirmed_at", moment if values[number] else None)
     _place(organization, values, actor)
     return organization
 
@@ -177,7 +186,8 @@ def _place(node: Organization | Project, values: Values, actor: Person | None) -
 def edit_organization(public_id: UUID, *, actor: Person, **values: Any) -> Organization:
     """Change the code, the name and the numbers of an organization.
 
-    Numbers decide who logs in as whom, so only somebody from above changes those.
+    Numbers decide who logs in as whom, so only somebody from above changes those, and a number
+    that changes waits until the platform confirms it.
 
     Raises:
         NotAllowed, NodeEnded: as ``node_to_change``.
@@ -188,14 +198,17 @@ def edit_organization(public_id: UUID, *, actor: Person, **values: Any) -> Organ
         before = {name: getattr(organization, name) for name in values}
         _write(organization, values)
         changed = [name for name in values if getattr(organization, name) != before[name]]
-        if set(changed) & set(IDENTIFIERS) and not may_administer_from_above(actor, node):
+        if set(changed) & set(NUMBERS) and not may_administer_from_above(actor, node):
             raise NotAllowed()
         _save_changes(organization, changed, before, actor)
+        organization.refresh_from_db(fields=[f"{number}_confirmed_at" for number in NUMBERS])
         return organization
 
 
 def edit_project(public_id: UUID, *, actor: Person, **values: Any) -> Project:
     """Change the code, the name, the description and the classification of a project.
+
+    Another classification asks for a strong and fresh login; a description does not.
 
     Raises:
         NotAllowed, NodeEnded, InvalidInput: as ``edit_organization``.
@@ -205,7 +218,8 @@ def edit_project(public_id: UUID, *, actor: Person, **values: Any) -> Project:
         before = {name: getattr(project, name) for name in values}
         _write(project, values)
         changed = [name for name in values if getattr(project, name) != before[name]]
-        _save_changes(project, changed, before, actor)
+        save = _save_classification if set(changed) & set(CLASSIFICATION) else _save_changes
+        save(project, changed, before, actor)
         return project
 
 
@@ -217,6 +231,10 @@ def _save_changes(
     node.save(update_fields=changed)
     data = {name: [before[name], getattr(node, name)] for name in changed}
     record("node.changed", node, actor=actor, node_id=node.pk, data=data)
+
+
+# Says where data may stand that others put there.
+_save_classification = sensitive("project.classify")(_save_changes)
 
 
 # --- what may be written -----------------------------------------------------------------------
@@ -239,9 +257,9 @@ def _write(node: Organization | Project, values: Values) -> None:
         errors["code"] = [_("This code is in use. Choose another one.")]
     if "name" not in errors and is_name_taken(node, node.parent):
         errors["name"] = [_("Something beside it has this name. Choose another one.")]
-    for name in IDENTIFIERS:
-        if name in values and name not in errors and _is_taken(node, name):
-            errors[name] = [str(_TAKEN[name])]
+    if isinstance(node, Organization):
+        sent = [name for name in NUMBERS if name in values and name not in errors]
+        errors |= {name: [str(TAKEN[name])] for name in sent if is_taken(node, name)}
     if errors:
         raise InvalidInput(errors)
 
@@ -251,13 +269,6 @@ def is_name_taken(node: Node, parent: Node | None) -> bool:
     living = Node.objects.filter(ended_at=None, parent=parent).exclude(pk=node.pk)
     same = living.alias(lower=Lower("name")).filter(lower=Lower(Value(node.name)))
     return same.exists()
-
-
-def _is_taken(node: Node, identifier: str) -> bool:
-    """True when another living organization, wherever it stands, has this number of the node."""
-    number = getattr(node, identifier)
-    others = Organization.objects.filter(ended_at=None).exclude(pk=node.pk)
-    return bool(number) and others.filter(**{identifier: number}).exists()
 
 
 def _clean_code(value: str) -> str:

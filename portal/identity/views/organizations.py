@@ -34,7 +34,14 @@ from portal.identity.forms import (
     node_form,
 )
 from portal.identity.history import OF_NODES, history_of
-from portal.identity.models import CostCentre, Node, NodeKind, RoleGrant, VatTreatmentPeriod
+from portal.identity.models import (
+    NUMBERS,
+    CostCentre,
+    Node,
+    NodeKind,
+    RoleGrant,
+    VatTreatmentPeriod,
+)
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.policies import (
     inspectable_nodes,
@@ -116,6 +123,7 @@ def organization_edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
         return edit(public_id, actor=request.user, **answers)
 
     context = {"node": node, "title": _("Change"), "button": _("Save the changes")}
+    context["hint"] = _hint(form)
     return _answer(request, form, save, context, _("The changes are saved."))
 
 
@@ -145,8 +153,8 @@ def _add(
     def save(answers: dict[str, Any]) -> Node:
         return service(public_id, actor=request.user, **answers)
 
-    context = {"node": parent, "title": title, "button": title}
     form = form_class(_sent(request), initial=_kept(request))
+    context = {"node": parent, "title": title, "button": title, "hint": _hint(form)}
     return _answer(request, form, save, context, _("It is added."))
 
 
@@ -203,6 +211,16 @@ def _answer(
 def _sent(request: PersonRequest) -> QueryDict | None:
     """What was filled in, which may be nothing; None when the form was not sent yet."""
     return request.POST if request.method == "POST" else None
+
+
+def _hint(form: RefusableForm) -> str:
+    """What who fills in the numbers of an organization should know first."""
+    if not set(NUMBERS) & set(form.fields):
+        return ""
+    return _(
+        "People log in with a number once whoever runs the platform has confirmed it. After a "
+        "change it waits again."
+    )
 
 
 def _kept(request: PersonRequest) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.core.errors import DomainError
+from portal.identity.access import standing_grants
 from portal.identity.gaps import gaps_after
 from portal.identity.models import Deputy, Person
 from portal.identity.oidc.step_up import kept_input
@@ -31,7 +32,6 @@ from portal.identity.role_policies import (
     overseen_nodes,
     possible_deputies,
     replaced_by,
-    standing_grants,
     visible_deputies,
     visible_grants,
     visible_people,

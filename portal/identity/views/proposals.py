@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.core.errors import DomainError
+from portal.identity.access import standing_grants
 from portal.identity.gaps import find_gaps
 from portal.identity.models import ProposalState, Role, RoleProposal
 from portal.identity.oidc.step_up import kept_input
@@ -22,7 +23,6 @@ from portal.identity.requests import PersonRequest
 from portal.identity.role_policies import (
     overseen_nodes,
     proposals_to_decide,
-    standing_grants,
     visible_proposals,
 )
 from portal.identity.services.proposals import grant_role, refuse_role, withdraw_proposal

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.core.errors import DomainError
-from portal.identity.access import reached_nodes
+from portal.identity.access import reached_nodes, standing_grants
 from portal.identity.gaps import find_gaps, gaps_after
 from portal.identity.models import Node, Person, Role, RoleGrant
 from portal.identity.oidc.step_up import kept_input
@@ -28,7 +28,6 @@ from portal.identity.role_policies import (
     overseen_nodes,
     people_beside,
     people_in,
-    standing_grants,
     visible_bars,
     visible_grants,
     visible_people,

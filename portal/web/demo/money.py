@@ -78,4 +78,4 @@ def _load_prices(since: datetime) -> None:
 def _load_limits(node: Node, since: datetime) -> None:
     level = {"project": 0, "organization": 1}[node.kind] if node.parent_id else 2
     for metric, amounts in LIMITS.items():
-        set_limit(node, metric, Decimal(amounts[level]), valid_from=since)
+        set_limit(node, metric, Decimal(amounts[level]), valid_from=since, actor=None)

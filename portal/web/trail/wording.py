@@ -90,6 +90,7 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "deputy.ended": _("Deputy ended"),
     "deputy.ending_refused": _("Ending a deputy refused"),
     "node.changed": _("Organisation or project changed"),
+    "node.numbers_confirmed": _("Numbers of an organisation confirmed"),
     "node.change_refused": _("Change of an organisation or project refused"),
     "node.moved_away": _("Organisation or project moved away"),
     "cost_centre.set": _("Cost centre set"),

@@ -121,7 +121,7 @@ class TestPlacing:
         nothing_happens()
 
     def test_what_does_not_fit_is_refused(self, as_requester, body, project, nothing_happens):
-        set_limit(project, Metric.SERVERS, Decimal(0), valid_from=now())
+        set_limit(project, Metric.SERVERS, Decimal(0), valid_from=now(), actor=None)
 
         assert_problem(as_requester.order(body), 409, "quota_exceeded")
         nothing_happens()
@@ -282,7 +282,7 @@ class TestLists:
     def test_filters(self, as_requester, requester, project, version, order):
         second = make_project(project.parent, name="Tweede")
         for metric in Metric:
-            set_limit(second, metric, None, valid_from=now())
+            set_limit(second, metric, None, valid_from=now(), actor=None)
         grant(requester, Role.REQUESTER, second)
         place(requester, second, version)
 

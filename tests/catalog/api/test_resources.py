@@ -151,7 +151,7 @@ class TestQuotas:
     def test_no_limit_is_null_and_a_lowered_one_leaves_nothing(
         self, as_requester, resource, project, limit, shown
     ):
-        set_limit(project, Metric.SERVERS, limit, valid_from=now())
+        set_limit(project, Metric.SERVERS, limit, valid_from=now(), actor=None)
 
         (quota,) = as_requester.get("/quotas", {"metric": "servers"}).json()["results"]
 

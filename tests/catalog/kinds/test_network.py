@@ -75,7 +75,7 @@ def test_without_a_way_out_there_is_no_router(ask):
 
 
 def test_quota_of_networks_holds(ask, project):
-    set_limit(project, Metric.NETWORKS, Decimal(0), valid_from=now())
+    set_limit(project, Metric.NETWORKS, Decimal(0), valid_from=now(), actor=None)
 
     with pytest.raises(QuotaExceeded):
         ask("10.0.0.0/24")

@@ -98,7 +98,7 @@ def test_moving_and_ending(requester, approver, project, version):
     administrator = administrator_of(project.parent)
     part = make_organization(project.parent)
     for metric in Metric:
-        set_limit(part, metric, None, valid_from=now())
+        set_limit(part, metric, None, valid_from=now(), actor=None)
     move_node(project.public_id, new_parent=part.public_id, actor=administrator)
     reject_order(Order.objects.get().public_id, approver=approver, reason="Te duur")
     for node in (project, part):

@@ -83,7 +83,7 @@ class TestPage:
         assert re.search("gp.small €38.40 2 processors", text_of(browser.get(FORM)))
 
     def test_an_option_that_can_never_fit_is_closed_with_its_reason(self, browser, project):
-        set_limit(project, Metric.VCPUS, Decimal(1), valid_from=project.created_at)
+        set_limit(project, Metric.VCPUS, Decimal(1), valid_from=project.created_at, actor=None)
 
         response = browser.get(FORM)
 
@@ -101,7 +101,9 @@ class TestPage:
         assert "€41.80 per month" in text_of(response)  # the next one is chosen
 
     def test_a_full_organization_is_named(self, browser, answers, project):
-        set_limit(project.parent, Metric.VCPUS, Decimal(1), valid_from=project.created_at)
+        set_limit(
+            project.parent, Metric.VCPUS, Decimal(1), valid_from=project.created_at, actor=None
+        )
 
         text = text_of(browser.post(PREVIEW, answers, headers=HTMX))
 
@@ -230,7 +232,9 @@ class TestSubmit:
         assert Order.objects.count() == 1
 
     def test_a_full_quota_says_what_and_what_to_do(self, browser, answers, project):
-        set_limit(project, Metric.VOLUME_GIB, Decimal(39), valid_from=project.created_at)
+        set_limit(
+            project, Metric.VOLUME_GIB, Decimal(39), valid_from=project.created_at, actor=None
+        )
 
         response = browser.post(FORM, answers)
 

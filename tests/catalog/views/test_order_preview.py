@@ -76,7 +76,7 @@ def test_says_that_the_data_may_not_stand_there(browser, answers, project):
 
 
 def test_warns_when_the_quota_is_nearly_full(browser, answers, project):
-    set_limit(project, Metric.VCPUS, Decimal(2), valid_from=project.created_at)
+    set_limit(project, Metric.VCPUS, Decimal(2), valid_from=project.created_at, actor=None)
 
     assert "Does it fit in the quota? Yes, almost full" in text_of(
         browser.post(PREVIEW, answers, headers=HTMX)

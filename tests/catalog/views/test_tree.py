@@ -131,7 +131,7 @@ def elsewhere(project):
     """A directorate beside it, with room for everything."""
     part = make_organization(project.parent, name="Andere directie")
     for metric in Metric:
-        set_limit(part, metric, Decimal(10_000), valid_from=now())
+        set_limit(part, metric, Decimal(10_000), valid_from=now(), actor=None)
     return part
 
 
@@ -154,7 +154,7 @@ class TestMove:
     def test_the_effect_is_shown_before_anything_happens(
         self, client, project, elsewhere, administrator, ordered
     ):
-        set_limit(elsewhere, Metric.VCPUS, Decimal(1), valid_from=now())
+        set_limit(elsewhere, Metric.VCPUS, Decimal(1), valid_from=now(), actor=None)
         log_in(client, administrator)
 
         page = client.get(address(project, "move"), {"parent": str(elsewhere.public_id)})
@@ -181,7 +181,7 @@ class TestMove:
     def test_too_little_quota_names_level_and_metric(
         self, client, project, elsewhere, administrator, ordered
     ):
-        set_limit(elsewhere, Metric.VCPUS, Decimal(1), valid_from=now())
+        set_limit(elsewhere, Metric.VCPUS, Decimal(1), valid_from=now(), actor=None)
         log_in(client, administrator)
 
         response = self.move(client, project, elsewhere)

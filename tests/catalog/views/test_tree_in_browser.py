@@ -13,7 +13,7 @@ from django.utils.timezone import localdate, now
 from catalog.models import Metric
 from catalog.services.quotas import set_limit
 from catalog.services.tree import move_node
-from portal.identity.models import Node, Role
+from portal.identity.models import Node, Organization, Role
 from portal.identity.services.facts import set_cost_centre, set_data_owner, set_vat_treatment
 from portal.identity.services.tree import create_organization, create_project
 from tests.chromium import find_violations, is_too_wide, running_chromium
@@ -66,7 +66,7 @@ def pages(ministry, administrator, version):
     generous_limits(project)
     with transaction.atomic():
         for metric in Metric:
-            set_limit(agency, metric, Decimal(2), valid_from=now())
+            set_limit(agency, metric, Decimal(2), valid_from=now(), actor=None)
     place(requester, project, version)
     moment = {"actor": administrator, "starts_on": localdate()}
     set_data_owner(ministry.public_id, owner=administrator.public_id, **moment)
@@ -81,6 +81,7 @@ def pages(ministry, administrator, version):
         )
     move_node(empty.public_id, new_parent=directorate.public_id, actor=administrator)
     Node.objects.filter(pk=gone.pk).update(ended_at=now())
+    Organization.objects.filter(pk=agency.pk).update(kvk_number="12345678")
     one, other = f"/organizations/{project.public_id}", f"/organizations/{empty.public_id}"
     return {
         "list": "/organizations",
@@ -88,6 +89,7 @@ def pages(ministry, administrator, version):
         "list-ended": "/organizations?state=ended",
         "list-nothing": "/organizations?q=onvindbaar",
         "organization": f"/organizations/{ministry.public_id}",
+        "waiting-number": f"/organizations/{agency.public_id}",
         "project": one,
         "moved": other,
         "ended": f"/organizations/{gone.public_id}",

@@ -13,7 +13,9 @@ from django.utils.timezone import localdate, now
 
 from catalog.models import Metric
 from catalog.services.approvals import approve_order, reject_order
+from catalog.services.operations import compensate_operation
 from catalog.services.quotas import set_limit
+from catalog.services.resources import retire_resource
 from catalog.services.tree import end_node, move_node
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import (
@@ -33,10 +35,11 @@ from portal.identity.services.proposals import grant_role
 from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
 from portal.identity.services.roles import end_grant, lift_bar
 from portal.identity.services.sessions import end_session
-from portal.identity.services.tree import add_organization, edit_organization
+from portal.identity.services.tree import add_organization, edit_organization, edit_project
 from tests.factories import (
     PersonFactory,
     administrator_of,
+    delivered,
     grant,
     grant_in_portal,
     make_organization,
@@ -44,6 +47,7 @@ from tests.factories import (
     place,
     propose,
     propose_replacement,
+    stuck,
 )
 from tests.logins import log_in
 
@@ -103,10 +107,44 @@ def rejecting(get: Get) -> Doors:
 
 def setting_a_limit(get: Get) -> Doors:
     """No door leads to it yet."""
-    project = get("project")
+    project, approver = get("project"), get("approver")
     return Doors(
-        actor=get("approver"),
-        service=lambda: set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now()),
+        actor=approver,
+        service=lambda: set_limit(
+            project, Metric.VCPUS, Decimal(1), valid_from=now(), actor=approver
+        ),
+    )
+
+
+# --- resources ---------------------------------------------------------------------------------
+
+
+def retiring_a_resource(get: Get) -> Doors:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    resource = delivered(order, approver=get("approver"))
+    page = f"/resources/{resource.public_id}"
+    return Doors(
+        actor=requester,
+        service=lambda: retire_resource(
+            resource.public_id, actor=requester, confirmation=resource.name
+        ),
+        page=f"{page}/retire",
+        form={"confirmation": resource.name},
+        api=f"/api/v1{page}/retirement",
+        body={"confirmation": resource.name},
+    )
+
+
+def undoing_a_delivery(get: Get) -> Doors:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    operation = stuck(order, approver=get("approver"))
+    return Doors(
+        actor=requester,
+        service=lambda: compensate_operation(operation.public_id, actor=requester),
+        page=f"/operations/{operation.public_id}/compensate",
+        stands_on=f"/orders/{order.public_id}",
     )
 
 
@@ -293,6 +331,23 @@ def editing_an_organization(get: Get) -> Doors:
     )
 
 
+def classifying_a_project(get: Get) -> Doors:
+    administrator, project = get("administrator"), get("project")
+    facts = {"name": project.name, "code": project.code, "description": ""}
+    return Doors(
+        actor=administrator,
+        service=lambda: edit_project(
+            project.public_id,
+            actor=administrator,
+            **facts,
+            protection_level=4,
+            has_personal_data=False,
+        ),
+        page=f"/organizations/{project.public_id}/edit",
+        form=facts | {"protection_level": "4", "has_personal_data": "no"},
+    )
+
+
 def setting_a_cost_centre(get: Get) -> Doors:
     administrator, project = get("administrator"), get("project")
     answers = {"code": "410210", "name": "Water"}
@@ -348,6 +403,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "order.approve": approving,
     "order.reject": rejecting,
     "quota.set_limit": setting_a_limit,
+    "resource.retire": retiring_a_resource,
+    "operation.compensate": undoing_a_delivery,
     "role.grant": granting_a_role,
     "role.grant to a deputy": granting_a_deputy,
     "role.end": ending_a_role,
@@ -361,10 +418,11 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "deputy.appoint": appointing_a_deputy,
     "organization.add": adding_an_organization,
     "organization.edit": editing_an_organization,
+    "project.classify": classifying_a_project,
     "cost_centre.set": setting_a_cost_centre,
     "vat_treatment.set": setting_the_vat,
     "node.move": moving_a_node,
     "node.end": ending_a_node,
 }
 WITH_PAGE: Final = tuple(act for act in TABLE if act != "quota.set_limit")
-WITH_API: Final = ("order.approve", "order.reject")
+WITH_API: Final = ("order.approve", "order.reject", "resource.retire")

@@ -17,7 +17,7 @@ from portal.identity.services import logins
 from portal.identity.services.break_glass import ISSUER as EMERGENCY
 from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login
 from portal.identity.services.roles import end_grant, lift_bar
-from tests.factories import PersonFactory, grant, grant_in_portal
+from tests.factories import PersonFactory, give_numbers, grant, grant_in_portal
 from tests.factories.identity import ISSUER
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def granted(employee, project):
 @pytest.fixture
 def login(ministry, project):
     """What the provider says of somebody who logs in."""
-    type(ministry).objects.filter(pk=ministry.pk).update(oin=OIN)
+    give_numbers(ministry, oin=OIN)
 
     def make(*roles):
         return Login(

@@ -308,6 +308,21 @@ class TestFacts:
 
         assert client.post(address(project, "data-owner"), answers).status_code == 303
 
+    def test_another_classification_asks_for_one_and_another_name_does_not(
+        self, client, project, administrator
+    ):
+        log_in(client, administrator, age_seconds=3600)
+        same = {"code": project.code, "protection_level": "3", "has_personal_data": "yes"}
+
+        assert client.post(address(project, "edit"), same | {"name": "Anders"}).status_code == 303
+        for change in ({"protection_level": "4"}, {"has_personal_data": "no"}):
+            answers = same | {"name": "Anders"} | change
+            response = client.post(address(project, "edit"), answers)
+            assert response.headers["Location"].startswith("/login/local")
+        project.refresh_from_db()
+        assert (project.name, project.protection_level) == ("Anders", 3)
+        assert project.has_personal_data
+
     def test_history_and_plans_are_shown(self, client, directorate, project, administrator):
         for node, code, days in (
             (directorate, "100", 0),

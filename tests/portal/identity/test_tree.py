@@ -252,11 +252,15 @@ class TestNumbers:
     def test_the_database_itself_refuses_a_second(self, ministry, holder, field, number):
         write = f"UPDATE identity_organization SET {field} = %s WHERE node_ptr_id = %s"
 
+        execute(write, number, ministry.pk)
+        confirm = (
+            f"UPDATE identity_organization SET {field}_confirmed_at = now() WHERE {field} <> ''"
+        )
         with refused_by(f"organization_one_living_per_{field}"):
-            execute(write, number, ministry.pk)
+            execute(confirm)
 
         Node.objects.filter(pk=holder.pk).update(ended_at=now())
-        execute(write, number, ministry.pk)
+        execute(confirm)
 
 
 class TestEditing:

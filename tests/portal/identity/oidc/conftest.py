@@ -12,6 +12,7 @@ from portal.identity.models import Organization
 from portal.identity.oidc import discovery, transport
 from portal.identity.oidc.provider_file import read_providers
 from portal.identity.services.tree import create_organization, create_project
+from tests.factories import give_numbers
 from tests.portal.identity.oidc.fake_provider import ISSUER, MINISTRY_OIN, FakeProvider
 from tests.portal.identity.oidc.journey import (
     CLIENTS,
@@ -111,7 +112,7 @@ def use_kind(ministry: Organization, settings: Settings, tmp_path: Path) -> Call
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "pseudonym-key").write_text(KEY.hex())
     city = Organization.objects.get(code="voorbeeldstad")
-    Organization.objects.filter(pk=city.pk).update(kvk_number=CITY_KVK, rsin=CITY_RSIN)
+    give_numbers(city, kvk_number=CITY_KVK, rsin=CITY_RSIN)
     create_project(code="burgerzaken", name="Burgerzaken", parent=city, actor=None)
 
     def choose(profile: str, more: str = "") -> None:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
-from portal.identity.access import has_role
+from portal.identity.access import has_role, standing_grants
 from portal.identity.models import (
     Deputy,
     Identity,
@@ -20,12 +20,13 @@ from portal.identity.models import (
     Role,
     SessionEnd,
 )
-from portal.identity.role_policies import may_end, people_beside, standing_grants, visible_people
+from portal.identity.role_policies import may_end, people_beside, visible_people
 from portal.identity.services.people import MOVED, end_person
 from tests.factories import (
     PersonFactory,
     administrator_of,
     deputize,
+    give_numbers,
     grant,
     grant_in_portal,
     propose,
@@ -197,7 +198,7 @@ def test_another_part_of_the_same_organization_is_no_move(
     client: Client, provider: FakeProvider, mover: Person, ministry: Organization
 ) -> None:
     grant_in_portal(mover, Role.FINANCE, ministry)
-    Organization.objects.filter(code="waterregistratie").update(oin=CITY_OIN.replace("6", "7"))
+    give_numbers(Organization.objects.get(code="waterregistratie"), oin=CITY_OIN.replace("6", "7"))
     provider.userinfo["organization_oin"] = CITY_OIN.replace("6", "7")
 
     assert log_in(client, provider).status_code == 302

@@ -58,6 +58,9 @@ def give(
     term = timedelta(days=365 if by else 1)
     facts = {"valid_from": LONG_AGO, "valid_until": now() + term} | facts
     if by is None:
+        login = facts["valid_until"] - timedelta(days=1)
+        person.last_login = max(person.last_login or login, login)
+        person.save(update_fields=["last_login"])
         Identity.objects.get_or_create(person=person, issuer=ISSUER, subject=str(person.public_id))
         return RoleGrant.objects.create(person=person, role=role, node=node, issuer=ISSUER, **facts)
     proposal = RoleProposal.objects.create(

@@ -1,14 +1,25 @@
 """What a review took away does not come back with the next login."""
 
-import pytest
+from dataclasses import replace
 
-from portal.identity.access import has_role
-from portal.identity.models import ClaimBar, Identity, Organization, Person, Role, RoleGrant
+import pytest
+from django.utils.timezone import now
+
+from portal.identity.access import has_role, standing_grants
+from portal.identity.models import (
+    ClaimBar,
+    Identity,
+    Person,
+    ReviewDecision,
+    Role,
+    RoleGrant,
+)
 from portal.identity.oidc.errors import NoAccess
 from portal.identity.services import reviews
 from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login, log_in
 from portal.identity.services.review_closing import close_overdue_campaigns
 from portal.identity.services.reviews import keep_grants, withdraw_grant
+from tests.factories import give_numbers
 from tests.portal.identity.reviews.conftest import ISSUER, item_of
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def ministry(ministry):
-    Organization.objects.filter(pk=ministry.pk).update(oin="00000001003214345000")
+    give_numbers(ministry, oin="00000001003214345000")
     return ministry
 
 
@@ -35,7 +46,7 @@ def claim(ministry):
         level="substantial",
         language="nl",
     )
-    return lambda: log_in(login)
+    return lambda **changes: log_in(replace(login, **changes))
 
 
 @pytest.fixture
@@ -75,6 +86,22 @@ def test_not_what_lapsed_whether_they_were_there_or_not(
     with pytest.raises(NoAccess):
         claim()
     assert ClaimBar.objects.get().barred_by is None
+
+
+def test_what_the_newest_login_does_not_give_is_over_though_it_gave_no_access(
+    claim, administrator, opened
+):
+    claim()
+    person = Identity.objects.get(issuer=ISSUER).person
+    campaign = opened()
+    RoleGrant.objects.filter(person=person).update(valid_until=now())  # only time ended it
+
+    with pytest.raises(NoAccess):
+        claim(roles=frozenset())
+    close_overdue_campaigns(at=now())
+
+    assert not standing_grants().filter(person=person).exists()
+    assert item_of(campaign, person).decision == ReviewDecision.ENDED
 
 
 def test_what_was_confirmed_comes_back(claim, campaign, administrator, ministry):

@@ -6,14 +6,13 @@ import pytest
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
-from portal.audit.services import record
 from portal.identity.access import has_role
-from portal.identity.models import ReviewCampaign, ReviewDecision, Role, RoleGrant
+from portal.identity.models import Person, ReviewCampaign, ReviewDecision, Role, RoleGrant
 from portal.identity.services import review_closing
 from portal.identity.services.review_closing import close_overdue_campaigns
 from portal.identity.services.reviews import keep_grants, withdraw_grant
 from tests.factories import PersonFactory
-from tests.portal.identity.reviews.conftest import give, item_of
+from tests.portal.identity.reviews.conftest import LONG_AGO, give, item_of
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -26,6 +25,10 @@ def campaign(opened, administrator, colleague, auditor, worker):
 
 def decision_of(campaign, person, role=None):
     return item_of(campaign, person, role).decision
+
+
+def last_login(person, moment):
+    Person.objects.filter(pk=person.pk).update(last_login=moment)
 
 
 def in_force_at(grant, moment):
@@ -75,6 +78,7 @@ class TestLapsing:
 
     def test_a_claim_of_who_was_away_lapses_too(self, opened, administrator, auditor):
         """Else the next login would bring it back unconfirmed."""
+        last_login(auditor, now() - timedelta(days=6))
         RoleGrant.objects.filter(person=auditor).update(valid_until=now() - timedelta(days=5))
         campaign = opened(now() - timedelta(days=3))
 
@@ -104,11 +108,12 @@ class TestEndedMeanwhile:
         assert not AuditEntry.objects.filter(event="role.left_unconfirmed").exists()
 
     def test_not_a_claim_that_may_come_back(self, campaign, auditor, ministry):
+        last_login(auditor, campaign.opened_at)
         RoleGrant.objects.filter(person=auditor).update(valid_until=campaign.opened_at + SECOND)
         close_overdue_campaigns(at=campaign.due_at - SECOND)
         assert decision_of(campaign, auditor) == ""
 
-        record("role.ended", RoleGrant.objects.get(person=auditor), actor=None)
+        last_login(auditor, campaign.opened_at + 2 * SECOND)  # and it is not given any more
         close_overdue_campaigns(at=campaign.due_at - SECOND)
         assert decision_of(campaign, auditor) == ReviewDecision.ENDED
 
@@ -124,6 +129,34 @@ class TestEndedMeanwhile:
 
 
 class TestNobodyIsLockedOut:
+    def test_a_claim_that_is_no_longer_given_spares_nobody_s_job(
+        self, opened, administrator, ministry
+    ):
+        """Their claim ran out, and their next login came without it."""
+        ghost = PersonFactory()
+        give(ghost, Role.QUOTA_ADMINISTRATOR, ministry, valid_from=LONG_AGO - timedelta(days=1))
+        campaign = opened()
+        RoleGrant.objects.filter(person=ghost).update(valid_until=campaign.opened_at + SECOND)
+        last_login(ghost, campaign.opened_at + 2 * SECOND)
+
+        close_overdue_campaigns(at=campaign.due_at)
+
+        assert decision_of(campaign, ghost) == ReviewDecision.ENDED
+        assert decision_of(campaign, administrator) == ReviewDecision.SPARED
+        assert has_role(administrator, ministry, Role.QUOTA_ADMINISTRATOR)
+
+    def test_nor_does_it_make_the_real_one_lapse(self, opened, administrator, colleague, ministry):
+        ghost = PersonFactory()
+        give(ghost, Role.QUOTA_ADMINISTRATOR, ministry, valid_from=LONG_AGO - timedelta(days=1))
+        campaign = opened()
+        RoleGrant.objects.filter(person=ghost).update(valid_until=campaign.opened_at + SECOND)
+        last_login(ghost, campaign.opened_at + 2 * SECOND)
+
+        close_overdue_campaigns(at=campaign.due_at)
+
+        decisions = {decision_of(campaign, person) for person in (administrator, colleague)}
+        assert decisions == {ReviewDecision.SPARED, ReviewDecision.LAPSED}
+
     def test_the_only_administrators_role_is_left_and_reported(
         self, opened, administrator, auditor
     ):

@@ -8,10 +8,16 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
-from portal.audit.services import record
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.access import has_role
-from portal.identity.models import ReviewCampaign, ReviewDecision, ReviewItem, Role, RoleGrant
+from portal.identity.models import (
+    Person,
+    ReviewCampaign,
+    ReviewDecision,
+    ReviewItem,
+    Role,
+    RoleGrant,
+)
 from portal.identity.reviewing import items_to_decide, visible_campaigns, visible_items
 from portal.identity.services.reviews import (
     AlreadySettled,
@@ -89,8 +95,8 @@ class TestKeeping:
     def test_a_role_that_ended_cannot_be_confirmed(self, opened, administrator, worker, auditor):
         campaign = opened()
         RoleGrant.objects.filter(person=worker).update(valid_until=now())
-        record("role.ended", RoleGrant.objects.get(person=auditor), actor=None)
         RoleGrant.objects.filter(person=auditor).update(valid_until=now())
+        Person.objects.filter(pk=auditor.pk).update(last_login=now())  # it was not given again
 
         for person in (worker, auditor):
             with pytest.raises(AlreadySettled):

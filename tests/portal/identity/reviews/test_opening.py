@@ -7,10 +7,9 @@ from django.db import IntegrityError
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
-from portal.audit.services import record
 from portal.core.calendar import BUSINESS_TIME, day_of, quarter_of, start_of_day
 from portal.core.errors import NotAllowed
-from portal.identity.models import Node, ReviewCampaign, ReviewScope, Role
+from portal.identity.models import Node, Person, ReviewCampaign, ReviewScope, Role
 from portal.identity.services.review_closing import close_overdue_campaigns
 from portal.identity.services.reviews import (
     NothingToReview,
@@ -115,17 +114,12 @@ class TestWhatItIsAbout:
     def test_a_claim_that_was_taken_away_or_long_forgotten_is_not(
         self, opened, administrator, directorate
     ):
-        taken = give(
-            PersonFactory(), Role.OPERATOR, directorate, valid_until=now() - timedelta(days=3)
-        )
-        record("role.ended", taken, actor=None)
-        give(
-            PersonFactory(),
-            Role.OPERATOR,
-            directorate,
-            valid_from=now() - timedelta(days=200),
-            valid_until=now() - timedelta(days=91),
-        )
+        ended = now() - timedelta(days=3)
+        give(PersonFactory(), Role.OPERATOR, directorate, valid_until=ended, end_reason="Weg")
+        dropped = PersonFactory()
+        give(dropped, Role.OPERATOR, directorate, valid_until=ended)
+        Person.objects.filter(pk=dropped.pk).update(last_login=now())  # which did not give it
+        give(PersonFactory(absent_since=now()), Role.OPERATOR, directorate, valid_until=ended)
 
         assert {item.person for item in opened().items.all()} == {administrator}
 
