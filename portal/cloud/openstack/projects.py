@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import cast
 
 from openstack.connection import Connection
-from openstack.exceptions import ConflictException
+from openstack.exceptions import ConflictException, raise_from_response
 from openstack.identity.v3._proxy import Proxy as Keystone
 from openstack.identity.v3.project import Project
 
@@ -94,10 +94,10 @@ class Projects(OnCloud):
 
     def ensure_project_access(self, project: str) -> None:
         with self._asking("identity", "give project access") as cloud:
-            # Keystone's PUT of an assignment that is there already changes nothing.
-            _keystone(cloud).assign_project_role_to_user(
-                project, str(cloud.current_user_id), self._member_role_id
-            )
+            # Keystone's PUT of an assignment that is there already changes nothing. Without the
+            # SDK's verb for it, which keeps a refusal to itself.
+            path = f"/projects/{project}/users/{cloud.current_user_id}/roles/{self._member_role_id}"
+            raise_from_response(_keystone(cloud).put(path))
 
     @cached_property
     def _member_role_id(self) -> str:

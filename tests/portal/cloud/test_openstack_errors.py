@@ -359,6 +359,22 @@ def test_service_that_tells_its_versions_to_who_is_logged_in_says_so(
         session.get(f"{openstack.url}/volume/v3", authenticated=False)
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_project_without_access_is_not_taken_for_ready(
+    cloud: OpenStackCloud, openstack: OpenStackServer, status: int
+) -> None:
+    openstack.plan("GET /identity/v3/roles", answer(200, {"roles": [{"id": "r"}]}))
+    user = cloud._connections.over_all().current_user_id
+    grant = f"PUT /identity/v3/projects/{PROJECT}/users/{user}/roles/r"
+    openstack.plan(grant, answer(status), answer(204))
+
+    with pytest.raises(CloudUnavailable):
+        cloud.ensure_project_access(PROJECT)
+    cloud.ensure_project_access(PROJECT)
+
+    assert openstack.asked[grant] == 2
+
+
 def test_changed_password_is_read_without_a_restart(
     cloud: OpenStackCloud, openstack: OpenStackServer, tmp_path: Path
 ) -> None:
