@@ -12,7 +12,7 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0010_where_people_belong")]
+    dependencies = [("identity", "0012_identity_stays_with_its_person")]
 
     operations = [
         migrations.AddField(
