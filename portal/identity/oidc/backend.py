@@ -20,6 +20,7 @@ from portal.identity.oidc.client_authentication import with_credentials
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.discovery import Directory, directory_of
 from portal.identity.oidc.errors import (
+    GIVES_NOTHING,
     AnswerNotTrusted,
     LoginExpired,
     LoginFailure,
@@ -33,7 +34,7 @@ from portal.identity.oidc.validation import (
     validate_userinfo,
 )
 from portal.identity.services.failed_logins import record_failed_login
-from portal.identity.services.logins import log_in
+from portal.identity.services.logins import log_in, take_back_claims
 
 
 @dataclass(kw_only=True)
@@ -180,13 +181,16 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
             login = read_login(provider, claims, language=(get_language() or "nl")[:2])
             outcome = log_in(login)
         except LoginFailure as failure:
+            subject = find_subject(provider, claims)
             record_failed_login(
                 provider_key=provider.key,
                 code=failure.code,
                 status=failure.http_status,
                 issuer=provider.issuer,
-                subject=find_subject(provider, claims),
+                subject=subject,
             )
+            if isinstance(failure, GIVES_NOTHING):
+                take_back_claims(provider_key=provider.key, issuer=provider.issuer, subject=subject)
             raise
         self.attempt.facts = LoginFacts.from_claims(
             provider, payload, subject=login.subject, confined_to=outcome.confined_to

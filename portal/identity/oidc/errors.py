@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -136,3 +136,14 @@ class AccountBlocked(LoginFailure):
     http_status = 403
     message = _("Your account is blocked.")
     advice = _("Call the help desk.")
+
+
+# Refused for what the provider says of somebody: what it said before, it does not say again.
+GIVES_NOTHING: Final = (
+    ClaimMissing,
+    OrganizationUnknown,
+    OrganizationNotVouchedFor,
+    BranchUnknown,
+    OutsideOrganization,
+    RoleUnknown,
+)

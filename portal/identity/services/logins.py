@@ -35,8 +35,10 @@ from portal.identity.oidc.errors import (
 )
 from portal.identity.services.numbers import known_by
 from portal.identity.services.people import leave_elsewhere, record_leaving
+from portal.identity.services.roles import cut_short
 
 CLAIM_GRANT_TERM: Final = timedelta(hours=24)  # a role from a claim lapses so long after the login
+NOT_GIVEN: Final = "not_given"  # the reason of what ended because a login was refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,15 +235,14 @@ def _synchronize_grants(
 ) -> tuple[list[RoleGrant], list[RoleGrant]]:
     """End what the claim no longer gives, prolong what it still gives, add what is new.
 
-    What an administrator barred is not given, whatever the claim says.
+    What an administrator barred is not given, there and below, whatever the claim says.
     """
     moment = now()
     ended: list[RoleGrant] = []
     held = RoleGrant.objects.select_for_update().filter(
         is_in_force(moment), person=person, issuer=issuer
     )
-    barred = ClaimBar.objects.filter(person=person, issuer=issuer, lifted_at=None)
-    missing = wanted - {(Role(role), node) for role, node in barred.values_list("role", "node_id")}
+    missing = wanted - _barred(person, issuer, wanted)
     for grant in held:
         given = (Role(grant.role), grant.node_id)
         grant.valid_until = moment + CLAIM_GRANT_TERM if given in missing else moment
@@ -262,6 +263,39 @@ def _synchronize_grants(
         for role, node_id in sorted(missing)
     ]
     return ended, granted
+
+
+def _barred(person: Person, issuer: str, wanted: set[tuple[Role, int]]) -> set[tuple[Role, int]]:
+    """Those that an administrator barred on their node or above: no branch leads round a bar."""
+    bars = ClaimBar.objects.filter(person=person, issuer=issuer, lifted_at=None)
+    barred = {(Role(role), node_id) for role, node_id in bars.values_list("role", "node_id")}
+    nodes = Node.objects.in_bulk({node_id for _, node_id in wanted} if barred else ())
+    return {
+        (role, node_id)
+        for role, node_id in wanted
+        if barred and any((role, above) in barred for above in nodes[node_id].lineage_ids)
+    }
+
+
+@transaction.atomic(durable=True)
+def take_back_claims(*, provider_key: str, issuer: str, subject: str) -> None:
+    """End what an earlier login at the provider gave somebody whose login was refused now.
+
+    The provider did not give it again, so it does not go on until the end of the day.
+    """
+    lock_tree_shared()
+    identity = Identity.objects.filter(issuer=issuer, subject=subject).first()
+    if identity is None:
+        return
+    person = Person.objects.select_for_update().get(pk=identity.person_id)
+    moment = now()
+    given = RoleGrant.objects.select_for_update().filter(
+        person=person, issuer=issuer, end_reason="", valid_until__gt=person.last_login or moment
+    )
+    ended = list(given.order_by("pk"))
+    for grant in ended:
+        cut_short(grant, at=moment, by=None, reason=NOT_GIVEN)
+    _record_grants("role.ended", ended, provider_key)
 
 
 def _record_grants(event: str, grants: Iterable[RoleGrant], provider_key: str) -> None:
