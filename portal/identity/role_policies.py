@@ -187,16 +187,19 @@ def may_end_deputies(actor: Person, absent: Person) -> bool:
 
 
 def may_end(actor: Person, person: Person) -> bool:
-    """Who administers every node on which the person has a role; nobody ends themselves.
+    """Who administers every node on which the person has or will have a role; never oneself.
 
     Of somebody without a role: who administers what they log in for, or a node of that organization
     on which they had one. Emergency access is nobody's to end: it ends by itself.
     """
     if actor.pk == person.pk or is_emergency_person(person):
         return False
-    node_ids = standing_grants().filter(person=person).values_list("node_id", flat=True)
-    if node_ids:
-        return _administers(actor, list(node_ids))
+    later = RoleGrant.objects.filter(person=person, valid_from__gt=now(), end_reason="")
+    held = later.values_list("node_id", flat=True).union(
+        standing_grants().filter(person=person).values_list("node_id", flat=True)
+    )
+    if node_ids := list(held):
+        return _administers(actor, node_ids)
     reached = reached_nodes(actor, Role.QUOTA_ADMINISTRATOR)
     had = RoleGrant.objects.filter(person=person, node__in=reached)
     homes = list(Node.objects.filter(identities__person=person))
@@ -206,8 +209,15 @@ def may_end(actor: Person, person: Person) -> bool:
 
 
 def may_reinstate(actor: Person, person: Person) -> bool:
-    """Who could end them may let them in again, without any role."""
-    return may_end(actor, person)
+    """Who could end them may let them in again, without any role.
+
+    That is who administers all that the ending cut short; a former organization has no say.
+    """
+    cut = RoleGrant.objects.filter(person=person, valid_until__gte=person.ended_at or now())
+    node_ids = list(cut.values_list("node_id", flat=True))
+    if person.is_active or not node_ids:
+        return may_end(actor, person)
+    return actor.pk != person.pk and _administers(actor, node_ids)
 
 
 def deputies_of(person: Person) -> QuerySet[Deputy]:

@@ -24,6 +24,7 @@ from portal.identity.services.deputies import (
 )
 from portal.identity.services.input import clean_period, clean_reason
 from portal.identity.services.proposals import begin_proposal
+from portal.identity.services.roles import refuse_emergency_access
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ def propose_deputy(wanted: WantedDeputy, *, actor: Person) -> RoleProposal:
     """Ask for a deputy for somebody else; they themselves or another administrator decide.
 
     Raises:
-        AboutYourself, NotAllowed, SameHuman: the actor may not propose this.
+        AboutYourself, NotAllowed, SameHuman: the actor may not propose this; nor emergency access.
         InvalidInput: with a message by field.
         AlreadyProposed: it waits already.
     """
@@ -57,6 +58,7 @@ def propose_deputy(wanted: WantedDeputy, *, actor: Person) -> RoleProposal:
 def _propose_deputy(wanted: WantedDeputy, actor: Person) -> RoleProposal:
     lock_tree_shared()
     absent, deputy = lock_both(wanted.absent.pk, wanted.deputy.pk)
+    refuse_emergency_access(actor)
     if deputy.pk == actor.pk:
         raise AboutYourself()
     check_other_humans([deputy.pk], [actor.pk, absent.pk])

@@ -139,6 +139,23 @@ class TestLeaving:
         assert not may_end(administrator, employee)
         assert may_end(stranger, employee)
 
+    def test_a_role_that_is_yet_to_begin_counts_too(self, administrator, stranger):
+        employee = known_at(administrator.grants.get().node)
+        elsewhere = stranger.grants.get().node
+        grant_in_portal(employee, Role.FINANCE, elsewhere, begins=timedelta(days=3))
+
+        assert not may_end(administrator, employee)
+        assert may_end(stranger, employee)
+
+    def test_who_ended_them_is_who_lets_them_in_again(self, administrator, employee, stranger):
+        employee.grants.update(valid_until=now(), end_reason="weg")
+        grant_in_portal(employee, Role.FINANCE, stranger.grants.get().node)
+        end_person(employee.public_id, actor=stranger, reason="Uit dienst")
+
+        with pytest.raises(NotAllowed):
+            reinstate_person(employee.public_id, actor=administrator)
+        reinstate_person(employee.public_id, actor=stranger)
+
     def test_who_ended_somebody_in_a_part_can_let_them_in_again(
         self, local_administrator, employee, ministry
     ):
