@@ -22,6 +22,7 @@ class SessionEnd(models.TextChoices):
     IDLE = "idle", _("Not used for too long")
     ABSOLUTE = "absolute", _("The time was up")
     REPLACED = "replaced", _("Logged in again")
+    REMOVED = "removed", _("The login service is no longer used here")
 
 
 ENDED_BY_SOMEBODY: Final = (SessionEnd.OWN, SessionEnd.OPERATOR)
