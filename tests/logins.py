@@ -31,7 +31,7 @@ def log_in(
     session = client.session
     login = LoginFacts(
         provider="local",
-        issuer="https://idp.example.nl",
+        issuer=settings.OIDC_PROVIDERS["local"].issuer,
         subject=str(person.public_id),
         sid="",
         acr="",

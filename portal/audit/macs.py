@@ -17,6 +17,7 @@ from django.conf import settings
 from portal.audit.models import AuditAnchor, AuditSeal, AuditVerification
 
 FORMAT: Final = 2  # of what is written now
+SEAL_FORMAT: Final = 3
 
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _STRICT_ENCODER: Final = json.JSONEncoder(
@@ -84,8 +85,9 @@ def anchor_mac(anchor: AuditAnchor) -> bytes:
 
 
 def seal_mac(seal: AuditSeal) -> bytes:
-    """The HMAC of where a chain begins."""
-    facts = ("seal", seal.format, seal.chain, seal.begins, microseconds(seal.at))
+    """The HMAC of where a chain begins. Before format 3 it did not cover the seal's number."""
+    number = () if seal.format < 3 else (seal.number,)
+    facts = ("seal", seal.format, seal.chain, *number, seal.begins, microseconds(seal.at))
     return _mac(bytes(seal.previous_mac), _ENCODER.encode(facts))
 
 

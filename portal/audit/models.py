@@ -141,9 +141,13 @@ class AuditAnchor(_SignedRow):
 
 
 class AuditSeal(_SignedRow):
-    """Where a chain begins since its oldest months were dropped, and from what it follows."""
+    """Where a chain begins since its oldest months were dropped, and from what it follows.
+
+    ``number`` counts the seals of one chain, so that none can be missing before another.
+    """
 
     chain = models.PositiveSmallIntegerField()
+    number = models.PositiveIntegerField()
     begins = models.BigIntegerField()  # sequence of the first entry that is kept
     at = models.DateTimeField()
     previous_mac = models.BinaryField(max_length=32)
@@ -153,10 +157,13 @@ class AuditSeal(_SignedRow):
             models.UniqueConstraint(
                 fields=["chain", "begins"], name="audit_seal_one_per_place_in_chain"
             ),
+            models.UniqueConstraint(
+                fields=["chain", "number"], name="audit_seal_one_per_number_in_chain"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"chain {self.chain} begins at {self.begins}"
+        return f"number {self.number}: chain {self.chain} begins at {self.begins}"
 
 
 class AuditVerification(_SignedRow):

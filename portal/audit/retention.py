@@ -12,7 +12,7 @@ from typing import Final
 from django.db import connection, transaction
 from django.utils.timezone import now
 
-from portal.audit.macs import FORMAT, seal_mac
+from portal.audit.macs import SEAL_FORMAT, seal_mac
 from portal.audit.models import GENESIS, PLACES, AuditAnchor, AuditEntry, AuditSeal
 from portal.audit.services import record
 from portal.audit.verification import verify
@@ -88,15 +88,21 @@ def _beginnings(until: datetime) -> dict[int, int]:
 
 
 def _begins_already(chain: int) -> int:
-    newest = AuditSeal.objects.filter(chain=chain).order_by("-begins").first()
+    newest = _newest_seal(chain)
     return newest.begins if newest else 1
 
 
+def _newest_seal(chain: int) -> AuditSeal | None:
+    return AuditSeal.objects.filter(chain=chain).order_by("-number").first()
+
+
 def _seal(chain: int, begins: int) -> None:
+    newest = _newest_seal(chain)
     last = AuditEntry.objects.filter(pk=(begins - 1) * PLACES + chain).first()
     seal = AuditSeal(
-        format=FORMAT,
+        format=SEAL_FORMAT,
         chain=chain,
+        number=newest.number + 1 if newest else 1,
         begins=begins,
         at=now(),
         previous_mac=bytes(last.mac) if last else GENESIS,

@@ -52,6 +52,7 @@ class _Chain:
     before: bytes = GENESIS  # what the first entry follows from
     expected: int = 1
     previous: bytes = GENESIS
+    seals: int = 0  # the number of its newest seal
     witnessed: int = 0  # the greatest length of the chain before it that an entry has seen
 
 
@@ -116,11 +117,17 @@ class Proof:
 
     def _apply_seals(self) -> Iterator[str]:
         """Let each chain begin where its newest seal says."""
-        for seal in AuditSeal.objects.order_by("begins"):
+        for seal in AuditSeal.objects.order_by("number", "begins"):
             chain = self._chains.get(seal.chain)
             if chain is None or bytes(seal.mac) != seal_mac(seal):
                 yield f"seal {seal.pk} ({seal}): was changed, or made without the key"
                 continue
+            if seal.number <= chain.seals:
+                yield f"seal {seal.pk} ({seal}): stands where it does not belong"
+                continue
+            if seal.number > chain.seals + 1:
+                yield _missing_seals(chain, seal.number - 1)
+            chain.seals = seal.number
             chain.begins = chain.expected = seal.begins
             chain.before = chain.previous = bytes(seal.previous_mac)
 
@@ -284,6 +291,13 @@ def _missing_anchors(first: int, last: int) -> str:
     if first == last:
         return f"anchor {first}: is missing"
     return f"anchors {first} to {last}: are missing"
+
+
+def _missing_seals(chain: _Chain, last: int) -> str:
+    first = chain.seals + 1
+    if first == last:
+        return f"chain {chain.number}, seal {first}: is missing"
+    return f"chain {chain.number}, seals {first} to {last}: are missing"
 
 
 def _number_in(data: str) -> int:

@@ -16,6 +16,7 @@ from portal.identity.models import SessionEnd
 from portal.identity.oidc.session import ENDS_AT, LAST_SEEN, current_login
 from portal.identity.oidc.step_up import log_in_first, remember_who_left, step_up
 from portal.identity.sensitive import asked_with
+from portal.identity.services.removed_providers import is_of_a_known_provider
 from portal.identity.services.sessions import end_by_limit, note_activity
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -26,6 +27,8 @@ POLL: Final = "X-Cloudloket-Poll"  # set by whatever in a page asks again by the
 
 class SessionLimitMiddleware:
     """Ends a session that was not used for too long, or whose time is up, active or not.
+
+    So does one from a provider that the settings no longer have.
 
     What a page asks by itself keeps nobody logged in: only what the person does counts.
     """
@@ -52,6 +55,8 @@ class SessionLimitMiddleware:
 
 def _end_of_session(request: HttpRequest) -> SessionEnd | None:
     """Why the session is over; None while it may go on. One that does not say is over."""
+    if not is_of_a_known_provider(current_login(request)):
+        return SessionEnd.REMOVED
     moment = time.time()
     if moment >= request.session.get(ENDS_AT, 0):
         return SessionEnd.ABSOLUTE

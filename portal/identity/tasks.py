@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from portal.core.locks import REVIEWS, only_one
-from portal.identity.services import people, proposals
+from portal.identity.services import people, proposals, removed_providers
 from portal.identity.services.break_glass import forget_old_attempts
 from portal.identity.services.review_closing import close_overdue_campaigns
 from portal.identity.services.review_reminders import remind_reviewers, send_reminder
@@ -20,6 +20,12 @@ from portal.identity.services.sessions import end_lapsed_sessions, forget_old_se
 def end_sessions() -> None:
     """End sessions whose time is up and to which nobody came back."""
     end_lapsed_sessions()
+
+
+@shared_task(name="identity.end_roles_of_removed_providers")
+def end_roles_of_removed_providers() -> None:
+    """End what a provider gave that the settings no longer have."""
+    removed_providers.end_roles_of_removed_providers()
 
 
 @shared_task(name="identity.forget_sessions")

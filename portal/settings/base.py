@@ -259,6 +259,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="30"),
     },
     "end-sessions": {"task": "identity.end_sessions", "schedule": 60.0},
+    "end-roles-of-removed-providers": {
+        "task": "identity.end_roles_of_removed_providers",
+        "schedule": 60.0,
+    },
     "forget-sessions": {"task": "identity.forget_sessions", "schedule": crontab(minute="45")},
     "tend-access-reviews": {"task": "identity.tend_access_reviews", "schedule": 60.0},
     "expire-role-proposals": {

@@ -1,6 +1,7 @@
 """Logout orders of providers are kept whole: they hold for logins on their way, too.
 
-Those from before name nobody any more, so only their being used is kept.
+Those from before name nobody any more, so only their being used is kept. Sessions of a provider
+that was taken away end in a way of their own.
 """
 
 from datetime import UTC, datetime
@@ -8,6 +9,17 @@ from datetime import UTC, datetime
 from django.db import migrations, models
 from django.db.models import Q
 
+ENDS = {
+    "own": "Ended by yourself",
+    "operator": "Ended by an operator",
+    "provider": "Ended by the login service",
+    "blocked": "The account was blocked",
+    "idle": "Not used for too long",
+    "absolute": "The time was up",
+    "replaced": "Logged in again",
+    "moved": "Logged in for another organization",
+    "removed": "The login service is no longer used here",
+}
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,6 +44,18 @@ class Migration(migrations.Migration):
             name="issued_at",
             field=models.DateTimeField(default=_NEVER),
             preserve_default=False,
+        ),
+        migrations.AlterField(
+            model_name="loginsession",
+            name="ended_how",
+            field=models.CharField(blank=True, choices=list(ENDS.items()), max_length=20),
+        ),
+        migrations.RemoveConstraint(model_name="loginsession", name="login_session_end_known"),
+        migrations.AddConstraint(
+            model_name="loginsession",
+            constraint=models.CheckConstraint(
+                condition=Q(ended_how__in=["", *ENDS]), name="login_session_end_known"
+            ),
         ),
         migrations.AddConstraint(
             model_name="usedlogouttoken",

@@ -141,8 +141,8 @@ def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str)
 
 
 def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
-    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent, moved
-    or node_ended."""
+    """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent, moved,
+    node_ended or provider_removed."""
     data = {"role": grant.role, "person": grant.person_id, "cause": cause}
     record("role.ended", grant, actor=actor, node_id=grant.node_id, data=data)
 

@@ -225,8 +225,8 @@ class TestDatabase:
     def test_refuses_to_change_the_trail(self, entries, table, statement):
         call_command("verify_audit")
         as_superuser(
-            "INSERT INTO audit_auditseal (format, mac, chain, begins, at, previous_mac)"
-            " VALUES (2, '', 3, 2, now(), '')"
+            "INSERT INTO audit_auditseal (format, mac, chain, number, begins, at, previous_mac)"
+            " VALUES (3, '', 3, 1, 2, now(), '')"
         )
         key = "number" if table == "auditchain" else "id"
         sql = statement.format(f"audit_{table}", key=key)

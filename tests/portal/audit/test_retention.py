@@ -9,12 +9,13 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from portal.audit import retention, services, verification
+from portal.audit.macs import seal_mac
 from portal.audit.models import AuditAnchor, AuditEntry, AuditSeal
 from portal.audit.retention import CannotDrop, drop_months
 from portal.audit.services import anchor_chains
 from portal.audit.verification import verify
 from portal.core.calendar import BUSINESS_TIME
-from tests.portal.audit.tampering import as_superuser, without_constraints
+from tests.portal.audit.tampering import as_superuser, columns_of, without_constraints
 
 pytestmark = pytest.mark.django_db
 
@@ -137,8 +138,8 @@ class TestDatabase:
     def test_keeps_what_is_younger_than_three_years_whatever_the_seal(self, write_in):
         entry = write_in(3)
         as_superuser(
-            "INSERT INTO audit_auditseal (format, mac, chain, begins, at, previous_mac)"
-            " VALUES (2, '', 3, 100, now(), '')"
+            "INSERT INTO audit_auditseal (format, mac, chain, number, begins, at, previous_mac)"
+            " VALUES (3, '', 3, 1, 100, now(), '')"
         )
         self.refuses(f"DELETE FROM audit_auditentry WHERE id = {entry.pk}")
 
@@ -152,11 +153,12 @@ class TestTampering:
         "change",
         [
             "chain = 5",
+            "number = number + 1",
             "begins = begins + 1",
             "at = at + interval '1 second'",
             "previous_mac = sha256('x')",
             "mac = sha256('x')",
-            "format = 3",
+            "format = 2",
         ],
     )
     def test_changed_seal_is_found(self, change):
@@ -169,6 +171,48 @@ class TestTampering:
         as_superuser("DELETE FROM audit_auditseal WHERE chain = 3")
 
         assert "chain 3, entries 1 to 3: are missing" in list(verify())
+
+    @pytest.fixture
+    def again(self, dropped, at):
+        """The second and newest seal of chain 3."""
+        at(2026, 6, 3)
+        anchor_chains()
+        drop_months(keep_years=7)
+        assert list(verify()) == []
+        return AuditSeal.objects.get(chain=3, number=2)
+
+    def test_removed_older_seal_is_found(self, again):
+        as_superuser("DELETE FROM audit_auditseal WHERE chain = 3 AND number = 1")
+
+        assert list(verify()) == ["chain 3, seal 1: is missing"]
+
+    def test_newer_seal_that_takes_its_number_is_found(self, again):
+        as_superuser("DELETE FROM audit_auditseal WHERE chain = 3 AND number = 1")
+        as_superuser("UPDATE audit_auditseal SET number = 1 WHERE chain = 3")
+
+        assert any("seal" in fault and "without the key" in fault for fault in verify())
+
+    def test_doubled_seal_is_found(self, again):
+        without_constraints()
+        columns = columns_of("audit_auditseal")
+        others = columns.replace("id,", "", 1)
+        as_superuser(
+            f"INSERT INTO audit_auditseal ({others}) SELECT {others} FROM audit_auditseal"
+            " WHERE chain = 3 AND number = 2"
+        )
+
+        assert [fault for fault in verify() if "stands where it does not belong" in fault]
+
+    def test_seal_from_before_they_were_numbered_stays_provable(self, again):
+        """And the numbered one after it says that it must be there."""
+        first = AuditSeal.objects.get(chain=3, number=1)
+        first.format = 2
+        mac = seal_mac(first)
+        as_superuser("UPDATE audit_auditseal SET format = 2, mac = %s WHERE id = %s", mac, first.pk)
+        assert list(verify()) == []
+
+        as_superuser("DELETE FROM audit_auditseal WHERE id = %s", first.pk)
+        assert list(verify()) == ["chain 3, seal 1: is missing"]
 
     def test_dropping_more_than_the_seal_says_is_found(self):
         as_superuser("DELETE FROM audit_auditentry WHERE id = 4003")
