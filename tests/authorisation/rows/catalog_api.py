@@ -92,6 +92,7 @@ ROWS = [
         body=name_of_resource,
         by=REPAIRERS,
         answer=202,
+        is_strong=True,
     ),
     see("api:operation-list", by=OVERSEERS),
     see("api:operation-list", case="of a project", query=project, by=OVERSEERS),
@@ -105,7 +106,13 @@ ROWS = [
         by={Role.OPERATOR},
         answer=202,
     ),
-    call("api:operation-compensation", of=failed_operation, by=REPAIRERS, answer=202),
+    call(
+        "api:operation-compensation",
+        of=failed_operation,
+        by=REPAIRERS,
+        answer=202,
+        is_strong=True,
+    ),
     call("api:operation-abandonment", of=failed_action, by=REPAIRERS, answer=202),
     call("api:operation-cancellation", of=running_operation, by=REPAIRERS, answer=202),
     call(
