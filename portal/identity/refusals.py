@@ -31,7 +31,6 @@ class _Refusal:
 
     act: str = ""  # the sensitive act that was asked for
     code: str = ""
-    is_only_for_a_stronger_login: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,22 @@ _current: ContextVar[_Refusal | None] = ContextVar("refusal of this request", de
 
 
 def note_refusal(act: str, error: DomainError | StrongerLoginNeeded) -> None:
-    """Remember that a sensitive act was refused, until the request is over."""
+    """Remember that a sensitive act was refused, until the request is over.
+
+    Also when a stronger login is all that it takes: whoever has a stolen session stops there.
+    """
     refusal = _current.get()
     if refusal is None:
         return
-    if isinstance(error, StrongerLoginNeeded):
-        refusal.is_only_for_a_stronger_login = True
-    elif not isinstance(error, InvalidInput) and error.field is None:
+    is_about_input = isinstance(error, DomainError) and (
+        isinstance(error, InvalidInput) or error.field is not None
+    )
+    if not is_about_input:
         refusal.act, refusal.code = act, error.code
 
 
 class RefusalTrailMiddleware:
-    """Writes an audit entry for a 403, and for a sensitive act that a rule refused."""
+    """Writes an audit entry for a 403, and for a sensitive act that was refused."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -76,7 +79,7 @@ class RefusalTrailMiddleware:
 
 def _write(request: HttpRequest, response: HttpResponse, refusal: _Refusal) -> None:
     code = refusal.code or _code_of(response)
-    if not code or refusal.is_only_for_a_stronger_login:
+    if not code:
         return
     person = getattr(request, "user", None)
     if not isinstance(person, Person):

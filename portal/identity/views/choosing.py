@@ -45,7 +45,10 @@ def choose_people(
     shown = found[:SHOWN]
     if _is_uuid(chosen) and chosen not in {str(person.public_id) for person in shown}:
         shown = [*people.filter(public_id=chosen), *shown]
-    return Choice(people=shown, has_more=not words or len(found) > SHOWN)
+    has_more = len(found) > SHOWN
+    if not words and not has_more:
+        has_more = people.exclude(pk__in=near.values("pk")).exists()
+    return Choice(people=shown, has_more=has_more)
 
 
 def _is_uuid(text: str) -> bool:

@@ -15,7 +15,8 @@ from portal.identity.access import roles_of
 from portal.identity.models import Role
 from portal.identity.requests import PersonRequest, wants_panel
 from portal.identity.services.break_glass import recent_uses
-from portal.web.home import find_fullest, find_running, find_tasks, read_money
+from portal.web.home import find_fullest, find_running, read_money
+from portal.web.home_tasks import find_tasks
 from portal.web.stack import read_cloud_progress
 
 

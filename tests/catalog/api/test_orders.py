@@ -120,9 +120,11 @@ class TestPlacing:
         assert_problem(as_role(role).order(body), 403, "not_allowed")
         nothing_happens()
 
-    def test_what_does_not_fit_is_refused(self, as_requester, body, project, nothing_happens):
+    @pytest.fixture
+    def no_room(self, project):
         set_limit(project, Metric.SERVERS, Decimal(0), valid_from=now(), actor=None)
 
+    def test_what_does_not_fit_is_refused(self, as_requester, body, no_room, nothing_happens):
         assert_problem(as_requester.order(body), 409, "quota_exceeded")
         nothing_happens()
 

@@ -23,6 +23,13 @@ def server(requester, approver, project, version, sent_tasks):
 
 
 @pytest.fixture
+def compared(server):
+    """The cloud was compared just now."""
+    cloud = server.cloud_project.cloud
+    return CloudLook.objects.create(cloud=cloud, due_at=now(), ended_at=now(), resources=3412)
+
+
+@pytest.fixture
 def person_with(project):
     def make(role):
         person = PersonFactory(name=role.label)
@@ -49,20 +56,21 @@ def text(response, status=200):
     return response.content.decode()
 
 
-def test_nothing_found_is_good_news(operator):
+def test_before_the_first_look_nothing_is_known(operator):
     page = text(operator.get("/drift"))
 
-    assert "No differences" in page
-    assert "Nothing was compared yet" in page
+    assert "Not compared yet" in page
+    assert "No differences" not in page
 
 
-def test_urgent_ones_show_both_sides_and_what_they_cost(operator, server, project):
+def test_nothing_found_is_good_news(operator, server, compared):
+    assert "No differences" in text(operator.get("/drift"))
+
+
+def test_urgent_ones_show_both_sides_and_what_they_cost(operator, server, project, compared):
     gone(server)
     stopped(server)
     unordered(project, server.cloud_project.cloud)
-    CloudLook.objects.create(
-        cloud=server.cloud_project.cloud, due_at=now(), ended_at=now(), resources=3412
-    )
 
     response = operator.get("/drift")
 
@@ -105,7 +113,7 @@ def test_tabs_and_words_filter(operator, server, project, query, count):
     assert len(response.context["large"]) + len(response.context["rows"]) == count
 
 
-def test_what_was_seen_once_is_not_shown(operator, server):
+def test_what_was_seen_once_is_not_shown(operator, server, compared):
     difference = gone(server, state=DifferenceState.SUSPECTED)
 
     assert "No differences" in text(operator.get("/drift"))
@@ -156,7 +164,7 @@ def test_only_what_makes_sense_is_offered(operator, server, make, offered, absen
     assert not any(words in page for words in absent)
 
 
-def test_ignoring_from_the_page(operator, server):
+def test_ignoring_from_the_page(operator, server, compared):
     difference = gone(server)
     until = day_of(now()) + timedelta(days=7)
 

@@ -61,7 +61,7 @@ def test_sensitive_act_that_a_rule_refused(client, order, approver, requester):
     assert (entry.subject_type, entry.subject_public_id) == ("Page", order.public_id)
 
 
-def test_login_that_is_too_weak_is_no_refusal(client, order, approver):
+def test_login_that_is_too_weak_for_the_act(client, order, approver):
     log_in(client, approver, level=Assurance.LOW)
     assert approve(client, order).status_code == 302
     response = client.post(
@@ -71,7 +71,21 @@ def test_login_that_is_too_weak_is_no_refusal(client, order, approver):
     )
 
     assert response.json()["code"] == "assurance_required"
-    assert refusals() == []
+    assert [(entry.event, entry.code) for entry in refusals()] == [
+        ("access.refused", "assurance_required")
+    ] * 2
+    by_page, by_api = refusals()
+    assert by_page.data["act"] == by_api.data["act"] == "order.approve"
+    assert by_page.subject_public_id == by_api.subject_public_id == order.public_id
+    assert (by_page.actor_id, by_page.channel, by_api.channel) == (approver.pk, "page", "api")
+
+
+def test_login_that_is_too_old_for_the_act_is_counted(client, order, approver):
+    log_in(client, approver, age_seconds=3600)
+    for _ in range(8):
+        assert approve(client, order).status_code == 302
+
+    assert [entry.code for entry in refusals()] == ["assurance_required"] * 5
 
 
 def test_reason_that_is_missing_is_no_refusal(client, order, approver):

@@ -15,6 +15,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from portal.audit.models import AuditEntry
 from portal.core.errors import StrongerLoginNeeded
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.session import LoginFacts
@@ -26,7 +27,13 @@ pytestmark = pytest.mark.django_db
 
 WEAK: Final = {"level": Assurance.LOW, "age_seconds": 0}
 OLD: Final = {"level": Assurance.HIGH, "age_seconds": 16 * 60}
-MOVED_BY_ASKING: Final = {"django_session"}  # what was typed is kept there
+# What was typed is kept in the session; that it was refused stands in the trail.
+MOVED_BY_ASKING: Final = {
+    "django_session",
+    "audit_auditchain",
+    "audit_auditentry",
+    "audit_refusaltally",
+}
 
 
 @pytest.fixture
@@ -47,6 +54,12 @@ def database() -> dict[str, str]:
             )
             (prints[table],) = cursor.fetchone()
     return prints
+
+
+def refused_acts() -> list[str]:
+    """What the trail says about acts that a login was not good enough for."""
+    entries = AuditEntry.objects.filter(event="access.refused", code="assurance_required")
+    return [entry.data["act"] for entry in entries]
 
 
 class FilledIn(HTMLParser):
@@ -115,7 +128,7 @@ class TestWithoutDoor:
 @pytest.mark.parametrize("act", WITH_PAGE)
 class TestPage:
     def test_leads_to_the_provider_and_changes_nothing(
-        self, client: Client, doors: Doors, weakness: dict[str, Any]
+        self, client: Client, doors: Doors, act: str, weakness: dict[str, Any]
     ) -> None:
         log_in(client, doors.actor, **weakness)
         before = database()
@@ -125,6 +138,7 @@ class TestPage:
         assert response.status_code == 302
         assert is_asked_to_log_in_again(response["Location"])
         assert database() == before
+        assert refused_acts() == [act.partition(" ")[0]]
 
     def test_lets_the_browser_itself_go_when_htmx_asks(
         self, client: Client, doors: Doors, weakness: dict[str, Any]
@@ -185,6 +199,7 @@ def test_api_says_what_login_it_needs(
         ' max_age="900"'
     )
     assert database() == before
+    assert refused_acts() == [act.partition(" ")[0]]
 
 
 def test_doors_are_named_for_every_act_that_has_them(request: pytest.FixtureRequest) -> None:

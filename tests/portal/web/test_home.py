@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,9 @@ from django.conf import LazySettings
 from django.test import Client
 
 from portal.identity.models import Person, Project, Role
-from portal.identity.oidc.session import ENDS_AT, LAST_SEEN
 from portal.web.stack import CloudProgress, read_cloud_progress
 from tests.factories import PersonFactory, grant, make_project
+from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
 
@@ -32,12 +31,7 @@ def person(project: Project) -> Person:
 
 @pytest.fixture
 def browser(person: Person) -> Client:
-    client = Client(headers={"accept-language": "nl"})
-    client.force_login(person)
-    session = client.session
-    session[LAST_SEEN], session[ENDS_AT] = int(time.time()), int(time.time()) + 3600
-    session.save()
-    return client
+    return log_in(Client(headers={"accept-language": "nl"}), person)
 
 
 def test_a_stranger_is_asked_to_log_in(client: Client) -> None:

@@ -15,7 +15,13 @@ from portal.identity.models import (
     RoleProposal,
 )
 from portal.identity.views import choosing
-from tests.factories import PersonFactory, deputize, grant, make_organization
+from tests.factories import (
+    PersonFactory,
+    deputize,
+    grant,
+    make_organization,
+    propose_replacement,
+)
 from tests.logins import log_in
 from tests.portal.identity.role_pages.reading import text_of, url
 
@@ -148,6 +154,17 @@ class TestDeputies:
 
         assert response.status_code == 422
         assert set(response.context["form"].errors) == {field}
+
+    def test_who_cannot_be_the_deputy_any_more_is_told_at_the_decision(
+        self, client, approver, employee
+    ):
+        proposal = propose_replacement(approver, employee)
+        employee.grants.update(valid_until=now(), end_reason="Andere functie")
+        response = log_in(client, approver).post(url("role-proposal-grant", proposal))
+
+        assert response.status_code == 422
+        assert "Kies een collega die nu een rol heeft in dezelfde organisatie." in text_of(response)
+        assert not Deputy.objects.exists()
 
     def test_only_colleagues_of_the_own_organization_are_shown_until_one_searches(
         self, client, approver, employee, ministry

@@ -1,0 +1,33 @@
+"""What an order or an operation is called on the first page, and where it leads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import Prefetch, QuerySet
+from django.urls import reverse
+
+from catalog.models import Operation, OperationKind, Order, OrderLine
+
+SHOWN: Final = 5  # of each kind; the rest stands on its own page
+
+
+def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """With all that the line of an order says."""
+    lines = OrderLine.objects.select_related("offering_version__offering")
+    return orders.select_related("project", "requested_by").prefetch_related(
+        Prefetch("lines", lines)
+    )
+
+
+def names_of(order: Order) -> str:
+    """What was ordered, e.g. "Virtual server zaak-app-01"."""
+    return ", ".join(f"{line.offering_version.name} {line.name}" for line in order.lines.all())
+
+
+def address_of(operation: Operation) -> str:
+    """Where its steps are shown: with the order that it delivers, else with the resource."""
+    line = operation.resource.order_line
+    if line is None or operation.kind == OperationKind.RETIRE:
+        return reverse("catalog:resource", args=[operation.resource.public_id])
+    return reverse("catalog:order", args=[line.order.public_id])

@@ -1,0 +1,243 @@
+"""What only goes on when this person does something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from catalog.models import (
+    Metric,
+    Operation,
+    Order,
+    Quota,
+    Resource,
+)
+from catalog.policies import (
+    orders_to_answer,
+    orders_to_decide,
+    repairable_operations,
+    retirable_resources,
+)
+from catalog.views.wording import amount_in_words
+from portal.core.calendar import day_of
+from portal.core.formats import clock, day, money
+from portal.identity.access import reached_nodes, roles_of
+from portal.identity.gaps import find_gaps
+from portal.identity.models import Person, ReviewCampaign, Role, RoleProposal
+from portal.identity.reviewing import items_to_decide
+from portal.identity.role_policies import proposals_to_decide
+from portal.identity.views.review_rows import Progress, measure
+from portal.web.headlines import SHOWN, address_of, names_of, with_lines
+
+ENDS_SOON: Final = timedelta(days=30)
+REVIEW_PRESSES_DAYS: Final = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Something that waits on this person. ``tone`` of its icon: "err", "warn" or ""."""
+
+    icon: str
+    tone: str
+    title: str
+    text: str
+    url: str
+    button: str
+
+
+def find_tasks(person: Person, *, at: datetime) -> list[Task]:
+    """What only goes on when this person does something, the most urgent first."""
+    return [
+        *[_repair_task(operation) for operation in _to_repair(person)],
+        *[_answer_task(order) for order in _to_answer(person)],
+        *[_decision_task(order) for order in _to_decide(person)],
+        *[_proposal_task(proposal) for proposal in _proposals(person)],
+        *_gap_tasks(person),
+        *[_quota_task(quota) for quota in _over_limit(person)],
+        *[_review_task(review, at) for review in _to_review(person, at)],
+        *[_end_task(resource, at) for resource in _ending(person, at)],
+    ]
+
+
+def _to_repair(person: Person) -> QuerySet[Operation]:
+    return (
+        repairable_operations(person)
+        .select_related("resource__project", "resource__order_line__order")
+        .order_by("failed_at")[:SHOWN]
+    )
+
+
+def _repair_task(operation: Operation) -> Task:
+    resource = operation.resource
+    stopped = operation.failed_at
+    return Task(
+        icon="alert-triangle",
+        tone="err",
+        title=_("{name} cannot go on").format(name=resource.name),
+        text=_("Project {project}. Stopped on {day}, {time}.").format(
+            project=resource.project.name,
+            day=day(stopped) if stopped else "",
+            time=clock(stopped) if stopped else "",
+        ),
+        url=address_of(operation),
+        button=_("Choose a solution"),
+    )
+
+
+def _to_answer(person: Person) -> QuerySet[Order]:
+    return with_lines(orders_to_answer(person)).order_by("submitted_at")[:SHOWN]
+
+
+def _answer_task(order: Order) -> Task:
+    return Task(
+        icon="help-circle",
+        tone="warn",
+        title=names_of(order),
+        text=_("There is a question about order {number}. It waits for your answer.").format(
+            number=order.number
+        ),
+        url=f"{reverse('catalog:order', args=[order.public_id])}#comments",
+        button=_("Answer"),
+    )
+
+
+def _to_decide(person: Person) -> QuerySet[Order]:
+    return with_lines(orders_to_decide(person)).order_by("submitted_at")[:SHOWN]
+
+
+def _decision_task(order: Order) -> Task:
+    return Task(
+        icon="clipboard-check",
+        tone="",
+        title=names_of(order),
+        text=_("{requester} asks this for {project}: {amount} per month.").format(
+            requester=order.requested_by.name,
+            project=order.project.name,
+            amount=money(order.monthly_price),
+        ),
+        url=reverse("catalog:approval", args=[order.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _proposals(person: Person) -> QuerySet[RoleProposal]:
+    waiting = proposals_to_decide(person).select_related("person", "absent", "node", "proposed_by")
+    return waiting.order_by("proposed_at")[:SHOWN]
+
+
+def _proposal_task(proposal: RoleProposal) -> Task:
+    return Task(
+        icon="user-check",
+        tone="",
+        title=proposal.in_words(),
+        text=_("{proposer} proposes this in {node}.").format(
+            proposer=proposal.proposed_by.name, node=proposal.node.name
+        ),
+        url=reverse("identity:role-proposal", args=[proposal.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _gap_tasks(person: Person) -> list[Task]:
+    """One line for everything below a quota administrator that has nobody."""
+    if Role.QUOTA_ADMINISTRATOR not in roles_of(person):
+        return []
+    count = find_gaps(person).count()
+    if not count:
+        return []
+    title = ngettext(
+        "{count} part has nobody who answers for it",
+        "{count} parts have nobody who answers for them",
+        count,
+    )
+    return [
+        Task(
+            icon="users",
+            tone="warn",
+            title=title.format(count=count),
+            text=_("A project without an owner or an approver, or a part without administrator."),
+            url=reverse("identity:without-owner"),
+            button=_("View"),
+        )
+    ]
+
+
+def _over_limit(person: Person) -> QuerySet[Quota]:
+    nodes = reached_nodes(person, Role.QUOTA_ADMINISTRATOR)
+    return (
+        Quota.objects.filter(node__in=nodes, over_since__isnull=False)
+        .select_related("node")
+        .order_by("over_since")[:SHOWN]
+    )
+
+
+def _quota_task(quota: Quota) -> Task:
+    metric = Metric(quota.metric)
+    return Task(
+        icon="gauge",
+        tone="warn",
+        title=_("{node} uses more than its limit").format(node=quota.node.name),
+        text=_("{metric}: {claimed} of {limit}. New orders are blocked.").format(
+            metric=metric.label,
+            claimed=amount_in_words(metric, quota.claimed),
+            limit=amount_in_words(metric, quota.limit_now or Decimal(0)),
+        ),
+        url=f"{reverse('catalog:quotas')}?metric={metric.value}",
+        button=_("View quotas"),
+    )
+
+
+def _to_review(person: Person, at: datetime) -> list[Progress]:
+    """The open reviews in which roles wait for this person, the first to end on top."""
+    waiting = items_to_decide(person, at).values("campaign")
+    campaigns = ReviewCampaign.objects.filter(pk__in=waiting).select_related("root")
+    return measure(list(campaigns.order_by("due_at", "pk")[:SHOWN]), person, at)
+
+
+def _review_task(review: Progress, at: datetime) -> Task:
+    campaign = review.campaign
+    days = (campaign.due_at - at).days
+    text = ngettext(
+        "{count} role waits for you. You can decide until and including {day}.",
+        "{count} roles wait for you. You can decide until and including {day}.",
+        review.waiting,
+    )
+    return Task(
+        icon="user-check",
+        tone="warn" if days < REVIEW_PRESSES_DAYS else "",
+        title=_("Confirm roles in {organization}").format(organization=campaign.root.name),
+        text=text.format(count=review.waiting, day=day(campaign.last_day)),
+        url=f"{reverse('identity:access-review', args=[campaign.public_id])}?state=undecided",
+        button=_("Review roles"),
+    )
+
+
+def _ending(person: Person, at: datetime) -> QuerySet[Resource]:
+    return (
+        retirable_resources(person)
+        .filter(end_date__lte=day_of(at) + ENDS_SOON)
+        .select_related("project")
+        .order_by("end_date")[:SHOWN]
+    )
+
+
+def _end_task(resource: Resource, at: datetime) -> Task:
+    has_ended = resource.end_date is not None and resource.end_date < day_of(at)
+    title = _("The term of {name} has ended") if has_ended else _("The term of {name} ends soon")
+    return Task(
+        icon="calendar",
+        tone="warn",
+        title=title.format(name=resource.name),
+        text=_("The last day is {day}, project {project}. Clean it up if you are done.").format(
+            day=day(resource.end_date) if resource.end_date else "", project=resource.project.name
+        ),
+        url=reverse("catalog:resource", args=[resource.public_id]),
+        button=_("View"),
+    )
