@@ -28,6 +28,7 @@ from catalog.services.resources import begin_retirement, meter_resource
 from portal.audit.services import record, record_refusal
 from portal.core.errors import NotAllowed
 from portal.identity.access import has_role
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive
 
@@ -79,7 +80,7 @@ def confirm_repair(public_id: UUID, *, actor: Person) -> DriftRepair:
     """Agree with a repair, and carry it out.
 
     Raises:
-        OwnRepair: the actor proposed it.
+        OwnRepair, SameHuman: the actor proposed it, or may have, with another login.
         NotAllowed: the actor is no operator there.
         RepairSettled, DifferenceSettled: somebody was first, or it came right.
         RepairNotOffered, ResourceBusy: meanwhile it makes no sense, or something else is done.
@@ -175,6 +176,7 @@ def _charge(resource: Resource) -> None:
 def _check_decider(repair: DriftRepair, actor: Person) -> None:
     if repair.proposed_by_id == actor.pk:
         raise OwnRepair()
+    check_other_humans([repair.proposed_by_id], [actor.pk])
     if not has_role(actor, repair.difference.project, Role.OPERATOR):
         raise NotAllowed()
 

@@ -44,6 +44,7 @@ from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
 from portal.core.text import clean_text
 from portal.identity.access import has_role
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive
 
@@ -102,7 +103,7 @@ def confirm_solution(public_id: UUID, *, actor: Person) -> Solution:
     """Confirm what another operator said: from now on it holds, with what it costs.
 
     Raises:
-        OwnSolution, NotAllowed: somebody else must decide.
+        OwnSolution, NotAllowed, SameHuman: somebody else must decide.
         SolutionSettled: somebody was first, or the operation went on in another way.
         SolverMayNot: who said so could not say it now.
         NothingToCharge: as in ``solve_operation``.
@@ -202,6 +203,7 @@ def _lock_for_decision(public_id: UUID, actor: Person) -> Solution:
     solution = _lock_solution(public_id)
     if solution.proposed_by_id == actor.pk:
         raise OwnSolution()
+    check_other_humans([solution.proposed_by_id], [actor.pk])
     if not _is_operator(actor, solution.operation):
         raise NotAllowed()
     _check_waits(solution)

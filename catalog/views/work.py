@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
@@ -111,8 +111,14 @@ def work_list(request: PersonRequest) -> HttpResponse:
 
 @require_safe
 def work_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """One operation with all its steps, and what this person may do about it."""
-    return render_operation(request, get_overseen(request, public_id))
+    """One operation with all its steps, and what this person may do about it.
+
+    Who does not oversee it finds it with its resource, and comes here from a login in between.
+    """
+    operation = _find(request, public_id)
+    if not may_oversee(request.user, operation.resource):
+        return redirect("catalog:resource", public_id=operation.resource.public_id)
+    return render_operation(request, operation)
 
 
 def get_overseen(request: PersonRequest, public_id: UUID) -> Operation:
@@ -122,6 +128,13 @@ def get_overseen(request: PersonRequest, public_id: UUID) -> Operation:
         Http404: there is none that the person reaches.
         PermissionDenied: they are neither operator nor auditor there.
     """
+    operation = _find(request, public_id)
+    if not may_oversee(request.user, operation.resource):
+        raise PermissionDenied
+    return operation
+
+
+def _find(request: PersonRequest, public_id: UUID) -> Operation:
     operations = (
         visible_operations(request.user)
         .select_related(
@@ -138,10 +151,7 @@ def get_overseen(request: PersonRequest, public_id: UUID) -> Operation:
             ),
         )
     )
-    operation = get_object_or_404(operations, public_id=public_id)
-    if not may_oversee(request.user, operation.resource):
-        raise PermissionDenied
-    return operation
+    return get_object_or_404(operations, public_id=public_id)
 
 
 def render_operation(

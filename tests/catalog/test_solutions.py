@@ -35,6 +35,7 @@ from catalog.services.solutions import (
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
+from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Role, RoleGrant
 from tests.constraints import execute, refused_by
 from tests.factories import PersonFactory, delivered, failed, grant, make_project, place, stuck
@@ -161,6 +162,17 @@ class TestWhoAndWhen:
         assert fresh(solution).state == SolutionState.PROPOSED
         refusals = AuditEntry.objects.filter(event="operation.solving_refused")
         assert [entry.code for entry in refusals] == ["own_solution", "own_solution"]
+
+    def test_nor_by_their_other_login(self, delivery, operators):
+        solution = solve(delivery, operators[0])
+        for person in operators:
+            person.email = "ali@example.nl"
+            person.save()
+
+        with pytest.raises(SameHuman):
+            confirm_solution(solution.public_id, actor=operators[1])
+
+        assert fresh(solution).state == SolutionState.PROPOSED
 
     @pytest.mark.parametrize("role", [role for role in Role if role != Role.OPERATOR])
     def test_other_roles_neither_solve_nor_confirm(self, delivery, operators, project, role):

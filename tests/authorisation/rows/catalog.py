@@ -99,14 +99,9 @@ ROWS = [
     # operations
     act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
     act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
-    act(
-        "catalog:operation-compensate",
-        of=failed_operation,
-        by=REPAIRERS,
-        is_strong=True,
-    ),
+    act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS, is_strong=True),
     see("catalog:operations", by=OVERSEERS),
-    see("catalog:operation", of=failed_operation, by=OVERSEERS),
+    see("catalog:operation", of=failed_operation, by=OVERSEERS, refused=302),  # to the resource
     see("catalog:operation-cancel", of=running_operation, by=REPAIRERS),
     act("catalog:operation-cancel", of=running_operation, by=REPAIRERS),
     act(

@@ -35,6 +35,7 @@ from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
 from portal.core.calendar import day_of
 from portal.core.errors import InvalidInput, NotAllowed
+from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Role
 from tests.catalog.reconciliation.conftest import differences, thing_of
 from tests.factories import PersonFactory, delivered, grant, place
@@ -204,6 +205,16 @@ def test_two_operators_have_a_running_server_charged_again(server, operators):
 
     assert UsageSpan.objects.filter(ended_at=None).count() == 2
     assert Difference.objects.get().state == DifferenceState.SOLVED
+
+
+def test_nobody_confirms_what_their_other_login_proposed(server, operators):
+    repair = proposed(gone(server), operators[0])
+    for person in operators:
+        person.email = "ali@example.nl"
+        person.save()
+
+    with pytest.raises(SameHuman):
+        confirm_repair(repair.public_id, actor=operators[1])
 
 
 def test_nobody_confirms_their_own_proposal(server, operators):

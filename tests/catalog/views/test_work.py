@@ -179,7 +179,7 @@ class TestList:
 
     def test_other_roles_are_refused(self, client, requester, hanging):
         assert get(client, requester, LIST)[0] == 403
-        assert get(client, requester, url(hanging))[0] == 403
+        assert get(client, requester, url(hanging))[0] == 302  # to its resource
 
     def test_number_of_questions_does_not_grow(self, client, operator, order, approver):
         counts = []

@@ -11,11 +11,12 @@ from typing import Any, Final
 from django.test import Client
 from django.utils.timezone import localdate, now
 
-from catalog.models import Metric
+from catalog.models import Metric, Operation
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.operations import compensate_operation
 from catalog.services.quotas import set_limit
 from catalog.services.resources import retire_resource
+from catalog.services.solutions import confirm_solution, solve_operation
 from catalog.services.tree import end_node, move_node
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import (
@@ -40,6 +41,7 @@ from tests.factories import (
     PersonFactory,
     administrator_of,
     delivered,
+    failed,
     grant,
     grant_in_portal,
     make_organization,
@@ -145,6 +147,50 @@ def undoing_a_delivery(get: Get) -> Doors:
         service=lambda: compensate_operation(operation.public_id, actor=requester),
         page=f"/operations/{operation.public_id}/compensate",
         stands_on=f"/orders/{order.public_id}",
+        api=f"/api/v1/operations/{operation.public_id}/compensation",
+    )
+
+
+def operator_at(project: Node) -> Person:
+    person = PersonFactory()
+    grant(person, Role.OPERATOR, project)
+    return person
+
+
+def removal_that_hangs(get: Get) -> Operation:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    resource = delivered(order, approver=get("approver"))
+    facts = {"actor": requester, "confirmation": resource.name}
+    return failed(retire_resource(resource.public_id, **facts))
+
+
+def solving_by_hand(get: Get) -> Doors:
+    operation, operator = removal_that_hangs(get), operator_at(get("project"))
+    page = f"/operations/{operation.public_id}"
+    return Doors(
+        actor=operator,
+        service=lambda: solve_operation(operation.public_id, actor=operator, reason="Weggehaald"),
+        page=f"{page}/solve",
+        form={"reason": "Weggehaald"},
+        api=f"/api/v1{page}/solutions",
+        body={"reason": "Weggehaald"},
+    )
+
+
+def confirming_a_solution(get: Get) -> Doors:
+    operation, operator = removal_that_hangs(get), operator_at(get("project"))
+    solution = solve_operation(
+        operation.public_id, actor=operator_at(get("project")), reason="Weggehaald"
+    )
+    page = f"/operations/{operation.public_id}"
+    return Doors(
+        actor=operator,
+        service=lambda: confirm_solution(solution.public_id, actor=operator),
+        page=f"/solutions/{solution.public_id}/confirm",
+        stands_on=page,
+        api=f"/api/v1{page}/solutions/{solution.public_id}/decision",
+        body={"decision": "confirmed"},
     )
 
 
@@ -405,6 +451,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "quota.set_limit": setting_a_limit,
     "resource.retire": retiring_a_resource,
     "operation.compensate": undoing_a_delivery,
+    "operation.solve": solving_by_hand,
+    "operation.confirm_solution": confirming_a_solution,
     "role.grant": granting_a_role,
     "role.grant to a deputy": granting_a_deputy,
     "role.end": ending_a_role,
@@ -425,4 +473,11 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "node.end": ending_a_node,
 }
 WITH_PAGE: Final = tuple(act for act in TABLE if act != "quota.set_limit")
-WITH_API: Final = ("order.approve", "order.reject", "resource.retire")
+WITH_API: Final = (
+    "order.approve",
+    "order.reject",
+    "resource.retire",
+    "operation.compensate",
+    "operation.solve",
+    "operation.confirm_solution",
+)
