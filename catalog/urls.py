@@ -15,6 +15,7 @@ from catalog.views.drift_repairs import (
     drift_correct,
     drift_ignore,
     drift_propose,
+    drift_repair,
     drift_repair_confirm,
     drift_repair_refuse,
     drift_repair_withdraw,
@@ -74,6 +75,7 @@ urlpatterns = [
         {"action": "charge"},
         name="drift-charge",
     ),
+    path("drift/repairs/<uuid:public_id>", drift_repair, name="drift-repair"),
     path(
         "drift/repairs/<uuid:public_id>/confirm",
         drift_repair_confirm,

@@ -12,6 +12,7 @@ from django.core.paginator import Paginator
 from django.db.models import Case, Count, IntegerField, Min, Q, QuerySet, Sum, When
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,6 +34,7 @@ from catalog.views.drift_wording import GONE, STRANGE, row_of
 from portal.core.errors import DomainError
 from portal.identity.access import reached_projects, roles_of
 from portal.identity.models import Person, Role
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
@@ -152,12 +154,19 @@ def render_difference(
         .order_by("-decided_at"),
         "ignore_form": shown.get("ignore") or IgnoreForm(),
         "repair_form": shown.get("repair") or RepairForm(),
-        "decision_form": shown.get("decision") or DecisionForm(),
+        "decision_form": shown.get("decision") or _begun_decision(request, waiting),
         "form": next(iter(shown.values()), None),
         "error": error if error and not shown else None,
     }
     status = error.http_status if error else 200
     return render(request, "catalog/drift/detail.html", context, status=status)
+
+
+def _begun_decision(request: PersonRequest, waiting: DriftRepair | None) -> DecisionForm:
+    """With the reason that the person typed before they had to log in again."""
+    address = reverse("catalog:drift-repair-refuse", args=[waiting.public_id]) if waiting else ""
+    kept = kept_input(request, address)
+    return DecisionForm(initial={"reason": kept.get("reason", "") if kept else ""})
 
 
 def _waiting_repair(difference: Difference) -> DriftRepair | None:

@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from catalog.drift_forms import DecisionForm, IgnoreForm, RepairForm
 from catalog.models import Difference, DriftRepair, RepairAction
@@ -65,6 +65,13 @@ def drift_propose(request: PersonRequest, public_id: UUID, action: str) -> HttpR
 
     done = _("Proposed. Another operator decides.")
     return _answer(request, difference, "repair", form, propose, done)
+
+
+@require_safe
+def drift_repair(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """A repair is shown with its difference."""
+    repair = _visible_repair(request, public_id)
+    return render_difference(request, get_difference(request, repair.difference.public_id))
 
 
 @require_POST
@@ -141,12 +148,14 @@ def _get(request: PersonRequest, public_id: UUID) -> Difference:
     return difference
 
 
-def _get_repair(request: PersonRequest, public_id: UUID) -> DriftRepair:
+def _visible_repair(request: PersonRequest, public_id: UUID) -> DriftRepair:
     differences = visible_differences(request.user)
-    repairs = DriftRepair.objects.filter(difference__in=differences).select_related(
-        "difference__project"
-    )
-    repair = get_object_or_404(repairs, public_id=public_id)
+    repairs = DriftRepair.objects.filter(difference__in=differences)
+    return get_object_or_404(repairs.select_related("difference__project"), public_id=public_id)
+
+
+def _get_repair(request: PersonRequest, public_id: UUID) -> DriftRepair:
+    repair = _visible_repair(request, public_id)
     if not may_mend(request.user, repair.difference):
         raise PermissionDenied
     return repair

@@ -36,6 +36,7 @@ class MenuItem:
         icon: name of a vendored icon.
         roles: who gets to see it.
         count_waiting: how many things on that page wait for this person; None shows no number.
+        acted_on_by: for whom something can wait there at all; nobody else is counted for.
     """
 
     route: str
@@ -43,6 +44,7 @@ class MenuItem:
     icon: str
     roles: Collection[Role] = EVERYBODY
     count_waiting: Callable[[Person], int] | None = None
+    acted_on_by: Collection[Role] = EVERYBODY
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,6 @@ MENU: Final = (
     ),
     MenuSection(
         _("Cloud"),
-        (MenuItem("catalog:drift", _("Drift"), "git-compare", DRIFT_READERS, _count_drift),),
-    ),
-    MenuSection(
-        _("Administration"),
         (
             MenuItem(
                 "catalog:operations",
@@ -109,7 +107,21 @@ MENU: Final = (
                 "adjustments",
                 frozenset(WORK_ROLES),
                 _count_repairs,
+                acted_on_by={Role.OPERATOR},
             ),
+            MenuItem(
+                "catalog:drift",
+                _("Drift"),
+                "git-compare",
+                DRIFT_READERS,
+                _count_drift,
+                acted_on_by={Role.OPERATOR},
+            ),
+        ),
+    ),
+    MenuSection(
+        _("Administration"),
+        (
             MenuItem("catalog:organizations", _("Organisations"), "sitemap", frozenset(TREE_ROLES)),
             MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
             MenuItem(
@@ -168,7 +180,8 @@ def make_menu(
     )
 
     def link(item: MenuItem) -> Link:
-        waiting = item.count_waiting(person) if item.count_waiting else 0
+        is_counted = item.count_waiting and set(item.acted_on_by) & set(roles)
+        waiting = item.count_waiting(person) if item.count_waiting and is_counted else 0
         url = urls[item.route]
         return Link(url, str(item.label), item.icon, url == current, waiting)
 

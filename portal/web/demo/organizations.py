@@ -8,6 +8,7 @@ from typing import Final
 from portal.audit.services import record
 from portal.identity.models import (
     CostCentre,
+    Identity,
     Node,
     Person,
     ProjectOwner,
@@ -42,6 +43,9 @@ OWNERS: Final = {
     "veldonderzoek": "Amira Kaddour",
     "voorbeeldstad": "Wim Terpstra",
 }
+
+
+NO_PROVIDER: Final = "urn:cloudloket:demonstration"
 
 
 def load_organizations(since: datetime) -> None:
@@ -88,6 +92,10 @@ def load_organizations(since: datetime) -> None:
 
 def _load_projects(parent: Node, since: datetime) -> None:
     owner = Person.objects.create(name=OWNERS[parent.code])
+    # Known here, as by a login that nobody can repeat: no provider has this issuer.
+    Identity.objects.create(
+        person=owner, issuer=NO_PROVIDER, subject=str(owner.public_id), node=parent
+    )
     record("person.joined", owner, actor=None, node_id=parent.pk)
     for code, name, protection_level, has_personal_data, centre, centre_name in PROJECTS[
         parent.code

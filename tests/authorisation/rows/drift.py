@@ -57,6 +57,7 @@ ROWS = [
     act("catalog:drift-correct", of=stopped_server, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-retire", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-charge", of=uncharged_server, body=REASON, by=OPERATORS, seen_by=READERS),
+    see("catalog:drift-repair", of=repair_of_colleague, by=READERS, seen_by=READERS),
     act(
         "catalog:drift-repair-confirm",
         of=repair_of_colleague,

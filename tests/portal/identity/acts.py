@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from django.test import Client
-from django.utils.timezone import localdate, now
+from django.utils.timezone import localdate
 
-from catalog.models import Metric, Operation
-from catalog.services.approvals import approve_order, reject_order
-from catalog.services.operations import compensate_operation
-from catalog.services.quotas import set_limit
-from catalog.services.resources import retire_resource
-from catalog.services.solutions import confirm_solution, solve_operation
 from catalog.services.tree import end_node, move_node
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import (
@@ -40,159 +32,26 @@ from portal.identity.services.tree import add_organization, edit_organization, e
 from tests.factories import (
     PersonFactory,
     administrator_of,
-    delivered,
-    failed,
     grant,
     grant_in_portal,
     make_organization,
     make_project,
-    place,
     propose,
     propose_replacement,
-    stuck,
 )
 from tests.logins import log_in
-
-Get = Callable[[str], Any]  # a fixture by its name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Doors:
-    """Who would do it, and how: the service itself, a page's form, a call of the API.
-
-    ``form`` and ``body`` are what the doors are sent. A door that is not there is empty.
-
-    Attributes:
-        page: the address that the form is sent to.
-        stands_on: the page with the form, when that is another.
-    """
-
-    actor: Person
-    service: Callable[[], object]
-    page: str = ""
-    stands_on: str = ""
-    form: dict[str, str] = field(default_factory=dict)
-    api: str = ""
-    body: dict[str, Any] = field(default_factory=dict)
-
-
-# --- orders and quota --------------------------------------------------------------------------
-
-
-def approving(get: Get) -> Doors:
-    order = place(get("requester"), get("project"), get("version"))
-    approver = get("approver")
-    return Doors(
-        actor=approver,
-        service=lambda: approve_order(order.public_id, approver=approver),
-        page=f"/approvals/{order.public_id}/approve",
-        stands_on=f"/approvals/{order.public_id}",
-        form={"reason": "Prima"},
-        api=f"/api/v1/orders/{order.public_id}/approvals",
-        body={"decision": "approved"},
-    )
-
-
-def rejecting(get: Get) -> Doors:
-    order = place(get("requester"), get("project"), get("version"))
-    approver = get("approver")
-    return Doors(
-        actor=approver,
-        service=lambda: reject_order(order.public_id, approver=approver, reason="Te duur"),
-        page=f"/approvals/{order.public_id}/reject",
-        stands_on=f"/approvals/{order.public_id}",
-        form={"reason": "Te duur"},
-        api=f"/api/v1/orders/{order.public_id}/approvals",
-        body={"decision": "rejected", "reason": "Te duur"},
-    )
-
-
-def setting_a_limit(get: Get) -> Doors:
-    """No door leads to it yet."""
-    project, approver = get("project"), get("approver")
-    return Doors(
-        actor=approver,
-        service=lambda: set_limit(
-            project, Metric.VCPUS, Decimal(1), valid_from=now(), actor=approver
-        ),
-    )
-
-
-# --- resources ---------------------------------------------------------------------------------
-
-
-def retiring_a_resource(get: Get) -> Doors:
-    requester = get("requester")
-    order = place(requester, get("project"), get("version"))
-    resource = delivered(order, approver=get("approver"))
-    page = f"/resources/{resource.public_id}"
-    return Doors(
-        actor=requester,
-        service=lambda: retire_resource(
-            resource.public_id, actor=requester, confirmation=resource.name
-        ),
-        page=f"{page}/retire",
-        form={"confirmation": resource.name},
-        api=f"/api/v1{page}/retirement",
-        body={"confirmation": resource.name},
-    )
-
-
-def undoing_a_delivery(get: Get) -> Doors:
-    requester = get("requester")
-    order = place(requester, get("project"), get("version"))
-    operation = stuck(order, approver=get("approver"))
-    return Doors(
-        actor=requester,
-        service=lambda: compensate_operation(operation.public_id, actor=requester),
-        page=f"/operations/{operation.public_id}/compensate",
-        stands_on=f"/orders/{order.public_id}",
-        api=f"/api/v1/operations/{operation.public_id}/compensation",
-    )
-
-
-def operator_at(project: Node) -> Person:
-    person = PersonFactory()
-    grant(person, Role.OPERATOR, project)
-    return person
-
-
-def removal_that_hangs(get: Get) -> Operation:
-    requester = get("requester")
-    order = place(requester, get("project"), get("version"))
-    resource = delivered(order, approver=get("approver"))
-    facts = {"actor": requester, "confirmation": resource.name}
-    return failed(retire_resource(resource.public_id, **facts))
-
-
-def solving_by_hand(get: Get) -> Doors:
-    operation, operator = removal_that_hangs(get), operator_at(get("project"))
-    page = f"/operations/{operation.public_id}"
-    return Doors(
-        actor=operator,
-        service=lambda: solve_operation(operation.public_id, actor=operator, reason="Weggehaald"),
-        page=f"{page}/solve",
-        form={"reason": "Weggehaald"},
-        api=f"/api/v1{page}/solutions",
-        body={"reason": "Weggehaald"},
-    )
-
-
-def confirming_a_solution(get: Get) -> Doors:
-    operation, operator = removal_that_hangs(get), operator_at(get("project"))
-    solution = solve_operation(
-        operation.public_id, actor=operator_at(get("project")), reason="Weggehaald"
-    )
-    page = f"/operations/{operation.public_id}"
-    return Doors(
-        actor=operator,
-        service=lambda: confirm_solution(solution.public_id, actor=operator),
-        page=f"/solutions/{solution.public_id}/confirm",
-        stands_on=page,
-        api=f"/api/v1{page}/solutions/{solution.public_id}/decision",
-        body={"decision": "confirmed"},
-    )
-
+from tests.portal.identity.catalog_acts import (
+    approving,
+    confirming_a_repair,
+    confirming_a_solution,
+    refusing_a_repair,
+    rejecting,
+    retiring_a_resource,
+    setting_a_limit,
+    solving_by_hand,
+    undoing_a_delivery,
+)
+from tests.portal.identity.doors import Doors, Get
 
 # --- roles -------------------------------------------------------------------------------------
 
@@ -453,6 +312,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "operation.compensate": undoing_a_delivery,
     "operation.solve": solving_by_hand,
     "operation.confirm_solution": confirming_a_solution,
+    "drift.confirm_repair": confirming_a_repair,
+    "drift.refuse_repair": refusing_a_repair,
     "role.grant": granting_a_role,
     "role.grant to a deputy": granting_a_deputy,
     "role.end": ending_a_role,

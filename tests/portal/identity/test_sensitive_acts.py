@@ -21,7 +21,8 @@ from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.session import LoginFacts
 from portal.identity.sensitive import ACTS, asked_with
 from tests.logins import log_in
-from tests.portal.identity.acts import TABLE, WITH_API, WITH_PAGE, Doors
+from tests.portal.identity.acts import TABLE, WITH_API, WITH_PAGE
+from tests.portal.identity.doors import Doors
 
 pytestmark = pytest.mark.django_db
 

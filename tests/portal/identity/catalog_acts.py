@@ -1,0 +1,173 @@
+"""Acts of the catalogue that bind somebody else."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.utils.timezone import now
+
+from catalog.models import DriftRepair, Metric, Operation
+from catalog.services.approvals import approve_order, reject_order
+from catalog.services.drift_repairs import confirm_repair, refuse_repair
+from catalog.services.operations import compensate_operation
+from catalog.services.quotas import set_limit
+from catalog.services.resources import retire_resource
+from catalog.services.solutions import confirm_solution, solve_operation
+from portal.identity.models import (
+    Node,
+    Person,
+    Role,
+)
+from tests.factories import (
+    PersonFactory,
+    delivered,
+    failed,
+    grant,
+    place,
+    stuck,
+)
+from tests.factories.drift import gone, proposed
+from tests.portal.identity.doors import Doors, Get
+
+
+def approving(get: Get) -> Doors:
+    order = place(get("requester"), get("project"), get("version"))
+    approver = get("approver")
+    return Doors(
+        actor=approver,
+        service=lambda: approve_order(order.public_id, approver=approver),
+        page=f"/approvals/{order.public_id}/approve",
+        stands_on=f"/approvals/{order.public_id}",
+        form={"reason": "Prima"},
+        api=f"/api/v1/orders/{order.public_id}/approvals",
+        body={"decision": "approved"},
+    )
+
+
+def rejecting(get: Get) -> Doors:
+    order = place(get("requester"), get("project"), get("version"))
+    approver = get("approver")
+    return Doors(
+        actor=approver,
+        service=lambda: reject_order(order.public_id, approver=approver, reason="Te duur"),
+        page=f"/approvals/{order.public_id}/reject",
+        stands_on=f"/approvals/{order.public_id}",
+        form={"reason": "Te duur"},
+        api=f"/api/v1/orders/{order.public_id}/approvals",
+        body={"decision": "rejected", "reason": "Te duur"},
+    )
+
+
+def setting_a_limit(get: Get) -> Doors:
+    """No door leads to it yet."""
+    project, approver = get("project"), get("approver")
+    return Doors(
+        actor=approver,
+        service=lambda: set_limit(
+            project, Metric.VCPUS, Decimal(1), valid_from=now(), actor=approver
+        ),
+    )
+
+
+# --- resources ---------------------------------------------------------------------------------
+
+
+def retiring_a_resource(get: Get) -> Doors:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    resource = delivered(order, approver=get("approver"))
+    page = f"/resources/{resource.public_id}"
+    return Doors(
+        actor=requester,
+        service=lambda: retire_resource(
+            resource.public_id, actor=requester, confirmation=resource.name
+        ),
+        page=f"{page}/retire",
+        form={"confirmation": resource.name},
+        api=f"/api/v1{page}/retirement",
+        body={"confirmation": resource.name},
+    )
+
+
+def undoing_a_delivery(get: Get) -> Doors:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    operation = stuck(order, approver=get("approver"))
+    return Doors(
+        actor=requester,
+        service=lambda: compensate_operation(operation.public_id, actor=requester),
+        page=f"/operations/{operation.public_id}/compensate",
+        stands_on=f"/orders/{order.public_id}",
+        api=f"/api/v1/operations/{operation.public_id}/compensation",
+    )
+
+
+def operator_at(project: Node) -> Person:
+    person = PersonFactory()
+    grant(person, Role.OPERATOR, project)
+    return person
+
+
+def removal_that_hangs(get: Get) -> Operation:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    resource = delivered(order, approver=get("approver"))
+    facts = {"actor": requester, "confirmation": resource.name}
+    return failed(retire_resource(resource.public_id, **facts))
+
+
+def solving_by_hand(get: Get) -> Doors:
+    operation, operator = removal_that_hangs(get), operator_at(get("project"))
+    page = f"/operations/{operation.public_id}"
+    return Doors(
+        actor=operator,
+        service=lambda: solve_operation(operation.public_id, actor=operator, reason="Weggehaald"),
+        page=f"{page}/solve",
+        form={"reason": "Weggehaald"},
+        api=f"/api/v1{page}/solutions",
+        body={"reason": "Weggehaald"},
+    )
+
+
+def confirming_a_solution(get: Get) -> Doors:
+    operation, operator = removal_that_hangs(get), operator_at(get("project"))
+    solution = solve_operation(
+        operation.public_id, actor=operator_at(get("project")), reason="Weggehaald"
+    )
+    page = f"/operations/{operation.public_id}"
+    return Doors(
+        actor=operator,
+        service=lambda: confirm_solution(solution.public_id, actor=operator),
+        page=f"/solutions/{solution.public_id}/confirm",
+        stands_on=page,
+        api=f"/api/v1{page}/solutions/{solution.public_id}/decision",
+        body={"decision": "confirmed"},
+    )
+
+
+def confirming_a_repair(get: Get) -> Doors:
+    repair, operator = repair_that_waits(get), operator_at(get("project"))
+    return Doors(
+        actor=operator,
+        service=lambda: confirm_repair(repair.public_id, actor=operator),
+        page=f"/drift/repairs/{repair.public_id}/confirm",
+        stands_on=f"/drift/{repair.difference.public_id}",
+    )
+
+
+def refusing_a_repair(get: Get) -> Doors:
+    repair, operator = repair_that_waits(get), operator_at(get("project"))
+    facts = {"actor": operator, "reason": "Bestaat nog"}
+    return Doors(
+        actor=operator,
+        service=lambda: refuse_repair(repair.public_id, **facts),
+        page=f"/drift/repairs/{repair.public_id}/refuse",
+        stands_on=f"/drift/{repair.difference.public_id}",
+        form={"reason": "Bestaat nog"},
+    )
+
+
+def repair_that_waits(get: Get) -> DriftRepair:
+    order = place(get("requester"), get("project"), get("version"))
+    difference = gone(delivered(order, approver=get("approver")), openstack_id="weg-1")
+    return proposed(difference, operator_at(get("project")))
