@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from local.openstack.arguments import site_from_arguments
 from local.openstack.configuration.keystone import FILE
 from local.openstack.site import OPERATOR, REGION
@@ -15,12 +17,13 @@ def main() -> None:
     command = ("keystone-manage", "--config-file", str(site.configuration("keystone") / FILE))
     url = site.keystone_url
     run(manage.main, *command, "db_sync")
+    # No argument: a password may begin with a hyphen, and whoever is on the machine reads those.
+    os.environ["OS_BOOTSTRAP_PASSWORD"] = site.password(OPERATOR)
     run(
         manage.main,
         *command,
         "bootstrap",
         *("--bootstrap-username", OPERATOR),
-        *("--bootstrap-password", site.password(OPERATOR)),
         *("--bootstrap-region-id", REGION),
         *("--bootstrap-public-url", url),
     )

@@ -248,29 +248,34 @@ class TestDatabase:
             appointment.save()
 
     @pytest.mark.parametrize(
-        ("name", "who"),
+        ("name", "who", "said"),
         [
-            ("appointed_by", "administrator"),
-            ("appointed_by", "approver"),
-            ("deputy", "auditor"),
-            ("absent", "auditor"),
+            ("appointed_by", "administrator", "names_its_proposal"),
+            ("appointed_by", "approver", "names_its_proposal"),
+            ("deputy", "auditor", "names_its_proposal"),
+            ("absent", "auditor", "only an approver has a deputy"),
         ],
     )
-    def test_other_people_than_decided(self, request, proposal, colleague, name, who):
+    def test_other_people_than_decided(self, request, proposal, colleague, name, who, said):
         appointment = self.say_yes(proposal, colleague)
         setattr(appointment, name, request.getfixturevalue(who))
 
-        with pytest.raises(IntegrityError, match="names_its_proposal"), transaction.atomic():
+        with pytest.raises(IntegrityError, match=said), transaction.atomic():
             appointment.save()
 
     @pytest.mark.parametrize(
-        ("name", "shift"), [("valid_until", timedelta(1)), ("valid_from", timedelta(-1))]
+        ("name", "shift", "said"),
+        [
+            ("valid_until", timedelta(1), "as it was decided"),
+            ("valid_from", timedelta(minutes=-1), "as it was decided"),
+            ("valid_from", timedelta(-1), "for the past"),
+        ],
     )
-    def test_other_days_than_decided(self, proposal, colleague, name, shift):
+    def test_other_days_than_decided(self, proposal, colleague, name, shift, said):
         appointment = self.say_yes(proposal, colleague)
         setattr(appointment, name, getattr(appointment, name) + shift)
 
-        with pytest.raises(IntegrityError, match="as it was decided"), transaction.atomic():
+        with pytest.raises(IntegrityError, match=said), transaction.atomic():
             appointment.save()
 
     def test_without_a_yes(self, proposal, colleague):
@@ -295,7 +300,7 @@ class TestDatabase:
         proposal = propose(employee, Role.APPROVER, project)
         appointment = self.say_yes(proposal, approver)
         appointment.absent = approver
-        appointment.appointed_by = administrator_of(project)
+        appointment.appointed_by = administrator_of(approver.grants.get().node)
 
         with pytest.raises(IntegrityError, match="names_its_proposal"), transaction.atomic():
             appointment.save()

@@ -107,11 +107,9 @@ def test_nor_does_it_propose_what_a_colleague_then_decides(
     assert last_refusal() == ("role.proposing_refused", "emergency_decides_nothing")
 
 
-def test_nor_does_it_appoint_a_deputy(
-    employee: Person, administrator: Person, emergency: Person
-) -> None:
+def test_nor_does_it_appoint_a_deputy(employee: Person, emergency: Person) -> None:
     with pytest.raises(EmergencyDecidesNothing):
-        appoint_deputy(employee, administrator, first_day=TODAY, last_day=TODAY, actor=emergency)
+        appoint_deputy(employee, first_day=TODAY, last_day=TODAY, actor=emergency)
 
     assert not Deputy.objects.exists()
 
