@@ -80,7 +80,7 @@ def in_a_process(number: int, count: int) -> str:
 def look(answers: Connection, count: int) -> None:
     settings.DRIFT_SECOND_LOOK_AFTER = timedelta(microseconds=1)
     cloud = PagedCloud(count)
-    looking.get_cloud = lambda key: cloud  # type: ignore[assignment,return-value]
+    looking.get_cloud = lambda key: cloud  # type: ignore[assignment,return-value]  # a stand-in
     before = peak_kib()
     began = time.perf_counter()
     tally = looking.look_at(Cloud.objects.get())

@@ -38,7 +38,7 @@ def server(number: int, **changes: object) -> Ours:
         "is_charged": True,
         "is_chargeable": True,
     }
-    return Ours(**{**facts, **changes})  # type: ignore[arg-type]
+    return Ours(**{**facts, **changes})  # type: ignore[arg-type]  # facts of many types
 
 
 def in_cloud(ours: Ours) -> dict[Listing, list[CloudObject]]:

@@ -110,7 +110,7 @@ class Workspace:
             "user_data": "#cloud-config\n",
             "metadata": {},
         }
-        spec = ServerSpec(**{**facts, **changes})  # type: ignore[arg-type]
+        spec = ServerSpec(**{**facts, **changes})  # type: ignore[arg-type]  # facts of many types
         made = self.cloud.create_server(self.project, spec, marker or new_marker())
         self._undo.append(lambda: self._remove_server(made.id))
         return made
