@@ -41,11 +41,11 @@ def log_in_with_order(
 ) -> HttpResponse:
     """The order comes when the code is exchanged and the portal asks who it is."""
     answer_userinfo = provider._userinfo_answer
-    answers: list[HttpResponse] = []
+    answers: list[Any] = []
 
     def order_first() -> Any:
         token = {"logout_token": provider.logout_token(**order)}
-        answers.append(Client().post("/login/local/backchannel-logout", token))  # type: ignore[arg-type]
+        answers.append(Client().post("/login/local/backchannel-logout", token))
         return answer_userinfo()
 
     monkeypatch.setattr(provider, "_userinfo_answer", order_first)
