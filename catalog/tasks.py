@@ -23,6 +23,8 @@ from portal.core.locks import DRIFT, INVENTORY, SWEEP, only_one
 
 logger = logging.getLogger(__name__)
 
+# Every list of a poll may stall until its time-out, one after the other.
+LONGEST_POLL_SECONDS: Final = 300
 LONGEST_LOOK_SECONDS: Final = 1800  # well below the broker's patience with a message
 
 
@@ -32,7 +34,11 @@ def run_operation(*, operation_id: int) -> None:
     runner.advance(operation_id)
 
 
-@shared_task(name="catalog.poll_cloud_project")
+@shared_task(
+    name="catalog.poll_cloud_project",
+    soft_time_limit=LONGEST_POLL_SECONDS,
+    time_limit=LONGEST_POLL_SECONDS + 10,
+)
 def poll_cloud_project(*, cloud_project_id: int) -> None:
     """Settle what waits in a cloud project; go on with the first, others get a message each."""
     can_go_on = polling.poll_cloud_project(cloud_project_id)

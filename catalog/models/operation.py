@@ -20,6 +20,13 @@ class OperationKind(models.TextChoices):
     COMPENSATE = "compensate", _("Undo")
 
 
+class OperationQueue(models.TextChoices):
+    """Which workers take it: those that serve people, or those for batches and the clock."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
 class OperationState(models.TextChoices):
     RUNNING = "running", _("Busy")
     FAILED = "failed", _("Needs attention")
@@ -66,7 +73,9 @@ class Operation(PublicIdModel):
     plan = models.CharField(max_length=60)  # e.g. "server.provision"
     plan_version = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=12, choices=OperationState, default=OperationState.RUNNING)
-    queue = models.CharField(max_length=12, default="interactive")
+    queue = models.CharField(
+        max_length=12, choices=OperationQueue, default=OperationQueue.INTERACTIVE
+    )
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -87,6 +96,9 @@ class Operation(PublicIdModel):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=OperationState.values), name="operation_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(queue__in=OperationQueue.values), name="operation_queue_known"
             ),
             models.CheckConstraint(
                 condition=Q(cancel_requested_at=None, cancel_requested_by=None)

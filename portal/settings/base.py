@@ -293,6 +293,7 @@ DEFAULT_FROM_EMAIL = os.environ.get("CLOUDLOKET_MAIL_FROM", f"cloudloket@{PUBLIC
 # --- the engine --------------------------------------------------------------------------------
 
 STEP_LEASE = configuration.duration("CLOUDLOKET_STEP_LEASE_SECONDS", default=timedelta(seconds=90))
+CLOUD_STEPS_PER_SECOND = configuration.rates("CLOUDLOKET_CLOUD_STEPS_PER_SECOND", keys=CLOUDS)
 UNKNOWN_OUTCOME_WAIT = timedelta(minutes=2)  # how long a create without an answer is looked for
 LATE_ARRIVAL_PAUSE = timedelta(minutes=10)  # between two looks for what it may have made later
 # Reconciliation: what changed so recently is not judged, and one look alone opens nothing.
