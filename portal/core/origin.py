@@ -122,11 +122,12 @@ def network_name(address: str) -> str:
 
 
 def _is_address(text: str) -> bool:
+    """An address without a zone: that names a card of one machine, and is as long as one likes."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
         return False
-    return True
+    return "%" not in text
 
 
 def _is_trusted(text: str) -> bool:

@@ -163,7 +163,10 @@ def _check(provider: Provider, table: SettingsTable) -> None:
 
 def _issuer(table: SettingsTable, allow_loopback: bool) -> str:
     address = table.text("issuer")
-    issuer = urlsplit(address)
+    try:
+        issuer = urlsplit(address)
+    except ValueError as error:
+        raise table.mistake("issuer must read https://host/path") from error
     host = issuer.hostname or ""
     if issuer.scheme not in {"https", "http"} or not host or issuer.query or issuer.fragment:
         raise table.mistake("issuer must read https://host/path")

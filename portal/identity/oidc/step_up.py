@@ -128,7 +128,10 @@ def _page_said(request: HttpRequest) -> str:
     if request.method in {"GET", "HEAD"} and not request.headers.get("HX-Request"):
         return request.get_full_path()
     origin = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # half an address in brackets, say: a header is whatever somebody sends
+        return ""
     page = f"{parts.path}?{parts.query}" if parts.query else parts.path
     is_ours = f"{parts.scheme}://{parts.netloc}" == f"{request.scheme}://{request.get_host()}"
     return page if is_ours and is_safe_path(page) else ""

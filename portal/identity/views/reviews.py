@@ -39,6 +39,7 @@ from portal.identity.services.reviews import (
     open_campaign,
     withdraw_grant,
 )
+from portal.identity.views.choosing import words_of
 from portal.identity.views.review_export import write_csv
 from portal.identity.views.review_rows import (
     count_decisions,
@@ -50,6 +51,7 @@ from portal.identity.views.review_rows import (
 
 CAMPAIGNS_SHOWN: Final = 25
 ITEMS_SHOWN: Final = 50
+LONGEST_PLACE: Final = 100  # characters
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -236,7 +238,7 @@ def _read_filters(request: PersonRequest) -> dict[str, Any]:
         where["role"] = role
     if state == "undecided":
         where["decision"] = ""
-    if place := request.GET.get("place", "").strip()[:100]:
+    if place := words_of(request.GET.get("place"))[:LONGEST_PLACE]:
         where["node__name__icontains"] = place
     query = request.GET.copy()
     for name in ("group", "page", "kept"):

@@ -33,6 +33,18 @@ OPEN_TO_ALL = {
     "backchannel-logout-local",
 }
 FORM = "/catalogue/virtual-server/order"
+# What stands where a browser writes the address of its page.
+NO_ADDRESSES = [
+    "http://[",
+    "//[",
+    "http://testserver]/x",
+    "http://[v1.x]/",
+    "http://test\u2100server/",  # a sign that would become "a/c"
+    "http://testserver\\@x/",
+    "http://testserver//evil.example/x",
+    "data:,",
+    "x" * 9000,
+]
 
 
 def addresses(resolver: URLResolver) -> Iterator[URLPattern]:
@@ -72,6 +84,31 @@ def test_a_page_comes_back_with_its_question(client: Client, method: str) -> Non
     response = getattr(client, method)("/orders?state=expired")
 
     assert next_of(response) == "/orders?state=expired"
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+@pytest.mark.parametrize("header", ["HX-Current-URL", "Referer"])
+class TestBrowserThatSaysNonsense:
+    """A header is whatever somebody sends, before anybody knows who they are."""
+
+    @pytest.mark.parametrize("method", ["get", "post"])
+    def test_a_stranger_logs_in_first(self, client, header, address, method):
+        headers = {"HX-Request": "true", header: address}
+        response = getattr(client, method)("/orders", headers=headers)
+
+        assert next_of(response) == "/"
+
+    def test_a_form_comes_back_to_its_own_address(self, client, administrator, header, address):
+        log_in(client, administrator, age_seconds=3600)
+        response = client.post("/access-reviews", {"scope": "all"}, headers={header: address})
+
+        assert response.status_code < 500
+
+    def test_a_page_after_a_form_has_its_way_back(self, client, administrator, header, address):
+        response = log_in(client, administrator).post("/role-proposals", headers={header: address})
+
+        assert response.status_code == 405
+        assert "evil.example" not in response.content.decode()
 
 
 class TestSessionThatIsGone:

@@ -116,6 +116,7 @@ WRONG = {
     "BSN as a subject": ("email = ", 'subject = ["digid", "bsn"]\nemail = ', "subject may not be"),
     "issuer over http": ("https://login", "http://login", "https"),
     "issuer is no address": ("https://login.example.nl/realms/rijk", "rijk", "issuer"),
+    "issuer is half an address": ("https://login.example.nl/realms/rijk", "https://[", "issuer"),
     "issuer has a query": ("realms/rijk", "realms/rijk?a=1", "issuer"),
     "issuer on this machine": ("https://login.example.nl", "http://127.0.0.1:1", "demonstration"),
     "private key is missing": ("key.pem", "nowhere", "client_key_file"),

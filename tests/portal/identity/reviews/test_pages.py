@@ -163,6 +163,7 @@ class TestOneReview:
         [
             ("?role=auditor", ["Carla Controle"]),
             ("?place=zaak", ["Daan de Vries"]),
+            ("?place=za%00ak", ["Daan de Vries"]),
             ("?place=nergens", []),
             ("?state=undecided&role=requester", []),
             ("?state=undecided", ["Aafke Beheer", "Bram Beheer", "Carla Controle"]),
