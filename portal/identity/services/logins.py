@@ -130,6 +130,7 @@ def _log_in(login: Login) -> tuple[Person, int, bool]:
     wanted = _nodes_of(login.roles or (), node)
     identity, is_new = _claim_identity(login)
     person = Person.objects.select_for_update().get(pk=identity.person_id)
+    identity.refresh_from_db()  # another login of theirs may have been first
     if not person.is_active:
         raise AccountBlocked()
     left = None if login.only_own_organization else leave_elsewhere(person, identity, node)
@@ -205,11 +206,14 @@ def _nodes_of(roles: Iterable[ClaimedRole], node: Node) -> set[tuple[Role, int]]
 
 
 def _claim_identity(login: Login) -> tuple[Identity, bool]:
-    """The identity, locked, and whether it was made now.
+    """The identity, and whether it was made now.
+
+    It is not locked: the person's row is what logins wait for, and a session that is being opened
+    holds that one and then asks for the identity.
 
     Two first logins at the same moment: the constraint lets one in, the other finds it.
     """
-    known = Identity.objects.select_for_update().filter(issuer=login.issuer, subject=login.subject)
+    known = Identity.objects.filter(issuer=login.issuer, subject=login.subject)
     identity = known.first()
     if identity:
         return identity, False

@@ -1,7 +1,9 @@
 """Sessions: how they begin, last, and end. An ended one is a stranger's from the next request on.
 
 Ending deletes the row of ``django.contrib.sessions``, which every process asks for at each
-request. Locks: logout orders, then person, then login sessions, then the audit head.
+request. Locks: logout orders, then the people (whose it is, and who ends it) by primary key, then
+login sessions, then the audit head. A session that names who ended it asks for that person's row at
+commit; whoever holds the row may be waiting for the session.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from portal.identity.oidc.errors import AccountBlocked, LoginExpired
 from portal.identity.oidc.session import LoginFacts
 from portal.identity.oidc.validation import LEEWAY_SECONDS, OLDEST_TOKEN_SECONDS
 from portal.identity.sensitive import sensitive
+from portal.identity.services.roles import lock_people, lock_person
 
 KEPT_FOR: Final = timedelta(days=90)  # so long people see how a session of theirs ended
 # So long an ID token may turn up that is older than a logout order, and then some.
@@ -62,7 +65,7 @@ def open_session(
     lock_logouts_shared()
     _check_not_ended_by_provider(facts)
     identity = Identity.objects.get(issuer=facts.issuer, subject=facts.subject)
-    person = Person.objects.select_for_update().get(pk=identity.person_id)
+    person = lock_person(identity.person_id)
     if not person.is_active:
         raise AccountBlocked()
     for earlier in _living().filter(session_key=earlier_key):
@@ -91,7 +94,7 @@ def note_activity(session_key: str) -> bool:
 @transaction.atomic(durable=True)
 def log_out(person_id: int, *, session_key: str | None) -> None:
     """Write down that somebody logged out here."""
-    person = Person.objects.get(pk=person_id)
+    person = lock_person(person_id)
     for session in _living().filter(session_key=session_key):
         _end(session, SessionEnd.OWN, by=person)
     record("person.logged_out", person, actor=person, node_id=workplace_id(person))
@@ -159,6 +162,8 @@ def _end_of_another(public_id: UUID, operator: Person) -> LoginSession:
 
 @transaction.atomic(durable=True)
 def _end_one(public_id: UUID, how: SessionEnd, by: Person) -> LoginSession:
+    holders = LoginSession.objects.filter(public_id=public_id)
+    lock_people({holders.values_list("identity__person_id", flat=True).get(), by.pk})
     session = _of_anybody().get(public_id=public_id)
     if session.ended_at is None:
         _end(session, how, by=by)
@@ -169,6 +174,7 @@ def _end_one(public_id: UUID, how: SessionEnd, by: Person) -> LoginSession:
 @transaction.atomic(durable=True)
 def end_other_sessions(person: Person, *, session_key: str) -> int:
     """Log the person out everywhere but in the session with this key; return how many ended."""
+    lock_person(person.pk)
     others = list(_living().filter(identity__person=person).exclude(session_key=session_key))
     for session in others:
         _end(session, SessionEnd.OWN, by=person)
