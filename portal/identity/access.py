@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -22,6 +25,21 @@ from portal.identity.models import (
 from portal.identity.services.break_glass import ISSUER as EMERGENCY
 
 EVERYTHING: Final = Q()
+# During a request of somebody whose login counts for one branch alone: they, and its node.
+_confined: ContextVar[tuple[int, int] | None] = ContextVar("confined login", default=None)
+
+
+@contextmanager
+def acting_within(person: Person, node_id: int) -> Iterator[None]:
+    """Everything inside is asked for by a login of the person that counts for this branch alone.
+
+    Then they decide in the place of others only by a role that stands in it.
+    """
+    token = _confined.set((person.pk, node_id))
+    try:
+        yield
+    finally:
+        _confined.reset(token)
 
 
 def grants_in_force(person: Person) -> QuerySet[RoleGrant]:
@@ -61,7 +79,7 @@ def effective_grants(person: Person, *roles: Role, about: Q = EVERYTHING) -> Que
         own = own.filter(role__in=roles)
     if roles and Role.APPROVER not in roles:
         return own
-    replaced = standing_grants(Role.APPROVER).filter(about)
+    replaced = standing_grants(Role.APPROVER).filter(about, _confinement_of(person))
     # Not by OR, for which the database would read the grants of everybody.
     return own.union(replaced.filter(person__in=_deputies(person).values("absent")))
 
@@ -125,9 +143,11 @@ def has_role(person: Person, node: Node, *roles: Role) -> bool:
 
 
 def reaches_outside(person: Person, node_id: int) -> bool:
-    """True when the person, or somebody they replace, has a role elsewhere than in this branch."""
-    branch = Q(pk=node_id) | Q(ancestor_ids__contains=[node_id])
-    return reached_nodes(person).exclude(branch).exists()
+    """True when the person has a role of their own elsewhere than in this branch.
+
+    Whom they replace is left out: one colleague appoints a deputy, and would log them out.
+    """
+    return grants_in_force(person).exclude(_in_branch(node_id)).exists()
 
 
 def approval_limit(person: Person, node: Node) -> Decimal | None:
@@ -161,6 +181,19 @@ def _reach(person: Person, roles: tuple[Role, ...]) -> Q:
 def granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
     """The nodes on which the grants themselves stand; a person has a handful of them. One query."""
     return list(effective_grants(person, *roles).values_list("node_id", flat=True))
+
+
+def _confinement_of(person: Person) -> Q:
+    """Which grants of others the person acts by, as far as their login counts."""
+    confined = _confined.get()
+    if confined is None or confined[0] != person.pk:
+        return EVERYTHING
+    return _in_branch(confined[1])
+
+
+def _in_branch(node_id: int) -> Q:
+    """Grants that stand on the node or below it."""
+    return Q(node=node_id) | Q(node__ancestor_ids__contains=[node_id])
 
 
 def _deputies(person: Person) -> QuerySet[Deputy]:
