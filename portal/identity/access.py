@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from portal.core.models import is_in_force
@@ -121,11 +121,35 @@ def own_sessions(person: Person) -> QuerySet[LoginSession]:
     return sessions.order_by("-created_at", "-pk")
 
 
+def sessions_in_reach(operator: Person) -> QuerySet[LoginSession]:
+    """The sessions, ended ones too, that an operator of a node may look at and end.
+
+    Of whoever has a role there, or had one since the session began: who just lost their last role
+    is the one to log out. And what began with a login for such a node.
+    """
+    nodes = reached_nodes(operator, Role.OPERATOR).values("pk")
+    since_it_began = Q(valid_until=None) | Q(
+        Q(valid_until__gt=OuterRef("created_at")), valid_until__gt=F("valid_from")
+    )
+    held = RoleGrant.objects.filter(
+        since_it_began,
+        person=OuterRef("identity__person"),
+        node__in=nodes,
+        valid_from__lte=now(),
+    )
+    return LoginSession.objects.filter(Exists(held) | Q(identity__node__in=nodes))
+
+
 def endable_sessions(operator: Person) -> QuerySet[LoginSession]:
-    """The living sessions of everybody whom the operator reaches, the newest first."""
-    people = reached_people(operator, Role.OPERATOR)
-    sessions = LoginSession.objects.filter(ended_at=None, identity__person__in=people)
-    return sessions.order_by("-created_at", "-pk")
+    """The living ones among ``sessions_in_reach``, the newest first."""
+    return sessions_in_reach(operator).filter(ended_at=None).order_by("-created_at", "-pk")
+
+
+def people_to_log_out(operator: Person) -> QuerySet[Person]:
+    """Everybody whom the operator reaches by a role of theirs, or by a session."""
+    by_role = Q(pk__in=reached_people(operator, Role.OPERATOR).values("pk"))
+    by_session = Q(pk__in=sessions_in_reach(operator).values("identity__person"))
+    return Person.objects.filter(by_role | by_session)
 
 
 def workplace_id(person: Person, *roles: Role) -> int | None:

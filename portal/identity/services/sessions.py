@@ -23,12 +23,11 @@ from portal.audit.services import record
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_logouts_exclusive, lock_logouts_shared
 from portal.core.origin import current_origin
-from portal.identity.access import reached_people, workplace_id
+from portal.identity.access import sessions_in_reach, workplace_id
 from portal.identity.models import (
     Identity,
     LoginSession,
     Person,
-    Role,
     SessionEnd,
     UsedLogoutToken,
 )
@@ -154,8 +153,7 @@ def end_session(public_id: UUID, *, actor: Person) -> LoginSession:
 
 @sensitive("session.end_of_another")
 def _end_of_another(public_id: UUID, operator: Person) -> LoginSession:
-    people = reached_people(operator, Role.OPERATOR)
-    if not people.filter(identities__sessions__public_id=public_id).exists():
+    if not sessions_in_reach(operator).filter(public_id=public_id).exists():
         raise NotAllowed()
     return _end_one(public_id, SessionEnd.OPERATOR, operator)
 

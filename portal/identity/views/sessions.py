@@ -20,9 +20,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.core.formats import duration
 from portal.core.origin import network_name
-from portal.identity.access import endable_sessions, own_sessions, reached_people
+from portal.identity.access import (
+    endable_sessions,
+    own_sessions,
+    people_to_log_out,
+    sessions_in_reach,
+)
 from portal.identity.devices import device_in_words
-from portal.identity.models import LoginSession, Person, Role
+from portal.identity.models import LoginSession, Person
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.requests import PersonRequest
 from portal.identity.services.sessions import end_other_sessions, end_session
@@ -93,7 +98,7 @@ def person_sessions(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def person_session_end(request: PersonRequest, public_id: UUID, session_id: UUID) -> HttpResponse:
     """End a session of somebody else. Asks for a strong and fresh login."""
     person = _reached(request, public_id)
-    sessions = LoginSession.objects.filter(identity__person=person)
+    sessions = sessions_in_reach(request.user).filter(identity__person=person)
     session = get_object_or_404(sessions, public_id=session_id)
     end_session(session.public_id, actor=request.user)
     messages.success(request, _("That session has ended."))
@@ -101,8 +106,7 @@ def person_session_end(request: PersonRequest, public_id: UUID, session_id: UUID
 
 
 def _reached(request: PersonRequest, public_id: UUID) -> Person:
-    people = reached_people(request.user, Role.OPERATOR)
-    return get_object_or_404(people, public_id=public_id)
+    return get_object_or_404(people_to_log_out(request.user), public_id=public_id)
 
 
 def _rows(sessions: Iterable[LoginSession], current_key: str | None) -> list[SessionRow]:

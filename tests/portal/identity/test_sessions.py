@@ -22,6 +22,7 @@ from portal.identity.models import LoginSession, Person, Project, Role, SessionE
 from portal.identity.oidc.errors import AccountBlocked
 from portal.identity.oidc.session import ENDS_AT, LAST_SEEN, LOGIN, LoginFacts
 from portal.identity.services import sessions
+from portal.identity.services.roles import end_grant
 from portal.identity.services.sessions import (
     KEPT_FOR,
     end_all_sessions,
@@ -318,6 +319,39 @@ class TestEnding:
 
         assert list(endable_sessions(operator)) == [session_of(client)]
         assert not endable_sessions(person).exists()
+
+    def test_an_operator_ends_that_of_who_just_lost_their_last_role(
+        self, client: Client, person: Person, operator: Person
+    ) -> None:
+        session = session_of(log_in(client, person))
+        end_grant(person.grants.get().public_id, actor=None, reason="Misbruik")
+
+        assert list(endable_sessions(operator)) == [session]
+        end_session(session.public_id, actor=operator)
+
+        assert not is_known(client)
+
+    def test_and_of_who_logs_in_for_a_node_without_a_role_yet(
+        self, client: Client, project: Project, operator: Person
+    ) -> None:
+        newcomer = PersonFactory()
+        session = session_of(log_in(client, newcomer))
+        newcomer.identities.update(node=project.parent)
+
+        end_session(session.public_id, actor=operator)
+
+        assert not is_known(client)
+
+    def test_but_not_what_began_after_the_role_had_ended(
+        self, client: Client, person: Person, operator: Person
+    ) -> None:
+        end_grant(person.grants.get().public_id, actor=None, reason="Elders aan het werk")
+        session = session_of(log_in(client, person))
+
+        with pytest.raises(NotAllowed):
+            end_session(session.public_id, actor=operator)
+
+        assert not endable_sessions(operator).exists()
 
     def test_everywhere_else(self, person: Person, operator: Person) -> None:
         here, *others = (log_in(Client(), person) for _ in range(3))
