@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
@@ -18,7 +20,9 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from portal.audit.macs import keyed_hash
 from portal.audit.models import Result
+from portal.audit.refusals import record_counted_refusal
 from portal.audit.services import record
 from portal.core.errors import DomainError
 from portal.core.locks import lock_break_glass
@@ -76,6 +80,13 @@ class TooManyAttempts(DomainError):
     message = _("There were too many tries. Wait 15 minutes, or ask for a new password.")
 
 
+@dataclass(frozen=True)
+class EmergencyAccess:
+    """The way in itself, for a try that was not judged and so left no row. It has one id."""
+
+    public_id: UUID
+
+
 @transaction.atomic(durable=True)
 def issue_password(*, reason: str, issued_by: str) -> str:
     """Return a new one-time password; whatever was open is worth nothing any more.
@@ -120,7 +131,11 @@ def log_in_with_password(typed: str) -> Person:
     """
     if not settings.BREAK_GLASS:
         raise BreakGlassOff()
-    attempt = _count_attempt()
+    try:
+        attempt = _count_attempt()
+    except TooManyAttempts:
+        _record_too_many()
+        raise
     person = _use_password(_normalized(typed))
     if person is None:
         _record_refused(attempt)
@@ -228,6 +243,12 @@ def _record_refused(attempt: BreakGlassAttempt) -> None:
     code = BreakGlassRefused.code
     record("break_glass.refused", attempt, actor=None, result=Result.REFUSED, code=code)
     log.critical("break-glass: a wrong emergency password from %s", attempt.address)
+
+
+def _record_too_many() -> None:
+    """Write it down, counted: who may not try may still ask as often as they like."""
+    door = EmergencyAccess(UUID(bytes=keyed_hash("break-glass", ISSUER)[:16]))
+    record_counted_refusal("break_glass.refused", door, actor=None, code=TooManyAttempts.code)
 
 
 def _shout(what: str, password: BreakGlassPassword) -> None:

@@ -38,7 +38,12 @@ from portal.identity.sensitive import sensitive
 from portal.identity.services.deputies import cut_deputy_short, record_deputy_ended
 from portal.identity.services.input import clean_reason
 from portal.identity.services.proposals import record_proposal, withdraw_waiting
-from portal.identity.services.roles import cut_short, lock_people, record_ended
+from portal.identity.services.roles import (
+    cut_short,
+    lock_people,
+    record_ended,
+    refuse_emergency_access,
+)
 from portal.identity.services.sessions import end_all_sessions
 
 ABSENT: Final = "absent"  # the reason of what ended because somebody stayed away
@@ -92,7 +97,7 @@ def reinstate_person(public_id: UUID, *, actor: Person) -> Person:
     """Let somebody who left log in again. They begin without any role of the portal.
 
     Raises:
-        AboutYourself, NotAllowed, SameHuman: somebody else must do it.
+        AboutYourself, NotAllowed, SameHuman: somebody else must do it; nor emergency access.
         PersonIsActive: there is nothing to do.
     """
     try:
@@ -108,6 +113,7 @@ def _reinstate(public_id: UUID, actor: Person) -> Person:
     person = _lock(public_id, actor)
     if person.pk == actor.pk:
         raise AboutYourself()
+    refuse_emergency_access(actor)
     check_other_humans([person.pk], [actor.pk])
     if not may_reinstate(actor, person):
         raise NotAllowed()

@@ -76,7 +76,7 @@ def lift_bar(public_id: UUID, *, actor: Person) -> ClaimBar:
     """Let a claim give a role again, from the next login on.
 
     Raises:
-        AboutYourself, NotAllowed, SameHuman: somebody else must do it.
+        AboutYourself, NotAllowed, SameHuman: somebody else must do it; nor emergency access.
         BarLifted: somebody was first.
     """
     try:
@@ -99,6 +99,7 @@ def _lift_bar(public_id: UUID, actor: Person) -> ClaimBar:
     )
     if bar.person_id == actor.pk:
         raise AboutYourself()
+    refuse_emergency_access(actor)
     check_other_humans([bar.person_id], [actor.pk])
     if not may_lift(actor, bar):
         raise NotAllowed()

@@ -25,6 +25,7 @@ from portal.identity.reviewing import items_to_decide
 from portal.identity.role_policies import proposals_to_decide
 from portal.identity.services.break_glass import ISSUER
 from portal.identity.services.deputies import appoint_deputy
+from portal.identity.services.people import end_person, reinstate_person
 from portal.identity.services.proposals import WantedRole, grant_role, propose_role, refuse_role
 from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
 from portal.identity.services.roles import end_grant, lift_bar
@@ -131,17 +132,41 @@ def test_nor_does_it_judge_in_a_review(
     assert last_refusal() == ("role.review_refused", "emergency_decides_nothing")
 
 
-def test_what_one_person_does_alone_it_does(
-    employee: Person, ministry: Node, emergency: Person
+def test_what_one_person_takes_away_alone_it_takes_away(
+    employee: Person, emergency: Person
 ) -> None:
-    """Else nobody could put right what keeps the last administrator out."""
     claimed = employee.grants.get()
     end_grant(claimed.public_id, actor=emergency, reason="Nood")
+
+    claimed.refresh_from_db()
+    assert claimed.ended_by == emergency
+    assert employee.claim_bars.get().barred_by == emergency
+
+
+def test_nor_does_it_allow_again_what_was_barred(
+    employee: Person, administrator: Person, emergency: Person
+) -> None:
+    """Whoever was barred may be who types the password."""
+    end_grant(employee.grants.get().public_id, actor=administrator, reason="Misbruik")
     bar = employee.claim_bars.get()
-    lift_bar(bar.public_id, actor=emergency)
+    with pytest.raises(EmergencyDecidesNothing):
+        lift_bar(bar.public_id, actor=emergency)
 
     bar.refresh_from_db()
-    assert bar.lifted_by == emergency
+    assert bar.lifted_at is None
+    assert last_refusal() == ("role.bar_lifting_refused", "emergency_decides_nothing")
+
+
+def test_nor_does_it_let_anybody_in_again(
+    employee: Person, administrator: Person, emergency: Person
+) -> None:
+    end_person(employee.public_id, actor=administrator, reason="Misbruik")
+    with pytest.raises(EmergencyDecidesNothing):
+        reinstate_person(employee.public_id, actor=emergency)
+
+    employee.refresh_from_db()
+    assert not employee.is_active
+    assert last_refusal() == ("person.reinstating_refused", "emergency_decides_nothing")
 
 
 class TestDatabase:

@@ -16,7 +16,8 @@ from django.utils.timezone import now
 
 from catalog.models import Order, OrderState
 from catalog.services.approvals import approve_order
-from portal.audit.models import AuditEntry
+from portal.audit.models import AuditEntry, RefusalTally
+from portal.audit.refusals import WRITTEN_PER_MINUTE
 from portal.core.errors import NotAllowed
 from portal.identity.models import (
     BreakGlassAttempt,
@@ -115,6 +116,17 @@ class TestRefusing:
         assert (response.status_code, response["Retry-After"]) == (429, "900")
         assert "too many tries, the last from 192.0.2.1" in shouts(caplog)[-1]
         assert try_password(client, password, "192.0.2.2").status_code == 302
+
+    def test_tries_beyond_that_are_audited_and_counted(self, client: Client, password: str) -> None:
+        for _ in range(MOST_PER_ADDRESS + 20):
+            try_password(client, WRONG)
+
+        refused = AuditEntry.objects.filter(event="break_glass.refused", actor_id=None)
+        beyond = refused.filter(code="too_many_attempts", result="refused")
+        assert refused.count() - beyond.count() == MOST_PER_ADDRESS
+        assert beyond.count() == WRITTEN_PER_MINUTE
+        assert len(set(beyond.values_list("subject_public_id"))) == 1
+        assert RefusalTally.objects.get(event="break_glass.refused").count == 20
 
     def test_all_addresses_together_have_not_many_more(self, client: Client, password: str) -> None:
         for number in range(MOST_ALTOGETHER):
