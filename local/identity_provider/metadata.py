@@ -30,7 +30,7 @@ def describe(provider: Provider, _request: Request) -> Response:
         "code_challenge_methods_supported": ["S256"],
         "acr_values_supported": list(provider.kind.levels),
         "claims_supported": [
-            *("sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "nonce", "sid"),
+            *("sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "amr", "nonce", "sid"),
             *sorted(_claims_of_people(provider)),
         ],
         "prompt_values_supported": ["none", "login", "select_account"],

@@ -107,6 +107,7 @@ def _id_token(provider: Provider, grant: Grant, access_token: str) -> str:
         "exp": now() + TOKEN_SECONDS,
         "auth_time": grant.auth_time,
         "acr": grant.acr,
+        "amr": ["user"],  # a press of a button, and no more (RFC 8176, 2)
         "sid": grant.sid,
         "jti": secrets.token_urlsafe(16),
         # Left half of the hash that the algorithm uses, here always SHA-256 (Core, 3.1.3.6).

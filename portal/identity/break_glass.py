@@ -40,6 +40,7 @@ def emergency_facts() -> LoginFacts:
         acr="",
         level=int(Assurance.SUBSTANTIAL),
         auth_time=int(time.time()),
+        methods=("otp",),
     )
 
 

@@ -15,7 +15,7 @@ from mozilla_django_oidc.utils import import_from_settings
 
 from portal.identity.models import Person
 from portal.identity.oidc import transport
-from portal.identity.oidc.claims import find_subject, read_login
+from portal.identity.oidc.claims import find_subject, read_login, read_methods
 from portal.identity.oidc.client_authentication import with_credentials
 from portal.identity.oidc.demand import Demand
 from portal.identity.oidc.discovery import Directory, directory_of
@@ -178,7 +178,12 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
         claims = {**self.get_userinfo(access_token, id_token, payload), **payload}
         provider = self.attempt.provider
         try:
-            login = read_login(provider, claims, language=(get_language() or "nl")[:2])
+            login = read_login(
+                provider,
+                claims,
+                language=(get_language() or "nl")[:2],
+                methods=read_methods(provider, payload),
+            )
             outcome = log_in(login)
         except LoginFailure as failure:
             subject = find_subject(provider, claims)
@@ -193,7 +198,11 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the libra
                 take_back_claims(provider_key=provider.key, issuer=provider.issuer, subject=subject)
             raise
         self.attempt.facts = LoginFacts.from_claims(
-            provider, payload, subject=login.subject, confined_to=outcome.confined_to
+            provider,
+            payload,
+            subject=login.subject,
+            methods=login.methods,
+            confined_to=outcome.confined_to,
         )
         self.attempt.id_token = id_token if provider.keeps_id_token else ""
         return outcome.person

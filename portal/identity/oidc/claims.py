@@ -24,6 +24,8 @@ from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Lo
 LONGEST_NAME: Final = 150
 LONGEST_TEXT: Final = 254
 MOST_ROLES: Final = 200
+MOST_METHODS: Final = 10
+_METHOD: Final = re.compile(r"[!-~]{1,100}")  # one word: mostly three letters, sometimes a URN
 NUMBERS: Final = {"oin": r"\d{20}", "kvk_number": r"\d{8}", "rsin": r"\d{9}"}
 _FIELD_OF_LENGTH: Final = {20: "oin", 8: "kvk_number", 9: "rsin"}
 
@@ -65,8 +67,32 @@ def read_ordered_subject(provider: Provider, subject: str) -> str | None:
     return read_subject(provider, {"sub": subject})
 
 
-def read_login(provider: Provider, claims: Mapping[str, Any], *, language: str) -> Login:
+def read_methods(provider: Provider, id_token: Mapping[str, Any]) -> tuple[str, ...]:
+    """How the person proved who they are: what ``amr`` holds (RFC 8176), empty when unknown.
+
+    Nothing is allowed because of it, so what is no short list of words is left out. A single word
+    may come without a list.
+    """
+    value = _find(id_token, provider.claims.method)
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or len(values) > MOST_METHODS:
+        return ()
+    if not all(isinstance(word, str) and _METHOD.fullmatch(word) for word in values):
+        return ()
+    return tuple(dict.fromkeys(values))
+
+
+def read_login(
+    provider: Provider,
+    claims: Mapping[str, Any],
+    *,
+    language: str,
+    methods: tuple[str, ...] = (),
+) -> Login:
     """Take the facts out of validated claims; everything else in them is dropped here.
+
+    Args:
+        methods: as ``read_methods`` found them in the ID token.
 
     Raises:
         RepresentationRefused: the person acts for somebody else.
@@ -88,11 +114,12 @@ def read_login(provider: Provider, claims: Mapping[str, Any], *, language: str) 
         organization=_organization(provider, claims),
         roles=_roles(provider, claims),
         level=level.name.lower() if level else "",
+        methods=methods,
         language=language,
         may_vouch_for=frozenset(provider.organizations),
         only_own_organization=provider.only_own_organization,
     )
-    kept = (login.name or "", login.email or "", str(claims.get("sid", "")))
+    kept = (login.name or "", login.email or "", str(claims.get("sid", "")), *methods)
     _check_no_bsn(provider, claims, kept=kept)
     return login
 

@@ -61,7 +61,7 @@ _BASE: Final[Mapping[str, Any]] = {
     "scope": "openid",
     "organization_identifier": "oin",
     "refused_claims": list(ON_BEHALF),
-    "claims": {"subject": "sub", "assurance": "acr"},
+    "claims": {"subject": "sub", "assurance": "acr", "method": "amr"},
 }
 _NL_GOV: Final[Mapping[str, Any]] = {
     **_BASE,

@@ -243,7 +243,8 @@ def _texts_of(table: SettingsTable) -> dict[str, str]:
 
 def _claim_paths(table: SettingsTable, profile: Profile) -> ClaimPaths:
     names = ("subject", "assurance", "name", "email", "organization", "roles")
-    paths = {name: table.claim_path(name) for name in (*names, "organization_type", "branch")}
+    optional = ("method", "organization_type", "branch")
+    paths = {name: table.claim_path(name) for name in (*names, *optional)}
     table.refuse_what_was_not_read()
     for name in names:
         if paths[name] is None and name not in profile.may_lack:

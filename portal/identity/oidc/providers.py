@@ -14,11 +14,13 @@ ClaimPath = tuple[str, ...]
 class ClaimPaths:
     """Where in the claims our facts stand: a name, or names from the outside in.
 
-    None means that this provider does not tell. ``assurance`` is looked for in the ID token only.
+    None means that this provider does not tell. ``assurance`` and ``method`` are looked for in the
+    ID token only.
     """
 
     subject: ClaimPath
     assurance: ClaimPath
+    method: ClaimPath | None = None
     name: ClaimPath | None = None
     email: ClaimPath | None = None
     organization: ClaimPath | None = None

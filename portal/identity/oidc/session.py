@@ -31,6 +31,8 @@ class LoginFacts:
         issuer, sid: as in the ID token; ``sid`` may be empty.
         subject: as in ``Identity``; never a BSN.
         acr: what the provider said; ``level`` is what that stands for in our settings.
+        methods: how the person proved who they are, as the provider says (RFC 8176); empty when
+            it does not.
         auth_time: seconds since 1970 at which the person proved who they are.
         issued_at: seconds since 1970 at which the provider made the ID token; 0 without one.
         confined_to: primary key of the only node that the login counts for, None for all.
@@ -45,6 +47,7 @@ class LoginFacts:
     auth_time: int
     issued_at: int = 0
     confined_to: int | None = None
+    methods: tuple[str, ...] = ()
 
     @classmethod
     def from_claims(
@@ -53,6 +56,7 @@ class LoginFacts:
         claims: Mapping[str, Any],
         *,
         subject: str,
+        methods: tuple[str, ...] = (),
         confined_to: int | None = None,
     ) -> LoginFacts:
         """Take the facts out of the claims of a validated ID token.
@@ -72,6 +76,7 @@ class LoginFacts:
             auth_time=auth_time if isinstance(auth_time, int) else 0,
             issued_at=int(claims["iat"]),
             confined_to=confined_to,
+            methods=methods,
         )
 
     def meets(self, demand: Demand) -> bool:
@@ -101,7 +106,9 @@ def remember_login(
 def current_login(request: HttpRequest) -> LoginFacts | None:
     """The login behind the request, None for a stranger."""
     values = request.session.get(LOGIN)
-    return LoginFacts(**values) if values else None
+    if not values:
+        return None
+    return LoginFacts(**{**values, "methods": tuple(values.get("methods", ()))})  # JSON: a list
 
 
 def level_of(request: HttpRequest) -> Assurance | None:

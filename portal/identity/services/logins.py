@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from django.db import IntegrityError, transaction
@@ -69,6 +69,7 @@ class Login:
 
     Attributes:
         name, email: None when the provider does not tell.
+        methods: how they proved who they are (RFC 8176); empty when the provider does not tell.
         roles: None when the provider gives none; they are then granted in the portal only.
         may_vouch_for: numbers of the provider's organisations; empty for all.
         only_own_organization: the login counts for that organisation or branch alone.
@@ -84,6 +85,7 @@ class Login:
     roles: frozenset[ClaimedRole] | None
     level: str
     language: str
+    methods: tuple[str, ...] = ()
     may_vouch_for: frozenset[str] = frozenset()
     only_own_organization: bool = False
 
@@ -151,7 +153,9 @@ def _log_in(login: Login) -> tuple[Person, int, bool]:
     _record_grants("role.granted", granted, login.provider_key)
     _note_login(person, identity, login)
     if has_access:
-        data = {"provider": login.provider_key, "level": login.level}
+        data: dict[str, Any] = {"provider": login.provider_key, "level": login.level}
+        if login.methods:
+            data["methods"] = list(login.methods)
         record("person.logged_in", person, actor=person, node_id=node.pk, data=data)
     return person, node.pk, has_access
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.conf import settings
@@ -17,6 +18,36 @@ LEVEL_NAMES: Final[dict[Assurance, str | Promise]] = {
     Assurance.SUBSTANTIAL: gettext_lazy("substantial"),
     Assurance.HIGH: gettext_lazy("high"),
 }
+
+# The registered values of ``amr`` (RFC 8176, 2).
+METHOD_NAMES: Final[dict[str, str | Promise]] = {
+    "face": gettext_lazy("face"),
+    "fpt": gettext_lazy("fingerprint"),
+    "geo": gettext_lazy("place"),
+    "hwk": gettext_lazy("key in a device"),
+    "iris": gettext_lazy("eye scan"),
+    "kba": gettext_lazy("security questions"),
+    "mca": gettext_lazy("more than one channel"),
+    "mfa": gettext_lazy("more than one step"),
+    "otp": gettext_lazy("one-time code"),
+    "pin": gettext_lazy("PIN code"),
+    "pwd": gettext_lazy("password"),
+    "rba": gettext_lazy("risk check"),
+    "retina": gettext_lazy("eye scan"),
+    "sc": gettext_lazy("smart card"),
+    "sms": gettext_lazy("text message"),
+    "swk": gettext_lazy("key in software"),
+    "tel": gettext_lazy("phone call"),
+    "user": gettext_lazy("press of a button"),
+    "vbm": gettext_lazy("voice"),
+    "wia": gettext_lazy("Windows account"),
+}
+
+
+def methods_in_words(methods: Iterable[str]) -> str:
+    """How somebody proved who they are; what is not registered, as the provider wrote it."""
+    words = dict.fromkeys(str(METHOD_NAMES.get(method, method)) for method in methods)
+    return ", ".join(words)
 
 
 def provider_name(key: str) -> str:

@@ -129,6 +129,15 @@ def test_session_id_that_holds_the_bsn_is_refused(
     assert code_of(log_in(client, digid)) == "claim_missing"
 
 
+def test_method_that_holds_the_bsn_is_refused(
+    client: Client, digid: FakeProvider, use_kind: Use
+) -> None:
+    use_kind("digid", DIGID)
+    digid.changes["amr"] = ["pwd", f"urn:{BSN}"]
+
+    assert code_of(log_in(client, digid)) == "claim_missing"
+
+
 def test_level_below_the_minimum_at_digid(
     client: Client, digid: FakeProvider, use_kind: Use
 ) -> None:

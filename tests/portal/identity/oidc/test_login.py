@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -90,6 +91,87 @@ def test_session_remembers_how_the_person_logged_in(client: Client, provider: Fa
     assert (login["provider"], login["subject"], login["sid"]) == ("local", "person-1", "session-1")
     assert login["level"] == 2
     assert client.session.get_expiry_age() <= 10 * 3600
+
+
+class TestMethod:
+    """How somebody proved who they are (RFC 8176). It allows nothing, so nothing is refused."""
+
+    @pytest.mark.parametrize(
+        ("said", "kept"),
+        [
+            (["pwd", "otp", "mfa"], ["pwd", "otp", "mfa"]),
+            (["sc", "sc"], ["sc"]),
+            ("hwk", ["hwk"]),
+            ([], []),
+            (None, []),
+            (["pwd", 5], []),
+            ([["pwd"]], []),
+            ({"pwd": True}, []),
+            (["two words"], []),
+            (["pwd\x00"], []),
+            (["\ud800"], []),
+            (["pwd\u202e"], []),
+            (["x" * 101], []),
+            ([f"m{number}" for number in range(11)], []),
+        ],
+    )
+    def test_is_kept_in_the_session_and_the_trail(
+        self, client: Client, provider: FakeProvider, said: Any, kept: list[str]
+    ) -> None:
+        provider.changes["amr"] = said
+
+        assert log_in(client, provider).status_code == 302
+
+        assert list(client.session["login"]["methods"]) == kept
+        data = AuditEntry.objects.get(event="person.logged_in").data
+        assert data.get("methods", []) == kept
+
+    def test_comes_from_the_id_token_alone(self, client: Client, provider: FakeProvider) -> None:
+        provider.userinfo["amr"] = ["hwk"]
+        log_in(client, provider)
+
+        assert not client.session["login"]["methods"]
+
+    def test_may_stand_elsewhere_at_a_provider(
+        self, client: Client, provider: FakeProvider, settings: Settings
+    ) -> None:
+        local = settings.OIDC_PROVIDERS["local"]
+        paths = replace(local.claims, method=("login", "how"))
+        settings.OIDC_PROVIDERS = {"local": replace(local, claims=paths)}
+        provider.changes |= {"login": {"how": ["sms"]}, "amr": ["pwd"]}
+        log_in(client, provider)
+
+        assert list(client.session["login"]["methods"]) == ["sms"]
+
+    @pytest.mark.parametrize(
+        ("said", "shown"),
+        [
+            (["pwd", "otp"], "wachtwoord, eenmalige code"),
+            (["urn:example:<b>"], "urn:example:&lt;b&gt;"),
+            (None, "Onbekend"),
+        ],
+    )
+    def test_is_shown_on_the_account_page(
+        self, client: Client, provider: FakeProvider, said: Any, shown: str
+    ) -> None:
+        provider.changes["amr"] = said
+        log_in(client, provider)
+
+        page = client.get("/account").content.decode()
+
+        method = page.partition("<dt>Manier</dt>")[2].partition("</dd>")[0]
+        assert shown in method
+
+    def test_a_session_from_before_it_was_kept_goes_on(
+        self, client: Client, provider: FakeProvider
+    ) -> None:
+        log_in(client, provider)
+        session = client.session
+        del session["login"]["methods"]
+        session["login"] = session["login"]
+        session.save()
+
+        assert client.get("/account").status_code == 200
 
 
 def test_login_gives_the_session_a_new_key_each_time(
