@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from tests.portal.identity.oidc.fake_provider import (
     log_in,
     start,
 )
+from tests.portal.identity.oidc.journey import ROOT
 from tests.portal.identity.oidc.test_refused_logins import (
     AGES,
     CLAIMS,
@@ -136,3 +138,15 @@ def test_login_and_logout_that_succeed(
 
     assert "logout by local ended 1 sessions" in told()
     assert "logout by local refused: used" in told()
+
+
+def test_nor_does_the_proxy_write_the_question_of_an_address() -> None:
+    """The answer of a provider is a question to us: it stands there, with the code."""
+    text = (ROOT / "deploy" / "nginx" / "cloudloket.conf").read_text()
+    (written,) = re.findall(r"log_format cloudloket ([^;]*);", text)
+
+    logs = re.findall(r"access_log ([^;]*);", text)
+    assert [log.split()[1:] for log in logs] == [["cloudloket"]] * text.count("server {")
+    assert "$uri" in written
+    tells = r"\$(request\b|request_uri|args|query_string|is_args|arg_|http_|cookie_)"
+    assert not re.search(tells, written)
