@@ -153,7 +153,7 @@ LOGOUT_REDIRECT_URL = "/"
 # What an act that binds somebody else asks of the login behind it: portal/identity/sensitive.py.
 SENSITIVE_LOGIN = Demand(level=Assurance.SUBSTANTIAL, max_age=15 * 60)
 ABSENT_AFTER = timedelta(days=90)  # without a login; then the roles that the portal gave end
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "portal.identity.session_store"
 SESSION_COOKIE_AGE = int(timedelta(hours=10).total_seconds())  # absolute: never renewed
 SESSION_IDLE_SECONDS = int(timedelta(hours=1).total_seconds())
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of its own

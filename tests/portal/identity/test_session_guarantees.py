@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils.timezone import now
@@ -131,3 +132,19 @@ class TestDatabase:
         end_all_sessions(person, actor=None, reason=SessionEnd.BLOCKED)
 
         self.refuses("a session that ended", ended_at=None, ended_how="", session_key="again")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["aaaaaaaa\x00", '"aaaaaaaa\\000"', '"aaaaaaaa\\377"', "é" * 32, "A" * 32, "a" * 9000, '"\\'],
+)
+@pytest.mark.parametrize("path", ["/", "/login/break-glass", "/api/v1/orders"])
+def test_a_cookie_that_is_no_key_is_a_strangers(path: str, value: str) -> None:
+    """In quotes a cookie holds any character, a NUL too, whatever the proxy refuses."""
+    cookie = f"{settings.SESSION_COOKIE_NAME}={value}"
+    stranger = Client().get(path)
+
+    response = Client().get(path, headers={"Cookie": cookie})
+
+    assert response.status_code == stranger.status_code < 500
+    assert response.headers.get("Location") == stranger.headers.get("Location")
