@@ -193,3 +193,10 @@ class TestDatabase:
             campaign.items.filter(person=administrator).update(
                 decision="keep", decided_by=emergency, decided_at=now() - timedelta(seconds=1)
             )
+
+    def test_no_bar_is_lifted(
+        self, employee: Person, administrator: Person, emergency: Person
+    ) -> None:
+        end_grant(employee.grants.get().public_id, actor=administrator, reason="Misbruik")
+        with refused_by("emergency_access_decides_nothing"):
+            employee.claim_bars.update(lifted_by=emergency, lifted_at=now())
