@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from portal.core.origin import Channel, Origin, coming_from
 from portal.identity.models import LoginSession, Person, Project, Role
+from portal.identity.services.roles import end_grant
 from tests.factories import PersonFactory, grant, make_project
 from tests.logins import log_in
 
@@ -143,6 +144,18 @@ class TestOperatorsPage:
         page = response.content.decode()
         assert "That session has ended." in page
         assert "Sanne Wiersma is logged in nowhere" in page
+        assert there.get("/").status_code == 302
+
+    def test_is_still_there_for_who_just_lost_their_last_role(
+        self, person: Person, operator: Person
+    ) -> None:
+        there, here = browser(person, PHONE), browser(operator)
+        end_grant(person.grants.get().public_id, actor=None, reason="Misbruik")
+
+        address = f"/people/{person.public_id}/sessions"
+        response = here.post(f"{address}/{session_of(there).public_id}/end", follow=True)
+
+        assert "Sanne Wiersma is logged in nowhere" in response.content.decode()
         assert there.get("/").status_code == 302
 
     def test_shows_no_session_that_ended(self, person: Person, operator: Person) -> None:
