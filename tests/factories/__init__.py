@@ -15,6 +15,7 @@ from tests.factories.catalog import (
     stuck,
 )
 from tests.factories.identity import (
+    UNKNOWN_ID,
     PersonFactory,
     administrator_of,
     deputize,
@@ -29,6 +30,7 @@ from tests.factories.identity import (
 
 __all__ = [
     "SPEC",
+    "UNKNOWN_ID",
     "CloudFactory",
     "OfferingVersionFactory",
     "PersonFactory",
