@@ -48,6 +48,7 @@ def start_operation(
     *,
     requested_by: Person | None,
     action: str = "",
+    queue: str = "interactive",
 ) -> Operation:
     """Write down an operation with its steps and ring the engine. Call inside a transaction.
 
@@ -55,6 +56,7 @@ def start_operation(
 
     Args:
         action: key of the kind's action, for OperationKind.ACT.
+        queue: "bulk" for what nobody waits for.
     """
     plan_name = f"{ACT_PREFIX}{action}" if action else _PLAN_OF_KIND.get(kind, kind.value)
     plan = get_kind(resource.kind).named_plans()[plan_name]
@@ -64,6 +66,7 @@ def start_operation(
         plan=f"{resource.kind}.{plan_name}",
         plan_version=plan.version,
         requested_by=requested_by,
+        queue=queue,
     )
     Step.objects.bulk_create(
         Step(operation=operation, position=position, name=step.name, due_at=now())
