@@ -151,13 +151,13 @@ def _begin_ending(resource: Resource, last_day: date, at: datetime) -> Ending:
 def _handle(ending: Ending, resource: Resource, at: datetime) -> None:
     """Stop it, where its kind can be stopped and it runs."""
     kind = get_kind(resource.kind)
-    if kind.ends_with and kind.actions[kind.ends_with].is_offered(resource.facts):
+    action = kind.ends_with
+    if action and kind.actions[action].is_offered(resource.facts):
+        data = {"action": action}
+        node_id = resource.project_id
+        record("resource.action_requested", resource, actor=None, node_id=node_id, data=data)
         ending.stop = start_operation(
-            resource,
-            OperationKind.ACT,
-            requested_by=None,
-            action=kind.ends_with,
-            queue="bulk",
+            resource, OperationKind.ACT, requested_by=None, action=action, queue="bulk"
         )
     ending.handled_at = at
     ending.save(update_fields=["handled_at", "stop"])

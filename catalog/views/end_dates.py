@@ -55,11 +55,12 @@ def end_notice(resource: Resource, *, today: date) -> EndNotice | None:
         return None
     if end_date - today > ENDS_SOON:
         return None
-    last_day = _("The last day is {day}.").format(day=day(end_date))
     if end_date >= today:
+        last_day = _("The last day is {day}.").format(day=day(end_date))
         then = _stays_protected() if resource.is_protected else _after_the_term(resource)
         title = _ends_in((end_date - today).days)
         return EndNotice(title, last_day, [last_day, then], _advice(resource))
+    last_day = _("The last day was {day}.").format(day=day(end_date))
     ending = _open_ending(resource)
     stop = _stop_in_words(ending.stop) if ending and ending.stop else ""
     then = _cleaning_up(resource, ending, today)
@@ -93,7 +94,8 @@ def _cleaning_up(resource: Resource, ending: Ending | None, today: date) -> str:
 
 
 def _stop_in_words(stop: Operation) -> str:
-    if stop.state == OperationState.SUCCEEDED and stop.finished_at:
+    is_done = stop.state in {OperationState.SUCCEEDED, OperationState.SOLVED}
+    if is_done and stop.finished_at:
         return _("We stopped it on {day}.").format(day=day(stop.finished_at))
     if stop.state == OperationState.RUNNING:
         return _("We are stopping it.")

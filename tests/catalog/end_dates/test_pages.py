@@ -56,7 +56,7 @@ class TestNotice:
         assert notice.title == title
         assert notice.facts == [
             f"De laatste dag is {in_words(LAST_DAY)}.",
-            "Na die dag zetten we het stil. 14 dagen later ruimen we het op, met wat erop staat.",
+            "Na die dag stoppen we het. 14 dagen later ruimen we het op, met wat erop staat.",
         ]
         assert notice.advice.startswith("Verleng het als u het langer nodig hebt.")
 
@@ -66,29 +66,29 @@ class TestNotice:
     def test_a_kind_without_a_stop_is_not_said_to_stop(self, server, monkeypatch):
         monkeypatch.setattr("catalog.kinds.server.Server.ends_with", "")
 
-        assert "stil" not in " ".join(notice_at(server, before(3)).facts)
+        assert "stoppen" not in " ".join(notice_at(server, before(3)).facts)
 
     def test_as_long_as_the_clock_stands_still_it_says_what_will_happen(self, server):
         facts = notice_at(server, after(5)).facts
 
-        assert "Na die dag zetten we het stil." in facts[1]
+        assert "Na die dag stoppen we het." in facts[1]
         assert facts[-1].startswith("Tot het is opgeruimd, kost het geld")
 
     def test_while_and_after_it_is_stopped(self, strike, engine, server):
         strike(after(1), hangs=True)
-        assert "We zetten het nu stil." in notice_at(server, after(1)).facts
+        assert "We stoppen het nu." in notice_at(server, after(1)).facts
 
         engine.run()
         facts = notice_at(server, after(2)).facts
         stopped = Ending.objects.get().stop.finished_at
-        assert f"We hebben het op {in_words(stopped)} stilgezet." in facts
+        assert f"We hebben het op {in_words(stopped)} gestopt." in facts
         assert GOES.format(day=in_words(LAST_DAY + 15 * DAY)) in facts
 
     def test_a_stop_that_failed_is_not_said_to_have_been_done(self, strike, server, cloud):
         cloud.fail_next("stop_server", CloudRefused("policy does not allow this"))
         strike(after(1))
 
-        assert "Stilzetten is niet gelukt." in notice_at(server, after(2)).facts
+        assert "Stoppen is niet gelukt." in notice_at(server, after(2)).facts
         assert any("zodra er niets anders" in fact for fact in notice_at(server, after(20)).facts)
 
     def test_what_is_protected_is_not_said_to_go(self, strike, server, requester):
@@ -131,6 +131,7 @@ def test_the_page_tells_the_history(client, strike, server, requester):
     text = page.content.decode()
     assert "Cloudloket meldde: dit loopt binnen 7 dagen af." in text
     assert "De termijn is verstreken." in text
+    assert "Cloudloket vroeg: Stop." in text
 
 
 def test_the_order_form_promises_what_the_offering_says(client, requester, version):
@@ -138,4 +139,4 @@ def test_the_order_form_promises_what_the_offering_says(client, requester, versi
     address = reverse("catalog:order-form", args=[version.offering.code])
     text = log_in(client, requester).get(address).content.decode()
 
-    assert "Na die dag zetten we het stil. 5 dagen later ruimen we het op" in text
+    assert "Na die dag stoppen we het. 5 dagen later ruimen we het op" in text
