@@ -130,6 +130,11 @@ class ResourceBusy(DomainError):
     message = _("Something is being done to {name} already. Wait until that is ready.")
 
 
+class ResourceProtected(DomainError):
+    code = "resource_protected"
+    message = _("{name} is protected, so it is not cleaned up. Switch protection off first.")
+
+
 class ProjectEnded(DomainError):
     code = "project_ended"
     message = _("“{name}” has ended. Nothing can be ordered there any more.")

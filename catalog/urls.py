@@ -34,7 +34,9 @@ from catalog.views.resources import (
     resource_act,
     resource_detail,
     resource_list,
+    resource_protect,
     resource_retire,
+    resource_unprotect,
 )
 from catalog.views.solutions import (
     operation_solve,
@@ -123,5 +125,7 @@ urlpatterns = [
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),
     path("resources/<uuid:public_id>/actions/<slug:action>", resource_act, name="resource-act"),
+    path("resources/<uuid:public_id>/protect", resource_protect, name="resource-protect"),
+    path("resources/<uuid:public_id>/unprotect", resource_unprotect, name="resource-unprotect"),
     path("resources/<uuid:public_id>/retire", resource_retire, name="resource-retire"),
 ]

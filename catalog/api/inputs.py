@@ -59,7 +59,10 @@ class SentOrder(Input):
         required=False,
         allow_null=True,
         default=None,
-        help_text="The last day on which it is needed.",
+        help_text=(
+            "The last day on which it is needed. After it the thing is stopped, if its kind can "
+            "be, and cleaned up `grace_days` of the offering later."
+        ),
     )
 
 
@@ -123,6 +126,12 @@ class RetirementInput(Input):
     """The name of the resource, to be sure that the right one goes."""
 
     confirmation = TextField(max_length=NAME_LENGTH)
+
+
+class ProtectionInput(Input):
+    """Whether it is kept from being cleaned up."""
+
+    is_protected = TruthField()
 
 
 class ActionInput(Input):

@@ -47,6 +47,7 @@ from catalog.services.orders import (
     place_order,
     withdraw_order,
 )
+from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
 from portal.core.api import read_header
 from portal.core.errors import InvalidInput, NotAllowed
@@ -239,7 +240,8 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
         )
         if self.action != "retrieve":
             return resources
-        return resources.select_related("order_line__order").prefetch_related(_operations())
+        resources = resources.select_related("order_line__order")
+        return resources.prefetch_related(_operations(), "endings")
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         is_list = self.action == "list"
@@ -256,6 +258,20 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
         body.is_valid(raise_exception=True)
         operation = retire_resource(resource.public_id, actor=request.user, **body.validated_data)
         return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=inputs.ProtectionInput, responses=outputs.ResourceOutput)
+    @action(detail=True, methods=["post"])
+    def protection(self, request: ApiRequest, id: UUID) -> Response:
+        """Keep it from being cleaned up, or no longer: that asks for a strong and fresh login."""
+        resource = self.get_object()
+        if not may_retire(request.user, resource):
+            raise NotAllowed()
+        body = inputs.ProtectionInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        is_on = body.validated_data["is_protected"]
+        switch = protect_resource if is_on else unprotect_resource
+        switch(resource.public_id, actor=request.user)
+        return Response(outputs.ResourceOutput(self.get_object()).data)
 
     @extend_schema(request=inputs.ActionInput, responses={202: outputs.OperationOutput})
     @action(detail=True, methods=["post"])

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from billing.meters import Meter
 from catalog.kinds.parameters import Parameter, Text
@@ -168,7 +169,8 @@ class Kind(ABC):
 
     ``plans`` needs "provision" and "retire"; "retire" also undoes a half-made resource, so its
     steps accept that anything is missing. ``parts`` is what reconciliation looks for in the
-    cloud, the one that the resource is about first.
+    cloud, the one that the resource is about first. ``ends_with`` is the key of the action that
+    ends its use when its term is over and loses nothing; "" where there is none.
     """
 
     key: ClassVar[str]
@@ -181,6 +183,7 @@ class Kind(ABC):
     )
     plans: ClassVar[Mapping[str, Plan]]
     actions: ClassVar[Mapping[str, Action]] = {}
+    ends_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
 
     def named_plans(self) -> dict[str, Plan]:
@@ -191,6 +194,22 @@ class Kind(ABC):
     def condition(self, facts: Mapping[str, Any]) -> Text:
         """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""
         return ""
+
+    def after_the_term(self, grace_days: int) -> str:
+        """What happens after the last day that it is needed, in words."""
+        if self.ends_with:
+            text = ngettext(
+                "After that day we stop it. {count} day later we clean it up, with what it holds.",
+                "After that day we stop it. {count} days later we clean it up, with what it holds.",
+                grace_days,
+            )
+        else:
+            text = ngettext(
+                "{count} day after that day we clean it up, with what it holds.",
+                "{count} days after that day we clean it up, with what it holds.",
+                grace_days,
+            )
+        return text.format(count=grace_days)
 
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:

@@ -62,6 +62,7 @@ class Server(Kind):
     }
     parts = [SERVER_PART, VOLUME_PART]
     actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
+    ends_with = "stop"
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         flavors = _offered_flavors(version)

@@ -9,6 +9,7 @@ from catalog.models.difference import (
     RepairAction,
     RepairState,
 )
+from catalog.models.ending import Ending, EndingState, EndReminder
 from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
 from catalog.models.operation import (
     OPEN_OPERATION_STATES,
@@ -58,6 +59,9 @@ __all__ = [
     "DifferenceKind",
     "DifferenceState",
     "DriftRepair",
+    "EndReminder",
+    "Ending",
+    "EndingState",
     "Metric",
     "Offering",
     "OfferingVersion",

@@ -33,7 +33,8 @@ class OfferingVersion(PublicIdModel):
     ``choices`` bounds the kind's parameters (allowed flavors, images, networks, sizes); its
     shape is the kind's business. ``approval_days``: after so many days without a decision an
     order expires. ``compensate_after_hours``: after so long in failure, what was made is
-    removed and the order ends.
+    removed and the order ends. ``grace_days``: so long after its term ended, and it was stopped,
+    a resource is cleaned up.
     """
 
     offering = models.ForeignKey(Offering, on_delete=models.PROTECT, related_name="versions")
@@ -50,6 +51,7 @@ class OfferingVersion(PublicIdModel):
     approval_days = models.PositiveSmallIntegerField(default=14)
     compensate_after_hours = models.PositiveSmallIntegerField(default=72)
     maximum_term_days = models.PositiveIntegerField(default=1096)
+    grace_days = models.PositiveSmallIntegerField(default=14, db_default=14)
 
     class Meta:
         constraints = [
@@ -64,6 +66,9 @@ class OfferingVersion(PublicIdModel):
             models.CheckConstraint(
                 condition=Q(state__in=OfferingVersionState.values),
                 name="offering_version_state_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(grace_days__gte=1), name="offering_version_leaves_a_day_of_grace"
             ),
         ]
 

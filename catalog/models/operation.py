@@ -101,8 +101,10 @@ class Operation(PublicIdModel):
                 condition=Q(queue__in=OperationQueue.values), name="operation_queue_known"
             ),
             models.CheckConstraint(
+                # Nobody: the clock, which takes back only what it asked for itself.
                 condition=Q(cancel_requested_at=None, cancel_requested_by=None)
-                | Q(cancel_requested_at__isnull=False, cancel_requested_by__isnull=False),
+                | Q(cancel_requested_at__isnull=False, cancel_requested_by__isnull=False)
+                | Q(cancel_requested_at__isnull=False, requested_by=None),
                 name="operation_cancellation_names_who_and_when",
             ),
         ]

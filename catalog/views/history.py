@@ -43,6 +43,11 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "operation.duplicate_removed": _("Cloudloket removed a second copy from the cloud."),
     "resource.activated": _("It runs. From now on it costs money."),
     "resource.action_requested": _("{actor} asked: {action}."),
+    "resource.end_reminded": _("Cloudloket said that it ends within {days} days."),
+    "resource.term_ended": _("The term has ended."),
+    "resource.ending_withdrawn": _("It has another term: it is not cleaned up."),
+    "resource.protected": _("{actor} protected it: nobody cleans it up."),
+    "resource.unprotected": _("{actor} switched its protection off."),
     "resource.retirement_requested": _("{actor} had it cleaned up."),
     "resource.retired": _("It is gone from the cloud. It costs nothing any more."),
 }
@@ -54,7 +59,8 @@ def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
 
 
 def _words_for(entry: AuditEntry) -> Mapping[str, str]:
-    """What was asked, as its button says it, and which step it is about."""
+    """What was asked, as its button says it, and the numbers of steps and days."""
     key = entry.data.get("action", "")
     labels = (kind.actions[key].label for kind in all_kinds() if key in kind.actions)
-    return {"action": str(next(labels, key)), "position": str(entry.data.get("position", ""))}
+    numbers = {name: str(entry.data.get(name, "")) for name in ("position", "days")}
+    return {"action": str(next(labels, key)), **numbers}

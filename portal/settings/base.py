@@ -253,6 +253,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "bulk"},
     },
+    "mind-end-dates": {
+        "task": "catalog.mind_end_dates",
+        "schedule": 60.0,
+        "options": {"queue": "bulk"},
+    },
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",

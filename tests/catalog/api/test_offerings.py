@@ -29,6 +29,7 @@ def test_it_says_what_can_be_ordered(as_requester, version):
         },
         "approval_days": 14,
         "maximum_term_days": 1096,
+        "grace_days": 14,
     }
 
 

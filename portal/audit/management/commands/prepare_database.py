@@ -23,6 +23,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "identity_identity": ("last_login_at", "node_id"),
     "catalog_ordercomment": (),
     "catalog_solution": ("state", "decided_by_id", "decided_at", "decision_reason"),
+    "catalog_ending": ("handled_at", "stop_id", "clean_up_on", "state", "settled_at"),
+    "catalog_endreminder": ("due_at", "sent_at", "attempts"),
     "catalog_driftrepair": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "identity_reviewcampaign": ("closed_at",),
     "identity_reviewitem": ("decision", "decided_by_id", "decided_at", "reason"),
