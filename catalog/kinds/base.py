@@ -16,9 +16,11 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
+from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Part
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud as CloudRecord
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
@@ -191,6 +193,13 @@ class Kind(ABC):
     def condition(self, facts: Mapping[str, Any]) -> Text:
         """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""
         return ""
+
+    def choice_fields(self, cloud: CloudRecord) -> list[ChoiceField]:
+        """What an offering decides, with the options of which the cloud was seen to have them.
+
+        None where there is nothing to decide. The answers stand in ``OfferingVersion.choices``.
+        """
+        return []
 
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:

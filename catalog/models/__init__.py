@@ -9,7 +9,13 @@ from catalog.models.difference import (
     RepairAction,
     RepairState,
 )
-from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
+from catalog.models.offering import (
+    Offering,
+    OfferingVersion,
+    OfferingVersionState,
+    Publication,
+    PublicationState,
+)
 from catalog.models.operation import (
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
@@ -70,6 +76,8 @@ __all__ = [
     "OrderState",
     "PlacementDecision",
     "PlacementVerdict",
+    "Publication",
+    "PublicationState",
     "Quota",
     "QuotaClaim",
     "QuotaClaimLine",

@@ -12,7 +12,10 @@ from tests.factories.catalog import (
     generous_limits,
     place,
     priced,
+    published,
+    reoffered,
     stuck,
+    withdrawn,
 )
 from tests.factories.identity import (
     PersonFactory,
@@ -49,5 +52,8 @@ __all__ = [
     "priced",
     "propose",
     "propose_replacement",
+    "published",
+    "reoffered",
     "stuck",
+    "withdrawn",
 ]

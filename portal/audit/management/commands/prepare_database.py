@@ -24,6 +24,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "catalog_ordercomment": (),
     "catalog_solution": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "catalog_driftrepair": ("state", "decided_by_id", "decided_at", "decision_reason"),
+    "catalog_publication": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "identity_reviewcampaign": ("closed_at",),
     "identity_reviewitem": ("decision", "decided_by_id", "decided_at", "reason"),
     "identity_roleproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
