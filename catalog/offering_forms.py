@@ -57,13 +57,6 @@ class _Texts(RefusableForm):
         return {name: self.cleaned_data[name] for name in LENGTHS}
 
 
-class OrganizationsField(forms.ModelMultipleChoiceField[Organization]):
-    """Organizations at the top and right below it, each with where it stands."""
-
-    def label_from_instance(self, obj: Any) -> Any:
-        return ChoiceCard(obj.name, obj.parent.name if obj.parent else "")
-
-
 class NewOfferingForm(_Texts):
     """Something new in the catalogue."""
 
@@ -103,10 +96,8 @@ class DraftForm(_Texts):
         required=False,
         help_text=_("An address that begins with https://."),
     )
-    visible_to = OrganizationsField(
+    visible_to = forms.MultipleChoiceField(
         label=_("Only for"),
-        queryset=Organization.objects.none(),
-        to_field_name="public_id",
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=_(
@@ -121,8 +112,12 @@ class DraftForm(_Texts):
     def __init__(self, data: Any = None, *, version: OfferingVersion, **options: Any) -> None:
         super().__init__(data, initial=_initial(version), **options)
         self._choices = get_kind(version.offering.kind).choice_fields(version.cloud)
+        self._organizations = {str(one.public_id): one for one in _organizations(version)}
         organizations: Any = self.fields["visible_to"]
-        organizations.queryset = _organizations(version)
+        organizations.choices = [
+            (public_id, ChoiceCard(one.name, one.parent.name if one.parent else ""))
+            for public_id, one in self._organizations.items()
+        ]
         for name in LINKS:
             self.fields[name].widget.attrs |= {"inputmode": "url", "autocomplete": "off"}
         for name, (lowest, highest) in TERM_BOUNDS.items():
@@ -153,7 +148,7 @@ class DraftForm(_Texts):
         answers = self.cleaned_data
         return DraftContent(
             **{name: answers[name] for name in (*LENGTHS, *LINKS, *TERM_BOUNDS)},
-            visible_to=list(answers["visible_to"]),
+            visible_to=[self._organizations[public_id] for public_id in answers["visible_to"]],
             choices={choice.name: _read(choice, answers) for choice in self._choices},
         )
 

@@ -49,7 +49,8 @@ def visits(django_db_setup, django_db_blocker):
         world = make_world()
         for tenant in world.tenants:
             tenant.furnish(row.of for row in MATRIX if row.of)
-        yield Visits.prepare(world)
+        with override_settings(CATALOGUE_ORGANIZATION=world.here.directorate.code):
+            yield Visits.prepare(world)
 
 
 # --- the table is whole ------------------------------------------------------------------------

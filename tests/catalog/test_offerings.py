@@ -287,7 +287,15 @@ class TestReadiness:
 
     def test_a_price_for_one_organization_is_enough_where_only_that_sees_it(self, platform, draft):
         tenant, other = make_organization(), make_organization()
-        Price.objects.filter(valid_until=None).update(organization=tenant)
+        ended = end_price("server.gp.small")
+        Price.objects.create(
+            price_list=ended.price_list,
+            sku=ended.sku,
+            organization=tenant,
+            unit=ended.unit,
+            amount=ended.amount,
+            valid_from=ended.valid_until,
+        )
         assert problems_of(draft) != []
 
         draft.visible_to.set([tenant])
