@@ -33,6 +33,7 @@ from portal.core.text import clean_text
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person
 from portal.identity.sensitive import sensitive
+from portal.identity.services.roles import refuse_emergency_access
 
 Answer = TypeVar("Answer")
 
@@ -42,11 +43,12 @@ def propose_publication(public_id: UUID, *, actor: Person) -> Publication:
     """Propose that a draft be published; until somebody decides it cannot change.
 
     Raises:
-        NotAllowed: the actor does not make the catalogue.
+        NotAllowed: the actor does not make the catalogue, or came by emergency access.
         VersionSettled, DraftWaits: somebody was first.
         OfferingNotReady: something in it cannot be made, or has no price.
     """
     check_drafter(actor)
+    refuse_emergency_access(actor)
     draft = lock_draft(public_id)
     check_ready(draft)
     publication = Publication.objects.create(version=draft, proposed_by=actor, proposed_at=now())
@@ -167,6 +169,7 @@ def _lock_for_decision(public_id: UUID, actor: Person) -> Publication:
     check_other_humans([publication.proposed_by_id], [actor.pk])
     if not may_decide_on_offers(actor):
         raise NotAllowed()
+    refuse_emergency_access(actor)
     return publication
 
 

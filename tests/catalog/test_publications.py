@@ -21,9 +21,11 @@ from catalog.services.publications import (
 )
 from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed
+from portal.identity.errors import EmergencyDecidesNothing
 from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import ACTS
+from portal.identity.services.break_glass import ISSUER as EMERGENCY
 from tests.catalog.test_offerings import content_of
 from tests.factories import PersonFactory, grant, make_organization, place
 
@@ -165,3 +167,14 @@ def test_an_order_of_the_version_before_is_approved_as_it_was_asked(
     approve_order(order.public_id, approver=approver)
 
     assert order.lines.get().offering_version == version
+
+
+def test_whoever_came_by_emergency_access_is_no_pair_of_eyes(platform, draft, proposed):
+    person = PersonFactory()
+    grant(person, Role.OPERATOR, platform.organization, issuer=EMERGENCY)
+
+    with pytest.raises(EmergencyDecidesNothing):
+        publish_version(proposed.public_id, actor=person)
+    take_back_publication(proposed.public_id, actor=platform.drafter)
+    with pytest.raises(EmergencyDecidesNothing):
+        propose_publication(draft.public_id, actor=person)
