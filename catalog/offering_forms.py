@@ -74,7 +74,7 @@ class NewOfferingForm(_Texts):
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
-    field_order = ("kind", "cloud", "code")
+    field_order = ("kind", "cloud", *LENGTHS, "code")
 
     def __init__(self, data: Any = None, **options: Any) -> None:
         super().__init__(data, **options)

@@ -115,7 +115,7 @@ class OfferingVersion(PublicIdModel):
 
 
 class PublicationState(models.TextChoices):
-    PROPOSED = "proposed", _("Waits for a second person")
+    PROPOSED = "proposed", _("Proposed")
     CONFIRMED = "confirmed", _("Published")
     REFUSED = "refused", _("Refused")
     WITHDRAWN = "withdrawn", _("Taken back")
