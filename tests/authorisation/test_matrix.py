@@ -129,6 +129,8 @@ def problems_of(response, changed, visits, row, visitor):
     known = {tenant.marker for tenant in tenants_of(visitor, visits.world)}
     if row.shows_colleagues and visitor.place in MINISTRY:
         known |= {visits.world.here.marker, visits.world.next_door.marker}
+    if row.shows_organizations and outcome.status == row.answer:
+        known |= {tenant.marker for tenant in visits.world.tenants}
     for tenant in visits.world.tenants:
         if tenant.marker not in known and tenant.marker in text:
             yield f"reads about {tenant.marker}"

@@ -101,11 +101,17 @@ def _proposed(tenant: Tenant, word: str, person: Person) -> Publication:
 
 
 ROWS = [
-    see("catalog:offerings", by=READERS, seen_by=READERS, unseen=403, shows_colleagues=True),
+    see("catalog:offerings", by=READERS, seen_by=READERS, unseen=403, shows_organizations=True),
     see("catalog:offering-new", by=MAKERS, seen_by=MAKERS, unseen=403),
     act("catalog:offering-new", body=new_offer, by=MAKERS, seen_by=MAKERS, unseen=403),
     see("catalog:offering-version", of=draft_offer, by=READERS, seen_by=READERS),
-    see("catalog:offering-version-edit", of=draft_offer, by=MAKERS, seen_by=READERS),
+    see(
+        "catalog:offering-version-edit",
+        of=draft_offer,
+        by=MAKERS,
+        seen_by=READERS,
+        shows_organizations=True,
+    ),
     act("catalog:offering-version-edit", of=draft_offer, body=DRAFT, by=MAKERS, seen_by=READERS),
     act("catalog:offering-version-copy", of=published_offer, by=MAKERS, seen_by=READERS),
     act("catalog:offering-version-propose", of=draft_offer, by=MAKERS, seen_by=READERS),
