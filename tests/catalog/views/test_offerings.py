@@ -201,8 +201,8 @@ class TestVersion:
     def test_shows_how_it_looks_in_both_languages(self, drafter, draft):
         body = drafter.get(page_of(draft)).content.decode()
 
-        dutch = body.split(' lang="nl">')[1].split(' lang="en">')[0]
-        english = body.split(' lang="en">')[1]
+        dutch = body.split('tight" lang="nl">')[1].split('tight" lang="en">')[0]
+        english = body.split('tight" lang="en">')[1]
         assert "Server, vernieuwd" in dutch
         assert "Besturingssysteem" in dutch
         assert "Server, renewed" in english
