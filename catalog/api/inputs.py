@@ -23,7 +23,7 @@ from catalog.models import (
     SolutionState,
 )
 from catalog.models.solution import REASON_LENGTH as SOLUTION_LENGTH
-from catalog.policies import orderable_projects, visible_offerings
+from catalog.policies import offerings_for, orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
 from catalog.services.orders import PURPOSE_LENGTH
 from portal.core.api import (
@@ -91,6 +91,8 @@ class OrderInput(SentOrder):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         version: OfferingVersion = attrs["offering"]
+        if not offerings_for(attrs["project"]).filter(pk=version.pk).exists():
+            raise serializers.ValidationError({"offering": _does_not_exist().detail})
         parameters = get_kind(version.offering.kind).parameters(version)
         misfits = find_misfits(parameters, attrs["spec"])
         if misfits:

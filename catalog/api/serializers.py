@@ -70,6 +70,8 @@ class OfferingOutput(Output):
     version = serializers.IntegerField(source="number")
     name = serializers.CharField()
     description = serializers.CharField()
+    documentation_url = serializers.CharField()
+    price_list_url = serializers.CharField()
     cloud = CloudOutput()
     approval_days = serializers.IntegerField()
     maximum_term_days = serializers.IntegerField()

@@ -17,9 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from billing.meters import Meter
+from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Part
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud as CloudRecord
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
@@ -210,6 +212,13 @@ class Kind(ABC):
                 grace_days,
             )
         return text.format(count=grace_days)
+
+    def choice_fields(self, cloud: CloudRecord) -> list[ChoiceField]:
+        """What an offering decides, with the options of which the cloud was seen to have them.
+
+        None where there is nothing to decide. The answers stand in ``OfferingVersion.choices``.
+        """
+        return []
 
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
-from catalog.kinds.networks import network_parameter
-from catalog.kinds.parameters import Option, Parameter, Text, Widget
+from catalog.kinds.choices import ChoiceField, Ticks
+from catalog.kinds.networks import NETWORKS, network_parameter
+from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, SECURITY_GROUP
 from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
 from catalog.kinds.steps.server import (
@@ -25,9 +26,16 @@ from catalog.kinds.steps.server import (
     SERVER_PART,
 )
 from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE, VOLUME_PART
-from catalog.kinds.volume import size_parameter, type_parameters, volume_demand, volume_meters
+from catalog.kinds.volume import (
+    offered_types,
+    size_bounds,
+    size_parameter,
+    type_parameters,
+    volume_demand,
+    volume_meters,
+)
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.models import Flavor, Image
+from portal.cloud.models import Cloud, Flavor, Image
 
 MIB_PER_GIB = Decimal(1024)
 # The second word repeats the type (RFC 4253, section 6.6), so the two must agree.
@@ -63,6 +71,30 @@ class Server(Kind):
     parts = [SERVER_PART, VOLUME_PART]
     actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
     ends_with = "stop"
+
+    def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
+        flavors = sorted(
+            (item for item in cloud.flavors.all() if item.gone_at is None),
+            key=lambda item: (item.vcpus, item.memory_mib, item.disk_gib, item.name),
+        )
+        images = sorted(item.name for item in cloud.images.all() if item.gone_at is None)
+        return [
+            Ticks(
+                name="flavors",
+                label=_("Sizes"),
+                options=[_flavor_option(flavor) for flavor in flavors],
+                most=MOST_CARDS,
+            ),
+            Ticks(
+                name="images",
+                label=_("Operating systems"),
+                hint=_("One that needs more than the smallest size has is not shown."),
+                options=[Option(value=name, label=name) for name in images],
+            ),
+            NETWORKS,
+            size_bounds(lowest=0),
+            offered_types(cloud),
+        ]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         flavors = _offered_flavors(version)

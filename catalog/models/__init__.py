@@ -10,7 +10,13 @@ from catalog.models.difference import (
     RepairState,
 )
 from catalog.models.ending import Ending, EndingState, EndReminder
-from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
+from catalog.models.offering import (
+    Offering,
+    OfferingVersion,
+    OfferingVersionState,
+    Publication,
+    PublicationState,
+)
 from catalog.models.operation import (
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
@@ -76,6 +82,8 @@ __all__ = [
     "OrderState",
     "PlacementDecision",
     "PlacementVerdict",
+    "Publication",
+    "PublicationState",
     "Quota",
     "QuotaClaim",
     "QuotaClaimLine",

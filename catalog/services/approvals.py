@@ -19,7 +19,7 @@ from catalog.errors import (
     SelfApproval,
 )
 from catalog.models import Approval, Decision, OperationKind, Order, OrderLine, OrderState
-from catalog.services.offers import no_longer_offered
+from catalog.services.offers import no_longer_offered, withdrawn_offers
 from catalog.services.operations import start_operation
 from catalog.services.orders import end_order
 from catalog.services.placement import decide_placement
@@ -169,7 +169,8 @@ def _check_conditions(order: Order, lines: list[OrderLine], accepts_changes: boo
 def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
     price = sum((quote.monthly for quote in quotes), Decimal(0))
-    changes = [
+    changes = withdrawn_offers([line.offering_version for line in lines], order.project)
+    changes += [
         text
         for line in lines
         for text in no_longer_offered(line.offering_version, line.spec).values()

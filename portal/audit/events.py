@@ -57,6 +57,17 @@ EVENTS: Final = frozenset(
         "vat_treatment.set",
         "data_owner.set",
         "project_owner.set",
+        # the catalogue
+        "offering.created",
+        "offering.drafted",
+        "offering.changed",
+        "offering.dropped",
+        "offering.publication_proposed",
+        "offering.publication_taken_back",
+        "offering.publication_refused",
+        "offering.decision_refused",
+        "offering.published",
+        "offering.withdrawn",
         # orders
         "order.submitted",
         "order.commented",

@@ -12,7 +12,10 @@ from tests.factories.catalog import (
     generous_limits,
     place,
     priced,
+    published,
+    reoffered,
     stuck,
+    withdrawn,
 )
 from tests.factories.identity import (
     UNKNOWN_ID,
@@ -51,5 +54,8 @@ __all__ = [
     "priced",
     "propose",
     "propose_replacement",
+    "published",
+    "reoffered",
     "stuck",
+    "withdrawn",
 ]

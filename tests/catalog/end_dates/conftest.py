@@ -11,7 +11,14 @@ from celery import current_app
 from django.utils.timezone import now
 
 import catalog.tasks
-from catalog.models import Ending, EndReminder, Operation, OperationKind, Resource
+from catalog.models import (
+    Ending,
+    EndReminder,
+    OfferingVersion,
+    Operation,
+    OperationKind,
+    Resource,
+)
 from catalog.services import end_reminders, protection
 from portal.core import mailing
 from portal.core.calendar import day_of, start_of_day
@@ -24,6 +31,7 @@ from tests.catalog.provisioning.conftest import (
     retire,
     start,
 )
+from tests.factories import OfferingVersionFactory, priced
 
 __all__ = ["approved", "catalog", "cloud", "deliver", "engine", "operation", "retire", "start"]
 LAST_DAY = day_of(now()) + timedelta(days=60)
@@ -41,6 +49,13 @@ def before(days: int) -> datetime:
 def after(days: int) -> datetime:
     """At noon, so many days after the last one."""
     return noon(LAST_DAY + timedelta(days=days))
+
+
+@pytest.fixture
+def version(db: None, request: pytest.FixtureRequest) -> OfferingVersion:
+    """The virtual server; a test may ask for other days of grace."""
+    priced()
+    return OfferingVersionFactory(grace_days=getattr(request, "param", 14))
 
 
 @pytest.fixture

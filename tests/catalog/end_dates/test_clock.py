@@ -10,7 +10,6 @@ from catalog.models import (
     ClaimState,
     Ending,
     EndingState,
-    OfferingVersion,
     Operation,
     OperationKind,
     OperationState,
@@ -85,8 +84,8 @@ class TestInTime:
         assert server.cloud_ids["server"] not in cloud.things
         assert ending_of(server).state == EndingState.CLEANED_UP
 
-    def test_the_grace_is_that_of_the_offering(self, strike, server):
-        OfferingVersion.objects.update(grace_days=3)
+    @pytest.mark.parametrize("version", [3], indirect=True)
+    def test_the_grace_is_that_of_the_offering(self, strike, version, server):
         strike(after(1))
         strike(after(3))
         assert state_of(server) == ResourceState.ACTIVE

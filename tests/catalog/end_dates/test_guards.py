@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils.timezone import now
 
-from catalog.models import Ending, OfferingVersion, Operation, Resource
+from catalog.models import Ending, OfferingVersionState, Operation, Resource
 from catalog.services.protection import protect_resource
 from tests.catalog.end_dates.conftest import LAST_DAY, after, ending_of
 from tests.constraints import execute, refused_by
+from tests.factories import OfferingVersionFactory
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -81,9 +82,9 @@ def test_an_ending_is_never_deleted(ending):
         execute("DELETE FROM catalog_ending")
 
 
-def test_an_offering_leaves_at_least_a_day(version):
+def test_an_offering_leaves_at_least_a_day(db):
     with refused_by("offering_version_leaves_a_day_of_grace"):
-        OfferingVersion.objects.update(grace_days=0)
+        OfferingVersionFactory(state=OfferingVersionState.DRAFT, grace_days=0)
 
 
 def test_the_clock_takes_back_only_what_it_asked(ending, server):

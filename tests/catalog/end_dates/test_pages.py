@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import translation
 
-from catalog.models import Ending, OfferingVersion, Resource
+from catalog.models import Ending, Resource
 from catalog.services.protection import protect_resource
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from portal.cloud.ports import CloudRefused
@@ -134,8 +134,8 @@ def test_the_page_tells_the_history(client, strike, server, requester):
     assert "Cloudloket vroeg: Stop." in text
 
 
+@pytest.mark.parametrize("version", [5], indirect=True)
 def test_the_order_form_promises_what_the_offering_says(client, requester, version):
-    OfferingVersion.objects.update(grace_days=5)
     address = reverse("catalog:order-form", args=[version.offering.code])
     text = log_in(client, requester).get(address).content.decode()
 

@@ -10,7 +10,15 @@ from catalog.models import Order
 from portal.cloud.models import Image
 from portal.identity.models import Role
 from tests.catalog.views.ordering import FORM, text_of
-from tests.factories import UNKNOWN_ID, PersonFactory, generous_limits, grant, make_project, place
+from tests.factories import (
+    UNKNOWN_ID,
+    PersonFactory,
+    generous_limits,
+    grant,
+    make_project,
+    place,
+    withdrawn,
+)
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +116,6 @@ class TestLink:
         assert AGAIN not in text_of(self.page(log_in(client, approver), earlier))
 
     def test_is_not_there_when_it_left_the_catalogue(self, browser, earlier, version):
-        version.state = "withdrawn"
-        version.save(update_fields=["state"])
+        withdrawn(version)
 
         assert AGAIN not in text_of(self.page(browser, earlier))

@@ -26,6 +26,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "catalog_ending": ("handled_at", "stop_id", "clean_up_on", "state", "settled_at"),
     "catalog_endreminder": ("due_at", "sent_at", "attempts"),
     "catalog_driftrepair": ("state", "decided_by_id", "decided_at", "decision_reason"),
+    "catalog_publication": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "identity_reviewcampaign": ("closed_at",),
     "identity_reviewitem": ("decision", "decided_by_id", "decided_at", "reason"),
     "identity_roleproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
