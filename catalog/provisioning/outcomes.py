@@ -28,6 +28,7 @@ from catalog.services.operations import (
     end_operation,
     fail_operation,
     lock_order_and_resource,
+    lock_resource,
 )
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
@@ -66,14 +67,16 @@ def write_outcome(held: Held, outcome: Outcome) -> None:
 @transaction.atomic(durable=True)
 def complete_step(held: Held, done: Done) -> None:
     """The step is done; after the last one, so is the operation, unless somebody had it stopped."""
-    resource = _lock(held)
     step = held.step
+    is_last = not step.operation.steps.filter(position__gt=step.position).exists()
+    lock = lock_order_and_resource if is_last else lock_resource
+    resource = lock(step.operation.resource)
     external_id = done.external_id or step.external_id
     held.write(
         state=StepState.DONE, finished_at=now(), external_id=external_id, **_RELEASED, **_CLEAN
     )
     _remember(resource, step, external_id, done)
-    if not step.operation.steps.exclude(state=StepState.DONE).exists():
+    if is_last:
         _succeed(_fresh_operation(step), resource)
     _ring_next_exclusive(held)
 
@@ -171,7 +174,7 @@ def fail_step(
     held: Held, message: str, *, fault: StepFault = StepFault.REFUSED, request_id: str = ""
 ) -> None:
     """A person must look. What was made stays, and so does the claim on quota."""
-    _lock(held)
+    lock_order_and_resource(held.step.operation.resource)
     held.write(
         state=StepState.FAILED,
         fault=fault,
@@ -181,14 +184,6 @@ def fail_step(
     )
     fail_operation(_fresh_operation(held.step))
     _ring_next_exclusive(held)
-
-
-def _lock(held: Held) -> Resource:
-    """Lock in the one order (order, resource) and return the resource as it is now."""
-    lock_order_and_resource(held.step.operation.resource)
-    return Resource.objects.select_related("order_line__order", "cloud_project__cloud").get(
-        pk=held.step.operation.resource_id
-    )
 
 
 def _fresh_operation(step: Step) -> Operation:

@@ -259,12 +259,24 @@ def lock_operation(public_id: UUID) -> Operation:
     )
 
 
-def lock_order_and_resource(resource: Resource) -> None:
-    """Lock the order (if any) and the resource. Everything that changes either does this first."""
+def lock_order_and_resource(resource: Resource) -> Resource:
+    """Lock the order (if any) and the resource; returns it as it is now, with its order.
+
+    Everything that changes either does this first.
+    """
     lock_tree_shared()
     if resource.order_line_id:
         Order.objects.select_for_update(of=("self",)).get(lines=resource.order_line_id)
-    Resource.objects.select_for_update().get(pk=resource.pk)
+    return lock_resource(resource)
+
+
+def lock_resource(resource: Resource) -> Resource:
+    """Lock the resource alone, for what is no concern of its order's: its facts."""
+    return (
+        Resource.objects.select_for_update(of=("self",))
+        .select_related("order_line__order", "cloud_project__cloud")
+        .get(pk=resource.pk)
+    )
 
 
 def move_resource(resource: Resource, target: ResourceState) -> None:
