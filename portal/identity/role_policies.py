@@ -98,10 +98,16 @@ def may_still_propose(proposal: RoleProposal) -> bool:
     """Whether who proposed it may do so now, also while their claim waits for the next login."""
     proposer, absent = proposal.proposed_by, proposal.absent
     nodes = list(approved_nodes(absent)) if absent else [proposal.node]
-    standing = standing_grants(Role.QUOTA_ADMINISTRATOR).filter(person=proposer)
-    held = {*standing.values_list("node_id", flat=True)}
-    held.update(granted_node_ids(proposer, (Role.QUOTA_ADMINISTRATOR,)))
+    held = administered_node_ids(proposer)
     return all(held.intersection(node.lineage_ids) for node in nodes)
+
+
+def administered_node_ids(person: Person) -> set[int]:
+    """Where the person administers by a grant of their own, now or at their next login."""
+    standing = standing_grants(Role.QUOTA_ADMINISTRATOR).filter(person=person)
+    held = {*standing.values_list("node_id", flat=True)}
+    held.update(granted_node_ids(person, (Role.QUOTA_ADMINISTRATOR,)))
+    return held
 
 
 def may_lift(person: Person, bar: ClaimBar) -> bool:
@@ -112,8 +118,12 @@ def may_lift(person: Person, bar: ClaimBar) -> bool:
 
 
 def visible_people(person: Person) -> QuerySet[Person]:
-    """Who has or had a role on a node that the person oversees, or logs in for it."""
-    return _people_of(overseen_nodes(person))
+    """Who has or had a role on a node that the person oversees, or logs in for it.
+
+    Also whose login went to one of these: two who were linked are seen together.
+    """
+    people = _people_of(overseen_nodes(person))
+    return Person.objects.filter(Q(pk__in=people) | Q(joined_into__in=people))
 
 
 def people_beside(node: Node) -> QuerySet[Person]:
