@@ -56,6 +56,7 @@ from tests.portal.identity.catalog_acts import (
     retiring_a_resource,
     setting_a_limit,
     solving_by_hand,
+    stopping_a_delivery,
     undoing_a_delivery,
 )
 from tests.portal.identity.doors import Doors, Get
@@ -347,6 +348,7 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "order.reject": rejecting,
     "quota.set_limit": setting_a_limit,
     "resource.retire": retiring_a_resource,
+    "operation.cancel": stopping_a_delivery,
     "operation.compensate": undoing_a_delivery,
     "operation.solve": solving_by_hand,
     "operation.confirm_solution": confirming_a_solution,
@@ -378,6 +380,7 @@ WITH_API: Final = (
     "order.approve",
     "order.reject",
     "resource.retire",
+    "operation.cancel",
     "operation.compensate",
     "operation.solve",
     "operation.confirm_solution",
