@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
+from portal.core.models import is_not_over
 from portal.identity.access import (
     granted_node_ids,
     has_role,
@@ -232,12 +233,12 @@ def may_reinstate(actor: Person, person: Person) -> bool:
 
 def deputies_of(person: Person) -> QuerySet[Deputy]:
     """Who decides in this person's place now or later."""
-    return Deputy.objects.filter(_not_over(), absent=person).select_related("deputy")
+    return Deputy.objects.filter(is_not_over(now()), absent=person).select_related("deputy")
 
 
 def replaced_by(person: Person) -> QuerySet[Deputy]:
     """In whose place this person decides now or later."""
-    return Deputy.objects.filter(_not_over(), deputy=person).select_related("absent")
+    return Deputy.objects.filter(is_not_over(now()), deputy=person).select_related("absent")
 
 
 def visible_deputies(person: Person) -> QuerySet[Deputy]:
@@ -276,8 +277,3 @@ def _people_of(nodes: QuerySet[Node]) -> QuerySet[Person]:
     return Person.objects.filter(
         Q(pk__in=grants.values("person")) | Q(pk__in=known.values("person"))
     )
-
-
-def _not_over() -> Q:
-    moment = now()
-    return Q(valid_until=None) | Q(valid_until__gt=moment)

@@ -21,6 +21,7 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
+from portal.core.models import is_not_over
 from portal.identity.access import standing_grants, workplace_id
 from portal.identity.errors import (
     AboutYourself,
@@ -250,7 +251,7 @@ def _lock(public_id: UUID, actor: Person | None = None) -> Person:
 
 def _held(person: Person, moment: datetime, *, or_standing: bool = False) -> QuerySet[RoleGrant]:
     """What the person holds now or will hold later; also what a claim would bring back."""
-    which = Q(valid_until=None) | Q(valid_until__gt=moment)
+    which = is_not_over(moment)
     if or_standing:
         which |= Q(pk__in=standing_grants().values("pk"))
     grants = RoleGrant.objects.select_for_update(of=("self",)).select_related("node")
@@ -266,7 +267,7 @@ def _end_held(
     deputies = list(
         Deputy.objects.select_for_update()
         .filter(Q(absent=person) | Q(deputy=person))
-        .filter(Q(valid_until=None) | Q(valid_until__gt=moment))
+        .filter(is_not_over(moment))
         .order_by("pk")
     )
     for appointment in deputies:
@@ -286,9 +287,7 @@ def _record_held(
 def _absent(moment: datetime) -> QuerySet[Person]:
     """Who showed no sign of life for too long, and was not marked, or got a role since then."""
     seen = Greatest(Coalesce("last_login", "created_at"), "absent_since")  # skips NULL
-    held = RoleGrant.objects.filter(
-        Q(valid_until=None) | Q(valid_until__gt=moment), person=OuterRef("pk"), issuer=""
-    )
+    held = RoleGrant.objects.filter(is_not_over(moment), person=OuterRef("pk"), issuer="")
     people = Person.objects.filter(is_active=True).annotate(seen=seen)
     return people.filter(
         Q(absent_since=None) | Exists(held), seen__lte=moment - settings.ABSENT_AFTER

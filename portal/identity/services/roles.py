@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
+from portal.core.models import is_not_over
 from portal.identity.access import standing_grants
 from portal.identity.errors import (
     AboutYourself,
@@ -192,9 +193,7 @@ def lock_people(person_ids: Iterable[int]) -> None:
 
 def _held_like(grant: RoleGrant, moment: datetime) -> QuerySet[RoleGrant]:
     """The grant itself, as far as it is held; of a claim: what the newest login made of it."""
-    held = (
-        Q(valid_until=None) | Q(valid_until__gt=moment) | Q(pk__in=standing_grants().values("pk"))
-    )
+    held = is_not_over(moment) | Q(pk__in=standing_grants().values("pk"))
     grants = RoleGrant.objects.select_for_update().filter(held, end_reason="").order_by("pk")
     if not grant.issuer:
         return grants.filter(pk=grant.pk)
