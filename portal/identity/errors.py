@@ -107,6 +107,14 @@ class LinkerMayNot(DomainError):
     message = _("{name} may not propose this any more. Somebody else must propose it.")
 
 
+class RightsComeAlong(NotAllowed):
+    code = "rights_come_along"
+    message = _(
+        "{names} would get special rights here by this move. Somebody must do it who administers "
+        "both places from above."
+    )
+
+
 class DeputyHasEnded(DomainError):
     code = "deputy_has_ended"
     message = _("This replacement has ended already.")
