@@ -19,7 +19,6 @@ from catalog.policies import (
     operations_to_repair,
     orders_to_decide,
 )
-from portal.identity.link_policies import links_to_decide
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
 from portal.identity.reviewing import REVIEW_READERS, items_to_decide
@@ -71,7 +70,7 @@ def _count_reviews(person: Person) -> int:
 
 
 def _count_proposals(person: Person) -> int:
-    return proposals_to_decide(person).count() + len(links_to_decide(person))
+    return proposals_to_decide(person).count()
 
 
 MENU: Final = (
