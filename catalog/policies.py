@@ -29,6 +29,7 @@ from catalog.offering_policies import (
     published_versions,
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
+from portal.identity.four_eyes import logins_of
 from portal.identity.models import Person, Project, Role
 
 WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
@@ -68,11 +69,15 @@ def visible_orders(person: Person) -> QuerySet[Order]:
 
 
 def orders_to_decide(person: Person) -> QuerySet[Order]:
-    """The orders that wait for this person: never their own, nor those of whom they replace."""
+    """The orders that wait for this person: never their own, nor those of whom they replace.
+
+    Also what was asked for with another login of theirs is their own.
+    """
+    own = logins_of([person.pk, *absent_ids(person)])
     return Order.objects.filter(
         state=OrderState.PENDING_APPROVAL,
         project__in=reached_projects(person, Role.APPROVER),
-    ).exclude(requested_by__in=[person.pk, *absent_ids(person)])
+    ).exclude(requested_by__in=own.values("pk"))
 
 
 def visible_resources(person: Person) -> QuerySet[Resource]:

@@ -30,11 +30,13 @@ from catalog.services.operations import (
 )
 from portal.audit.services import record
 from portal.identity.models import Person
+from portal.identity.sensitive import sensitive
 
 # What is being removed cannot be stopped: part of it is gone.
 CANCELABLE_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.ACT.value})
 
 
+@sensitive("operation.cancel")
 @transaction.atomic(durable=True)
 def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
     """Stop a delivery, which is then undone, or an action, which is left as it is.

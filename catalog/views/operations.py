@@ -25,6 +25,7 @@ from catalog.services.operations import (
 )
 from catalog.views.progress import progress_of
 from portal.core.errors import DomainError
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 # What the operators' page sends along, to come back there.
@@ -80,7 +81,7 @@ def operation_cancel(request: PersonRequest, public_id: UUID) -> HttpResponse:
         "resource": operation.resource,
         "kind": get_kind(operation.resource.kind),
         "progress": progress_of(operation),
-        "back": BACK if request.GET.get("back") == BACK else "",
+        "back": BACK if (kept_input(request) or request.GET).get("back") == BACK else "",
     }
     return render(request, "catalog/operations/cancel.html", context)
 

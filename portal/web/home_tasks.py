@@ -31,7 +31,8 @@ from portal.core.calendar import day_of
 from portal.core.formats import clock, day, money
 from portal.identity.access import reached_nodes, roles_of
 from portal.identity.gaps import find_gaps
-from portal.identity.models import Person, ReviewCampaign, Role, RoleProposal
+from portal.identity.link_policies import links_to_decide
+from portal.identity.models import LinkProposal, Person, ReviewCampaign, Role, RoleProposal
 from portal.identity.reviewing import items_to_decide
 from portal.identity.role_policies import proposals_to_decide
 from portal.identity.views.review_rows import Progress, measure
@@ -59,6 +60,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_answer_task(order) for order in _to_answer(person)],
         *[_decision_task(order) for order in _to_decide(person)],
         *[_proposal_task(proposal) for proposal in _proposals(person)],
+        *[_link_task(link) for link in links_to_decide(person)[:SHOWN]],
         *_gap_tasks(person),
         *[_quota_task(quota) for quota in _over_limit(person)],
         *[_review_task(review, at) for review in _to_review(person, at)],
@@ -141,6 +143,17 @@ def _proposal_task(proposal: RoleProposal) -> Task:
             proposer=proposal.proposed_by.name, node=proposal.node.name
         ),
         url=reverse("identity:role-proposal", args=[proposal.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _link_task(link: LinkProposal) -> Task:
+    return Task(
+        icon="user-check",
+        tone="",
+        title=link.in_words(),
+        text=_("{proposer} proposes this.").format(proposer=link.proposed_by.name),
+        url=reverse("identity:identity-link", args=[link.public_id]),
         button=_("Decide"),
     )
 

@@ -104,7 +104,7 @@ ROWS = [
     see("catalog:operations", by=OVERSEERS),
     see("catalog:operation", of=failed_operation, by=OVERSEERS, refused=302),  # to the resource
     see("catalog:operation-cancel", of=running_operation, by=REPAIRERS),
-    act("catalog:operation-cancel", of=running_operation, by=REPAIRERS),
+    act("catalog:operation-cancel", of=running_operation, by=REPAIRERS, is_strong=True),
     act(
         "catalog:operation-retry",
         of=failed_operation,

@@ -131,7 +131,13 @@ ROWS = [
         is_strong=True,
     ),
     call("api:operation-abandonment", of=failed_action, by=REPAIRERS, answer=202),
-    call("api:operation-cancellation", of=running_operation, by=REPAIRERS, answer=202),
+    call(
+        "api:operation-cancellation",
+        of=running_operation,
+        by=REPAIRERS,
+        answer=202,
+        is_strong=True,
+    ),
     call(
         "api:operation-solutions",
         of=failed_action,
