@@ -11,6 +11,7 @@ from catalog.models.difference import (
 )
 from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
 from catalog.models.operation import (
+    CHANGING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
     Operation,
@@ -21,6 +22,7 @@ from catalog.models.operation import (
     StepState,
 )
 from catalog.models.order import (
+    OPEN_ORDER_STATES,
     ORDER_TRANSITIONS,
     Approval,
     Decision,
@@ -42,10 +44,12 @@ from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceStat
 from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
+    "CHANGING_KINDS",
     "COMMENT_LENGTH",
     "LIVING_STATES",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
+    "OPEN_ORDER_STATES",
     "OPERATION_TRANSITIONS",
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",

@@ -20,6 +20,7 @@ from portal.cloud.models import CloudProject
 WITH_EVERYTHING = (
     "operation__resource__cloud_project__cloud",
     "operation__resource__order_line__offering_version",
+    "operation__order_line",
 )
 
 

@@ -89,7 +89,11 @@ def option_effects(
 
 def no_longer_offered(version: OfferingVersion, spec: Mapping[str, Any]) -> dict[str, str]:
     """What was chosen in a spec and cannot be chosen in the version now, in words by question."""
-    parameters = get_kind(version.offering.kind).parameters(version)
+    return misfits(get_kind(version.offering.kind).parameters(version), spec)
+
+
+def misfits(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> dict[str, str]:
+    """What a spec answers that cannot be chosen, in words by question."""
     try:
         clean_spec(parameters, spec)
     except InvalidInput as error:
