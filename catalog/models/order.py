@@ -143,6 +143,14 @@ class OrderLine(PublicIdModel):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def title(self) -> str:
+        """What it asks, in a few words: “Virtual server web-01”."""
+        thing = f"{self.offering_version.name} {self.name}"
+        if self.changes_id is None:
+            return thing
+        return _("Change of {thing}").format(thing=thing)
+
 
 class Decision(models.TextChoices):
     APPROVED = "approved", _("Approved")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds import all_kinds
 from portal.audit.models import AuditEntry
+from portal.core.formats import day
 from portal.identity import history
 from portal.identity.history import HistoryLine
 
@@ -44,6 +46,10 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "resource.activated": _("It runs. From now on it costs money."),
     "resource.action_requested": _("{actor} asked: {action}."),
     "resource.retirement_requested": _("{actor} had it cleaned up."),
+    "resource.changed": _("The change is done."),
+    "resource.term_shortened": _("{actor} brought the end date forward to {end_date}."),
+    "operation.reversal_started": _("{actor} gave the change up."),
+    "operation.reverted": _("The change was given up. It is as the cloud has it."),
     "resource.retired": _("It is gone from the cloud. It costs nothing any more."),
 }
 
@@ -54,7 +60,12 @@ def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
 
 
 def _words_for(entry: AuditEntry) -> Mapping[str, str]:
-    """What was asked, as its button says it, and which step it is about."""
+    """What was asked, as its button says it, which step it is about, and which day was chosen."""
     key = entry.data.get("action", "")
     labels = (kind.actions[key].label for kind in all_kinds() if key in kind.actions)
-    return {"action": str(next(labels, key)), "position": str(entry.data.get("position", ""))}
+    end_date = entry.data.get("end_date")
+    return {
+        "action": str(next(labels, key)),
+        "position": str(entry.data.get("position", "")),
+        "end_date": day(date.fromisoformat(end_date)) if end_date else "",
+    }
