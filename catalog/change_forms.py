@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.forms import WIDE, Block, Effects, ParameterField, Section
 from catalog.models import Resource
-from catalog.services.changes import Wanted, changeable_parameters, version_of
+from catalog.services.change_work import version_of
+from catalog.services.changes import Wanted, changeable_parameters
 from catalog.services.orders import check_end_date
 from portal.core.errors import InvalidInput
 from portal.core.formats import DATE_FORMATS

@@ -24,7 +24,7 @@ from catalog.models import (
 from catalog.provisioning.claims import IS_NEXT, Held
 from catalog.provisioning.delays import POLL_DELAYS, retry_delay
 from catalog.provisioning.plans import exclusive_steps
-from catalog.services.changes import take_over
+from catalog.services.change_work import take_over
 from catalog.services.completion import bring_about
 from catalog.services.operations import (
     end_operation,

@@ -27,7 +27,8 @@ from catalog.models import (
     OrderState,
     Resource,
 )
-from catalog.services.changes import agree_on_change, carry_out_change, changeable_parameters
+from catalog.services.change_work import agree_on_change, carry_out_change
+from catalog.services.changes import changeable_parameters
 from catalog.services.offers import misfits, no_longer_offered
 from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_order

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.models import Operation, OperationKind, Resource
-from catalog.services.changes import complete_change, complete_reversal
+from catalog.services.change_work import complete_change, complete_reversal
 from catalog.services.resources import activate_resource, close_resource
 
 

@@ -30,7 +30,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.changes import drop_failed_changes, expire_waiting_changes
+from catalog.services.change_work import drop_failed_changes, expire_waiting_changes
 from catalog.services.operations import (
     give_up,
     lock_order_and_resource,

@@ -21,15 +21,14 @@ from catalog.errors import PlacementRefused, QuotaExceeded
 from catalog.kinds import get_kind
 from catalog.models import Resource, ResourceState
 from catalog.policies import may_change, visible_resources
+from catalog.services.change_work import open_change, version_of
 from catalog.services.changes import (
     ChangePreview,
     Wanted,
     is_only_shorter,
-    open_change,
     place_change,
     preview_change,
     shorten_term,
-    version_of,
 )
 from catalog.services.offers import option_prices
 from catalog.views.order_panel import Panel, panel_of
@@ -158,12 +157,13 @@ def _shown_again(resource: Resource, answers: QueryDict) -> ChangeForm:
 def _panel(resource: Resource, form: ChangeForm) -> ChangePanel:
     """Read what the form says so far, sent or not."""
     read = form if form.is_bound else ChangeForm(_as_typed(form), resource=resource)
-    if not read.is_valid() and any(name != "purpose" for name in read.errors):
-        labels = {name: item.label for name, item in read.fields.items()}
-        problems = [
-            f"{labels.get(name, '')}: {' '.join(texts)}".removeprefix(": ")
-            for name, texts in read.errors.items()
-        ]
+    decisive = ["end_date", *(item.name for item in read.parameters)]
+    problems = [
+        f"{read.fields[name].label}: {' '.join(map(str, read.errors[name]))}"
+        for name in decisive
+        if name in read.errors
+    ]
+    if problems:
         return ChangePanel(problems=problems)
     wanted = read.wanted()
     if wanted == Wanted(spec=resource.spec, end_date=resource.end_date):

@@ -33,7 +33,7 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.policies import may_act, may_change, may_repair, may_retire, visible_resources
-from catalog.services.changes import agreed_line, open_change
+from catalog.services.change_work import agreed_line, open_change
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
