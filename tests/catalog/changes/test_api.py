@@ -62,21 +62,21 @@ def test_end_date_that_is_left_out_stays(api, server):
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "field"),
+    ("sent", "field"),
     [
-        ({"spec": {"volume_gib": 39}}, 422, "spec.volume_gib"),
-        ({"spec": {"volume_gib": "50"}}, 400, "spec.volume_gib"),
-        ({"spec": {"image": "Debian 12"}}, 400, "spec.image"),
-        ({"end_date": "2020-01-01"}, 422, "end_date"),
-        ({"purpose": ""}, 400, "purpose"),
+        ({"spec": {"volume_gib": 39}}, "spec.volume_gib"),
+        ({"spec": {"volume_gib": "50"}}, "spec.volume_gib"),
+        ({"spec": {"image": "Debian 12"}}, "spec.image"),
+        ({"end_date": "2020-01-01"}, "end_date"),
+        ({"purpose": ""}, "purpose"),
     ],
 )
-def test_bad_change_is_refused_with_the_field(api, server, sent, status, field):
+def test_bad_change_is_refused_with_the_field(api, server, sent, field):
     path = f"/resources/{server.public_id}/changes"
 
     answer = api.post(path, body(**sent), **KEY)
 
-    assert_problem(answer, status, "invalid_input", field)
+    assert_problem(answer, 400, "invalid_input", field)
 
 
 def test_second_change_at_a_time_is_refused(api, server, ask):
@@ -96,4 +96,4 @@ def test_earlier_end_date_holds_at_once(api, server):
 
     assert (answer.status_code, answer.json()["end_date"]) == (200, sooner.isoformat())
     later = {"end_date": (sooner + timedelta(days=9)).isoformat()}
-    assert_problem(api.post(path, later), 422, "not_shorter", "end_date")
+    assert_problem(api.post(path, later), 400, "not_shorter", "end_date")
