@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog.forms import QuestionForm
-from catalog.models import Order, with_open_question
+from catalog.models import Order, OrderState, with_open_question
 from catalog.placement import REASONS
 from catalog.policies import orders_to_decide, visible_orders
 from catalog.services.approvals import (
@@ -121,9 +121,11 @@ def _decide(
     order = get_object_or_404(visible_orders(request.user), public_id=public_id)
     reason = request.POST.get("reason", "")
     try:
-        service(reason)
+        decided = service(reason)
     except DomainError as error:
         return _refused(request, order, error, reason=reason)
+    if decided.state == OrderState.COMPLETED:
+        done = _("Approved. It holds from now on.")
     messages.success(request, done)
     return redirect("catalog:order", public_id=public_id)
 
