@@ -22,6 +22,13 @@ from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
 
 
+class PurposeField(forms.CharField):
+    """Asked for; whether it may be left out depends on what changes, and the service says so."""
+
+    def validate(self, value: Any) -> None:
+        """Accept it empty."""
+
+
 class ChangeForm(RefusableForm):
     """The questions that a resource may have answered otherwise, and its end date."""
 
@@ -33,10 +40,9 @@ class ChangeForm(RefusableForm):
         input_formats=DATE_FORMATS,
         widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
     )
-    purpose = forms.CharField(
-        label=_("Why"),
+    purpose = PurposeField(
+        label=_("Purpose"),
         help_text=_("One sentence is enough. The budget holder reads this."),
-        required=False,
         strip=False,
     )
 
