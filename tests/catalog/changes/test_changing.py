@@ -1,8 +1,10 @@
 """What runs becomes larger or smaller in the cloud: paid for and held from that moment on."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils.timezone import now
 
 from billing.models import UsageSpan
 from catalog.models import (
@@ -17,10 +19,14 @@ from catalog.models import (
     StepState,
 )
 from catalog.provisioning.cloud_quota import needed_quota
+from catalog.services.cancellation import cancel_operation
 from catalog.services.operations import abandon_operation, resume_operation
 from catalog.services.quotas import amounts_of, find_differences
 from catalog.services.resources import retire_resource
+from catalog.services.solutions import confirm_solution, solve_operation
 from portal.cloud.ports import CloudRefused, CloudUnavailable
+from portal.identity.models import Role
+from tests.factories import PersonFactory, grant
 
 pytestmark = pytest.mark.django_db
 
@@ -249,3 +255,41 @@ def test_what_goes_ends_the_change_that_waits(server, ask, engine, requester):
 
     order.refresh_from_db()
     assert order.state == OrderState.EXPIRED
+
+
+def test_a_change_that_is_stopped_is_taken_back(server, begin, engine, requester):
+    operation = begin(server, flavor="gp.medium")
+    engine.run_until("resize", StepState.AWAITING)
+
+    engine.call(cancel_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    server.refresh_from_db()
+    assert state_of(operation) == (OperationState.CANCELED, OrderState.CANCELED)
+    assert server.spec["flavor"] == "gp.small"
+    claim, counter = held(server)
+    assert claim == counter
+
+
+def test_a_change_that_nobody_looks_at_is_taken_back_after_the_term(stuck, server, engine):
+    Operation.objects.filter(pk=stuck.pk).update(failed_at=now() - timedelta(hours=73))
+
+    engine.sweep()
+    engine.run()
+
+    assert state_of(stuck) == (OperationState.ABANDONED, OrderState.CANCELED)
+
+
+def test_a_change_that_was_solved_by_hand_is_as_it_was_asked(stuck, server, engine, project):
+    first, second = PersonFactory(), PersonFactory()
+    for person in (first, second):
+        grant(person, Role.OPERATOR, project)
+    solution = solve_operation(stuck.public_id, actor=first, reason="Met de hand vergroot.")
+    confirm_solution(solution.public_id, actor=second)
+
+    server.refresh_from_db()
+    assert state_of(stuck) == (OperationState.SOLVED, OrderState.COMPLETED)
+    assert server.spec["volume_gib"] == 80
+    assert running_spans(server) == {"server.gp.medium": 1, "volume.standard": 80}
+    claim, counter = held(server)
+    assert claim == counter
