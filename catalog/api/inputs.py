@@ -23,7 +23,7 @@ from catalog.models import (
     SolutionState,
 )
 from catalog.models.solution import REASON_LENGTH as SOLUTION_LENGTH
-from catalog.policies import orderable_projects, visible_offerings
+from catalog.policies import offerings_for, orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
 from catalog.services.changes import changeable_parameters
 from catalog.services.orders import PURPOSE_LENGTH
@@ -60,7 +60,10 @@ class SentOrder(Input):
         required=False,
         allow_null=True,
         default=None,
-        help_text="The last day on which it is needed.",
+        help_text=(
+            "The last day on which it is needed. After it the thing is stopped, if its kind can "
+            "be, and cleaned up `grace_days` of the offering later."
+        ),
     )
 
 
@@ -89,6 +92,8 @@ class OrderInput(SentOrder):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         version: OfferingVersion = attrs["offering"]
+        if not offerings_for(attrs["project"]).filter(pk=version.pk).exists():
+            raise serializers.ValidationError({"offering": _does_not_exist().detail})
         parameters = get_kind(version.offering.kind).parameters(version)
         misfits = find_misfits(parameters, attrs["spec"])
         if misfits:
@@ -154,6 +159,12 @@ class RetirementInput(Input):
     """The name of the resource, to be sure that the right one goes."""
 
     confirmation = TextField(max_length=NAME_LENGTH)
+
+
+class ProtectionInput(Input):
+    """Whether it is kept from being cleaned up."""
+
+    is_protected = TruthField()
 
 
 class ActionInput(Input):

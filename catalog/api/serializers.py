@@ -71,9 +71,12 @@ class OfferingOutput(Output):
     version = serializers.IntegerField(source="number")
     name = serializers.CharField()
     description = serializers.CharField()
+    documentation_url = serializers.CharField()
+    price_list_url = serializers.CharField()
     cloud = CloudOutput()
     approval_days = serializers.IntegerField()
     maximum_term_days = serializers.IntegerField()
+    grace_days = serializers.IntegerField()
 
 
 class OfferingDetailOutput(OfferingOutput):
@@ -190,6 +193,7 @@ class ResourceOutput(ResourceLinkOutput):
     project = ProjectOutput()
     cloud = CloudOutput(source="cloud_project.cloud")
     end_date = serializers.DateField(allow_null=True)
+    is_protected = serializers.BooleanField()
     created_at = MomentField()
     activated_at = MomentField(allow_null=True)
     retired_at = MomentField(allow_null=True)
@@ -207,9 +211,20 @@ class ResourceDetailOutput(ResourceOutput):
     facts = serializers.DictField()
     cloud_ids = serializers.DictField(child=serializers.CharField())
     order = OrderLinkOutput(source="order_line.order", allow_null=True)
+    clean_up_on = serializers.SerializerMethodField()
     actions = serializers.SerializerMethodField()
     changeable = serializers.SerializerMethodField()
     operations = OperationOutput(many=True)
+
+    @extend_schema_field(serializers.DateField(allow_null=True))
+    def get_clean_up_on(self, resource: Resource) -> str | None:
+        """The first day on which it is cleaned up by itself, once its term has ended."""
+        days = (
+            str(ending.clean_up_on)
+            for ending in resource.endings.all()
+            if ending.is_due_for(resource) and not resource.is_protected
+        )
+        return next(days, None)
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_actions(self, resource: Resource) -> list[str]:

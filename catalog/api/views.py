@@ -49,6 +49,7 @@ from catalog.services.orders import (
     place_order,
     withdraw_order,
 )
+from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
 from portal.core.api import read_header
 from portal.core.errors import InvalidInput, NotAllowed
@@ -246,7 +247,7 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
             "order_line__order",
             "order_line__offering_version__offering",
             "order_line__offering_version__cloud",
-        ).prefetch_related(_operations())
+        ).prefetch_related(_operations(), "endings")
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         is_list = self.action == "list"
@@ -296,6 +297,20 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
         body.is_valid(raise_exception=True)
         operation = retire_resource(resource.public_id, actor=request.user, **body.validated_data)
         return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=inputs.ProtectionInput, responses=outputs.ResourceOutput)
+    @action(detail=True, methods=["post"])
+    def protection(self, request: ApiRequest, id: UUID) -> Response:
+        """Keep it from being cleaned up, or no longer: that asks for a strong and fresh login."""
+        resource = self.get_object()
+        if not may_retire(request.user, resource):
+            raise NotAllowed()
+        body = inputs.ProtectionInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        is_on = body.validated_data["is_protected"]
+        switch = protect_resource if is_on else unprotect_resource
+        switch(resource.public_id, actor=request.user)
+        return Response(outputs.ResourceOutput(self.get_object()).data)
 
     @extend_schema(request=inputs.ActionInput, responses={202: outputs.OperationOutput})
     @action(detail=True, methods=["post"])

@@ -14,11 +14,14 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from billing.meters import Meter
+from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Part
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud as CloudRecord
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
@@ -175,7 +178,8 @@ class Kind(ABC):
     steps accept that anything is missing. What is ``changeable`` needs "change", and "revert" for
     a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then.
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
-    first.
+    first. ``ends_with`` is the key of the action that ends its use when its term is over and loses
+    nothing; "" where there is none.
     """
 
     key: ClassVar[str]
@@ -188,6 +192,7 @@ class Kind(ABC):
     )
     plans: ClassVar[Mapping[str, Plan]]
     actions: ClassVar[Mapping[str, Action]] = {}
+    ends_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
 
     def named_plans(self) -> dict[str, Plan]:
@@ -198,6 +203,29 @@ class Kind(ABC):
     def condition(self, facts: Mapping[str, Any]) -> Text:
         """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""
         return ""
+
+    def after_the_term(self, grace_days: int) -> str:
+        """What happens after the last day that it is needed, in words."""
+        if self.ends_with:
+            text = ngettext(
+                "After that day we stop it. {count} day later we clean it up, with what it holds.",
+                "After that day we stop it. {count} days later we clean it up, with what it holds.",
+                grace_days,
+            )
+        else:
+            text = ngettext(
+                "{count} day after that day we clean it up, with what it holds.",
+                "{count} days after that day we clean it up, with what it holds.",
+                grace_days,
+            )
+        return text.format(count=grace_days)
+
+    def choice_fields(self, cloud: CloudRecord) -> list[ChoiceField]:
+        """What an offering decides, with the options of which the cloud was seen to have them.
+
+        None where there is nothing to decide. The answers stand in ``OfferingVersion.choices``.
+        """
+        return []
 
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:

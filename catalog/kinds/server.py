@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
-from catalog.kinds.networks import network_parameter
-from catalog.kinds.parameters import Option, Parameter, Text, Widget
+from catalog.kinds.choices import ChoiceField, Ticks
+from catalog.kinds.networks import NETWORKS, network_parameter
+from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
 from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
 from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK
@@ -29,13 +30,15 @@ from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE
 from catalog.kinds.volume import (
     growth_effects,
     larger_parameters,
+    offered_types,
+    size_bounds,
     size_parameter,
     type_parameters,
     volume_demand,
     volume_meters,
 )
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.models import Flavor, Image
+from portal.cloud.models import Cloud, Flavor, Image
 
 MIB_PER_GIB = Decimal(1024)
 DATA_DISK = _("Disk for your data")
@@ -73,6 +76,31 @@ class Server(Kind):
     }
     parts = [SERVER_PART, VOLUME_PART]
     actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
+    ends_with = "stop"
+
+    def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
+        flavors = sorted(
+            (item for item in cloud.flavors.all() if item.gone_at is None),
+            key=lambda item: (item.vcpus, item.memory_mib, item.disk_gib, item.name),
+        )
+        images = sorted(item.name for item in cloud.images.all() if item.gone_at is None)
+        return [
+            Ticks(
+                name="flavors",
+                label=_("Sizes"),
+                options=[_flavor_option(flavor) for flavor in flavors],
+                most=MOST_CARDS,
+            ),
+            Ticks(
+                name="images",
+                label=_("Operating systems"),
+                hint=_("One that needs more than the smallest size has is not shown."),
+                options=[Option(value=name, label=name) for name in images],
+            ),
+            NETWORKS,
+            size_bounds(lowest=0),
+            offered_types(cloud),
+        ]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         flavors = _offered_flavors(version)

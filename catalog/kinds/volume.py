@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.choices import Bounds, ChoiceField, Ticks
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA, ROOM
 from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud
+
+LARGEST_GIB: Final = 16384
 
 
 @register
@@ -36,6 +40,9 @@ class Volume(Kind):
         "revert": Plan(version=1, steps=[MEASURING, QUOTA]),
     }
     parts = [VOLUME_PART]
+
+    def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
+        return [size_bounds(lowest=1), offered_types(cloud)]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [size_parameter(version, label=_("Size")), *type_parameters(version)]
@@ -59,6 +66,27 @@ class Volume(Kind):
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         created_at = facts.get("volume_created_at")
         return datetime.fromisoformat(created_at) if created_at else None
+
+
+def size_bounds(*, lowest: int) -> Bounds:
+    """Between which sizes somebody may choose."""
+    return Bounds(
+        name="volume_gib",
+        label=_("Size of a disk"),
+        lowest=lowest,
+        highest=LARGEST_GIB,
+        unit="GiB",
+    )
+
+
+def offered_types(cloud: Cloud) -> Ticks:
+    """Which types of volume somebody may choose from."""
+    names = sorted(item.name for item in cloud.volumetypes.all() if item.gone_at is None)
+    return Ticks(
+        name="volume_types",
+        label=_("Kinds of disk"),
+        options=[Option(value=name, label=name) for name in names],
+    )
 
 
 def size_parameter(version: OfferingVersion, *, label: Text, hint: Text = "") -> Parameter:

@@ -9,13 +9,21 @@ from catalog.models.difference import (
     RepairAction,
     RepairState,
 )
-from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
+from catalog.models.ending import Ending, EndingState, EndReminder
+from catalog.models.offering import (
+    Offering,
+    OfferingVersion,
+    OfferingVersionState,
+    Publication,
+    PublicationState,
+)
 from catalog.models.operation import (
     CHANGING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
     Operation,
     OperationKind,
+    OperationQueue,
     OperationState,
     Step,
     StepFault,
@@ -61,12 +69,16 @@ __all__ = [
     "DifferenceKind",
     "DifferenceState",
     "DriftRepair",
+    "EndReminder",
+    "Ending",
+    "EndingState",
     "Metric",
     "Offering",
     "OfferingVersion",
     "OfferingVersionState",
     "Operation",
     "OperationKind",
+    "OperationQueue",
     "OperationState",
     "Order",
     "OrderComment",
@@ -74,6 +86,8 @@ __all__ = [
     "OrderState",
     "PlacementDecision",
     "PlacementVerdict",
+    "Publication",
+    "PublicationState",
     "Quota",
     "QuotaClaim",
     "QuotaClaimLine",

@@ -21,6 +21,13 @@ class OperationKind(models.TextChoices):
     REVERT = "revert", _("Undo the change")
 
 
+class OperationQueue(models.TextChoices):
+    """Which workers take it: those that serve people, or those for batches and the clock."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
 class OperationState(models.TextChoices):
     RUNNING = "running", _("Busy")
     FAILED = "failed", _("Needs attention")
@@ -73,7 +80,9 @@ class Operation(PublicIdModel):
     plan = models.CharField(max_length=60)  # e.g. "server.provision"
     plan_version = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=12, choices=OperationState, default=OperationState.RUNNING)
-    queue = models.CharField(max_length=12, default="interactive")
+    queue = models.CharField(
+        max_length=12, choices=OperationQueue, default=OperationQueue.INTERACTIVE
+    )
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -96,8 +105,13 @@ class Operation(PublicIdModel):
                 condition=Q(state__in=OperationState.values), name="operation_state_known"
             ),
             models.CheckConstraint(
+                condition=Q(queue__in=OperationQueue.values), name="operation_queue_known"
+            ),
+            models.CheckConstraint(
+                # Nobody: the clock, which takes back only what it asked for itself.
                 condition=Q(cancel_requested_at=None, cancel_requested_by=None)
-                | Q(cancel_requested_at__isnull=False, cancel_requested_by__isnull=False),
+                | Q(cancel_requested_at__isnull=False, cancel_requested_by__isnull=False)
+                | Q(cancel_requested_at__isnull=False, requested_by=None),
                 name="operation_cancellation_names_who_and_when",
             ),
             models.CheckConstraint(

@@ -13,9 +13,11 @@ from django.db.models.functions import Coalesce
 from django.utils.timezone import now
 
 from catalog.kinds.base import StepDefinition
-from catalog.models import Operation, OperationState, Step, StepState
+from catalog.models import Operation, OperationQueue, OperationState, Step, StepState
+from catalog.provisioning.pacing import take_turn
 from catalog.provisioning.plans import exclusive_steps, get_definition
 from portal.cloud.models import CloudProject
+from portal.core.dispatch import enqueue_on_commit
 
 WITH_EVERYTHING = (
     "operation__resource__cloud_project__cloud",
@@ -32,6 +34,8 @@ IS_NEXT = Exists(
         operation_id=OuterRef("operation_id"), position__lt=OuterRef("position")
     ).exclude(state=StepState.DONE)
 )
+
+PEOPLE_FIRST = Case(When(operation__queue=OperationQueue.INTERACTIVE, then=0), default=1)
 
 
 class Overtaken(Exception):
@@ -68,7 +72,7 @@ def claim_next_step(operation_id: int) -> Held | None:
     Nor is there one for who had the operation stopped.
     """
     step = (
-        Step.objects.select_related("operation__resource")
+        Step.objects.select_related("operation__resource__cloud_project__cloud")
         .filter(
             operation_id=operation_id,
             operation__state=OperationState.RUNNING,
@@ -82,10 +86,30 @@ def claim_next_step(operation_id: int) -> Held | None:
     definition = get_definition(step)
     if definition.exclusive and not _is_alone(step):
         return None
-    if not take(step.pk, now()):
+    if _must_wait_for_its_turn(step) or not take(step.pk, now()):
         return None
     taken = Step.objects.select_related(*WITH_EVERYTHING).get(pk=step.pk)
     return Held(taken, definition, StepState.RUNNING)
+
+
+def _must_wait_for_its_turn(step: Step) -> bool:
+    """True when the cloud has had enough for now: then the step is due a little later.
+
+    Who takes over from a worker that died does not wait again.
+    """
+    at = now()
+    if step.state != StepState.TODO or step.due_at > at:
+        return False
+    operation = step.operation
+    pause = take_turn(operation.resource.cloud_project.cloud, operation.queue, at)
+    if not pause:
+        return False
+    waits = Step.objects.filter(pk=step.pk, state=StepState.TODO, attempts=step.attempts)
+    waits.update(due_at=at + pause)
+    enqueue_on_commit(
+        "catalog.run_operation", queue=operation.queue, delay=pause, operation_id=operation.pk
+    )
+    return True
 
 
 def take(step_id: int, at: datetime) -> bool:

@@ -21,7 +21,7 @@ from catalog.models import (
     StepFault,
     StepState,
 )
-from catalog.provisioning.claims import IS_NEXT, Held
+from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST, Held
 from catalog.provisioning.delays import POLL_DELAYS, retry_delay
 from catalog.provisioning.plans import exclusive_steps
 from catalog.services.change_work import take_over
@@ -235,7 +235,7 @@ def _ring_next_exclusive(held: Held) -> None:
         )
         .exclude(operation=held.step.operation_id)
         .select_related("operation")
-        .order_by("due_at", "pk")
+        .order_by(PEOPLE_FIRST, "due_at", "pk")
         .first()
     )
     if waiting:

@@ -13,8 +13,8 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from catalog.kinds.base import Done, Look, Outcome, Wait
-from catalog.models import OperationState, Step, StepFault, StepState
-from catalog.provisioning.claims import WITH_EVERYTHING, Held, Overtaken
+from catalog.models import OperationQueue, OperationState, Step, StepFault, StepState
+from catalog.provisioning.claims import PEOPLE_FIRST, WITH_EVERYTHING, Held, Overtaken
 from catalog.provisioning.context import WorkingContext
 from catalog.provisioning.delays import SLOWEST_POLL, poll_delay
 from catalog.provisioning.outcomes import fail_step, write_outcome
@@ -63,10 +63,14 @@ def take_tick(cloud_project_id: int, at: datetime, delay: timedelta) -> bool:
 
 
 def _waiting_steps(cloud_project_id: int) -> list[Held]:
-    steps = Step.objects.select_related(*WITH_EVERYTHING).filter(
-        state=StepState.AWAITING,
-        operation__state=OperationState.RUNNING,
-        operation__resource__cloud_project=cloud_project_id,
+    steps = (
+        Step.objects.select_related(*WITH_EVERYTHING)
+        .filter(
+            state=StepState.AWAITING,
+            operation__state=OperationState.RUNNING,
+            operation__resource__cloud_project=cloud_project_id,
+        )
+        .order_by(PEOPLE_FIRST, "due_at")
     )
     return [Held(step, get_definition(step), StepState.AWAITING) for step in steps]
 
@@ -141,10 +145,16 @@ def _put_off(
     _ring_again(cloud_project_id, waiting, at)
 
 
+def _queue_of(waiting: Sequence[Held]) -> str:
+    """People's, as soon as one of them waits."""
+    queues = {held.step.operation.queue for held in waiting}
+    return OperationQueue.INTERACTIVE if OperationQueue.INTERACTIVE in queues else queues.pop()
+
+
 def _ring_again(cloud_project_id: int, waiting: Sequence[Held], at: datetime) -> None:
     enqueue_on_commit(
         "catalog.poll_cloud_project",
-        queue=waiting[0].step.operation.queue,
+        queue=_queue_of(waiting),
         delay=max(at - now(), timedelta()),
         cloud_project_id=cloud_project_id,
     )

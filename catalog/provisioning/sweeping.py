@@ -9,7 +9,7 @@ from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.utils.timezone import now
 
 from catalog.models import Operation, OperationKind, OperationState, Step, StepState
-from catalog.provisioning.claims import IS_NEXT
+from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST
 from catalog.provisioning.late_arrivals import due_for_a_look
 from catalog.services.cancellation import waiting_cancellations
 from catalog.services.operations import abandon_operation, compensate_operation
@@ -39,7 +39,7 @@ def _ring_operations() -> None:
             due_at__lte=long_due,
         )
         .select_related("operation")
-        .order_by("due_at")
+        .order_by(PEOPLE_FIRST, "due_at")
     )
     for step in steps[:MOST_AT_ONCE]:
         enqueue_on_commit(

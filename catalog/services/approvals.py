@@ -29,7 +29,7 @@ from catalog.models import (
 )
 from catalog.services.change_work import agree_on_change, carry_out_change
 from catalog.services.changes import changeable_parameters
-from catalog.services.offers import misfits, no_longer_offered
+from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
 from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_order
 from catalog.services.placement import decide_placement
@@ -185,7 +185,9 @@ def _check_conditions(order: Order, lines: list[OrderLine], accepts_changes: boo
 def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
     price = sum((quote.monthly for quote in quotes), Decimal(0))
-    changes = [text for line in lines for text in _no_longer_offered(line).values()]
+    new = [line.offering_version for line in lines if line.changes_id is None]
+    changes = withdrawn_offers(new, order.project) if new else []
+    changes += [text for line in lines for text in _no_longer_offered(line).values()]
     if to_cents(price) > to_cents(order.monthly_price):
         changes.append(
             _("the price per month rose from € {old} to € {new}").format(

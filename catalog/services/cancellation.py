@@ -48,10 +48,20 @@ def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
         NotCancelable: it has ended, or removes something.
     """
     operation = lock_operation(public_id)
+    request_cancellation(operation, actor=actor)
+    return operation
+
+
+def request_cancellation(operation: Operation, *, actor: Person | None) -> None:
+    """Stop work that is locked. ``actor`` None: the clock takes back what it asked for itself.
+
+    Raises:
+        NotCancelable: it has ended, or removes something.
+    """
     if not is_cancelable(operation):
         raise NotCancelable()
     if operation.cancel_requested_at:
-        return operation
+        return
     is_safe = _is_safe(operation)  # locks the steps, so before anything is audited
     operation.cancel_requested_at, operation.cancel_requested_by = now(), actor
     operation.save(update_fields=["cancel_requested_at", "cancel_requested_by"])
@@ -63,7 +73,6 @@ def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
     )
     if is_safe:
         _cancel(operation)
-    return operation
 
 
 def is_cancelable(operation: Operation) -> bool:

@@ -15,6 +15,7 @@ from billing.services.pricing import quote_each
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter, Widget, clean_spec
 from catalog.models import OfferingVersion
+from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.preview import QuotaEffect, demand_of, quota_effects
 from portal.core.errors import InvalidInput
 from portal.identity.models import Project
@@ -118,6 +119,20 @@ def misfits(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> dict[st
             for name, value in chosen.items()
         }
     return {}
+
+
+def withdrawn_offers(versions: Sequence[OfferingVersion], project: Project) -> list[str]:
+    """Those of which nothing can be ordered in the project any more, in words.
+
+    Where there is a newer version somebody who asked for an older one keeps that. One query.
+    """
+    offered = set(
+        published_versions()
+        .filter(is_offered_to(project.lineage_ids))
+        .values_list("offering", flat=True)
+    )
+    gone = {version.name for version in versions if version.offering_id not in offered}
+    return [_("“{name}” is no longer in the catalogue").format(name=name) for name in sorted(gone)]
 
 
 def _option_prices(

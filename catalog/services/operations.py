@@ -29,6 +29,7 @@ from catalog.models import (
     Step,
     StepState,
 )
+from catalog.services.queueing import queue_for
 from portal.audit.services import record
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.locks import lock_tree_shared
@@ -67,6 +68,7 @@ def start_operation(
     operation = Operation.objects.create(
         resource=resource,
         kind=kind,
+        queue=queue_for(resource, kind, requested_by),
         plan=f"{resource.kind}.{plan_name}",
         plan_version=plan.version,
         requested_by=requested_by,

@@ -30,6 +30,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.placement import decide_placement
 from catalog.services.preview import budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, release_claim
@@ -151,6 +152,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> Order:
     position = budget_effect(project, quotes[0], lines[0].end_date)
     lock_tree_shared()
     _check_project_lives(project)
+    _check_offered(project, lines)
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
     order = write_order(asked, expires_at, monthly_price, position)
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
@@ -301,6 +303,14 @@ def _check_project_lives(project: Project) -> None:
     """Raise ProjectEnded when it has. Sure only under the tree lock, which ending takes too."""
     if Project.objects.filter(pk=project.pk, ended_at__isnull=False).exists():
         raise ProjectEnded(name=project.name)
+
+
+def _check_offered(project: Project, lines: Sequence[LineRequest]) -> None:
+    """Raise OfferingUnavailable when something was withdrawn, or does not exist in the project."""
+    asked = {line.version.pk for line in lines}
+    offered = published_versions().filter(is_offered_to(project.lineage_ids), pk__in=asked)
+    if offered.count() < len(asked):
+        raise OfferingUnavailable()
 
 
 def _check_name_is_free(project: Project, line: LineRequest) -> None:

@@ -16,11 +16,13 @@ from catalog.errors import (
     ConfirmationMismatch,
     NameTaken,
     ResourceBusy,
+    ResourceProtected,
 )
 from catalog.kinds import get_kind
 from catalog.models import (
     OPEN_OPERATION_STATES,
     RESOURCE_TRANSITIONS,
+    EndingState,
     Operation,
     OperationKind,
     OperationState,
@@ -126,6 +128,7 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
         IllegalTransition: it does not run, or is being cleaned up already. A delivery that failed
             is undone instead (``compensate_operation``).
         ResourceBusy: an action is being carried out on it.
+        ResourceProtected: somebody switched that on.
     """
     resource = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(resource)
@@ -137,16 +140,25 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
     return begin_retirement(resource, actor=actor)
 
 
-def begin_retirement(resource: Resource, *, actor: Person) -> Operation:
+def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
     """Let the engine remove a running resource. Call inside a transaction that locked it.
 
+    Args:
+        actor: None is the clock; for that nobody waits.
+
     Raises:
+        ResourceProtected: its protection goes off first.
         ResourceBusy: an action is being carried out on it.
     """
+    if resource.is_protected:
+        raise ResourceProtected(name=resource.name)
     _settle_actions(resource)
     expire_waiting_changes(resource)
     resource.state = ResourceState.RETIRING
     resource.save(update_fields=["state"])
+    resource.endings.filter(state=EndingState.OPEN).update(
+        state=EndingState.CLEANED_UP, settled_at=now()
+    )
     record("resource.retirement_requested", resource, actor=actor, node_id=resource.project_id)
     return start_operation(resource, OperationKind.RETIRE, requested_by=actor)
 
@@ -169,7 +181,7 @@ def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation
         raise ActionUnknown(field="action")
     if resource.state != ResourceState.ACTIVE:
         raise IllegalTransition(state=resource.get_state_display())
-    if _open_operation(resource):
+    if open_operation(resource):
         raise ResourceBusy(name=resource.name)
     if not declared.is_offered(resource.facts):
         raise ActionNotOffered(action=declared.label)
@@ -183,7 +195,8 @@ def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation
     return start_operation(resource, OperationKind.ACT, requested_by=actor, action=action)
 
 
-def _open_operation(resource: Resource) -> Operation | None:
+def open_operation(resource: Resource) -> Operation | None:
+    """What is being done to it, or hangs; sure only while the resource is locked."""
     return resource.operations.filter(state__in=OPEN_OPERATION_STATES).first()
 
 
@@ -193,7 +206,7 @@ def _settle_actions(resource: Resource) -> None:
     Raises:
         ResourceBusy: something is being done to it.
     """
-    operation = _open_operation(resource)
+    operation = open_operation(resource)
     if operation is None:
         return
     if operation.state != OperationState.FAILED:

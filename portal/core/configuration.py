@@ -62,6 +62,29 @@ def whole_number(name: str, *, default: int, at_least: int) -> int:
     return int(text)
 
 
+def rates(name: str, *, keys: Collection[str]) -> dict[str, float]:
+    """Return what the variable says per key, in times a second; nothing when it is not set.
+
+    It reads ``sovereign=20, other=0.5``.
+
+    Raises:
+        ImproperlyConfigured: a key is unknown, stands twice, or has no number of 0.01 or more.
+    """
+    found: dict[str, float] = {}
+    for part in filter(str.strip, os.environ.get(name, "").split(",")):
+        key, _, text = (piece.strip() for piece in part.partition("="))
+        try:
+            rate = float(text)
+        except ValueError:
+            rate = math.nan
+        if key not in keys or key in found or not (math.isfinite(rate) and rate >= 0.01):
+            raise ImproperlyConfigured(
+                f"{name} must read NAME=NUMBER, the name of each cloud at most once"
+            )
+        found[key] = rate
+    return found
+
+
 def read_secret(name: str, *, at_least: int) -> str:
     """Return the stripped content of the file that the variable names.
 

@@ -51,6 +51,9 @@ BREAK_GLASS = os.environ.get("CLOUDLOKET_BREAK_GLASS") == "1"
 AUDIT_RETENTION_YEARS = configuration.whole_number(
     "CLOUDLOKET_AUDIT_RETENTION_YEARS", default=7, at_least=3
 )
+# Code of the organization whose operators and quota administrators govern the catalogue. Without
+# it nobody does: docs/adr/0017-who-governs-the-catalogue.md.
+CATALOGUE_ORGANIZATION = os.environ.get("CLOUDLOKET_CATALOGUE_ORGANIZATION", "").strip()
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------
@@ -253,6 +256,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "bulk"},
     },
+    "mind-end-dates": {
+        "task": "catalog.mind_end_dates",
+        "schedule": 60.0,
+        "options": {"queue": "bulk"},
+    },
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",
@@ -293,6 +301,7 @@ DEFAULT_FROM_EMAIL = os.environ.get("CLOUDLOKET_MAIL_FROM", f"cloudloket@{PUBLIC
 # --- the engine --------------------------------------------------------------------------------
 
 STEP_LEASE = configuration.duration("CLOUDLOKET_STEP_LEASE_SECONDS", default=timedelta(seconds=90))
+CLOUD_STEPS_PER_SECOND = configuration.rates("CLOUDLOKET_CLOUD_STEPS_PER_SECOND", keys=CLOUDS)
 UNKNOWN_OUTCOME_WAIT = timedelta(minutes=2)  # how long a create without an answer is looked for
 LATE_ARRIVAL_PAUSE = timedelta(minutes=10)  # between two looks for what it may have made later
 # Reconciliation: what changed so recently is not judged, and one look alone opens nothing.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -25,6 +25,7 @@ from catalog.policies import (
     repairable_operations,
     retirable_resources,
 )
+from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
 from catalog.views.wording import amount_in_words
 from portal.core.calendar import day_of
 from portal.core.formats import clock, day, money
@@ -36,7 +37,6 @@ from portal.identity.role_policies import proposals_to_decide
 from portal.identity.views.review_rows import Progress, measure
 from portal.web.headlines import SHOWN, address_of, names_of, with_lines
 
-ENDS_SOON: Final = timedelta(days=30)
 REVIEW_PRESSES_DAYS: Final = 7
 
 
@@ -62,7 +62,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *_gap_tasks(person),
         *[_quota_task(quota) for quota in _over_limit(person)],
         *[_review_task(review, at) for review in _to_review(person, at)],
-        *[_end_task(resource, at) for resource in _ending(person, at)],
+        *filter(None, [_end_task(resource, at) for resource in _ending(person, at)]),
     ]
 
 
@@ -223,20 +223,22 @@ def _ending(person: Person, at: datetime) -> QuerySet[Resource]:
     return (
         retirable_resources(person)
         .filter(end_date__lte=day_of(at) + ENDS_SOON)
-        .select_related("project")
-        .order_by("end_date")[:SHOWN]
+        .select_related("project", "order_line__offering_version")
+        .prefetch_related(OPEN_ENDINGS)
+        .order_by("end_date", "pk")[:SHOWN]
     )
 
 
-def _end_task(resource: Resource, at: datetime) -> Task:
-    has_ended = resource.end_date is not None and resource.end_date < day_of(at)
-    title = _("The term of {name} has ended") if has_ended else _("The term of {name} ends soon")
+def _end_task(resource: Resource, at: datetime) -> Task | None:
+    notice = end_notice(resource, today=day_of(at))
+    if notice is None:
+        return None
     return Task(
         icon="calendar",
         tone="warn",
-        title=title.format(name=resource.name),
-        text=_("The last day is {day}, project {project}. Clean it up if you are done.").format(
-            day=day(resource.end_date) if resource.end_date else "", project=resource.project.name
+        title=f"{notice.title}: {resource.name}",
+        text=_("Project {project}. {what} {advice}").format(
+            project=resource.project.name, what=notice.gist, advice=notice.advice
         ),
         url=reverse("catalog:resource", args=[resource.public_id]),
         button=_("View"),

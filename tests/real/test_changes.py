@@ -14,7 +14,7 @@ from catalog.models import Operation, OperationState, Order, OrderState, Resourc
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
 from portal.cloud.models import CloudProject, Flavor
-from tests.factories import place, priced
+from tests.factories import OfferingVersionFactory, place, priced, withdrawn
 from tests.real.conftest import (
     delivery_of,
     finished,
@@ -41,8 +41,10 @@ def server(
     )
     large = larger.order_by("memory_mib", "pk")[0]
     priced(**{f"server.{large.name}": "76.80"})
-    version.choices = {**version.choices, "flavors": [small.name, large.name]}
-    version.save(update_fields=["choices"])
+    choices = {**version.choices, "flavors": [small.name, large.name]}
+    version = OfferingVersionFactory(
+        offering=withdrawn(version).offering, cloud=version.cloud, choices=choices
+    )
     worker.start()
     order = place(requester, project, version, name="groeit", spec=order_spec(version))
     yield finished(delivery_of(approve_order(order.public_id, approver=approver)))

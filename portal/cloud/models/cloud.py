@@ -23,6 +23,8 @@ class Cloud(PublicIdModel):
     # Keystone domain that holds every project of this installation.
     domain_name = models.CharField(max_length=64, default="cloudloket")
     inventory_synced_at = models.DateTimeField(null=True)
+    # When the next step may ask something of it, where a rhythm is set.
+    paced_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.name

@@ -14,6 +14,7 @@ from tests.authorisation.rows.things import (
     own_solution,
     pending_order,
     project,
+    protected_resource,
     running_operation,
     waiting_solution,
 )
@@ -170,6 +171,14 @@ ROWS = [
         by={Role.REQUESTER},
         answer=200,
         changes=Change.NOTHING,
+    ),
+    act("catalog:resource-protect", of=active_resource, by=REPAIRERS, answer=303),
+    act(
+        "catalog:resource-unprotect",
+        of=protected_resource,
+        by=REPAIRERS,
+        answer=303,
+        is_strong=True,
     ),
     see("catalog:resource-retire", of=active_resource, by=REPAIRERS),
     act(

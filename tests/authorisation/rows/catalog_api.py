@@ -19,6 +19,7 @@ from tests.authorisation.rows.things import (
     own_solution_of_operation,
     pending_order,
     project,
+    protected_resource,
     running_operation,
     solution_of_operation,
 )
@@ -104,6 +105,22 @@ ROWS = [
         body={"end_date": SOON},
         by={Role.REQUESTER},
         answer=200,
+    ),
+    call(
+        "api:resource-protection",
+        of=active_resource,
+        body={"is_protected": True},
+        by=REPAIRERS,
+        answer=200,
+    ),
+    call(
+        "api:resource-protection",
+        case="switched off",
+        of=protected_resource,
+        body={"is_protected": False},
+        by=REPAIRERS,
+        answer=200,
+        is_strong=True,
     ),
     call(
         "api:resource-retirement",

@@ -31,7 +31,7 @@ from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudRefused
 from portal.core.errors import InvalidInput
 from portal.core.states import IllegalTransition
-from tests.factories import change_price, make_project
+from tests.factories import OfferingVersionFactory, change_price, make_project, withdrawn
 
 pytestmark = pytest.mark.django_db
 
@@ -181,18 +181,30 @@ def test_nothing_is_changed_while_something_is_being_done_to_it(
     assert (server.spec["flavor"], server.facts["status"]) == ("gp.medium", "SHUTOFF")
 
 
+def followed_by(version, **choices):
+    """Another version with other choices takes the place of this one."""
+    withdrawn(version)
+    return OfferingVersionFactory(
+        offering=version.offering, cloud=version.cloud, choices={**version.choices, **choices}
+    )
+
+
+def test_a_newer_version_says_what_a_server_may_become(server, version, ask):
+    followed_by(version, volume_gib={"minimum": 10, "maximum": 900, "default": 40})
+
+    assert ask(server, volume_gib=800).lines.get().offering_version == version
+
+
 def test_what_is_no_longer_offered_is_told_to_the_approver(server, ask, version):
     order = ask(server, flavor="gp.medium")
-    version.choices = {**version.choices, "flavors": ["gp.small"]}
-    version.save()
+    followed_by(version, flavors=["gp.small"])
 
     assert changed_conditions(order) == ["“gp.medium” (Grootte) wordt niet meer aangeboden"]
 
 
 def test_what_stays_need_not_be_offered_any_more(server, ask, version):
     order = ask(server, volume_gib=50)
-    version.choices = {**version.choices, "flavors": ["gp.medium"], "images": []}
-    version.save()
+    followed_by(version, flavors=["gp.medium"], images=["Debian 13"])
 
     assert changed_conditions(order) == []
 

@@ -188,3 +188,10 @@ def test_refused_half_way_it_can_be_undone(kind, engine, cloud, ordered):
 
 def test_it_is_told_in_one_line(kind):
     assert get_kind(kind).summary(EXAMPLES[kind].spec)
+
+
+def test_what_ends_the_use_of_a_kind_is_one_of_its_actions():
+    ends = {kind.key: kind.ends_with for kind in all_kinds() if kind.ends_with}
+
+    assert ends == {"server": "stop"}
+    assert all(action in get_kind(key).actions for key, action in ends.items())

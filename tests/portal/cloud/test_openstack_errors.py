@@ -273,17 +273,19 @@ def test_reading_is_tried_once_more(cloud: OpenStackCloud, openstack: OpenStackS
     assert openstack.asked[LIST_SERVERS] == 4
 
 
-def closed_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/compute/v2.1"
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """Held, so that nobody else answers there meanwhile."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
-@pytest.mark.parametrize("where", [closed_port(), "http://nova.invalid/compute/v2.1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "nova.invalid"])
 def test_request_that_was_not_sent_changed_nothing(
-    cloud: OpenStackCloud, openstack: OpenStackServer, where: str
+    cloud: OpenStackCloud, openstack: OpenStackServer, closed_port: int, host: str
 ) -> None:
-    openstack.elsewhere["compute"] = where
+    openstack.elsewhere["compute"] = f"http://{host}:{closed_port}/compute/v2.1"
 
     error = ask(cloud, openstack, CREATE_SERVER)
 

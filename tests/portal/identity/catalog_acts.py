@@ -10,6 +10,7 @@ from catalog.models import DriftRepair, Metric, Operation
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.drift_repairs import confirm_repair, refuse_repair
 from catalog.services.operations import compensate_operation
+from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.quotas import set_limit
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
@@ -86,6 +87,22 @@ def retiring_a_resource(get: Get) -> Doors:
         form={"confirmation": resource.name},
         api=f"/api/v1{page}/retirement",
         body={"confirmation": resource.name},
+    )
+
+
+def ending_a_protection(get: Get) -> Doors:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    resource = delivered(order, approver=get("approver"))
+    protect_resource(resource.public_id, actor=requester)
+    page = f"/resources/{resource.public_id}"
+    return Doors(
+        actor=requester,
+        service=lambda: unprotect_resource(resource.public_id, actor=requester),
+        page=f"{page}/unprotect",
+        stands_on=page,
+        api=f"/api/v1{page}/protection",
+        body={"is_protected": False},
     )
 
 

@@ -84,7 +84,7 @@ DROP FUNCTION public.catalog_guard_change_line();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0011_differences")]
+    dependencies = [("catalog", "0014_offerings_in_versions")]
     operations = [
         migrations.AddField(
             model_name="orderline",
