@@ -172,6 +172,25 @@ class ResourceBusy(DomainError):
     message = _("Something is being done to {name} already. Wait until that is ready.")
 
 
+class ChangeWaits(DomainError):
+    """Context: ``number`` of the order that is under way."""
+
+    code = "change_waits"
+    message = _("Order {number} changes this already. Wait until that one is done, or withdraw it.")
+
+
+class NothingChanged(DomainError):
+    code = "nothing_changed"
+    http_status = 422
+    message = _("Everything stays as it is. Choose something else, or another end date.")
+
+
+class NotShorter(DomainError):
+    code = "not_shorter"
+    http_status = 422
+    message = _("Only an earlier end date holds at once. For a later one you order a change.")
+
+
 class ResourceProtected(DomainError):
     code = "resource_protected"
     message = _("{name} is protected, so it is not cleaned up. Switch protection off first.")

@@ -163,7 +163,7 @@ def may_decide(person: Person, order: Order) -> bool:
 
 def may_order_again(person: Person, order: Order) -> bool:
     """A requester of any project may begin with the answers of what is still in the catalogue."""
-    offerings = order.lines.values("offering_version__offering")
+    offerings = order.lines.filter(changes=None).values("offering_version__offering")
     offered = published_versions().filter(is_offered_in(orderable_projects(person)))
     return offered.filter(offering__in=offerings).exists()
 
@@ -192,6 +192,11 @@ def may_retire(person: Person, resource: Resource) -> bool:
 def may_act(person: Person, resource: Resource) -> bool:
     """A requester or an operator of the project may stop, start and so on."""
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+
+
+def may_change(person: Person, resource: Resource) -> bool:
+    """A requester of the project orders changes of what runs in it."""
+    return has_role(person, resource.project, Role.REQUESTER)
 
 
 def may_repair(person: Person, resource: Resource) -> bool:

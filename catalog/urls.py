@@ -10,6 +10,7 @@ from catalog.views.approvals import (
     approval_reject,
 )
 from catalog.views.catalogue import catalogue
+from catalog.views.changes import resource_change, resource_change_preview
 from catalog.views.drift import drift_detail, drift_list, drift_look
 from catalog.views.drift_repairs import (
     drift_correct,
@@ -172,6 +173,12 @@ urlpatterns = [
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),
     path("resources/<uuid:public_id>/actions/<slug:action>", resource_act, name="resource-act"),
+    path("resources/<uuid:public_id>/change", resource_change, name="resource-change"),
+    path(
+        "resources/<uuid:public_id>/change/preview",
+        resource_change_preview,
+        name="resource-change-preview",
+    ),
     path("resources/<uuid:public_id>/protect", resource_protect, name="resource-protect"),
     path("resources/<uuid:public_id>/unprotect", resource_unprotect, name="resource-unprotect"),
     path("resources/<uuid:public_id>/retire", resource_retire, name="resource-retire"),

@@ -25,6 +25,7 @@ from catalog.models import (
 from catalog.models.solution import REASON_LENGTH as SOLUTION_LENGTH
 from catalog.policies import offerings_for, orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
+from catalog.services.changes import changeable_parameters
 from catalog.services.orders import PURPOSE_LENGTH
 from portal.core.api import (
     DayField,
@@ -104,6 +105,36 @@ class OrderInput(SentOrder):
     def _person(self) -> Person:
         person: Person = self.context["request"].user
         return person
+
+
+class ChangeInput(Input):
+    """What must be otherwise about a resource that runs; what is left out stays as it is."""
+
+    purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What it is for.")
+    spec = ObjectField(
+        required=False,
+        default=dict,
+        help_text="Only what changes, of the parameters that the resource says can.",
+    )
+    end_date = DayField(
+        required=False,
+        allow_null=True,
+        help_text="The last day on which it is needed; null is no end.",
+    )
+
+    def validate_spec(self, spec: dict[str, Any]) -> dict[str, Any]:
+        misfits = find_misfits(changeable_parameters(self.context["resource"]), spec)
+        if misfits:
+            raise serializers.ValidationError(
+                {name: ErrorDetail(text, code="invalid") for name, text in misfits.items()}
+            )
+        return spec
+
+
+class TermInput(Input):
+    """An earlier last day on which a resource is needed."""
+
+    end_date = DayField(help_text="It holds at once; a later day needs a change.")
 
 
 class ApprovalInput(Input):

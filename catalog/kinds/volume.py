@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -13,8 +14,8 @@ from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.choices import Bounds, ChoiceField, Ticks
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
-from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
-from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE, VOLUME_PART
+from catalog.kinds.steps.cloud_project import PROJECT, QUOTA, ROOM
+from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
 
@@ -35,6 +36,8 @@ class Volume(Kind):
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, VOLUME]),
         "retire": Plan(version=1, steps=[VOLUME_GONE, QUOTA]),
+        "change": Plan(version=1, steps=[ROOM, EXTENSION]),
+        "revert": Plan(version=1, steps=[MEASURING, QUOTA]),
     }
     parts = [VOLUME_PART]
 
@@ -43,6 +46,12 @@ class Volume(Kind):
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [size_parameter(version, label=_("Size")), *type_parameters(version)]
+
+    def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
+        return larger_parameters(version, spec, label=_("Size"))
+
+    def change_effects(self, before: Spec, after: Spec) -> list[Text]:
+        return growth_effects(before, after)
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return volume_demand(spec)
@@ -94,6 +103,25 @@ def size_parameter(version: OfferingVersion, *, label: Text, hint: Text = "") ->
         default=bounds["default"],
         unit="GiB",
     )
+
+
+def larger_parameters(version: OfferingVersion, spec: Spec, *, label: Text) -> list[Parameter]:
+    """The question how large the spec's volume must become; none where it has no volume."""
+    size = spec["volume_gib"]
+    if not size:
+        return []
+    asked = size_parameter(version, label=label, hint=_("A disk can grow, but never shrink."))
+    return [replace(asked, minimum=size, maximum=max(size, asked.maximum), default=size)]
+
+
+def growth_effects(before: Spec, after: Spec) -> list[Text]:
+    """What a larger volume means for who uses it; nothing where it stays as large."""
+    if before["volume_gib"] == after["volume_gib"]:
+        return []
+    return [
+        _("The disk grows while it is in use. It cannot be made smaller again."),
+        _("After that you enlarge the file system on it yourself."),
+    ]
 
 
 def type_parameters(version: OfferingVersion) -> list[Parameter]:

@@ -18,6 +18,7 @@ from catalog.models.offering import (
     PublicationState,
 )
 from catalog.models.operation import (
+    CHANGING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
     Operation,
@@ -29,6 +30,7 @@ from catalog.models.operation import (
     StepState,
 )
 from catalog.models.order import (
+    OPEN_ORDER_STATES,
     ORDER_TRANSITIONS,
     Approval,
     Decision,
@@ -50,10 +52,12 @@ from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceStat
 from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
+    "CHANGING_KINDS",
     "COMMENT_LENGTH",
     "LIVING_STATES",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
+    "OPEN_ORDER_STATES",
     "OPERATION_TRANSITIONS",
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",

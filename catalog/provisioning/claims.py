@@ -21,6 +21,7 @@ from portal.core.dispatch import enqueue_on_commit
 WITH_EVERYTHING = (
     "operation__resource__cloud_project__cloud",
     "operation__resource__order_line__offering_version",
+    "operation__order_line",
 )
 
 

@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from catalog.kinds.base import Broken, Done, Outcome, Wait
 from catalog.models import (
+    CHANGING_KINDS,
     Operation,
     OperationKind,
     OperationState,
@@ -23,6 +24,7 @@ from catalog.models import (
 from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST, Held
 from catalog.provisioning.delays import POLL_DELAYS, retry_delay
 from catalog.provisioning.plans import exclusive_steps
+from catalog.services.change_work import take_over
 from catalog.services.completion import bring_about
 from catalog.services.operations import (
     end_operation,
@@ -187,7 +189,9 @@ def fail_step(
 
 
 def _fresh_operation(step: Step) -> Operation:
-    return Operation.objects.select_related("resource__order_line__order").get(pk=step.operation_id)
+    return Operation.objects.select_related("resource__order_line__order", "order_line__order").get(
+        pk=step.operation_id
+    )
 
 
 def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> None:
@@ -196,6 +200,8 @@ def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> N
         resource.cloud_ids = {**resource.cloud_ids, step.name: external_id}
     resource.facts = {**resource.facts, **done.facts}
     resource.save(update_fields=["cloud_ids", "facts"])
+    if step.operation.kind in CHANGING_KINDS:
+        take_over(resource, done.spec, operation=step.operation)
     if done.project:
         CloudProject.objects.filter(pk=resource.cloud_project_id).update(
             openstack_project_id=done.project

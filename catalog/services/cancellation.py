@@ -26,6 +26,7 @@ from catalog.services.operations import (
     end_operation,
     lock_operation,
     move_order,
+    revert,
     undo,
 )
 from portal.audit.services import record
@@ -33,13 +34,15 @@ from portal.identity.models import Person
 from portal.identity.sensitive import sensitive
 
 # What is being removed cannot be stopped: part of it is gone.
-CANCELABLE_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.ACT.value})
+CANCELABLE_KINDS: Final = frozenset(
+    {OperationKind.PROVISION.value, OperationKind.CHANGE.value, OperationKind.ACT.value}
+)
 
 
 @sensitive("operation.cancel")
 @transaction.atomic(durable=True)
 def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
-    """Stop a delivery, which is then undone, or an action, which is left as it is.
+    """Stop a delivery or a change, which is then undone, or an action, which is left as it is.
 
     At once when no worker holds a step, else as soon as it lets go. May be repeated.
 
@@ -105,7 +108,7 @@ def _is_safe(operation: Operation) -> bool:
 
 
 def _cancel(operation: Operation) -> None:
-    """End it, and undo a delivery.
+    """End it, and undo a delivery or a change.
 
     What a step leaves unfinished can no longer be taken or written, whoever took it before: its
     state is another. A create that was under way has an unknown outcome, and is looked for.
@@ -123,5 +126,8 @@ def _cancel(operation: Operation) -> None:
     end_operation(operation, OperationState.CANCELED)
     record("operation.canceled", operation, actor=None, node_id=operation.resource.project_id)
     if operation.kind == OperationKind.PROVISION:
-        move_order(operation.resource, OrderState.FAILED)
+        move_order(operation, OrderState.FAILED)
         undo(operation, requested_by=operation.cancel_requested_by)
+    elif operation.kind == OperationKind.CHANGE:
+        move_order(operation, OrderState.FAILED)
+        revert(operation, requested_by=operation.cancel_requested_by)

@@ -151,9 +151,9 @@ def _confirm(public_id: UUID, actor: Person) -> DriftRepair:
     difference.save(update_fields=["state", "solved_at"])
     if repair.action == RepairAction.CHARGE:
         _charge(resource)
-    _record("drift.repair_confirmed", repair, actor)
     if repair.action == RepairAction.RETIRE:
         begin_retirement(resource, actor=actor)
+    _record("drift.repair_confirmed", repair, actor)
     return repair
 
 

@@ -88,9 +88,25 @@ def option_effects(
     return effects
 
 
+def option_prices(parameters: Sequence[Parameter], project: Project) -> dict[Choice, OptionEffect]:
+    """What each option costs in the project, where what is there already counts too."""
+    prices = _option_prices({0: parameters}, project)[0]
+    return {
+        (parameter.name, option.value): OptionEffect(
+            monthly=prices.get((parameter.name, option.value)), shortage=None
+        )
+        for parameter in parameters
+        for option in parameter.options
+    }
+
+
 def no_longer_offered(version: OfferingVersion, spec: Mapping[str, Any]) -> dict[str, str]:
     """What was chosen in a spec and cannot be chosen in the version now, in words by question."""
-    parameters = get_kind(version.offering.kind).parameters(version)
+    return misfits(get_kind(version.offering.kind).parameters(version), spec)
+
+
+def misfits(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> dict[str, str]:
+    """What a spec answers that cannot be chosen, in words by question."""
     try:
         clean_spec(parameters, spec)
     except InvalidInput as error:

@@ -21,7 +21,6 @@ from catalog.errors import (
 from catalog.kinds import get_kind
 from catalog.models import (
     OPEN_OPERATION_STATES,
-    ORDER_TRANSITIONS,
     RESOURCE_TRANSITIONS,
     EndingState,
     Operation,
@@ -33,7 +32,13 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.operations import give_up, lock_order_and_resource, start_operation
+from catalog.services.change_work import drop_failed_changes, expire_waiting_changes
+from catalog.services.operations import (
+    give_up,
+    lock_order_and_resource,
+    settle_order,
+    start_operation,
+)
 from catalog.services.quotas import release_claim
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
@@ -148,6 +153,7 @@ def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
     if resource.is_protected:
         raise ResourceProtected(name=resource.name)
     _settle_actions(resource)
+    expire_waiting_changes(resource)
     resource.state = ResourceState.RETIRING
     resource.save(update_fields=["state"])
     resource.endings.filter(state=EndingState.OPEN).update(
@@ -195,10 +201,10 @@ def open_operation(resource: Resource) -> Operation | None:
 
 
 def _settle_actions(resource: Resource) -> None:
-    """An action that failed no longer matters when the resource goes; one that runs does.
+    """What failed no longer matters when the resource goes; what runs does.
 
     Raises:
-        ResourceBusy: an action runs.
+        ResourceBusy: something is being done to it.
     """
     operation = open_operation(resource)
     if operation is None:
@@ -219,6 +225,7 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
         time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
     )
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
+    drop_failed_changes(resource)
     if operation.kind == OperationKind.COMPENSATE:
         _cancel_order(resource)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
@@ -235,7 +242,7 @@ def _complete_order(order: Order) -> None:
     """Complete the order once every line's resource runs."""
     unfinished = order.lines.exclude(resource__state=ResourceState.ACTIVE)
     if not unfinished.exists():
-        _settle_order(order, OrderState.COMPLETED)
+        settle_order(order, OrderState.COMPLETED)
         record("order.completed", order, actor=None, node_id=order.project_id)
 
 
@@ -243,11 +250,5 @@ def _cancel_order(resource: Resource) -> None:
     if resource.order_line is not None:
         order = resource.order_line.order
         if order.state == OrderState.FAILED:
-            _settle_order(order, OrderState.CANCELED)
+            settle_order(order, OrderState.CANCELED)
             record("operation.compensated", resource, actor=None, node_id=resource.project_id)
-
-
-def _settle_order(order: Order, target: OrderState) -> None:
-    check_transition(ORDER_TRANSITIONS, order.state, target)
-    order.state, order.settled_at = target, now()
-    order.save(update_fields=["state", "settled_at"])

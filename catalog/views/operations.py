@@ -60,7 +60,7 @@ def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpRespons
 
 @require_POST
 def operation_abandon(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Leave an action that failed for what it is."""
+    """Leave an action that failed for what it is, or give a change up."""
     done = _("We leave it as it is.")
     return _repair(request, public_id, abandon_operation, done)
 

@@ -28,10 +28,12 @@ from catalog.models import (
     Metric,
     Operation,
     OperationState,
+    Order,
     Resource,
     ResourceState,
 )
-from catalog.policies import may_act, may_repair, may_retire, visible_resources
+from catalog.policies import may_act, may_change, may_repair, may_retire, visible_resources
+from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
@@ -183,12 +185,15 @@ def _render(
         "place": place_in_words(resource.cloud_project.cloud),
         "words": spec_in_words(line.offering_version, resource.spec) if line else [],
         "line": line,
+        "agreed": agreed_line(resource),
+        "may_change": resource.state == ResourceState.ACTIVE and may_change(request.user, resource),
+        "open_change": open_change(resource),
         "month": month_of(moment).start,
         "month_cost": costs.get(resource.public_id),
         "total_cost": cost_of_resource(resource.public_id, as_of=moment),
         "end_notice": end_notice(resource, today=day_of(moment)),
         "progress": _progress(resource, operations),
-        "history": history_of([resource.public_id, *(item.public_id for item in operations)]),
+        "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
         "actions": _offered_actions(request, resource, operations),
         "may_repair": may_repair(request.user, resource),
@@ -197,6 +202,12 @@ def _render(
     }
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "catalog/resources/detail.html", context, status=status)
+
+
+def _subjects(resource: Resource, operations: list[Operation]) -> list[UUID]:
+    """What happened to the resource, and to the orders that change it."""
+    changes = Order.objects.filter(lines__changes=resource).values_list("public_id", flat=True)
+    return [resource.public_id, *changes, *(item.public_id for item in operations)]
 
 
 def _get(request: PersonRequest, public_id: UUID) -> Resource:

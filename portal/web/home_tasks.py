@@ -71,7 +71,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
 def _to_repair(person: Person) -> QuerySet[Operation]:
     return (
         repairable_operations(person)
-        .select_related("resource__project", "resource__order_line__order")
+        .select_related("resource__project", "resource__order_line__order", "order_line__order")
         .order_by("failed_at")[:SHOWN]
     )
 

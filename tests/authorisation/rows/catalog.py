@@ -40,6 +40,16 @@ def order_answers(tenant: Tenant) -> dict[str, Any]:
     }
 
 
+def change_answers(tenant: Tenant) -> dict[str, Any]:
+    """A complete form, for a larger disk."""
+    return {
+        "idempotency_key": str(uuid4()),
+        "flavor": SPEC["flavor"],
+        "volume_gib": "50",
+        "purpose": "Meer zaken",
+    }
+
+
 def name_of_resource(tenant: Tenant) -> dict[str, str]:
     return {"confirmation": tenant.things[active_resource].name}
 
@@ -145,6 +155,22 @@ ROWS = [
         arguments=("stop",),
         by=REPAIRERS,
         answer=303,
+    ),
+    see("catalog:resource-change", of=active_resource, by={Role.REQUESTER}),
+    act(
+        "catalog:resource-change",
+        of=active_resource,
+        body=change_answers,
+        by={Role.REQUESTER},
+        answer=303,
+    ),
+    act(
+        "catalog:resource-change-preview",
+        of=active_resource,
+        body=change_answers,
+        by={Role.REQUESTER},
+        answer=200,
+        changes=Change.NOTHING,
     ),
     act("catalog:resource-protect", of=active_resource, by=REPAIRERS, answer=303),
     act(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
+
+from django.utils.timezone import localdate
 
 from catalog.models import OfferingVersion
 from portal.identity.models import Role
@@ -23,6 +26,8 @@ from tests.authorisation.rows.things import (
 from tests.authorisation.vocabulary import EVERYBODY, Who, call, see
 from tests.authorisation.world import Tenant
 from tests.factories import SPEC
+
+SOON = (localdate() + timedelta(days=30)).isoformat()
 
 
 def offering(tenant: Tenant) -> Any:
@@ -86,6 +91,20 @@ ROWS = [
         body={"action": "stop"},
         by=REPAIRERS,
         answer=202,
+    ),
+    call(
+        "api:resource-changes",
+        of=active_resource,
+        body={"purpose": "Meer zaken", "spec": {"volume_gib": 50}},
+        by={Role.REQUESTER},
+        headers={"Idempotency-Key": str(uuid4())},
+    ),
+    call(
+        "api:resource-term",
+        of=active_resource,
+        body={"end_date": SOON},
+        by={Role.REQUESTER},
+        answer=200,
     ),
     call(
         "api:resource-protection",

@@ -332,7 +332,7 @@ class TestLists:
     ):
         as_approver.post(f"/orders/{order.public_id}/approvals", APPROVED)
 
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             as_approver.get(f"/orders/{order.public_id}")
 
 

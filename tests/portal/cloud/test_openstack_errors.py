@@ -49,6 +49,7 @@ DELETE_NETWORK = "DELETE /network/v2.0/networks/n"
 SET_NETWORK_QUOTA = f"PUT /network/v2.0/quotas/{PROJECT}"
 CREATE_VOLUME = "POST /volume/v3/volumes"
 DELETE_VOLUME = "DELETE /volume/v3/volumes/v"
+EXTEND_VOLUME = "POST /volume/v3/volumes/v/action"
 ATTACH_VOLUME = "POST /compute/v2.1/servers/s/os-volume_attachments"
 AT_MOST_SECONDS = 20  # that a call takes when nothing holds it up
 LOG_IN = "POST /identity/v3/auth/tokens"
@@ -70,6 +71,7 @@ CALLS: dict[str, Callable[[OpenStackCloud], Any]] = {
         PROJECT, VolumeSpec(name="v", size_gib=1), "cloudloket:1"
     ),
     DELETE_VOLUME: lambda cloud: cloud.delete_volume(PROJECT, "v"),
+    EXTEND_VOLUME: lambda cloud: cloud.extend_volume(PROJECT, "v", 2),
     ATTACH_VOLUME: lambda cloud: cloud.attach_volume(PROJECT, "s", "v"),
 }
 
@@ -176,6 +178,9 @@ def test_pause_that_is_asked_for_is_told(
         (DELETE_VOLUME, 400, nova("Invalid volume: Volume status must be", 400), CloudUnavailable),
         (DELETE_VOLUME, 400, nova("Malformed", 400), CloudRefused),
         (DELETE_VOLUME, 404, {}, CloudMissing),
+        (EXTEND_VOLUME, 400, nova("Volume v status must be 'in-use'", 400), CloudUnavailable),
+        (EXTEND_VOLUME, 400, nova("New size must be greater", 400), CloudRefused),
+        (EXTEND_VOLUME, 413, {"overLimit": {"message": "no", "code": 413}}, CloudQuotaRefused),
     ],
 )
 def test_each_service_has_words_of_its_own(

@@ -28,7 +28,7 @@ DROP TRIGGER approval_given_by_another_human ON catalog_approval;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0014_offerings_in_versions"),
+        ("catalog", "0015_change_orders"),
         ("identity", "0014_linked_identities"),
     ]
     operations = [migrations.RunSQL(FORBID, ALLOW)]
