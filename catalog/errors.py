@@ -102,6 +102,48 @@ class OfferingUnavailable(DomainError):
     message = _("This can no longer be ordered. Choose something else in the catalogue.")
 
 
+class OfferingNotReady(DomainError):
+    """Context: ``problems``, in words. They stand in ``reasons`` one by one."""
+
+    code = "offering_not_ready"
+    http_status = 422
+    message = _("This cannot be published yet: {problems}")
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__(problems=" ".join(reasons))
+
+
+class DraftExists(DomainError):
+    code = "draft_exists"
+    message = _("There is a draft of this offering already. Finish or drop that one first.")
+
+
+class DraftWaits(DomainError):
+    code = "draft_waits"
+    message = _("This waits for a decision, so it cannot change. Take the proposal back first.")
+
+
+class VersionSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "version_settled"
+    message = _("This version is “{state}” by now. Look at it again.")
+
+
+class PublicationSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "publication_settled"
+    message = _("Somebody was first: this proposal is “{state}” by now.")
+
+
+class OwnPublication(DomainError):
+    code = "own_publication"
+    http_status = 403
+    message = _("You proposed this yourself. A second person must decide.")
+
+
 class ConfirmationMismatch(DomainError):
     code = "confirmation_mismatch"
     http_status = 422
@@ -128,6 +170,30 @@ class ActionNotOffered(DomainError):
 class ResourceBusy(DomainError):
     code = "resource_busy"
     message = _("Something is being done to {name} already. Wait until that is ready.")
+
+
+class ChangeWaits(DomainError):
+    """Context: ``number`` of the order that is under way."""
+
+    code = "change_waits"
+    message = _("Order {number} changes this already. Wait until that one is done, or withdraw it.")
+
+
+class NothingChanged(DomainError):
+    code = "nothing_changed"
+    http_status = 422
+    message = _("Everything stays as it is. Choose something else, or another end date.")
+
+
+class NotShorter(DomainError):
+    code = "not_shorter"
+    http_status = 422
+    message = _("Only an earlier end date holds at once. For a later one you order a change.")
+
+
+class ResourceProtected(DomainError):
+    code = "resource_protected"
+    message = _("{name} is protected, so it is not cleaned up. Switch protection off first.")
 
 
 class ProjectEnded(DomainError):

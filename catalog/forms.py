@@ -181,7 +181,6 @@ class OrderForm(forms.Form):
     )
     end_date = forms.DateField(
         label=_("Needed up to and including"),
-        help_text=_("Day-month-year, for example 31-12-2026."),
         required=False,
         input_formats=DATE_FORMATS,
         widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
@@ -204,10 +203,15 @@ class OrderForm(forms.Form):
         project.choices = _by_organization(projects)  # type: ignore[attr-defined]  # a ChoiceField
         project.initial = next(iter(self._projects))
         self.fields["name"].help_text = str(self._kind.name_hint)
+        self.fields["end_date"].help_text = self._say_the_term()
         for parameter in self.parameters:
             self.fields[parameter.name] = ParameterField(parameter)
         self.order_fields([name for name in self.fields if name != "end_date"])
         self._say_what_is_missing()
+
+    def _say_the_term(self) -> str:
+        then = self._kind.after_the_term(self._version.grace_days)
+        return f"{gettext('Day-month-year, for example 31-12-2026.')} {then}"
 
     def _say_what_is_missing(self) -> None:
         for item in self.fields.values():

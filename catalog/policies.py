@@ -11,7 +11,6 @@ from catalog.models import (
     DifferenceState,
     DriftRepair,
     OfferingVersion,
-    OfferingVersionState,
     Operation,
     OperationState,
     Order,
@@ -23,7 +22,14 @@ from catalog.models import (
     Solution,
     with_open_question,
 )
+from catalog.offering_policies import (
+    is_offered_in,
+    is_offered_in_reach_of,
+    is_offered_to,
+    published_versions,
+)
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
+from portal.identity.four_eyes import logins_of
 from portal.identity.models import Person, Project, Role
 
 WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
@@ -35,13 +41,26 @@ def orderable_projects(person: Person) -> QuerySet[Project]:
     return reached_projects(person, Role.REQUESTER).filter(ended_at=None).order_by("name")
 
 
+def projects_to_order_in(person: Person, version: OfferingVersion) -> QuerySet[Project]:
+    """Those of the projects for which this version exists."""
+    organizations = list(version.visible_to.values_list("pk", flat=True))
+    projects = orderable_projects(person)
+    return projects.filter(ancestor_ids__overlap=organizations) if organizations else projects
+
+
 def visible_offerings(person: Person) -> QuerySet[OfferingVersion]:
-    """What the catalogue shows. Every organization sees everything that is published."""
-    return (
-        OfferingVersion.objects.filter(state=OfferingVersionState.PUBLISHED)
-        .select_related("offering", "cloud")
-        .order_by("offering__position", "offering__code")
-    )
+    """What is published, and exists for an organization or project that the person reaches."""
+    return _in_order(published_versions().filter(is_offered_in_reach_of(person)))
+
+
+def offerings_for(project: Project) -> QuerySet[OfferingVersion]:
+    """What can be ordered in the project: to everybody there other offerings do not exist."""
+    return _in_order(published_versions().filter(is_offered_to(project.lineage_ids)))
+
+
+def _in_order(versions: QuerySet[OfferingVersion]) -> QuerySet[OfferingVersion]:
+    by_place = versions.order_by("offering__position", "offering__code")
+    return by_place.select_related("offering", "cloud")
 
 
 def visible_orders(person: Person) -> QuerySet[Order]:
@@ -50,11 +69,15 @@ def visible_orders(person: Person) -> QuerySet[Order]:
 
 
 def orders_to_decide(person: Person) -> QuerySet[Order]:
-    """The orders that wait for this person: never their own, nor those of whom they replace."""
+    """The orders that wait for this person: never their own, nor those of whom they replace.
+
+    Also what was asked for with another login of theirs is their own.
+    """
+    own = logins_of([person.pk, *absent_ids(person)])
     return Order.objects.filter(
         state=OrderState.PENDING_APPROVAL,
         project__in=reached_projects(person, Role.APPROVER),
-    ).exclude(requested_by__in=[person.pk, *absent_ids(person)])
+    ).exclude(requested_by__in=own.values("pk"))
 
 
 def visible_resources(person: Person) -> QuerySet[Resource]:
@@ -140,11 +163,9 @@ def may_decide(person: Person, order: Order) -> bool:
 
 def may_order_again(person: Person, order: Order) -> bool:
     """A requester of any project may begin with the answers of what is still in the catalogue."""
-    offerings = order.lines.values("offering_version__offering")
-    return (
-        orderable_projects(person).exists()
-        and visible_offerings(person).filter(offering__in=offerings).exists()
-    )
+    offerings = order.lines.filter(changes=None).values("offering_version__offering")
+    offered = published_versions().filter(is_offered_in(orderable_projects(person)))
+    return offered.filter(offering__in=offerings).exists()
 
 
 def may_comment(person: Person, order: Order) -> bool:
@@ -171,6 +192,11 @@ def may_retire(person: Person, resource: Resource) -> bool:
 def may_act(person: Person, resource: Resource) -> bool:
     """A requester or an operator of the project may stop, start and so on."""
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+
+
+def may_change(person: Person, resource: Resource) -> bool:
+    """A requester of the project orders changes of what runs in it."""
+    return has_role(person, resource.project, Role.REQUESTER)
 
 
 def may_repair(person: Person, resource: Resource) -> bool:

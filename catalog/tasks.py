@@ -10,16 +10,20 @@ from typing import Final
 
 from celery import shared_task
 from django.conf import settings
+from django.utils.timezone import now
 
 from catalog.models import Operation
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
 from catalog.reconciliation.looking import look_at_due_clouds
 from catalog.services import orders
+from catalog.services.end_dates import end_uses, retire_ended, withdraw_endings
+from catalog.services.end_reminders import remind, send_reminder
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudError
 from portal.cloud.services import sync_inventory as sync_inventory_of
 from portal.core.dispatch import enqueue_on_commit
-from portal.core.locks import DRIFT, INVENTORY, SWEEP, only_one
+from portal.core.faults import each_by_itself
+from portal.core.locks import DRIFT, END_DATES, INVENTORY, SWEEP, only_one
 
 logger = logging.getLogger(__name__)
 
@@ -94,3 +98,19 @@ def look_for_drift() -> None:
 def expire_orders() -> None:
     """End the orders that nobody decided on in time."""
     orders.expire_orders()
+
+
+@shared_task(name="catalog.mind_end_dates")
+def mind_end_dates() -> None:
+    """Remind people of what ends, stop what ended, clean up what nobody renewed since."""
+    with only_one(END_DATES) as is_mine:
+        if is_mine:
+            moment = now()
+            acts = [withdraw_endings, remind, end_uses, retire_ended]
+            each_by_itself(lambda act: act(at=moment), acts)
+
+
+@shared_task(name="catalog.send_end_reminder")
+def send_end_reminder(*, reminder_id: int) -> None:
+    """Tell who ordered something by e-mail that it ends."""
+    send_reminder(reminder_id)

@@ -10,6 +10,7 @@ from catalog.views.approvals import (
     approval_reject,
 )
 from catalog.views.catalogue import catalogue
+from catalog.views.changes import resource_change, resource_change_preview
 from catalog.views.drift import drift_detail, drift_list, drift_look
 from catalog.views.drift_repairs import (
     drift_correct,
@@ -20,6 +21,15 @@ from catalog.views.drift_repairs import (
     drift_repair_refuse,
     drift_repair_withdraw,
 )
+from catalog.views.offering_decisions import (
+    publication_publish,
+    publication_refuse,
+    publication_take_back,
+    version_propose,
+    version_withdraw,
+)
+from catalog.views.offering_drafts import offering_new, version_copy, version_edit
+from catalog.views.offerings import managed_list, version_detail
 from catalog.views.operations import (
     operation_abandon,
     operation_cancel,
@@ -34,7 +44,9 @@ from catalog.views.resources import (
     resource_act,
     resource_detail,
     resource_list,
+    resource_protect,
     resource_retire,
+    resource_unprotect,
 )
 from catalog.views.solutions import (
     operation_solve,
@@ -55,6 +67,44 @@ urlpatterns = [
     path("approvals/<uuid:public_id>/question", approval_question, name="approval-question"),
     # catalogue
     path("catalogue", catalogue, name="catalogue"),
+    path("catalogue/manage", managed_list, name="offerings"),
+    path("catalogue/manage/new", offering_new, name="offering-new"),
+    path("catalogue/manage/versions/<uuid:public_id>", version_detail, name="offering-version"),
+    path(
+        "catalogue/manage/versions/<uuid:public_id>/edit",
+        version_edit,
+        name="offering-version-edit",
+    ),
+    path(
+        "catalogue/manage/versions/<uuid:public_id>/copy",
+        version_copy,
+        name="offering-version-copy",
+    ),
+    path(
+        "catalogue/manage/versions/<uuid:public_id>/propose",
+        version_propose,
+        name="offering-version-propose",
+    ),
+    path(
+        "catalogue/manage/versions/<uuid:public_id>/withdraw",
+        version_withdraw,
+        name="offering-version-withdraw",
+    ),
+    path(
+        "catalogue/manage/publications/<uuid:public_id>/publish",
+        publication_publish,
+        name="publication-publish",
+    ),
+    path(
+        "catalogue/manage/publications/<uuid:public_id>/refuse",
+        publication_refuse,
+        name="publication-refuse",
+    ),
+    path(
+        "catalogue/manage/publications/<uuid:public_id>/take-back",
+        publication_take_back,
+        name="publication-take-back",
+    ),
     path("catalogue/<slug:code>/order", order_form, name="order-form"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # drift
@@ -123,5 +173,13 @@ urlpatterns = [
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),
     path("resources/<uuid:public_id>/actions/<slug:action>", resource_act, name="resource-act"),
+    path("resources/<uuid:public_id>/change", resource_change, name="resource-change"),
+    path(
+        "resources/<uuid:public_id>/change/preview",
+        resource_change_preview,
+        name="resource-change-preview",
+    ),
+    path("resources/<uuid:public_id>/protect", resource_protect, name="resource-protect"),
+    path("resources/<uuid:public_id>/unprotect", resource_unprotect, name="resource-unprotect"),
     path("resources/<uuid:public_id>/retire", resource_retire, name="resource-retire"),
 ]

@@ -68,7 +68,7 @@ organizations = ["{_MINISTRY}", "{_MUNICIPALITY}"]
 
 [providers.rijk.roles]
 "urn:cloudloket:requester:waterregistratie" = "requester@waterregistratie"
-"urn:cloudloket:approver:mwb" = "approver@mwb"
+"urn:cloudloket:approver:unlimited:mwb" = "approver:unlimited@mwb"
 "urn:cloudloket:finance:mwb" = "finance@mwb"
 "urn:cloudloket:quota_administrator:mwb" = "quota_administrator@mwb"
 "urn:cloudloket:operator:mwb" = "operator@mwb"

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import pytest
 
-_WHOLE_STACK: Final = ("real", "browser", "rabbitmq")  # folders and marks
+_FOLDERS: Final = ("real", "browser")
+_MARKS: Final = ("real", "rabbitmq")  # not browser: most of those have a server of their own
 _READY_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.2
 _GROUPS: Final = ("portal", "cloud", "extras")
@@ -19,8 +20,8 @@ _GROUPS: Final = ("portal", "cloud", "extras")
 def needs_whole_stack(item: pytest.Item) -> bool:
     """True for a test that talks to the running portal or cloud."""
     folders = item.path.relative_to(item.config.rootpath).parts
-    return any(folder in folders for folder in _WHOLE_STACK[:2]) or any(
-        item.get_closest_marker(name) for name in _WHOLE_STACK
+    return any(folder in folders for folder in _FOLDERS) or any(
+        item.get_closest_marker(name) for name in _MARKS
     )
 
 

@@ -93,9 +93,12 @@ class Stack:
             StartRefused: what is given does not fit together, or a wheel lacks this machine.
             OSError: the home cannot be written.
         """
+        demo = self.given.get("CLOUDLOKET_DEMO", "1")
         settings = {
             "CLOUDLOKET_PUBLIC_URL": self.public_url,
-            "CLOUDLOKET_DEMO": self.given.get("CLOUDLOKET_DEMO", "1"),
+            "CLOUDLOKET_DEMO": demo,
+            # Where the operator of the demonstration has that role.
+            "CLOUDLOKET_CATALOGUE_ORGANIZATION": "mwb" if demo == "1" else "",
             **make_keys(self.layout),
         }
         stand_ins: list[Unit] = []

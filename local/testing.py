@@ -35,14 +35,15 @@ _CHECKS: Final[Sequence[Sequence[str]]] = (
     ("python", "manage.py", "check_translations"),
 )
 _OLDEST_POSTGRES: Final = "16"
-# What leans on the database: tables, constraints, triggers, locks, SQL of our own. Not the doors.
-_ON_OLDEST_POSTGRES: Final = (
-    *("tests/catalog", "tests/billing", "tests/portal/audit", "tests/portal/identity"),
-    "tests/test_runtime_role.py",
-    *("--ignore=tests/catalog/api", "--ignore=tests/catalog/views"),
-    "--ignore=tests/portal/identity/oidc",
+_PLUGIN: Final = ("-p", "local.pytest_stack")
+_STACK_TESTS: Final = ("tests/real", "tests/browser")
+_WITH_WHOLE_STACK: Final = (*_STACK_TESTS, "benchmarks")
+# Two processes of pytest, each with a database of its own. A file stays in one of them: what it
+# makes once (a world, roles, a folder) is its own.
+_SIDE_BY_SIDE: Final = (
+    *("-n", "2", "--dist", "loadfile"),
+    *(f"--ignore={folder}" for folder in _STACK_TESTS),
 )
-_WITH_WHOLE_STACK: Final = ("tests/real", "tests/browser", "benchmarks")
 
 
 class CheckFailed(Exception):
@@ -84,8 +85,10 @@ def _run(for_pytest: list[str], *, with_rabbitmq: bool) -> int:
             for check in _CHECKS:
                 _check(check, settings)
             _on_oldest_postgres(environment)
-        marks = [] if with_rabbitmq else ["-m", "not rabbitmq"]
-        return _pytest(["-p", "local.pytest_stack", *marks, *for_pytest], settings)
+        marks = () if with_rabbitmq else ("-m", "not rabbitmq")
+        if for_pytest:
+            return _pytest([*_PLUGIN, *marks, *for_pytest], settings)
+        return _pytest_everything(marks, settings)
 
 
 def _needs_whole_stack(for_pytest: Sequence[str]) -> bool:
@@ -108,15 +111,23 @@ def _environment() -> dict[str, str]:
     return {**environment, "CLOUDLOKET_CHROMIUM": str(find_browser(node))}
 
 
+def _pytest_everything(marks: Sequence[str], settings: Mapping[str, str]) -> int:
+    """First what needs databases only; meanwhile the cloud starts, which all others share."""
+    _say("pytest side by side")
+    of_databases = _pytest([*_PLUGIN, *marks, *_SIDE_BY_SIDE], settings)
+    _say("pytest with the whole stack")
+    return _pytest([*_PLUGIN, *marks, *_STACK_TESTS], settings) or of_databases
+
+
 def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
-    """Migrations, constraints, triggers and locks on the oldest PostgreSQL that the wheel has."""
+    """All migrations, and tests marked ``database``, on the oldest PostgreSQL of the wheel."""
     before = os.environ.get(VERSION_VARIABLE)
     os.environ[VERSION_VARIABLE] = _OLDEST_POSTGRES
     try:
         with stack_for_tests(_OLDEST_HOME, Parts(portal=False, cloud=False)) as running:
             running.wait_for_databases()
             _say(f"pytest on PostgreSQL {_OLDEST_POSTGRES}")
-            options = ["-p", "no:cacheprovider", "-m", "not rabbitmq", *_ON_OLDEST_POSTGRES]
+            options = ("-p", "no:cacheprovider", "-m", "database", *_SIDE_BY_SIDE)
             if _pytest(options, {**environment, **running.settings()}):
                 raise CheckFailed(f"pytest on PostgreSQL {_OLDEST_POSTGRES}")
     finally:

@@ -1,9 +1,12 @@
-"""What every test may use. The database is a real PostgreSQL; nothing is sent to a broker."""
+"""What every test may use. The database is a real PostgreSQL; nothing is sent to a broker.
+
+Also when two workers of pytest run side by side each has a database, a folder and ports of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from django.db import connection
@@ -19,6 +22,26 @@ from tests.factories import (
     make_project,
     priced,
 )
+
+# A test file that has one of these speaks to the database itself: SQL, a refusal, two at once.
+_OF_DATABASE: Final = {
+    *("at_once", "execute", "meeting", "psycopg", "refused_by", "threading"),
+    *("DatabaseError", "IntegrityError", "InternalError", "OperationalError", "ProgrammingError"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what leans on the database, so that nobody has to think of it."""
+    for item in items:
+        names = vars(item.getparent(pytest.Module).obj)
+        if not _OF_DATABASE.isdisjoint(names) and uses_a_database(item):
+            item.add_marker("database")
+
+
+def uses_a_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("django_db") is not None or "db" in fixtures
 
 
 @pytest.fixture(scope="session")

@@ -124,6 +124,11 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
     _open_spans(resource, wanted, moment, time)
 
 
+def expect_until(public_id: UUID, end_date: date | None) -> None:
+    """From now on forecasts and commitments count with another end; charges do not look at it."""
+    MeteredResource.objects.filter(public_id=public_id).update(end_date=end_date)
+
+
 def metered_now(public_ids: Collection[UUID]) -> set[UUID]:
     """Those of the resources that somebody pays for now."""
     spans = UsageSpan.objects.filter(resource__public_id__in=public_ids, ended_at=None)

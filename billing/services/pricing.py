@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ from billing.rating import Unit, UnitPrice, Usage, rate
 from portal.core.calendar import Period, month_of
 from portal.core.models import is_in_force
 from portal.core.money import to_cents
-from portal.identity.models import Project
+from portal.identity.models import Organization, Project
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -138,6 +138,27 @@ def quote_each(
         for key, wanted in quantities.items()
         if wanted.keys() <= prices.keys()
     }
+
+
+def unpriced_skus(
+    skus: Iterable[str], *, organizations: Collection[Organization], at: datetime
+) -> list[str]:
+    """Return the SKUs without a price at ``at`` for all projects below ``organizations``.
+
+    Without organizations: for all projects there are. One query.
+    """
+    wanted = sorted(set(skus))
+    lineages = [set(organization.lineage_ids) for organization in organizations]
+    prices = Price.objects.filter(is_in_force(at), sku__code__in=wanted)
+    priced: dict[str, set[int | None]] = {}
+    for code, organization_id in prices.values_list("sku__code", "organization_id"):
+        priced.setdefault(code, set()).add(organization_id)
+
+    def is_priced(code: str) -> bool:
+        places = priced.get(code, set())
+        return None in places or (bool(lineages) and all(places & each for each in lineages))
+
+    return [code for code in wanted if not is_priced(code)]
 
 
 def _quote(quantities: Mapping[str, Decimal], prices: Mapping[str, Price], at: datetime) -> Quote:

@@ -23,8 +23,9 @@ from catalog.models import (
     SolutionState,
 )
 from catalog.models.solution import REASON_LENGTH as SOLUTION_LENGTH
-from catalog.policies import orderable_projects, visible_offerings
+from catalog.policies import offerings_for, orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
+from catalog.services.changes import changeable_parameters
 from catalog.services.orders import PURPOSE_LENGTH
 from portal.core.api import (
     DayField,
@@ -59,7 +60,10 @@ class SentOrder(Input):
         required=False,
         allow_null=True,
         default=None,
-        help_text="The last day on which it is needed.",
+        help_text=(
+            "The last day on which it is needed. After it the thing is stopped, if its kind can "
+            "be, and cleaned up `grace_days` of the offering later."
+        ),
     )
 
 
@@ -88,6 +92,8 @@ class OrderInput(SentOrder):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         version: OfferingVersion = attrs["offering"]
+        if not offerings_for(attrs["project"]).filter(pk=version.pk).exists():
+            raise serializers.ValidationError({"offering": _does_not_exist().detail})
         parameters = get_kind(version.offering.kind).parameters(version)
         misfits = find_misfits(parameters, attrs["spec"])
         if misfits:
@@ -99,6 +105,36 @@ class OrderInput(SentOrder):
     def _person(self) -> Person:
         person: Person = self.context["request"].user
         return person
+
+
+class ChangeInput(Input):
+    """What must be otherwise about a resource that runs; what is left out stays as it is."""
+
+    purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What it is for.")
+    spec = ObjectField(
+        required=False,
+        default=dict,
+        help_text="Only what changes, of the parameters that the resource says can.",
+    )
+    end_date = DayField(
+        required=False,
+        allow_null=True,
+        help_text="The last day on which it is needed; null is no end.",
+    )
+
+    def validate_spec(self, spec: dict[str, Any]) -> dict[str, Any]:
+        misfits = find_misfits(changeable_parameters(self.context["resource"]), spec)
+        if misfits:
+            raise serializers.ValidationError(
+                {name: ErrorDetail(text, code="invalid") for name, text in misfits.items()}
+            )
+        return spec
+
+
+class TermInput(Input):
+    """An earlier last day on which a resource is needed."""
+
+    end_date = DayField(help_text="It holds at once; a later day needs a change.")
 
 
 class ApprovalInput(Input):
@@ -123,6 +159,12 @@ class RetirementInput(Input):
     """The name of the resource, to be sure that the right one goes."""
 
     confirmation = TextField(max_length=NAME_LENGTH)
+
+
+class ProtectionInput(Input):
+    """Whether it is kept from being cleaned up."""
+
+    is_protected = TruthField()
 
 
 class ActionInput(Input):

@@ -18,6 +18,11 @@ def json_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
     return {"$schema": DIALECT, **_object(parameters, [_bounded(item) for item in parameters])}
 
 
+def partial_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """Return the schema of a ``spec`` that may leave anything out."""
+    return {**json_schema(parameters), "required": []}
+
+
 def outline(parameters: Sequence[Parameter]) -> dict[str, Any]:
     """Return the schema without what an offering decides: for a description that stays true."""
     return _object(parameters, [_described(item) for item in parameters])

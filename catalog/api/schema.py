@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from catalog.api.parameters import outline
 from catalog.kinds import get_kind
-from catalog.models import OfferingVersion, OfferingVersionState
+from catalog.offering_policies import published_versions
 
 
 def describe_specs(
@@ -17,12 +17,12 @@ def describe_specs(
     """Describe ``spec`` of an order by one schema for each offering.
 
     Options and bounds are for who may order, and change with each version: they are not here but
-    at ``/offerings/{id}``.
+    at ``/offerings/{id}``. Neither is what exists for some organizations only.
     """
     schemas = result["components"]["schemas"]
-    published = OfferingVersion.objects.filter(state=OfferingVersionState.PUBLISHED)
+    for_everybody = published_versions().filter(visible_to=None)
     references = []
-    for version in published.select_related("offering", "cloud").order_by("offering__position"):
+    for version in for_everybody.select_related("offering", "cloud").order_by("offering__position"):
         name = f"{version.offering.code.title().replace('-', '').replace('_', '')}Spec"
         schemas[name] = outline(get_kind(version.offering.kind).parameters(version))
         references.append({"$ref": f"#/components/schemas/{name}"})

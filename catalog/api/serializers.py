@@ -8,7 +8,7 @@ from typing import Any, Final
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from catalog.api.parameters import json_schema
+from catalog.api.parameters import json_schema, partial_schema
 from catalog.kinds import get_kind
 from catalog.models import (
     Decision,
@@ -26,6 +26,7 @@ from catalog.models import (
     StepFault,
     StepState,
 )
+from catalog.services.changes import changeable_parameters
 from catalog.services.operations import repeatable_positions
 from portal.core.api import AmountField, MomentField
 from portal.identity.models import NodeKind
@@ -70,9 +71,12 @@ class OfferingOutput(Output):
     version = serializers.IntegerField(source="number")
     name = serializers.CharField()
     description = serializers.CharField()
+    documentation_url = serializers.CharField()
+    price_list_url = serializers.CharField()
     cloud = CloudOutput()
     approval_days = serializers.IntegerField()
     maximum_term_days = serializers.IntegerField()
+    grace_days = serializers.IntegerField()
 
 
 class OfferingDetailOutput(OfferingOutput):
@@ -189,6 +193,7 @@ class ResourceOutput(ResourceLinkOutput):
     project = ProjectOutput()
     cloud = CloudOutput(source="cloud_project.cloud")
     end_date = serializers.DateField(allow_null=True)
+    is_protected = serializers.BooleanField()
     created_at = MomentField()
     activated_at = MomentField(allow_null=True)
     retired_at = MomentField(allow_null=True)
@@ -206,8 +211,20 @@ class ResourceDetailOutput(ResourceOutput):
     facts = serializers.DictField()
     cloud_ids = serializers.DictField(child=serializers.CharField())
     order = OrderLinkOutput(source="order_line.order", allow_null=True)
+    clean_up_on = serializers.SerializerMethodField()
     actions = serializers.SerializerMethodField()
+    changeable = serializers.SerializerMethodField()
     operations = OperationOutput(many=True)
+
+    @extend_schema_field(serializers.DateField(allow_null=True))
+    def get_clean_up_on(self, resource: Resource) -> str | None:
+        """The first day on which it is cleaned up by itself, once its term has ended."""
+        days = (
+            str(ending.clean_up_on)
+            for ending in resource.endings.all()
+            if ending.is_due_for(resource) and not resource.is_protected
+        )
+        return next(days, None)
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_actions(self, resource: Resource) -> list[str]:
@@ -215,6 +232,11 @@ class ResourceDetailOutput(ResourceOutput):
         actions = get_kind(resource.kind).actions.items()
         is_running = resource.state == ResourceState.ACTIVE
         return [key for key, action in actions if is_running and action.is_offered(resource.facts)]
+
+    def get_changeable(self, resource: Resource) -> dict[str, Any]:
+        """JSON Schema of what ``spec`` of a change may hold now; nothing of what does not run."""
+        is_running = resource.state == ResourceState.ACTIVE and resource.order_line is not None
+        return partial_schema(changeable_parameters(resource) if is_running else [])
 
 
 # --- orders ------------------------------------------------------------------------------------
@@ -244,7 +266,17 @@ class QuoteLineOutput(Output):
     one_off = AmountField()
 
 
+class BeforeOutput(Output):
+    """How something was when its change was ordered."""
+
+    spec = serializers.DictField()
+    end_date = serializers.DateField(allow_null=True)
+    quote = QuoteLineOutput(many=True)
+
+
 class OrderLineOutput(Output):
+    """One thing asked for: ``resource`` is made for it, or it ``changes`` one that was there."""
+
     position = serializers.IntegerField()
     offering = OrderedOfferingOutput(source="offering_version")
     name = serializers.CharField()
@@ -253,14 +285,17 @@ class OrderLineOutput(Output):
     monthly_price = AmountField()
     quote = QuoteLineOutput(many=True)
     resource = ResourceLinkOutput(allow_null=True)
+    changes = ResourceLinkOutput(allow_null=True)
+    before = BeforeOutput(allow_null=True)
     steps = serializers.SerializerMethodField()
 
     @extend_schema_field(StepOutput(many=True))
     def get_steps(self, line: OrderLine) -> Any:
-        """Those of the delivery; there are none before the approval."""
+        """Those of the delivery or the change; there are none before the approval."""
         resource = getattr(line, "resource", None)
-        operations = resource.operations.all() if resource else []
-        delivery = [item for item in operations if item.kind == OperationKind.PROVISION]
+        operations = resource.operations.all() if resource else line.operations.all()
+        wanted = OperationKind.PROVISION if resource else OperationKind.CHANGE
+        delivery = [item for item in operations if item.kind == wanted]
         return [StepOutput(step).data for item in delivery for step in item.steps.all()]
 
 

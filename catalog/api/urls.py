@@ -5,12 +5,14 @@ from rest_framework.routers import SimpleRouter
 
 from catalog.api import views, work
 from catalog.api.drift import DifferenceViewSet
+from catalog.api.offerings import OfferingVersionViewSet
 from portal.core.openapi import OpenApiView
 
 app_name = "api"
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("offerings", views.OfferingViewSet, basename="offering")
+router.register("offering-versions", OfferingVersionViewSet, basename="offering-version")
 router.register("orders", views.OrderViewSet, basename="order")
 router.register("approvals", views.ApprovalViewSet, basename="approval")
 router.register("resources", views.ResourceViewSet, basename="resource")

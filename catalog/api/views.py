@@ -31,6 +31,7 @@ from catalog.models import (
 )
 from catalog.policies import (
     may_act,
+    may_change,
     may_retire,
     orders_to_decide,
     visible_offerings,
@@ -39,6 +40,7 @@ from catalog.policies import (
     visible_resources,
 )
 from catalog.services.approvals import approve_order, reject_order
+from catalog.services.changes import place_change, shorten_term
 from catalog.services.comments import ask_about_order, comment_on_order
 from catalog.services.orders import (
     LineRequest,
@@ -47,6 +49,7 @@ from catalog.services.orders import (
     place_order,
     withdraw_order,
 )
+from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
 from portal.core.api import read_header
 from portal.core.errors import InvalidInput, NotAllowed
@@ -77,6 +80,16 @@ ORDER_EXAMPLE: Final = OpenApiExample(
     },
     request_only=True,
 )
+CHANGE_EXAMPLE: Final = OpenApiExample(
+    "A larger size, for longer",
+    value={
+        "purpose": "More cases since the summer",
+        "spec": {"flavor": "gp.medium"},
+        "end_date": "2028-06-30",
+    },
+    request_only=True,
+)
+CHANGE_FIELDS: Final = frozenset({"purpose", "end_date"})  # the others are within ``spec``
 REJECTION_EXAMPLE: Final = OpenApiExample(
     "A no",
     value={"decision": "rejected", "reason": "There is a server for this already."},
@@ -131,16 +144,13 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
     )
     def create(self, request: ApiRequest) -> Response:
         """Place an order: its quota is claimed and its price frozen. 200: it was there already."""
-        key = read_header(request, "Idempotency-Key", r"[\x21-\x7e]{1,100}")
+        key = _read_key(request)
         order, is_new = self._repeated(request, key), False
         if order is None:
             body = inputs.OrderInput(data=request.data, context=self.get_serializer_context())
             body.is_valid(raise_exception=True)
             order, is_new = _place(request, key, body.validated_data)
-        answer = Response(self._shown(order), status=201 if is_new else 200)
-        address = reverse("api:order-detail", kwargs={"id": order.public_id})
-        answer["Location"] = request.build_absolute_uri(address)
-        return answer
+        return _answer(request, order, status=201 if is_new else 200)
 
     @extend_schema(
         request=inputs.ApprovalInput,
@@ -169,7 +179,7 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
     def withdrawal(self, request: ApiRequest, id: UUID) -> Response:
         """Take your own order back, as long as nobody decided."""
         order = self.get_object()
-        return Response(self._shown(withdraw_order(order.public_id, actor=request.user)))
+        return Response(_shown(withdraw_order(order.public_id, actor=request.user)))
 
     @extend_schema(request=inputs.CommentInput, responses={201: outputs.CommentOutput})
     @action(detail=True, methods=["post"])
@@ -201,12 +211,6 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
         order = find_earlier_order(request.user, key, fingerprint)
         return order if order and self.get_queryset().filter(pk=order.pk).exists() else None
 
-    def _shown(self, order: Order) -> Any:
-        """The order as it stands in the database now."""
-        orders = Order.objects.select_related("project", "requested_by")
-        now_stored = orders.prefetch_related(*_order_detail()).get(pk=order.pk)
-        return outputs.OrderDetailOutput(now_stored).data
-
 
 class ApprovalViewSet(ListModelMixin, GenericViewSet[Order]):
     """The orders that wait for your decision, the oldest first."""
@@ -237,13 +241,50 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
         resources = visible_resources(self.request.user).select_related(
             "project", "cloud_project__cloud"
         )
-        if self.action != "retrieve":
+        if self.action == "list":
             return resources
-        return resources.select_related("order_line__order").prefetch_related(_operations())
+        return resources.select_related(
+            "order_line__order",
+            "order_line__offering_version__offering",
+            "order_line__offering_version__cloud",
+        ).prefetch_related(_operations(), "endings")
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         is_list = self.action == "list"
         return outputs.ResourceOutput if is_list else outputs.ResourceDetailOutput
+
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY],
+        request=inputs.ChangeInput,
+        responses={201: outputs.OrderDetailOutput, 200: outputs.OrderDetailOutput},
+        examples=[CHANGE_EXAMPLE],
+    )
+    @action(detail=True, methods=["post"])
+    def changes(self, request: ApiRequest, id: UUID) -> Response:
+        """Order a change: larger, smaller or longer. 200: that order was there already."""
+        key = _read_key(request)
+        resource = self._changeable()
+        context = {**self.get_serializer_context(), "resource": resource}
+        body = inputs.ChangeInput(data=request.data, context=context)
+        body.is_valid(raise_exception=True)
+        order, is_new = _place_change(request, key, resource, body.validated_data)
+        return _answer(request, order, status=201 if is_new else 200)
+
+    @extend_schema(request=inputs.TermInput, responses=outputs.ResourceDetailOutput)
+    @action(detail=True, methods=["post"])
+    def term(self, request: ApiRequest, id: UUID) -> Response:
+        """Let the resource end earlier. That costs nobody anything, so it holds at once."""
+        resource = self._changeable()
+        body = inputs.TermInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        shorten_term(resource.public_id, actor=request.user, **body.validated_data)
+        return Response(outputs.ResourceDetailOutput(self.get_object()).data)
+
+    def _changeable(self) -> Resource:
+        resource = self.get_object()
+        if not may_change(self.request.user, resource):
+            raise NotAllowed()
+        return resource
 
     @extend_schema(request=inputs.RetirementInput, responses={202: outputs.OperationOutput})
     @action(detail=True, methods=["post"])
@@ -256,6 +297,20 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
         body.is_valid(raise_exception=True)
         operation = retire_resource(resource.public_id, actor=request.user, **body.validated_data)
         return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=inputs.ProtectionInput, responses=outputs.ResourceOutput)
+    @action(detail=True, methods=["post"])
+    def protection(self, request: ApiRequest, id: UUID) -> Response:
+        """Keep it from being cleaned up, or no longer: that asks for a strong and fresh login."""
+        resource = self.get_object()
+        if not may_retire(request.user, resource):
+            raise NotAllowed()
+        body = inputs.ProtectionInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        is_on = body.validated_data["is_protected"]
+        switch = protect_resource if is_on else unprotect_resource
+        switch(resource.public_id, actor=request.user)
+        return Response(outputs.ResourceOutput(self.get_object()).data)
 
     @extend_schema(request=inputs.ActionInput, responses={202: outputs.OperationOutput})
     @action(detail=True, methods=["post"])
@@ -305,10 +360,53 @@ def _place(request: ApiRequest, key: str, asked: dict[str, Any]) -> tuple[Order,
         ) from error
 
 
+def _place_change(
+    request: ApiRequest, key: str, resource: Resource, asked: dict[str, Any]
+) -> tuple[Order, bool]:
+    try:
+        return place_change(
+            requested_by=request.user,
+            resource=resource,
+            purpose=asked["purpose"],
+            answers=asked["spec"],
+            end_date=asked.get("end_date", resource.end_date),
+            idempotency_key=key,
+        )
+    except InvalidInput as error:
+        fields = {"purpose", "end_date"}
+        raise InvalidInput(
+            {
+                name if name in fields else f"spec.{name}": said
+                for name, said in error.errors.items()
+            }
+        ) from error
+
+
+def _answer(request: ApiRequest, order: Order, *, status: int) -> Response:
+    """The order, and where it is found from now on."""
+    answer = Response(_shown(order), status=status)
+    address = reverse("api:order-detail", kwargs={"id": order.public_id})
+    answer["Location"] = request.build_absolute_uri(address)
+    return answer
+
+
+def _shown(order: Order) -> Any:
+    """The order as it stands in the database now."""
+    orders = Order.objects.select_related("project", "requested_by")
+    now_stored = orders.prefetch_related(*_order_detail()).get(pk=order.pk)
+    return outputs.OrderDetailOutput(now_stored).data
+
+
+def _read_key(request: ApiRequest) -> str:
+    """What a program made up for this one order."""
+    return read_header(request, "Idempotency-Key", r"[\x21-\x7e]{1,100}")
+
+
 def _order_detail() -> list[Prefetch[Any]]:
-    lines = OrderLine.objects.select_related("offering_version__offering", "resource")
+    lines = OrderLine.objects.select_related("offering_version__offering", "resource", "changes")
+    work = [_operations("resource__operations"), _operations()]
     return [
-        Prefetch("lines", lines.prefetch_related(_operations("resource__operations"))),
+        Prefetch("lines", lines.prefetch_related(*work)),
         Prefetch("comments", OrderComment.objects.select_related("author").order_by("pk")),
         Prefetch("approvals", Approval.objects.select_related("approver").order_by("decided_at")),
     ]

@@ -14,11 +14,14 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from billing.meters import Meter
+from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Part
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud as CloudRecord
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
@@ -32,11 +35,13 @@ class Done:
         external_id: id in the cloud of what the step made, if anything.
         facts: merged into ``Resource.facts``, JSON-ready.
         project: the Keystone project's id, from the step that made or found it.
+        spec: parameters as the cloud has them from now on; of a step that changes something.
     """
 
     external_id: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
+    spec: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class StepContext(ABC):
     Attributes:
         resource_id: our public id; every marker derives from it.
         name: as the person typed it.
-        spec: validated parameters.
+        spec: validated parameters; in a change those that it must come to.
         settings: ``OfferingVersion.choices``, e.g. the address range of a network.
         cloud_project_id: our public id of the CloudProject.
         domain: name of the Keystone domain that holds every project of this installation.
@@ -122,6 +127,8 @@ class StepDefinition:
         reads: the lists that ``settle`` looks at.
         timeout: how long the cloud may be busy with it before a person must look. A step that
             cannot be done because the cloud does not answer is tried for a day.
+        parameter: what the step is about, in a change: one that leaves that parameter as it is
+            goes without the step.
     """
 
     name: str
@@ -132,6 +139,7 @@ class StepDefinition:
     exclusive: bool = False
     reads: frozenset[Listing] = frozenset()
     timeout: timedelta = timedelta(hours=1)
+    parameter: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +175,11 @@ class Kind(ABC):
     """A kind of resource.
 
     ``plans`` needs "provision" and "retire"; "retire" also undoes a half-made resource, so its
-    steps accept that anything is missing. ``parts`` is what reconciliation looks for in the
-    cloud, the one that the resource is about first.
+    steps accept that anything is missing. What is ``changeable`` needs "change", and "revert" for
+    a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then.
+    ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
+    first. ``ends_with`` is the key of the action that ends its use when its term is over and loses
+    nothing; "" where there is none.
     """
 
     key: ClassVar[str]
@@ -181,10 +192,11 @@ class Kind(ABC):
     )
     plans: ClassVar[Mapping[str, Plan]]
     actions: ClassVar[Mapping[str, Action]] = {}
+    ends_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
 
     def named_plans(self) -> dict[str, Plan]:
-        """Every plan by the name that operations store: "provision", "retire", "act.stop" …"""
+        """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
         acts = {f"{ACT_PREFIX}{key}": action.plan for key, action in self.actions.items()}
         return {**self.plans, **acts}
 
@@ -192,9 +204,53 @@ class Kind(ABC):
         """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""
         return ""
 
+    def after_the_term(self, grace_days: int) -> str:
+        """What happens after the last day that it is needed, in words."""
+        if self.ends_with:
+            text = ngettext(
+                "After that day we stop it. {count} day later we clean it up, with what it holds.",
+                "After that day we stop it. {count} days later we clean it up, with what it holds.",
+                grace_days,
+            )
+        else:
+            text = ngettext(
+                "{count} day after that day we clean it up, with what it holds.",
+                "{count} days after that day we clean it up, with what it holds.",
+                grace_days,
+            )
+        return text.format(count=grace_days)
+
+    def choice_fields(self, cloud: CloudRecord) -> list[ChoiceField]:
+        """What an offering decides, with the options of which the cloud was seen to have them.
+
+        None where there is nothing to decide. The answers stand in ``OfferingVersion.choices``.
+        """
+        return []
+
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         """The questions, with the options that this version and its cloud offer now."""
+
+    def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
+        """The questions that a running resource with this spec may have answered otherwise.
+
+        With what may be chosen for it now, its present answers among them; a default is one.
+        """
+        return []
+
+    def change_effects(self, before: Spec, after: Spec) -> list[Text]:
+        """What the change means for who uses the resource, each in a sentence; [] is nothing."""
+        return []
+
+    def demand_while_changing(
+        self, version: OfferingVersion, before: Spec, after: Spec
+    ) -> dict[Metric, Decimal]:
+        """What the cloud must have room for until the change is done: the larger of both."""
+        old, new = self.quota_demand(version, before), self.quota_demand(version, after)
+        return {
+            metric: max(old.get(metric, Decimal(0)), new.get(metric, Decimal(0)))
+            for metric in old.keys() | new.keys()
+        }
 
     @abstractmethod
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:

@@ -21,13 +21,16 @@ from catalog.kinds.base import (
     StepDefinition,
     register,
 )
+from catalog.kinds.choices import Bounds, ChoiceField
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.kinds.parts import Part
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec, Listing
 
 PART: Final = "container"
+LARGEST_GIB: Final = 102_400
 OBJECTS_AT_ONCE: Final = 2000  # so that a step ends well within its lease
 
 
@@ -79,6 +82,12 @@ class Container(Kind):
     }
 
     parts = [Part(key=PART, label=_("Object storage"), listing=Listing.CONTAINERS, is_marked=False)]
+
+    def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
+        bounds = Bounds(
+            name="object_gib", label=_("Largest size"), lowest=1, highest=LARGEST_GIB, unit="GiB"
+        )
+        return [bounds]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         bounds = version.choices["object_gib"]

@@ -25,12 +25,14 @@ from catalog.kinds.base import (
     Wait,
     register,
 )
-from catalog.kinds.networks import network_parameter
+from catalog.kinds.choices import ChoiceField
+from catalog.kinds.networks import NETWORKS, network_parameter
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.kinds.parts import NAME, Part, status
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all, remaining
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudObject, Listing, LoadBalancerSpec
 
 PART: Final = "load_balancer"
@@ -162,6 +164,9 @@ class LoadBalancer(Kind):
             compared=[NAME, status(ours=lambda record: "ACTIVE", settled=("ACTIVE", "ERROR"))],
         )
     ]
+
+    def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
+        return [NETWORKS]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [

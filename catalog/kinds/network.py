@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.choices import ChoiceField, Ticks
+from catalog.kinds.networks import checked_range
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.network import (
@@ -26,14 +27,9 @@ from catalog.kinds.steps.network import (
     SUBNET,
 )
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud
 
-LARGEST: Final = 16  # prefix lengths: 65,536 addresses …
-SMALLEST: Final = 29  # … to 8, of which OpenStack itself takes a few
-# RFC 1918 and RFC 6598; what lies outside would hide a part of the internet from the project.
-PRIVATE: Final = tuple(
-    ipaddress.IPv4Network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
-)
+WAYS_OUT = (OUTSIDE, "none")
 
 
 @register
@@ -52,6 +48,10 @@ class Network(Kind):
     }
     parts = [NETWORK_PART, ROUTER_PART]
 
+    def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
+        options = [Option(value=way, label=_way_in_words(way)) for way in WAYS_OUT]
+        return [Ticks(name="ways_out", label=_("Ways out"), options=options)]
+
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         ways: list[str] = version.choices["ways_out"]
         return [
@@ -61,7 +61,7 @@ class Network(Kind):
                 widget=Widget.TEXT,
                 section=_("Network"),
                 hint=_("For example 192.168.10.0/24. Not that of another network of yours."),
-                check=_checked_range,
+                check=checked_range,
                 max_length=18,
             ),
             Parameter(
@@ -97,26 +97,3 @@ def _way_in_words(way: str) -> str:
     if way == OUTSIDE:
         return gettext("To the outside, by a router")
     return gettext("None, within the project only")
-
-
-def _checked_range(text: str) -> str:
-    """The range as OpenStack writes it.
-
-    Raises:
-        ValueError: with a message for the person who typed it.
-    """
-    try:
-        network = ipaddress.IPv4Network(text)
-    except ValueError as error:
-        raise ValueError(gettext("Write a range such as 192.168.10.0/24.")) from error
-    if not LARGEST <= network.prefixlen <= SMALLEST:
-        raise ValueError(
-            gettext("Choose a size from /{largest} to /{smallest}.").format(
-                largest=LARGEST, smallest=SMALLEST
-            )
-        )
-    if not any(network.subnet_of(private) for private in PRIVATE):
-        raise ValueError(
-            gettext("Choose within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10.")
-        )
-    return str(network)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Mapping
+from typing import Final
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from catalog.kinds.choices import Lines
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.models import OfferingVersion
+from portal.core.text import clean_text
+
+LARGEST: Final = 16  # prefix lengths: 65,536 addresses …
+SMALLEST: Final = 29  # … to 8, of which OpenStack itself takes a few
+# RFC 1918 and RFC 6598; what lies outside would hide a part of the internet from the project.
+PRIVATE: Final = tuple(
+    ipaddress.IPv4Network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+)
+LABEL_LENGTH: Final = 80
 
 
 def network_parameter(version: OfferingVersion, *, section: Text) -> Parameter:
@@ -28,3 +42,52 @@ def network_parameter(version: OfferingVersion, *, section: Text) -> Parameter:
 def _option(network: Mapping[str, str]) -> Option:
     label = network["label_en"] if get_language() == "en" else network["label_nl"]
     return Option(value=network["name"], label=label, hint=network["cidr"])
+
+
+def checked_range(text: str) -> str:
+    """The range as OpenStack writes it.
+
+    Raises:
+        ValueError: with a message for the person who typed it.
+    """
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise ValueError(gettext("Write a range such as 192.168.10.0/24.")) from error
+    if not LARGEST <= network.prefixlen <= SMALLEST:
+        raise ValueError(
+            gettext("Choose a size from /{largest} to /{smallest}.").format(
+                largest=LARGEST, smallest=SMALLEST
+            )
+        )
+    if not any(network.subnet_of(private) for private in PRIVATE):
+        raise ValueError(
+            gettext("Choose within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10.")
+        )
+    return str(network)
+
+
+def _checked_network(row: Mapping[str, str]) -> dict[str, str]:
+    """One network as an offering keeps it.
+
+    Raises:
+        ValueError: with a message for the person who typed it.
+    """
+    if not re.fullmatch("[a-z][a-z0-9-]{0,39}", row["name"]):
+        raise ValueError(gettext("Use a to z, 0 to 9 and hyphens in a name."))
+    labels = {
+        name: clean_text(row[name], max_length=LABEL_LENGTH) for name in ("label_nl", "label_en")
+    }
+    if not all(labels.values()):
+        raise ValueError(gettext("Write words in both languages."))
+    return {"name": row["name"], **labels, "cidr": checked_range(row["cidr"])}
+
+
+# They are made in every project that orders something, by these names; so no cloud has a list.
+NETWORKS: Final = Lines(
+    name="networks",
+    label=_("Networks"),
+    hint=_("One on a line: name; Dutch words; English words; range of addresses."),
+    columns=("name", "label_nl", "label_en", "cidr"),
+    check=_checked_network,
+)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -16,12 +16,13 @@ from portal.core.errors import InvalidInput
 from portal.core.text import clean_text
 
 Text = str | Promise
+MOST_CARDS: Final = 6
 
 
 class Widget(StrEnum):
     """How a page asks for it."""
 
-    CARDS = "cards"  # radio buttons with a price each; at most six options
+    CARDS = "cards"  # radio buttons with a price each; at most MOST_CARDS options
     SELECT = "select"
     NUMBER = "number"
     TEXT = "text"

@@ -12,10 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
-from catalog.kinds.networks import network_parameter
-from catalog.kinds.parameters import Option, Parameter, Text, Widget
-from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, SECURITY_GROUP
+from catalog.kinds.choices import ChoiceField, Ticks
+from catalog.kinds.networks import NETWORKS, network_parameter
+from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
+from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
 from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
+from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK
 from catalog.kinds.steps.server import (
     ATTACHMENT,
     PORT,
@@ -24,12 +26,22 @@ from catalog.kinds.steps.server import (
     SERVER_GONE,
     SERVER_PART,
 )
-from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE, VOLUME_PART
-from catalog.kinds.volume import size_parameter, type_parameters, volume_demand, volume_meters
+from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
+from catalog.kinds.volume import (
+    growth_effects,
+    larger_parameters,
+    offered_types,
+    size_bounds,
+    size_parameter,
+    type_parameters,
+    volume_demand,
+    volume_meters,
+)
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.models import Flavor, Image
+from portal.cloud.models import Cloud, Flavor, Image
 
 MIB_PER_GIB = Decimal(1024)
+DATA_DISK = _("Disk for your data")
 # The second word repeats the type (RFC 4253, section 6.6), so the two must agree.
 SSH_PUBLIC_KEY = (
     r"(ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA"
@@ -59,9 +71,36 @@ class Server(Kind):
             steps=[PROJECT, NETWORK, SECURITY_GROUP, VOLUME, PORT, SERVER, ATTACHMENT],
         ),
         "retire": Plan(version=1, steps=[SERVER_GONE, VOLUME_GONE, PORT_GONE, QUOTA]),
+        "change": Plan(version=1, steps=[ROOM, RESIZE, CONFIRMATION, ROOM_BACK, EXTENSION]),
+        "revert": Plan(version=1, steps=[QUIET, REVERSAL, MEASURING, QUOTA]),
     }
     parts = [SERVER_PART, VOLUME_PART]
     actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
+    ends_with = "stop"
+
+    def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
+        flavors = sorted(
+            (item for item in cloud.flavors.all() if item.gone_at is None),
+            key=lambda item: (item.vcpus, item.memory_mib, item.disk_gib, item.name),
+        )
+        images = sorted(item.name for item in cloud.images.all() if item.gone_at is None)
+        return [
+            Ticks(
+                name="flavors",
+                label=_("Sizes"),
+                options=[_flavor_option(flavor) for flavor in flavors],
+                most=MOST_CARDS,
+            ),
+            Ticks(
+                name="images",
+                label=_("Operating systems"),
+                hint=_("One that needs more than the smallest size has is not shown."),
+                options=[Option(value=name, label=name) for name in images],
+            ),
+            NETWORKS,
+            size_bounds(lowest=0),
+            offered_types(cloud),
+        ]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         flavors = _offered_flavors(version)
@@ -87,12 +126,41 @@ class Server(Kind):
             network_parameter(version, section=_("Server")),
             size_parameter(
                 version,
-                label=_("Disk for your data"),
+                label=DATA_DISK,
                 hint=_("Beside the disk of the operating system."),
             ),
             *type_parameters(version),
         ]
         return [*parameters, _ssh_key_parameter()]
+
+    def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
+        size = Parameter(
+            name="flavor",
+            label=_("Size"),
+            widget=Widget.CARDS,
+            section=_("Server"),
+            options=[_flavor_option(flavor) for flavor in _other_flavors(version, spec)],
+            default=spec["flavor"],
+        )
+        return [size, *larger_parameters(version, spec, label=DATA_DISK)]
+
+    def change_effects(self, before: Spec, after: Spec) -> list[Text]:
+        effects = growth_effects(before, after)
+        if before["flavor"] != after["flavor"]:
+            stops = _("The server restarts for this. Nobody reaches it for some minutes.")
+            return [stops, *effects]
+        return effects
+
+    def demand_while_changing(
+        self, version: OfferingVersion, before: Spec, after: Spec
+    ) -> dict[Metric, Decimal]:
+        """Room for both sizes: until the change is confirmed Nova keeps the old one as well."""
+        demand = super().demand_while_changing(version, before, after)
+        if before["flavor"] != after["flavor"]:
+            old, new = self.quota_demand(version, before), self.quota_demand(version, after)
+            for metric in (Metric.VCPUS, Metric.MEMORY_GIB):
+                demand[metric] = old[metric] + new[metric]
+        return demand
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         flavor = Flavor.objects.get(cloud=version.cloud_id, name=spec["flavor"])
@@ -124,6 +192,18 @@ def _offered_flavors(version: OfferingVersion) -> list[Flavor]:
     names: list[str] = version.choices["flavors"]
     offered = [item for item in version.cloud.flavors.all() if _is_offered(item, names)]
     return sorted(offered, key=lambda flavor: names.index(flavor.name))
+
+
+def _other_flavors(version: OfferingVersion, spec: Spec) -> list[Flavor]:
+    """What a server may become: what it is, and what its disk and image fit on. Disks grow only."""
+    present = version.cloud.flavors.get(name=spec["flavor"])
+    image = version.cloud.images.filter(name=spec["image"]).first()
+    others = [
+        flavor
+        for flavor in _offered_flavors(version)
+        if flavor.disk_gib >= present.disk_gib and (image is None or _fits(image, flavor))
+    ]
+    return others if present in others else [present, *others]
 
 
 def _offered_images(version: OfferingVersion, flavors: list[Flavor]) -> list[Image]:

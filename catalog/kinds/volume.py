@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.choices import Bounds, ChoiceField, Ticks
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
-from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
-from catalog.kinds.steps.volume import VOLUME, VOLUME_GONE, VOLUME_PART
+from catalog.kinds.steps.cloud_project import PROJECT, QUOTA, ROOM
+from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
 from catalog.models import Metric, OfferingVersion
+from portal.cloud.models import Cloud
+
+LARGEST_GIB: Final = 16384
 
 
 @register
@@ -31,11 +36,22 @@ class Volume(Kind):
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, VOLUME]),
         "retire": Plan(version=1, steps=[VOLUME_GONE, QUOTA]),
+        "change": Plan(version=1, steps=[ROOM, EXTENSION]),
+        "revert": Plan(version=1, steps=[MEASURING, QUOTA]),
     }
     parts = [VOLUME_PART]
 
+    def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
+        return [size_bounds(lowest=1), offered_types(cloud)]
+
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [size_parameter(version, label=_("Size")), *type_parameters(version)]
+
+    def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
+        return larger_parameters(version, spec, label=_("Size"))
+
+    def change_effects(self, before: Spec, after: Spec) -> list[Text]:
+        return growth_effects(before, after)
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return volume_demand(spec)
@@ -52,6 +68,27 @@ class Volume(Kind):
         return datetime.fromisoformat(created_at) if created_at else None
 
 
+def size_bounds(*, lowest: int) -> Bounds:
+    """Between which sizes somebody may choose."""
+    return Bounds(
+        name="volume_gib",
+        label=_("Size of a disk"),
+        lowest=lowest,
+        highest=LARGEST_GIB,
+        unit="GiB",
+    )
+
+
+def offered_types(cloud: Cloud) -> Ticks:
+    """Which types of volume somebody may choose from."""
+    names = sorted(item.name for item in cloud.volumetypes.all() if item.gone_at is None)
+    return Ticks(
+        name="volume_types",
+        label=_("Kinds of disk"),
+        options=[Option(value=name, label=name) for name in names],
+    )
+
+
 def size_parameter(version: OfferingVersion, *, label: Text, hint: Text = "") -> Parameter:
     """The question how large a volume must be, within the offering's bounds."""
     bounds = version.choices["volume_gib"]
@@ -66,6 +103,25 @@ def size_parameter(version: OfferingVersion, *, label: Text, hint: Text = "") ->
         default=bounds["default"],
         unit="GiB",
     )
+
+
+def larger_parameters(version: OfferingVersion, spec: Spec, *, label: Text) -> list[Parameter]:
+    """The question how large the spec's volume must become; none where it has no volume."""
+    size = spec["volume_gib"]
+    if not size:
+        return []
+    asked = size_parameter(version, label=label, hint=_("A disk can grow, but never shrink."))
+    return [replace(asked, minimum=size, maximum=max(size, asked.maximum), default=size)]
+
+
+def growth_effects(before: Spec, after: Spec) -> list[Text]:
+    """What a larger volume means for who uses it; nothing where it stays as large."""
+    if before["volume_gib"] == after["volume_gib"]:
+        return []
+    return [
+        _("The disk grows while it is in use. It cannot be made smaller again."),
+        _("After that you enlarge the file system on it yourself."),
+    ]
 
 
 def type_parameters(version: OfferingVersion) -> list[Parameter]:

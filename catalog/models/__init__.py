@@ -9,8 +9,16 @@ from catalog.models.difference import (
     RepairAction,
     RepairState,
 )
-from catalog.models.offering import Offering, OfferingVersion, OfferingVersionState
+from catalog.models.ending import Ending, EndingState, EndReminder
+from catalog.models.offering import (
+    Offering,
+    OfferingVersion,
+    OfferingVersionState,
+    Publication,
+    PublicationState,
+)
 from catalog.models.operation import (
+    CHANGING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
     Operation,
@@ -22,6 +30,7 @@ from catalog.models.operation import (
     StepState,
 )
 from catalog.models.order import (
+    OPEN_ORDER_STATES,
     ORDER_TRANSITIONS,
     Approval,
     Decision,
@@ -43,10 +52,12 @@ from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceStat
 from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
+    "CHANGING_KINDS",
     "COMMENT_LENGTH",
     "LIVING_STATES",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
+    "OPEN_ORDER_STATES",
     "OPERATION_TRANSITIONS",
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",
@@ -58,6 +69,9 @@ __all__ = [
     "DifferenceKind",
     "DifferenceState",
     "DriftRepair",
+    "EndReminder",
+    "Ending",
+    "EndingState",
     "Metric",
     "Offering",
     "OfferingVersion",
@@ -72,6 +86,8 @@ __all__ = [
     "OrderState",
     "PlacementDecision",
     "PlacementVerdict",
+    "Publication",
+    "PublicationState",
     "Quota",
     "QuotaClaim",
     "QuotaClaimLine",

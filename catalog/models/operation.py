@@ -18,6 +18,7 @@ class OperationKind(models.TextChoices):
     ACT = "act", _("Action")
     RETIRE = "retire", _("Clean up")
     COMPENSATE = "compensate", _("Undo")
+    REVERT = "revert", _("Undo the change")
 
 
 class OperationQueue(models.TextChoices):
@@ -36,6 +37,8 @@ class OperationState(models.TextChoices):
     SOLVED = "solved", _("Solved by hand")
 
 
+# Work that makes a running resource otherwise, or undoes that.
+CHANGING_KINDS: Final = frozenset({OperationKind.CHANGE.value, OperationKind.REVERT.value})
 OPERATION_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     OperationState.RUNNING: frozenset(
         {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELED}
@@ -62,6 +65,7 @@ class Operation(PublicIdModel):
     """One piece of work. ``plan`` and ``plan_version`` fix which steps it runs.
 
     Start-up refuses while an unfinished operation names a plan or step that the code lacks.
+    ``order_line`` is what a change carries out, or what is undone of one that was given up.
     ``cancel_requested_at``: no step is begun any more; it ends as soon as no worker holds one.
     ``solved`` asks for a ``Solution``: a trigger sees to that.
     """
@@ -70,6 +74,9 @@ class Operation(PublicIdModel):
         "catalog.Resource", on_delete=models.PROTECT, related_name="operations"
     )
     kind = models.CharField(max_length=12, choices=OperationKind)
+    order_line = models.ForeignKey(
+        "catalog.OrderLine", null=True, on_delete=models.PROTECT, related_name="operations"
+    )
     plan = models.CharField(max_length=60)  # e.g. "server.provision"
     plan_version = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=12, choices=OperationState, default=OperationState.RUNNING)
@@ -101,9 +108,16 @@ class Operation(PublicIdModel):
                 condition=Q(queue__in=OperationQueue.values), name="operation_queue_known"
             ),
             models.CheckConstraint(
+                # Nobody: the clock, which takes back only what it asked for itself.
                 condition=Q(cancel_requested_at=None, cancel_requested_by=None)
-                | Q(cancel_requested_at__isnull=False, cancel_requested_by__isnull=False),
+                | Q(cancel_requested_at__isnull=False, cancel_requested_by__isnull=False)
+                | Q(cancel_requested_at__isnull=False, requested_by=None),
                 name="operation_cancellation_names_who_and_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["change", "revert"], order_line__isnull=False)
+                | (~Q(kind__in=["change", "revert"]) & Q(order_line=None)),
+                name="operation_that_changes_names_its_order_line",
             ),
         ]
         indexes = [

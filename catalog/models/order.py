@@ -35,6 +35,9 @@ ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     OrderState.EXPIRED: frozenset(),
     OrderState.CANCELED: frozenset(),
 }
+OPEN_ORDER_STATES: Final = frozenset(
+    state for state, targets in ORDER_TRANSITIONS.items() if targets
+)
 
 
 class Order(PublicIdModel):
@@ -98,6 +101,9 @@ class OrderLine(PublicIdModel):
 
     ``quote`` is a list of {"sku", "quantity", "unit", "unit_price", "monthly", "one_off"}, all
     numbers as decimal strings.
+
+    A line that ``changes`` a resource says how the whole of it will be, and ``before`` how it was
+    when that was asked: {"spec", "end_date", "quote"}. Its claim holds only what is more.
     """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="lines")
@@ -116,15 +122,34 @@ class OrderLine(PublicIdModel):
     placement = models.ForeignKey(
         "catalog.PlacementDecision", on_delete=models.PROTECT, related_name="+"
     )
+    changes = models.ForeignKey(
+        "catalog.Resource", null=True, on_delete=models.PROTECT, related_name="changes"
+    )
+    before = models.JSONField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["order", "position"], name="order_line_position_unique")
+            models.UniqueConstraint(
+                fields=["order", "position"], name="order_line_position_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(changes__isnull=True, before__isnull=True)
+                | Q(changes__isnull=False, before__isnull=False),
+                name="order_line_of_a_change_says_how_it_was",
+            ),
         ]
         ordering = ["position"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def title(self) -> str:
+        """What it asks, in a few words: “Virtual server web-01”."""
+        thing = f"{self.offering_version.name} {self.name}"
+        if self.changes_id is None:
+            return thing
+        return _("Change of {thing}").format(thing=thing)
 
 
 class Decision(models.TextChoices):

@@ -43,9 +43,10 @@ class Resource(PublicIdModel):
 
     ``cloud_ids`` maps what was made to its id in the cloud ({"server": …, "volume": …}), by the
     names of the kind's steps. ``facts`` is what people want to know of it, as last seen
-    (addresses, status). The claim and the placement decision are NOT NULL: nothing exists
-    without both. Nor without an order line: that column may be NULL only once what is found in
-    the cloud can be adopted.
+    (addresses, status). ``end_date`` is the last business day that it is needed. What
+    ``is_protected`` is cleaned up by nobody. The claim and the placement decision are NOT NULL:
+    nothing exists without both. Nor without an order line: that column may be NULL only once what
+    is found in the cloud can be adopted.
     """
 
     kind = models.CharField(max_length=40)
@@ -72,6 +73,7 @@ class Resource(PublicIdModel):
     cloud_ids = models.JSONField(default=dict)
     facts = models.JSONField(default=dict)
     end_date = models.DateField(null=True)
+    is_protected = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True)
     retired_at = models.DateTimeField(null=True)
@@ -94,10 +96,19 @@ class Resource(PublicIdModel):
                 | (~Q(state="retired") & Q(retired_at=None)),
                 name="resource_retired_has_a_time",
             ),
+            models.CheckConstraint(
+                condition=Q(is_protected=False) | ~Q(state__in=["retiring", "retired"]),
+                name="resource_protected_is_not_cleaned_up",
+            ),
         ]
         indexes = [
             models.Index(fields=["project", "state"], name="resource_by_project"),
             GinIndex(CloudIdList(), name="resource_by_cloud_id"),
+            models.Index(
+                fields=["end_date"],
+                condition=Q(state="active", end_date__isnull=False),
+                name="resource_by_end_date",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,8 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Exists, OuterRef, Q, When
 from django.utils.timezone import now
 
 from catalog.kinds.base import StepDefinition
@@ -22,6 +21,7 @@ from portal.core.dispatch import enqueue_on_commit
 WITH_EVERYTHING = (
     "operation__resource__cloud_project__cloud",
     "operation__resource__order_line__offering_version",
+    "operation__order_line",
 )
 
 
@@ -34,6 +34,7 @@ IS_NEXT = Exists(
     ).exclude(state=StepState.DONE)
 )
 
+_TAKEABLE = frozenset({StepState.TODO.value, StepState.RUNNING.value})
 PEOPLE_FIRST = Case(When(operation__queue=OperationQueue.INTERACTIVE, then=0), default=1)
 
 
@@ -71,7 +72,7 @@ def claim_next_step(operation_id: int) -> Held | None:
     Nor is there one for who had the operation stopped.
     """
     step = (
-        Step.objects.select_related("operation__resource__cloud_project__cloud")
+        Step.objects.select_related(*WITH_EVERYTHING)
         .filter(
             operation_id=operation_id,
             operation__state=OperationState.RUNNING,
@@ -80,15 +81,14 @@ def claim_next_step(operation_id: int) -> Held | None:
         .exclude(state=StepState.DONE)
         .first()
     )
-    if step is None:
+    if step is None or step.state not in _TAKEABLE:
         return None
     definition = get_definition(step)
     if definition.exclusive and not _is_alone(step):
         return None
-    if _must_wait_for_its_turn(step) or not take(step.pk, now()):
+    if _must_wait_for_its_turn(step) or not take(step, now()):
         return None
-    taken = Step.objects.select_related(*WITH_EVERYTHING).get(pk=step.pk)
-    return Held(taken, definition, StepState.RUNNING)
+    return Held(step, definition, StepState.RUNNING)
 
 
 def _must_wait_for_its_turn(step: Step) -> bool:
@@ -111,30 +111,33 @@ def _must_wait_for_its_turn(step: Step) -> bool:
     return True
 
 
-def take(step_id: int, at: datetime) -> bool:
-    """The one conditional UPDATE that makes a step ours.
+def take(step: Step, at: datetime) -> bool:
+    """The one conditional UPDATE that makes a step ours, as it was seen.
 
-    What rivals change (state, lease, when due) stands in its own WHERE: PostgreSQL judges that
-    again when it had to wait for a rival, so exactly one of them matches. A create that was
-    under way when a worker died has an unknown outcome.
+    What rivals change (state, attempt, lease, when due) stands in its own WHERE: PostgreSQL judges
+    that again when it had to wait for a rival, so exactly one of them matches; and ``step`` is the
+    row, for nobody wrote to it in between. A create that was under way when a worker died has an
+    unknown outcome.
     """
-    return bool(
-        Step.objects.filter(
-            Q(state=StepState.TODO) | Q(state=StepState.RUNNING, leased_until__lte=at),
-            IS_NEXT,
-            pk=step_id,
-            due_at__lte=at,
-        ).update(
-            state=StepState.RUNNING,
-            leased_until=at + settings.STEP_LEASE,
-            attempts=F("attempts") + 1,
-            started_at=Coalesce("started_at", Value(at)),
-            outcome_unknown_at=Case(
-                When(create_intended_at__isnull=False, then=Value(at)),
-                default=F("outcome_unknown_at"),
-            ),
-        )
-    )
+    taken = {
+        "state": StepState.RUNNING,
+        "leased_until": at + settings.STEP_LEASE,
+        "attempts": step.attempts + 1,
+        "started_at": step.started_at or at,
+        "outcome_unknown_at": at if step.create_intended_at else step.outcome_unknown_at,
+    }
+    is_taken = Step.objects.filter(
+        Q(state=StepState.TODO) | Q(state=StepState.RUNNING, leased_until__lte=at),
+        IS_NEXT,
+        pk=step.pk,
+        state=step.state,
+        attempts=step.attempts,
+        due_at__lte=at,
+    ).update(**taken)
+    if is_taken:
+        for name, value in taken.items():
+            setattr(step, name, value)
+    return bool(is_taken)
 
 
 def _is_alone(step: Step) -> bool:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Count, Q
 
 from catalog.kinds import get_kind
 from catalog.models import (
+    CHANGING_KINDS,
     OPEN_OPERATION_STATES,
     Metric,
+    Operation,
+    OperationKind,
     Resource,
     ResourceState,
     StepState,
@@ -35,12 +39,19 @@ def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
     """What the resources in the cloud project hold, in whole units, for every limited metric.
 
     A resource counts from its order's approval until its retirement has come to its last step:
-    then everything it held is surely gone.
+    then everything it held is surely gone. One that is being changed has room for that too.
     """
     total: dict[Metric, Decimal] = defaultdict(Decimal)
+    changed_to = _specs_under_way(cloud_project)
     for resource in _holders(cloud_project):
         version = resource.order_line.offering_version  # type: ignore[union-attr]  # see _holders
-        demand = get_kind(resource.kind).quota_demand(version, resource.spec)
+        kind = get_kind(resource.kind)
+        wanted = changed_to.get(resource.pk, resource.spec)
+        demand = (
+            kind.quota_demand(version, resource.spec)
+            if wanted == resource.spec
+            else kind.demand_while_changing(version, resource.spec, wanted)
+        )
         for metric, amount in demand.items():
             total[metric] += amount
     return {metric.value: int(total[metric].to_integral_value(ROUND_CEILING)) for metric in LIMITED}
@@ -50,6 +61,21 @@ def push_quota(cloud_project: CloudProject, openstack_project_id: str) -> None:
     """Set the quota in the cloud to what is needed now. A network call; may be repeated."""
     cloud = get_cloud(cloud_project.cloud.key)
     cloud.set_quota(openstack_project_id, needed_quota(cloud_project))
+
+
+def _specs_under_way(cloud_project: CloudProject) -> dict[int, Mapping[str, Any]]:
+    """What resources are being changed to; of a change that is given up, until its last step."""
+    steps_left = Count("steps", filter=~Q(steps__state=StepState.DONE))
+    changing = (
+        Operation.objects.filter(
+            resource__cloud_project=cloud_project,
+            state__in=OPEN_OPERATION_STATES,
+            kind__in=CHANGING_KINDS,
+        )
+        .annotate(steps_left=steps_left)
+        .exclude(kind=OperationKind.REVERT, steps_left__lte=1)
+    )
+    return dict(changing.values_list("resource", "order_line__spec"))
 
 
 def _holders(cloud_project: CloudProject) -> list[Resource]:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from catalog.kinds.base import StepContext
-from catalog.models import Resource
+from catalog.models import OperationKind, Resource
 from catalog.provisioning.claims import Held
 from catalog.provisioning.cloud_quota import push_quota
 from portal.audit.services import record
@@ -92,6 +92,8 @@ class WorkingContext(ResourceContext):
     def __init__(self, held: Held) -> None:
         step = held.step
         super().__init__(step.operation.resource)
+        if step.operation.kind == OperationKind.CHANGE and step.operation.order_line:
+            self.spec = step.operation.order_line.spec
         self._held = held
         self._must_look = step.outcome_unknown_at is not None
         self._unanswered_since = step.create_intended_at

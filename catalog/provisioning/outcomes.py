@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from catalog.kinds.base import Broken, Done, Outcome, Wait
 from catalog.models import (
+    CHANGING_KINDS,
     Operation,
     OperationKind,
     OperationState,
@@ -23,11 +24,13 @@ from catalog.models import (
 from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST, Held
 from catalog.provisioning.delays import POLL_DELAYS, retry_delay
 from catalog.provisioning.plans import exclusive_steps
+from catalog.services.change_work import take_over
 from catalog.services.completion import bring_about
 from catalog.services.operations import (
     end_operation,
     fail_operation,
     lock_order_and_resource,
+    lock_resource,
 )
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
@@ -66,14 +69,16 @@ def write_outcome(held: Held, outcome: Outcome) -> None:
 @transaction.atomic(durable=True)
 def complete_step(held: Held, done: Done) -> None:
     """The step is done; after the last one, so is the operation, unless somebody had it stopped."""
-    resource = _lock(held)
     step = held.step
+    is_last = not step.operation.steps.filter(position__gt=step.position).exists()
+    lock = lock_order_and_resource if is_last else lock_resource
+    resource = lock(step.operation.resource)
     external_id = done.external_id or step.external_id
     held.write(
         state=StepState.DONE, finished_at=now(), external_id=external_id, **_RELEASED, **_CLEAN
     )
     _remember(resource, step, external_id, done)
-    if not step.operation.steps.exclude(state=StepState.DONE).exists():
+    if is_last:
         _succeed(_fresh_operation(step), resource)
     _ring_next_exclusive(held)
 
@@ -171,7 +176,7 @@ def fail_step(
     held: Held, message: str, *, fault: StepFault = StepFault.REFUSED, request_id: str = ""
 ) -> None:
     """A person must look. What was made stays, and so does the claim on quota."""
-    _lock(held)
+    lock_order_and_resource(held.step.operation.resource)
     held.write(
         state=StepState.FAILED,
         fault=fault,
@@ -183,16 +188,10 @@ def fail_step(
     _ring_next_exclusive(held)
 
 
-def _lock(held: Held) -> Resource:
-    """Lock in the one order (order, resource) and return the resource as it is now."""
-    lock_order_and_resource(held.step.operation.resource)
-    return Resource.objects.select_related("order_line__order", "cloud_project__cloud").get(
-        pk=held.step.operation.resource_id
-    )
-
-
 def _fresh_operation(step: Step) -> Operation:
-    return Operation.objects.select_related("resource__order_line__order").get(pk=step.operation_id)
+    return Operation.objects.select_related("resource__order_line__order", "order_line__order").get(
+        pk=step.operation_id
+    )
 
 
 def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> None:
@@ -201,6 +200,8 @@ def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> N
         resource.cloud_ids = {**resource.cloud_ids, step.name: external_id}
     resource.facts = {**resource.facts, **done.facts}
     resource.save(update_fields=["cloud_ids", "facts"])
+    if step.operation.kind in CHANGING_KINDS:
+        take_over(resource, done.spec, operation=step.operation)
     if done.project:
         CloudProject.objects.filter(pk=resource.cloud_project_id).update(
             openstack_project_id=done.project

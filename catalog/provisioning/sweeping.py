@@ -12,7 +12,7 @@ from catalog.models import Operation, OperationKind, OperationState, Step, StepS
 from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST
 from catalog.provisioning.late_arrivals import due_for_a_look
 from catalog.services.cancellation import waiting_cancellations
-from catalog.services.operations import compensate_operation
+from catalog.services.operations import abandon_operation, compensate_operation
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.states import IllegalTransition
 
@@ -75,19 +75,20 @@ def _ring_late_arrivals() -> None:
 
 
 def compensate_overdue() -> None:
-    """Undo deliveries that failed longer ago than their offering's term."""
+    """Undo deliveries and changes that failed longer ago than their offering's term."""
     term = ExpressionWrapper(
         F("resource__order_line__offering_version__compensate_after_hours")
         * Value(timedelta(hours=1)),
         output_field=DurationField(),
     )
     overdue = Operation.objects.filter(
-        kind=OperationKind.PROVISION,
+        kind__in=[OperationKind.PROVISION, OperationKind.CHANGE],
         state=OperationState.FAILED,
         failed_at__lte=now() - term,
     )
-    for public_id in overdue.values_list("public_id", flat=True)[:MOST_AT_ONCE]:
+    for public_id, kind in overdue.values_list("public_id", "kind")[:MOST_AT_ONCE]:
+        undo = abandon_operation if kind == OperationKind.CHANGE else compensate_operation
         try:
-            compensate_operation(public_id, actor=None)
+            undo(public_id, actor=None)
         except IllegalTransition:
             continue  # a person resumed or undid it a moment ago

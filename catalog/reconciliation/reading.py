@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from billing.services.metering import metered_now
 from catalog.kinds import all_kinds, get_kind
 from catalog.models import (
+    CHANGING_KINDS,
     OfferingVersion,
     Operation,
     OperationState,
@@ -67,7 +68,10 @@ def _is_quiet(since: datetime) -> Q:
 
 
 def _at_work(since: datetime) -> QuerySet[Operation]:
-    return Operation.objects.filter(Q(state=OperationState.RUNNING) | Q(finished_at__gte=since))
+    """What runs or ended just now, and changes that hang half-way: those wait for a person."""
+    hangs = Q(state=OperationState.FAILED, kind__in=CHANGING_KINDS)
+    is_recent = Q(state=OperationState.RUNNING) | Q(finished_at__gte=since)
+    return Operation.objects.filter(is_recent | hangs)
 
 
 class Records:

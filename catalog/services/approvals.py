@@ -18,12 +18,22 @@ from catalog.errors import (
     ReasonRequired,
     SelfApproval,
 )
-from catalog.models import Approval, Decision, OperationKind, Order, OrderLine, OrderState
-from catalog.services.offers import no_longer_offered
-from catalog.services.operations import start_operation
+from catalog.models import (
+    Approval,
+    Decision,
+    OperationKind,
+    Order,
+    OrderLine,
+    OrderState,
+    Resource,
+)
+from catalog.services.change_work import agree_on_change, carry_out_change
+from catalog.services.changes import changeable_parameters
+from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
+from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_order
 from catalog.services.placement import decide_placement
-from catalog.services.preview import budget_effect, quote_of
+from catalog.services.preview import before_of, budget_effect, quote_of
 from catalog.services.quotas import commit_claim
 from catalog.services.resources import open_resource
 from portal.audit.services import record, record_refusal
@@ -59,6 +69,7 @@ def approve_order(
         ConditionsChanged: price, budget or choice got worse and ``accepts_changes`` is False.
         PriceMissing: there is no price any more, so nobody knows what they would agree to.
         PlacementRefused: meanwhile the data may not stand there.
+        IllegalTransition, ResourceBusy: what it changes does not run, or is being worked on.
     """
     try:
         return _approve(public_id, approver, _clean_reason(reason), accepts_changes)
@@ -83,10 +94,13 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
         line.order = order
         line.placement = decide_placement(order.project, line.offering_version.cloud)
         commit_claim(line.claim)
-    resources = [open_resource(line) for line in lines]
+        agree_on_change(line)
+    resources = [open_resource(line) for line in lines if line.changes_id is None]
     record("order.approved", order, actor=approver, node_id=order.project_id)
     for resource in resources:
         start_operation(resource, OperationKind.PROVISION, requested_by=approver)
+    for line in lines:
+        carry_out_change(line, approver=approver)
     return order
 
 
@@ -129,6 +143,8 @@ def changed_conditions(order: Order) -> list[str]:
 
 def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
     lock_tree_shared()
+    for resource in Resource.objects.filter(changes__order__public_id=public_id):
+        lock_order_and_resource(resource)
     order = (
         Order.objects.select_for_update(of=("self",))
         .select_related("project", "requested_by")
@@ -169,11 +185,9 @@ def _check_conditions(order: Order, lines: list[OrderLine], accepts_changes: boo
 def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
     price = sum((quote.monthly for quote in quotes), Decimal(0))
-    changes = [
-        text
-        for line in lines
-        for text in no_longer_offered(line.offering_version, line.spec).values()
-    ]
+    new = [line.offering_version for line in lines if line.changes_id is None]
+    changes = withdrawn_offers(new, order.project) if new else []
+    changes += [text for line in lines for text in _no_longer_offered(line).values()]
     if to_cents(price) > to_cents(order.monthly_price):
         changes.append(
             _("the price per month rose from € {old} to € {new}").format(
@@ -182,10 +196,19 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
             )
         )
     free_then = order.conditions.get("budget_free")
-    position = budget_effect(order.project, quotes[0], lines[0].end_date, besides=order)
+    position = budget_effect(
+        order.project, quotes[0], lines[0].end_date, besides=order, before=before_of(lines[0])
+    )
     if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))
     return changes
+
+
+def _no_longer_offered(line: OrderLine) -> dict[str, str]:
+    if line.changes is None:
+        return no_longer_offered(line.offering_version, line.spec)
+    asked = changeable_parameters(line.changes)
+    return misfits(asked, {item.name: line.spec[item.name] for item in asked})
 
 
 def _decide(order: Order, approver: Person, decision: Decision, reason: str) -> None:

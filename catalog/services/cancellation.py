@@ -26,18 +26,23 @@ from catalog.services.operations import (
     end_operation,
     lock_operation,
     move_order,
+    revert,
     undo,
 )
 from portal.audit.services import record
 from portal.identity.models import Person
+from portal.identity.sensitive import sensitive
 
 # What is being removed cannot be stopped: part of it is gone.
-CANCELABLE_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.ACT.value})
+CANCELABLE_KINDS: Final = frozenset(
+    {OperationKind.PROVISION.value, OperationKind.CHANGE.value, OperationKind.ACT.value}
+)
 
 
+@sensitive("operation.cancel")
 @transaction.atomic(durable=True)
 def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
-    """Stop a delivery, which is then undone, or an action, which is left as it is.
+    """Stop a delivery or a change, which is then undone, or an action, which is left as it is.
 
     At once when no worker holds a step, else as soon as it lets go. May be repeated.
 
@@ -45,10 +50,20 @@ def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
         NotCancelable: it has ended, or removes something.
     """
     operation = lock_operation(public_id)
+    request_cancellation(operation, actor=actor)
+    return operation
+
+
+def request_cancellation(operation: Operation, *, actor: Person | None) -> None:
+    """Stop work that is locked. ``actor`` None: the clock takes back what it asked for itself.
+
+    Raises:
+        NotCancelable: it has ended, or removes something.
+    """
     if not is_cancelable(operation):
         raise NotCancelable()
     if operation.cancel_requested_at:
-        return operation
+        return
     is_safe = _is_safe(operation)  # locks the steps, so before anything is audited
     operation.cancel_requested_at, operation.cancel_requested_by = now(), actor
     operation.save(update_fields=["cancel_requested_at", "cancel_requested_by"])
@@ -60,7 +75,6 @@ def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
     )
     if is_safe:
         _cancel(operation)
-    return operation
 
 
 def is_cancelable(operation: Operation) -> bool:
@@ -94,7 +108,7 @@ def _is_safe(operation: Operation) -> bool:
 
 
 def _cancel(operation: Operation) -> None:
-    """End it, and undo a delivery.
+    """End it, and undo a delivery or a change.
 
     What a step leaves unfinished can no longer be taken or written, whoever took it before: its
     state is another. A create that was under way has an unknown outcome, and is looked for.
@@ -112,5 +126,8 @@ def _cancel(operation: Operation) -> None:
     end_operation(operation, OperationState.CANCELED)
     record("operation.canceled", operation, actor=None, node_id=operation.resource.project_id)
     if operation.kind == OperationKind.PROVISION:
-        move_order(operation.resource, OrderState.FAILED)
+        move_order(operation, OrderState.FAILED)
         undo(operation, requested_by=operation.cancel_requested_by)
+    elif operation.kind == OperationKind.CHANGE:
+        move_order(operation, OrderState.FAILED)
+        revert(operation, requested_by=operation.cancel_requested_by)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from catalog.models import Operation, OperationKind, Resource
+from catalog.services.change_work import complete_change, complete_reversal
 from catalog.services.resources import activate_resource, close_resource
 
 
 def bring_about(operation: Operation, resource: Resource) -> None:
-    """Let a delivered resource run, or close one that is gone: money begins or ends here.
+    """Let a delivered resource run, close one that is gone, or let one be as it is by now.
+
+    Money begins, changes or ends here.
 
     Call inside a transaction that holds the locks of order and resource.
     """
@@ -15,3 +18,7 @@ def bring_about(operation: Operation, resource: Resource) -> None:
         activate_resource(resource, operation=operation, facts={})
     elif operation.kind in {OperationKind.RETIRE, OperationKind.COMPENSATE}:
         close_resource(resource, operation=operation)
+    elif operation.kind == OperationKind.CHANGE:
+        complete_change(operation, resource)
+    elif operation.kind == OperationKind.REVERT:
+        complete_reversal(operation, resource)

@@ -84,6 +84,7 @@ def confirm_repair(public_id: UUID, *, actor: Person) -> DriftRepair:
         NotAllowed: the actor is no operator there.
         RepairSettled, DifferenceSettled: somebody was first, or it came right.
         RepairNotOffered, ResourceBusy: meanwhile it makes no sense, or something else is done.
+        ResourceProtected: it is to be cleaned up, and somebody switched that off.
     """
     return _deciding(public_id, actor, lambda: _confirm(public_id, actor))
 
@@ -150,9 +151,9 @@ def _confirm(public_id: UUID, actor: Person) -> DriftRepair:
     difference.save(update_fields=["state", "solved_at"])
     if repair.action == RepairAction.CHARGE:
         _charge(resource)
-    _record("drift.repair_confirmed", repair, actor)
     if repair.action == RepairAction.RETIRE:
         begin_retirement(resource, actor=actor)
+    _record("drift.repair_confirmed", repair, actor)
     return repair
 
 

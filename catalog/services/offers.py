@@ -15,6 +15,7 @@ from billing.services.pricing import quote_each
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter, Widget, clean_spec
 from catalog.models import OfferingVersion
+from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.preview import QuotaEffect, demand_of, quota_effects
 from portal.core.errors import InvalidInput
 from portal.identity.models import Project
@@ -87,9 +88,25 @@ def option_effects(
     return effects
 
 
+def option_prices(parameters: Sequence[Parameter], project: Project) -> dict[Choice, OptionEffect]:
+    """What each option costs in the project, where what is there already counts too."""
+    prices = _option_prices({0: parameters}, project)[0]
+    return {
+        (parameter.name, option.value): OptionEffect(
+            monthly=prices.get((parameter.name, option.value)), shortage=None
+        )
+        for parameter in parameters
+        for option in parameter.options
+    }
+
+
 def no_longer_offered(version: OfferingVersion, spec: Mapping[str, Any]) -> dict[str, str]:
     """What was chosen in a spec and cannot be chosen in the version now, in words by question."""
-    parameters = get_kind(version.offering.kind).parameters(version)
+    return misfits(get_kind(version.offering.kind).parameters(version), spec)
+
+
+def misfits(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> dict[str, str]:
+    """What a spec answers that cannot be chosen, in words by question."""
     try:
         clean_spec(parameters, spec)
     except InvalidInput as error:
@@ -102,6 +119,20 @@ def no_longer_offered(version: OfferingVersion, spec: Mapping[str, Any]) -> dict
             for name, value in chosen.items()
         }
     return {}
+
+
+def withdrawn_offers(versions: Sequence[OfferingVersion], project: Project) -> list[str]:
+    """Those of which nothing can be ordered in the project any more, in words.
+
+    Where there is a newer version somebody who asked for an older one keeps that. One query.
+    """
+    offered = set(
+        published_versions()
+        .filter(is_offered_to(project.lineage_ids))
+        .values_list("offering", flat=True)
+    )
+    gone = {version.name for version in versions if version.offering_id not in offered}
+    return [_("“{name}” is no longer in the catalogue").format(name=name) for name in sorted(gone)]
 
 
 def _option_prices(

@@ -6,12 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
 from catalog.errors import NotRepeatable
 from catalog.kinds import get_kind
-from catalog.kinds.base import ACT_PREFIX
+from catalog.kinds.base import ACT_PREFIX, StepDefinition
 from catalog.models import (
+    OPEN_ORDER_STATES,
     OPERATION_TRANSITIONS,
     ORDER_TRANSITIONS,
     RESOURCE_TRANSITIONS,
@@ -19,6 +21,7 @@ from catalog.models import (
     OperationKind,
     OperationState,
     Order,
+    OrderLine,
     OrderState,
     Resource,
     ResourceState,
@@ -38,6 +41,7 @@ from portal.identity.sensitive import sensitive
 _PLAN_OF_KIND = {OperationKind.COMPENSATE: OperationKind.RETIRE.value}
 # Of these a step that is done may be done again: it takes over what is there, or finds nothing
 # left. An action or a change that was carried out would be carried out twice.
+ORDERED_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.CHANGE.value})
 REPEATABLE_KINDS: Final = frozenset(
     {OperationKind.PROVISION.value, OperationKind.RETIRE.value, OperationKind.COMPENSATE.value}
 )
@@ -49,6 +53,7 @@ def start_operation(
     *,
     requested_by: Person | None,
     action: str = "",
+    order_line: OrderLine | None = None,
 ) -> Operation:
     """Write down an operation with its steps and ring the engine. Call inside a transaction.
 
@@ -56,20 +61,23 @@ def start_operation(
 
     Args:
         action: key of the kind's action, for OperationKind.ACT.
+        order_line: what is changed or reverted; steps about anything else are left out.
     """
     plan_name = f"{ACT_PREFIX}{action}" if action else _PLAN_OF_KIND.get(kind, kind.value)
     plan = get_kind(resource.kind).named_plans()[plan_name]
     operation = Operation.objects.create(
         resource=resource,
         kind=kind,
-        queue=queue_for(resource, kind, requested_by),
+        queue=queue_for(kind, requested_by, order_line or resource.order_line),
         plan=f"{resource.kind}.{plan_name}",
         plan_version=plan.version,
         requested_by=requested_by,
+        order_line=order_line,
     )
+    steps = [step for step in plan.steps if _is_part_of(step, order_line)]
     Step.objects.bulk_create(
         Step(operation=operation, position=position, name=step.name, due_at=now())
-        for position, step in enumerate(plan.steps, start=1)
+        for position, step in enumerate(steps, start=1)
     )
     record(
         "operation.started",
@@ -80,6 +88,12 @@ def start_operation(
     )
     _ring(operation)
     return operation
+
+
+def _is_part_of(step: StepDefinition, line: OrderLine | None) -> bool:
+    if line is None or line.before is None or not step.parameter:
+        return True
+    return bool(line.before["spec"].get(step.parameter) != line.spec.get(step.parameter))
 
 
 @transaction.atomic(durable=True)
@@ -157,9 +171,15 @@ def set_going(operation: Operation) -> None:
     )
     operation.state, operation.failed_at = OperationState.RUNNING, None
     operation.save(update_fields=["state", "failed_at"])
+    restore(operation)
+
+
+def restore(operation: Operation) -> None:
+    """What failed goes on: so do its resource and its order. Call with all of them locked."""
     if operation.kind == OperationKind.PROVISION:
         move_resource(operation.resource, ResourceState.PROVISIONING)
-        move_order(operation.resource, OrderState.PROVISIONING)
+    if operation.kind in ORDERED_KINDS:
+        move_order(operation, OrderState.PROVISIONING)
 
 
 @sensitive("operation.compensate")
@@ -193,17 +213,42 @@ def undo(delivery: Operation, *, requested_by: Person | None) -> Operation:
     return operation
 
 
+def revert(change: Operation, *, requested_by: Person | None) -> Operation:
+    """Take back what can be of a change that ended, and learn how the cloud has it then.
+
+    Call inside a transaction that holds the locks.
+    """
+    operation = start_operation(
+        change.resource,
+        OperationKind.REVERT,
+        requested_by=requested_by,
+        order_line=change.order_line,
+    )
+    record(
+        "operation.reversal_started",
+        operation,
+        actor=requested_by,
+        node_id=change.resource.project_id,
+    )
+    return operation
+
+
 @transaction.atomic(durable=True)
-def abandon_operation(public_id: UUID, *, actor: Person) -> Operation:
-    """Leave an action that failed for what it is: the resource stays as the cloud has it.
+def abandon_operation(public_id: UUID, *, actor: Person | None) -> Operation:
+    """Leave an action that failed for what it is, or give a change up, which is then reverted.
+
+    The resource stays as the cloud has it. ``actor`` None: the term has passed.
 
     Raises:
-        IllegalTransition: it is no action, or does not wait for a person.
+        IllegalTransition: it is neither, or does not wait for a person.
     """
     operation = lock_operation(public_id)
-    if operation.kind != OperationKind.ACT:
+    if operation.kind not in {OperationKind.ACT, OperationKind.CHANGE}:
         raise IllegalTransition(state=operation.get_state_display())
     give_up(operation)
+    if operation.kind == OperationKind.CHANGE:
+        revert(operation, requested_by=actor)
+        return operation
     record("operation.abandoned", operation, actor=actor, node_id=operation.resource.project_id)
     return operation
 
@@ -242,9 +287,8 @@ def fail_operation(operation: Operation) -> None:
     resource = operation.resource
     if operation.kind == OperationKind.PROVISION:
         move_resource(resource, ResourceState.FAILED)
-        if move_order(resource, OrderState.FAILED):
-            order = resource.order_line.order  # type: ignore[union-attr]  # it just moved
-            record("order.failed", order, actor=None, node_id=order.project_id)
+    if operation.kind in ORDERED_KINDS and (order := move_order(operation, OrderState.FAILED)):
+        record("order.failed", order, actor=None, node_id=order.project_id)
     record("operation.failed", operation, actor=None, node_id=resource.project_id)
 
 
@@ -254,17 +298,34 @@ def lock_operation(public_id: UUID) -> Operation:
     lock_order_and_resource(operation.resource)
     return (
         Operation.objects.select_for_update(of=("self",))
-        .select_related("resource__order_line__order")
+        .select_related("resource__order_line__order", "order_line__order")
         .get(pk=operation.pk)
     )
 
 
-def lock_order_and_resource(resource: Resource) -> None:
-    """Lock the order (if any) and the resource. Everything that changes either does this first."""
+def lock_order_and_resource(resource: Resource) -> Resource:
+    """Lock the resource, and before it the orders that it came from and that may change it.
+
+    Returns the resource as it is now, with its order. Everything that changes one of them does
+    this first.
+    """
     lock_tree_shared()
-    if resource.order_line_id:
-        Order.objects.select_for_update(of=("self",)).get(lines=resource.order_line_id)
-    Resource.objects.select_for_update().get(pk=resource.pk)
+    came_from = OrderLine.objects.filter(resource=resource.pk).values("order")
+    changing = OrderLine.objects.filter(changes=resource.pk).values("order")
+    orders = Order.objects.filter(
+        Q(pk__in=came_from) | Q(pk__in=changing, state__in=OPEN_ORDER_STATES)
+    )
+    list(orders.order_by("pk").select_for_update())
+    return lock_resource(resource)
+
+
+def lock_resource(resource: Resource) -> Resource:
+    """Lock the resource alone, for what is no concern of its order's: its facts."""
+    return (
+        Resource.objects.select_for_update(of=("self",))
+        .select_related("order_line__order", "cloud_project__cloud")
+        .get(pk=resource.pk)
+    )
 
 
 def move_resource(resource: Resource, target: ResourceState) -> None:
@@ -273,15 +334,23 @@ def move_resource(resource: Resource, target: ResourceState) -> None:
     resource.save(update_fields=["state"])
 
 
-def move_order(resource: Resource, target: OrderState) -> bool:
-    """Move the order along with its resource; False when another line had moved it already."""
-    if resource.order_line is None or resource.order_line.order.state == target:
-        return False
-    order = resource.order_line.order
+def move_order(operation: Operation, target: OrderState) -> Order | None:
+    """Move the order along with the work on it; None when another line had moved it already."""
+    line = operation.order_line or operation.resource.order_line
+    if line is None or line.order.state == target:
+        return None
+    order = line.order
     check_transition(ORDER_TRANSITIONS, order.state, target)
     order.state = target
     order.save(update_fields=["state"])
-    return True
+    return order
+
+
+def settle_order(order: Order, target: OrderState) -> None:
+    """Nothing will change about the order any more. Call with it locked."""
+    check_transition(ORDER_TRANSITIONS, order.state, target)
+    order.state, order.settled_at = target, now()
+    order.save(update_fields=["state", "settled_at"])
 
 
 def _ring(operation: Operation) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
+from billing.services.budgets import BudgetPosition
 from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, ProjectEnded
 from catalog.kinds import Kind, get_kind
 from catalog.kinds.parameters import clean_spec
@@ -29,6 +30,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.placement import decide_placement
 from catalog.services.preview import budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, release_claim
@@ -41,8 +43,20 @@ from portal.core.text import clean_text
 from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
-# Public id of the offering, name, spec and end date, as they came in.
+# Public id of the offering (or of what is to change), name, spec and end date, as they came in.
 AskedLine = tuple[UUID, str, Mapping[str, Any], date | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Who asked, where, what for, and how a repetition is known again."""
+
+    requested_by: Person
+    project: Project
+    purpose: str
+    idempotency_key: str
+    fingerprint: str
+    submitted_at: datetime = field(default_factory=now)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,26 +88,36 @@ def place_order(
         ProjectEnded: somebody ended the project meanwhile.
         IdempotencyConflict: the key was used before for something else.
     """
-    asked = [
+    as_sent = [
         (line.version.offering.public_id, line.name, line.spec, line.end_date) for line in lines
     ]
-    fingerprint = fingerprint_of(project.public_id, purpose, asked)
+    fingerprint = fingerprint_of(project.public_id, purpose, as_sent)
     # First: what could be ordered then need not be possible today, and is not asked again.
     earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
         return earlier, False
     cleaned = [_clean_line(line) for line in lines]
-    purpose = clean_purpose(purpose)
+    asked = Asked(
+        requested_by=requested_by,
+        project=project,
+        purpose=clean_purpose(purpose),
+        idempotency_key=idempotency_key,
+        fingerprint=fingerprint,
+    )
+    return place_once(asked, lambda: _place(asked, cleaned))
+
+
+def place_once(asked: Asked, place: Callable[[], Order]) -> tuple[Order, bool]:
+    """Place an order, or return the one that the same key placed at the same moment."""
     try:
-        order = _place(requested_by, project, purpose, cleaned, idempotency_key, fingerprint)
+        return place(), True
     except IntegrityError as error:
         if "order_one_per_idempotency_key" not in str(error):
             raise
-        earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
+        earlier = find_earlier_order(asked.requested_by, asked.idempotency_key, asked.fingerprint)
         if earlier is None:
             raise
         return earlier, False
-    return order, True
 
 
 def find_earlier_order(person: Person, key: str, fingerprint: str) -> Order | None:
@@ -121,32 +145,16 @@ def fingerprint_of(project: UUID, purpose: str, lines: Sequence[AskedLine]) -> s
 
 
 @transaction.atomic(durable=True)
-def _place(
-    requested_by: Person,
-    project: Project,
-    purpose: str,
-    lines: Sequence[LineRequest],
-    idempotency_key: str,
-    fingerprint: str,
-) -> Order:
-    submitted_at = now()
-    expires_at = _last_moment_to_decide(lines, submitted_at)
+def _place(asked: Asked, lines: Sequence[LineRequest]) -> Order:
+    project = asked.project
+    expires_at = min(last_moment_to_decide(asked, line.version, line.end_date) for line in lines)
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
     position = budget_effect(project, quotes[0], lines[0].end_date)
     lock_tree_shared()
     _check_project_lives(project)
-    order = Order.objects.create(
-        number=_next_number(),
-        project=project,
-        requested_by=requested_by,
-        purpose=purpose,
-        idempotency_key=idempotency_key,
-        fingerprint=fingerprint,
-        submitted_at=submitted_at,
-        expires_at=expires_at,
-        monthly_price=sum((price.monthly for price in quotes), Decimal(0)),
-        conditions={"budget_free": str(position.free_after) if position else None},
-    )
+    _check_offered(project, lines)
+    monthly_price = sum((price.monthly for price in quotes), Decimal(0))
+    order = write_order(asked, expires_at, monthly_price, position)
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
         demand = demand_of(line.version, line.spec, price)
         claim = claim_quota(project, demand, expires_at=expires_at)
@@ -163,14 +171,34 @@ def _place(
             placement=decide_placement(project, line.version.cloud),
             claim=claim,
         )
-    record("order.submitted", order, actor=requested_by, node_id=project.pk)
+    record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
     return order
 
 
-def _last_moment_to_decide(lines: Sequence[LineRequest], submitted_at: datetime) -> datetime:
-    """The shortest term of the offerings, but never after a day until which a line is needed."""
-    terms = [submitted_at + timedelta(days=line.version.approval_days) for line in lines]
-    return min(terms + [end_of_day(line.end_date) for line in lines if line.end_date])
+def write_order(
+    asked: Asked, expires_at: datetime, monthly_price: Decimal, position: BudgetPosition | None
+) -> Order:
+    """Write down an order without its lines. Call inside the transaction that adds them."""
+    return Order.objects.create(
+        number=_next_number(),
+        project=asked.project,
+        requested_by=asked.requested_by,
+        purpose=asked.purpose,
+        idempotency_key=asked.idempotency_key,
+        fingerprint=asked.fingerprint,
+        submitted_at=asked.submitted_at,
+        expires_at=expires_at,
+        monthly_price=monthly_price,
+        conditions={"budget_free": str(position.free_after) if position else None},
+    )
+
+
+def last_moment_to_decide(
+    asked: Asked, version: OfferingVersion, end_date: date | None
+) -> datetime:
+    """The term of the offering, but never after the day until which it is needed."""
+    term = asked.submitted_at + timedelta(days=version.approval_days)
+    return min(term, end_of_day(end_date)) if end_date else term
 
 
 @transaction.atomic(durable=True)
@@ -277,6 +305,14 @@ def _check_project_lives(project: Project) -> None:
         raise ProjectEnded(name=project.name)
 
 
+def _check_offered(project: Project, lines: Sequence[LineRequest]) -> None:
+    """Raise OfferingUnavailable when something was withdrawn, or does not exist in the project."""
+    asked = {line.version.pk for line in lines}
+    offered = published_versions().filter(is_offered_to(project.lineage_ids), pk__in=asked)
+    if offered.count() < len(asked):
+        raise OfferingUnavailable()
+
+
 def _check_name_is_free(project: Project, line: LineRequest) -> None:
     """Raise NameTaken when something living or asked for in the project is called so.
 
@@ -291,6 +327,7 @@ def _check_name_is_free(project: Project, line: LineRequest) -> None:
         order__state=OrderState.PENDING_APPROVAL,
         offering_version__offering__kind=kind,
         name=line.name,
+        changes=None,
     )
     if living.exists() or waiting.exists():
         raise NameTaken(field="name", name=line.name)

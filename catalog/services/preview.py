@@ -18,9 +18,10 @@ from django.utils.timezone import now
 from billing.services.budgets import BudgetPosition, find_budget, position_of
 from billing.services.pricing import Quote, quote
 from catalog.kinds import get_kind
-from catalog.models import Metric, OfferingVersion, Order, OrderState, Quota
+from catalog.models import Metric, OfferingVersion, Order, OrderLine, OrderState, Quota
 from catalog.placement import Verdict
 from catalog.services.placement import judge_placement
+from catalog.services.quotas import amounts_of
 from portal.core.calendar import end_of_day, year_of
 from portal.identity.models import Node, Project
 
@@ -50,8 +51,16 @@ class QuotaEffect:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Before:
+    """What something cost, and until when, before a change of it that is asked for."""
+
+    quote: Quote
+    end_date: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Consequences:
-    """Everything a person must know before committing."""
+    """Everything a person must know before committing; of a change ``quota`` is what is more."""
 
     quote: Quote
     verdict: Verdict
@@ -121,15 +130,21 @@ def _room(effect: QuotaEffect) -> Decimal:
 
 
 def budget_effect(
-    project: Project, price: Quote, end_date: date | None, *, besides: Order | None = None
+    project: Project,
+    price: Quote,
+    end_date: date | None,
+    *,
+    besides: Order | None = None,
+    before: Before | None = None,
 ) -> BudgetPosition | None:
     """The project's budget of this year with this price in it, and what else is pending.
 
     Args:
         besides: an order whose own cost must not count as pending (it is the one asked about).
+        before: of a change, what is counted as running already.
     """
     moment = now()
-    asked = price.cost_until(moment, _end_of(end_date, moment))
+    asked = _cost_of(price, end_date, before, moment)
     budget = find_budget(project, at=moment)
     if budget is None:
         return None
@@ -147,12 +162,36 @@ def _pending(node: Node, besides: Order | None, moment: datetime) -> Decimal:
         orders = orders.exclude(pk=besides.pk)
     return sum(
         (
-            Quote.from_json(line.quote).cost_until(moment, _end_of(line.end_date, moment))
+            _cost_of(Quote.from_json(line.quote), line.end_date, before_of(line), moment)
             for order in orders
             for line in order.lines.all()
         ),
         Decimal(0),
     )
+
+
+def before_of(line: OrderLine) -> Before | None:
+    """What a change begins with; None for something new."""
+    if line.before is None:
+        return None
+    end_date = line.before["end_date"]
+    return Before(
+        quote=Quote.from_json(line.before["quote"]),
+        end_date=date.fromisoformat(end_date) if end_date else None,
+    )
+
+
+def _cost_of(
+    price: Quote, end_date: date | None, before: Before | None, moment: datetime
+) -> Decimal:
+    """What something costs from now, until its end or that of the year; of a change: more or less.
+
+    A change may cost less, so this may be below zero.
+    """
+    cost = price.cost_until(moment, _end_of(end_date, moment))
+    if before is None:
+        return cost
+    return cost - before.quote.cost_until(moment, _end_of(before.end_date, moment))
 
 
 def _end_of(end_date: date | None, moment: datetime) -> datetime:
@@ -170,11 +209,13 @@ def preview_of_order(order: Order) -> Consequences:
     is told so (``approvals.changed_conditions``).
     """
     lines = list(
-        order.lines.select_related("offering_version__offering", "offering_version__cloud")
+        order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")
     )
     quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
     demands = [
-        demand_of(line.offering_version, line.spec, price)
+        amounts_of(line.claim)
+        if line.before
+        else demand_of(line.offering_version, line.spec, price)
         for line, price in zip(lines, quotes, strict=True)
     ]
     total = {
@@ -191,5 +232,7 @@ def preview_of_order(order: Order) -> Consequences:
         quote=price,
         verdict=judge_placement(order.project, lines[0].offering_version.cloud),
         quota=effects,
-        budget=budget_effect(order.project, price, lines[0].end_date, besides=order),
+        budget=budget_effect(
+            order.project, price, lines[0].end_date, besides=order, before=before_of(lines[0])
+        ),
     )

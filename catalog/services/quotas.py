@@ -96,6 +96,42 @@ def release_claim(claim: QuotaClaim) -> None:
     locked.save(update_fields=["state", "expires_at", "released_at"])
 
 
+def absorb_claim(claim: QuotaClaim, extra: QuotaClaim, needed: Demand) -> None:
+    """Let ``claim`` hold what a thing needs now that it changed; ``extra`` was what that added.
+
+    What neither needs any more is free again. Call inside a transaction; may be repeated, and
+    takes nothing: what is needed beyond both is not held. Call it only when the cloud has it so.
+    """
+    lock_tree_shared()
+    both = QuotaClaim.objects.select_for_update().filter(pk__in=[claim.pk, extra.pk])
+    if any(one.state == ClaimState.RELEASED for one in both.order_by("pk")):
+        return
+    lines = list(QuotaClaimLine.objects.filter(claim__in=[claim.pk, extra.pk]))
+    held: dict[int, Decimal] = {}
+    for line in lines:
+        held[line.quota_id] = held.get(line.quota_id, Decimal(0)) + line.amount
+    rows = Quota.objects.select_for_update().filter(pk__in=held).order_by("node_id", "metric")
+    kept = {}
+    for row in rows:
+        kept[row] = min(held[row.pk], needed.get(Metric(row.metric), Decimal(0)))
+        _add(row, kept[row] - held[row.pk])
+    claim.lines.all().delete()
+    QuotaClaimLine.objects.bulk_create(
+        QuotaClaimLine(claim=claim, quota=row, amount=amount)
+        for row, amount in kept.items()
+        if amount
+    )
+    QuotaClaim.objects.filter(pk=extra.pk).update(
+        state=ClaimState.RELEASED, expires_at=None, released_at=now()
+    )
+
+
+def amounts_of(claim: QuotaClaim) -> dict[Metric, Decimal]:
+    """What the claim holds, by metric: as much on every level."""
+    own = claim.lines.filter(quota__node=claim.project_id)
+    return {Metric(name): amount for name, amount in own.values_list("quota__metric", "amount")}
+
+
 def held_by(project_ids: Sequence[int]) -> dict[Metric, Decimal]:
     """What these projects hold together, reserved or in use, in the order of the metrics."""
     lines = QuotaClaimLine.objects.exclude(claim__state=ClaimState.RELEASED)

@@ -16,12 +16,13 @@ from catalog.errors import (
     ConfirmationMismatch,
     NameTaken,
     ResourceBusy,
+    ResourceProtected,
 )
 from catalog.kinds import get_kind
 from catalog.models import (
     OPEN_OPERATION_STATES,
-    ORDER_TRANSITIONS,
     RESOURCE_TRANSITIONS,
+    EndingState,
     Operation,
     OperationKind,
     OperationState,
@@ -31,7 +32,13 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.operations import give_up, lock_order_and_resource, start_operation
+from catalog.services.change_work import drop_failed_changes, expire_waiting_changes
+from catalog.services.operations import (
+    give_up,
+    lock_order_and_resource,
+    settle_order,
+    start_operation,
+)
 from catalog.services.quotas import release_claim
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
@@ -121,6 +128,7 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
         IllegalTransition: it does not run, or is being cleaned up already. A delivery that failed
             is undone instead (``compensate_operation``).
         ResourceBusy: an action is being carried out on it.
+        ResourceProtected: somebody switched that on.
     """
     resource = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(resource)
@@ -132,15 +140,25 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
     return begin_retirement(resource, actor=actor)
 
 
-def begin_retirement(resource: Resource, *, actor: Person) -> Operation:
+def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
     """Let the engine remove a running resource. Call inside a transaction that locked it.
 
+    Args:
+        actor: None is the clock; for that nobody waits.
+
     Raises:
+        ResourceProtected: its protection goes off first.
         ResourceBusy: an action is being carried out on it.
     """
+    if resource.is_protected:
+        raise ResourceProtected(name=resource.name)
     _settle_actions(resource)
+    expire_waiting_changes(resource)
     resource.state = ResourceState.RETIRING
     resource.save(update_fields=["state"])
+    resource.endings.filter(state=EndingState.OPEN).update(
+        state=EndingState.CLEANED_UP, settled_at=now()
+    )
     record("resource.retirement_requested", resource, actor=actor, node_id=resource.project_id)
     return start_operation(resource, OperationKind.RETIRE, requested_by=actor)
 
@@ -163,7 +181,7 @@ def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation
         raise ActionUnknown(field="action")
     if resource.state != ResourceState.ACTIVE:
         raise IllegalTransition(state=resource.get_state_display())
-    if _open_operation(resource):
+    if open_operation(resource):
         raise ResourceBusy(name=resource.name)
     if not declared.is_offered(resource.facts):
         raise ActionNotOffered(action=declared.label)
@@ -177,17 +195,18 @@ def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation
     return start_operation(resource, OperationKind.ACT, requested_by=actor, action=action)
 
 
-def _open_operation(resource: Resource) -> Operation | None:
+def open_operation(resource: Resource) -> Operation | None:
+    """What is being done to it, or hangs; sure only while the resource is locked."""
     return resource.operations.filter(state__in=OPEN_OPERATION_STATES).first()
 
 
 def _settle_actions(resource: Resource) -> None:
-    """An action that failed no longer matters when the resource goes; one that runs does.
+    """What failed no longer matters when the resource goes; what runs does.
 
     Raises:
-        ResourceBusy: an action runs.
+        ResourceBusy: something is being done to it.
     """
-    operation = _open_operation(resource)
+    operation = open_operation(resource)
     if operation is None:
         return
     if operation.state != OperationState.FAILED:
@@ -206,6 +225,7 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
         time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
     )
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
+    drop_failed_changes(resource)
     if operation.kind == OperationKind.COMPENSATE:
         _cancel_order(resource)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
@@ -222,7 +242,7 @@ def _complete_order(order: Order) -> None:
     """Complete the order once every line's resource runs."""
     unfinished = order.lines.exclude(resource__state=ResourceState.ACTIVE)
     if not unfinished.exists():
-        _settle_order(order, OrderState.COMPLETED)
+        settle_order(order, OrderState.COMPLETED)
         record("order.completed", order, actor=None, node_id=order.project_id)
 
 
@@ -230,11 +250,5 @@ def _cancel_order(resource: Resource) -> None:
     if resource.order_line is not None:
         order = resource.order_line.order
         if order.state == OrderState.FAILED:
-            _settle_order(order, OrderState.CANCELED)
+            settle_order(order, OrderState.CANCELED)
             record("operation.compensated", resource, actor=None, node_id=resource.project_id)
-
-
-def _settle_order(order: Order, target: OrderState) -> None:
-    check_transition(ORDER_TRANSITIONS, order.state, target)
-    order.state, order.settled_at = target, now()
-    order.save(update_fields=["state", "settled_at"])

@@ -24,9 +24,7 @@ from catalog.models import (
     Operation,
     OperationKind,
     OperationState,
-    OrderState,
     Resource,
-    ResourceState,
     Solution,
     SolutionState,
     StepState,
@@ -36,8 +34,7 @@ from catalog.services.completion import bring_about
 from catalog.services.operations import (
     end_operation,
     lock_operation,
-    move_order,
-    move_resource,
+    restore,
 )
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
@@ -228,9 +225,7 @@ def _bring_about(solution: Solution, actor: Person) -> None:
         state=StepState.CANCELED, leased_until=None
     )
     end_operation(operation, OperationState.SOLVED)
-    if operation.kind == OperationKind.PROVISION:
-        move_resource(operation.resource, ResourceState.PROVISIONING)
-        move_order(operation.resource, OrderState.PROVISIONING)
+    restore(operation)
     resource = Resource.objects.select_related(
         "order_line__order", "cloud_project__cloud", "project", "claim"
     ).get(pk=operation.resource_id)

@@ -29,8 +29,10 @@ from catalog.services.quotas import end_limits, held_by, move_claims
 from portal.audit.services import record
 from portal.core.calendar import whole_second
 from portal.core.errors import InvalidInput
+from portal.identity.errors import RightsComeAlong
 from portal.identity.models import Node, NodeKind, NodeParent, Person
 from portal.identity.policies import may_move, possible_parents
+from portal.identity.reach import ReachChange, may_carry_reach, reach_after_move
 from portal.identity.sensitive import sensitive
 from portal.identity.services.ending import close_node
 from portal.identity.services.tree import is_name_taken, node_to_change
@@ -75,11 +77,13 @@ class MovePreview:
         entered: the organizations that the node comes under, from the top down.
         left: those that it no longer stands under.
         effects: for each level that is entered and each metric that the branch holds.
+        reach: who gets and who loses which role on it.
     """
 
     entered: Sequence[Node]
     left: Sequence[Node]
     effects: Sequence[LevelEffect]
+    reach: ReachChange
 
     @property
     def fits(self) -> bool:
@@ -114,6 +118,8 @@ def move_node(public_id: UUID, *, new_parent: UUID, actor: Person) -> Node:
         NotAllowed, NodeEnded: as ``node_to_change``.
         InvalidInput: the new parent is not one under which this person may put it, or something
             there has its name.
+        RightsComeAlong: somebody would get a privileged role on it, and this person administers
+            both places, but not from above.
         QuotaExceeded: a level there has too little; nothing has changed.
     """
     with node_to_change(public_id, actor, may=may_move) as node:
@@ -123,6 +129,7 @@ def move_node(public_id: UUID, *, new_parent: UUID, actor: Person) -> Node:
             raise InvalidInput({"parent": [_("Choose an organisation from the list.")]})
         if is_name_taken(node, parent):
             raise InvalidInput({"parent": [_("Something there has the same name.")]})
+        _check_reach(node, parent, actor)
         leaving, entering = _levels(node, parent)
         move_claims(_project_ids(node), leaving=leaving, entering=entering[::-1])
         _hang(node, parent)
@@ -133,8 +140,15 @@ def move_node(public_id: UUID, *, new_parent: UUID, actor: Person) -> Node:
         return node
 
 
+def _check_reach(node: Node, parent: Node, actor: Person) -> None:
+    reach = reach_after_move(node, parent)
+    if not may_carry_reach(actor, node, parent, reach):
+        names = dict.fromkeys(grant.person.name for grant in reach.gained_privileged)
+        raise RightsComeAlong(names=", ".join(names))
+
+
 def preview_move(node: Node, parent: Node) -> MovePreview:
-    """What moving the node would mean now. Changes nothing, locks nothing. Four queries."""
+    """What moving the node would mean now. Changes nothing, locks nothing. Five queries."""
     leaving, entering = _levels(node, parent)
     nodes = Node.objects.in_bulk([*leaving, *entering])
     demand = held_by(_project_ids(node))
@@ -150,6 +164,7 @@ def preview_move(node: Node, parent: Node) -> MovePreview:
             for pk in entering
             for metric, asked in demand.items()
         ],
+        reach=reach_after_move(node, parent),
     )
 
 

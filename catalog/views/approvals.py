@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog.forms import QuestionForm
-from catalog.models import Order, with_open_question
+from catalog.models import Order, OrderState, with_open_question
 from catalog.placement import REASONS
 from catalog.policies import orders_to_decide, visible_orders
 from catalog.services.approvals import (
@@ -30,7 +30,7 @@ from catalog.services.approvals import (
 from catalog.services.comments import ask_about_order
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
 from catalog.views.comments import begun_form, comments_of
-from catalog.views.wording import amount_in_words, spec_in_words
+from catalog.views.wording import amount_in_words, change_in_words, effects_of, spec_in_words
 from portal.core.errors import DomainError
 from portal.core.models import is_in_force
 from portal.identity.oidc.session import current_login
@@ -121,9 +121,11 @@ def _decide(
     order = get_object_or_404(visible_orders(request.user), public_id=public_id)
     reason = request.POST.get("reason", "")
     try:
-        service(reason)
+        decided = service(reason)
     except DomainError as error:
         return _refused(request, order, error, reason=reason)
+    if decided.state == OrderState.COMPLETED:
+        done = _("Approved. It holds from now on.")
     messages.success(request, done)
     return redirect("catalog:order", public_id=public_id)
 
@@ -165,6 +167,8 @@ def _render(
         "order": order,
         "total": sum(item.monthly_price for item in queue),
         "lines": [(line, spec_in_words(line.offering_version, line.spec)) for line in lines],
+        "changed": [row for line in lines if line.changes_id for row in change_in_words(line)],
+        "effects": [text for line in lines for text in effects_of(line)],
         "figures": figures,
         "consequences": figures.consequences,
         "changes": figures.changes,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from catalog.kinds import get_kind
 from catalog.models import OfferingVersion
 from catalog.placement import REASONS
-from catalog.policies import orderable_projects, visible_offerings
+from catalog.policies import offerings_for, orderable_projects, visible_offerings
 from catalog.services.offers import starting_prices
 from catalog.services.placement import judge_placement
 from catalog.views.wording import place_in_words
@@ -53,9 +53,8 @@ def catalogue(request: PersonRequest) -> HttpResponse:
         .order_by("name")
     )
     project = choose_project(projects, request.GET.get("project", ""))
-    versions = list(
-        visible_offerings(request.user).prefetch_related("cloud__flavors", "cloud__images")
-    )
+    offered = offerings_for(project) if project else visible_offerings(request.user)
+    versions = list(offered.prefetch_related("cloud__flavors", "cloud__images"))
     words = request.GET.get("q", "").strip()
     tiles = _tiles([version for version in versions if _matches(version, words)], project)
     context = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds import all_kinds
 from portal.audit.models import AuditEntry
+from portal.core.formats import day
 from portal.identity import history
 from portal.identity.history import HistoryLine
 
@@ -43,7 +45,16 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "operation.duplicate_removed": _("Cloudloket removed a second copy from the cloud."),
     "resource.activated": _("It runs. From now on it costs money."),
     "resource.action_requested": _("{actor} asked: {action}."),
+    "resource.end_reminded": _("Cloudloket said that it ends within {days} days."),
+    "resource.term_ended": _("The term has ended."),
+    "resource.ending_withdrawn": _("It has another term: it is not cleaned up."),
+    "resource.protected": _("{actor} protected it: nobody cleans it up."),
+    "resource.unprotected": _("{actor} switched its protection off."),
     "resource.retirement_requested": _("{actor} had it cleaned up."),
+    "resource.changed": _("The change is done."),
+    "resource.term_shortened": _("{actor} brought the end date forward to {end_date}."),
+    "operation.reversal_started": _("{actor} gave the change up."),
+    "operation.reverted": _("The change was given up. It is as the cloud has it."),
     "resource.retired": _("It is gone from the cloud. It costs nothing any more."),
 }
 
@@ -54,7 +65,10 @@ def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
 
 
 def _words_for(entry: AuditEntry) -> Mapping[str, str]:
-    """What was asked, as its button says it, and which step it is about."""
+    """What was asked, as its button says it, the numbers of steps and days, and which day it is."""
     key = entry.data.get("action", "")
     labels = (kind.actions[key].label for kind in all_kinds() if key in kind.actions)
-    return {"action": str(next(labels, key)), "position": str(entry.data.get("position", ""))}
+    numbers = {name: str(entry.data.get(name, "")) for name in ("position", "days")}
+    end_date = entry.data.get("end_date")
+    last_day = day(date.fromisoformat(end_date)) if end_date else ""
+    return {"action": str(next(labels, key)), "end_date": last_day, **numbers}

@@ -25,6 +25,7 @@ from catalog.services.operations import (
 )
 from catalog.views.progress import progress_of
 from portal.core.errors import DomainError
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 # What the operators' page sends along, to come back there.
@@ -59,7 +60,7 @@ def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpRespons
 
 @require_POST
 def operation_abandon(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Leave an action that failed for what it is."""
+    """Leave an action that failed for what it is, or give a change up."""
     done = _("We leave it as it is.")
     return _repair(request, public_id, abandon_operation, done)
 
@@ -80,7 +81,7 @@ def operation_cancel(request: PersonRequest, public_id: UUID) -> HttpResponse:
         "resource": operation.resource,
         "kind": get_kind(operation.resource.kind),
         "progress": progress_of(operation),
-        "back": BACK if request.GET.get("back") == BACK else "",
+        "back": BACK if (kept_input(request) or request.GET).get("back") == BACK else "",
     }
     return render(request, "catalog/operations/cancel.html", context)
 

@@ -50,6 +50,7 @@ def copy_of_order(request: PersonRequest, version: OfferingVersion) -> Copy | No
     lines = OrderLine.objects.select_related("order__project").filter(
         order__in=visible_orders(request.user),
         offering_version__offering=version.offering_id,
+        changes=None,
     )
     try:
         line = lines.filter(order__public_id=public_id).first()

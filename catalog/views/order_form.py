@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog.errors import IdempotencyConflict, PlacementRefused, QuotaExceeded
 from catalog.forms import OrderForm
 from catalog.models import OfferingVersion, Order
-from catalog.policies import orderable_projects, visible_offerings
+from catalog.policies import orderable_projects, projects_to_order_in, visible_offerings
 from catalog.services.offers import option_effects
 from catalog.services.orders import LineRequest, place_order
 from catalog.views.catalogue import choose_project
@@ -84,10 +84,12 @@ def _show_again(form: OrderForm, answers: QueryDict) -> None:
 
 def _orderable(request: PersonRequest, code: str) -> tuple[OfferingVersion, list[Project]]:
     version = get_object_or_404(visible_offerings(request.user), offering__code=code)
-    projects = list(orderable_projects(request.user).select_related("parent"))
-    if not projects:
-        raise PermissionDenied
-    return version, projects
+    projects = list(projects_to_order_in(request.user, version).select_related("parent"))
+    if projects:
+        return version, projects
+    if orderable_projects(request.user).exists():
+        raise Http404  # where they order it does not exist
+    raise PermissionDenied
 
 
 def _submit(

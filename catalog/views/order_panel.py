@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -63,9 +63,13 @@ class Panel:
         position = self.consequences and self.consequences.budget
         if not position:
             return ""
-        return _("{claimed} + {asked} of {limit}").format(
+        is_less = position.asked < 0
+        text = (
+            _("{claimed} - {asked} of {limit}") if is_less else _("{claimed} + {asked} of {limit}")
+        )
+        return text.format(
             claimed=money(position.realised + position.committed),
-            asked=money(position.asked),
+            asked=money(abs(position.asked)),
             limit=money(position.budget),
         )
 
@@ -92,15 +96,24 @@ def read_panel(version: OfferingVersion, draft: Draft) -> Panel:
         )
     except DomainError as error:
         return Panel(problems=[str(error)])
-    shown = _tightest(consequences.quota)
-    return Panel(
+    panel = panel_of(consequences, project=draft.project, version=version)
+    return replace(
+        panel,
         problems=draft.problems,
-        consequences=consequences,
         end_date=draft.end_date,
         total=_total(consequences, draft.end_date),
+    )
+
+
+def panel_of(consequences: Consequences, *, project: Project, version: OfferingVersion) -> Panel:
+    """What is known of a price, in words."""
+    shown = _tightest(consequences.quota)
+    return Panel(
+        problems=[],
+        consequences=consequences,
         refusals=[str(REASONS[code]) for code in consequences.verdict.reasons],
         place=place_in_words(version.cloud),
-        quota=[_line(effect, draft.project) for effect in shown],
+        quota=[_line(effect, project) for effect in shown],
         roomy=_names([effect for effect in consequences.quota if effect not in shown]),
         is_nearly_full=any(_fullness(effect) >= NEARLY_FULL for effect in consequences.quota),
     )

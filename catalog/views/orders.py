@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog.forms import CommentForm
-from catalog.models import Order, OrderLine, OrderState
+from catalog.models import Operation, OperationKind, Order, OrderLine, OrderState
 from catalog.policies import (
     may_comment,
     may_decide,
@@ -29,13 +30,16 @@ from catalog.services.orders import withdraw_order
 from catalog.views.comments import begun_form, comments_of
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
-from catalog.views.wording import ORDER_TONES, spec_in_words
+from catalog.views.wording import ORDER_TONES, change_in_words, spec_in_words
 from portal.core.errors import DomainError
 from portal.identity.access import has_role
 from portal.identity.models import Role
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE = 25
+DELIVERING_KINDS: Final = frozenset(
+    {OperationKind.PROVISION.value, OperationKind.ACT.value, OperationKind.COMPENSATE.value}
+)
 
 
 @require_safe
@@ -102,7 +106,7 @@ def render_order(
     comment_form: CommentForm | None = None,
 ) -> HttpResponse:
     """The page of one order, with what was refused on top."""
-    lines = [(line, spec_in_words(line.offering_version, line.spec)) for line in order.lines.all()]
+    lines = [(line, _in_words(line)) for line in order.lines.all()]
     progress = _progress(order)
     context = {
         "order": order,
@@ -131,7 +135,15 @@ def render_order(
     return render(request, "catalog/orders/detail.html", context, status=status)
 
 
+def _in_words(line: OrderLine) -> list[Any]:
+    """What is asked: question and answer, or of a change what becomes otherwise."""
+    if line.changes_id is not None:
+        return list(change_in_words(line))
+    return list(spec_in_words(line.offering_version, line.spec))
+
+
 def _with_everything(request: PersonRequest) -> QuerySet[Order]:
+    work = Operation.objects.select_related("resource__project").prefetch_related("steps")
     return (
         visible_orders(request.user)
         .select_related("project__parent", "requested_by")
@@ -141,24 +153,32 @@ def _with_everything(request: PersonRequest) -> QuerySet[Order]:
             "lines__placement",
             "lines__resource__operations__steps",
             "lines__resource__project",
+            "lines__changes",
+            Prefetch("lines__operations", work),
         )
     )
 
 
 def _progress(order: Order) -> list[Progress]:
-    """One list of steps per line that was begun: the newest operation of the delivery."""
-    operations = [
-        latest_operation([item for item in resource.operations.all() if item.kind != "retire"])
-        for line in order.lines.all()
-        if (resource := getattr(line, "resource", None))
-    ]
+    """One list of steps per line that was begun: the newest operation for it."""
+    operations = [latest_operation(_work_on(line)) for line in order.lines.all()]
     return [progress_of(operation) for operation in operations if operation]
+
+
+def _work_on(line: OrderLine) -> list[Operation]:
+    """What was done for a line: a delivery and its undoing, or a change and its undoing."""
+    resource = getattr(line, "resource", None)
+    if resource is None:
+        return list(line.operations.all())
+    return [item for item in resource.operations.all() if item.kind in DELIVERING_KINDS]
 
 
 def _subjects(order: Order) -> list[UUID]:
     subjects = [order.public_id]
     for line in order.lines.all():
-        if resource := getattr(line, "resource", None):
+        resource = getattr(line, "resource", None)
+        if resource:
             subjects.append(resource.public_id)
-            subjects += [operation.public_id for operation in resource.operations.all()]
+        work = resource.operations.all() if resource else line.operations.all()
+        subjects += [operation.public_id for operation in work]
     return subjects

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -28,11 +28,15 @@ from catalog.models import (
     Metric,
     Operation,
     OperationState,
+    Order,
     Resource,
     ResourceState,
 )
-from catalog.policies import may_act, may_repair, may_retire, visible_resources
+from catalog.policies import may_act, may_change, may_repair, may_retire, visible_resources
+from catalog.services.change_work import agreed_line, open_change
+from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
+from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
 from catalog.views.wording import (
@@ -50,7 +54,6 @@ from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
 LONGEST_SEARCH: Final = 100  # characters; longer ones are cut
-ENDS_SOON: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
         raise PermissionDenied
     if request.method == "POST":
         return _retire(request, resource)
-    if resource.state != ResourceState.ACTIVE:
+    if resource.state != ResourceState.ACTIVE or resource.is_protected:
         return redirect("catalog:resource", public_id=public_id)
     return render(request, "catalog/resources/retire.html", _consequences(request, resource))
 
@@ -119,6 +122,35 @@ def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpRe
         act_on_resource(resource.public_id, action=action, actor=request.user)
     except DomainError as error:
         return _render(request, _get(request, resource.public_id), error=error)
+    address = reverse("catalog:resource", args=[resource.public_id])
+    return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+
+
+@require_POST
+def resource_protect(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Switch the protection against cleaning up on."""
+    done = _("It is protected. Nobody cleans it up, and it does not go by itself.")
+    return _protection(request, public_id, protect_resource, done)
+
+
+@require_POST
+def resource_unprotect(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Switch the protection off; nothing is cleaned up by that alone."""
+    done = _("It is not protected any more. It can be cleaned up.")
+    return _protection(request, public_id, unprotect_resource, done)
+
+
+def _protection(
+    request: PersonRequest, public_id: UUID, switch: Callable[..., Resource], done: str
+) -> HttpResponse:
+    resource = _get(request, public_id)
+    if not may_retire(request.user, resource):
+        raise PermissionDenied
+    try:
+        switch(resource.public_id, actor=request.user)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
+    messages.success(request, done)
     address = reverse("catalog:resource", args=[resource.public_id])
     return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
 
@@ -153,12 +185,15 @@ def _render(
         "place": place_in_words(resource.cloud_project.cloud),
         "words": spec_in_words(line.offering_version, resource.spec) if line else [],
         "line": line,
+        "agreed": agreed_line(resource),
+        "may_change": resource.state == ResourceState.ACTIVE and may_change(request.user, resource),
+        "open_change": open_change(resource),
         "month": month_of(moment).start,
         "month_cost": costs.get(resource.public_id),
         "total_cost": cost_of_resource(resource.public_id, as_of=moment),
-        "days_left": _days_left(resource, day_of(moment)),
+        "end_notice": end_notice(resource, today=day_of(moment)),
         "progress": _progress(resource, operations),
-        "history": history_of([resource.public_id, *(item.public_id for item in operations)]),
+        "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
         "actions": _offered_actions(request, resource, operations),
         "may_repair": may_repair(request.user, resource),
@@ -167,6 +202,12 @@ def _render(
     }
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "catalog/resources/detail.html", context, status=status)
+
+
+def _subjects(resource: Resource, operations: list[Operation]) -> list[UUID]:
+    """What happened to the resource, and to the orders that change it."""
+    changes = Order.objects.filter(lines__changes=resource).values_list("public_id", flat=True)
+    return [resource.public_id, *changes, *(item.public_id for item in operations)]
 
 
 def _get(request: PersonRequest, public_id: UUID) -> Resource:
@@ -179,7 +220,7 @@ def _get(request: PersonRequest, public_id: UUID) -> Resource:
             "order_line__offering_version__offering",
             "order_line__offering_version__cloud",
         )
-        .prefetch_related("operations__steps")
+        .prefetch_related("operations__steps", OPEN_ENDINGS)
     )
     return get_object_or_404(resources, public_id=public_id)
 
@@ -252,14 +293,6 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
             if metric in freed
         ],
     }
-
-
-def _days_left(resource: Resource, today: date) -> int | None:
-    """Days until the end date when that is near or past (negative); else None."""
-    if resource.end_date is None or resource.state != ResourceState.ACTIVE:
-        return None
-    left = resource.end_date - today
-    return left.days if left <= ENDS_SOON else None
 
 
 def _progress(resource: Resource, operations: list[Operation]) -> Progress | None:

@@ -30,7 +30,7 @@ from catalog.services.tree_counts import Counts, count_below
 from catalog.views.wording import amount_in_words
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.access import roles_of
-from portal.identity.models import Node, NodeKind, Role
+from portal.identity.models import Node, NodeKind, Role, RoleGrant
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.outline import Line, outline
 from portal.identity.policies import (
@@ -39,6 +39,7 @@ from portal.identity.policies import (
     may_move,
     possible_parents,
 )
+from portal.identity.reach import ReachChange, may_carry_reach
 from portal.identity.requests import PersonRequest
 from portal.identity.services.ending import open_grants
 from portal.identity.views.nodes import get_changeable_node
@@ -46,6 +47,7 @@ from portal.identity.views.nodes import get_changeable_node
 PAGE_SIZE: Final = 100
 LONGEST_SEARCH: Final = 100  # characters; longer ones are cut
 MOST_OBSTACLES: Final = 20  # of each kind, on the page
+REACH_SHOWN: Final = 50  # people who get a role, and who lose one
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,10 @@ def _render_move(
         "parents": parents,
         "parent": parent,
         "preview": preview,
+        "reach": _reach_lists(preview.reach) if preview else [],
+        "may_carry": bool(
+            parent and preview and may_carry_reach(request.user, node, parent, preview.reach)
+        ),
         "rows": [_level_row(effect) for effect in preview.effects] if preview else [],
         "error": None if errors else error,
         "parent_errors": errors,
@@ -142,6 +148,18 @@ def _render_move(
     if errors:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
     return render(request, "catalog/tree/move.html", context, status=status)
+
+
+def _reach_lists(reach: ReachChange) -> list[tuple[str, str, list[RoleGrant], int]]:
+    """Key, title, the first people, and how many more, of who gets and who loses a role."""
+    lists = (
+        ("gained", _("Who gets a role here"), reach.gained),
+        ("lost", _("Who loses a role here"), reach.lost),
+    )
+    return [
+        (key, title, list(grants[:REACH_SHOWN]), max(0, len(grants) - REACH_SHOWN))
+        for key, title, grants in lists
+    ]
 
 
 def _level_row(effect: LevelEffect) -> dict[str, Any]:

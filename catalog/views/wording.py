@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.translation import gettext as _
+
+from billing.services.pricing import Quote
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter
-from catalog.models import Metric, OfferingVersion, OperationState, OrderState, ResourceState
+from catalog.models import (
+    Metric,
+    OfferingVersion,
+    OperationState,
+    OrderLine,
+    OrderState,
+    ResourceState,
+)
 from catalog.placement import CloudFacts
 from portal.cloud.models import Cloud
-from portal.core.formats import money, quantity
+from portal.core.formats import day, money, quantity
 
 ORDER_TONES: Final[Mapping[str, str]] = {
     OrderState.PENDING_APPROVAL: "neutral",
@@ -61,6 +73,48 @@ def spec_in_words(version: OfferingVersion, spec: Mapping[str, Any]) -> list[tup
         for parameter in parameters
         if spec.get(parameter.name) is not None
     ]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One answer that becomes another."""
+
+    question: str
+    before: str
+    after: str
+
+
+def change_in_words(line: OrderLine) -> list[Changed]:
+    """What a line that changes something makes otherwise; the price always, to compare."""
+    before = line.before or {}
+    then, now = before["spec"], line.spec
+    parameters = get_kind(line.offering_version.offering.kind).parameters(line.offering_version)
+    rows = [
+        Changed(
+            str(item.label), _answer(item, then.get(item.name)), _answer(item, now.get(item.name))
+        )
+        for item in parameters
+        if then.get(item.name) != now.get(item.name)
+    ]
+    old_day = date.fromisoformat(before["end_date"]) if before["end_date"] else None
+    if old_day != line.end_date:
+        rows.append(Changed(_("End date"), day_in_words(old_day), day_in_words(line.end_date)))
+    old_price = Quote.from_json(before["quote"]).monthly
+    rows.append(Changed(_("Price per month"), money(old_price), money(line.monthly_price)))
+    return rows
+
+
+def effects_of(line: OrderLine) -> list[str]:
+    """What people notice of a change; nothing of what is new."""
+    if line.before is None:
+        return []
+    kind = get_kind(line.offering_version.offering.kind)
+    return [str(text) for text in kind.change_effects(line.before["spec"], line.spec)]
+
+
+def day_in_words(end_date: date | None) -> str:
+    """The last day on which something is needed."""
+    return day(end_date) if end_date else _("No end date")
 
 
 def _answer(parameter: Parameter, value: object) -> str:

@@ -26,7 +26,8 @@ class Account:
         acr: level of assurance of a login with this account, unless another is picked.
         job, duty: Dutch words for the login page.
         organization_oin: 20-digit number of the organisation.
-        roles: ``role@node-code``, the node being an organisation or a part of it.
+        roles: ``role@node-code``, the node being an organisation or a part of it; of an approver
+            with what they may approve, as ``approver:5000@node-code``.
         claims: what a client is told, by kinds that have claims of their own.
     """
 

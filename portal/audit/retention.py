@@ -20,6 +20,7 @@ from portal.core.calendar import BUSINESS_TIME, month
 from portal.core.locks import lock_trail
 
 SHORTEST_YEARS: Final = 3  # BIO2 5.28.01; the database holds to it as well
+LONGEST_YEARS: Final = 1000  # before which there is no calendar to count back in
 
 # Per chain the first entry that is kept, where an older one stands before it.
 _BEGINNINGS: Final = """
@@ -53,6 +54,8 @@ def drop_months(*, keep_years: int) -> Dropped:
     """
     if keep_years < SHORTEST_YEARS:
         raise CannotDrop(f"the trail is kept for {SHORTEST_YEARS} years at least")
+    if keep_years > LONGEST_YEARS:
+        raise CannotDrop(f"choose {LONGEST_YEARS} years at most")
     today = now().astimezone(BUSINESS_TIME)
     until = month(today.year - keep_years, today.month).start
     if not AuditEntry.objects.filter(at__lt=until).exists():

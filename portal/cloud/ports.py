@@ -361,6 +361,13 @@ class Cloud(Protocol):
 
     def delete_volume(self, project: str, volume_id: str) -> None: ...
 
+    def extend_volume(self, project: str, volume_id: str, size_gib: int) -> None:
+        """Let it grow, attached or not, to more than it is: look before asking.
+
+        It is EXTENDING meanwhile; one that is busy with anything is busy (CloudUnavailable).
+        """
+        ...
+
     def list_volumes(self, project: str) -> list[CloudObject]: ...
 
     # --- servers ---------------------------------------------------------------------------
@@ -385,6 +392,22 @@ class Cloud(Protocol):
 
     def reboot_server(self, project: str, server_id: str, *, is_hard: bool) -> None:
         """Restart it: by its operating system, or (hard) by cutting the power."""
+        ...
+
+    def resize_server(self, project: str, server_id: str, flavor_id: str) -> None:
+        """Give it another flavor than it has; it restarts, and becomes VERIFY_RESIZE.
+
+        Until that is confirmed or reverted the cloud keeps both. One that neither runs nor stands
+        still, or is being worked on, is busy (CloudUnavailable): look before asking.
+        """
+        ...
+
+    def confirm_resize(self, project: str, server_id: str) -> None:
+        """Let go what the server was before it was resized; success while that is being done."""
+        ...
+
+    def revert_resize(self, project: str, server_id: str) -> None:
+        """Let a resized server become what it was."""
         ...
 
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:

@@ -17,6 +17,7 @@ SWEEP: Final = 2
 INVENTORY: Final = 3
 REVIEWS: Final = 4
 DRIFT: Final = 5
+END_DATES: Final = 6
 BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20

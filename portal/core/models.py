@@ -69,6 +69,15 @@ class DatedFact(models.Model):
         abstract = True
 
 
+def is_not_over(at: Any) -> Q:
+    """The rows of a dated fact that hold at the moment ``at``, or will hold later.
+
+    What was cut short before it began never does, however far away its beginning is.
+    """
+    begins_at_all = Q(valid_until__gt=F("valid_from"))
+    return Q(valid_until__isnull=True) | Q(valid_until__gt=at) & begins_at_all
+
+
 def is_in_force(at: Any, *, start: str = "valid_from", end: str = "valid_until") -> Q:
     """The rows of a dated fact that hold at the moment ``at``."""
     ended_later: Q = Q(**{f"{end}__isnull": True}) | Q(**{f"{end}__gt": at})

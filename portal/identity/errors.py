@@ -80,6 +80,41 @@ class PersonIsActive(DomainError):
     message = _("{name} has access to the portal.")
 
 
+class PersonJoined(DomainError):
+    code = "person_joined"
+    message = _("{name} is another login of {other} already.")
+
+
+class HasMoreLogins(DomainError):
+    code = "has_more_logins"
+    message = _(
+        "{name} has more than one login already. Link the other way round, or undo that link first."
+    )
+
+
+class LinkProposed(DomainError):
+    code = "link_proposed"
+    message = _("Something about this login was proposed already and waits for a decision.")
+
+
+class LoginElsewhere(DomainError):
+    code = "login_elsewhere"
+    message = _("The login does not belong to {name} any more.")
+
+
+class LinkerMayNot(DomainError):
+    code = "linker_may_not"
+    message = _("{name} may not propose this any more. Somebody else must propose it.")
+
+
+class RightsComeAlong(NotAllowed):
+    code = "rights_come_along"
+    message = _(
+        "{names} would get special rights here by this move. Somebody must do it who administers "
+        "both places from above."
+    )
+
+
 class DeputyHasEnded(DomainError):
     code = "deputy_has_ended"
     message = _("This replacement has ended already.")

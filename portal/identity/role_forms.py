@@ -123,6 +123,31 @@ class DeputyProposalForm(DeputyForm):
     reason = _reason(_("Reason"), _("Who decides reads this, and so does whoever checks later."))
 
 
+class LinkForm(RefusableForm):
+    """Whose login is one of the person whom the page is about."""
+
+    holder = _people(_("Whose login"))
+    reason = _reason(
+        _("Reason"),
+        _(
+            "How do you know that they are one person? Who decides reads this, and so does whoever "
+            "checks later."
+        ),
+    )
+
+    def __init__(self, data: Any = None, *, people: Iterable[Person], **options: Any) -> None:
+        super().__init__(data, **options)
+        self.people = PeopleChoice(people)
+        choice = self.fields["holder"]
+        choice.choices = self.people.cards()  # type: ignore[attr-defined]  # a ChoiceField
+        choice.error_messages["required"] = _("Choose somebody.")
+
+    def chosen(self) -> dict[str, Any]:
+        """Holder and reason of a valid form, as the service takes them."""
+        answers = self.cleaned_data
+        return {**answers, "holder": self.people.by_id[answers["holder"]]}
+
+
 class ReasonForm(RefusableForm):
     """Why something that binds somebody else happens."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
+from portal.core.models import is_not_over
 from portal.identity.access import (
     granted_node_ids,
     has_role,
@@ -98,10 +99,16 @@ def may_still_propose(proposal: RoleProposal) -> bool:
     """Whether who proposed it may do so now, also while their claim waits for the next login."""
     proposer, absent = proposal.proposed_by, proposal.absent
     nodes = list(approved_nodes(absent)) if absent else [proposal.node]
-    standing = standing_grants(Role.QUOTA_ADMINISTRATOR).filter(person=proposer)
-    held = {*standing.values_list("node_id", flat=True)}
-    held.update(granted_node_ids(proposer, (Role.QUOTA_ADMINISTRATOR,)))
+    held = administered_node_ids(proposer)
     return all(held.intersection(node.lineage_ids) for node in nodes)
+
+
+def administered_node_ids(person: Person) -> set[int]:
+    """Where the person administers by a grant of their own, now or at their next login."""
+    standing = standing_grants(Role.QUOTA_ADMINISTRATOR).filter(person=person)
+    held = {*standing.values_list("node_id", flat=True)}
+    held.update(granted_node_ids(person, (Role.QUOTA_ADMINISTRATOR,)))
+    return held
 
 
 def may_lift(person: Person, bar: ClaimBar) -> bool:
@@ -112,8 +119,12 @@ def may_lift(person: Person, bar: ClaimBar) -> bool:
 
 
 def visible_people(person: Person) -> QuerySet[Person]:
-    """Who has or had a role on a node that the person oversees, or logs in for it."""
-    return _people_of(overseen_nodes(person))
+    """Who has or had a role on a node that the person oversees, or logs in for it.
+
+    Also whose login went to one of these: two who were linked are seen together.
+    """
+    people = _people_of(overseen_nodes(person))
+    return Person.objects.filter(Q(pk__in=people) | Q(joined_into__in=people))
 
 
 def people_beside(node: Node) -> QuerySet[Person]:
@@ -222,12 +233,12 @@ def may_reinstate(actor: Person, person: Person) -> bool:
 
 def deputies_of(person: Person) -> QuerySet[Deputy]:
     """Who decides in this person's place now or later."""
-    return Deputy.objects.filter(_not_over(), absent=person).select_related("deputy")
+    return Deputy.objects.filter(is_not_over(now()), absent=person).select_related("deputy")
 
 
 def replaced_by(person: Person) -> QuerySet[Deputy]:
     """In whose place this person decides now or later."""
-    return Deputy.objects.filter(_not_over(), deputy=person).select_related("absent")
+    return Deputy.objects.filter(is_not_over(now()), deputy=person).select_related("absent")
 
 
 def visible_deputies(person: Person) -> QuerySet[Deputy]:
@@ -266,8 +277,3 @@ def _people_of(nodes: QuerySet[Node]) -> QuerySet[Person]:
     return Person.objects.filter(
         Q(pk__in=grants.values("person")) | Q(pk__in=known.values("person"))
     )
-
-
-def _not_over() -> Q:
-    moment = now()
-    return Q(valid_until=None) | Q(valid_until__gt=moment)

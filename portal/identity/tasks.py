@@ -8,7 +8,7 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from portal.core.locks import REVIEWS, only_one
-from portal.identity.services import people, proposals, removed_providers
+from portal.identity.services import links, people, proposals, removed_providers
 from portal.identity.services.break_glass import forget_old_attempts
 from portal.identity.services.review_closing import close_overdue_campaigns
 from portal.identity.services.review_reminders import remind_reviewers, send_reminder
@@ -39,6 +39,7 @@ def forget_sessions() -> None:
 def expire_proposals() -> None:
     """End the proposals that nobody decided on in time."""
     proposals.expire_proposals()
+    links.expire_links()
 
 
 @shared_task(name="identity.end_absent_people")

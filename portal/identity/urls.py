@@ -7,6 +7,7 @@ from portal.identity.facts import FactKind
 from portal.identity.oidc import views
 from portal.identity.views import (
     account,
+    links,
     organizations,
     people,
     proposals,
@@ -57,6 +58,18 @@ urlpatterns = [
         "people/<uuid:public_id>/sessions/<uuid:session_id>/end",
         sessions.person_session_end,
         name="person-session-end",
+    ),
+    path("people/<uuid:public_id>/link", links.person_link, name="person-link"),
+    path("people/<uuid:public_id>/unlink", links.person_unlink, name="person-unlink"),
+    path("identity-links/<uuid:public_id>", links.link_detail, name="identity-link"),
+    path(
+        "identity-links/<uuid:public_id>/confirm", links.link_confirm, name="identity-link-confirm"
+    ),
+    path("identity-links/<uuid:public_id>/refuse", links.link_refuse, name="identity-link-refuse"),
+    path(
+        "identity-links/<uuid:public_id>/withdraw",
+        links.link_withdraw,
+        name="identity-link-withdraw",
     ),
     path("deputies/<uuid:public_id>/end", people.deputy_end, name="deputy-end"),
     # organizations and projects

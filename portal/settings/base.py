@@ -51,6 +51,9 @@ BREAK_GLASS = os.environ.get("CLOUDLOKET_BREAK_GLASS") == "1"
 AUDIT_RETENTION_YEARS = configuration.whole_number(
     "CLOUDLOKET_AUDIT_RETENTION_YEARS", default=7, at_least=3
 )
+# Code of the organization whose operators and quota administrators govern the catalogue. Without
+# it nobody does: docs/adr/0017-who-governs-the-catalogue.md.
+CATALOGUE_ORGANIZATION = os.environ.get("CLOUDLOKET_CATALOGUE_ORGANIZATION", "").strip()
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------
@@ -250,6 +253,11 @@ CELERY_BEAT_SCHEDULE = {
     "sync-inventory": {"task": "catalog.sync_inventory", "schedule": 60.0},
     "look-for-drift": {
         "task": "catalog.look_for_drift",
+        "schedule": 60.0,
+        "options": {"queue": "bulk"},
+    },
+    "mind-end-dates": {
+        "task": "catalog.mind_end_dates",
         "schedule": 60.0,
         "options": {"queue": "bulk"},
     },

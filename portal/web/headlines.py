@@ -22,12 +22,12 @@ def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 def names_of(order: Order) -> str:
     """What was ordered, e.g. "Virtual server zaak-app-01"."""
-    return ", ".join(f"{line.offering_version.name} {line.name}" for line in order.lines.all())
+    return ", ".join(line.title for line in order.lines.all())
 
 
 def address_of(operation: Operation) -> str:
-    """Where its steps are shown: with the order that it delivers, else with the resource."""
-    line = operation.resource.order_line
+    """Where its steps are shown: with the order that it carries out, else with the resource."""
+    line = operation.order_line or operation.resource.order_line
     if line is None or operation.kind == OperationKind.RETIRE:
         return reverse("catalog:resource", args=[operation.resource.public_id])
     return reverse("catalog:order", args=[line.order.public_id])

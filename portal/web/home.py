@@ -78,7 +78,7 @@ def find_running(person: Person) -> list[Running]:
     operations = (
         visible_operations(person)
         .filter(state=OperationState.RUNNING)
-        .select_related("resource__project", "resource__order_line__order")
+        .select_related("resource__project", "resource__order_line__order", "order_line__order")
         .prefetch_related("steps")
         .order_by("-started_at")
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -25,18 +25,19 @@ from catalog.policies import (
     repairable_operations,
     retirable_resources,
 )
+from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
 from catalog.views.wording import amount_in_words
 from portal.core.calendar import day_of
 from portal.core.formats import clock, day, money
 from portal.identity.access import reached_nodes, roles_of
 from portal.identity.gaps import find_gaps
-from portal.identity.models import Person, ReviewCampaign, Role, RoleProposal
+from portal.identity.link_policies import links_to_decide
+from portal.identity.models import LinkProposal, Person, ReviewCampaign, Role, RoleProposal
 from portal.identity.reviewing import items_to_decide
 from portal.identity.role_policies import proposals_to_decide
 from portal.identity.views.review_rows import Progress, measure
 from portal.web.headlines import SHOWN, address_of, names_of, with_lines
 
-ENDS_SOON: Final = timedelta(days=30)
 REVIEW_PRESSES_DAYS: Final = 7
 
 
@@ -59,17 +60,18 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_answer_task(order) for order in _to_answer(person)],
         *[_decision_task(order) for order in _to_decide(person)],
         *[_proposal_task(proposal) for proposal in _proposals(person)],
+        *[_link_task(link) for link in links_to_decide(person)[:SHOWN]],
         *_gap_tasks(person),
         *[_quota_task(quota) for quota in _over_limit(person)],
         *[_review_task(review, at) for review in _to_review(person, at)],
-        *[_end_task(resource, at) for resource in _ending(person, at)],
+        *filter(None, [_end_task(resource, at) for resource in _ending(person, at)]),
     ]
 
 
 def _to_repair(person: Person) -> QuerySet[Operation]:
     return (
         repairable_operations(person)
-        .select_related("resource__project", "resource__order_line__order")
+        .select_related("resource__project", "resource__order_line__order", "order_line__order")
         .order_by("failed_at")[:SHOWN]
     )
 
@@ -141,6 +143,17 @@ def _proposal_task(proposal: RoleProposal) -> Task:
             proposer=proposal.proposed_by.name, node=proposal.node.name
         ),
         url=reverse("identity:role-proposal", args=[proposal.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _link_task(link: LinkProposal) -> Task:
+    return Task(
+        icon="user-check",
+        tone="",
+        title=link.in_words(),
+        text=_("{proposer} proposes this.").format(proposer=link.proposed_by.name),
+        url=reverse("identity:identity-link", args=[link.public_id]),
         button=_("Decide"),
     )
 
@@ -223,20 +236,22 @@ def _ending(person: Person, at: datetime) -> QuerySet[Resource]:
     return (
         retirable_resources(person)
         .filter(end_date__lte=day_of(at) + ENDS_SOON)
-        .select_related("project")
-        .order_by("end_date")[:SHOWN]
+        .select_related("project", "order_line__offering_version")
+        .prefetch_related(OPEN_ENDINGS)
+        .order_by("end_date", "pk")[:SHOWN]
     )
 
 
-def _end_task(resource: Resource, at: datetime) -> Task:
-    has_ended = resource.end_date is not None and resource.end_date < day_of(at)
-    title = _("The term of {name} has ended") if has_ended else _("The term of {name} ends soon")
+def _end_task(resource: Resource, at: datetime) -> Task | None:
+    notice = end_notice(resource, today=day_of(at))
+    if notice is None:
+        return None
     return Task(
         icon="calendar",
         tone="warn",
-        title=title.format(name=resource.name),
-        text=_("The last day is {day}, project {project}. Clean it up if you are done.").format(
-            day=day(resource.end_date) if resource.end_date else "", project=resource.project.name
+        title=f"{notice.title}: {resource.name}",
+        text=_("Project {project}. {what} {advice}").format(
+            project=resource.project.name, what=notice.gist, advice=notice.advice
         ),
         url=reverse("catalog:resource", args=[resource.public_id]),
         button=_("View"),

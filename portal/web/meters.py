@@ -44,11 +44,12 @@ def make_bar(
     Args:
         limit: what may be used; the bar is as long as this, or as the sum where that is more.
         used: in use, drawn solid.
-        new: what this order adds, drawn dark.
+        new: what this order adds, drawn dark; nothing is drawn of what it takes off.
         reserved: reserved or expected, drawn hatched.
         warns: whether the used part turns orange from 85% on. For quotas, not for budgets.
     """
     used, new, reserved, limit = (Decimal(part) for part in (used, new, reserved, limit))
+    new = max(new, Decimal(0))
     total = used + new + reserved
     longest = max(limit, total)
     if longest <= 0:

@@ -12,6 +12,12 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
+from catalog.offering_policies import (
+    DECIDERS,
+    READERS,
+    may_look_behind,
+    publications_to_decide,
+)
 from catalog.policies import (
     DRIFT_READERS,
     WORK_ROLES,
@@ -37,6 +43,7 @@ class MenuItem:
         roles: who gets to see it.
         count_waiting: how many things on that page wait for this person; None shows no number.
         acted_on_by: for whom something can wait there at all; nobody else is counted for.
+        is_for: who of those with such a role gets to see it, where the role alone does not tell.
     """
 
     route: str
@@ -45,6 +52,7 @@ class MenuItem:
     roles: Collection[Role] = EVERYBODY
     count_waiting: Callable[[Person], int] | None = None
     acted_on_by: Collection[Role] = EVERYBODY
+    is_for: Callable[[Person], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,10 @@ def _count_drift(person: Person) -> int:
 
 def _count_reviews(person: Person) -> int:
     return items_to_decide(person, now()).count()
+
+
+def _count_publications(person: Person) -> int:
+    return publications_to_decide(person).count()
 
 
 def _count_proposals(person: Person) -> int:
@@ -123,6 +135,15 @@ MENU: Final = (
         _("Administration"),
         (
             MenuItem("catalog:organizations", _("Organisations"), "sitemap", frozenset(TREE_ROLES)),
+            MenuItem(
+                "catalog:offerings",
+                _("Manage the catalogue"),
+                "file-text",
+                frozenset(READERS),
+                _count_publications,
+                acted_on_by=DECIDERS,
+                is_for=may_look_behind,
+            ),
             MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
             MenuItem(
                 "identity:role-proposals",
@@ -171,7 +192,7 @@ def make_menu(
     The current link is the one with the longest address that ``current_path`` starts with.
     """
     chosen = [
-        (section, [item for item in section.items if set(item.roles) & set(roles)])
+        (section, [item for item in section.items if _is_shown(item, person, roles)])
         for section in sections
     ]
     urls = {item.route: reverse(item.route) for _section, items in chosen for item in items}
@@ -190,6 +211,11 @@ def make_menu(
         for section, items in chosen
         if items
     ]
+
+
+def _is_shown(item: MenuItem, person: Person, roles: Collection[str]) -> bool:
+    has_role = bool(set(item.roles) & set(roles))
+    return has_role and (item.is_for is None or item.is_for(person))
 
 
 def _is_below(path: str, url: str) -> bool:

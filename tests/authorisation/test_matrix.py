@@ -49,7 +49,8 @@ def visits(django_db_setup, django_db_blocker):
         world = make_world()
         for tenant in world.tenants:
             tenant.furnish(row.of for row in MATRIX if row.of)
-        yield Visits.prepare(world)
+        with override_settings(CATALOGUE_ORGANIZATION=world.here.directorate.code):
+            yield Visits.prepare(world)
 
 
 # --- the table is whole ------------------------------------------------------------------------
@@ -128,6 +129,8 @@ def problems_of(response, changed, visits, row, visitor):
     known = {tenant.marker for tenant in tenants_of(visitor, visits.world)}
     if row.shows_colleagues and visitor.place in MINISTRY:
         known |= {visits.world.here.marker, visits.world.next_door.marker}
+    if row.shows_organizations and outcome.status == row.answer:
+        known |= {tenant.marker for tenant in visits.world.tenants}
     for tenant in visits.world.tenants:
         if tenant.marker not in known and tenant.marker in text:
             yield f"reads about {tenant.marker}"

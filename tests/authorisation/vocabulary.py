@@ -116,6 +116,7 @@ class Row:
             the login; and what is other in the database then.
         but: what particular visitors hear, where the rest of the row does not tell.
         shows_colleagues: the answer names people of the whole ministry.
+        shows_organizations: whoever may reads the names of all organizations of the platform.
         is_strong: a login that is weak or old leads to a stronger one first.
     """
 
@@ -139,6 +140,7 @@ class Row:
     stranger_changes: Change = Change.NOTHING
     but: Mapping[Visitor, int] = field(default_factory=dict)
     shows_colleagues: bool = False
+    shows_organizations: bool = False
     is_strong: bool = False
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ from tests.factories.billing import MeteredResourceFactory, UsageSpanFactory, se
 
 NOW = start_of_day(date(2026, 11, 16))
 PATH = "/api/v1/charges"
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import re
 from datetime import date, timedelta
 from html import unescape
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -17,7 +16,7 @@ from billing.models import Budget, MeteredResource
 from portal.core.calendar import start_of_day
 from portal.identity.models import NodeParent, Person, Project, Role
 from tests.billing.visits import visit_as
-from tests.factories import PersonFactory, grant, make_organization, make_project
+from tests.factories import UNKNOWN_ID, PersonFactory, grant, make_organization, make_project
 from tests.factories.billing import MeteredResourceFactory, UsageSpanFactory, set_price
 
 NOW = start_of_day(date(2026, 11, 16))
@@ -175,7 +174,7 @@ class TestOverview:
         assert 'aria-invalid="true"' in response.content.decode()
         assert "Used €19.20" in text_of(response)
 
-    @pytest.mark.parametrize("node", [str(uuid4()), "nonsense", "1", "\x00"])
+    @pytest.mark.parametrize("node", [UNKNOWN_ID, "nonsense", "1", "\x00"])
     def test_an_unknown_part_is_not_found(self, finance: Person, node: str) -> None:
         assert get(finance, "/costs", node=node).status_code == 404
 

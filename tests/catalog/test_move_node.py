@@ -24,8 +24,8 @@ from portal.audit.models import AuditEntry
 from portal.core.calendar import Period, day_of, start_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.access import has_role, reached_projects
-from portal.identity.errors import NodeEnded
-from portal.identity.models import Node, NodeParent, Role
+from portal.identity.errors import NodeEnded, RightsComeAlong
+from portal.identity.models import PRIVILEGED_ROLES, Node, NodeParent, Role
 from portal.identity.services.deputies import appoint_deputy
 from tests.factories import (
     PersonFactory,
@@ -248,8 +248,67 @@ class TestPreview:
         for more in (0, 3):
             for _number in range(more):
                 make_project(tree.old)
-            with django_assert_num_queries(4):
+            with django_assert_num_queries(5):
                 preview_move(tree.old, tree.new)
+
+
+class TestReach:
+    """Roles are inherited, so a move gives some and takes others."""
+
+    def test_the_preview_names_who_gets_a_role_and_who_loses_one(self, tree):
+        gains, loses, stays = (PersonFactory(name=name) for name in ("Anne", "Bram", "Cor"))
+        grant(gains, Role.OPERATOR, tree.new)
+        grant(loses, Role.APPROVER, tree.old)
+        for place in (tree.old, tree.new):
+            grant(stays, Role.FINANCE, place)
+        grant(stays, Role.AUDITOR, tree.ministry)
+
+        reach = preview_move(tree.project, tree.new).reach
+
+        assert [(each.person, each.role) for each in reach.gained] == [(gains, Role.OPERATOR)]
+        assert [(each.person, each.role) for each in reach.lost] == [(loses, Role.APPROVER)]
+
+    def test_a_higher_amount_is_something_to_get(self, tree):
+        approver = PersonFactory()
+        grant(approver, Role.APPROVER, tree.old, amount_limit=Decimal(100))
+        grant(approver, Role.APPROVER, tree.new)
+
+        reach = preview_move(tree.project, tree.new).reach
+
+        assert [each.amount_limit for each in reach.gained] == [None]
+
+    @pytest.fixture
+    def of_both(self, tree):
+        """Administers both places, and not what is above them."""
+        person = administrator_of(tree.old)
+        grant(person, Role.QUOTA_ADMINISTRATOR, tree.new)
+        return person
+
+    @pytest.mark.parametrize("role", sorted(PRIVILEGED_ROLES))
+    def test_special_rights_are_carried_from_above_only(self, tree, of_both, role):
+        friend = PersonFactory(name="Vriend")
+        grant(friend, role, tree.new)
+
+        with pytest.raises(RightsComeAlong, match="Vriend"):
+            tree.move(actor=of_both)
+
+        assert not has_role(friend, tree.project, role)
+        entry = AuditEntry.objects.get(event="node.change_refused")
+        assert (entry.actor_id, entry.code) == (of_both.pk, "rights_come_along")
+        assert has_role(friend, tree.move(), role)
+
+    @pytest.mark.parametrize("role", [Role.REQUESTER, Role.APPROVER, Role.FINANCE])
+    def test_other_roles_by_who_administers_both_places(self, tree, of_both, role):
+        grant(PersonFactory(), role, tree.new)
+
+        assert tree.move(actor=of_both).parent_id == tree.new.pk
+
+    def test_whole_organizations_have_nobody_above_them(self, tree):
+        other = make_organization()
+        grant(PersonFactory(), Role.OPERATOR, other)
+        grant(tree.administrator, Role.QUOTA_ADMINISTRATOR, other)
+
+        assert tree.move(parent=other).parent_id == other.pk
 
 
 class TestRefusal:

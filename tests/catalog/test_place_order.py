@@ -20,7 +20,6 @@ from catalog.errors import (
 from catalog.models import (
     ClaimState,
     Metric,
-    OfferingVersionState,
     Order,
     OrderState,
     PlacementDecision,
@@ -36,7 +35,7 @@ from portal.cloud.models import Image
 from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
-from tests.factories import SPEC, change_price, place
+from tests.factories import SPEC, change_price, place, withdrawn
 
 pytestmark = pytest.mark.django_db
 
@@ -206,8 +205,7 @@ def test_data_that_nobody_classified_may_stand_nowhere(requester, project, versi
 
 
 def test_withdrawn_offering_can_no_longer_be_ordered(requester, project, version):
-    version.state = OfferingVersionState.WITHDRAWN
-    version.save()
+    withdrawn(version)
 
     with pytest.raises(OfferingUnavailable):
         place(requester, project, version)

@@ -12,9 +12,13 @@ from tests.factories.catalog import (
     generous_limits,
     place,
     priced,
+    published,
+    reoffered,
     stuck,
+    withdrawn,
 )
 from tests.factories.identity import (
+    UNKNOWN_ID,
     PersonFactory,
     administrator_of,
     deputize,
@@ -29,6 +33,7 @@ from tests.factories.identity import (
 
 __all__ = [
     "SPEC",
+    "UNKNOWN_ID",
     "CloudFactory",
     "OfferingVersionFactory",
     "PersonFactory",
@@ -49,5 +54,8 @@ __all__ = [
     "priced",
     "propose",
     "propose_replacement",
+    "published",
+    "reoffered",
     "stuck",
+    "withdrawn",
 ]

@@ -21,6 +21,8 @@ from catalog.models import (
     Operation,
     OperationState,
     Order,
+    Publication,
+    PublicationState,
     Quota,
     QuotaLimit,
     Resource,
@@ -70,7 +72,7 @@ class CloudFactory(factory.django.DjangoModelFactory):
 
 
 class OfferingVersionFactory(factory.django.DjangoModelFactory):
-    """The published virtual server."""
+    """The published virtual server, as two people made it; ``visible_to``: organizations."""
 
     class Meta:
         model = OfferingVersion
@@ -94,6 +96,53 @@ class OfferingVersionFactory(factory.django.DjangoModelFactory):
         "volume_types": ["standard"],
         "volume_gib": {"minimum": 10, "maximum": 500, "default": 40},
     }
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **values: Any) -> OfferingVersion:
+        """The database wants a draft first, and somebody who confirms it."""
+        state = values.pop("state", OfferingVersionState.PUBLISHED)
+        visible_to = values.pop("visible_to", ())
+        version: OfferingVersion = super()._create(model_class, *args, **values)
+        version.visible_to.set(visible_to)
+        if state != OfferingVersionState.DRAFT:
+            published(version)
+        if state == OfferingVersionState.WITHDRAWN:
+            withdrawn(version)
+        return version
+
+
+def published(version: OfferingVersion) -> OfferingVersion:
+    """One person proposed the draft, and another confirmed it."""
+    moment = now()
+    publication = Publication.objects.create(
+        version=version, proposed_by=_made("Samensteller"), proposed_at=moment
+    )
+    publication.state, publication.decided_at = PublicationState.CONFIRMED, moment
+    publication.decided_by = _made("Uitgever")
+    publication.save()
+    version.state = OfferingVersionState.PUBLISHED
+    version.save(update_fields=["state"])
+    return version
+
+
+def withdrawn(version: OfferingVersion) -> OfferingVersion:
+    """Nothing new is ordered of it."""
+    version.state, version.withdrawn_at = OfferingVersionState.WITHDRAWN, now()
+    version.withdrawn_by = _made("Uitgever")
+    version.save(update_fields=["state", "withdrawn_by", "withdrawn_at"])
+    return version
+
+
+def reoffered(version: OfferingVersion, **choices: Any) -> OfferingVersion:
+    """The next version, with other choices, in the place of a published one."""
+    withdrawn(version)
+    changed = {**version.choices, **choices}
+    return OfferingVersionFactory(offering=version.offering, cloud=version.cloud, choices=changed)
+
+
+def _made(name: str) -> Person:
+    """One of the two who make the catalogue of the tests."""
+    return Person.objects.get_or_create(name=name, defaults={"is_active": False})[0]
 
 
 SPEC = {"flavor": "gp.small", "image": "Debian 12", "network": "intern", "volume_gib": 40}

@@ -25,6 +25,8 @@ from portal.identity.role_policies import approved_nodes
 from portal.identity.services.tree import create_organization, create_project
 
 ISSUER = "https://idp.example.nl"
+# The public_id of nothing; a constant, because names of tests must not change by themselves.
+UNKNOWN_ID = "6a9b7d0e-5c3f-4e21-8f4a-9d2c1b0a7e65"
 _codes = count(1)
 
 

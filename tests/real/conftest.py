@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from django.db import connection
 from openstack.connection import Connection
 
 from catalog.models import (
+    Difference,
     OfferingVersion,
     Operation,
     OperationKind,
@@ -26,10 +28,11 @@ from catalog.models import (
     Order,
     Resource,
 )
+from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
 from portal.celery import app
 from portal.cloud import forget_clouds
-from portal.cloud.models import CloudProject, Flavor, Image, VolumeType
+from portal.cloud.models import Cloud, CloudProject, Flavor, Image, VolumeType
 from portal.cloud.ports import MARKER_PREFIX
 from portal.cloud.services import sync_inventory
 from tests.factories import CloudFactory, OfferingVersionFactory, place, priced
@@ -211,6 +214,21 @@ def listing(operator: Connection, project: str) -> dict[str, set[str]]:
                 found.id for found in operator.network.security_groups(project_id=project)
             },
         }
+
+
+@pytest.fixture
+def looking_at_once(settings: Any) -> None:
+    """What changed a moment ago is compared already."""
+    settings.DRIFT_SECOND_LOOK_AFTER = timedelta(microseconds=1)
+    settings.DRIFT_GRACE = timedelta(microseconds=1)
+
+
+def differences_after_two_looks() -> dict[tuple[str, str, str], Difference]:
+    """Of this test's own projects; others may work in the same cloud."""
+    cloud = Cloud.objects.get(key=KEY)
+    look_at(cloud)
+    look_at(cloud)
+    return {(row.kind, row.part, row.field): row for row in Difference.objects.filter(state="open")}
 
 
 def remove_project(operator: Connection, project: str) -> None:

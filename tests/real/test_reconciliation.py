@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from openstack.connection import Connection
 
-from catalog.models import Difference, Resource
-from catalog.reconciliation.looking import look_at
+from catalog.models import Resource
 from portal.cloud import get_cloud
-from portal.cloud.models import Cloud
 from portal.cloud.ports import LISTED_PER_PROJECT, Listing
-from tests.real.conftest import KEY, finished
+from tests.real.conftest import KEY, differences_after_two_looks, finished
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def running(worker: Any, approve: Any, settings: Any) -> Resource:
+def running(worker: Any, approve: Any, looking_at_once: None) -> Resource:
     """A server with a disk, delivered an hour ago."""
-    settings.DRIFT_SECOND_LOOK_AFTER = timedelta(microseconds=1)
-    settings.DRIFT_GRACE = timedelta(microseconds=1)
     worker.start()
     resource = finished(approve())
     worker.kill()
     return resource
-
-
-def differences_after_two_looks() -> dict[tuple[str, str, str], Difference]:
-    """Of this test's own projects; others may work in the same cloud."""
-    cloud = Cloud.objects.get(key=KEY)
-    look_at(cloud)
-    look_at(cloud)
-    return {(row.kind, row.part, row.field): row for row in Difference.objects.filter(state="open")}
 
 
 def test_what_was_delivered_differs_in_nothing(running):

@@ -103,6 +103,9 @@ NETWORK: Final = StepDefinition(
 SECURITY_GROUP: Final = StepDefinition(
     name="security_group", label=_("Security group"), run=_run_security_group, exclusive=True
 )
+ROOM: Final = StepDefinition(
+    name="room", label=_("Room in the cloud"), run=_run_quota, exclusive=True
+)
 QUOTA: Final = StepDefinition(
     name="quota", label=_("Room given back"), run=_run_quota, exclusive=True
 )

@@ -27,7 +27,12 @@ SETTLED: Final = (ON, OFF, "ERROR", "PAUSED", "SUSPENDED", "DELETED", "SOFT_DELE
 Ask = Callable[[StepContext, str], None]
 
 
-def _find(context: StepContext) -> CloudObject:
+def find_server(context: StepContext) -> CloudObject:
+    """The server of this resource.
+
+    Raises:
+        CloudMissing: it is gone.
+    """
     found = context.cloud.find_servers(context.project, context.marker("server"))
     if not found:
         raise CloudMissing("the server is gone")
@@ -60,7 +65,7 @@ def _become(status: str, ask: Ask) -> Callable[[StepContext], Outcome]:
     """Ask for it unless it is so already."""
 
     def run(context: StepContext) -> Outcome:
-        server = _find(context)
+        server = find_server(context)
         if not _is(server, status):
             ask(context, server.id)
         return Wait(external_id=server.id)
@@ -72,7 +77,7 @@ def _reboot(*, is_hard: bool) -> Callable[[StepContext], Outcome]:
     """What is being rebooted already is not asked again; a lost answer may reboot it twice."""
 
     def run(context: StepContext) -> Outcome:
-        server = _find(context)
+        server = find_server(context)
         if not server.details.get("task_state"):
             context.cloud.reboot_server(context.project, server.id, is_hard=is_hard)
         return Wait(external_id=server.id)

@@ -16,6 +16,8 @@ from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.models import VolumeType
 from portal.cloud.ports import CloudMissing, CloudObject, Listing, VolumeSpec
 
+SETTLED: Final = frozenset({"AVAILABLE", "IN-USE"})
+
 
 def _run_volume(context: StepContext) -> Outcome:
     if not context.spec["volume_gib"]:
@@ -45,7 +47,7 @@ def _settle_volume(context: StepContext, volume_id: str, look: Look) -> Outcome:
 def _judge_volume(volume: CloudObject) -> Outcome:
     if volume.status.startswith("ERROR"):
         return Broken(volume.fault or f"The volume is in {volume.status}.")
-    if volume.status in {"AVAILABLE", "IN-USE"}:
+    if volume.status in SETTLED:
         created_at = volume.created_at.isoformat() if volume.created_at else None
         return Done(external_id=volume.id, facts={"volume_created_at": created_at})
     return Wait(external_id=volume.id)
@@ -83,6 +85,66 @@ def _settle_volume_gone(context: StepContext, _id: str, look: Look) -> Outcome:
     return Wait() if left else Done()
 
 
+# --- making one larger -------------------------------------------------------------------------
+
+
+def _find(context: StepContext) -> CloudObject:
+    found = context.cloud.find_volumes(context.project, context.marker("volume"))
+    if not found:
+        raise CloudMissing("the volume is gone")
+    return found[0]
+
+
+def _run_extension(context: StepContext) -> Outcome:
+    """Ask for it unless it is so, or on its way, already."""
+    volume = _find(context)
+    if volume.status in SETTLED and _size_gib(volume) < context.spec["volume_gib"]:
+        context.cloud.extend_volume(context.project, volume.id, context.spec["volume_gib"])
+        return Wait(external_id=volume.id)
+    return _judge_extension(context, volume)
+
+
+def _settle_extension(context: StepContext, volume_id: str, look: Look) -> Outcome:
+    volume = look[Listing.VOLUMES].get(volume_id)
+    return _judge_extension(context, volume) if volume else Broken("The volume is gone.")
+
+
+def _judge_extension(context: StepContext, volume: CloudObject) -> Outcome:
+    """Cinder marks a volume before it answers, so one that is idle and small did not grow."""
+    if volume.status.startswith("ERROR"):
+        return Broken(volume.fault or f"The volume is in {volume.status}.")
+    if volume.status not in SETTLED:
+        return Wait(external_id=volume.id)
+    if _size_gib(volume) < context.spec["volume_gib"]:
+        return Broken(f"The volume is still {_size_gib(volume)} GiB.")
+    return Done(external_id=volume.id, spec={"volume_gib": context.spec["volume_gib"]})
+
+
+def _run_measuring(context: StepContext) -> Outcome:
+    """How large it is once the cloud is busy with it no longer: nothing makes it smaller."""
+    return _measure(_find(context))
+
+
+def _settle_measuring(context: StepContext, volume_id: str, look: Look) -> Outcome:
+    volume = look[Listing.VOLUMES].get(volume_id)
+    return _measure(volume) if volume else Broken("The volume is gone.")
+
+
+def _measure(volume: CloudObject) -> Outcome:
+    if volume.status.startswith("ERROR"):
+        return Broken(volume.fault or f"The volume is in {volume.status}.")
+    if volume.status not in SETTLED:
+        return Wait(external_id=volume.id)
+    return Done(external_id=volume.id, spec={"volume_gib": _size_gib(volume)})
+
+
+def _size_gib(volume: CloudObject) -> int:
+    return cast(int, volume.details["size_gib"])
+
+
+# --- knowing one again -------------------------------------------------------------------------
+
+
 def _size(record: Record) -> str | None:
     return str(record.spec["volume_gib"])
 
@@ -105,6 +167,22 @@ VOLUME: Final = StepDefinition(
     settle=_settle_volume,
     clear=_clear_volume,
     reads=frozenset({Listing.VOLUMES}),
+)
+EXTENSION: Final = StepDefinition(
+    name="extension",
+    label=_("Disk made larger"),
+    run=_run_extension,
+    settle=_settle_extension,
+    reads=frozenset({Listing.VOLUMES}),
+    parameter="volume_gib",
+)
+MEASURING: Final = StepDefinition(
+    name="measuring",
+    label=_("Size of the disk looked up"),
+    run=_run_measuring,
+    settle=_settle_measuring,
+    reads=frozenset({Listing.VOLUMES}),
+    parameter="volume_gib",
 )
 VOLUME_GONE: Final = StepDefinition(
     name="volume",

@@ -60,6 +60,23 @@ class FakeVolumes(FakeProjects):
         self.settle_later(volume, lambda: self._remove(volume))
 
     @asked
+    def extend_volume(self, project: str, volume_id: str, size_gib: int) -> None:
+        volume = self.get("volume", project, volume_id)
+        if volume.status not in {"AVAILABLE", "IN-USE"}:
+            raise self.busy(f"volume {volume_id} status must be available or in-use")
+        more = size_gib - volume.details["size_gib"]
+        if more <= 0:
+            raise self.refusal(CloudRefused, 400, f"volume {volume_id} must become larger")
+        used_gib = sum(item.details["size_gib"] for item in self.of("volume", project))
+        check_room(self, project, 413, volume_gib=(used_gib, more))
+        status, volume.status = volume.status, "EXTENDING"
+
+        def settle() -> None:
+            volume.status, volume.details["size_gib"] = status, size_gib
+
+        self.settle_later(volume, settle)
+
+    @asked
     def list_volumes(self, project: str) -> list[CloudObject]:
         return self.polled(self.of("volume", project))
 
@@ -74,6 +91,10 @@ class FakeVolumes(FakeProjects):
 
 
 class FakeServers(FakeVolumes):
+    def __init__(self) -> None:
+        super().__init__()
+        self._sizes: dict[str, tuple[str, str]] = {}  # status and flavor before the resize
+
     @asked
     def find_servers(self, project: str, marker: str) -> list[CloudObject]:
         return self.found("server", project, marker)
@@ -137,6 +158,46 @@ class FakeServers(FakeVolumes):
         self._power(self.get("server", project, server_id), allowed, "rebooting", "ACTIVE")
 
     @asked
+    def resize_server(self, project: str, server_id: str, flavor_id: str) -> None:
+        server = self.get("server", project, server_id)
+        self._offered(self.inventory.flavors, flavor_id)
+        flavor, present = self._flavor(flavor_id), self._flavor(server.details["flavor"])
+        if flavor == present:
+            raise self.refusal(CloudRefused, 400, "the server has this flavor already")
+        if flavor.disk_gib < present.disk_gib:
+            raise self.refusal(CloudRefused, 400, "a disk cannot shrink")
+        there = [self._flavor(item.details["flavor"]) for item in self.of("server", project)]
+        check_room(
+            self,
+            project,
+            403,
+            vcpus=(sum(item.vcpus for item in there), flavor.vcpus - present.vcpus),
+            memory_gib=(_memory_gib(there), _memory_gib([flavor]) - _memory_gib([present])),
+        )
+        self._sizes[server_id] = (server.status, present.name)
+        self._power(server, {"ACTIVE", "SHUTOFF"}, "resize_prep", "VERIFY_RESIZE")
+        server.status, server.details["flavor"] = "RESIZE", flavor.name
+
+    @asked
+    def confirm_resize(self, project: str, server_id: str) -> None:
+        server = self.get("server", project, server_id)
+        self._check_resized(server)
+        status, _flavor = self._sizes[server_id]
+        self.settle_later(server, lambda: _become(server, status))
+
+    @asked
+    def revert_resize(self, project: str, server_id: str) -> None:
+        server = self.get("server", project, server_id)
+        self._check_resized(server)
+        status, flavor = self._sizes[server_id]
+
+        def settle() -> None:
+            server.status, server.details["flavor"] = status, flavor
+
+        server.status = "REVERT_RESIZE"
+        self.settle_later(server, settle)
+
+    @asked
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         server = self.get("server", project, server_id)
         volume = self.get("volume", project, volume_id)
@@ -167,6 +228,10 @@ class FakeServers(FakeVolumes):
             server.status, server.details["task_state"] = status, ""
 
         self.settle_later(server, settle)
+
+    def _check_resized(self, server: Thing) -> None:
+        if server.status != "VERIFY_RESIZE":
+            raise self.busy(f"server {server.id} is {server.status}")
 
     def _boot(self, server: Thing, port: Thing) -> None:
         server.status, server.fault = self.server_outcome

@@ -60,6 +60,7 @@ MEANINGS: Final = (
     Meaning("compute", "attach volume", 400, r"status must be", CloudUnavailable),
     Meaning("compute", "detach volume", 400, r"status must be", CloudUnavailable),
     Meaning("block-storage", "delete volume", 400, r"status must be", CloudUnavailable),
+    Meaning("block-storage", "extend volume", 400, r"status must be", CloudUnavailable),
     # designate.exceptions.DuplicateZone and InvalidZone…: somebody has it, now and later.
     Meaning("dns", "create zone", 409, r"duplicate", CloudRefused),
     # neutron.extensions.quotasv2 takes no limit below what stands there: a second copy of something

@@ -65,6 +65,23 @@ class Servers(OnCloud):
         with self._asking("compute", "reboot server", project) as cloud:
             cloud.compute.reboot_server(server_id, "HARD" if is_hard else "SOFT")
 
+    def resize_server(self, project: str, server_id: str, flavor_id: str) -> None:
+        with self._asking("compute", "resize server", project) as cloud:
+            cloud.compute.resize_server(server_id, flavor_id)
+
+    def confirm_resize(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "confirm resize", project) as cloud:
+            try:
+                cloud.compute.confirm_server_resize(server_id)
+            except BadRequestException:
+                # Nova says that there is nothing to confirm once it has begun to: look.
+                if cloud.compute.get_server(server_id).status != "VERIFY_RESIZE":
+                    raise
+
+    def revert_resize(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "revert resize", project) as cloud:
+            cloud.compute.revert_server_resize(server_id)
+
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         with self._asking("compute", "attach volume", project) as cloud:
             try:

@@ -37,6 +37,10 @@ class Volumes(OnCloud):
         with self._asking("block-storage", "delete volume", project) as cloud:
             cloud.block_storage.delete_volume(volume_id, ignore_missing=False)
 
+    def extend_volume(self, project: str, volume_id: str, size_gib: int) -> None:
+        with self._asking("block-storage", "extend volume", project) as cloud:
+            cloud.block_storage.extend_volume(volume_id, size_gib)
+
     def list_volumes(self, project: str) -> list[CloudObject]:
         with self._asking("block-storage", "list volumes", project) as cloud:
             return [read_volume(item) for item in cloud.block_storage.volumes(details=True)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin
 from rest_framework.viewsets import GenericViewSet
 
 from portal.core.api import AmountField, Input, MomentField, PublicIdField
+from portal.core.models import is_not_over
 from portal.identity.access import roles_of
 from portal.identity.models import NodeKind, Role, RoleGrant
 from portal.identity.requests import ApiRequest
@@ -74,6 +75,5 @@ class RoleGrantViewSet(ListModelMixin, GenericViewSet[RoleGrant]):
     def get_queryset(self) -> QuerySet[RoleGrant]:
         if not roles_of(self.request.user) & set(OVERSIGHT_ROLES):
             raise PermissionDenied
-        not_over = Q(valid_until=None) | Q(valid_until__gt=now())
-        grants = visible_grants(self.request.user).filter(not_over)
+        grants = visible_grants(self.request.user).filter(is_not_over(now()))
         return grants.select_related("person", "node", "granted_by")

@@ -3,6 +3,7 @@ from portal.identity.models.break_glass import (
     BreakGlassPassword,
     PasswordOutcome,
 )
+from portal.identity.models.link import LinkProposal
 from portal.identity.models.login import LoginSession, SessionEnd, UsedLogoutToken
 from portal.identity.models.person import Identity, Person
 from portal.identity.models.proposal import REASON_LENGTH, ClaimBar, ProposalState, RoleProposal
@@ -42,6 +43,7 @@ __all__ = [
     "DataOwner",
     "Deputy",
     "Identity",
+    "LinkProposal",
     "LoginSession",
     "Node",
     "NodeKind",

@@ -23,6 +23,7 @@ class SessionEnd(models.TextChoices):
     ABSOLUTE = "absolute", _("The time was up")
     REPLACED = "replaced", _("Logged in again")
     MOVED = "moved", _("Logged in for another organization")
+    LINKED = "linked", _("The login belongs to somebody else now")
     REMOVED = "removed", _("The login service is no longer used here")
 
 

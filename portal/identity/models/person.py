@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.crypto import salted_hmac
 
 from portal.core.models import PublicIdModel
@@ -27,6 +27,11 @@ class Person(PublicIdModel, AbstractBaseUser):
     is_active = models.BooleanField(default=True)
     ended_at = models.DateTimeField(null=True)  # left; came back: NULL again
     absent_since = models.DateTimeField(null=True)  # marked so by the clock, until the next login
+    # The person whom this one turned out to be: the logins are theirs now (migration 0014). What
+    # was done before stays of this one, and four eyes take both for one human.
+    joined_into = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="joined"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     # Raised to end every session of this person at once.
     session_epoch = models.PositiveIntegerField(default=0)
@@ -41,6 +46,11 @@ class Person(PublicIdModel, AbstractBaseUser):
             models.CheckConstraint(
                 condition=Q(ended_at=None) | Q(is_active=False),
                 name="person_who_left_is_not_active",
+            ),
+            models.CheckConstraint(
+                condition=Q(joined_into=None)
+                | (Q(is_active=False, ended_at__isnull=False) & ~Q(joined_into=F("id"))),
+                name="person_joined_into_another_has_ended",
             ),
         ]
 
@@ -58,8 +68,9 @@ class Person(PublicIdModel, AbstractBaseUser):
 class Identity(models.Model):
     """How an identity provider knows a person. The key is issuer and subject, never the e-mail.
 
-    A trigger keeps it with its person. ``node`` is what the last login was for: where the person
-    belongs, with or without a role. NULL for emergency access, and when nobody wrote it down.
+    A trigger keeps it with its person, but for a ``LinkProposal`` that was granted. ``node`` is
+    what the last login was for: where the person belongs, with or without a role. NULL for
+    emergency access, and when nobody wrote it down.
     """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="identities")

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.calendar import day_of
+from portal.core.mailing import Letter
 from portal.core.models import PublicIdModel
 from portal.identity.models.person import Person
 from portal.identity.models.role import Role, RoleGrant
@@ -156,19 +157,12 @@ class ReviewStage(models.TextChoices):
     DAY = "day", _("A day left")
 
 
-class ReviewReminder(models.Model):
-    """One message to one reviewer. The row remembers that it was sent; messages only ring.
-
-    A worker takes the row by moving ``due_at``, so that a second one leaves it alone meanwhile.
-    """
+class ReviewReminder(Letter):
+    """One message to one reviewer."""
 
     campaign = models.ForeignKey(ReviewCampaign, on_delete=models.PROTECT, related_name="reminders")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
     stage = models.CharField(max_length=10, choices=ReviewStage)
-    created_at = models.DateTimeField()
-    due_at = models.DateTimeField()
-    sent_at = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         constraints = [

@@ -40,6 +40,8 @@ class Node(PublicIdModel):
 
     class Meta:
         constraints = [
+            # In the whole portal, although it shows that somebody has a code: commands on the
+            # server name nodes by it, and a node keeps it when it moves.
             models.UniqueConstraint(
                 fields=["code"], condition=Q(ended_at=None), name="node_code_unique_among_living"
             ),

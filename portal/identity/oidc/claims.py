@@ -18,6 +18,7 @@ from portal.identity.oidc.errors import (
 )
 from portal.identity.oidc.providers import ClaimPath, Provider
 from portal.identity.oidc.pseudonyms import is_of_a_sector, pseudonym_of, read_bsn
+from portal.identity.oidc.role_texts import read_role
 from portal.identity.oidc.validation import assurance_of, is_short_text
 from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login
 
@@ -214,10 +215,15 @@ def _roles(provider: Provider, claims: Mapping[str, Any]) -> frozenset[ClaimedRo
 
 
 def _role(value: object, *, needs_node: bool) -> ClaimedRole:
-    role, _, node_code = value.partition("@") if isinstance(value, str) else ("", "", "")
-    if role not in Role.values or not node_code.isprintable() or (needs_node and not node_code):
-        raise RoleUnknown("role is not one of ours")
-    return ClaimedRole(role=Role(role), node_code=node_code)
+    try:
+        found = read_role(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise RoleUnknown("role is not one of ours, or an approver without an amount") from error
+    if not found.node_code.isprintable() or (needs_node and not found.node_code):
+        raise RoleUnknown("role is not on a node")
+    return ClaimedRole(
+        role=Role(found.role), node_code=found.node_code, amount_limit=found.amount_limit
+    )
 
 
 def _check_no_bsn(provider: Provider, claims: Mapping[str, Any], *, kept: tuple[str, ...]) -> None:

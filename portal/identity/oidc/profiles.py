@@ -89,7 +89,6 @@ PROFILES: Final[Mapping[str, Profile]] = {
             },
             "roles": {
                 "urn:cloudloket:requester": "requester",
-                "urn:cloudloket:approver": "approver",
                 "urn:cloudloket:finance": "finance",
                 "urn:cloudloket:quota_administrator": "quota_administrator",
                 "urn:cloudloket:operator": "operator",

@@ -16,6 +16,7 @@ from portal.identity.oidc import client_authentication
 from portal.identity.oidc.client_authentication import MUTUAL_TLS, PRIVATE_KEY, SHARED_SECRET
 from portal.identity.oidc.profiles import PROFILES, Profile
 from portal.identity.oidc.providers import ClaimPaths, Provider
+from portal.identity.oidc.role_texts import read_role
 from portal.identity.oidc.settings_table import SettingsTable
 
 SIGNING_ALGORITHMS: Final = ("RS256", "PS256", "ES256")
@@ -24,10 +25,6 @@ RESERVED: Final = frozenset({"break-glass"})  # its address would hide behind th
 # An organisation's number is told by its length: OIN, RSIN, KvK.
 ORGANIZATION: Final = re.compile(r"\d{20}|\d{9}|\d{8}")
 BRANCH: Final = re.compile(r"\d{12}")
-# Those of ``Role``, which cannot be asked: models do not exist before the settings do.
-ROLES: Final = frozenset(
-    {"requester", "approver", "finance", "quota_administrator", "operator", "auditor"}
-)
 IDENTIFIERS: Final = {"oin": "oin", "kvk": "kvk_number", "rsin": "rsin"}  # field of Organization
 PSEUDONYM_KEY: Final = re.compile(r"[0-9a-fA-F]{64}")
 # May never be shown, searched or stored; only ``digid`` takes one, as subject, and replaces it.
@@ -156,9 +153,11 @@ def _check(provider: Provider, table: SettingsTable) -> None:
     wrong = [number for number in provider.branches if not BRANCH.fullmatch(number)]
     if wrong:
         raise table.mistake(f"branches: {wrong[0]!r} is no vestigingsnummer")
-    wrong = [role for role in provider.roles.values() if role.partition("@")[0] not in ROLES]
-    if wrong:
-        raise table.mistake(f"roles: {wrong[0]!r} is not one of our roles")
+    for role in provider.roles.values():
+        try:
+            read_role(role)
+        except ValueError as error:
+            raise table.mistake(f"roles: {error}") from error
 
 
 def _issuer(table: SettingsTable, allow_loopback: bool) -> str:

@@ -83,7 +83,7 @@ def _end(public_id: UUID, actor: Person) -> Deputy:
     if actor.pk != appointment.deputy_id and not may_end_deputies(actor, absent):
         raise NotAllowed()
     moment = now()
-    if appointment.valid_until is not None and appointment.valid_until <= moment:
+    if appointment.valid_until <= max(moment, appointment.valid_from):
         raise DeputyHasEnded()
     cut_deputy_short(appointment, at=moment)
     record_deputy_ended(appointment, actor)
@@ -153,6 +153,8 @@ def _save(appointment: Deputy) -> None:
         with transaction.atomic():
             appointment.save(force_insert=True)
     except IntegrityError as error:
+        if "deputy_appointed_once_at_a_time" not in str(error):
+            raise
         raise DeputyNamed(field="deputy", name=appointment.deputy.name) from error
 
 

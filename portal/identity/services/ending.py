@@ -10,6 +10,7 @@ from django.db.models.functions import Greatest
 
 from portal.audit.services import record
 from portal.core.calendar import whole_second
+from portal.core.models import is_not_over
 from portal.identity.facts import kinds_of, rows_of
 from portal.identity.models import Node, NodeParent, Person, ProposalState, RoleGrant
 from portal.identity.services.proposals import record_proposal, settle
@@ -20,8 +21,7 @@ NODE_ENDED: Final = "node_ended"  # the reason of what ended because there is no
 
 def open_grants(node: Node, *, at: datetime) -> QuerySet[RoleGrant]:
     """The grants on the node itself that hold at that moment, or would begin later."""
-    lasting = Q(valid_until=None) | Q(valid_until__gt=at) & Q(valid_until__gt=F("valid_from"))
-    return RoleGrant.objects.filter(lasting, node=node)
+    return RoleGrant.objects.filter(is_not_over(at), node=node)
 
 
 def close_node(node: Node, *, actor: Person, at: datetime) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 from uuid import uuid4
 
@@ -43,10 +44,18 @@ NOT_GIVEN: Final = "not_given"  # the reason of what ended because a login was r
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedRole:
-    """A role on the node with ``node_code``, as the provider says; empty: the organisation's."""
+    """A role on the node with ``node_code``, as the provider says; empty: the organisation's.
+
+    ``amount_limit``: of an approver, the highest monthly amount in euros; None is without limit.
+    """
 
     role: Role
     node_code: str
+    amount_limit: Decimal | None = None
+
+
+# Up to which amount each wanted role goes, by role and primary key of its node.
+Wanted = Mapping[tuple[Role, int], Decimal | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,13 +209,22 @@ def _within(node: Node) -> QuerySet[Node]:
     return Node.objects.filter(branch, ended_at=None)
 
 
-def _nodes_of(roles: Iterable[ClaimedRole], node: Node) -> set[tuple[Role, int]]:
-    """Each role with the primary key of its node, which must be ``node`` or part of it."""
+def _nodes_of(roles: Iterable[ClaimedRole], node: Node) -> Wanted:
+    """Each role with the primary key of its node, which must be ``node`` or part of it.
+
+    Of one role that is claimed twice the highest amount counts.
+    """
     codes = {claimed.node_code or node.code for claimed in roles}
     nodes = {found.code: found for found in _within(node).filter(code__in=codes)}
     if codes - set(nodes):
         raise RoleUnknown("role on a node outside the organisation")
-    return {(claimed.role, nodes[claimed.node_code or node.code].pk) for claimed in roles}
+    wanted: dict[tuple[Role, int], Decimal | None] = {}
+    for claimed in roles:
+        given = (claimed.role, nodes[claimed.node_code or node.code].pk)
+        limits = [claimed.amount_limit, *([wanted[given]] if given in wanted else [])]
+        amounts = [limit for limit in limits if limit is not None]
+        wanted[given] = max(amounts) if len(amounts) == len(limits) else None
+    return wanted
 
 
 def _claim_identity(login: Login) -> tuple[Identity, bool]:
@@ -239,23 +257,25 @@ def _claim_identity(login: Login) -> tuple[Identity, bool]:
 
 
 def _synchronize_grants(
-    person: Person, issuer: str, wanted: set[tuple[Role, int]]
+    person: Person, issuer: str, wanted: Wanted
 ) -> tuple[list[RoleGrant], list[RoleGrant]]:
     """End what the claim no longer gives, prolong what it still gives, add what is new.
 
-    What an administrator barred is not given, there and below, whatever the claim says.
+    What an administrator barred is not given, there and below, whatever the claim says. A role up
+    to another amount than before is another role, for a grant never changes.
     """
     moment = now()
     ended: list[RoleGrant] = []
     held = RoleGrant.objects.select_for_update().filter(
         is_in_force(moment), person=person, issuer=issuer
     )
-    missing = wanted - _barred(person, issuer, wanted)
+    missing = set(wanted) - _barred(person, issuer, wanted)
     for grant in held:
         given = (Role(grant.role), grant.node_id)
-        grant.valid_until = moment + CLAIM_GRANT_TERM if given in missing else moment
+        goes_on = given in missing and grant.amount_limit == wanted[given]
+        grant.valid_until = moment + CLAIM_GRANT_TERM if goes_on else moment
         grant.save(update_fields=["valid_until"])
-        if given in missing:
+        if goes_on:
             missing.remove(given)
         else:
             ended.append(grant)
@@ -265,6 +285,7 @@ def _synchronize_grants(
             node_id=node_id,
             role=role,
             issuer=issuer,
+            amount_limit=wanted[role, node_id],
             valid_from=moment,
             valid_until=moment + CLAIM_GRANT_TERM,
         )
@@ -273,7 +294,7 @@ def _synchronize_grants(
     return ended, granted
 
 
-def _barred(person: Person, issuer: str, wanted: set[tuple[Role, int]]) -> set[tuple[Role, int]]:
+def _barred(person: Person, issuer: str, wanted: Wanted) -> set[tuple[Role, int]]:
     """Those that an administrator barred on their node or above: no branch leads round a bar."""
     bars = ClaimBar.objects.filter(person=person, issuer=issuer, lifted_at=None)
     barred = {(Role(role), node_id) for role, node_id in bars.values_list("role", "node_id")}

@@ -21,8 +21,14 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
+from portal.core.models import is_not_over
 from portal.identity.access import standing_grants, workplace_id
-from portal.identity.errors import AboutYourself, PersonHasLeft, PersonIsActive
+from portal.identity.errors import (
+    AboutYourself,
+    PersonHasLeft,
+    PersonIsActive,
+    PersonJoined,
+)
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import (
     Deputy,
@@ -79,17 +85,40 @@ def _end_person(public_id: UUID, actor: Person, reason: str) -> Person:
     if not person.is_active:
         raise PersonHasLeft(name=person.name)
     moment = now()
-    proposals = withdraw_waiting(Q(person=person) | Q(proposed_by=person) | Q(absent=person))
-    grants = list(_held(person, moment))
-    deputies = _end_held(person, grants, moment, by=actor, reason=reason)
+    held = end_access(person, at=moment, by=actor, reason=reason)
     person.is_active, person.ended_at = False, moment
     person.save(update_fields=["is_active", "ended_at"])
     end_all_sessions(person, actor=actor, reason=SessionEnd.BLOCKED)
-    for proposal in proposals:
-        record_proposal("role.proposal_withdrawn", proposal, actor)
-    _record_held(grants, deputies, actor, cause="person_left")
-    record("person.ended", person, actor=actor, node_id=_where(person, grants))
+    record_access_ended(held, actor, cause="person_left")
+    record("person.ended", person, actor=actor, node_id=_where(person, held.grants))
     return person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What somebody held and waited for until it ended."""
+
+    grants: list[RoleGrant]
+    deputies: list[Deputy]
+    proposals: list[RoleProposal]
+
+
+def end_access(person: Person, *, at: datetime, by: Person, reason: str) -> Access:
+    """End all roles and deputies of the person, and withdraw what was proposed by or about them.
+
+    Part of a larger act, which ends their sessions; ``record_access_ended`` follows.
+    """
+    proposals = withdraw_waiting(Q(person=person) | Q(proposed_by=person) | Q(absent=person))
+    grants = list(_held(person, at))
+    deputies = _end_held(person, grants, at, by=by, reason=reason)
+    return Access(grants=grants, deputies=deputies, proposals=proposals)
+
+
+def record_access_ended(held: Access, actor: Person | None, *, cause: str) -> None:
+    """Write down what ``end_access`` ended."""
+    for proposal in held.proposals:
+        record_proposal("role.proposal_withdrawn", proposal, actor)
+    _record_held(held.grants, held.deputies, actor, cause=cause)
 
 
 @sensitive("person.reinstate")
@@ -99,6 +128,7 @@ def reinstate_person(public_id: UUID, *, actor: Person) -> Person:
     Raises:
         AboutYourself, NotAllowed, SameHuman: somebody else must do it; nor emergency access.
         PersonIsActive: there is nothing to do.
+        PersonJoined: their login is somebody else's.
     """
     try:
         return _reinstate(public_id, actor)
@@ -119,6 +149,8 @@ def _reinstate(public_id: UUID, actor: Person) -> Person:
         raise NotAllowed()
     if person.is_active:
         raise PersonIsActive(name=person.name)
+    if person.joined_into:
+        raise PersonJoined(name=person.name, other=person.joined_into.name)
     person.is_active, person.ended_at = True, None
     person.save(update_fields=["is_active", "ended_at"])
     record("person.reinstated", person, actor=actor, node_id=workplace_id(person))
@@ -133,9 +165,7 @@ class Left:
     """What somebody left behind; ``former`` is the node that they logged in for until then."""
 
     former: Node | None
-    grants: list[RoleGrant]
-    deputies: list[Deputy]
-    proposals: list[RoleProposal]
+    held: Access
 
 
 def leave_elsewhere(person: Person, identity: Identity, node: Node) -> Left | None:
@@ -158,16 +188,15 @@ def leave_elsewhere(person: Person, identity: Identity, node: Node) -> Left | No
     about = Q(person=person) | Q(proposed_by=person) | Q(absent=person)
     proposals = withdraw_waiting(elsewhere & about)
     deputies = _end_held(person, grants, moment, by=None, reason=MOVED)
-    return Left(former=identity.node, grants=grants, deputies=deputies, proposals=proposals)
+    held = Access(grants=grants, deputies=deputies, proposals=proposals)
+    return Left(former=identity.node, held=held)
 
 
 def record_leaving(person: Person, left: Left, node: Node) -> None:
     """End every session from before, and write down what ended and where the person is now."""
     end_all_sessions(person, actor=None, reason=SessionEnd.MOVED)
     person.refresh_from_db(fields=["session_epoch"])
-    for proposal in left.proposals:
-        record_proposal("role.proposal_withdrawn", proposal, None)
-    _record_held(left.grants, left.deputies, None, cause=MOVED)
+    record_access_ended(left.held, None, cause=MOVED)
     data = {"from": str(left.former.public_id)} if left.former else {}
     record("person.moved", person, actor=person, node_id=node.pk, data=data)
 
@@ -202,15 +231,20 @@ def _end_absent(public_id: UUID) -> None:
 def erase_person(public_id: UUID) -> Person:
     """Forget name and address of somebody who left; what they did stays, without a name.
 
+    Also of whom was joined into them: that is the same human.
+
     Raises:
         PersonIsActive: they work here.
     """
     person = _lock(public_id)
     if person.is_active:
         raise PersonIsActive(name=person.name)
-    person.name, person.email = ERASED_NAME, ""
-    person.save(update_fields=["name", "email"])
-    record("person.erased", person, actor=None, node_id=workplace_id(person))
+    logins = [person, *person.joined.order_by("pk")]
+    for each in logins:
+        each.name, each.email = ERASED_NAME, ""
+        each.save(update_fields=["name", "email"])
+    for each in logins:
+        record("person.erased", each, actor=None, node_id=workplace_id(each))
     return person
 
 
@@ -223,7 +257,7 @@ def _lock(public_id: UUID, actor: Person | None = None) -> Person:
 
 def _held(person: Person, moment: datetime, *, or_standing: bool = False) -> QuerySet[RoleGrant]:
     """What the person holds now or will hold later; also what a claim would bring back."""
-    which = Q(valid_until=None) | Q(valid_until__gt=moment)
+    which = is_not_over(moment)
     if or_standing:
         which |= Q(pk__in=standing_grants().values("pk"))
     grants = RoleGrant.objects.select_for_update(of=("self",)).select_related("node")
@@ -239,7 +273,7 @@ def _end_held(
     deputies = list(
         Deputy.objects.select_for_update()
         .filter(Q(absent=person) | Q(deputy=person))
-        .filter(Q(valid_until=None) | Q(valid_until__gt=moment))
+        .filter(is_not_over(moment))
         .order_by("pk")
     )
     for appointment in deputies:
@@ -259,9 +293,7 @@ def _record_held(
 def _absent(moment: datetime) -> QuerySet[Person]:
     """Who showed no sign of life for too long, and was not marked, or got a role since then."""
     seen = Greatest(Coalesce("last_login", "created_at"), "absent_since")  # skips NULL
-    held = RoleGrant.objects.filter(
-        Q(valid_until=None) | Q(valid_until__gt=moment), person=OuterRef("pk"), issuer=""
-    )
+    held = RoleGrant.objects.filter(is_not_over(moment), person=OuterRef("pk"), issuer="")
     people = Person.objects.filter(is_active=True).annotate(seen=seen)
     return people.filter(
         Q(absent_since=None) | Exists(held), seen__lte=moment - settings.ABSENT_AFTER

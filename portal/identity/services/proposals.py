@@ -21,6 +21,7 @@ from portal.audit.services import record, record_refusal
 from portal.core.calendar import Period
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
+from portal.core.models import is_not_over
 from portal.identity.errors import (
     AboutYourself,
     AlreadyProposed,
@@ -190,7 +191,7 @@ def _grant(public_id: UUID, actor: Person, reason: str) -> RoleGrant | Deputy:
 
 
 def _give_role(proposal: RoleProposal, actor: Person, begins: datetime) -> RoleGrant:
-    replaced = list(_granted_before(proposal).filter(valid_until__gt=begins))
+    replaced = list(_granted_before(proposal).filter(is_not_over(begins)))
     for earlier in replaced:
         cut_short(earlier, at=begins, by=actor, reason=proposal.reason)
     grant = RoleGrant.objects.create(

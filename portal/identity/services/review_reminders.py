@@ -1,22 +1,17 @@
 """Reminding reviewers by e-mail: when a review opens, a week before it ends, and a day before.
 
-The row says whether a message was sent. A worker takes it for some minutes before it speaks to the
-mail server, so a repeated doorbell sends nothing twice; one that dies in between leaves the row to
-the next. What a message holds is a number and a link.
+Each is a row that is sent once (``portal.core.mailing``). What a message holds is a number and a
+link.
 """
 
 from __future__ import annotations
 
-import logging
-import smtplib
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F, QuerySet
 from django.urls import reverse
 from django.utils import translation
 from django.utils.timezone import now
@@ -26,14 +21,9 @@ from django.utils.translation import ngettext
 from portal.core import formats
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.faults import each_by_itself
+from portal.core.mailing import send_letter, waits_at
 from portal.identity.models import Person, ReviewCampaign, ReviewReminder, ReviewStage
 from portal.identity.reviewing import work_left
-
-LEASE: Final = timedelta(minutes=5)  # longer than any conversation with a mail server
-RETRY: Final = timedelta(minutes=15)
-MOST_ATTEMPTS: Final = 20
-
-logger = logging.getLogger(__name__)
 
 
 def stage_of(campaign: ReviewCampaign, at: datetime) -> ReviewStage:
@@ -84,11 +74,7 @@ def _write_reminders(campaign: ReviewCampaign, at: datetime) -> int:
 @transaction.atomic(durable=True)
 def _ring(at: datetime) -> int:
     waiting = ReviewReminder.objects.filter(
-        sent_at=None,
-        due_at__lte=at,
-        attempts__lt=MOST_ATTEMPTS,
-        campaign__closed_at=None,
-        campaign__due_at__gt=at,
+        waits_at(at), campaign__closed_at=None, campaign__due_at__gt=at
     )
     ids = list(waiting.order_by("pk").values_list("pk", flat=True))
     for reminder_id in ids:
@@ -98,45 +84,16 @@ def _ring(at: datetime) -> int:
 
 def send_reminder(reminder_id: int) -> bool:
     """Send one reminder, unless that was done, is being done, or is no use any more."""
-    reminder = _take(reminder_id)
-    if reminder is None:
-        return False
-    count = work_left(reminder.campaign, now())[reminder.person_id]
-    if reminder.campaign.closed_at or reminder.campaign.due_at <= now() or not count:
-        _put_back(reminder, until=reminder.campaign.due_at)
-        return False
-    try:
-        _compose(reminder, count).send()
-    except (smtplib.SMTPException, OSError) as error:
-        logger.warning("reminder %s was not sent: %s", reminder.pk, type(error).__name__)
-        _put_back(reminder, until=now() + RETRY)
-        return False
-    _held(reminder).update(sent_at=now())
-    return True
+    reminders = ReviewReminder.objects.select_related("campaign", "person")
+    return send_letter(reminders, reminder_id, _compose)
 
 
-@transaction.atomic(durable=True)
-def _take(reminder_id: int) -> ReviewReminder | None:
-    taken = ReviewReminder.objects.filter(
-        pk=reminder_id, sent_at=None, due_at__lte=now(), attempts__lt=MOST_ATTEMPTS
-    ).update(due_at=now() + LEASE, attempts=F("attempts") + 1)
-    if not taken:
-        return None
-    return ReviewReminder.objects.select_related("campaign", "person").get(pk=reminder_id)
-
-
-def _held(reminder: ReviewReminder) -> QuerySet[ReviewReminder]:
-    """The row, as long as no other worker took it over."""
-    return ReviewReminder.objects.filter(pk=reminder.pk, attempts=reminder.attempts, sent_at=None)
-
-
-def _put_back(reminder: ReviewReminder, *, until: datetime) -> None:
-    _held(reminder).update(due_at=until)
-
-
-def _compose(reminder: ReviewReminder, count: int) -> EmailMessage:
-    """The message in the reader's language."""
+def _compose(reminder: ReviewReminder) -> EmailMessage | None:
+    """The message in the reader's language; None when nothing waits for the reader any more."""
     campaign, person = reminder.campaign, reminder.person
+    count = work_left(campaign, now())[reminder.person_id]
+    if campaign.closed_at or campaign.due_at <= now() or not count:
+        return None
     address = reverse("identity:access-review", args=[campaign.public_id])
     with translation.override(person.language):
         day = formats.day(campaign.last_day)

@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.locks import lock_tree_shared
+from portal.core.models import is_not_over
 from portal.identity.access import standing_grants
 from portal.identity.errors import (
     AboutYourself,
@@ -126,11 +127,29 @@ def end_held(
     """End a role in every grant that carries it; bar the claim, if one gave it."""
     for item in ending:
         cut_short(item, at=at, by=by, reason=reason)
-    bar = _bar(grant, by, reason, at) if grant.issuer else None
+    bar = _bar(grant, grant.person, by=by, reason=reason, moment=at) if grant.issuer else None
     for item in ending:
         record_ended(item, by, cause=cause)
     if bar:
         _record_bar("role.barred", bar, by)
+
+
+def carry_bars(holder: Person, receiver: Person, issuer: str) -> list[ClaimBar]:
+    """Bar for the receiver what is barred for the holder: a login that moves leads round no bar.
+
+    Part of the transaction that moves it; ``record_carried_bars`` follows.
+    """
+    carried = []
+    for bar in ClaimBar.objects.filter(person=holder, issuer=issuer, lifted_at=None).order_by("pk"):
+        if new := _bar(bar, receiver, by=None, reason=bar.reason, moment=now()):
+            carried.append(new)
+    return carried
+
+
+def record_carried_bars(bars: Iterable[ClaimBar]) -> None:
+    """Write down what the portal itself barred."""
+    for bar in bars:
+        _record_bar("role.barred", bar, None)
 
 
 def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str) -> None:
@@ -143,7 +162,7 @@ def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str)
 
 def record_ended(grant: RoleGrant, actor: Person | None, *, cause: str) -> None:
     """Write down that a role ended: withdrawn, replaced, unconfirmed, person_left, absent, moved,
-    node_ended or provider_removed."""
+    linked, node_ended or provider_removed."""
     data = {"role": grant.role, "person": grant.person_id, "cause": cause}
     record("role.ended", grant, actor=actor, node_id=grant.node_id, data=data)
 
@@ -175,9 +194,7 @@ def lock_people(person_ids: Iterable[int]) -> None:
 
 def _held_like(grant: RoleGrant, moment: datetime) -> QuerySet[RoleGrant]:
     """The grant itself, as far as it is held; of a claim: what the newest login made of it."""
-    held = (
-        Q(valid_until=None) | Q(valid_until__gt=moment) | Q(pk__in=standing_grants().values("pk"))
-    )
+    held = is_not_over(moment) | Q(pk__in=standing_grants().values("pk"))
     grants = RoleGrant.objects.select_for_update().filter(held, end_reason="").order_by("pk")
     if not grant.issuer:
         return grants.filter(pk=grant.pk)
@@ -186,13 +203,20 @@ def _held_like(grant: RoleGrant, moment: datetime) -> QuerySet[RoleGrant]:
     )
 
 
-def _bar(grant: RoleGrant, by: Person | None, reason: str, moment: datetime) -> ClaimBar | None:
+def _bar(
+    barred: RoleGrant | ClaimBar,
+    person: Person,
+    *,
+    by: Person | None,
+    reason: str,
+    moment: datetime,
+) -> ClaimBar | None:
     """A new bar; None when one stands already, which stays as it is."""
     bar, is_new = ClaimBar.objects.get_or_create(
-        person=grant.person,
-        node=grant.node,
-        role=grant.role,
-        issuer=grant.issuer,
+        person=person,
+        node=barred.node,
+        role=barred.role,
+        issuer=barred.issuer,
         lifted_at=None,
         defaults={"reason": reason, "barred_by": by, "barred_at": moment},
     )

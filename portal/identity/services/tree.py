@@ -70,14 +70,14 @@ def node_to_change(
             if node.ended_at is not None:
                 raise NodeEnded(name=node.name)
             yield node
-    except NotAllowed:
-        record_refused_change(node, actor=actor)
+    except NotAllowed as refusal:
+        record_refused_change(node, actor=actor, code=refusal.code)
         raise
 
 
-def record_refused_change(node: Node, *, actor: Person) -> None:
+def record_refused_change(node: Node, *, actor: Person, code: str = NotAllowed.code) -> None:
     """Write down that somebody tried what their role does not allow."""
-    record_refusal("node.change_refused", node, actor=actor, node_id=node.pk, code=NotAllowed.code)
+    record_refusal("node.change_refused", node, actor=actor, node_id=node.pk, code=code)
 
 
 # --- coming into being -------------------------------------------------------------------------

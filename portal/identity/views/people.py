@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.core.errors import DomainError
 from portal.identity.access import standing_grants
 from portal.identity.gaps import gaps_after
+from portal.identity.link_policies import may_propose_link, waiting_links
 from portal.identity.models import Deputy, Person
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
@@ -40,6 +41,7 @@ from portal.identity.services.deputies import end_deputy
 from portal.identity.services.deputy_proposals import WantedDeputy, propose_deputy
 from portal.identity.services.people import end_person, reinstate_person
 from portal.identity.views.choosing import called, choose_people, words_of
+from portal.identity.views.wording import issuer_name
 
 PAGE_SIZE: Final = 50
 GRANTS_SHOWN: Final = 50
@@ -200,9 +202,27 @@ def _render(
         "earlier": grants.exclude(end_reason="").order_by("-valid_until")[:GRANTS_SHOWN],
         "deputies": deputies_of(person).filter(pk__in=deputies).order_by("valid_from"),
         "replaces": replaced_by(person).filter(pk__in=deputies).order_by("valid_from"),
-        "may_end": may_end(request.user, person),
+        "may_end": person.joined_into is None and may_end(request.user, person),
         "may_propose_deputy": may_propose_deputy(request.user, person),
+        **_logins_of(request.user, person),
         "error": error,
     }
     status = error.http_status if error else 200
     return render(request, "identity/people/detail.html", context, status=status)
+
+
+def _logins_of(reader: Person, person: Person) -> dict[str, Any]:
+    """With which logins the person is known, who was joined into them, and what can be changed."""
+    identities = list(person.identities.order_by("pk"))
+    former = person.joined_into
+    waiting = waiting_links(reader).filter(Q(holder=person) | Q(receiver=person))
+    return {
+        "logins": [
+            {"provider": issuer_name(each.issuer), "last_login_at": each.last_login_at}
+            for each in identities
+        ],
+        "joined": person.joined.order_by("ended_at", "pk"),
+        "waiting_link": waiting.first(),
+        "may_link": person.is_active and may_propose_link(reader, person, person),
+        "may_unlink": former is not None and may_propose_link(reader, former, person),
+    }

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.core.errors import DomainError
 from portal.identity.access import standing_grants
 from portal.identity.gaps import find_gaps
+from portal.identity.link_policies import links_to_decide, waiting_links
 from portal.identity.models import ProposalState, Role, RoleProposal
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
@@ -51,6 +52,8 @@ def proposal_list(request: PersonRequest) -> HttpResponse:
     context = {
         "to_decide": to_decide.select_related(*facts).order_by("proposed_at")[:SHOWN],
         "others": others.select_related(*facts).order_by("proposed_at")[:SHOWN],
+        "links": waiting_links(request.user)[:SHOWN],
+        "links_to_decide": links_to_decide(request.user),
         "tops": tops.order_by("name", "pk")[:SHOWN],
         "gap_count": find_gaps(request.user).count(),
     }

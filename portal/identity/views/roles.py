@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.core.errors import DomainError
+from portal.core.models import is_not_over
 from portal.identity.access import reached_nodes, standing_grants
 from portal.identity.gaps import find_gaps, gaps_after
 from portal.identity.models import Node, Person, Role, RoleGrant
@@ -216,7 +217,7 @@ def _administers(person: Person, node: Node) -> bool:
 
 def _grants_on(node: Node) -> QuerySet[RoleGrant]:
     """What counts on the node: held now, to come, or back at the next login."""
-    counts = Q(pk__in=standing_grants().values("pk")) | Q(valid_until__gt=now())
+    counts = Q(pk__in=standing_grants().values("pk")) | is_not_over(now())
     grants = RoleGrant.objects.filter(counts, node__in=node.lineage_ids, person__is_active=True)
     return grants.select_related("person", "node", "granted_by").order_by(
         "person__name", "role", "pk"

@@ -11,6 +11,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from portal.identity.oidc.assurance import Assurance
+from portal.identity.oidc.providers import Provider
 from portal.identity.services.break_glass import PROVIDER as EMERGENCY
 
 LEVEL_NAMES: Final[dict[Assurance, str | Promise]] = {
@@ -57,4 +58,15 @@ def provider_name(key: str) -> str:
     provider = settings.OIDC_PROVIDERS.get(key)
     if provider is None:
         return key
+    return _name_of(provider)
+
+
+def issuer_name(issuer: str) -> str:
+    """As ``provider_name``, of the provider that has this issuer; the issuer when none has."""
+    providers = settings.OIDC_PROVIDERS.values()
+    found = next((provider for provider in providers if provider.issuer == issuer), None)
+    return _name_of(found) if found else issuer
+
+
+def _name_of(provider: Provider) -> str:
     return str(provider.names.get((get_language() or "nl")[:2]) or provider.names["nl"])

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils.timezone import now
 
-from catalog.models import Offering, OfferingVersion, OfferingVersionState
+from catalog.models import (
+    Offering,
+    OfferingVersion,
+    OfferingVersionState,
+    Publication,
+    PublicationState,
+)
 from portal.cloud.models import Cloud, Flavor, Image, VolumeType
+from portal.identity.models import Person
 
 # name: processors, memory in MiB, root disk in GiB. The local OpenStack has the same.
 FLAVORS: Final = {
@@ -32,6 +40,7 @@ NETWORKS: Final = (
     },
 )
 VOLUME_TYPES: Final = ("standard",)
+MAKERS: Final = ("Hilde Storm", "Bram Verkerk")  # of the catalogue; they have no login
 OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
     {
         "code": "virtual-server",
@@ -135,12 +144,26 @@ def load_catalogue() -> None:
         Image.objects.create(cloud=cloud, name=name)
     for name in VOLUME_TYPES:
         VolumeType.objects.create(cloud=cloud, name=name)
+    makers = [Person.objects.create(name=name, is_active=False) for name in MAKERS]
     for position, facts in enumerate(OFFERINGS, start=1):
-        _publish(cloud, position, **facts)
+        _publish(cloud, position, makers, **facts)
 
 
-def _publish(cloud: Cloud, position: int, *, code: str, kind: str, **facts: Any) -> None:
+def _publish(
+    cloud: Cloud, position: int, makers: list[Person], *, code: str, kind: str, **facts: Any
+) -> None:
+    """Add one offering as two people would: the database accepts nothing else."""
+    drafter, publisher = makers
+    moment = now()
     offering = Offering.objects.create(code=code, kind=kind, position=position)
-    OfferingVersion.objects.create(
-        offering=offering, number=1, state=OfferingVersionState.PUBLISHED, cloud=cloud, **facts
+    version = OfferingVersion.objects.create(
+        offering=offering, number=1, cloud=cloud, drafted_by=drafter, drafted_at=moment, **facts
     )
+    publication = Publication.objects.create(
+        version=version, proposed_by=drafter, proposed_at=moment
+    )
+    publication.state, publication.decided_at = PublicationState.CONFIRMED, moment
+    publication.decided_by = publisher
+    publication.save()
+    version.state = OfferingVersionState.PUBLISHED
+    version.save()

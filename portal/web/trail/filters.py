@@ -24,7 +24,9 @@ from portal.web.trail.wording import CHANNELS, label_of
 
 MOST_PEOPLE: Final = 50  # that one name may mean
 # Days that have a midnight before and after them, in every time zone.
-_BOUNDS: Final = (MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(2999, 12, 31)))
+FIRST_DAY: Final = date(1900, 1, 1)
+LAST_DAY: Final = date(2999, 12, 31)
+_BOUNDS: Final = (MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY))
 
 
 @dataclass(frozen=True, kw_only=True)

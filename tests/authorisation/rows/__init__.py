@@ -7,6 +7,7 @@ from tests.authorisation.rows import (
     catalog_api,
     drift,
     identity,
+    offerings,
     organizations,
     reviews,
     roles,
@@ -25,5 +26,6 @@ MATRIX = [
     *catalog.ROWS,
     *catalog_api.ROWS,
     *drift.ROWS,
+    *offerings.ROWS,
     *billing.ROWS,
 ]

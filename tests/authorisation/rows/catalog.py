@@ -14,6 +14,7 @@ from tests.authorisation.rows.things import (
     own_solution,
     pending_order,
     project,
+    protected_resource,
     running_operation,
     waiting_solution,
 )
@@ -36,6 +37,16 @@ def order_answers(tenant: Tenant) -> dict[str, Any]:
         "cards_for": str(tenant.project.public_id),
         "name": "nieuwe-server",
         "purpose": "Zaken behandelen",
+    }
+
+
+def change_answers(tenant: Tenant) -> dict[str, Any]:
+    """A complete form, for a larger disk."""
+    return {
+        "idempotency_key": str(uuid4()),
+        "flavor": SPEC["flavor"],
+        "volume_gib": "50",
+        "purpose": "Meer zaken",
     }
 
 
@@ -103,7 +114,7 @@ ROWS = [
     see("catalog:operations", by=OVERSEERS),
     see("catalog:operation", of=failed_operation, by=OVERSEERS, refused=302),  # to the resource
     see("catalog:operation-cancel", of=running_operation, by=REPAIRERS),
-    act("catalog:operation-cancel", of=running_operation, by=REPAIRERS),
+    act("catalog:operation-cancel", of=running_operation, by=REPAIRERS, is_strong=True),
     act(
         "catalog:operation-retry",
         of=failed_operation,
@@ -144,6 +155,30 @@ ROWS = [
         arguments=("stop",),
         by=REPAIRERS,
         answer=303,
+    ),
+    see("catalog:resource-change", of=active_resource, by={Role.REQUESTER}),
+    act(
+        "catalog:resource-change",
+        of=active_resource,
+        body=change_answers,
+        by={Role.REQUESTER},
+        answer=303,
+    ),
+    act(
+        "catalog:resource-change-preview",
+        of=active_resource,
+        body=change_answers,
+        by={Role.REQUESTER},
+        answer=200,
+        changes=Change.NOTHING,
+    ),
+    act("catalog:resource-protect", of=active_resource, by=REPAIRERS, answer=303),
+    act(
+        "catalog:resource-unprotect",
+        of=protected_resource,
+        by=REPAIRERS,
+        answer=303,
+        is_strong=True,
     ),
     see("catalog:resource-retire", of=active_resource, by=REPAIRERS),
     act(

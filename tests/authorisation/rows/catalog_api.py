@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
+
+from django.utils.timezone import localdate
 
 from catalog.models import OfferingVersion
 from portal.identity.models import Role
@@ -16,12 +19,15 @@ from tests.authorisation.rows.things import (
     own_solution_of_operation,
     pending_order,
     project,
+    protected_resource,
     running_operation,
     solution_of_operation,
 )
 from tests.authorisation.vocabulary import EVERYBODY, Who, call, see
 from tests.authorisation.world import Tenant
 from tests.factories import SPEC
+
+SOON = (localdate() + timedelta(days=30)).isoformat()
 
 
 def offering(tenant: Tenant) -> Any:
@@ -87,6 +93,36 @@ ROWS = [
         answer=202,
     ),
     call(
+        "api:resource-changes",
+        of=active_resource,
+        body={"purpose": "Meer zaken", "spec": {"volume_gib": 50}},
+        by={Role.REQUESTER},
+        headers={"Idempotency-Key": str(uuid4())},
+    ),
+    call(
+        "api:resource-term",
+        of=active_resource,
+        body={"end_date": SOON},
+        by={Role.REQUESTER},
+        answer=200,
+    ),
+    call(
+        "api:resource-protection",
+        of=active_resource,
+        body={"is_protected": True},
+        by=REPAIRERS,
+        answer=200,
+    ),
+    call(
+        "api:resource-protection",
+        case="switched off",
+        of=protected_resource,
+        body={"is_protected": False},
+        by=REPAIRERS,
+        answer=200,
+        is_strong=True,
+    ),
+    call(
         "api:resource-retirement",
         of=active_resource,
         body=name_of_resource,
@@ -114,7 +150,13 @@ ROWS = [
         is_strong=True,
     ),
     call("api:operation-abandonment", of=failed_action, by=REPAIRERS, answer=202),
-    call("api:operation-cancellation", of=running_operation, by=REPAIRERS, answer=202),
+    call(
+        "api:operation-cancellation",
+        of=running_operation,
+        by=REPAIRERS,
+        answer=202,
+        is_strong=True,
+    ),
     call(
         "api:operation-solutions",
         of=failed_action,

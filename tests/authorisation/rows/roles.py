@@ -13,16 +13,24 @@ from django.utils.timezone import localdate, now
 from portal.identity.models import (
     ClaimBar,
     Deputy,
+    LinkProposal,
     Person,
     Role,
     RoleGrant,
     RoleProposal,
 )
+from portal.identity.services.links import WantedLink, confirm_link, propose_link
 from portal.identity.services.people import end_person
 from tests.authorisation.rows.things import employee, project_itself
 from tests.authorisation.vocabulary import CHIEF, MINISTRY, Row, act, see
 from tests.authorisation.world import Tenant
-from tests.factories import PersonFactory, grant, propose, propose_replacement
+from tests.factories import (
+    PersonFactory,
+    administrator_of,
+    grant,
+    propose,
+    propose_replacement,
+)
 
 ADMINISTRATORS = {Role.QUOTA_ADMINISTRATOR}
 OVERSEERS = {Role.QUOTA_ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR}
@@ -84,6 +92,41 @@ def deputy_of_next_week(tenant: Tenant) -> Deputy:
     )
 
 
+def link(tenant: Tenant) -> LinkProposal:
+    """That two logins are of one human; proposed by somebody whom no visitor is."""
+    return propose_link(
+        WantedLink(holder=_login_of(tenant, "derde"), receiver=tenant.asker, **REASON),
+        actor=administrator_of(tenant.ministry),
+    )
+
+
+def link_of_administrator(tenant: Tenant) -> LinkProposal:
+    return propose_link(
+        WantedLink(holder=_login_of(tenant, "vierde"), receiver=tenant.asker, **REASON),
+        actor=tenant.people[Role.QUOTA_ADMINISTRATOR],
+    )
+
+
+def joined(tenant: Tenant) -> Person:
+    """Whose login was linked to the asker's already."""
+    person = _login_of(tenant, "vijfde")
+    first, second = (administrator_of(tenant.ministry) for _ in range(2))
+    wanted = WantedLink(holder=person, receiver=tenant.asker, **REASON)
+    confirm_link(propose_link(wanted, actor=first).public_id, actor=second)
+    return person
+
+
+def with_two_logins(tenant: Tenant) -> Person:
+    """Who is known by another provider, too: ``a_second_login``."""
+    _login_of(tenant, "tweede")
+    return tenant.asker
+
+
+def a_second_login(tenant: Tenant) -> dict[str, Any]:
+    second = Person.objects.get(name=tenant.named("tweede"))
+    return {"holder": str(second.public_id), **REASON}
+
+
 def wanted_role(tenant: Tenant) -> dict[str, Any]:
     return {"person": str(tenant.asker.public_id), "role": "auditor", **_days(), **REASON}
 
@@ -94,6 +137,13 @@ def a_colleague(tenant: Tenant) -> dict[str, Any]:
 
 def a_proposed_colleague(tenant: Tenant) -> dict[str, Any]:
     return {**a_colleague(tenant), **REASON}
+
+
+def _login_of(tenant: Tenant, word: str) -> Person:
+    """The asker, as another provider knows them."""
+    person: Person = PersonFactory(name=tenant.named(word))
+    grant(person, Role.REQUESTER, tenant.directorate, issuer="https://elders.example.nl")
+    return person
 
 
 def _search(route: str, **changes: Any) -> Row:
@@ -208,6 +258,42 @@ ROWS = [
         body=a_proposed_colleague,
     ),
     _search("identity:person-deputy", of=approver, seen_by=OVERSEERS, by=ADMINISTRATORS),
+    *_form(
+        "identity:person-link",
+        of=with_two_logins,
+        get={"seen_by": OVERSEERS},
+        body=a_second_login,
+    ),
+    _search("identity:person-link", of=employee, seen_by=OVERSEERS, by=ADMINISTRATORS),
+    *_form(
+        "identity:person-unlink",
+        of=joined,
+        get={"seen_by": OVERSEERS},
+        body=REASON,
+    ),
+    see("identity:identity-link", of=link, seen_by=OVERSEERS),
+    act(
+        "identity:identity-link-confirm",
+        of=link,
+        seen_by=OVERSEERS,
+        by=ADMINISTRATORS,
+        is_strong=True,
+    ),
+    act(
+        "identity:identity-link-refuse",
+        of=link,
+        body=REASON,
+        seen_by=OVERSEERS,
+        by=ADMINISTRATORS,
+        is_strong=True,
+    ),
+    act(
+        "identity:identity-link-withdraw",
+        of=link_of_administrator,
+        seen_by=OVERSEERS,
+        by=ADMINISTRATORS,
+        but={CHIEF: 403},  # administers there, but did not make it
+    ),
     act(
         "identity:deputy-end",
         of=deputy_of_next_week,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.models import Operation, Order, Resource, Solution
+from catalog.services.protection import protect_resource
 from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
 from portal.identity.models import Person, Project, Role
@@ -26,6 +27,12 @@ def pending_order(tenant: Tenant) -> Order:
 def active_resource(tenant: Tenant) -> Resource:
     """Runs, and costs money."""
     return delivered(_place(tenant, "draait"), approver=tenant.people[Role.APPROVER])
+
+
+def protected_resource(tenant: Tenant) -> Resource:
+    """Runs, and is kept from being cleaned up."""
+    resource = delivered(_place(tenant, "blijft"), approver=tenant.people[Role.APPROVER])
+    return protect_resource(resource.public_id, actor=tenant.asker)
 
 
 def drifting_resource(tenant: Tenant) -> Resource:

@@ -5,10 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from catalog.models import OfferingVersionState
 from portal.identity.models import Role
 from tests.catalog.api.conftest import assert_problem
-from tests.factories import grant, make_project
+from tests.factories import grant, make_project, withdrawn
 
 pytestmark = pytest.mark.django_db
 
@@ -113,8 +112,7 @@ def test_project_of_another_ministry_is_as_unknown_as_none(
 
 
 def test_offering_that_was_withdrawn_is_unknown(as_requester, body, version, nothing_happens):
-    version.state = OfferingVersionState.WITHDRAWN
-    version.save()
+    withdrawn(version)
 
     assert_problem(as_requester.order(body), 400, "invalid_input", "offering")
     nothing_happens()

@@ -1,30 +1,28 @@
 """What holds at every address: login, headers, shape of errors, methods, pages."""
 
 import re
-from uuid import uuid4
 
 import pytest
 from django.test import Client
 
 from portal.identity.models import Role
 from tests.catalog.api.conftest import ROOT, Api, assert_problem
-from tests.factories import place
+from tests.factories import UNKNOWN_ID, place
 
 pytestmark = pytest.mark.django_db
 LISTS = ["/offerings", "/orders", "/approvals", "/resources", "/quotas", "/sessions"]
 ADDRESSES = [*LISTS, "/charges", "/role-grants", "/access-reviews"]
-SOMETHING = str(uuid4())
 POSTS = [
     "/orders",
-    f"/orders/{SOMETHING}/approvals",
-    f"/orders/{SOMETHING}/withdrawal",
-    f"/resources/{SOMETHING}/retirement",
+    f"/orders/{UNKNOWN_ID}/approvals",
+    f"/orders/{UNKNOWN_ID}/withdrawal",
+    f"/resources/{UNKNOWN_ID}/retirement",
 ]
 
 
 class TestStranger:
     @pytest.mark.parametrize(
-        "path", [*ADDRESSES, f"/orders/{SOMETHING}", f"/resources/{SOMETHING}"]
+        "path", [*ADDRESSES, f"/orders/{UNKNOWN_ID}", f"/resources/{UNKNOWN_ID}"]
     )
     def test_reads_nothing(self, path):
         response = Api(None).get(path)

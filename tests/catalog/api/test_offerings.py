@@ -5,9 +5,8 @@ from uuid import uuid4
 import pytest
 from openapi_schema_validator import OAS31Validator
 
-from catalog.models import OfferingVersionState
 from tests.catalog.api.conftest import assert_problem
-from tests.factories.catalog import SPEC
+from tests.factories import SPEC, withdrawn
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +21,8 @@ def test_it_says_what_can_be_ordered(as_requester, version):
         "version": 1,
         "name": "Virtuele server",
         "description": "Een server.",
+        "documentation_url": "",
+        "price_list_url": "",
         "cloud": {
             "key": "sovereign",
             "name": "Overheidsdatacenter Noord",
@@ -29,6 +30,7 @@ def test_it_says_what_can_be_ordered(as_requester, version):
         },
         "approval_days": 14,
         "maximum_term_days": 1096,
+        "grace_days": 14,
     }
 
 
@@ -58,8 +60,7 @@ def test_filter_by_code(as_requester, version):
 
 
 def test_what_is_not_published_does_not_exist(as_requester, version):
-    version.state = OfferingVersionState.WITHDRAWN
-    version.save()
+    withdrawn(version)
 
     assert as_requester.get("/offerings").json()["results"] == []
     assert_problem(as_requester.get(f"/offerings/{version.offering.public_id}"), 404, "not_found")
@@ -67,5 +68,5 @@ def test_what_is_not_published_does_not_exist(as_requester, version):
 
 
 def test_query_count(as_requester, version, django_assert_num_queries):
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         as_requester.get("/offerings")

@@ -10,8 +10,6 @@ from django.utils.timezone import now
 
 from catalog.models import (
     Metric,
-    OfferingVersion,
-    OfferingVersionState,
     Order,
     OrderState,
     Quota,
@@ -21,7 +19,14 @@ from portal.cloud.models import Image
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
 from tests.catalog.api.conftest import Api, assert_problem
-from tests.factories import OfferingVersionFactory, PersonFactory, grant, make_project, place
+from tests.factories import (
+    OfferingVersionFactory,
+    PersonFactory,
+    grant,
+    make_project,
+    place,
+    withdrawn,
+)
 
 pytestmark = pytest.mark.django_db
 APPROVED = {"decision": "approved"}
@@ -74,7 +79,7 @@ class TestPlacing:
         if loss == "image":
             Image.objects.update(gone_at=now())
         else:
-            OfferingVersion.objects.update(state=OfferingVersionState.WITHDRAWN)
+            withdrawn(version)
         if loss == "new version":
             OfferingVersionFactory()
 
@@ -327,7 +332,7 @@ class TestLists:
     ):
         as_approver.post(f"/orders/{order.public_id}/approvals", APPROVED)
 
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             as_approver.get(f"/orders/{order.public_id}")
 
 

@@ -1,5 +1,6 @@
 """Resources and quotas through the API."""
 
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -8,7 +9,9 @@ from django.utils.timezone import now
 
 from catalog.models import Metric, Operation, OperationKind, Resource, ResourceState
 from catalog.services.approvals import approve_order
+from catalog.services.end_dates import end_uses
 from catalog.services.quotas import set_limit
+from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.catalog.api.conftest import assert_problem
 from tests.factories import place
@@ -70,8 +73,50 @@ class TestReading:
     def test_query_counts(self, as_requester, resource, django_assert_num_queries):
         with django_assert_num_queries(4):
             as_requester.get("/resources")
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(11):
             as_requester.get(f"/resources/{resource.public_id}")
+
+
+class TestProtecting:
+    @pytest.fixture
+    def switch(self, as_requester, resource):
+        path = f"/resources/{resource.public_id}/protection"
+        return lambda value: as_requester.post(path, {"is_protected": value})
+
+    def test_what_is_protected_is_not_cleaned_up(self, as_requester, resource, switch):
+        assert switch(True).json()["is_protected"] is True
+
+        path = f"/resources/{resource.public_id}/retirement"
+        refused = as_requester.post(path, {"confirmation": resource.name})
+
+        assert_problem(refused, 409, "resource_protected")
+        assert_runs(resource)
+        assert switch(False).json()["is_protected"] is False
+        assert as_requester.post(path, {"confirmation": resource.name}).status_code == 202
+
+    @pytest.mark.parametrize("value", [None, "ja", 2, [], {}])
+    def test_it_is_true_or_false(self, switch, value):
+        assert_problem(switch(value), 400, "invalid_input", "is_protected")
+
+    def test_what_goes_is_not_protected_any_more(self, resource, switch):
+        Resource.objects.filter(pk=resource.pk).update(state=ResourceState.RETIRING)
+
+        assert_problem(switch(True), 409, "illegal_transition")
+
+    def test_the_day_on_which_it_goes_is_told_unless_it_is_protected(
+        self, as_requester, resource, switch
+    ):
+        def told():
+            return as_requester.get(f"/resources/{resource.public_id}").json()["clean_up_on"]
+
+        today = day_of(now())
+        assert told() is None
+        Resource.objects.filter(pk=resource.pk).update(end_date=today - timedelta(days=1))
+        end_uses(at=now())
+
+        assert told() == str(today + timedelta(days=14))
+        switch(True)
+        assert told() is None
 
 
 class TestRetiring:

@@ -10,6 +10,7 @@ import pytest
 
 from billing.models import UsageSpan
 from catalog.kinds import all_kinds, get_kind
+from catalog.kinds.base import Kind
 from catalog.models import (
     ClaimState,
     Offering,
@@ -27,6 +28,15 @@ from tests.factories import OfferingVersionFactory, place, priced
 from tests.factories.catalog import SPEC
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("kind", all_kinds(), ids=lambda kind: kind.key)
+def test_what_can_be_changed_has_plans_for_it(kind):
+    if type(kind).changeable is Kind.changeable:
+        assert not {"change", "revert"} & kind.plans.keys()
+        return
+    about = {step.parameter for name in ("change", "revert") for step in kind.plans[name].steps}
+    assert about - {""}, "a step says what it is about"
 
 
 @dataclass(frozen=True)
@@ -178,3 +188,10 @@ def test_refused_half_way_it_can_be_undone(kind, engine, cloud, ordered):
 
 def test_it_is_told_in_one_line(kind):
     assert get_kind(kind).summary(EXAMPLES[kind].spec)
+
+
+def test_what_ends_the_use_of_a_kind_is_one_of_its_actions():
+    ends = {kind.key: kind.ends_with for kind in all_kinds() if kind.ends_with}
+
+    assert ends == {"server": "stop"}
+    assert all(action in get_kind(key).actions for key, action in ends.items())

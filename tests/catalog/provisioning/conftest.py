@@ -141,8 +141,8 @@ def start(
 ) -> Callable[..., Resource]:
     """Orders a server and has it approved; its first message lies ready."""
 
-    def order(**changes: Any) -> Resource:
-        order = place(requester, project, version, spec={**SPEC, **changes})
+    def order(of: Any = None, **changes: Any) -> Resource:
+        order = place(requester, project, of or version, spec={**SPEC, **changes})
         engine.call(approve_order, order.public_id, approver=approver)
         return Resource.objects.get(order_line__order=order)
 

@@ -21,15 +21,25 @@ from catalog.models import (
     Metric,
     Offering,
     Operation,
+    OperationKind,
     OrderState,
     Resource,
     ResourceState,
 )
 from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
+from catalog.services.changes import place_change
+from catalog.services.operations import abandon_operation
+from catalog.services.quotas import amounts_of, find_differences
 from portal.cloud.fake.memory import Thing
 from portal.cloud.models import Cloud
-from portal.cloud.ports import CloudMissing, CloudObject, CloudUnavailable, Listing
+from portal.cloud.ports import (
+    CloudMissing,
+    CloudObject,
+    CloudRefused,
+    CloudUnavailable,
+    Listing,
+)
 from tests.factories import OfferingVersionFactory, place, priced
 
 DOORS = ("catalog", "billing", "portal", "templates")
@@ -95,6 +105,20 @@ def run_weed(context):
     return Done()
 
 
+def run_graft(context):
+    GARDEN.disturb()
+    return Done(spec={"petals": context.spec["petals"]})
+
+
+def run_count(context):
+    return Done(spec={"petals": 6})  # one took, the rest did not
+
+
+def change_plan(name, run):
+    step = StepDefinition(name=name, label=name.title(), run=run, parameter="petals")
+    return Plan(version=1, steps=[step])
+
+
 class Flower(Kind):
     key = "flower"
     icon = "flower"
@@ -117,6 +141,8 @@ class Flower(Kind):
         "retire": Plan(
             version=1, steps=[StepDefinition(name="weed", label="Weeding", run=run_weed)]
         ),
+        "change": change_plan("graft", run_graft),
+        "revert": change_plan("count", run_count),
     }
 
     parts = [
@@ -146,6 +172,9 @@ class Flower(Kind):
                 maximum=34,
             )
         ]
+
+    def changeable(self, version, spec):
+        return self.parameters(version)
 
     def quota_demand(self, version, spec):
         return {Metric.OBJECT_GIB: Decimal(spec["petals"])}
@@ -227,6 +256,63 @@ def test_broken_toy_is_cleared_and_made_again(engine, garden, flower):
 
     assert outcome(flower) == (OrderState.COMPLETED, ResourceState.ACTIVE)
     assert list(garden.plants.values()) == ["blooming"]
+
+
+@pytest.fixture
+def graft(engine, flower, requester, approver):
+    """Has an order for eight petals carried out."""
+    engine.run()
+    flower.refresh_from_db()
+    order, _is_new = place_change(
+        requested_by=requester,
+        resource=flower,
+        purpose="Mooier",
+        answers={"petals": 8},
+        end_date=None,
+        idempotency_key="graft",
+    )
+
+    def approve():
+        engine.call(approve_order, order.public_id, approver=approver)
+        engine.run()
+        flower.refresh_from_db()
+        order.refresh_from_db()
+        return order
+
+    return approve
+
+
+def petals_paid_for(flower):
+    spans = UsageSpan.objects.filter(ended_at=None, sku__code="flower.petal")
+    return [int(quantity) for quantity in spans.values_list("quantity", flat=True)]
+
+
+def test_toy_kind_is_changed(engine, garden, flower, graft):
+    garden.faults = [CloudUnavailable("frost", outcome_unknown=False)]
+
+    order = graft()
+
+    assert (order.state, flower.spec) == (OrderState.COMPLETED, {"petals": 8})
+    assert petals_paid_for(flower) == [8]
+    assert amounts_of(flower.claim)[Metric.OBJECT_GIB] == 8
+    assert find_differences() == []
+
+
+def test_a_change_of_the_toy_is_given_up_half_way(engine, garden, flower, graft, requester):
+    garden.faults = [CloudRefused("no")]
+    order = graft()
+    assert (order.state, flower.spec) == (OrderState.FAILED, {"petals": 5})
+    operation = Operation.objects.get(kind=OperationKind.CHANGE)
+
+    engine.call(abandon_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    flower.refresh_from_db()
+    order.refresh_from_db()
+    assert (order.state, flower.spec) == (OrderState.CANCELED, {"petals": 6})
+    assert petals_paid_for(flower) == [6]
+    assert amounts_of(flower.claim)[Metric.OBJECT_GIB] == 6
+    assert find_differences() == []
 
 
 def test_toy_kind_is_compared_with_the_cloud(engine, garden, flower, cloud):

@@ -18,7 +18,7 @@ from catalog.services.tree import end_node, move_node
 from portal.cloud.ports import CloudRefused
 from tests.factories import administrator_of, make_organization, place
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 IN_ORDER = [
     ("tree", r"pg_advisory_xact_lock"),

@@ -15,6 +15,7 @@ from catalog.models import (
 )
 from catalog.provisioning.cloud_quota import needed_quota
 from portal.audit.models import AuditEntry
+from tests.factories import reoffered
 
 pytestmark = pytest.mark.django_db
 
@@ -167,10 +168,8 @@ def test_what_the_person_was_told_is_in_the_audit_trail(engine, resource, retire
 
 def test_server_without_a_data_volume(engine, cloud, version, deliver):
     sizes = {**version.choices["volume_gib"], "minimum": 0}
-    version.choices = {**version.choices, "volume_gib": sizes}
-    version.save(update_fields=["choices"])
 
-    resource = deliver(volume_gib=0)
+    resource = deliver(of=reoffered(version, volume_gib=sizes), volume_gib=0)
 
     assert resource.state == ResourceState.ACTIVE
     assert cloud.count("volume") == 0

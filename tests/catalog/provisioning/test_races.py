@@ -60,16 +60,16 @@ def meeting_before(take):
     """Both rivals have looked at the step before either takes it."""
     both_looked = threading.Barrier(2, timeout=PATIENCE)
 
-    def meet_then_take(step_id, at):
+    def meet_then_take(step, at):
         both_looked.wait()
-        return take(step_id, at)
+        return take(step, at)
 
     return meet_then_take
 
 
-def take_without_condition(step_id, at):
+def take_without_condition(step, at):
     """What the conditional UPDATE replaces: it was free when we looked, so it is ours."""
-    return Step.objects.filter(pk=step_id).update(
+    return Step.objects.filter(pk=step.pk).update(
         state=StepState.RUNNING, leased_until=at + timedelta(minutes=1)
     )
 

@@ -1,17 +1,18 @@
 """The catalogue: what it offers to whom, from what price, and how many queries that takes."""
 
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.timezone import now
 
 from catalog.models import Offering, OfferingVersionState
 from catalog.services.offers import starting_prices
 from portal.identity.models import Role
 from tests.factories import (
+    UNKNOWN_ID,
     OfferingVersionFactory,
     PersonFactory,
     grant,
@@ -90,8 +91,7 @@ def test_what_has_no_price_cannot_be_ordered(client, requester, project):
 
 
 def test_what_the_cloud_no_longer_has_cannot_be_ordered(client, requester, project, version):
-    version.choices = {**version.choices, "flavors": ["gone"]}
-    version.save(update_fields=["choices"])
+    version.cloud.flavors.update(gone_at=now())
 
     assert starting_prices([version], project) == {version.pk: None}
     assert order_address(version) not in shown(page(client, requester))
@@ -117,7 +117,7 @@ def test_another_project_may_be_chosen_from_ones_own(client, requester, project,
     assert f"{order_address(version)}?project={second.public_id}" in text
 
 
-@pytest.mark.parametrize("chosen", [str(uuid4()), "x", "\x00", "<b>", "1' OR '1'='1"])
+@pytest.mark.parametrize("chosen", [UNKNOWN_ID, "x", "\x00", "<b>", "1' OR '1'='1"])
 def test_a_project_that_is_not_ones_own_is_not_found(client, requester, version, chosen):
     assert page(client, requester, project=chosen).status_code == 404
 

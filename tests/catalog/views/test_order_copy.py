@@ -1,7 +1,6 @@
 """Ordering again: the form begins with the answers of an earlier order."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.urls import reverse
@@ -11,7 +10,15 @@ from catalog.models import Order
 from portal.cloud.models import Image
 from portal.identity.models import Role
 from tests.catalog.views.ordering import FORM, text_of
-from tests.factories import PersonFactory, generous_limits, grant, make_project, place
+from tests.factories import (
+    UNKNOWN_ID,
+    PersonFactory,
+    generous_limits,
+    grant,
+    make_project,
+    place,
+    withdrawn,
+)
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +84,7 @@ def test_another_project_than_one_may_order_in_is_chosen_anew(client, earlier, r
     assert form["purpose"].value() == "Piek in november"
 
 
-@pytest.mark.parametrize("nonsense", ["x", "\x00", "-1", str(uuid4())])
+@pytest.mark.parametrize("nonsense", ["x", "\x00", "-1", UNKNOWN_ID])
 def test_an_order_that_is_not_there_is_not_found(browser, nonsense):
     assert browser.get(FORM, {"copy-of": nonsense}).status_code == 404
 
@@ -109,7 +116,6 @@ class TestLink:
         assert AGAIN not in text_of(self.page(log_in(client, approver), earlier))
 
     def test_is_not_there_when_it_left_the_catalogue(self, browser, earlier, version):
-        version.state = "withdrawn"
-        version.save(update_fields=["state"])
+        withdrawn(version)
 
         assert AGAIN not in text_of(self.page(browser, earlier))

@@ -19,7 +19,16 @@ from tests.catalog.views.ordering import (
     text_of,
     title_of,
 )
-from tests.factories import PersonFactory, change_price, grant, make_project, place
+from tests.factories import (
+    OfferingVersionFactory,
+    PersonFactory,
+    change_price,
+    grant,
+    make_project,
+    place,
+    reoffered,
+    withdrawn,
+)
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -46,8 +55,8 @@ class TestAccess:
 
     @pytest.mark.parametrize("state", [OfferingVersionState.DRAFT, OfferingVersionState.WITHDRAWN])
     def test_what_is_not_published_is_not_found(self, browser, version, answers, state):
-        version.state = state
-        version.save(update_fields=["state"])
+        withdrawn(version)
+        OfferingVersionFactory(state=state)
 
         assert browser.get(FORM).status_code == 404
         assert browser.post(FORM, answers).status_code == 404
@@ -92,8 +101,7 @@ class TestPage:
 
     def test_an_option_without_a_price_is_closed(self, browser, version):
         version.cloud.flavors.create(name="gp.new", vcpus=1, memory_mib=1024, disk_gib=20)
-        version.choices = {**version.choices, "flavors": ["gp.new", "gp.small"]}
-        version.save(update_fields=["choices"])
+        reoffered(version, flavors=["gp.new", "gp.small"])
 
         response = browser.get(FORM)
 

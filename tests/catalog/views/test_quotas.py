@@ -1,7 +1,5 @@
 """The page of quotas: the tree that a person reaches, one metric at a time."""
 
-from uuid import uuid4
-
 import pytest
 from django.urls import reverse
 from django.utils.timezone import now
@@ -10,6 +8,7 @@ from catalog.models import Quota
 from catalog.services.approvals import approve_order
 from portal.identity.models import Role
 from tests.factories import (
+    UNKNOWN_ID,
     PersonFactory,
     generous_limits,
     grant,
@@ -122,7 +121,7 @@ def test_nonsense_in_the_address_shows_the_first_metric(client, administrator, p
     assert response.context["metric"].value == "servers"
 
 
-@pytest.mark.parametrize("node", ["x", "%00", "1", str(uuid4())])
+@pytest.mark.parametrize("node", ["x", "%00", "1", UNKNOWN_ID])
 def test_unknown_part_is_not_found(client, administrator, node):
     assert log_in(client, administrator).get(f"{ADDRESS}?node={node}").status_code == 404
 

@@ -178,6 +178,39 @@ class TestMove:
         page = text_of(client.get(address(project)))
         assert "Waar het eerder stond" in page
 
+    @pytest.fixture
+    def below(self, project):
+        """A project in another part than ``elsewhere``."""
+        return make_project(make_organization(project.parent, name="Eerste directie"))
+
+    def test_who_gets_and_who_loses_a_role_is_named_before(
+        self, client, below, elsewhere, administrator
+    ):
+        grant(PersonFactory(name="Wint Recht"), Role.OPERATOR, elsewhere)
+        grant(PersonFactory(name="Raakt Kwijt"), Role.FINANCE, below.parent)
+        log_in(client, administrator)
+
+        page = client.get(address(below, "move"), {"parent": str(elsewhere.public_id)})
+
+        gained, lost = (text_of(page).index(f'id="{key}"') for key in ("gained", "lost"))
+        assert gained < text_of(page).index("Wint Recht") < lost
+        assert lost < text_of(page).index("Raakt Kwijt")
+
+    def test_special_rights_come_along_by_somebody_from_above(self, client, below, elsewhere):
+        beside = PersonFactory()
+        for node in (below.parent, elsewhere):
+            grant(beside, Role.QUOTA_ADMINISTRATOR, node)
+        grant(PersonFactory(name="Vriend"), Role.OPERATOR, elsewhere)
+        log_in(client, beside)
+
+        page = client.get(address(below, "move"), {"parent": str(elsewhere.public_id)})
+        assert f'name="parent" value="{elsewhere.public_id}"' not in text_of(page)
+        response = self.move(client, below, elsewhere)
+
+        assert response.status_code == 403
+        assert "Vriend" in text_of(response)
+        assert Node.objects.get(pk=below.pk).parent_id == below.parent_id
+
     def test_too_little_quota_names_level_and_metric(
         self, client, project, elsewhere, administrator, ordered
     ):

@@ -91,6 +91,11 @@ def test_shorter_than_three_years_is_refused(years):
         drop_months(keep_years=2)
 
 
+def test_longer_than_there_is_a_calendar_is_refused(years):
+    with pytest.raises(CannotDrop, match="1000 years"):
+        drop_months(keep_years=5000)
+
+
 def test_broken_trail_is_kept_as_evidence(years):
     as_superuser("UPDATE audit_auditentry SET actor_id = 1 WHERE id = 4003")
 

@@ -19,7 +19,7 @@ from tests.portal.audit.tampering import (
     without_constraints,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 # A value that the column does not have, for every column of every table of the trail.
 ENTRY_CHANGES = {

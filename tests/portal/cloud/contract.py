@@ -296,6 +296,48 @@ class CloudContract:
         cloud.reboot_server(project, server.id, is_hard=True)
         becomes("ACTIVE")
 
+    def test_server_becomes_larger_once_that_is_confirmed(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+        small, large = sorted(cloud.fetch_inventory().flavors, key=lambda item: item.memory_mib)[:2]
+
+        cloud.resize_server(project, server.id, large.id)
+        with pytest.raises(CloudUnavailable):
+            cloud.resize_server(project, server.id, large.id)
+        resized = work.settled_server(server.id, "VERIFY_RESIZE")
+        cloud.revert_resize(project, server.id)
+        reverted = work.settled_server(server.id, "ACTIVE")
+        cloud.resize_server(project, server.id, large.id)
+        work.settled_server(server.id, "VERIFY_RESIZE")
+        cloud.confirm_resize(project, server.id)
+        cloud.confirm_resize(project, server.id)
+        confirmed = work.settled_server(server.id, "ACTIVE")
+
+        sizes = [item.details["flavor"] for item in (resized, reverted, confirmed)]
+        assert sizes == [large.name, small.name, large.name]
+        with pytest.raises(CloudUnavailable):
+            cloud.confirm_resize(project, server.id)
+
+    def test_volume_grows_also_while_a_server_uses_it(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        server, volume = work.active_server(), work.available_volume()
+
+        cloud.extend_volume(project, volume.id, 2)
+        grown = until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
+        assert grown.details["size_gib"] == 2
+        cloud.attach_volume(project, server.id, volume.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "IN-USE")
+        cloud.extend_volume(project, volume.id, 3)
+        grown = until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "IN-USE")
+
+        assert grown.details["size_gib"] == 3
+        with pytest.raises(CloudRefused):
+            cloud.extend_volume(project, volume.id, 3)
+        cloud.set_quota(project, {"volume_gib": 3})
+        with pytest.raises(CloudQuotaRefused):
+            cloud.extend_volume(project, volume.id, 4)
+        cloud.detach_volume(project, server.id, volume.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
+
     def test_volume_is_attached_and_detached_once(self, work: Workspace) -> None:
         cloud, project = work.cloud, work.project
         server, volume = work.active_server(), work.available_volume()

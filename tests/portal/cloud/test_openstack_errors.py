@@ -49,6 +49,7 @@ DELETE_NETWORK = "DELETE /network/v2.0/networks/n"
 SET_NETWORK_QUOTA = f"PUT /network/v2.0/quotas/{PROJECT}"
 CREATE_VOLUME = "POST /volume/v3/volumes"
 DELETE_VOLUME = "DELETE /volume/v3/volumes/v"
+EXTEND_VOLUME = "POST /volume/v3/volumes/v/action"
 ATTACH_VOLUME = "POST /compute/v2.1/servers/s/os-volume_attachments"
 AT_MOST_SECONDS = 20  # that a call takes when nothing holds it up
 LOG_IN = "POST /identity/v3/auth/tokens"
@@ -70,6 +71,7 @@ CALLS: dict[str, Callable[[OpenStackCloud], Any]] = {
         PROJECT, VolumeSpec(name="v", size_gib=1), "cloudloket:1"
     ),
     DELETE_VOLUME: lambda cloud: cloud.delete_volume(PROJECT, "v"),
+    EXTEND_VOLUME: lambda cloud: cloud.extend_volume(PROJECT, "v", 2),
     ATTACH_VOLUME: lambda cloud: cloud.attach_volume(PROJECT, "s", "v"),
 }
 
@@ -176,6 +178,9 @@ def test_pause_that_is_asked_for_is_told(
         (DELETE_VOLUME, 400, nova("Invalid volume: Volume status must be", 400), CloudUnavailable),
         (DELETE_VOLUME, 400, nova("Malformed", 400), CloudRefused),
         (DELETE_VOLUME, 404, {}, CloudMissing),
+        (EXTEND_VOLUME, 400, nova("Volume v status must be 'in-use'", 400), CloudUnavailable),
+        (EXTEND_VOLUME, 400, nova("New size must be greater", 400), CloudRefused),
+        (EXTEND_VOLUME, 413, {"overLimit": {"message": "no", "code": 413}}, CloudQuotaRefused),
     ],
 )
 def test_each_service_has_words_of_its_own(
@@ -268,17 +273,19 @@ def test_reading_is_tried_once_more(cloud: OpenStackCloud, openstack: OpenStackS
     assert openstack.asked[LIST_SERVERS] == 4
 
 
-def closed_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/compute/v2.1"
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """Held, so that nobody else answers there meanwhile."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
-@pytest.mark.parametrize("where", [closed_port(), "http://nova.invalid/compute/v2.1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "nova.invalid"])
 def test_request_that_was_not_sent_changed_nothing(
-    cloud: OpenStackCloud, openstack: OpenStackServer, where: str
+    cloud: OpenStackCloud, openstack: OpenStackServer, closed_port: int, host: str
 ) -> None:
-    openstack.elsewhere["compute"] = where
+    openstack.elsewhere["compute"] = f"http://{host}:{closed_port}/compute/v2.1"
 
     error = ask(cloud, openstack, CREATE_SERVER)
 

@@ -127,6 +127,12 @@ class Workspace:
         listed = self.cloud.list_servers(self.project)
         return next(item for item in listed if item.id == server_id)
 
+    def settled_server(self, server_id: str, status: str) -> CloudObject:
+        return until(
+            lambda: self.seen_server(server_id),
+            lambda seen: seen.status == status and not seen.details["task_state"],
+        )
+
     def seen_volume(self, volume_id: str) -> CloudObject:
         listed = self.cloud.list_volumes(self.project)
         return next(item for item in listed if item.id == volume_id)

@@ -13,6 +13,7 @@ from catalog.services.tree import end_node, move_node
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import (
     ClaimBar,
+    LinkProposal,
     LoginSession,
     Node,
     Person,
@@ -23,6 +24,12 @@ from portal.identity.models import (
 )
 from portal.identity.services.deputies import appoint_deputy
 from portal.identity.services.facts import set_cost_centre, set_vat_treatment
+from portal.identity.services.links import (
+    WantedLink,
+    confirm_link,
+    propose_link,
+    refuse_link,
+)
 from portal.identity.services.people import end_person, reinstate_person
 from portal.identity.services.proposals import grant_role
 from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
@@ -44,11 +51,13 @@ from tests.portal.identity.catalog_acts import (
     approving,
     confirming_a_repair,
     confirming_a_solution,
+    ending_a_protection,
     refusing_a_repair,
     rejecting,
     retiring_a_resource,
     setting_a_limit,
     solving_by_hand,
+    stopping_a_delivery,
     undoing_a_delivery,
 )
 from tests.portal.identity.doors import Doors, Get
@@ -82,6 +91,37 @@ def granting_a_deputy(get: Get) -> Doors:
         stands_on=page,
         form={"reason": "Dank"},
     )
+
+
+def confirming_a_link(get: Get) -> Doors:
+    link, colleague = _link(get), get("colleague")
+    page = f"/identity-links/{link.public_id}"
+    return Doors(
+        actor=colleague,
+        service=lambda: confirm_link(link.public_id, actor=colleague),
+        page=f"{page}/confirm",
+        stands_on=page,
+        form={"reason": "Gezien"},
+    )
+
+
+def refusing_a_link(get: Get) -> Doors:
+    link, colleague = _link(get), get("colleague")
+    page = f"/identity-links/{link.public_id}"
+    return Doors(
+        actor=colleague,
+        service=lambda: refuse_link(link.public_id, actor=colleague, reason="Zijn broers"),
+        page=f"{page}/refuse",
+        stands_on=page,
+        form={"reason": "Zijn broers"},
+    )
+
+
+def _link(get: Get) -> LinkProposal:
+    twin = PersonFactory()
+    grant(twin, Role.FINANCE, get("project"), issuer="https://elders.example.nl")
+    wanted = WantedLink(holder=twin, receiver=get("employee"), reason="Liet beide passen zien")
+    return propose_link(wanted, actor=get("administrator"))
 
 
 def ending_a_role(get: Get) -> Doors:
@@ -309,6 +349,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "order.reject": rejecting,
     "quota.set_limit": setting_a_limit,
     "resource.retire": retiring_a_resource,
+    "resource.unprotect": ending_a_protection,
+    "operation.cancel": stopping_a_delivery,
     "operation.compensate": undoing_a_delivery,
     "operation.solve": solving_by_hand,
     "operation.confirm_solution": confirming_a_solution,
@@ -316,6 +358,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "drift.refuse_repair": refusing_a_repair,
     "role.grant": granting_a_role,
     "role.grant to a deputy": granting_a_deputy,
+    "identity.link": confirming_a_link,
+    "identity.refuse_link": refusing_a_link,
     "role.end": ending_a_role,
     "role.lift_bar": lifting_a_bar,
     "review.open": opening_a_review,
@@ -338,6 +382,8 @@ WITH_API: Final = (
     "order.approve",
     "order.reject",
     "resource.retire",
+    "resource.unprotect",
+    "operation.cancel",
     "operation.compensate",
     "operation.solve",
     "operation.confirm_solution",

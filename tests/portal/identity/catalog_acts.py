@@ -8,8 +8,10 @@ from django.utils.timezone import now
 
 from catalog.models import DriftRepair, Metric, Operation
 from catalog.services.approvals import approve_order, reject_order
+from catalog.services.cancellation import cancel_operation
 from catalog.services.drift_repairs import confirm_repair, refuse_repair
 from catalog.services.operations import compensate_operation
+from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.quotas import set_limit
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
@@ -20,6 +22,7 @@ from portal.identity.models import (
 )
 from tests.factories import (
     PersonFactory,
+    begun,
     delivered,
     failed,
     grant,
@@ -89,6 +92,22 @@ def retiring_a_resource(get: Get) -> Doors:
     )
 
 
+def ending_a_protection(get: Get) -> Doors:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    resource = delivered(order, approver=get("approver"))
+    protect_resource(resource.public_id, actor=requester)
+    page = f"/resources/{resource.public_id}"
+    return Doors(
+        actor=requester,
+        service=lambda: unprotect_resource(resource.public_id, actor=requester),
+        page=f"{page}/unprotect",
+        stands_on=page,
+        api=f"/api/v1{page}/protection",
+        body={"is_protected": False},
+    )
+
+
 def undoing_a_delivery(get: Get) -> Doors:
     requester = get("requester")
     order = place(requester, get("project"), get("version"))
@@ -99,6 +118,19 @@ def undoing_a_delivery(get: Get) -> Doors:
         page=f"/operations/{operation.public_id}/compensate",
         stands_on=f"/orders/{order.public_id}",
         api=f"/api/v1/operations/{operation.public_id}/compensation",
+    )
+
+
+def stopping_a_delivery(get: Get) -> Doors:
+    requester = get("requester")
+    order = place(requester, get("project"), get("version"))
+    operation = begun(order, approver=get("approver"))
+    return Doors(
+        actor=requester,
+        service=lambda: cancel_operation(operation.public_id, actor=requester),
+        page=f"/operations/{operation.public_id}/cancel",
+        form={"back": "operation"},
+        api=f"/api/v1/operations/{operation.public_id}/cancellation",
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 from django.utils.timezone import now
 
 from portal.audit.models import AuditEntry
@@ -11,7 +12,10 @@ from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.access import has_role
 from portal.identity.errors import DeputyHasEnded, DeputyNamed
 from portal.identity.models import Role
+from portal.identity.role_policies import deputies_of, replaced_by
+from portal.identity.services import deputies
 from portal.identity.services.deputies import appoint_deputy, end_deputy
+from portal.identity.services.people import end_person
 from tests.factories import PersonFactory, deputize, grant, make_organization, make_project
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +80,12 @@ class TestAppointing:
         with pytest.raises(DeputyNamed):
             appoint(approver, employee, first_day=TODAY + timedelta(days=3))
 
+    def test_what_else_the_database_refuses_is_not_called_so(self, approver, employee, monkeypatch):
+        monkeypatch.setattr(deputies, "check_deputy", lambda absent, deputy: None)
+
+        with pytest.raises(IntegrityError, match="only an approver has a deputy"):
+            appoint(employee, approver)
+
     def test_a_deputy_of_a_deputy_gains_nothing(
         self, approver, employee, colleague, project, directorate
     ):
@@ -99,6 +109,17 @@ class TestEnding:
         assert entry.node_id == approver.grants.get().node_id
         with pytest.raises(DeputyHasEnded):
             end_deputy(appointed.public_id, actor=approver)
+
+    def test_before_it_begins_it_works_once(self, approver, employee, administrator):
+        appointed = appoint(approver, employee, first_day=TODAY + timedelta(days=3))
+        end_deputy(appointed.public_id, actor=approver)
+
+        with pytest.raises(DeputyHasEnded):
+            end_deputy(appointed.public_id, actor=approver)
+        assert not deputies_of(approver).exists()
+        assert not replaced_by(employee).exists()
+        end_person(employee.public_id, actor=administrator, reason="Uit dienst")
+        assert AuditEntry.objects.filter(event="deputy.ended").count() == 1
 
     def test_others_do_not(self, approver, employee, auditor):
         appointed = appoint(approver, employee)

@@ -16,6 +16,7 @@ from portal.identity.oidc.errors import NoAccess
 from portal.identity.services import logins
 from portal.identity.services.break_glass import ISSUER as EMERGENCY
 from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login
+from portal.identity.services.people import end_person
 from portal.identity.services.roles import end_grant, lift_bar
 from tests.factories import PersonFactory, give_numbers, grant, grant_in_portal
 from tests.factories.identity import ISSUER
@@ -240,3 +241,16 @@ class TestGaps:
         approver.last_login = now() - timedelta(hours=1)  # and that login did not give it
         approver.save()
         assert find_gaps(administrator).without_approver.exists()
+
+
+class TestBeforeItBegins:
+    def test_a_role_that_was_ended_is_not_ended_again(self, administrator, employee, directorate):
+        """Its beginning is still to come, so by its end alone it looks as if it would hold."""
+        later = grant_in_portal(employee, Role.FINANCE, directorate, begins=timedelta(days=30))
+        end_grant(later.public_id, actor=administrator, reason="Toch niet")
+        end_person(employee.public_id, actor=administrator, reason="Uit dienst")
+
+        later.refresh_from_db()
+        assert later.end_reason == "Toch niet"
+        ended = [entry.data["role"] for entry in AuditEntry.objects.filter(event="role.ended")]
+        assert ended.count(Role.FINANCE) == 1

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.identity.models import Role
+from portal.identity.services.links import WantedLink, confirm_link, propose_link
 from portal.identity.services.roles import end_grant
 from tests.chromium import find_violations, is_too_wide, running_chromium
 from tests.factories import (
@@ -40,6 +41,17 @@ def addresses(administrator, colleague, employee, approver, directorate, project
     )
     leaver = PersonFactory(name="Vertrokken Vera", is_active=False)
     grant(leaver, Role.REQUESTER, project)
+    twin, joined = (PersonFactory(name=name) for name in (employee.name.lower(), "Els B."))
+    for person in (twin, joined):
+        grant(person, Role.REQUESTER, project, issuer="https://elders.example.nl")
+    link = propose_link(
+        WantedLink(holder=twin, receiver=employee, reason="Liet beide passen zien"),
+        actor=colleague,
+    )
+    done = propose_link(
+        WantedLink(holder=joined, receiver=approver, reason="Belde zelf"), actor=colleague
+    )
+    confirm_link(done.public_id, actor=administrator)
     replacement = propose_replacement(approver, PersonFactory(name="Invaller Iris"))
     return {
         "deputy-proposal": reverse("identity:role-proposal", args=[replacement.public_id]),
@@ -54,6 +66,10 @@ def addresses(administrator, colleague, employee, approver, directorate, project
         "leaver": reverse("identity:person", args=[leaver.public_id]),
         "person-end": reverse("identity:person-end", args=[approver.public_id]),
         "deputy": reverse("identity:person-deputy", args=[limited.person.public_id]),
+        "link": reverse("identity:person-link", args=[employee.public_id]),
+        "link-proposal": reverse("identity:identity-link", args=[link.public_id]),
+        "joined": reverse("identity:person", args=[joined.public_id]),
+        "unlink": reverse("identity:person-unlink", args=[joined.public_id]),
         "home": reverse("web:home"),
         "account": reverse("identity:account"),
     }

@@ -435,6 +435,21 @@ class TestExport:
         assert capsys.readouterr().out.splitlines() == [",".join(COLUMNS)]
 
 
+@pytest.mark.parametrize("option", ["--from", "--until"])
+@pytest.mark.parametrize(
+    ("day", "answer"),
+    [
+        ("9999-12-31", "up to and including 2999-12-31"),
+        ("0001-01-01", "from 1900-01-01"),
+        ("31-12-2026", "'31-12-2026' is not a day, as 2026-11-01"),
+        ("2026-02-30", "'2026-02-30' is not a day, as 2026-11-01"),
+    ],
+)
+def test_command_says_which_days_there_are(option, day, answer):
+    with pytest.raises(CommandError, match=answer):
+        call_command("export_audit", option, day)
+
+
 @pytest.mark.parametrize("event", sorted(EVENTS))
 def test_every_event_has_words(event):
     assert label_of(event) != event

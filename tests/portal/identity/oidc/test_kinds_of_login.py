@@ -44,7 +44,11 @@ def rijk(provider: FakeProvider) -> FakeProvider:
         "name": "Sanne Wiersma",
         "urn:rijksoverheid.nl:emailAddress": "sanne@example.nl",
         NUMBER: MINISTRY_OIN,
-        ENTITLEMENT: ["urn:cloudloket:approver", "urn:logius.nl:digimelding:toegang"],
+        ENTITLEMENT: [
+            "urn:cloudloket:finance",
+            "urn:cloudloket:approver",
+            "urn:logius.nl:digimelding:toegang",
+        ],
     }
     return provider
 
@@ -60,7 +64,8 @@ def test_entitlements_become_roles_on_the_own_organisation(
     use_kind("sso-rijk")
 
     assert log_in(client, rijk).status_code == 302
-    assert roles_of_everybody() == {"approver@mwb"}
+    # Up to which amount somebody approves is not ours to say: the file does.
+    assert roles_of_everybody() == {"finance@mwb"}
     person = Person.objects.get()
     assert (person.name, person.email) == ("Sanne Wiersma", "sanne@example.nl")
 
@@ -79,12 +84,14 @@ def test_entitlement_may_be_a_single_text(
 def test_file_may_map_entitlements_to_parts_of_the_organisation(
     client: Client, rijk: FakeProvider, use_kind: Use
 ) -> None:
-    use_kind("sso-rijk", '[providers.local.roles]\n"urn:x" = "finance@waterregistratie"')
-    rijk.userinfo[ENTITLEMENT] = ["urn:x", "urn:cloudloket:approver"]
+    own = '"urn:x" = "finance@waterregistratie"\n"urn:y" = "approver:5000"'
+    use_kind("sso-rijk", f"[providers.local.roles]\n{own}")
+    rijk.userinfo[ENTITLEMENT] = ["urn:x", "urn:y", "urn:cloudloket:operator"]
 
     log_in(client, rijk)
 
-    assert roles_of_everybody() == {"finance@waterregistratie"}
+    assert roles_of_everybody() == {"finance@waterregistratie", "approver@mwb"}
+    assert RoleGrant.objects.get(role="approver").amount_limit == 5000
 
 
 RIJK_REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -219,14 +220,33 @@ def test_same_email_at_another_subject_is_another_person(
 def test_role_that_the_claim_no_longer_gives_is_ended(
     client: Client, provider: FakeProvider
 ) -> None:
-    provider.userinfo["cloudloket_roles"] = ["requester@waterregistratie", "approver@mwb"]
+    provider.userinfo["cloudloket_roles"] = ["requester@waterregistratie", "finance@mwb"]
     log_in(client, provider)
-    provider.userinfo["cloudloket_roles"] = ["approver@mwb"]
+    provider.userinfo["cloudloket_roles"] = ["finance@mwb"]
     log_in(client, provider)
 
     in_force = RoleGrant.objects.filter(valid_until__gt=now())
-    assert [grant.role for grant in in_force] == ["approver"]
+    assert [grant.role for grant in in_force] == ["finance"]
     assert AuditEntry.objects.filter(event="role.ended").count() == 1
+
+
+def test_approver_comes_with_an_amount_which_may_become_another(
+    client: Client, provider: FakeProvider
+) -> None:
+    """A grant never changes, so the new amount is a new one."""
+    for claimed, limit in [
+        (["approver:250.50@mwb"], Decimal("250.50")),
+        (["approver:250.50@mwb"], Decimal("250.50")),
+        (["approver:100@mwb", "approver:5000@mwb"], Decimal(5000)),
+        (["approver:100@mwb", "approver:unlimited@mwb"], None),
+    ]:
+        provider.userinfo["cloudloket_roles"] = claimed
+        log_in(client, provider)
+
+        held = RoleGrant.objects.get(valid_until__gt=now())
+        assert (held.role, held.amount_limit) == ("approver", limit)
+    assert AuditEntry.objects.filter(event="role.granted").count() == 3
+    assert AuditEntry.objects.filter(event="role.ended").count() == 2
 
 
 def test_login_prolongs_a_grant_and_leaves_those_made_in_the_portal(

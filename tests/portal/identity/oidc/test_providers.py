@@ -18,8 +18,9 @@ from django.core.exceptions import ImproperlyConfigured
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.profiles import PROFILES
-from portal.identity.oidc.provider_file import ROLES, read_providers
+from portal.identity.oidc.provider_file import read_providers
 from portal.identity.oidc.providers import Provider
+from portal.identity.oidc.role_texts import ROLES
 from tests.portal.identity.oidc.certificates import make_certificate
 from tests.portal.identity.oidc.fake_provider import private_key
 
@@ -168,6 +169,16 @@ WRONG = {
         "'12' is no vestigingsnummer",
     ),
     "role is a number": (r"\Z", '[providers.rijk.roles]\n"urn:role" = 5\n', "urn:role"),
+    "approver without an amount": (
+        r"\Z",
+        '[providers.rijk.roles]\n"urn:role" = "approver@mwb"\n',
+        "approver:unlimited",
+    ),
+    "amount of another role": (
+        r"\Z",
+        '[providers.rijk.roles]\n"urn:role" = "finance:5"\n',
+        "only an approver has an amount",
+    ),
     "role is not ours": (r"\Z", '[providers.rijk.roles]\n"urn:role" = "boss"\n', "'boss'"),
 }
 

@@ -7,6 +7,7 @@ import pytest
 from django.core import mail
 from django.utils.timezone import now
 
+from portal.core import mailing
 from portal.identity.models import Person, ReviewReminder, ReviewStage, Role, RoleGrant
 from portal.identity.services import review_reminders
 from portal.identity.services.review_reminders import remind_reviewers, send_reminder, stage_of
@@ -42,6 +43,11 @@ def campaign(opened, administrator, worker):
     return opened()
 
 
+def set_clock(monkeypatch, at):
+    for module in (mailing, review_reminders):
+        monkeypatch.setattr(module, "now", lambda: at)
+
+
 def reminders():
     return [
         (reminder.person, reminder.stage, reminder.sent_at is not None)
@@ -56,7 +62,7 @@ def send_all():
 def test_three_in_the_course_of_a_review(campaign, ring, monkeypatch):
     week, day = campaign.due_at - timedelta(days=7), campaign.due_at - timedelta(days=1)
     for at in (campaign.opened_at, week - SECOND, week, day - SECOND, day, day + SECOND):
-        monkeypatch.setattr(review_reminders, "now", lambda at=at: at)
+        set_clock(monkeypatch, at)
         ring(at)
         send_all()
 
@@ -169,7 +175,7 @@ class TestOnce:
         assert len(mail.outbox) == 1
 
     def test_without_that_lease_both_send(self, campaign, ring, monkeypatch):
-        monkeypatch.setattr(review_reminders, "LEASE", -SECOND)
+        monkeypatch.setattr(mailing, "LEASE", -SECOND)
         ring(now())
         (reminder,) = ReviewReminder.objects.all()
         compose, is_second = review_reminders._compose, []
@@ -200,7 +206,7 @@ class TestTrouble:
             assert not send_reminder(reminder.pk)
         assert not send_reminder(reminder.pk)  # not yet
 
-        monkeypatch.setattr(review_reminders, "now", lambda: now() + timedelta(minutes=16))
+        set_clock(monkeypatch, now() + timedelta(minutes=16))
         assert send_reminder(reminder.pk)
 
     def test_what_was_decided_meanwhile_needs_no_message(
@@ -217,7 +223,7 @@ class TestTrouble:
     def test_after_the_due_date_nothing_is_sent(self, campaign, ring, monkeypatch, sent_tasks):
         ring(now())
         sent_tasks.clear()
-        monkeypatch.setattr(review_reminders, "now", lambda: campaign.due_at)
+        set_clock(monkeypatch, campaign.due_at)
 
         assert ring(campaign.due_at) == 0
         assert send_all() == [False]

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
 
 import pytest
 from django.urls import reverse
@@ -16,6 +15,7 @@ from portal.identity.models import (
 )
 from portal.identity.views import choosing
 from tests.factories import (
+    UNKNOWN_ID,
     PersonFactory,
     deputize,
     grant,
@@ -101,7 +101,7 @@ class TestDeputies:
         ("field", "value"),
         [
             ("deputy", ""),
-            ("deputy", str(uuid4())),
+            ("deputy", UNKNOWN_ID),
             ("first_day", "gisteren"),
             ("first_day", "01-01-2020"),
             ("last_day", "01-01-2020"),

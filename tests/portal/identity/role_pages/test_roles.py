@@ -3,7 +3,6 @@
 from datetime import timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
 
 import pytest
 from django.utils.timezone import now
@@ -16,7 +15,7 @@ from portal.identity.models import (
     RoleProposal,
 )
 from portal.identity.services.roles import end_grant
-from tests.factories import PersonFactory, grant, grant_in_portal, propose
+from tests.factories import UNKNOWN_ID, PersonFactory, grant, grant_in_portal, propose
 from tests.logins import log_in
 from tests.portal.identity.role_pages.reading import text_of, url
 
@@ -113,7 +112,7 @@ class TestProposing:
         [
             ("person", ""),
             ("person", "x"),
-            ("person", str(uuid4())),
+            ("person", UNKNOWN_ID),
             ("role", ""),
             ("role", "king"),
             ("amount_limit", "veel"),

@@ -19,5 +19,5 @@ DROP FUNCTION identity_guard_who_lifts();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("identity", "0013_logout_orders")]
+    dependencies = [("identity", "0014_linked_identities")]
     operations = [migrations.RunSQL(FORBID, ALLOW)]

@@ -1,0 +1,186 @@
+"""What an offering of a kind decides beforehand: its form, its words and its validation.
+
+A kind declares these; a version of an offering keeps the answers in ``OfferingVersion.choices``.
+The options come from our inventory of the cloud, never from a live call.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from catalog.kinds.parameters import Option, Text
+from portal.core.errors import InvalidInput
+from portal.core.formats import quantity
+
+BOUNDS: Final = ("minimum", "maximum", "default")
+MOST_LINES: Final = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceField(ABC):
+    """One thing that an offering decides. ``name`` is its key in ``OfferingVersion.choices``."""
+
+    name: str
+    label: Text
+    hint: Text = ""
+
+    @abstractmethod
+    def begin(self) -> Any:
+        """What the first draft of an offering begins with."""
+
+    @abstractmethod
+    def clean(self, value: object) -> Any:
+        """Return the value as a version keeps it.
+
+        Raises:
+            ValueError: with a message for the person who chose it.
+        """
+
+    @abstractmethod
+    def in_words(self, value: Any) -> str:
+        """What was chosen, in one line; also of what can no longer be chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticks(ChoiceField):
+    """A list to tick: which of the options may be ordered, at least one and at most ``most``."""
+
+    options: Sequence[Option]
+    most: int = 100
+
+    def begin(self) -> list[str]:
+        return [option.value for option in self.options][: self.most]
+
+    def clean(self, value: object) -> list[str]:
+        chosen = value if isinstance(value, list) else []
+        known = [option.value for option in self.options]
+        if gone := [str(item) for item in chosen if item not in known]:
+            raise ValueError(_("No longer in the cloud: {names}.").format(names=", ".join(gone)))
+        if not chosen:
+            raise ValueError(_("Tick at least one."))
+        if len(set(chosen)) > self.most:
+            raise ValueError(_("Tick at most {most}.").format(most=self.most))
+        return [name for name in known if name in chosen]
+
+    def in_words(self, value: Any) -> str:
+        labels = {option.value: str(option.label) for option in self.options}
+        return ", ".join(labels.get(name, str(name)) for name in value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds(ChoiceField):
+    """Between which whole numbers somebody chooses, and what the form begins with.
+
+    ``lowest`` and ``highest`` are what the kind itself can do, inclusive.
+    """
+
+    lowest: int
+    highest: int
+    unit: str = ""
+
+    def begin(self) -> dict[str, int]:
+        return dict.fromkeys(BOUNDS, max(1, self.lowest))
+
+    def clean(self, value: object) -> dict[str, int]:
+        given = value if isinstance(value, Mapping) else {}
+        numbers = [given.get(name) for name in BOUNDS]
+        whole = [number for number in numbers if type(number) is int]
+        if len(whole) < len(BOUNDS) or given.keys() - set(BOUNDS):
+            raise ValueError(_("Fill in three whole numbers."))
+        minimum, maximum, default = whole
+        if not self.lowest <= minimum <= default <= maximum <= self.highest:
+            message = _("From {lowest} to {highest}, with the usual number between the bounds.")
+            raise ValueError(
+                message.format(
+                    lowest=quantity(self.lowest), highest=quantity(self.highest, self.unit)
+                )
+            )
+        return dict(zip(BOUNDS, whole, strict=True))
+
+    def in_words(self, value: Any) -> str:
+        return _("{minimum} to {maximum}, usually {default}").format(
+            minimum=quantity(value["minimum"]),
+            maximum=quantity(value["maximum"], self.unit),
+            default=quantity(value["default"], self.unit),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines(ChoiceField):
+    """A list that somebody writes: one on a line, with a semicolon between its parts.
+
+    Args:
+        columns: names of the parts, in order; the first one is unique.
+        check: returns the parts of one line as they are kept, or raises ValueError.
+    """
+
+    columns: Sequence[str]
+    check: Callable[[Mapping[str, str]], dict[str, str]] = field(repr=False)
+
+    def begin(self) -> list[dict[str, str]]:
+        return []
+
+    def clean(self, value: object) -> list[dict[str, str]]:
+        rows = value if isinstance(value, list) else []
+        if not 1 <= len(rows) <= MOST_LINES:
+            raise ValueError(_("Write 1 to {most} lines.").format(most=MOST_LINES))
+        cleaned = [self._clean_row(number, row) for number, row in enumerate(rows, start=1)]
+        keys = [row[self.columns[0]] for row in cleaned]
+        if len(set(keys)) < len(keys):
+            raise ValueError(_("Every line needs a name of its own."))
+        return cleaned
+
+    def _clean_row(self, number: int, row: object) -> dict[str, str]:
+        has_parts = isinstance(row, Mapping) and row.keys() == set(self.columns)
+        if not isinstance(row, Mapping) or not has_parts:
+            message = _("Line {number}: write {count} parts, with a semicolon between them.")
+            raise ValueError(message.format(number=number, count=len(self.columns)))
+        if not all(isinstance(part, str) for part in row.values()):
+            raise ValueError(_("Line {number}: write text.").format(number=number))
+        try:
+            return self.check(row)
+        except ValueError as error:
+            message = _("Line {number}: {problem}")
+            raise ValueError(message.format(number=number, problem=error)) from error
+
+    def read(self, text: str) -> list[dict[str, str]]:
+        """The rows that somebody typed; a line with too few or many parts stays incomplete."""
+        parts = [[part.strip() for part in line.split(";")] for line in text.splitlines()]
+        return [
+            dict(zip(self.columns, row, strict=False)) if len(row) == len(self.columns) else {}
+            for row in parts
+            if any(row)
+        ]
+
+    def write(self, value: Any) -> str:
+        """The rows as somebody types them."""
+        return "\n".join("; ".join(row[name] for name in self.columns) for row in value)
+
+    def in_words(self, value: Any) -> str:
+        return ", ".join(" ".join((row[self.columns[0]], row[self.columns[-1]])) for row in value)
+
+
+def clean_choices(fields: Sequence[ChoiceField], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the choices that ``raw`` describes, with every field in it.
+
+    Raises:
+        InvalidInput: with a message by name, for all that is wrong, and for names that no field
+            has.
+    """
+    choices: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for item in fields:
+        try:
+            choices[item.name] = item.clean(raw.get(item.name))
+        except ValueError as error:
+            errors[item.name] = [str(error)]
+    for unknown in raw.keys() - {item.name for item in fields}:
+        errors[unknown] = [_("This is not decided for this kind.")]
+    if errors:
+        raise InvalidInput(errors)
+    return choices

@@ -1,0 +1,196 @@
+"""Carrying an approved change out, and what becomes of one that does not come to its end.
+
+Call all of this inside a transaction that holds the locks of order and resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.utils.timezone import now
+
+from billing.services.metering import UsageTime, change_metering, expect_until
+from billing.services.pricing import Quote
+from catalog.errors import ResourceBusy
+from catalog.kinds import get_kind
+from catalog.models import (
+    OPEN_OPERATION_STATES,
+    OPEN_ORDER_STATES,
+    Metric,
+    OfferingVersion,
+    Operation,
+    OperationKind,
+    Order,
+    OrderLine,
+    OrderState,
+    Resource,
+    ResourceState,
+)
+from catalog.services.operations import move_order, settle_order, start_operation
+from catalog.services.orders import end_order
+from catalog.services.preview import demand_of
+from catalog.services.quotas import absorb_claim, release_claim
+from portal.audit.services import record
+from portal.core.states import IllegalTransition
+from portal.identity.models import Person
+
+# --- approved ----------------------------------------------------------------------------------
+
+
+def agree_on_change(line: OrderLine) -> None:
+    """Check that an approved change can be carried out; one of the end date alone holds now.
+
+    Call inside the transaction that approves, with the resource locked and before anything is
+    audited.
+
+    Raises:
+        IllegalTransition: the resource does not run any more.
+        ResourceBusy: something is being done to it.
+    """
+    resource = line.changes
+    if resource is None:
+        return
+    if resource.state != ResourceState.ACTIVE:
+        raise IllegalTransition(state=resource.get_state_display())
+    if resource.spec == line.spec:
+        _settle(resource, line)
+    elif resource.operations.filter(state__in=OPEN_OPERATION_STATES).exists():
+        raise ResourceBusy(name=resource.name)
+
+
+def carry_out_change(line: OrderLine, *, approver: Person) -> None:
+    """Begin the work in the cloud, or write down that there is none. After ``agree_on_change``."""
+    resource = line.changes
+    if resource is None:
+        return
+    if resource.spec != line.spec:
+        start_operation(resource, OperationKind.CHANGE, requested_by=approver, order_line=line)
+    else:
+        _complete(resource, line)
+
+
+# --- carried out -------------------------------------------------------------------------------
+
+
+def take_over(resource: Resource, spec: Mapping[str, Any], *, operation: Operation) -> None:
+    """The cloud has these parameters so by now: from this moment that is what is paid for.
+
+    Call inside a transaction with the resource locked; may be repeated.
+    """
+    if spec.items() <= resource.spec.items():
+        return
+    resource.spec = {**resource.spec, **spec}
+    resource.save(update_fields=["spec"])
+    change_metering(
+        resource.public_id,
+        meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
+        time=UsageTime(cloud=None, intended=operation.started_at, observed=now()),
+    )
+
+
+def complete_change(operation: Operation, resource: Resource) -> None:
+    """All of the change is done. Call inside a transaction that holds the locks."""
+    line = _line_of(operation)
+    take_over(resource, line.spec, operation=operation)
+    _settle(resource, line)
+    _complete(resource, line)
+
+
+def complete_reversal(operation: Operation, resource: Resource) -> None:
+    """A change was given up, and how the cloud has it is in the resource's spec by now.
+
+    Call inside a transaction that holds the locks.
+    """
+    line = _line_of(operation)
+    before = line.before or {}
+    if resource.spec == line.spec:
+        move_order(operation, OrderState.PROVISIONING)
+        complete_change(operation, resource)
+        return
+    if resource.spec == before.get("spec"):
+        release_claim(line.claim)
+    else:
+        absorb_claim(resource.claim, line.claim, _demand(resource, line))
+    settle_order(line.order, OrderState.CANCELED)
+    record("operation.reverted", operation, actor=None, node_id=resource.project_id)
+
+
+def expire_waiting_changes(resource: Resource) -> None:
+    """Nobody need decide on changes of what goes. Call inside a transaction with it locked."""
+    waiting = Order.objects.filter(lines__changes=resource, state=OrderState.PENDING_APPROVAL)
+    orders = list(waiting)
+    for order in orders:
+        end_order(order, OrderState.EXPIRED)
+    for order in orders:
+        record("order.expired", order, actor=None, node_id=order.project_id)
+
+
+def drop_failed_changes(resource: Resource) -> None:
+    """What was to change is gone, and with it what that claimed. Call with it locked."""
+    lines = resource.changes.filter(order__state=OrderState.FAILED)
+    for line in lines.select_related("order", "claim"):
+        release_claim(line.claim)
+        settle_order(line.order, OrderState.CANCELED)
+
+
+# --- what is known of changes -----------------------------------------------------------------
+
+
+def open_change(resource: Resource) -> OrderLine | None:
+    """What is asked or being done to change the resource, if anything."""
+    lines = resource.changes.select_related("order")
+    return lines.filter(order__state__in=OPEN_ORDER_STATES).first()
+
+
+def agreed_line(resource: Resource) -> OrderLine | None:
+    """The line that says what the resource is and costs by now: of its last change, or its own."""
+    done = resource.changes.filter(order__state=OrderState.COMPLETED).order_by("-pk").first()
+    return done or resource.order_line
+
+
+def version_of(resource: Resource) -> OfferingVersion:
+    """The version that the resource was ordered with: it says what is metered and claimed."""
+    line = resource.order_line
+    if line is None:
+        raise ValueError(f"resource {resource.pk} comes from no order")
+    return line.offering_version
+
+
+def _settle(resource: Resource, line: OrderLine) -> None:
+    """From now on the resource holds, and is needed for, what the line says."""
+    if resource.end_date != line.end_date:
+        end_on(resource, line.end_date)
+    absorb_claim(resource.claim, line.claim, _demand(resource, line))
+
+
+def _demand(resource: Resource, line: OrderLine) -> dict[Metric, Decimal]:
+    """What it needs as it is now, at the price that was agreed."""
+    return demand_of(version_of(resource), resource.spec, Quote.from_json(line.quote))
+
+
+def _complete(resource: Resource, line: OrderLine) -> None:
+    record(
+        "resource.changed",
+        resource,
+        actor=None,
+        node_id=resource.project_id,
+        data={"order": str(line.order.public_id)},
+    )
+    settle_order(line.order, OrderState.COMPLETED)
+    record("order.completed", line.order, actor=None, node_id=resource.project_id)
+
+
+def end_on(resource: Resource, end_date: date | None) -> None:
+    resource.end_date = end_date
+    resource.save(update_fields=["end_date"])
+    expect_until(resource.public_id, end_date)
+
+
+def _line_of(operation: Operation) -> OrderLine:
+    line = operation.order_line
+    if line is None:
+        raise ValueError(f"operation {operation.pk} changes nothing that was ordered")
+    return line

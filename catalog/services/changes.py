@@ -1,0 +1,280 @@
+"""Changing what runs: larger, smaller, longer. Asked for and approved as any order.
+
+What a line says that changes a resource is how the whole of it will be. Until the cloud has it so,
+the resource's own record stays as it was, and what is more is claimed beside what it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from catalog.errors import ChangeWaits, NothingChanged, NotShorter
+from catalog.kinds import get_kind
+from catalog.kinds.parameters import Parameter, clean_spec
+from catalog.models import (
+    Metric,
+    OfferingVersion,
+    OfferingVersionState,
+    Order,
+    OrderLine,
+    Resource,
+    ResourceState,
+)
+from catalog.services.change_work import end_on, open_change, version_of
+from catalog.services.operations import lock_order_and_resource
+from catalog.services.orders import (
+    Asked,
+    check_end_date,
+    clean_purpose,
+    find_earlier_order,
+    fingerprint_of,
+    last_moment_to_decide,
+    place_once,
+    write_order,
+)
+from catalog.services.placement import decide_placement, judge_placement
+from catalog.services.preview import (
+    Before,
+    Consequences,
+    budget_effect,
+    demand_of,
+    quota_effects,
+    quote_of,
+)
+from catalog.services.quotas import amounts_of, claim_quota
+from portal.audit.services import record
+from portal.core.errors import InvalidInput
+from portal.core.states import IllegalTransition
+from portal.identity.models import Person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """How the whole of a resource must become, and until when it is needed."""
+
+    spec: Mapping[str, Any]
+    end_date: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangePreview:
+    """What a change would mean now: ``consequences`` beside how it is, and what people notice."""
+
+    before: Before
+    consequences: Consequences
+    effects: list[str]
+
+    @property
+    def monthly_difference(self) -> Decimal:
+        """What it costs more in a month; below zero: less."""
+        return self.consequences.quote.monthly - self.before.quote.monthly
+
+
+def changeable_parameters(resource: Resource) -> list[Parameter]:
+    """What may be answered otherwise, with what is offered for it now."""
+    kind = get_kind(resource.kind)
+    return kind.changeable(_version_to_choose_from(resource), resource.spec)
+
+
+def clean_change(resource: Resource, answers: Mapping[str, Any], end_date: date | None) -> Wanted:
+    """What the resource must become by these answers; what is not answered stays.
+
+    Raises:
+        InvalidInput: with all wrong fields in one answer.
+        NothingChanged: it is so already.
+    """
+    version = version_of(resource)
+    parameters = [item for item in changeable_parameters(resource) if item.name in answers]
+    errors: dict[str, list[str]] = {}
+    changed: dict[str, Any] = {}
+    try:
+        changed = clean_spec(parameters, answers)
+    except InvalidInput as error:
+        errors |= error.errors
+    try:
+        check_end_date(version, end_date)
+    except InvalidInput as error:
+        errors |= error.errors
+    if errors:
+        raise InvalidInput(errors)
+    wanted = Wanted(spec={**resource.spec, **changed}, end_date=end_date)
+    if wanted == Wanted(spec=resource.spec, end_date=resource.end_date):
+        raise NothingChanged()
+    return wanted
+
+
+def is_only_shorter(resource: Resource, wanted: Wanted) -> bool:
+    """Whether it only ends earlier, which costs nobody anything and holds at once."""
+    if wanted.spec != resource.spec or wanted.end_date is None:
+        return False
+    return resource.end_date is None or wanted.end_date < resource.end_date
+
+
+def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
+    """What the change would mean now. Changes nothing, locks nothing.
+
+    Raises:
+        PriceMissing: there is no price for how it is or will be.
+    """
+    version, project = version_of(resource), resource.project
+    price = quote_of(version, wanted.spec, project)
+    before = Before(quote=quote_of(version, resource.spec, project), end_date=resource.end_date)
+    more = _more(resource, demand_of(version, wanted.spec, price))
+    return ChangePreview(
+        before=before,
+        consequences=Consequences(
+            quote=price,
+            verdict=judge_placement(project, version.cloud),
+            quota=quota_effects(project, more),
+            budget=budget_effect(project, price, wanted.end_date, before=before),
+        ),
+        effects=[
+            str(text) for text in get_kind(resource.kind).change_effects(resource.spec, wanted.spec)
+        ],
+    )
+
+
+def place_change(
+    *,
+    requested_by: Person,
+    resource: Resource,
+    purpose: str,
+    answers: Mapping[str, Any],
+    end_date: date | None,
+    idempotency_key: str,
+) -> tuple[Order, bool]:
+    """Submit an order that changes a resource: what it takes more of is claimed at once.
+
+    Args:
+        answers: to the questions of ``changeable_parameters``; those left out stay as they are.
+        end_date: the last day on which it is needed; None is no end.
+
+    Returns:
+        As ``place_order``.
+
+    Raises:
+        InvalidInput, NothingChanged: as ``clean_change``; the purpose too.
+        IllegalTransition: the resource does not run.
+        ChangeWaits: another order changes it already.
+        PlacementRefused, QuotaExceeded, PriceMissing: as named.
+        IdempotencyConflict: the key was used before for something else.
+    """
+    as_sent = (resource.public_id, resource.name, answers, end_date)
+    fingerprint = fingerprint_of(resource.project.public_id, purpose, [as_sent])
+    earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
+    if earlier:
+        return earlier, False
+    asked = Asked(
+        requested_by=requested_by,
+        project=resource.project,
+        purpose=clean_purpose(purpose),
+        idempotency_key=idempotency_key,
+        fingerprint=fingerprint,
+    )
+    return place_once(asked, lambda: _place(asked, resource.public_id, answers, end_date))
+
+
+@transaction.atomic(durable=True)
+def _place(
+    asked: Asked, public_id: UUID, answers: Mapping[str, Any], end_date: date | None
+) -> Order:
+    resource = _lock_changeable(public_id)
+    version = version_of(resource)
+    wanted = clean_change(resource, answers, end_date)
+    preview = preview_change(resource, wanted)
+    price = preview.consequences.quote
+    expires_at = last_moment_to_decide(asked, version, end_date)
+    order = write_order(asked, expires_at, price.monthly, preview.consequences.budget)
+    more = _more(resource, demand_of(version, wanted.spec, price))
+    claim = claim_quota(asked.project, more, expires_at=expires_at)
+    OrderLine.objects.create(
+        order=order,
+        position=1,
+        offering_version=version,
+        name=resource.name,
+        spec=dict(wanted.spec),
+        end_date=end_date,
+        quote=price.as_json(),
+        monthly_price=price.monthly,
+        placement=decide_placement(asked.project, version.cloud),
+        claim=claim,
+        changes=resource,
+        before={
+            "spec": resource.spec,
+            "end_date": resource.end_date.isoformat() if resource.end_date else None,
+            "quote": preview.before.quote.as_json(),
+        },
+    )
+    record(
+        "order.submitted",
+        order,
+        actor=asked.requested_by,
+        node_id=asked.project.pk,
+        data={"changes": str(resource.public_id)},
+    )
+    return order
+
+
+@transaction.atomic(durable=True)
+def shorten_term(public_id: UUID, *, end_date: date, actor: Person) -> Resource:
+    """Let a resource end earlier. That costs nobody anything, so it holds at once.
+
+    Raises:
+        NotShorter: it is not earlier than the present end date.
+        InvalidInput: the day has passed.
+        IllegalTransition, ChangeWaits: as ``place_change``.
+    """
+    resource = _lock_changeable(public_id)
+    if not is_only_shorter(resource, Wanted(spec=resource.spec, end_date=end_date)):
+        raise NotShorter(field="end_date")
+    check_end_date(version_of(resource), end_date)
+    was = resource.end_date.isoformat() if resource.end_date else None
+    end_on(resource, end_date)
+    record(
+        "resource.term_shortened",
+        resource,
+        actor=actor,
+        node_id=resource.project_id,
+        data={"was": was, "end_date": end_date.isoformat()},
+    )
+    return resource
+
+
+def _version_to_choose_from(resource: Resource) -> OfferingVersion:
+    """What is offered now in the same place, else what was offered when it was ordered."""
+    own = version_of(resource)
+    current = own.offering.versions.select_related("offering", "cloud").filter(
+        state=OfferingVersionState.PUBLISHED, cloud=own.cloud_id
+    )
+    return current.first() or own
+
+
+def _lock_changeable(public_id: UUID) -> Resource:
+    found = Resource.objects.get(public_id=public_id)
+    lock_order_and_resource(found)
+    resource = Resource.objects.select_related(
+        "project",
+        "claim",
+        "order_line__offering_version__offering",
+        "order_line__offering_version__cloud",
+    ).get(pk=found.pk)
+    if resource.state != ResourceState.ACTIVE:
+        raise IllegalTransition(state=resource.get_state_display())
+    waiting = open_change(resource)
+    if waiting:
+        raise ChangeWaits(number=waiting.order.number)
+    return resource
+
+
+def _more(resource: Resource, needed: Mapping[Metric, Decimal]) -> dict[Metric, Decimal]:
+    """What is needed beyond what the resource holds."""
+    held = amounts_of(resource.claim)
+    beyond = {metric: amount - held.get(metric, Decimal(0)) for metric, amount in needed.items()}
+    return {metric: amount for metric, amount in beyond.items() if amount > 0}

@@ -1,0 +1,182 @@
+"""What the clock does when the term of a resource is over: stop it, later have it cleaned up.
+
+Every act looks again under the lock, so that who renewed or protected it a moment ago is not
+overtaken. A clock that stood still goes on where things are: nobody gets less grace for it, since
+that begins when the end was seen. What is busy waits for the next round, a minute later.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from catalog.kinds import get_kind
+from catalog.models import (
+    OPEN_OPERATION_STATES,
+    Ending,
+    EndingState,
+    OfferingVersion,
+    Operation,
+    OperationKind,
+    Resource,
+    ResourceState,
+)
+from catalog.services.cancellation import is_cancelable, request_cancellation
+from catalog.services.operations import lock_operation, lock_order_and_resource, start_operation
+from catalog.services.resources import begin_retirement, open_operation
+from portal.audit.services import record
+from portal.core.calendar import day_of
+from portal.core.faults import each_by_itself
+
+MOST_AT_ONCE: Final = 200  # of each act; the next round is a minute later
+
+
+def withdraw_endings(*, at: datetime) -> int:
+    """Take back what is no longer due: somebody renewed the term. Return how many.
+
+    A stop that was asked for and not carried out is taken back as well. What stopped already is
+    started again by a person.
+
+    Raises:
+        ExceptionGroup: what went wrong, after every resource had its turn.
+    """
+    still_due = Q(resource__state=ResourceState.ACTIVE, resource__end_date=F("end_date"))
+    overtaken = Ending.objects.filter(~still_due, state=EndingState.OPEN)
+    ids = overtaken.order_by("pk").values_list("pk", flat=True)
+    return each_by_itself(partial(_withdraw, at=at), ids[:MOST_AT_ONCE])
+
+
+def end_uses(*, at: datetime) -> int:
+    """Stop what was needed until yesterday or longer ago, and say when it goes.
+
+    Returns how many endings were begun or handled.
+
+    Raises:
+        ExceptionGroup: what went wrong, after every resource had its turn.
+    """
+    ended = Resource.objects.filter(state=ResourceState.ACTIVE, end_date__lt=day_of(at))
+    open_endings = Ending.objects.filter(resource=OuterRef("pk"), state=EndingState.OPEN)
+    unseen = ~Exists(open_endings)
+    waits = Exists(open_endings.filter(handled_at=None)) & ~Exists(_open_operations())
+    ids = ended.filter(unseen | waits).order_by("end_date", "pk").values_list("pk", flat=True)
+    return each_by_itself(partial(_end_use, at=at), ids[:MOST_AT_ONCE])
+
+
+def retire_ended(*, at: datetime) -> int:
+    """Have cleaned up what nobody renewed or protected within the grace. Return how many.
+
+    Raises:
+        ExceptionGroup: what went wrong, after every resource had its turn.
+    """
+    due = Ending.objects.filter(
+        ~Exists(_open_operations(of="resource")),
+        state=EndingState.OPEN,
+        handled_at__isnull=False,
+        clean_up_on__lte=day_of(at),
+        resource__state=ResourceState.ACTIVE,
+        resource__is_protected=False,
+    )
+    ids = due.order_by("clean_up_on", "pk").values_list("pk", flat=True)
+    return each_by_itself(partial(_retire, at=at), ids[:MOST_AT_ONCE])
+
+
+def grace_of(resource: Resource) -> timedelta:
+    """How long after it was stopped the resource is cleaned up, as its offering says."""
+    line = resource.order_line
+    version = line.offering_version if line else OfferingVersion()
+    return timedelta(days=version.grace_days)
+
+
+@transaction.atomic(durable=True)
+def _withdraw(ending_id: int, at: datetime) -> int:
+    ending, resource = _lock_ending(ending_id)
+    if ending.state != EndingState.OPEN or ending.is_due_for(resource):
+        return 0
+    is_here = resource.state == ResourceState.ACTIVE
+    ending.state = EndingState.WITHDRAWN if is_here else EndingState.CLEANED_UP
+    ending.settled_at = at
+    ending.save(update_fields=["state", "settled_at"])
+    stop = lock_operation(ending.stop.public_id) if ending.stop else None
+    if stop and is_cancelable(stop):
+        request_cancellation(stop, actor=None)
+    _record("resource.ending_withdrawn", resource, ending)
+    return 1
+
+
+@transaction.atomic(durable=True)
+def _end_use(resource_id: int, at: datetime) -> int:
+    resource = _lock(resource_id)
+    last_day = resource.end_date
+    if resource.state != ResourceState.ACTIVE or last_day is None or last_day >= day_of(at):
+        return 0
+    ending = resource.endings.filter(state=EndingState.OPEN).first()
+    if ending and (ending.handled_at or ending.end_date != last_day):
+        return 0
+    is_idle = open_operation(resource) is None
+    if ending and not is_idle:
+        return 0
+    begun = ending or _begin_ending(resource, last_day, at)
+    if is_idle:
+        _handle(begun, resource, at)
+    return 1
+
+
+@transaction.atomic(durable=True)
+def _retire(ending_id: int, at: datetime) -> int:
+    ending, resource = _lock_ending(ending_id)
+    is_over = ending.handled_at is not None and ending.clean_up_on <= day_of(at)
+    if not is_over or not ending.is_due_for(resource):
+        return 0
+    if resource.is_protected or open_operation(resource):
+        return 0
+    begin_retirement(resource, actor=None)
+    return 1
+
+
+def _begin_ending(resource: Resource, last_day: date, at: datetime) -> Ending:
+    ending = Ending.objects.create(
+        resource=resource,
+        end_date=last_day,
+        began_at=at,
+        clean_up_on=day_of(at) + grace_of(resource),
+    )
+    _record("resource.term_ended", resource, ending)
+    return ending
+
+
+def _handle(ending: Ending, resource: Resource, at: datetime) -> None:
+    """Stop it, where its kind can be stopped and it runs."""
+    kind = get_kind(resource.kind)
+    action = kind.ends_with
+    if action and kind.actions[action].is_offered(resource.facts):
+        data = {"action": action}
+        node_id = resource.project_id
+        record("resource.action_requested", resource, actor=None, node_id=node_id, data=data)
+        ending.stop = start_operation(resource, OperationKind.ACT, requested_by=None, action=action)
+    ending.handled_at = at
+    ending.save(update_fields=["handled_at", "stop"])
+
+
+def _open_operations(of: str = "pk") -> QuerySet[Operation]:
+    return Operation.objects.filter(resource=OuterRef(of), state__in=OPEN_OPERATION_STATES)
+
+
+def _lock_ending(ending_id: int) -> tuple[Ending, Resource]:
+    """The ending with its resource, both as they are now that nobody else changes them."""
+    resource_id = Ending.objects.values_list("resource", flat=True).get(pk=ending_id)
+    resource = _lock(resource_id)
+    return Ending.objects.select_related("stop").get(pk=ending_id), resource
+
+
+def _lock(resource_id: int) -> Resource:
+    lock_order_and_resource(Resource.objects.get(pk=resource_id))
+    return Resource.objects.select_related("order_line__offering_version").get(pk=resource_id)
+
+
+def _record(event: str, resource: Resource, ending: Ending) -> None:
+    data = {"end_date": str(ending.end_date), "clean_up_on": str(ending.clean_up_on)}
+    record(event, resource, actor=None, node_id=resource.project_id, data=data)

@@ -1,0 +1,83 @@
+"""Whether a draft can be published: everything that it offers can be made, and has a price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from billing.services.pricing import unpriced_skus
+from catalog.errors import OfferingNotReady
+from catalog.kinds import get_kind
+from catalog.kinds.choices import clean_choices
+from catalog.kinds.parameters import Parameter, Widget
+from catalog.models import OfferingVersion
+from portal.core.errors import InvalidInput
+
+_CHOSEN = frozenset({Widget.CARDS, Widget.SELECT})
+
+
+def check_ready(version: OfferingVersion) -> None:
+    """Raise OfferingNotReady when somebody could choose what cannot be made or has no price."""
+    problems = problems_of(version)
+    if problems:
+        raise OfferingNotReady(problems)
+
+
+def problems_of(version: OfferingVersion) -> list[str]:
+    """Why the version cannot be published, in words; empty when it can."""
+    problems = choice_problems(version)
+    if problems:
+        return problems
+    parameters = get_kind(version.offering.kind).parameters(version)
+    empty = [item for item in parameters if item.widget in _CHOSEN and not item.options]
+    if empty:
+        return [
+            _("“{question}” has nothing to choose from.").format(question=item.label)
+            for item in empty
+        ]
+    missing = unpriced_skus(
+        skus_of(version, parameters), organizations=version.visible_to.all(), at=now()
+    )
+    if missing:
+        return [_("Without a price: {skus}.").format(skus=", ".join(missing))]
+    return []
+
+
+def choice_problems(version: OfferingVersion) -> list[str]:
+    """What was decided and the cloud does not have, or what was not decided; in words."""
+    fields = get_kind(version.offering.kind).choice_fields(version.cloud)
+    labels = {item.name: str(item.label) for item in fields}
+    try:
+        clean_choices(fields, version.choices)
+    except InvalidInput as error:
+        return [
+            f"{labels.get(name, name)}: {' '.join(texts)}" for name, texts in error.errors.items()
+        ]
+    return []
+
+
+def skus_of(version: OfferingVersion, parameters: Sequence[Parameter]) -> set[str]:
+    """Every SKU that an order could use: each option once, and the largest of what is counted."""
+    kind = get_kind(version.offering.kind)
+    return {meter.sku for spec in _specs(parameters) for meter in kind.meters(version, spec)} | {
+        meter.sku for item in parameters for option in item.options for meter in option.meters
+    }
+
+
+def _specs(parameters: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
+    usual = {item.name: _usual(item) for item in parameters}
+    yield usual
+    for item in parameters:
+        for option in item.options:
+            yield {**usual, item.name: option.value}
+
+
+def _usual(parameter: Parameter) -> Any:
+    if parameter.widget is Widget.NUMBER:
+        return parameter.maximum
+    if parameter.widget in _CHOSEN:
+        return parameter.options[0].value
+    return parameter.default or ""
