@@ -119,7 +119,7 @@ def published(version: OfferingVersion) -> OfferingVersion:
     )
     publication.state, publication.decided_at = PublicationState.CONFIRMED, moment
     publication.decided_by = _made("Uitgever")
-    publication.save()
+    publication.save(update_fields=["state", "decided_at", "decided_by"])
     version.state = OfferingVersionState.PUBLISHED
     version.save(update_fields=["state"])
     return version

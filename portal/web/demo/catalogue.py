@@ -164,6 +164,6 @@ def _publish(
     )
     publication.state, publication.decided_at = PublicationState.CONFIRMED, moment
     publication.decided_by = publisher
-    publication.save()
+    publication.save(update_fields=["state", "decided_at", "decided_by"])
     version.state = OfferingVersionState.PUBLISHED
     version.save()
