@@ -26,9 +26,19 @@ from django.utils.timezone import now
 from psycopg.errors import InsufficientPrivilege
 
 from billing.models import UsageSpan
-from catalog.models import Approval, Order, OrderState, Resource, ResourceState
+from catalog.models import (
+    Approval,
+    OfferingVersionState,
+    Order,
+    OrderState,
+    Resource,
+    ResourceState,
+)
 from catalog.services.approvals import approve_order, reject_order
+from catalog.services.changes import place_change
 from catalog.services.orders import expire_orders, withdraw_order
+from catalog.services.protection import protect_resource, unprotect_resource
+from catalog.services.publications import propose_publication, publish_version, withdraw_version
 from catalog.services.quotas import find_differences
 from catalog.services.resources import retire_resource
 from portal.audit.models import AuditAnchor
@@ -41,11 +51,13 @@ from portal.identity.services.deputies import appoint_deputy
 from portal.identity.services.people import end_person, reinstate_person
 from portal.identity.services.proposals import WantedRole, grant_role, propose_role
 from portal.identity.services.roles import end_grant, lift_bar
+from tests.catalog.conftest import draft, platform
 from tests.catalog.provisioning.conftest import Engine
 from tests.factories import PersonFactory, change_price, deputize, grant, place
 from tests.factories.identity import ISSUER
 from tests.logins import log_in
 
+__all__ = ["draft", "platform"]
 OWNER = "cloudloket_roles_owner"
 RUNTIME = "cloudloket_roles_runtime"
 PASSWORD = "not-a-secret"
@@ -158,6 +170,33 @@ def test_a_server_lives_and_dies(engine, delivered, requester, project):
     assert spans.exists()
     assert not spans.filter(ended_at=None).exists()
     assert find_differences() == []
+
+
+def test_what_runs_is_changed_and_protected(engine, delivered, requester, approver):
+    order, _ = place_change(
+        requested_by=requester,
+        resource=delivered,
+        answers={"volume_gib": 50},
+        end_date=None,
+        purpose="Meer metingen",
+        idempotency_key="change-1",
+    )
+    approve_order(order.public_id, approver=approver)
+    engine.run()
+    protect_resource(delivered.public_id, actor=requester)
+
+    delivered.refresh_from_db()
+    assert (delivered.spec["volume_gib"], delivered.is_protected) == (50, True)
+    unprotect_resource(delivered.public_id, actor=requester)
+    assert find_differences() == []
+
+
+def test_a_version_is_published_and_withdrawn(platform, version, draft):
+    publication = propose_publication(draft.public_id, actor=platform.drafter)
+    publish_version(publication.public_id, actor=platform.colleague)
+    withdraw_version(draft.public_id, actor=platform.drafter)
+
+    assert not version.offering.versions.exclude(state=OfferingVersionState.WITHDRAWN).exists()
 
 
 def test_an_order_ends_in_every_other_way(sent_tasks, requester, approver, project, version):
