@@ -15,7 +15,7 @@ from catalog.kinds.base import Done, Kind, Plan, Spec, StepContext, StepDefiniti
 from catalog.kinds.parameters import Parameter
 from catalog.models import Metric, OfferingVersion
 
-TALLY = "CLOUDLOKET_BENCHMARK_TALLY"
+TALLY = "BENCHMARK_TALLY"
 STEPS = 10
 
 
