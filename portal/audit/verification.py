@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from django.db import (
     DatabaseError,
@@ -124,7 +124,7 @@ class Proof:
             yield from self._find_faults()
         except (*_UNREADABLE, *NONSENSE) as error:
             logger.exception("the reading of the trail broke off")
-            yield f"the reading broke off: {ascii(str(error))}"
+            yield f"the reading broke off: {str(error)!a}"
 
     def _find_faults(self) -> Iterator[str]:
         for entry in raw.rows_beyond():
@@ -238,7 +238,8 @@ class Proof:
             yield f"{count} entries are there, but {self.entries} were found by their places"
 
     def _check_anchors(self) -> Iterator[str]:
-        expected, previous = 1, GENESIS
+        expected = 1
+        previous: object = GENESIS
         for batch in raw.anchors():
             for name, anchor in batch:
                 self.anchors += 1

@@ -27,7 +27,7 @@ def without_constraints() -> None:
         " FROM pg_constraint WHERE conrelid::regclass::text LIKE 'audit\\_%'"
         " AND contype IN ('c', 'u', 'p')"
         " LOOP EXECUTE statement; END LOOP; FOR statement IN"
-        " SELECT format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL', attrelid::regclass, attname)"
+        " SELECT format('ALTER TABLE %s ALTER %I DROP NOT NULL', attrelid::regclass, attname)"
         " FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'"
         " WHERE relname LIKE 'audit\\_%' AND attnotnull AND attnum > 0 AND attidentity = ''"
         " LOOP EXECUTE statement; END LOOP; END $$"

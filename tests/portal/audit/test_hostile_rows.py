@@ -33,8 +33,11 @@ EXTREMES = {
     ],
     "character varying": ["NULL", "''", "' '", "chr(10)", "chr(27) || '[2K'", "'٣'", "chr(65535)"],
     "uuid": ["NULL", "'00000000-0000-0000-0000-000000000000'", "gen_random_uuid()"],
-    "json": ["NULL", *(f"{value}::json" for value in JSON), "'{\"n\": \"\\ud800\"}'"],
-    "jsonb": ["NULL", *(f"{value}::jsonb" for value in JSON), "'{\"3\": 1}'", "'{\"x\": [1, \"\"]}'"],
+    "json": ["NULL", *(f"{value}::json" for value in JSON), '\'{"n": "\\ud800"}\''],
+    "jsonb": [
+        *("NULL", "'{\"3\": 1}'", '\'{"x": [1, ""]}\''),
+        *(f"{value}::jsonb" for value in JSON),
+    ],
     "bytea": ["NULL", "''", "'\\x00'", "sha256('x')", "decode(repeat('00', 100000), 'hex')"],
 }
 # Nothing leans on the primary keys of the others.
@@ -228,7 +231,7 @@ class TestWhatNobodyReadsByItsPlace:
         )
 
         (fault,) = (fault for fault in faults() if "(id 3003" in fault)
-        assert "\n" not in fault and "\x1b" not in fault
+        assert fault.isprintable()
 
 
 class TestCommand:
