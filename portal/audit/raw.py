@@ -65,7 +65,7 @@ SELECT {_ODD_MOMENT}, number, format, {_MOMENT}, heads::text, previous_mac, mac
 FROM audit_auditanchor ORDER BY number
 """  # noqa: S608  (no input)
 _VERIFICATIONS: Final = f"""
-SELECT id, format, mac, {_MOMENT}, seconds, entries, anchors, faults
+SELECT {_ODD_MOMENT}, id, format, mac, {_MOMENT}, seconds, entries, anchors, faults
 FROM audit_auditverification ORDER BY id
 """  # noqa: S608  (no input)
 
@@ -86,6 +86,13 @@ class NamedAnchor(NamedTuple):
 
     name: str
     anchor: AuditAnchor
+
+
+class NamedVerification(NamedTuple):
+    """What was found once, and what a fault calls it."""
+
+    name: str
+    found: AuditVerification
 
 
 def rows_beyond() -> Iterator[Beyond]:
@@ -132,11 +139,14 @@ def anchors() -> Iterator[list[NamedAnchor]]:
         yield [_as_anchor(row) for row in rows]
 
 
-def verifications() -> Iterator[AuditVerification]:
+def verifications() -> Iterator[NamedVerification]:
     """Everything that was found and kept."""
     columns = ("id", "format", "mac", "at", "seconds", "entries", "anchors", "faults")
     for rows in _in_pieces(_VERIFICATIONS):
-        yield from (AuditVerification(**dict(zip(columns, row, strict=True))) for row in rows)
+        for odd_moment, *values in rows:
+            found = AuditVerification(**dict(zip(columns, values, strict=True)))
+            moment = odd_moment if found.at is None else found.at.isoformat()
+            yield NamedVerification(f"verification {found.pk} of {moment}", found)
 
 
 def macs_of(ids: Iterable[int]) -> dict[int, bytes | None]:

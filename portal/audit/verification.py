@@ -300,9 +300,9 @@ def _tell(found: AuditVerification) -> None:
 
 
 def _check_verifications() -> Iterator[str]:
-    for found in raw.verifications():
+    for name, found in raw.verifications():
         if not is_genuine(found.mac, verification_mac, found):
-            yield f"verification {found.pk} (of {found.at}): was changed, or made without the key"
+            yield f"{name}: was changed, or made without the key"
 
 
 def _in_batches(anchors: Iterable[AuditAnchor]) -> Iterator[list[AuditAnchor]]:

@@ -39,9 +39,11 @@ WITH RECURSIVE history AS MATERIALIZED (
     SELECT placed.node_id, greatest(placed.since, below.since), least(placed.until, below.until)
     FROM below JOIN placed ON placed.parent_id = below.node_id
     WHERE greatest(placed.since, below.since) < least(placed.until, below.until)
+), merged AS (
+    SELECT node_id, unnest(range_agg(tstzrange(since, until))) AS stay FROM below GROUP BY node_id
 )
-SELECT nullif(since, '-infinity'), nullif(until, 'infinity'), array_agg(node_id)
-FROM below GROUP BY since, until
+SELECT nullif(lower(stay), '-infinity'), nullif(upper(stay), 'infinity'), array_agg(node_id)
+FROM merged GROUP BY stay
 """
 
 

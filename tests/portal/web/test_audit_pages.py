@@ -345,7 +345,7 @@ class TestEntryThatSomebodyMadeUnreadable:
         "value",
         [
             "(repeat('[', 5000) || repeat(']', 5000))",
-            "(repeat('[', 400) || repeat(']', 400))",
+            "(repeat('[', 500) || repeat(']', 500))",
             "repeat('9', 5000)",
             "'1e400'",
             """'{"n": "\\ud800"}'""",
