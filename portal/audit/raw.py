@@ -28,7 +28,7 @@ from portal.audit.models import (
 Row = tuple[Any, ...]
 
 _AT_ONCE: Final = 256 * PLACES  # ids in one query: at most 256 entries of each chain
-_ROWS_AT_ONCE: Final = 2000
+_ROWS_AT_ONCE: Final = 10_000  # more than a range of ids holds, unless somebody added to it
 _ANCHORS_AT_ONCE: Final = 100
 _IS_CREDIBLE: Final = f"(at >= '{FIRST_MOMENT.isoformat()}' AND at < '{LAST_MOMENT.isoformat()}')"
 _MICROSECONDS: Final = (
@@ -114,7 +114,7 @@ def rows_of_entries() -> Iterator[list[Row]]:
     """
     start = _first_id(None)
     while start is not None:
-        yield from _in_pieces(_ENTRIES, [start, start + _AT_ONCE])
+        yield from _rows_between(start, start + _AT_ONCE)
         start = _first_id(start + _AT_ONCE)
 
 
@@ -210,6 +210,17 @@ def _read_json(text: str | None) -> Any:
         return None if text is None else json.loads(text)
     except (RecursionError, ValueError):
         return None
+
+
+def _rows_between(first: int, end: int) -> Iterator[list[Row]]:
+    """As a rule one query without a cursor in the database, which takes half as long again."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_ENTRIES} LIMIT %s", [first, end, _ROWS_AT_ONCE])
+        rows = cursor.fetchall()
+    if len(rows) < _ROWS_AT_ONCE:
+        yield rows
+    else:
+        yield from _in_pieces(_ENTRIES, [first, end], size=_ROWS_AT_ONCE)
 
 
 def _in_pieces(

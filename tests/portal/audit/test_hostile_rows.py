@@ -198,6 +198,19 @@ class TestWhatNobodyReadsByItsPlace:
             for fault in faults()
         )
 
+    def test_more_copies_than_memory_is_for(self, proved, monkeypatch):
+        monkeypatch.setattr(raw, "_ROWS_AT_ONCE", 4)
+        without_constraints()
+        columns = columns_of("audit_auditentry")
+        as_superuser(
+            f"INSERT INTO audit_auditentry ({columns}) SELECT {columns} FROM audit_auditentry,"
+            " generate_series(1, 20) WHERE id = 3003"
+        )
+
+        found = [fault for fault in faults() if "(id 3003" in fault]
+        assert len(found) == 20
+        assert max(len(rows) for rows in raw.rows_of_entries()) < 20
+
     def test_second_head_of_a_chain(self, proved):
         without_constraints()
         as_superuser("INSERT INTO audit_auditchain VALUES (3, 2, '')")
