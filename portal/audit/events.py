@@ -133,6 +133,7 @@ EVENTS: Final = frozenset(
         "budget.set",
         # the trail itself
         "audit.anchored",
+        "audit.verified",
         "audit.read",
         "audit.exported",
         "audit.months_dropped",

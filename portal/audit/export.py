@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from portal.audit.models import GENESIS, AuditAnchor
+from portal.audit.macs import NONSENSE
+from portal.audit.models import FIRST_MOMENT, GENESIS, LAST_MOMENT, AuditAnchor
 
 
 def to_line(anchor: AuditAnchor) -> str:
@@ -33,17 +34,20 @@ def read_lines(lines: Iterable[str]) -> Iterator[AuditAnchor]:
             continue
         try:
             anchor = _read(json.loads(line))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except NONSENSE as error:
             raise ValueError(f"line {number} is not an exported anchor") from error
         yield anchor
 
 
 def _read(facts: dict[str, object]) -> AuditAnchor:
+    at = datetime.fromisoformat(str(facts["at"]))
+    if not FIRST_MOMENT <= at < LAST_MOMENT:
+        raise ValueError("no anchor is of then")
     heads: dict[str, list[str]] = facts["heads"]  # type: ignore[assignment]  # or it raises below
     return AuditAnchor(
         number=int(str(facts.get("number", 0))),
         format=int(str(facts.get("format", 1))),
-        at=datetime.fromisoformat(str(facts["at"])),
+        at=at,
         heads={str(int(chain)): [int(n), str(head)] for chain, (n, head) in heads.items()},
         previous_mac=bytes.fromhex(str(facts.get("previous_mac", GENESIS.hex()))),
         mac=bytes.fromhex(str(facts["mac"])),

@@ -19,6 +19,11 @@ from portal.audit.models import AuditAnchor, AuditSeal, AuditVerification
 FORMAT: Final = 2  # of what is written now
 SEAL_FORMAT: Final = 3
 
+# What making the HMAC of a row can end in when somebody wrote nonsense into its columns.
+NONSENSE: Final = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
+
 _ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _STRICT_ENCODER: Final = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -59,6 +64,19 @@ def exact_text(data: Any) -> str:
 def microseconds(moment: datetime) -> int:
     """Since 1970: the same before and after a trip through the database."""
     return round(moment.timestamp() * 1_000_000)
+
+
+def is_genuine(mac: object, make: Callable[..., bytes | None], *facts: Any) -> bool:
+    """True when this is the HMAC that ``make`` makes of the facts; of nonsense none is.
+
+    Args:
+        mac: as it stands in the row, where it may be anything.
+    """
+    try:
+        made = make(*facts)
+    except NONSENSE:
+        return False
+    return made is not None and made == mac
 
 
 def entry_mac(previous_mac: bytes, facts: tuple[Any, ...]) -> bytes | None:

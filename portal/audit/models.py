@@ -6,7 +6,9 @@ database. 32 chains instead of one, so that writers do not queue behind each oth
 
 from __future__ import annotations
 
+import json
 import uuid
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,6 +19,13 @@ from django.utils.translation import pgettext_lazy
 CHAIN_COUNT: Final = 32
 PLACES: Final = 1000  # the id of an entry is its sequence times this, plus its chain
 GENESIS: Final = b"\x00" * 32
+# Moments from the first until the last (exclusive) can be true; PostgreSQL knows others, such as
+# infinity, that no datetime can hold.
+FIRST_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_MOMENT: Final = datetime(3000, 1, 1, tzinfo=UTC)
+_MOST_BRACKETS: Final = 500  # in what one entry tells; so nothing is nested too deep to show
+_WRITER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+IS_CREDIBLE: Final = Q(at__gte=FIRST_MOMENT, at__lt=LAST_MOMENT)
 
 
 class Result(models.TextChoices):
@@ -28,13 +37,27 @@ class Result(models.TextChoices):
 
 
 class ExactJsonField(models.JSONField):
-    """JSON that the database keeps letter by letter: its text is part of the HMAC."""
+    """JSON that the database keeps letter by letter: its text is part of the HMAC.
+
+    Read as what it says; as its text when that is no JSON that could be shown or exported. Only
+    somebody who goes behind the back of the portal writes such a thing.
+    """
 
     def db_type(self, connection: Any) -> str:
         return "json"
 
+    def select_format(self, compiler: Any, sql: str, params: Any) -> Any:
+        return f"({sql})::text", params  # or the driver would read it, and give up on some
+
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        return value  # the driver reads this type by itself
+        if value is None or value.count("[") + value.count("{") > _MOST_BRACKETS:
+            return value
+        try:
+            read = json.loads(value)
+            _WRITER.encode(read).encode()
+        except ValueError:
+            return value
+        return read
 
 
 class AuditChain(models.Model):
@@ -97,6 +120,7 @@ class AuditEntry(models.Model):
                 condition=~Q(result=Result.SUCCEEDED) | Q(code=""),
                 name="audit_entry_of_success_has_no_refusal",
             ),
+            models.CheckConstraint(condition=IS_CREDIBLE, name="audit_entry_moment_is_credible"),
         ]
         indexes = [
             models.Index(fields=["at", "id"], name="audit_entry_by_time"),
@@ -136,6 +160,11 @@ class AuditAnchor(_SignedRow):
     heads = models.JSONField()  # {"<chain>": [length, "<mac in hex>"]}
     previous_mac = models.BinaryField(max_length=32)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=IS_CREDIBLE, name="audit_anchor_moment_is_credible"),
+        ]
+
     def __str__(self) -> str:
         return f"anchor {self.number} of {self.at:%Y-%m-%d %H:%M}"
 
@@ -160,6 +189,7 @@ class AuditSeal(_SignedRow):
             models.UniqueConstraint(
                 fields=["chain", "number"], name="audit_seal_one_per_number_in_chain"
             ),
+            models.CheckConstraint(condition=IS_CREDIBLE, name="audit_seal_moment_is_credible"),
         ]
 
     def __str__(self) -> str:
@@ -176,6 +206,11 @@ class AuditVerification(_SignedRow):
     faults = models.BigIntegerField()
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=IS_CREDIBLE, name="audit_verification_moment_is_credible"
+            ),
+        ]
         indexes = [models.Index(fields=["at"], name="audit_verification_by_time")]
 
     def __str__(self) -> str:

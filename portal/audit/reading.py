@@ -13,8 +13,14 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
-from portal.audit.macs import microseconds, verification_mac
-from portal.audit.models import AuditEntry, AuditVerification
+from portal.audit.macs import is_genuine, microseconds, verification_mac
+from portal.audit.models import (
+    CHAIN_COUNT,
+    IS_CREDIBLE,
+    AuditAnchor,
+    AuditEntry,
+    AuditVerification,
+)
 from portal.audit.services import record
 
 READING: Final = timedelta(hours=1)  # what one entry about reading stands for
@@ -105,10 +111,31 @@ def in_batches(entries: QuerySet[AuditEntry]) -> Iterator[list[AuditEntry]]:
         batch = list(following.order_by("at", "id")[:_BATCH])
 
 
+def legible_entries() -> QuerySet[AuditEntry]:
+    """Every entry with a moment and a place that can be shown.
+
+    The others somebody made so, behind the back of the portal: ``verify_audit`` tells of them.
+    """
+    return AuditEntry.objects.filter(IS_CREDIBLE, sequence__gte=1, chain__lt=CHAIN_COUNT)
+
+
 def newest_proof() -> AuditVerification | None:
-    """What the last ``verify_audit`` found; None when there is none that is genuine."""
-    found = AuditVerification.objects.order_by("-at").first()
-    return found if found and bytes(found.mac) == verification_mac(found) else None
+    """What the last ``verify_audit`` found; None when there is none that is genuine.
+
+    The trail tells of each. Good news counts only when it is what the trail told of last, so that
+    taking away bad news does not bring back the good news before it. Two queries.
+    """
+    found = AuditVerification.objects.filter(IS_CREDIBLE).order_by("-pk").first()
+    if found is None or not is_genuine(found.mac, verification_mac, found):
+        return None
+    told = legible_entries().filter(event="audit.verified", at__gte=found.at)
+    last = told.order_by("-at", "-id").values_list("subject_public_id", flat=True).first()
+    return found if found.faults or last == found.public_id else None
+
+
+def newest_anchor() -> AuditAnchor | None:
+    """Number and moment of the last anchor."""
+    return AuditAnchor.objects.filter(IS_CREDIBLE).only("number", "at").order_by("-number").first()
 
 
 @transaction.atomic(durable=True)

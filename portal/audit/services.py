@@ -207,7 +207,7 @@ def anchor_chains() -> AuditAnchor:
     """
     chains = AuditChain.objects.select_for_update().order_by("number")
     heads = {str(chain.number): [chain.length, bytes(chain.head).hex()] for chain in chains}
-    newest = AuditAnchor.objects.order_by("-number").first()
+    newest = AuditAnchor.objects.only("number", "mac").order_by("-number").first()
     anchor = AuditAnchor(
         number=newest.number + 1 if newest else 1,
         format=FORMAT,

@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
-from django.db import connection, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    InternalError,
+    NotSupportedError,
+    ProgrammingError,
+    transaction,
+)
 from django.utils.timezone import now
 
-from portal.audit.macs import FORMAT, anchor_mac, entry_mac, seal_mac, verification_mac
-from portal.audit.models import (
-    CHAIN_COUNT,
-    GENESIS,
-    PLACES,
-    AuditAnchor,
-    AuditChain,
-    AuditSeal,
-    AuditVerification,
+from portal.audit import raw
+from portal.audit.macs import (
+    FORMAT,
+    NONSENSE,
+    anchor_mac,
+    entry_mac,
+    is_genuine,
+    seal_mac,
+    verification_mac,
 )
+from portal.audit.models import CHAIN_COUNT, GENESIS, PLACES, AuditAnchor, AuditVerification
+from portal.audit.raw import NamedAnchor, Row
+from portal.audit.services import record
 from portal.core.locks import hold_trail
 
-_AT_ONCE: Final = 256 * PLACES  # ids in one query: at most 256 entries of each chain
+logger = logging.getLogger(__name__)
+
 _ANCHORS_AT_ONCE: Final = 100
-# Raw columns: the HMAC, what it is over, and where that stands.
-_READ: Final = """
-SELECT id, mac, previous_mac, format, chain, sequence, (extract(epoch FROM at) * 1000000)::bigint,
-       event, actor_id, node_id, subject_type, subject_public_id::text, result, code, channel,
-       address, agent, request_id, beside, data::text
-FROM audit_auditentry WHERE id >= %s AND id < %s ORDER BY id
-"""
-_BEYOND: Final = """
-SELECT entry.id, entry.chain, entry.sequence, entry.at, entry.event
-FROM audit_auditentry entry LEFT JOIN audit_auditchain chain ON chain.number = entry.chain
-WHERE chain.number IS NULL OR entry.sequence > chain.length ORDER BY entry.id
-"""
+# What the database answers about rows or tables that it cannot make sense of. Not that it is away.
+_UNREADABLE: Final = (DataError, InternalError, NotSupportedError, ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -47,11 +48,12 @@ class _Chain:
 
     number: int
     length: int
-    head: bytes
+    head: bytes | None  # None: it cannot be read, which is a fault already
+    read: int = 0  # entries
     begins: int = 1
     before: bytes = GENESIS  # what the first entry follows from
     expected: int = 1
-    previous: bytes = GENESIS
+    previous: bytes | None = GENESIS
     seals: int = 0  # the number of its newest seal
     witnessed: int = 0  # the greatest length of the chain before it that an entry has seen
 
@@ -71,20 +73,39 @@ class Proof:
         self._exported = exported
         self._chains: dict[int, _Chain] = {}
         self._last_anchor = 0  # the highest number that an entry tells of
+        self._told: dict[str, str] = {}  # public id of what was found once -> who tells of it
         self.at = now()
-        self.entries = self.anchors = self.faults = 0
+        self.anchors = self.faults = 0
         self._began = time.monotonic()
+
+    @property
+    def entries(self) -> int:
+        """How many were read."""
+        return sum(chain.read for chain in self._chains.values())
 
     def find_faults(self) -> Iterator[str]:
         """Yield one line per fault; nothing means that the trail is whole."""
         with hold_trail():
-            for fault in self._find_faults():
+            for fault in self._find_whatever_stands_there():
                 self.faults += 1
                 yield fault
 
-    @transaction.atomic(durable=True)
     def store(self) -> AuditVerification:
-        """Keep what was found, signed, for who reads the trail."""
+        """Keep what was found, signed, for who reads the trail, and tell of it in the trail.
+
+        A trail that is broken may take no entry. Bad news counts without one.
+        """
+        found = self._keep()
+        try:
+            _tell(found)
+        except (DatabaseError, *NONSENSE):
+            if not found.faults:
+                raise
+            logger.exception("the trail took no entry about what was found in it")
+        return found
+
+    @transaction.atomic(durable=True)
+    def _keep(self) -> AuditVerification:
         found = AuditVerification(
             format=FORMAT,
             at=self.at,
@@ -97,76 +118,111 @@ class Proof:
         found.save(force_insert=True)
         return found
 
+    def _find_whatever_stands_there(self) -> Iterator[str]:
+        """The faults; one more when nonsense that nobody thought of ends the reading."""
+        try:
+            yield from self._find_faults()
+        except (*_UNREADABLE, *NONSENSE) as error:
+            logger.exception("the reading of the trail broke off")
+            yield f"the reading broke off: {str(error)!a}"
+
     def _find_faults(self) -> Iterator[str]:
-        yield from _entries_beyond_their_head()
-        self._chains = {
-            head.number: _Chain(head.number, head.length, bytes(head.head))
-            for head in AuditChain.objects.all()
-        }
+        for entry in raw.rows_beyond():
+            yield f"{raw.place_beyond(entry)}: the head of the chain does not know it"
+        yield from self._take_heads()
+        yield from self._apply_seals()
+        for rows in raw.rows_of_entries():
+            yield from self._check_entries(rows)
+            yield from self._check_told()
+        for chain in self._chains.values():
+            yield from self._check_end(chain)
+        yield from self._check_count()
+        yield from self._check_anchors()
+        yield from _check_verifications()
+
+    def _take_heads(self) -> Iterator[str]:
+        for number, length, head in raw.rows_of_heads():
+            if number is None or not 0 <= number < CHAIN_COUNT:
+                yield f"chain {number}: there is no such chain"
+            elif number in self._chains:
+                yield f"chain {number}: has more than one head"
+            else:
+                if length is None or head is None:
+                    yield f"chain {number}: its head was changed; it is not filled in"
+                self._chains[number] = _Chain(number, length or 0, head)
         yield from (
             f"chain {number}: its head is missing"
             for number in range(CHAIN_COUNT)
             if number not in self._chains
         )
-        yield from self._apply_seals()
-        for rows in _batches():
-            yield from self._check_entries(rows)
-        for chain in self._chains.values():
-            yield from self._check_end(chain)
-        yield from self._check_anchors()
 
     def _apply_seals(self) -> Iterator[str]:
         """Let each chain begin where its newest seal says."""
-        for seal in AuditSeal.objects.order_by("number", "begins"):
+        for seal in raw.seals():
             chain = self._chains.get(seal.chain)
-            if chain is None or bytes(seal.mac) != seal_mac(seal):
+            if chain is None or not is_genuine(seal.mac, seal_mac, seal):
                 yield f"seal {seal.pk} ({seal}): was changed, or made without the key"
                 continue
-            if seal.number <= chain.seals:
+            number: int | None = seal.number  # which the HMAC did not cover before its format 3
+            if number is None or number <= chain.seals:
                 yield f"seal {seal.pk} ({seal}): stands where it does not belong"
                 continue
-            if seal.number > chain.seals + 1:
-                yield _missing_seals(chain, seal.number - 1)
-            chain.seals = seal.number
+            if number > chain.seals + 1:
+                yield _missing_seals(chain, number - 1)
+            chain.seals = number
             chain.begins = chain.expected = seal.begins
             chain.before = chain.previous = bytes(seal.previous_mac)
 
-    def _check_entries(self, rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    def _check_entries(self, rows: Sequence[Row]) -> Iterator[str]:
         chains = self._chains
         for row in rows:
-            entry_id, mac, previous, facts = row[0], row[1], row[2], row[3:]
+            entry_id, mac, previous, facts = row[0], row[2], row[3], row[4:]
             chain = chains.get(facts[1])
             sequence = facts[2]
-            if chain is None or sequence > chain.length:
-                continue  # written since; or found by _entries_beyond_their_head
-            self.entries += 1
-            is_changed = entry_mac(previous, facts) != mac
+            if chain is None or sequence is None or sequence > chain.length:
+                continue  # written since; or found by rows_beyond
+            chain.read += 1
+            is_changed = not is_genuine(mac, entry_mac, previous, facts)
             if is_changed:
-                yield f"{_place(row)}: was changed, or made without the key"
+                yield f"{raw.place_of(row)}: was changed, or made without the key"
             if sequence < chain.expected or entry_id != sequence * PLACES + chain.number:
-                yield f"{_place(row)}: stands where it does not belong"
+                yield f"{raw.place_of(row)}: stands where it does not belong"
                 continue
             if sequence > chain.expected:
                 yield _missing(chain, sequence - 1)
             elif previous != chain.previous and not is_changed:
-                yield f"{_place(row)}: does not follow from the entry before it"
+                yield f"{raw.place_of(row)}: does not follow from the entry before it"
             chain.expected, chain.previous = sequence + 1, mac
             if not is_changed:
-                self._note(chain, facts)
+                self._note(chain, row)
 
-    def _note(self, chain: _Chain, facts: tuple[Any, ...]) -> None:
+    def _note(self, chain: _Chain, row: Row) -> None:
         """Remember what this entry knows of other rows."""
-        beside = facts[15]
+        event, beside = row[8], row[19]
         if beside is not None and beside > chain.witnessed:
             chain.witnessed = beside
-        if facts[4] == "audit.anchored":
-            self._last_anchor = max(self._last_anchor, _number_in(facts[16]))
+        if event == "audit.anchored":
+            self._last_anchor = max(self._last_anchor, _number_in(row[20]))
+        elif event == "audit.verified":
+            self._told[row[12]] = raw.place_of(row)
+
+    def _check_told(self) -> Iterator[str]:
+        """What entries say was found once is kept."""
+        if not self._told:
+            return
+        kept = raw.kept_verifications(self._told)
+        yield from (
+            f"{place}: what was found then is no longer kept"
+            for public_id, place in self._told.items()
+            if public_id not in kept
+        )
+        self._told.clear()
 
     def _check_end(self, chain: _Chain) -> Iterator[str]:
         """The chain ends where its head says, and no entry elsewhere saw it longer."""
         if chain.expected <= chain.length:
             yield _missing(chain, chain.length)
-        elif chain.previous != chain.head:
+        elif chain.head is not None and chain.previous != chain.head:
             yield f"chain {chain.number}: its head was changed; it does not fit the last entry"
         following = self._chains.get((chain.number + 1) % CHAIN_COUNT)
         if following and following.witnessed > chain.length:
@@ -175,48 +231,55 @@ class Proof:
                 f" cut off; entries of chain {following.number} saw them"
             )
 
+    def _check_count(self) -> Iterator[str]:
+        """Nothing was passed over: an index can be damaged, or made to be."""
+        count = raw.count_known({chain.number: chain.length for chain in self._chains.values()})
+        if count != self.entries:
+            yield f"{count} entries are there, but {self.entries} were found by their places"
+
     def _check_anchors(self) -> Iterator[str]:
-        anchors = AuditAnchor.objects.order_by("number").iterator(chunk_size=_ANCHORS_AT_ONCE)
-        expected, previous = 1, GENESIS
-        for batch in _in_batches(anchors):
-            for anchor in batch:
+        expected = 1
+        previous: object = GENESIS
+        for batch in raw.anchors():
+            for name, anchor in batch:
                 self.anchors += 1
-                if anchor.number < expected:
-                    yield f"{anchor}: stands where it does not belong"
-                elif anchor.number > expected:
-                    yield _missing_anchors(expected, anchor.number - 1)
-                elif anchor.format > 1 and bytes(anchor.previous_mac) != previous:
-                    yield f"{anchor}: does not follow from the anchor before it"
-                expected, previous = anchor.number + 1, bytes(anchor.mac)
+                number: int | None = anchor.number
+                if number is None or number < expected:
+                    yield f"{name}: stands where it does not belong"
+                    continue
+                if number > expected:
+                    yield _missing_anchors(expected, number - 1)
+                elif anchor.format != 1 and anchor.previous_mac != previous:
+                    yield f"{name}: does not follow from the anchor before it"
+                expected, previous = number + 1, anchor.mac
             yield from self._compare(batch)
         if self._last_anchor >= expected:
             yield _missing_anchors(expected, self._last_anchor)
-        for batch in _in_batches(self._exported):
-            yield from self._compare(batch)
+        for exported in _in_batches(self._exported):
+            yield from self._compare([NamedAnchor(str(anchor), anchor) for anchor in exported])
 
-    def _compare(self, anchors: Sequence[AuditAnchor]) -> Iterator[str]:
+    def _compare(self, anchors: Sequence[NamedAnchor]) -> Iterator[str]:
         """Each anchor is genuine, and every entry that it names is still the same."""
         genuine = []
-        for anchor in anchors:
-            if bytes(anchor.mac) == anchor_mac(anchor):
-                genuine.append(anchor)
+        for named in anchors:
+            if is_genuine(named.anchor.mac, anchor_mac, named.anchor):
+                genuine.append(named)
             else:
-                yield f"{anchor}: was changed, or made without the key"
+                yield f"{named.name}: was changed, or made without the key"
         ids = {
             length * PLACES + int(number)
-            for anchor in genuine
+            for _name, anchor in genuine
             for number, (length, _mac) in anchor.heads.items()
         }
-        macs = _macs_of(ids)
-        for anchor in genuine:
+        macs = raw.macs_of(ids)
+        for name, anchor in genuine:
             for number, (length, mac) in anchor.heads.items():
                 if not self._has(int(number), length, mac, macs):
                     yield (
-                        f"{anchor}: chain {number} no longer has the entry {length} that it had"
-                        " then"
+                        f"{name}: chain {number} no longer has the entry {length} that it had then"
                     )
 
-    def _has(self, number: int, length: int, mac: str, macs: Mapping[int, bytes]) -> bool:
+    def _has(self, number: int, length: int, mac: str, macs: Mapping[int, bytes | None]) -> bool:
         chain = self._chains.get(number)
         if chain is None:
             return False
@@ -231,54 +294,21 @@ def verify(exported: Iterable[AuditAnchor] = ()) -> Iterator[str]:
     return Proof(exported).find_faults()
 
 
-def _entries_beyond_their_head() -> Iterator[str]:
-    """What was added behind the back of the chain; one statement sees heads and entries alike."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BEYOND)
-        for entry_id, chain, sequence, at, event in cursor.fetchall():
-            place = f"chain {chain}, entry {sequence} (id {entry_id}, {at.isoformat()}, {event})"
-            yield f"{place}: the head of the chain does not know it"
+@transaction.atomic(durable=True)
+def _tell(found: AuditVerification) -> None:
+    record("audit.verified", found, actor=None, data={"faults": found.faults})
 
 
-def _batches() -> Iterator[Sequence[tuple[Any, ...]]]:
-    """All entries by id: of every chain the first, of every chain the second, and so on.
-
-    Each query reads a whole range of ids, so that nothing hides behind an id that is there twice.
-    """
-    with connection.cursor() as cursor:
-        start = _first_id(cursor, None)
-        while start is not None:
-            cursor.execute(_READ, [start, start + _AT_ONCE])
-            yield cursor.fetchall()
-            start = _first_id(cursor, start + _AT_ONCE)
-
-
-def _first_id(cursor: Any, at_least: int | None) -> int | None:
-    condition = "" if at_least is None else "WHERE id >= %s"
-    cursor.execute(
-        f"SELECT min(id) FROM audit_auditentry {condition}",  # noqa: S608  (no input)
-        [] if at_least is None else [at_least],
-    )
-    (found,) = cursor.fetchone()
-    return found if found is None else int(found)
-
-
-def _macs_of(ids: Iterable[int]) -> dict[int, bytes]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id, mac FROM audit_auditentry WHERE id = ANY(%s)", [list(ids)])
-        return {entry_id: bytes(mac) for entry_id, mac in cursor.fetchall()}
+def _check_verifications() -> Iterator[str]:
+    for name, found in raw.verifications():
+        if not is_genuine(found.mac, verification_mac, found):
+            yield f"{name}: was changed, or made without the key"
 
 
 def _in_batches(anchors: Iterable[AuditAnchor]) -> Iterator[list[AuditAnchor]]:
     rest = iter(anchors)
     while batch := list(islice(rest, _ANCHORS_AT_ONCE)):
         yield batch
-
-
-def _place(row: Sequence[Any]) -> str:
-    chain, sequence, at, event = row[4:8]
-    moment = datetime.fromtimestamp(at / 1_000_000, UTC).isoformat()
-    return f"chain {chain}, entry {sequence} (id {row[0]}, {moment}, {event})"
 
 
 def _missing(chain: _Chain, last: int) -> str:

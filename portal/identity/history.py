@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal.audit.models import AuditEntry
+from portal.audit.reading import legible_entries
 from portal.identity.models import Person
 
 Sentences = Mapping[str, str | Promise]
@@ -55,9 +56,9 @@ def history_of(
         words_for: what stands in the other places of an entry's sentence.
     """
     entries = list(
-        AuditEntry.objects.filter(
-            subject_public_id__in=list(subjects), event__in=sentences
-        ).order_by("-at", "-sequence")
+        legible_entries()
+        .filter(subject_public_id__in=list(subjects), event__in=sentences)
+        .order_by("-at", "-sequence")
     )
     names = Person.objects.in_bulk({entry.actor_id for entry in entries if entry.actor_id})
     return [

@@ -143,6 +143,7 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "resource.action_requested": _("Action on a resource asked for"),
     "operation.abandoned": _("Work in the cloud abandoned"),
     "audit.anchored": _("Audit trail anchored"),
+    "audit.verified": _("Audit trail proved"),
     "audit.read": _("Audit trail read"),
     "audit.exported": _("Audit trail exported"),
     "audit.months_dropped": _("Old months of the audit trail dropped"),

@@ -12,11 +12,11 @@ from django.utils.timezone import localdate
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from portal.audit.models import AuditAnchor
 from portal.audit.reading import (
     Position,
     after,
     before,
+    newest_anchor,
     newest_proof,
     note_export,
     note_reading,
@@ -141,13 +141,10 @@ def _in_words(row: Row) -> dict[str, Any]:
         "actor": row.actor,
         "node": row.node,
         "label": label_of(entry.event),
-        "tone": RESULT_TONES[entry.result],
+        "tone": RESULT_TONES.get(entry.result, "error"),
         "channel": CHANNELS.get(entry.channel, ""),
     }
 
 
 def _proof() -> dict[str, Any]:
-    return {
-        "proof": newest_proof(),
-        "anchor": AuditAnchor.objects.order_by("-number").first(),
-    }
+    return {"proof": newest_proof(), "anchor": newest_anchor()}

@@ -26,6 +26,10 @@ def without_constraints() -> None:
         " SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname)"
         " FROM pg_constraint WHERE conrelid::regclass::text LIKE 'audit\\_%'"
         " AND contype IN ('c', 'u', 'p')"
+        " LOOP EXECUTE statement; END LOOP; FOR statement IN"
+        " SELECT format('ALTER TABLE %s ALTER %I DROP NOT NULL', attrelid::regclass, attname)"
+        " FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'"
+        " WHERE relname LIKE 'audit\\_%' AND attnotnull AND attnum > 0 AND attidentity = ''"
         " LOOP EXECUTE statement; END LOOP; END $$"
     )
 
@@ -38,6 +42,17 @@ def set_head_back(entry: AuditEntry) -> None:
         bytes(entry.mac),
         entry.chain,
     )
+
+
+def types_of(table: str) -> dict[str, str]:
+    """The type of each column."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_name = %s ORDER BY ordinal_position",
+            [table],
+        )
+        return dict(cursor.fetchall())
 
 
 def columns_of(table: str) -> str:

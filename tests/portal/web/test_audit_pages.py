@@ -11,13 +11,16 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.urls import reverse
 from django.utils.timezone import localdate
 
 from portal.audit import services
 from portal.audit.events import EVENTS
-from portal.audit.models import AuditEntry, Result
-from portal.audit.services import record, record_refusal
+from portal.audit.models import AuditEntry, AuditVerification, Result
+from portal.audit.reading import newest_proof
+from portal.audit.services import anchor_chains, record, record_refusal
+from portal.audit.verification import verify
 from portal.core.origin import Channel, Origin, coming_from
 from portal.identity.models import Role
 from portal.web.trail.exporting import COLUMNS
@@ -25,7 +28,7 @@ from portal.web.trail.wording import label_of
 from portal.web.views import audit
 from tests.factories import PersonFactory, grant, make_organization, make_project
 from tests.logins import log_in
-from tests.portal.audit.tampering import as_superuser
+from tests.portal.audit.tampering import as_superuser, without_constraints
 
 pytestmark = pytest.mark.django_db
 
@@ -233,7 +236,7 @@ class TestList:
     ):
         write("order.approved", project, actor=somebody, node_id=project.pk)
         browser.get(reverse("web:audit"))
-        with django_assert_num_queries(19) as few:
+        with django_assert_num_queries(21) as few:
             browser.get(reverse("web:audit"))
         for _ in range(20):
             write("order.approved", project, actor=PersonFactory(), node_id=project.pk)
@@ -273,6 +276,100 @@ class TestProof:
         as_superuser("UPDATE audit_auditverification SET at = at + interval '1 day'")
 
         assert "was not proved yet" in self.page(browser)
+
+    def test_bad_news_that_is_taken_away_does_not_bring_back_the_good(self, browser, project):
+        call_command("verify_audit", stdout=StringIO())
+        entry = write("order.approved", project, actor=None, node_id=project.pk)
+        as_superuser("UPDATE audit_auditentry SET actor_id = 1 WHERE id = %s", entry.pk)
+        with pytest.raises(CommandError):
+            call_command("verify_audit", stdout=StringIO())
+        as_superuser("UPDATE audit_auditentry SET actor_id = NULL WHERE id = %s", entry.pk)
+        as_superuser("DELETE FROM audit_auditverification WHERE faults > 0")
+
+        assert "was not proved yet" in self.page(browser)
+        (fault,) = verify()
+        assert "audit.verified): what was found then is no longer kept" in fault
+
+    def test_trail_that_takes_no_entry_shows_the_bad_news_all_the_same(self, browser, project):
+        call_command("verify_audit", stdout=StringIO())
+        without_constraints()
+        fork = transaction.savepoint()
+        as_superuser("UPDATE audit_auditchain SET head = NULL")
+        with pytest.raises(CommandError):
+            call_command("verify_audit", stdout=StringIO())
+        found = AuditVerification.objects.latest("pk")
+        transaction.savepoint_rollback(fork)
+        found.save(force_insert=True)
+
+        assert newest_proof() == found
+
+    @pytest.mark.parametrize("moment", ["infinity", "20000-01-01"])
+    def test_what_was_made_unreadable_counts_for_nothing(self, browser, moment):
+        call_command("verify_audit", stdout=StringIO())
+        anchor_chains()
+        without_constraints()
+        as_superuser("UPDATE audit_auditverification SET at = %s", moment)
+        as_superuser("UPDATE audit_auditanchor SET at = %s", moment)
+
+        assert "was not proved yet" in self.page(browser)
+
+
+class TestEntryThatSomebodyMadeUnreadable:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "at = 'infinity'",
+            "at = '-infinity'",
+            "at = '20000-01-01'",
+            "at = '0500-01-01 BC'",
+            "at = NULL",
+            "id = -id, sequence = -sequence",
+            "sequence = NULL",
+            "chain = NULL",
+            "chain = 77",
+        ],
+    )
+    def test_is_left_out_and_all_others_are_shown(self, browser, project, change):
+        first = write("order.submitted", project, actor=None, node_id=project.pk)
+        write("order.approved", project, actor=None, node_id=project.pk)
+        without_constraints()
+        as_superuser(f"UPDATE audit_auditentry SET {change} WHERE id = {first.pk}")
+
+        assert shown(browser) == ["order.approved"]
+        for form in ("csv", "jsonl"):
+            response = browser.get(reverse("web:audit-export", args=[form]))
+            assert b"order.approved" in b"".join(response.streaming_content)
+        call_command("export_audit", stdout=StringIO())
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "(repeat('[', 5000) || repeat(']', 5000))",
+            "(repeat('[', 500) || repeat(']', 500))",
+            "repeat('9', 5000)",
+            "'1e400'",
+            """'{"n": "\\ud800"}'""",
+            "'7'",
+            "'null'",
+        ],
+    )
+    def test_tells_its_text_when_it_is_no_json(self, browser, project, value):
+        entry = write("order.approved", project, actor=None, node_id=project.pk)
+        as_superuser(f"UPDATE audit_auditentry SET data = {value}::json WHERE id = {entry.pk}")
+
+        assert shown(browser) == ["order.approved"]
+        page = browser.get(reverse("web:audit-entry", args=[entry.chain, entry.sequence]))
+        assert page.status_code == 200
+        for form in ("csv", "jsonl"):
+            response = browser.get(reverse("web:audit-export", args=[form]))
+            assert b"order.approved" in b"".join(response.streaming_content)
+
+    def test_result_that_does_not_exist_is_shown(self, browser, project):
+        entry = write("order.approved", project, actor=None, node_id=project.pk)
+        without_constraints()
+        as_superuser(f"UPDATE audit_auditentry SET result = 'maybe' WHERE id = {entry.pk}")
+
+        assert shown(browser) == ["order.approved"]
 
 
 class TestEntry:

@@ -28,9 +28,14 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(f"--anchors: {error}") from error
         proof = Proof(exported)
-        for fault in proof.find_faults():
-            self.stdout.write(self.style.ERROR(fault))
-        proof.store()
+        is_read = False
+        try:
+            for fault in proof.find_faults():
+                self.stdout.write(self.style.ERROR(fault))
+            is_read = True
+        finally:  # whoever reads along may go away, or the database; what was found stays
+            if is_read or proof.faults:
+                proof.store()
         counts = f"{proof.entries} entries, {proof.anchors} anchors"
         if proof.faults:
             raise CommandError(f"the audit trail is broken: {proof.faults} faults in {counts}")

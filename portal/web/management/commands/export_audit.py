@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.audit.models import AuditEntry
+from portal.audit.reading import legible_entries
 from portal.core.calendar import start_of_day
 from portal.web.trail.exporting import CONTENT_TYPES, export
 from portal.web.trail.filters import FIRST_DAY, LAST_DAY, EntryFilter
@@ -26,7 +26,7 @@ class Command(BaseCommand):
             since=start_of_day(since) if since else None,
             until=start_of_day(until + timedelta(days=1)) if until else None,
         )
-        for piece in export(chosen.apply(AuditEntry.objects.all()), options["format"]):
+        for piece in export(chosen.apply(legible_entries()), options["format"]):
             self.stdout.write(piece, ending="")
 
 
