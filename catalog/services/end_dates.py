@@ -22,6 +22,8 @@ from catalog.models import (
     OfferingVersion,
     Operation,
     OperationKind,
+    OrderLine,
+    OrderState,
     Resource,
     ResourceState,
 )
@@ -69,11 +71,14 @@ def end_uses(*, at: datetime) -> int:
 def retire_ended(*, at: datetime) -> int:
     """Have cleaned up what nobody renewed or protected within the grace. Return how many.
 
+    A renewal that somebody has yet to decide on holds it up.
+
     Raises:
         ExceptionGroup: what went wrong, after every resource had its turn.
     """
     due = Ending.objects.filter(
         ~Exists(_open_operations(of="resource")),
+        ~Exists(_waiting_renewals(of=OuterRef("resource"), ended_on=OuterRef("end_date"))),
         state=EndingState.OPEN,
         handled_at__isnull=False,
         clean_up_on__lte=day_of(at),
@@ -133,6 +138,8 @@ def _retire(ending_id: int, at: datetime) -> int:
         return 0
     if resource.is_protected or open_operation(resource):
         return 0
+    if _waiting_renewals(of=resource.pk, ended_on=ending.end_date).exists():
+        return 0
     begin_retirement(resource, actor=None)
     return 1
 
@@ -163,6 +170,15 @@ def _handle(ending: Ending, resource: Resource, at: datetime) -> None:
 
 def _open_operations(of: str = "pk") -> QuerySet[Operation]:
     return Operation.objects.filter(resource=OuterRef(of), state__in=OPEN_OPERATION_STATES)
+
+
+def _waiting_renewals(*, of: int | OuterRef, ended_on: date | OuterRef) -> QuerySet[OrderLine]:
+    """Orders to have the resource longer, or for ever. Sure only with the resource locked."""
+    return OrderLine.objects.filter(
+        Q(end_date=None) | Q(end_date__gt=ended_on),
+        changes=of,
+        order__state=OrderState.PENDING_APPROVAL,
+    )
 
 
 def _lock_ending(ending_id: int) -> tuple[Ending, Resource]:

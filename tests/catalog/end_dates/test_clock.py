@@ -17,7 +17,9 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.services import end_dates
+from catalog.services.changes import place_change
 from catalog.services.operations import abandon_operation
+from catalog.services.orders import withdraw_order
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
@@ -127,6 +129,26 @@ class TestInTime:
         assert ending_of(server).handled_at
 
         strike(after(GRACE + 1))
+        assert state_of(server) == ResourceState.RETIRED
+
+    @pytest.mark.parametrize("last_day", [LAST_DAY + 30 * DAY, None])
+    def test_a_renewal_that_waits_for_a_decision_holds_it_up(
+        self, strike, server, requester, last_day
+    ):
+        order, _ = place_change(
+            requested_by=requester,
+            resource=server,
+            answers={},
+            end_date=last_day,
+            purpose="Nog een maand",
+            idempotency_key="renewal",
+        )
+        strike(after(1))
+        strike(after(GRACE + 1))
+        assert state_of(server) == ResourceState.ACTIVE
+
+        withdraw_order(order.public_id, actor=requester)
+        strike(after(GRACE + 2))
         assert state_of(server) == ResourceState.RETIRED
 
 
