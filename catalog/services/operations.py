@@ -191,6 +191,8 @@ def compensate_operation(public_id: UUID, *, actor: Person | None) -> Operation:
         IllegalTransition: the operation is not a delivery that waits for a person.
     """
     failed = lock_operation(public_id)
+    if failed.kind != OperationKind.PROVISION:
+        raise IllegalTransition(state=failed.get_state_display())
     give_up(failed)
     return undo(failed, requested_by=actor)
 
@@ -198,8 +200,7 @@ def compensate_operation(public_id: UUID, *, actor: Person | None) -> Operation:
 def undo(delivery: Operation, *, requested_by: Person | None) -> Operation:
     """Remove whatever a delivery that ended made. Call inside a transaction that holds the locks.
 
-    Raises:
-        IllegalTransition: it was no delivery.
+    A trigger refuses this of anything else: what was delivered once is somebody's.
     """
     resource = delivery.resource
     move_resource(resource, ResourceState.RETIRING)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.db import IntegrityError
 from django.urls import reverse
 
 from catalog.errors import ActionNotOffered, ActionUnknown, ResourceBusy
 from catalog.models import Operation, OperationKind, OperationState, Resource, ResourceState
-from catalog.services.operations import abandon_operation, resume_operation
+from catalog.services.operations import (
+    abandon_operation,
+    compensate_operation,
+    resume_operation,
+)
 from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudRefused, CloudUnavailable
@@ -132,6 +137,24 @@ def test_failed_action_can_be_left_and_another_begun(failed, act, requester):
 
     assert act("reboot").state == OperationState.SUCCEEDED
     assert AuditEntry.objects.filter(event="operation.abandoned").count() == 1
+
+
+def test_undoing_a_failed_action_does_not_remove_the_server(failed, engine, requester, server):
+    with pytest.raises(IllegalTransition):
+        engine.call(compensate_operation, failed.public_id, actor=requester)
+
+    server.refresh_from_db()
+    assert server.state == ResourceState.ACTIVE
+
+
+def test_what_was_delivered_is_not_undone_by_sql_either(server):
+    with pytest.raises(IntegrityError, match="only what was never delivered is undone"):
+        Operation.objects.create(
+            resource=server,
+            kind=OperationKind.COMPENSATE,
+            plan="server.retire",
+            plan_version=1,
+        )
 
 
 def test_only_an_action_that_failed_can_be_left(act, requester, server):

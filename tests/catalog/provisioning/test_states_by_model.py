@@ -134,7 +134,11 @@ class Delivery(RuleBasedStateMachine):
         )
     )
     def order_the_engine_about(self, what: Callable[..., Any]) -> None:
+        """Whatever becomes of the work: only retiring it takes a running server away."""
+        running = self.resources.filter(state=ResourceState.ACTIVE)
+        was_running = running.exists()
         self.attempt(what, self.operation.public_id, actor=self.requester)
+        assert running.exists() >= was_running
 
     @precondition(lambda self: self.resource is not None)
     @rule(position=st.integers(min_value=1, max_value=8))
