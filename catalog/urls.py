@@ -22,6 +22,7 @@ from catalog.views.drift_repairs import (
     drift_repair_withdraw,
 )
 from catalog.views.offering_decisions import (
+    publication_detail,
     publication_publish,
     publication_refuse,
     publication_take_back,
@@ -89,6 +90,11 @@ urlpatterns = [
         "catalogue/manage/versions/<uuid:public_id>/withdraw",
         version_withdraw,
         name="offering-version-withdraw",
+    ),
+    path(
+        "catalogue/manage/publications/<uuid:public_id>",
+        publication_detail,
+        name="publication",
     ),
     path(
         "catalogue/manage/publications/<uuid:public_id>/publish",

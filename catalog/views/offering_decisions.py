@@ -11,7 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.models import (
     OfferingVersion,
@@ -47,6 +47,12 @@ def version_propose(request: PersonRequest, public_id: UUID) -> HttpResponse:
         lambda: propose_publication(public_id, actor=request.user),
         _("Proposed. A second person decides."),
     )
+
+
+@require_safe
+def publication_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """A proposal is shown with the version that it is about."""
+    return render_version(request, _get_of_publication(request, public_id))
 
 
 @require_POST

@@ -124,6 +124,7 @@ ROWS = [
         seen_by=READERS,
         is_strong=True,
     ),
+    see("catalog:publication", of=publication_of_colleague, by=READERS, seen_by=READERS),
     act(
         "catalog:publication-publish",
         of=publication_of_colleague,

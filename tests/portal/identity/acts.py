@@ -52,6 +52,8 @@ from tests.portal.identity.catalog_acts import (
     confirming_a_repair,
     confirming_a_solution,
     ending_a_protection,
+    publishing,
+    refusing_a_publication,
     refusing_a_repair,
     rejecting,
     retiring_a_resource,
@@ -59,6 +61,7 @@ from tests.portal.identity.catalog_acts import (
     solving_by_hand,
     stopping_a_delivery,
     undoing_a_delivery,
+    withdrawing_a_version,
 )
 from tests.portal.identity.doors import Doors, Get
 
@@ -356,6 +359,9 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "operation.confirm_solution": confirming_a_solution,
     "drift.confirm_repair": confirming_a_repair,
     "drift.refuse_repair": refusing_a_repair,
+    "offering.publish": publishing,
+    "offering.refuse": refusing_a_publication,
+    "offering.withdraw": withdrawing_a_version,
     "role.grant": granting_a_role,
     "role.grant to a deputy": granting_a_deputy,
     "identity.link": confirming_a_link,
@@ -387,4 +393,7 @@ WITH_API: Final = (
     "operation.compensate",
     "operation.solve",
     "operation.confirm_solution",
+    "offering.publish",
+    "offering.refuse",
+    "offering.withdraw",
 )

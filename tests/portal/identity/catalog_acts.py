@@ -6,12 +6,18 @@ from decimal import Decimal
 
 from django.utils.timezone import now
 
-from catalog.models import DriftRepair, Metric, Operation
+from catalog.models import DriftRepair, Metric, Operation, Publication, PublicationState
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.cancellation import cancel_operation
 from catalog.services.drift_repairs import confirm_repair, refuse_repair
 from catalog.services.operations import compensate_operation
 from catalog.services.protection import protect_resource, unprotect_resource
+from catalog.services.publications import (
+    propose_publication,
+    publish_version,
+    refuse_publication,
+    withdraw_version,
+)
 from catalog.services.quotas import set_limit
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
@@ -70,6 +76,57 @@ def setting_a_limit(get: Get) -> Doors:
             project, Metric.VCPUS, Decimal(1), valid_from=now(), actor=approver
         ),
     )
+
+
+# --- the catalogue -----------------------------------------------------------------------------
+
+
+def publishing(get: Get) -> Doors:
+    publication, actor = publication_that_waits(get), get("platform").colleague
+    return Doors(
+        actor=actor,
+        service=lambda: publish_version(publication.public_id, actor=actor),
+        page=f"/catalogue/manage/publications/{publication.public_id}/publish",
+        stands_on=f"/catalogue/manage/versions/{publication.version.public_id}",
+        api=decision_on(publication),
+        body={"decision": "published"},
+    )
+
+
+def refusing_a_publication(get: Get) -> Doors:
+    publication, actor = publication_that_waits(get), get("platform").colleague
+    facts = {"actor": actor, "reason": "Nog niet"}
+    return Doors(
+        actor=actor,
+        service=lambda: refuse_publication(publication.public_id, **facts),
+        page=f"/catalogue/manage/publications/{publication.public_id}/refuse",
+        stands_on=f"/catalogue/manage/versions/{publication.version.public_id}",
+        form={"reason": "Nog niet"},
+        api=decision_on(publication),
+        body={"decision": "refused", "reason": "Nog niet"},
+    )
+
+
+def withdrawing_a_version(get: Get) -> Doors:
+    version, actor = get("version"), get("platform").drafter
+    return Doors(
+        actor=actor,
+        service=lambda: withdraw_version(version.public_id, actor=actor),
+        page=f"/catalogue/manage/versions/{version.public_id}/withdraw",
+        api=f"/api/v1/offering-versions/{version.public_id}/withdrawal",
+    )
+
+
+def publication_that_waits(get: Get) -> Publication:
+    """The same for every row that asks: there is one draft."""
+    draft = get("draft")
+    waiting = draft.publications.filter(state=PublicationState.PROPOSED).first()
+    return waiting or propose_publication(draft.public_id, actor=get("platform").drafter)
+
+
+def decision_on(publication: Publication) -> str:
+    version = f"/api/v1/offering-versions/{publication.version.public_id}"
+    return f"{version}/publications/{publication.public_id}/decision"
 
 
 # --- resources ---------------------------------------------------------------------------------

@@ -20,10 +20,12 @@ from portal.core.errors import StrongerLoginNeeded
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.session import LoginFacts
 from portal.identity.sensitive import ACTS, asked_with
+from tests.catalog.conftest import draft, platform
 from tests.logins import log_in
 from tests.portal.identity.acts import TABLE, WITH_API, WITH_PAGE
 from tests.portal.identity.doors import Doors
 
+__all__ = ["draft", "platform"]
 pytestmark = pytest.mark.django_db
 
 WEAK: Final = {"level": Assurance.LOW, "age_seconds": 0}
