@@ -33,6 +33,7 @@ from catalog.services.operations import move_order, settle_order, start_operatio
 from catalog.services.orders import end_order
 from catalog.services.preview import demand_of
 from catalog.services.quotas import absorb_claim, release_claim
+from catalog.services.terms import is_longer
 from portal.audit.services import record
 from portal.core.states import IllegalTransition
 from portal.identity.models import Person
@@ -102,7 +103,8 @@ def complete_change(operation: Operation, resource: Resource) -> None:
 def complete_reversal(operation: Operation, resource: Resource) -> None:
     """A change was given up, and how the cloud has it is in the resource's spec by now.
 
-    Call inside a transaction that holds the locks.
+    A longer term that was approved needs no cloud, so that holds all the same. Call inside a
+    transaction that holds the locks.
     """
     line = _line_of(operation)
     before = line.before or {}
@@ -110,6 +112,8 @@ def complete_reversal(operation: Operation, resource: Resource) -> None:
         move_order(operation, OrderState.PROVISIONING)
         complete_change(operation, resource)
         return
+    if is_longer(resource, line.end_date):
+        end_on(resource, line.end_date)
     if resource.spec == before.get("spec"):
         release_claim(line.claim)
     else:
