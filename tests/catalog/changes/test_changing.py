@@ -22,13 +22,16 @@ from catalog.models import (
 from catalog.provisioning.cloud_quota import needed_quota
 from catalog.services import end_dates
 from catalog.services.cancellation import cancel_operation
+from catalog.services.change_work import version_of
 from catalog.services.operations import abandon_operation, resume_operation
+from catalog.services.preview import quote_of
 from catalog.services.quotas import amounts_of, find_differences
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.identity.models import Role
 from tests.factories import PersonFactory, grant
+from tests.factories.catalog import end_price
 
 pytestmark = pytest.mark.django_db
 
@@ -195,6 +198,20 @@ def test_a_change_that_is_given_up_keeps_what_the_cloud_has(stuck, server, engin
     assert claim == counter
     assert (claim[Metric.VCPUS], claim[Metric.VOLUME_GIB]) == (4, 40)
     assert needed_quota(server.cloud_project)["volume_gib"] == 40
+    price = quote_of(version_of(server), server.spec, server.project)
+    assert claim[Metric.MONTHLY_COST_EUR] == price.monthly
+
+
+def test_without_a_price_by_now_a_part_of_a_change_holds_the_money_of_the_whole(
+    stuck, server, engine, requester
+):
+    agreed = stuck.order_line.monthly_price
+    end_price("server.gp.medium")
+    engine.call(abandon_operation, stuck.public_id, actor=requester)
+    engine.run()
+
+    assert state_of(stuck) == (OperationState.ABANDONED, OrderState.CANCELED)
+    assert held(server)[0][Metric.MONTHLY_COST_EUR] == agreed
 
 
 def test_a_resize_that_was_not_confirmed_goes_back(server, begin, engine, cloud, requester):
