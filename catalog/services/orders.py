@@ -45,7 +45,7 @@ from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
 # Public id of the offering (or of what is to change), name, spec and end date, as they came in.
-AskedLine = tuple[UUID, str, Mapping[str, Any], date | None]
+AskedLine = tuple[UUID, str, Mapping[str, Any], date | str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +108,10 @@ def place_order(
     return place_once(asked, lambda: _place(asked, cleaned))
 
 
-def place_once(asked: Asked, place: Callable[[], Order]) -> tuple[Order, bool]:
+def place_once(asked: Asked, place: Callable[[], tuple[Order, bool]]) -> tuple[Order, bool]:
     """Place an order, or return the one that the same key placed at the same moment."""
     try:
-        return place(), True
+        return place()
     except IntegrityError as error:
         if "order_one_per_idempotency_key" not in str(error):
             raise
@@ -146,7 +146,7 @@ def fingerprint_of(project: UUID, purpose: str, lines: Sequence[AskedLine]) -> s
 
 
 @transaction.atomic(durable=True)
-def _place(asked: Asked, lines: Sequence[LineRequest]) -> Order:
+def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     project = asked.project
     expires_at = min(last_moment_to_decide(asked, line.version, line.end_date) for line in lines)
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
@@ -173,7 +173,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> Order:
             claim=claim,
         )
     record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
-    return order
+    return order, True
 
 
 def write_order(
