@@ -22,12 +22,12 @@ from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
     Metric,
     OfferingVersion,
-    OfferingVersionState,
     Order,
     OrderLine,
     Resource,
     ResourceState,
 )
+from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.change_work import end_on, open_change, version_of
 from catalog.services.operations import lock_order_and_resource
 from catalog.services.orders import (
@@ -267,12 +267,12 @@ def shorten_term(public_id: UUID, *, end_date: date, actor: Person) -> Resource:
 
 
 def _version_to_choose_from(resource: Resource) -> OfferingVersion:
-    """What is offered now in the same place, else what was offered when it was ordered."""
+    """What the project is offered now in the same place, else what it was ordered from."""
     own = version_of(resource)
-    current = own.offering.versions.select_related("offering", "cloud").filter(
-        state=OfferingVersionState.PUBLISHED, cloud=own.cloud_id
+    current = published_versions().filter(
+        is_offered_to(resource.project.lineage_ids), offering=own.offering_id, cloud=own.cloud_id
     )
-    return current.first() or own
+    return current.select_related("offering", "cloud").first() or own
 
 
 def _lock(public_id: UUID) -> Resource:
