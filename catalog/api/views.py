@@ -40,7 +40,7 @@ from catalog.policies import (
     visible_resources,
 )
 from catalog.services.approvals import approve_order, reject_order
-from catalog.services.changes import place_change, shorten_term
+from catalog.services.changes import Term, place_change, shorten_term
 from catalog.services.comments import ask_about_order, comment_on_order
 from catalog.services.orders import (
     LineRequest,
@@ -369,7 +369,7 @@ def _place_change(
             resource=resource,
             purpose=asked["purpose"],
             answers=asked["spec"],
-            end_date=asked.get("end_date", resource.end_date),
+            end_date=asked.get("end_date", Term.KEPT),
             idempotency_key=key,
         )
     except InvalidInput as error:

@@ -31,7 +31,7 @@ from catalog.services.change_work import agree_on_change, carry_out_change
 from catalog.services.changes import changeable_parameters
 from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
 from catalog.services.operations import lock_order_and_resource, start_operation
-from catalog.services.orders import end_order
+from catalog.services.orders import end_undecided
 from catalog.services.placement import decide_placement
 from catalog.services.preview import before_of, budget_effect, quote_of
 from catalog.services.quotas import commit_claim
@@ -126,9 +126,7 @@ def reject_order(public_id: UUID, *, approver: Person, reason: str) -> Order:
 def _reject(public_id: UUID, approver: Person, reason: str) -> Order:
     order = _lock_for_decision(public_id, approver)
     _decide(order, approver, Decision.REJECTED, reason)
-    end_order(order, OrderState.REJECTED)
-    record("order.rejected", order, actor=approver, node_id=order.project_id)
-    return order
+    return end_undecided(order, OrderState.REJECTED, actor=approver)
 
 
 def changed_conditions(order: Order) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.utils.timezone import now
 
+from billing.errors import PriceMissing
 from billing.services.metering import UsageTime, change_metering, expect_until
 from billing.services.pricing import Quote
 from catalog.errors import ResourceBusy
@@ -31,8 +32,9 @@ from catalog.models import (
 )
 from catalog.services.operations import move_order, settle_order, start_operation
 from catalog.services.orders import end_order
-from catalog.services.preview import demand_of
+from catalog.services.preview import demand_of, quote_of
 from catalog.services.quotas import absorb_claim, release_claim
+from catalog.services.terms import is_longer
 from portal.audit.services import record
 from portal.core.states import IllegalTransition
 from portal.identity.models import Person
@@ -102,7 +104,8 @@ def complete_change(operation: Operation, resource: Resource) -> None:
 def complete_reversal(operation: Operation, resource: Resource) -> None:
     """A change was given up, and how the cloud has it is in the resource's spec by now.
 
-    Call inside a transaction that holds the locks.
+    A longer term that was approved needs no cloud, so that holds all the same. Call inside a
+    transaction that holds the locks.
     """
     line = _line_of(operation)
     before = line.before or {}
@@ -110,10 +113,12 @@ def complete_reversal(operation: Operation, resource: Resource) -> None:
         move_order(operation, OrderState.PROVISIONING)
         complete_change(operation, resource)
         return
+    if is_longer(resource, line.end_date):
+        end_on(resource, line.end_date)
     if resource.spec == before.get("spec"):
         release_claim(line.claim)
     else:
-        absorb_claim(resource.claim, line.claim, _demand(resource, line))
+        absorb_claim(resource.claim, line.claim, _demand(resource, _price_as_it_is(resource, line)))
     settle_order(line.order, OrderState.CANCELED)
     record("operation.reverted", operation, actor=None, node_id=resource.project_id)
 
@@ -163,12 +168,23 @@ def _settle(resource: Resource, line: OrderLine) -> None:
     """From now on the resource holds, and is needed for, what the line says."""
     if resource.end_date != line.end_date:
         end_on(resource, line.end_date)
-    absorb_claim(resource.claim, line.claim, _demand(resource, line))
+    absorb_claim(resource.claim, line.claim, _demand(resource, Quote.from_json(line.quote)))
 
 
-def _demand(resource: Resource, line: OrderLine) -> dict[Metric, Decimal]:
-    """What it needs as it is now, at the price that was agreed."""
-    return demand_of(version_of(resource), resource.spec, Quote.from_json(line.quote))
+def _demand(resource: Resource, price: Quote) -> dict[Metric, Decimal]:
+    """What it needs as it is now, at this price."""
+    return demand_of(version_of(resource), resource.spec, price)
+
+
+def _price_as_it_is(resource: Resource, line: OrderLine) -> Quote:
+    """What it costs now that only a part of the change came.
+
+    Without a price by now it is the agreed one for the whole: no less may be held than is paid.
+    """
+    try:
+        return quote_of(version_of(resource), resource.spec, resource.project)
+    except PriceMissing:
+        return Quote.from_json(line.quote)
 
 
 def _complete(resource: Resource, line: OrderLine) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +22,12 @@ from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
     Metric,
     OfferingVersion,
-    OfferingVersionState,
     Order,
     OrderLine,
     Resource,
     ResourceState,
 )
+from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.change_work import end_on, open_change, version_of
 from catalog.services.operations import lock_order_and_resource
 from catalog.services.orders import (
@@ -53,6 +54,12 @@ from portal.audit.services import record
 from portal.core.errors import InvalidInput
 from portal.core.states import IllegalTransition
 from portal.identity.models import Person
+
+
+class Term(StrEnum):
+    """What may be said of the end date instead of a day, or of none."""
+
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,14 +154,14 @@ def place_change(
     resource: Resource,
     purpose: str,
     answers: Mapping[str, Any],
-    end_date: date | None,
+    end_date: date | Term | None,
     idempotency_key: str,
 ) -> tuple[Order, bool]:
     """Submit an order that changes a resource: what it takes more of is claimed at once.
 
     Args:
         answers: to the questions of ``changeable_parameters``; those left out stay as they are.
-        end_date: the last day on which it is needed; None is no end.
+        end_date: the last day on which it is needed; None is no end, and Term.KEPT what it is.
 
     Returns:
         As ``place_order``.
@@ -183,14 +190,32 @@ def place_change(
 
 @transaction.atomic(durable=True)
 def _place(
-    asked: Asked, public_id: UUID, answers: Mapping[str, Any], end_date: date | None
-) -> Order:
-    resource = _lock_changeable(public_id)
+    asked: Asked, public_id: UUID, answers: Mapping[str, Any], asked_end: date | Term | None
+) -> tuple[Order, bool]:
+    resource = _lock(public_id)
+    # Once more: the same request may have been just before this one.
+    earlier = find_earlier_order(asked.requested_by, asked.idempotency_key, asked.fingerprint)
+    if earlier:
+        return earlier, False
+    _check_changeable(resource)
+    end_date = resource.end_date if isinstance(asked_end, Term) else asked_end
+    order = _write_change(asked, resource, clean_change(resource, answers, end_date))
+    record(
+        "order.submitted",
+        order,
+        actor=asked.requested_by,
+        node_id=asked.project.pk,
+        data={"changes": str(resource.public_id)},
+    )
+    return order, True
+
+
+def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
+    """Write the order down with its line, and claim what it takes more of."""
     version = version_of(resource)
-    wanted = clean_change(resource, answers, end_date)
     preview = preview_change(resource, wanted)
     price = preview.consequences.quote
-    expires_at = last_moment_to_decide(asked, version, end_date)
+    expires_at = last_moment_to_decide(asked, version, wanted.end_date)
     order = write_order(asked, expires_at, price.monthly, preview.consequences.budget)
     more = _more(resource, demand_of(version, wanted.spec, price))
     claim = claim_quota(asked.project, more, expires_at=expires_at)
@@ -200,7 +225,7 @@ def _place(
         offering_version=version,
         name=resource.name,
         spec=dict(wanted.spec),
-        end_date=end_date,
+        end_date=wanted.end_date,
         quote=price.as_json(),
         monthly_price=price.monthly,
         placement=decide_placement(asked.project, version.cloud),
@@ -211,13 +236,6 @@ def _place(
             "end_date": resource.end_date.isoformat() if resource.end_date else None,
             "quote": preview.before.quote.as_json(),
         },
-    )
-    record(
-        "order.submitted",
-        order,
-        actor=asked.requested_by,
-        node_id=asked.project.pk,
-        data={"changes": str(resource.public_id)},
     )
     return order
 
@@ -231,7 +249,8 @@ def shorten_term(public_id: UUID, *, end_date: date, actor: Person) -> Resource:
         InvalidInput: the day has passed.
         IllegalTransition, ChangeWaits: as ``place_change``.
     """
-    resource = _lock_changeable(public_id)
+    resource = _lock(public_id)
+    _check_changeable(resource)
     if not is_only_shorter(resource, Wanted(spec=resource.spec, end_date=end_date)):
         raise NotShorter(field="end_date")
     check_end_date(version_of(resource), end_date)
@@ -248,29 +267,32 @@ def shorten_term(public_id: UUID, *, end_date: date, actor: Person) -> Resource:
 
 
 def _version_to_choose_from(resource: Resource) -> OfferingVersion:
-    """What is offered now in the same place, else what was offered when it was ordered."""
+    """What the project is offered now in the same place, else what it was ordered from."""
     own = version_of(resource)
-    current = own.offering.versions.select_related("offering", "cloud").filter(
-        state=OfferingVersionState.PUBLISHED, cloud=own.cloud_id
+    current = published_versions().filter(
+        is_offered_to(resource.project.lineage_ids), offering=own.offering_id, cloud=own.cloud_id
     )
-    return current.first() or own
+    return current.select_related("offering", "cloud").first() or own
 
 
-def _lock_changeable(public_id: UUID) -> Resource:
+def _lock(public_id: UUID) -> Resource:
+    """The resource as it is now that nobody else changes it."""
     found = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(found)
-    resource = Resource.objects.select_related(
+    return Resource.objects.select_related(
         "project",
         "claim",
         "order_line__offering_version__offering",
         "order_line__offering_version__cloud",
     ).get(pk=found.pk)
+
+
+def _check_changeable(resource: Resource) -> None:
     if resource.state != ResourceState.ACTIVE:
         raise IllegalTransition(state=resource.get_state_display())
     waiting = open_change(resource)
     if waiting:
         raise ChangeWaits(number=waiting.order.number)
-    return resource
 
 
 def _more(resource: Resource, needed: Mapping[Metric, Decimal]) -> dict[Metric, Decimal]:

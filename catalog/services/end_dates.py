@@ -7,7 +7,7 @@ that begins when the end was seen. What is busy waits for the next round, a minu
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import Final
 
@@ -19,7 +19,6 @@ from catalog.models import (
     OPEN_OPERATION_STATES,
     Ending,
     EndingState,
-    OfferingVersion,
     Operation,
     OperationKind,
     OrderLine,
@@ -30,6 +29,7 @@ from catalog.models import (
 from catalog.services.cancellation import is_cancelable, request_cancellation
 from catalog.services.operations import lock_operation, lock_order_and_resource, start_operation
 from catalog.services.resources import begin_retirement, open_operation
+from catalog.services.terms import grace_of
 from portal.audit.services import record
 from portal.core.calendar import day_of
 from portal.core.faults import each_by_itself
@@ -71,7 +71,8 @@ def end_uses(*, at: datetime) -> int:
 def retire_ended(*, at: datetime) -> int:
     """Have cleaned up what nobody renewed or protected within the grace. Return how many.
 
-    A renewal that somebody has yet to decide on holds it up.
+    A renewal that somebody has yet to decide on holds it up, and the grace begins anew when that
+    comes to nothing.
 
     Raises:
         ExceptionGroup: what went wrong, after every resource had its turn.
@@ -87,13 +88,6 @@ def retire_ended(*, at: datetime) -> int:
     )
     ids = due.order_by("clean_up_on", "pk").values_list("pk", flat=True)
     return each_by_itself(partial(_retire, at=at), ids[:MOST_AT_ONCE])
-
-
-def grace_of(resource: Resource) -> timedelta:
-    """How long after it was stopped the resource is cleaned up, as its offering says."""
-    line = resource.order_line
-    version = line.offering_version if line else OfferingVersion()
-    return timedelta(days=version.grace_days)
 
 
 @transaction.atomic(durable=True)

@@ -22,8 +22,8 @@ from django.utils.translation import ngettext
 
 from catalog.kinds import get_kind
 from catalog.models import EndReminder, Resource, ResourceState
-from catalog.services.end_dates import grace_of
 from catalog.services.operations import lock_order_and_resource
+from catalog.services.terms import grace_of
 from portal.audit.services import record
 from portal.core import formats
 from portal.core.calendar import day_of

@@ -34,6 +34,7 @@ from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.placement import decide_placement
 from catalog.services.preview import budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, release_claim
+from catalog.services.terms import grant_grace, is_longer
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
@@ -44,7 +45,7 @@ from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
 # Public id of the offering (or of what is to change), name, spec and end date, as they came in.
-AskedLine = tuple[UUID, str, Mapping[str, Any], date | None]
+AskedLine = tuple[UUID, str, Mapping[str, Any], date | str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +108,10 @@ def place_order(
     return place_once(asked, lambda: _place(asked, cleaned))
 
 
-def place_once(asked: Asked, place: Callable[[], Order]) -> tuple[Order, bool]:
+def place_once(asked: Asked, place: Callable[[], tuple[Order, bool]]) -> tuple[Order, bool]:
     """Place an order, or return the one that the same key placed at the same moment."""
     try:
-        return place(), True
+        return place()
     except IntegrityError as error:
         if "order_one_per_idempotency_key" not in str(error):
             raise
@@ -145,7 +146,7 @@ def fingerprint_of(project: UUID, purpose: str, lines: Sequence[AskedLine]) -> s
 
 
 @transaction.atomic(durable=True)
-def _place(asked: Asked, lines: Sequence[LineRequest]) -> Order:
+def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     project = asked.project
     expires_at = min(last_moment_to_decide(asked, line.version, line.end_date) for line in lines)
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
@@ -172,7 +173,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> Order:
             claim=claim,
         )
     record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
-    return order
+    return order, True
 
 
 def write_order(
@@ -213,7 +214,7 @@ def withdraw_order(public_id: UUID, *, actor: Person) -> Order:
     order = Order.objects.select_for_update().get(public_id=public_id)
     if order.requested_by_id != actor.pk:
         raise NotAllowed()
-    return _end_undecided(order, OrderState.WITHDRAWN, actor)
+    return end_undecided(order, OrderState.WITHDRAWN, actor=actor)
 
 
 def expire_orders() -> int:
@@ -228,12 +229,19 @@ def _expire(order_id: int) -> bool:
     order = Order.objects.select_for_update().get(pk=order_id)
     if order.state != OrderState.PENDING_APPROVAL:
         return False
-    _end_undecided(order, OrderState.EXPIRED, None)
+    end_undecided(order, OrderState.EXPIRED, actor=None)
     return True
 
 
-def _end_undecided(order: Order, target: OrderState, actor: Person | None) -> Order:
+def end_undecided(order: Order, target: OrderState, *, actor: Person | None) -> Order:
+    """End an order that will not be approved. What it was to renew has its grace anew.
+
+    Call inside a transaction with the order locked, and last: it writes the audit entry.
+    """
     end_order(order, target)
+    for line in order.lines.select_related("changes__order_line__offering_version"):
+        if line.changes and is_longer(line.changes, line.end_date):
+            grant_grace(line.changes)
     record(f"order.{target.value}", order, actor=actor, node_id=order.project_id)
     return order
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.timezone import now
 
-from catalog.models import EndingState, Resource, ResourceState
-from catalog.services.end_dates import grace_of
+from catalog.models import Resource, ResourceState
 from catalog.services.operations import lock_order_and_resource
+from catalog.services.terms import grant_grace
 from portal.audit.services import record
-from portal.core.calendar import day_of
 from portal.core.states import IllegalTransition
 from portal.identity.models import Person
 from portal.identity.sensitive import sensitive
@@ -44,7 +42,7 @@ def unprotect_resource(public_id: UUID, *, actor: Person) -> Resource:
     resource = _lock_running(public_id)
     if resource.is_protected:
         _switch(resource, is_on=False)
-        _grant_grace(resource)
+        grant_grace(resource)
         record("resource.unprotected", resource, actor=actor, node_id=resource.project_id)
     return resource
 
@@ -62,10 +60,3 @@ def _lock_running(public_id: UUID) -> Resource:
 def _switch(resource: Resource, *, is_on: bool) -> None:
     resource.is_protected = is_on
     resource.save(update_fields=["is_protected"])
-
-
-def _grant_grace(resource: Resource) -> None:
-    goes_on = day_of(now()) + grace_of(resource)
-    resource.endings.filter(state=EndingState.OPEN, clean_up_on__lt=goes_on).update(
-        clean_up_on=goes_on
-    )

@@ -19,7 +19,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.end_dates import grace_of
+from catalog.services.terms import grace_of
 from portal.core.formats import day
 
 ENDS_SOON: Final = timedelta(days=30)

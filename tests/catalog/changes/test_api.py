@@ -7,6 +7,7 @@ from django.utils.timezone import localdate
 
 from catalog.models import Order, OrderState
 from catalog.services.approvals import approve_order
+from catalog.services.changes import shorten_term
 from tests.catalog.api.conftest import Api, assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +60,39 @@ def test_end_date_that_is_left_out_stays(api, server):
     made = api.post(path, body(), **KEY).json()
 
     assert made["lines"][0]["end_date"] == server.end_date.isoformat()
+
+
+@pytest.fixture
+def sent_before(api, server, engine, approver):
+    """A change of the size alone that was carried out, and how it is sent again."""
+    path = f"/resources/{server.public_id}/changes"
+    content = {"purpose": "Meer zaken", "spec": {"volume_gib": 50}}
+    made = api.post(path, content, **KEY).json()
+    engine.call(approve_order, made["id"], approver=approver)
+    engine.run()
+    return lambda: (api.post(path, content, **KEY), made["id"])
+
+
+def test_sent_again_after_another_end_date_it_is_the_same_order(sent_before, server, requester):
+    sooner = localdate() + timedelta(days=30)
+    shorten_term(server.public_id, end_date=sooner, actor=requester)
+
+    again, earlier = sent_before()
+    assert (again.status_code, again.json()["id"]) == (200, earlier)
+
+
+def test_sent_again_after_a_later_change_it_is_the_same_order(sent_before, server, change):
+    change(server, volume_gib=60)
+
+    again, earlier = sent_before()
+    assert (again.status_code, again.json()["id"]) == (200, earlier)
+
+
+def test_left_out_and_no_end_are_two_different_things(api, server):
+    path = f"/resources/{server.public_id}/changes"
+    api.post(path, body(), **KEY)
+
+    assert_problem(api.post(path, body(end_date=None), **KEY), 422, "idempotency_conflict")
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,16 @@ from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudRefused
 from portal.core.errors import InvalidInput
 from portal.core.states import IllegalTransition
-from tests.factories import OfferingVersionFactory, change_price, make_project, withdrawn
+from tests.factories import (
+    OfferingVersionFactory,
+    change_price,
+    make_organization,
+    make_project,
+    withdrawn,
+)
 
 pytestmark = pytest.mark.django_db
+UP_TO_900 = {"minimum": 10, "maximum": 900, "default": 40}
 
 
 def later(days=730):
@@ -181,18 +188,35 @@ def test_nothing_is_changed_while_something_is_being_done_to_it(
     assert (server.spec["flavor"], server.facts["status"]) == ("gp.medium", "SHUTOFF")
 
 
-def followed_by(version, **choices):
+def followed_by(version, *, visible_to=(), **choices):
     """Another version with other choices takes the place of this one."""
     withdrawn(version)
     return OfferingVersionFactory(
-        offering=version.offering, cloud=version.cloud, choices={**version.choices, **choices}
+        offering=version.offering,
+        cloud=version.cloud,
+        choices={**version.choices, **choices},
+        visible_to=visible_to,
     )
 
 
 def test_a_newer_version_says_what_a_server_may_become(server, version, ask):
-    followed_by(version, volume_gib={"minimum": 10, "maximum": 900, "default": 40})
+    followed_by(version, volume_gib=UP_TO_900)
 
     assert ask(server, volume_gib=800).lines.get().offering_version == version
+
+
+def test_what_is_offered_to_others_only_is_no_choice_here(server, version, ask):
+    followed_by(version, volume_gib=UP_TO_900, visible_to=[make_organization()])
+
+    with pytest.raises(InvalidInput) as caught:
+        ask(server, volume_gib=800)
+    assert set(caught.value.errors) == {"volume_gib"}
+
+
+def test_what_is_offered_to_its_organization_is_a_choice(server, version, ask):
+    followed_by(version, volume_gib=UP_TO_900, visible_to=server.project.ancestor_ids)
+
+    assert ask(server, volume_gib=800).lines.get().spec["volume_gib"] == 800
 
 
 def test_what_is_no_longer_offered_is_told_to_the_approver(server, ask, version):

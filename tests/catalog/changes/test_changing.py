@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from billing.models import UsageSpan
 from catalog.models import (
@@ -16,19 +16,28 @@ from catalog.models import (
     Order,
     OrderState,
     Quota,
+    Resource,
     StepState,
 )
 from catalog.provisioning.cloud_quota import needed_quota
+from catalog.services import end_dates
 from catalog.services.cancellation import cancel_operation
+from catalog.services.change_work import version_of
 from catalog.services.operations import abandon_operation, resume_operation
+from catalog.services.preview import quote_of
 from catalog.services.quotas import amounts_of, find_differences
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.identity.models import Role
 from tests.factories import PersonFactory, grant
+from tests.factories.catalog import end_price
 
 pytestmark = pytest.mark.django_db
+
+
+def in_days(days):
+    return None if days is None else localdate() + timedelta(days=days)
 
 
 def held(resource):
@@ -189,6 +198,20 @@ def test_a_change_that_is_given_up_keeps_what_the_cloud_has(stuck, server, engin
     assert claim == counter
     assert (claim[Metric.VCPUS], claim[Metric.VOLUME_GIB]) == (4, 40)
     assert needed_quota(server.cloud_project)["volume_gib"] == 40
+    price = quote_of(version_of(server), server.spec, server.project)
+    assert claim[Metric.MONTHLY_COST_EUR] == price.monthly
+
+
+def test_without_a_price_by_now_a_part_of_a_change_holds_the_money_of_the_whole(
+    stuck, server, engine, requester
+):
+    agreed = stuck.order_line.monthly_price
+    end_price("server.gp.medium")
+    engine.call(abandon_operation, stuck.public_id, actor=requester)
+    engine.run()
+
+    assert state_of(stuck) == (OperationState.ABANDONED, OrderState.CANCELED)
+    assert held(server)[0][Metric.MONTHLY_COST_EUR] == agreed
 
 
 def test_a_resize_that_was_not_confirmed_goes_back(server, begin, engine, cloud, requester):
@@ -209,6 +232,39 @@ def test_a_resize_that_was_not_confirmed_goes_back(server, begin, engine, cloud,
     claim, counter = held(server)
     assert claim == counter == before
     assert needed_quota(server.cloud_project)["vcpus"] == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"), [(500, 500), (None, None), (100, 365)], ids=["later", "for ever", "earlier"]
+)
+def test_a_longer_term_that_was_approved_outlives_the_rest_of_its_change(
+    server, begin, engine, cloud, requester, asked, kept
+):
+    operation = begin(server, flavor="gp.medium", end_date=in_days(asked))
+    cloud.fail_next("resize_server", CloudRefused("no"))
+    engine.run()
+    engine.call(abandon_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    server.refresh_from_db()
+    assert state_of(operation) == (OperationState.ABANDONED, OrderState.CANCELED)
+    assert server.end_date == in_days(kept)
+
+
+def test_the_clock_leaves_what_was_renewed_while_its_resize_failed(
+    server, begin, engine, cloud, requester
+):
+    Resource.objects.filter(pk=server.pk).update(end_date=in_days(-20))
+    engine.call(end_dates.end_uses, at=now() - timedelta(days=19))
+    engine.run()
+    operation = begin(server, flavor="gp.medium", end_date=in_days(300))
+    cloud.fail_next("resize_server", CloudRefused("no"))
+    engine.run()
+    engine.call(abandon_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    assert engine.call(end_dates.retire_ended, at=now()) == 0
+    assert engine.call(end_dates.withdraw_endings, at=now()) == 1
 
 
 def test_a_change_that_came_all_the_same_completes_its_order(

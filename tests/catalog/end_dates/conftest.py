@@ -19,7 +19,7 @@ from catalog.models import (
     OperationKind,
     Resource,
 )
-from catalog.services import end_reminders, protection
+from catalog.services import end_reminders, terms
 from portal.core import mailing
 from portal.core.calendar import day_of, start_of_day
 from tests.catalog.provisioning.conftest import (
@@ -73,10 +73,10 @@ def until(last_day: date | None, resource: Resource, **changes: Any) -> Resource
 
 @pytest.fixture
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
-    """What time it is for the clock, for letters and for who switches protection."""
+    """What time it is for the clock, for letters and for what has its grace anew."""
 
     def set_to(moment: datetime) -> None:
-        for module in (catalog.tasks, end_reminders, mailing, protection):
+        for module in (catalog.tasks, end_reminders, mailing, terms):
             monkeypatch.setattr(module, "now", lambda: moment)
 
     return set_to

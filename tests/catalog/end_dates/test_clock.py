@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils.timezone import now
 
 from catalog.models import (
     ClaimState,
@@ -13,13 +14,15 @@ from catalog.models import (
     Operation,
     OperationKind,
     OperationState,
+    Order,
     Resource,
     ResourceState,
 )
 from catalog.services import end_dates
+from catalog.services.approvals import reject_order
 from catalog.services.changes import place_change
 from catalog.services.operations import abandon_operation
-from catalog.services.orders import withdraw_order
+from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
@@ -131,25 +134,67 @@ class TestInTime:
         strike(after(GRACE + 1))
         assert state_of(server) == ResourceState.RETIRED
 
+
+class TestWaitsForADecision:
+    @pytest.fixture
+    def renew(self, server, requester):
+        """Asks for another last day."""
+
+        def ask(last_day):
+            order, _ = place_change(
+                requested_by=requester,
+                resource=server,
+                answers={},
+                end_date=last_day,
+                purpose="Nog een maand",
+                idempotency_key="renewal",
+            )
+            return order
+
+        return ask
+
+    @pytest.fixture
+    def end(self, requester, approver):
+        """Lets a renewal come to nothing, in one of the ways there are."""
+
+        def withdraw(order):
+            withdraw_order(order.public_id, actor=requester)
+
+        def reject(order):
+            reject_order(order.public_id, approver=approver, reason="Te duur")
+
+        def expire(order):
+            Order.objects.filter(pk=order.pk).update(expires_at=now())
+            assert expire_orders() == 1
+
+        return {"withdrawn": withdraw, "rejected": reject, "expired": expire}
+
     @pytest.mark.parametrize("last_day", [LAST_DAY + 30 * DAY, None])
-    def test_a_renewal_that_waits_for_a_decision_holds_it_up(
-        self, strike, server, requester, last_day
-    ):
-        order, _ = place_change(
-            requested_by=requester,
-            resource=server,
-            answers={},
-            end_date=last_day,
-            purpose="Nog een maand",
-            idempotency_key="renewal",
-        )
+    def test_a_renewal_that_waits_for_a_decision_holds_it_up(self, strike, server, renew, last_day):
+        renew(last_day)
         strike(after(1))
         strike(after(GRACE + 1))
+
         assert state_of(server) == ResourceState.ACTIVE
 
-        withdraw_order(order.public_id, actor=requester)
-        strike(after(GRACE + 2))
+    @pytest.mark.parametrize("how", ["withdrawn", "rejected", "expired"])
+    def test_when_it_comes_to_nothing_the_grace_begins_anew(self, strike, server, renew, end, how):
+        order = renew(LAST_DAY + 30 * DAY)
+        strike(after(1))
+        strike(after(100))
+        end[how](order)
+        strike(after(100 + GRACE - 1))
+        assert state_of(server) == ResourceState.ACTIVE
+
+        strike(after(100 + GRACE))
         assert state_of(server) == ResourceState.RETIRED
+
+    def test_an_order_for_no_longer_term_gives_no_grace(self, strike, server, renew, end):
+        order = renew(LAST_DAY - 10 * DAY)
+        strike(after(1))
+        end["withdrawn"](order)
+
+        assert ending_of(server).clean_up_on == LAST_DAY + (GRACE + 1) * DAY
 
 
 class TestLate:
