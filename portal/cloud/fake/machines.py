@@ -160,6 +160,7 @@ class FakeServers(FakeVolumes):
     @asked
     def resize_server(self, project: str, server_id: str, flavor_id: str) -> None:
         server = self.get("server", project, server_id)
+        self._check_idle(server, {"ACTIVE", "SHUTOFF"})
         self._offered(self.inventory.flavors, flavor_id)
         flavor, present = self._flavor(flavor_id), self._flavor(server.details["flavor"])
         if flavor == present:
@@ -220,14 +221,17 @@ class FakeServers(FakeVolumes):
 
     def _power(self, server: Thing, allowed: set[str], task: str, status: str) -> None:
         """As Nova does: what is not in a state for it, or busy with something, is a conflict."""
-        if server.status not in allowed or server.details["task_state"]:
-            raise self.busy(f"server {server.id} is {server.status}")
+        self._check_idle(server, allowed)
         server.details["task_state"] = task
 
         def settle() -> None:
             server.status, server.details["task_state"] = status, ""
 
         self.settle_later(server, settle)
+
+    def _check_idle(self, server: Thing, allowed: set[str]) -> None:
+        if server.status not in allowed or server.details["task_state"]:
+            raise self.busy(f"server {server.id} is {server.status}")
 
     def _check_resized(self, server: Thing) -> None:
         if server.status != "VERIFY_RESIZE":
