@@ -183,14 +183,17 @@ class FakeServers(FakeVolumes):
     def confirm_resize(self, project: str, server_id: str) -> None:
         server = self.get("server", project, server_id)
         self._check_resized(server)
-        status, _flavor = self._sizes[server_id]
-        self.settle_later(server, lambda: _become(server, status))
+        if server_id in self._sizes:
+            status, _flavor = self._sizes.pop(server_id)
+            self.settle_later(server, lambda: _become(server, status))
 
     @asked
     def revert_resize(self, project: str, server_id: str) -> None:
         server = self.get("server", project, server_id)
         self._check_resized(server)
-        status, flavor = self._sizes[server_id]
+        if server_id not in self._sizes:  # it is being confirmed
+            return
+        status, flavor = self._sizes.pop(server_id)
 
         def settle() -> None:
             server.status, server.details["flavor"] = status, flavor
