@@ -109,6 +109,9 @@ def create_offering(
 def draft_from(public_id: UUID, *, actor: Person) -> OfferingVersion:
     """Copy a published or withdrawn version into a new draft.
 
+    For whom it exists is copied too, also where that ended: somebody takes those off, so that
+    nothing becomes for everybody by itself.
+
     Raises:
         NotAllowed: the actor does not make the catalogue.
         DraftExists: one is being made already.
@@ -123,7 +126,7 @@ def draft_from(public_id: UUID, *, actor: Person) -> OfferingVersion:
     draft = OfferingVersion.objects.create(
         offering=source.offering, number=number, drafted_by=actor, drafted_at=now(), **copied
     )
-    draft.visible_to.set(source.visible_to.filter(ended_at=None))
+    draft.visible_to.set(source.visible_to.all())
     write("offering.drafted", draft, actor, {"number": number, "copied_from": source.number})
     return draft
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from django.utils.timezone import now
 
 from billing.meters import Meter
 from billing.models import Price
@@ -26,7 +27,7 @@ from catalog.services.offerings import (
 from catalog.services.publications import propose_publication, publish_version
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
-from portal.identity.models import Role
+from portal.identity.models import Organization, Role
 from portal.web.demo.catalogue import OFFERINGS
 from tests.factories import (
     CloudFactory,
@@ -67,6 +68,10 @@ def content_of(version, **changes):
         grace_days=14,
     )
     return replace(content, **changes)
+
+
+def end_organization(organization):
+    Organization.objects.filter(pk=organization.pk).update(ended_at=now())
 
 
 def create(actor, **changes):
@@ -159,6 +164,18 @@ class TestDraft:
         copy = draft_from(narrow.public_id, actor=platform.drafter)
 
         assert list(copy.visible_to.all()) == [tenant]
+
+    def test_what_was_for_one_that_ended_is_not_for_everybody_after_it(self, platform, version):
+        tenant = make_organization()
+        withdrawn(version)
+        narrow = OfferingVersionFactory(visible_to=[tenant])
+        end_organization(tenant)
+
+        copy = draft_from(narrow.public_id, actor=platform.drafter)
+
+        assert list(copy.visible_to.all()) == [tenant]
+        tenant.refresh_from_db()
+        assert refused(copy, platform.drafter, visible_to=[tenant]) == {"visible_to"}
 
     def test_there_is_one_draft_at_a_time(self, platform, version, draft):
         with pytest.raises(DraftExists):
