@@ -15,6 +15,7 @@ from catalog.kinds.base import Kind
 from catalog.kinds.choices import Ticks
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.models import Metric, OfferingVersion, OfferingVersionState
+from catalog.services import offerings
 from catalog.services.offering_checks import problems_of
 from catalog.services.offering_facts import changes_between
 from catalog.services.offerings import (
@@ -135,6 +136,16 @@ class TestNewOffering:
         assert set(refusal.value.errors) == {"code"}
 
     def test_a_code_is_used_once(self, platform, version):
+        with pytest.raises(InvalidInput) as refusal:
+            create(platform.drafter, code=version.offering.code)
+
+        assert set(refusal.value.errors) == {"code"}
+
+    def test_a_code_that_two_take_at_one_moment_is_for_the_first(
+        self, platform, version, monkeypatch
+    ):
+        monkeypatch.setattr(offerings, "_code_errors", lambda code: {})  # both looked before
+
         with pytest.raises(InvalidInput) as refusal:
             create(platform.drafter, code=version.offering.code)
 
