@@ -117,7 +117,7 @@ class DraftForm(_Texts):
         self._organizations = {str(one.public_id): one for one in _organizations(version)}
         organizations: Any = self.fields["visible_to"]
         organizations.choices = [
-            (public_id, ChoiceCard(one.name, one.parent.name if one.parent else ""))
+            (public_id, ChoiceCard(one.name, _where(one)))
             for public_id, one in self._organizations.items()
         ]
         for name in LINKS:
@@ -175,12 +175,16 @@ class RefusalForm(RefusableForm):
 
 
 def _organizations(version: OfferingVersion) -> QuerySet[Organization]:
-    """Those at the two highest levels, and whatever was chosen elsewhere by a program."""
+    """Those at the two highest levels, and whatever was chosen: by a program, or before its end."""
     chosen = version.visible_to.values("pk")
-    shown = Q(ancestor_ids__len__lte=1) | Q(pk__in=chosen)
-    return (
-        Organization.objects.filter(shown, ended_at=None).select_related("parent").order_by("name")
-    )
+    shown = Q(ancestor_ids__len__lte=1, ended_at=None) | Q(pk__in=chosen)
+    return Organization.objects.filter(shown).select_related("parent").order_by("name")
+
+
+def _where(organization: Organization) -> str:
+    if organization.ended_at:
+        return str(_("Ended"))
+    return organization.parent.name if organization.parent else ""
 
 
 def _names_of(choice: ChoiceField) -> list[str]:

@@ -5,7 +5,7 @@ Call all of this inside a transaction that holds the locks of order and resource
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -152,8 +152,14 @@ def open_change(resource: Resource) -> OrderLine | None:
 
 def agreed_line(resource: Resource) -> OrderLine | None:
     """The line that says what the resource is and costs by now: of its last change, or its own."""
-    done = resource.changes.filter(order__state=OrderState.COMPLETED).order_by("-pk").first()
-    return done or resource.order_line
+    return agreed_lines([resource]).get(resource.pk)
+
+
+def agreed_lines(resources: Collection[Resource]) -> dict[int, OrderLine]:
+    """``agreed_line`` of each, by primary key of the resource."""
+    own = {resource.pk: resource.order_line for resource in resources if resource.order_line}
+    done = OrderLine.objects.filter(changes__in=resources, order__state=OrderState.COMPLETED)
+    return own | {line.changes_id: line for line in done.order_by("pk") if line.changes_id}
 
 
 def version_of(resource: Resource) -> OfferingVersion:

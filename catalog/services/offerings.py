@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -89,8 +89,7 @@ def create_offering(
     cleaned = _clean_texts(texts, errors)
     if errors:
         raise InvalidInput(errors)
-    highest = Offering.objects.aggregate(highest=Max("position"))["highest"] or 0
-    offering = Offering.objects.create(code=code, kind=kind, position=highest + 1)
+    offering = _add_offering(code, kind)
     choices = {item.name: item.begin() for item in get_kind(kind).choice_fields(cloud)}
     version = OfferingVersion.objects.create(
         offering=offering,
@@ -109,6 +108,9 @@ def create_offering(
 def draft_from(public_id: UUID, *, actor: Person) -> OfferingVersion:
     """Copy a published or withdrawn version into a new draft.
 
+    For whom it exists is copied too, also where that ended: somebody takes those off, so that
+    nothing becomes for everybody by itself.
+
     Raises:
         NotAllowed: the actor does not make the catalogue.
         DraftExists: one is being made already.
@@ -123,7 +125,7 @@ def draft_from(public_id: UUID, *, actor: Person) -> OfferingVersion:
     draft = OfferingVersion.objects.create(
         offering=source.offering, number=number, drafted_by=actor, drafted_at=now(), **copied
     )
-    draft.visible_to.set(source.visible_to.filter(ended_at=None))
+    draft.visible_to.set(source.visible_to.all())
     write("offering.drafted", draft, actor, {"number": number, "copied_from": source.number})
     return draft
 
@@ -213,12 +215,27 @@ def write(event: str, version: OfferingVersion, actor: Person, data: dict[str, A
     record(event, version, actor=actor, node_id=node_id, data=data)
 
 
+def _add_offering(code: str, kind: str) -> Offering:
+    highest = Offering.objects.aggregate(highest=Max("position"))["highest"] or 0
+    try:
+        with transaction.atomic():
+            return Offering.objects.create(code=code, kind=kind, position=highest + 1)
+    except IntegrityError as error:
+        if "catalog_offering_code_key" not in str(error):
+            raise
+        raise InvalidInput(_code_taken()) from error
+
+
 def _code_errors(code: str) -> dict[str, list[str]]:
     if not re.fullmatch(CODE_PATTERN, code):
         return {"code": [_("Use a to z, 0 to 9 and hyphens, and begin with a letter.")]}
     if Offering.objects.filter(code=code).exists():
-        return {"code": [_("Something in the catalogue is called so already.")]}
+        return _code_taken()
     return {}
+
+
+def _code_taken() -> dict[str, list[str]]:
+    return {"code": [_("Something in the catalogue is called so already.")]}
 
 
 def _clean_content(draft: OfferingVersion, content: DraftContent) -> dict[str, Any]:

@@ -308,7 +308,8 @@ def lock_order_and_resource(resource: Resource) -> Resource:
     """Lock the resource, and before it the orders that it came from and that may change it.
 
     Returns the resource as it is now, with its order. Everything that changes one of them does
-    this first.
+    this first. What was ordered while it waited is seen once the resource is locked; as orders
+    come before it, both are then let go and locked anew.
     """
     lock_tree_shared()
     came_from = OrderLine.objects.filter(resource=resource.pk).values("order")
@@ -316,8 +317,14 @@ def lock_order_and_resource(resource: Resource) -> Resource:
     orders = Order.objects.filter(
         Q(pk__in=came_from) | Q(pk__in=changing, state__in=OPEN_ORDER_STATES)
     )
-    list(orders.order_by("pk").select_for_update())
-    return lock_resource(resource)
+    while True:
+        before = transaction.savepoint()
+        locked = {order.pk for order in orders.order_by("pk").select_for_update()}
+        found = lock_resource(resource)
+        if locked.issuperset(orders.values_list("pk", flat=True)):
+            transaction.savepoint_commit(before)
+            return found
+        transaction.savepoint_rollback(before)
 
 
 def lock_resource(resource: Resource) -> Resource:

@@ -30,7 +30,7 @@ from catalog.models import (
 from catalog.policies import DRIFT_READERS, may_mend, repairs_to_decide, visible_differences
 from catalog.services.drift import OPEN_STATES, ask_for_look, corrections
 from catalog.services.drift_repairs import offered_repairs
-from catalog.views.drift_wording import GONE, STRANGE, row_of
+from catalog.views.drift_wording import GONE, STRANGE, rows_of
 from portal.core.errors import DomainError
 from portal.identity.access import reached_projects, roles_of
 from portal.identity.models import Person, Role
@@ -81,7 +81,7 @@ def drift_list(request: PersonRequest) -> HttpResponse:
     if words:
         found = found.filter(_matches(words))
     page = Paginator(_by_urgency(found, chosen), PAGE_SIZE).get_page(request.GET.get("page"))
-    rows = [row_of(difference) for difference in page]
+    rows = rows_of(page)
     is_large = chosen not in {"ignored", "solved"} and page.number == 1
     large = [row for row in rows if row.difference.kind in _URGENT][:LARGE] if is_large else []
     context = {
@@ -138,7 +138,7 @@ def render_difference(
     may = is_open and may_mend(request.user, difference)
     waiting = _waiting_repair(difference) if is_open else None
     context = {
-        "row": row_of(difference),
+        "row": rows_of([difference])[0],
         "difference": difference,
         "may_mend": may,
         "may_correct": may

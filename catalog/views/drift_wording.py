@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from catalog.kinds import all_kinds, get_kind
 from catalog.kinds.parts import Part
-from catalog.models import Difference, DifferenceKind, DifferenceState
+from catalog.models import Difference, DifferenceKind, DifferenceState, OrderLine
+from catalog.services.change_work import agreed_lines
 from catalog.services.drift import compared_fact
 from portal.core.formats import money
 
@@ -63,8 +64,14 @@ class DifferenceRow:
     theirs_short: str
 
 
-def row_of(difference: Difference) -> DifferenceRow:
+def rows_of(differences: Iterable[Difference]) -> list[DifferenceRow]:
     """In the reader's language. Needs ``resource__order_line``, ``project`` and ``cloud``."""
+    shown = list(differences)
+    agreed = agreed_lines({found.resource for found in shown if found.resource})
+    return [_row_of(found, agreed.get(found.resource_id or 0)) for found in shown]
+
+
+def _row_of(difference: Difference, agreed: OrderLine | None) -> DifferenceRow:
     part, icon = _part_and_icon(difference)
     name = difference.resource.name if difference.resource else difference.name
     thing, name = str(part.label) if part else "", name or difference.openstack_id
@@ -78,7 +85,7 @@ def row_of(difference: Difference) -> DifferenceRow:
         icon=icon,
         tone=tone,
         badge=badge,
-        ours=_ours(difference, ours_short),
+        ours=_ours(difference, ours_short, agreed),
         theirs=_theirs(difference, theirs_short),
         ours_short=ours_short,
         theirs_short=theirs_short,
@@ -121,7 +128,7 @@ def _short(difference: Difference) -> tuple[str, str]:
     return difference.ours, difference.theirs
 
 
-def _ours(difference: Difference, short: str) -> list[Fact]:
+def _ours(difference: Difference, short: str, agreed: OrderLine | None) -> list[Fact]:
     resource = difference.resource
     if resource is None:
         return []
@@ -129,8 +136,8 @@ def _ours(difference: Difference, short: str) -> list[Fact]:
     if difference.kind == DifferenceKind.DUPLICATE:
         facts.append(Fact(_("Id in the cloud"), difference.ours, is_code=True))
     facts.append(Fact(_("Project"), difference.project.name))
-    if difference.kind == DifferenceKind.CHARGED_BUT_ABSENT and resource.order_line:
-        price = money(resource.order_line.monthly_price)
+    if difference.kind == DifferenceKind.CHARGED_BUT_ABSENT and agreed:
+        price = money(agreed.monthly_price)
         facts.append(Fact(_("Costs"), _("{price} per month, goes on").format(price=price)))
     return facts
 

@@ -403,11 +403,17 @@ class Cloud(Protocol):
         ...
 
     def confirm_resize(self, project: str, server_id: str) -> None:
-        """Let go what the server was before it was resized; success while that is being done."""
+        """Let go what the server was before it was resized.
+
+        Success while that is being done: look afterwards.
+        """
         ...
 
     def revert_resize(self, project: str, server_id: str) -> None:
-        """Let a resized server become what it was."""
+        """Let a resized server become what it was.
+
+        Success, and nothing more, while it is being confirmed: look afterwards.
+        """
         ...
 
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:

@@ -4,7 +4,13 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
 
-from catalog.models import OfferingVersion, OfferingVersionState, Publication, PublicationState
+from catalog.models import (
+    Offering,
+    OfferingVersion,
+    OfferingVersionState,
+    Publication,
+    PublicationState,
+)
 from tests.factories import PersonFactory, make_organization, published, withdrawn
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +129,22 @@ def test_a_draft_is_not_dropped_while_it_waits(draft):
         OfferingVersion.objects.filter(pk=draft.pk).update(
             state=STATES.WITHDRAWN, withdrawn_by=PersonFactory(), withdrawn_at=now()
         )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "volume"},
+        {"code": "anders"},
+        {"public_id": "5f0f7c9e-3c1b-4d3a-9a55-0a8f5a1f9a01"},
+    ],
+)
+def test_an_offering_stays_what_it_is(version, change):
+    offerings = Offering.objects.filter(pk=version.offering_id)
+    offerings.update(position=7)
+
+    with refused("keeps its code and its kind"):
+        offerings.update(**change)
 
 
 def test_a_version_is_never_deleted(draft):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from django.utils.timezone import now
 
 from billing.meters import Meter
 from billing.models import Price
@@ -14,6 +15,7 @@ from catalog.kinds.base import Kind
 from catalog.kinds.choices import Ticks
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.models import Metric, OfferingVersion, OfferingVersionState
+from catalog.services import offerings
 from catalog.services.offering_checks import problems_of
 from catalog.services.offering_facts import changes_between
 from catalog.services.offerings import (
@@ -26,7 +28,7 @@ from catalog.services.offerings import (
 from catalog.services.publications import propose_publication, publish_version
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
-from portal.identity.models import Role
+from portal.identity.models import Organization, Role
 from portal.web.demo.catalogue import OFFERINGS
 from tests.factories import (
     CloudFactory,
@@ -67,6 +69,10 @@ def content_of(version, **changes):
         grace_days=14,
     )
     return replace(content, **changes)
+
+
+def end_organization(organization):
+    Organization.objects.filter(pk=organization.pk).update(ended_at=now())
 
 
 def create(actor, **changes):
@@ -135,6 +141,16 @@ class TestNewOffering:
 
         assert set(refusal.value.errors) == {"code"}
 
+    def test_a_code_that_two_take_at_one_moment_is_for_the_first(
+        self, platform, version, monkeypatch
+    ):
+        monkeypatch.setattr(offerings, "_code_errors", lambda code: {})  # both looked before
+
+        with pytest.raises(InvalidInput) as refusal:
+            create(platform.drafter, code=version.offering.code)
+
+        assert set(refusal.value.errors) == {"code"}
+
     def test_every_text_is_needed_and_the_kind_exists(self, platform):
         with pytest.raises(InvalidInput) as refusal:
             create(platform.drafter, kind="castle", texts=dict.fromkeys(TEXTS, " "))
@@ -159,6 +175,18 @@ class TestDraft:
         copy = draft_from(narrow.public_id, actor=platform.drafter)
 
         assert list(copy.visible_to.all()) == [tenant]
+
+    def test_what_was_for_one_that_ended_is_not_for_everybody_after_it(self, platform, version):
+        tenant = make_organization()
+        withdrawn(version)
+        narrow = OfferingVersionFactory(visible_to=[tenant])
+        end_organization(tenant)
+
+        copy = draft_from(narrow.public_id, actor=platform.drafter)
+
+        assert list(copy.visible_to.all()) == [tenant]
+        tenant.refresh_from_db()
+        assert refused(copy, platform.drafter, visible_to=[tenant]) == {"visible_to"}
 
     def test_there_is_one_draft_at_a_time(self, platform, version, draft):
         with pytest.raises(DraftExists):

@@ -160,6 +160,7 @@ class FakeServers(FakeVolumes):
     @asked
     def resize_server(self, project: str, server_id: str, flavor_id: str) -> None:
         server = self.get("server", project, server_id)
+        self._check_idle(server, {"ACTIVE", "SHUTOFF"})
         self._offered(self.inventory.flavors, flavor_id)
         flavor, present = self._flavor(flavor_id), self._flavor(server.details["flavor"])
         if flavor == present:
@@ -182,14 +183,17 @@ class FakeServers(FakeVolumes):
     def confirm_resize(self, project: str, server_id: str) -> None:
         server = self.get("server", project, server_id)
         self._check_resized(server)
-        status, _flavor = self._sizes[server_id]
-        self.settle_later(server, lambda: _become(server, status))
+        if server_id in self._sizes:
+            status, _flavor = self._sizes.pop(server_id)
+            self.settle_later(server, lambda: _become(server, status))
 
     @asked
     def revert_resize(self, project: str, server_id: str) -> None:
         server = self.get("server", project, server_id)
         self._check_resized(server)
-        status, flavor = self._sizes[server_id]
+        if server_id not in self._sizes:  # it is being confirmed
+            return
+        status, flavor = self._sizes.pop(server_id)
 
         def settle() -> None:
             server.status, server.details["flavor"] = status, flavor
@@ -220,14 +224,17 @@ class FakeServers(FakeVolumes):
 
     def _power(self, server: Thing, allowed: set[str], task: str, status: str) -> None:
         """As Nova does: what is not in a state for it, or busy with something, is a conflict."""
-        if server.status not in allowed or server.details["task_state"]:
-            raise self.busy(f"server {server.id} is {server.status}")
+        self._check_idle(server, allowed)
         server.details["task_state"] = task
 
         def settle() -> None:
             server.status, server.details["task_state"] = status, ""
 
         self.settle_later(server, settle)
+
+    def _check_idle(self, server: Thing, allowed: set[str]) -> None:
+        if server.status not in allowed or server.details["task_state"]:
+            raise self.busy(f"server {server.id} is {server.status}")
 
     def _check_resized(self, server: Thing) -> None:
         if server.status != "VERIFY_RESIZE":

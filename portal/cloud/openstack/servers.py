@@ -74,13 +74,16 @@ class Servers(OnCloud):
             try:
                 cloud.compute.confirm_server_resize(server_id)
             except BadRequestException:
-                # Nova says that there is nothing to confirm once it has begun to: look.
-                if cloud.compute.get_server(server_id).status != "VERIFY_RESIZE":
+                if not _may_be_confirmed(cloud, server_id):
                     raise
 
     def revert_resize(self, project: str, server_id: str) -> None:
         with self._asking("compute", "revert resize", project) as cloud:
-            cloud.compute.revert_server_resize(server_id)
+            try:
+                cloud.compute.revert_server_resize(server_id)
+            except BadRequestException:
+                if not _may_be_confirmed(cloud, server_id):
+                    raise
 
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         with self._asking("compute", "attach volume", project) as cloud:
@@ -102,6 +105,14 @@ class Servers(OnCloud):
             except (BadRequestException, ConflictException):
                 if _stays_attached(cloud, server_id, volume_id):
                     raise
+
+
+def _may_be_confirmed(cloud: Connection, server_id: str) -> bool:
+    """Whether its resize is being confirmed, or was a moment ago.
+
+    From then on Nova says that it was not resized, and tells of nothing else that shows it.
+    """
+    return cloud.compute.get_server(server_id).status in {"VERIFY_RESIZE", "ACTIVE", "SHUTOFF"}
 
 
 def _is_attached(cloud: Connection, server_id: str, volume_id: str) -> bool:

@@ -327,6 +327,25 @@ def test_a_change_that_is_stopped_is_taken_back(server, begin, engine, requester
     assert claim == counter
 
 
+def test_a_change_that_is_stopped_too_late_is_as_it_was_asked(
+    server, begin, engine, cloud, requester
+):
+    cloud.polls_until_settled = 5
+    operation = begin(server, flavor="gp.medium")
+    engine.run_until("confirmation", StepState.AWAITING)
+
+    engine.call(cancel_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    server.refresh_from_db()
+    reversal = Operation.objects.get(kind=OperationKind.REVERT)
+    assert state_of(reversal) == (OperationState.SUCCEEDED, OrderState.COMPLETED)
+    (there,) = cloud.list_servers(server.cloud_project.openstack_project_id)
+    assert (there.details["flavor"], server.spec["flavor"]) == ("gp.medium", "gp.medium")
+    claim, counter = held(server)
+    assert claim == counter
+
+
 def test_a_change_that_nobody_looks_at_is_taken_back_after_the_term(stuck, server, engine):
     Operation.objects.filter(pk=stuck.pk).update(failed_at=now() - timedelta(hours=73))
 

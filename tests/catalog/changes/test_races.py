@@ -1,15 +1,17 @@
 """Two people who change the same thing at one moment: one order, one that hears of it."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from catalog.errors import ChangeWaits
-from catalog.models import OrderLine
+from catalog.models import Order, OrderLine
 from catalog.services import changes
 from catalog.services.changes import place_change
+from catalog.services.operations import lock_order_and_resource
 from catalog.services.quotas import find_differences
 from tests.factories import delivered, place
 from tests.factories.catalog import SPEC
@@ -23,20 +25,32 @@ def server(requester, approver, project, version, sent_tasks):
     return delivered(place(requester, project, version, spec=SPEC), approver=approver)
 
 
+def order_change(server, requester, size, key=None):
+    return place_change(
+        requested_by=requester,
+        resource=server,
+        purpose="Meer zaken",
+        answers={"volume_gib": size},
+        end_date=None,
+        idempotency_key=key or str(uuid4()),
+    )
+
+
+def alone(act):
+    """In a thread: with a connection of its own, that is closed."""
+    try:
+        return act()
+    finally:
+        connection.close()
+
+
 def both_at_once(server, requester, *, sizes=(50, 60), key=None):
     """Order two changes in threads of their own; returns how each ended, sorted."""
     results = []
 
     def ask(size):
         try:
-            _, is_new = place_change(
-                requested_by=requester,
-                resource=server,
-                purpose="Meer zaken",
-                answers={"volume_gib": size},
-                end_date=None,
-                idempotency_key=key or str(uuid4()),
-            )
+            _, is_new = order_change(server, requester, size, key)
             results.append("ordered" if is_new else "the same")
         except (ChangeWaits, IntegrityError) as error:
             results.append(type(error).__name__)
@@ -49,6 +63,31 @@ def both_at_once(server, requester, *, sizes=(50, 60), key=None):
     for thread in threads:
         thread.join(PATIENCE)
     return sorted(results)
+
+
+def test_a_change_that_is_ordered_while_the_lock_is_waited_for_is_locked_too(
+    server, requester, monkeypatch
+):
+    asking, waited_for = threading.Event(), threading.Event()
+    look = changes.open_change
+
+    def look_until_somebody_waits(resource):
+        asking.set()
+        waited_for.wait(timeout=1)  # never met: the lock keeps the other outside
+        return look(resource)
+
+    monkeypatch.setattr(changes, "open_change", look_until_somebody_waits)
+    with ThreadPoolExecutor() as pool:
+        ordered = pool.submit(alone, lambda: order_change(server, requester, 50))
+        assert asking.wait(PATIENCE)
+        with transaction.atomic():
+            lock_order_and_resource(server)
+            waited_for.set()
+            order, _is_new = ordered.result(PATIENCE)
+            same_order = Order.objects.filter(pk=order.pk).select_for_update(nowait=True)
+            withdrawn = pool.submit(alone, lambda: transaction.atomic(same_order.get)())
+            with pytest.raises(OperationalError, match="could not obtain lock"):
+                withdrawn.result(PATIENCE)
 
 
 def test_one_of_two_changes_at_one_moment_is_ordered(server, requester):

@@ -7,7 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from catalog.models import CloudLook, Difference, DifferenceState, DriftRepair
+from catalog.models import CloudLook, Difference, DifferenceState, DriftRepair, Order, OrderState
+from catalog.services.approvals import approve_order
+from catalog.services.changes import place_change
 from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.factories import PersonFactory, delivered, grant, make_project, place
@@ -65,6 +67,26 @@ def test_before_the_first_look_nothing_is_known(operator):
 
 def test_nothing_found_is_good_news(operator, server, compared):
     assert "No differences" in text(operator.get("/drift"))
+
+
+def test_what_goes_on_costing_is_the_price_of_the_last_change(
+    operator, server, compared, requester, approver
+):
+    order, _ = place_change(
+        requested_by=requester,
+        resource=server,
+        purpose="Meer zaken",
+        answers={"volume_gib": 140},
+        end_date=server.end_date,
+        idempotency_key="k",
+    )
+    approve_order(order.public_id, approver=approver)
+    for state in (OrderState.PROVISIONING, OrderState.COMPLETED):
+        Order.objects.filter(pk=order.pk).update(state=state, settled_at=now())
+    difference = gone(server)
+
+    for page in ("/drift", f"/drift/{difference.public_id}"):
+        assert "50.30 per month, goes on" in text(operator.get(page))
 
 
 def test_urgent_ones_show_both_sides_and_what_they_cost(operator, server, project, compared):

@@ -8,7 +8,7 @@ from django.utils.timezone import now
 
 from catalog.models import Offering, OfferingVersion, OfferingVersionState, PublicationState
 from catalog.services.publications import propose_publication
-from portal.identity.models import Role
+from portal.identity.models import Organization, Role
 from portal.identity.oidc.assurance import Assurance
 from tests.catalog.views.ordering import text_of, title_of
 from tests.factories import (
@@ -186,6 +186,21 @@ class TestDraft:
         assert "Typed" in response.content.decode()
         draft.refresh_from_db()
         assert draft.name_en == "Server, renewed"
+
+    def test_for_an_organization_that_ended_stays_ticked_until_somebody_decides(
+        self, drafter, draft
+    ):
+        tenant = make_organization(name="Opgeheven dienst")
+        draft.visible_to.set([tenant])
+        Organization.objects.filter(pk=tenant.pk).update(ended_at=now())
+        shown = drafter.get(page_of(draft, "edit"))
+        assert "Opgeheven dienst Ended" in text_of(shown)
+
+        kept = drafter.post(page_of(draft, "edit"), answers_of(drafter, draft))
+
+        assert kept.status_code == 422
+        assert "One of these organisations has ended." in text_of(kept)
+        assert list(draft.visible_to.all()) == [tenant]
 
     def test_a_published_version_is_copied_not_changed(self, drafter, version):
         assert drafter.get(page_of(version, "edit"))["Location"] == page_of(version)

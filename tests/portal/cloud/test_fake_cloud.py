@@ -65,6 +65,20 @@ def test_server_settles_at_a_tick(cloud: FakeCloud, work: Workspace) -> None:
     assert seen.fault == "No valid host was found."
 
 
+def test_size_that_is_being_confirmed_does_not_go_back(cloud: FakeCloud, work: Workspace) -> None:
+    server = work.active_server()
+    large = max(cloud.fetch_inventory().flavors, key=lambda item: item.memory_mib)
+    cloud.resize_server(work.project, server.id, large.id)
+    cloud.tick()
+
+    cloud.confirm_resize(work.project, server.id)
+    cloud.revert_resize(work.project, server.id)
+    cloud.tick()
+
+    (seen,) = cloud.list_servers(work.project)
+    assert (seen.status, seen.details["flavor"]) == ("ACTIVE", large.name)
+
+
 def test_patience_can_be_asked_for(cloud: FakeCloud, work: Workspace) -> None:
     cloud.polls_until_settled = 3
     server = work.server()

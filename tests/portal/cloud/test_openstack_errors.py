@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,12 @@ SET_NETWORK_QUOTA = f"PUT /network/v2.0/quotas/{PROJECT}"
 CREATE_VOLUME = "POST /volume/v3/volumes"
 DELETE_VOLUME = "DELETE /volume/v3/volumes/v"
 EXTEND_VOLUME = "POST /volume/v3/volumes/v/action"
+ACT_ON_SERVER = "POST /compute/v2.1/servers/s/action"
 ATTACH_VOLUME = "POST /compute/v2.1/servers/s/os-volume_attachments"
 AT_MOST_SECONDS = 20  # that a call takes when nothing holds it up
 LOG_IN = "POST /identity/v3/auth/tokens"
 
+ResizeCall = Callable[[OpenStackCloud, str, str], None]
 SPEC = ServerSpec(name="web-1", flavor_id="f", image_id="i", port_id="p")
 CALLS: dict[str, Callable[[OpenStackCloud], Any]] = {
     CREATE_SERVER: lambda cloud: cloud.create_server(PROJECT, SPEC, "cloudloket:1"),
@@ -213,6 +216,22 @@ def test_refused_attachment_is_judged_by_what_is_attached(
     openstack.plan(look, answer(200, attached))
     openstack.plan(ATTACH_VOLUME, refusal)
     CALLS[ATTACH_VOLUME](cloud)
+
+
+@pytest.mark.parametrize("status", ["VERIFY_RESIZE", "ACTIVE", "SHUTOFF", "ERROR"])
+@pytest.mark.parametrize("call", [OpenStackCloud.confirm_resize, OpenStackCloud.revert_resize])
+def test_resize_that_is_being_confirmed_is_no_refusal(
+    cloud: OpenStackCloud, openstack: OpenStackServer, call: ResizeCall, status: str
+) -> None:
+    """Nova says "has not been resized" from the moment on that it begins to confirm."""
+    openstack.plan(ACT_ON_SERVER, answer(400, nova("Instance has not been resized.", 400)))
+    look = ACT_ON_SERVER.replace("POST", "GET").removesuffix("/action")
+    openstack.plan(look, answer(200, {"server": {"id": "s", "status": status}}))
+
+    with pytest.raises(CloudRefused) if status == "ERROR" else nullcontext():
+        call(cloud, PROJECT, "s")
+
+    assert openstack.asked[look] == 1
 
 
 def test_missing_is_only_believed_of_openstack_itself(
