@@ -1,7 +1,7 @@
 """One human with two logins: one quota administrator proposes to link them, another decides.
 
 Locks: tree (shared to propose, exclusive to decide: nobody orders, approves or logs in meanwhile),
-the people by primary key, the proposal, grants, deputies and sessions, then the audit head.
+the people by primary key, the proposal, sessions, grants and deputies, then the audit head.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from portal.identity.services.roles import (
     record_carried_bars,
     refuse_emergency_access,
 )
-from portal.identity.services.sessions import end_all_sessions
+from portal.identity.services.sessions import end_sessions_of, record_sessions_ended
 
 LINKED: Final = "linked"  # the cause of what ended because a login went to somebody else
 _NOT_FOR_THE_ACTOR = (AboutYourself, OwnProposal, NotAllowed)
@@ -155,10 +155,11 @@ def _confirm(public_id: UUID, actor: Person, reason: str) -> LinkProposal:
         raise LinkerMayNot(name=link.proposed_by.name)
     _decide(link, ProposalState.GRANTED, actor, reason)
     where = [(person, workplace_id(person)) for person in (link.holder, link.receiver)]
+    sessions = end_sessions_of(link.holder, by=actor, how=SessionEnd.LINKED)
     bars = carry_bars(link.holder, link.receiver, link.identity.issuer)
     held = _take_apart(link, actor) if link.undoes else _join(link, actor)
-    end_all_sessions(link.holder, actor=actor, reason=SessionEnd.LINKED)
     record_access_ended(held, actor, cause=LINKED)
+    record_sessions_ended(sessions, actor, node_id=where[0][1])
     record_carried_bars(bars)
     event = "identity.unlinked" if link.undoes else "identity.linked"
     for person, node_id in where:

@@ -32,6 +32,7 @@ from portal.identity.models import (
     Deputy,
     Identity,
     LinkProposal,
+    LoginSession,
     Person,
     ProposalState,
     Role,
@@ -109,6 +110,13 @@ def undoing(linked, twin, administrator):
 def refusals(event):
     entries = AuditEntry.objects.filter(event=event, result="refused").order_by("pk")
     return list(entries.values_list("actor_id", "code"))
+
+
+def ends_of_sessions():
+    """Whose sessions ended and how, as the trail says; none lives on."""
+    assert not LoginSession.objects.filter(ended_at=None).exists()
+    entries = AuditEntry.objects.filter(event="session.ended").exclude(node_id=None)
+    return list(entries.values_list("data__person", "data__how"))
 
 
 class TestProposing:
@@ -373,6 +381,7 @@ class TestLinked:
         confirm_link(propose_link(wanted, actor=administrator).public_id, actor=colleague)
 
         assert client.get("/").status_code == 302
+        assert ends_of_sessions() == [(twin.pk, "linked")]
 
     def test_the_trail_says_it_of_both(self, linked, twin, known, colleague):
         entries = AuditEntry.objects.filter(event="identity.linked").order_by("pk")
@@ -554,6 +563,7 @@ class TestUndoing:
         assert twin.identities.get().issuer == OTHER
         assert (twin.joined_into, twin.is_active) == (None, False)
         assert client.get("/").status_code == 302
+        assert ends_of_sessions() == [(known.pk, "linked")]
         held = known.grants.filter(valid_until__gt=now())
         assert set(held.values_list("role", flat=True)) == {Role.REQUESTER}
         entries = AuditEntry.objects.filter(event="identity.unlinked")
