@@ -61,6 +61,7 @@ from tests.factories import (
     PersonFactory,
     administrator_of,
     deputize,
+    give_identity,
     grant,
     grant_in_portal,
     make_organization,
@@ -200,7 +201,7 @@ class TestProposing:
             )
 
     def test_of_who_has_one_only(self, wanted, twin, administrator):
-        Identity.objects.create(person=twin, issuer="https://derde.example.nl", subject="x")
+        give_identity(twin, "https://derde.example.nl")
 
         with pytest.raises(HasMoreLogins):
             propose_link(wanted, actor=administrator)
@@ -341,7 +342,7 @@ class TestDeciding:
             confirm_link(link.public_id, actor=colleague)
 
     def test_not_when_there_is_another_login_by_now(self, link, twin, colleague):
-        Identity.objects.create(person=twin, issuer="https://derde.example.nl", subject="x")
+        give_identity(twin, "https://derde.example.nl")
 
         with pytest.raises(HasMoreLogins):
             confirm_link(link.public_id, actor=colleague)
@@ -569,6 +570,22 @@ class TestUndoing:
         entries = AuditEntry.objects.filter(event="identity.unlinked")
         assert {entry.subject_public_id for entry in entries} == {twin.public_id, known.public_id}
 
+    def test_lets_nothing_wait_between_the_two(
+        self, link, known, twin, administrator, colleague
+    ):
+        """Else what was asked for before all this would now join the other way round."""
+        back = WantedLink(holder=known, receiver=twin, reason="Andersom")
+        waiting = propose_link(back, actor=administrator)
+        confirm_link(link.public_id, actor=colleague)
+        undoing = propose_unlinking(twin, actor=administrator, reason="Naamgenoot")
+
+        confirm_link(undoing.public_id, actor=colleague)
+
+        waiting.refresh_from_db()
+        assert waiting.state == ProposalState.EXPIRED
+        entry = AuditEntry.objects.get(event="identity.link_expired")
+        assert entry.data["proposal"] == str(waiting.public_id)
+
     def test_they_are_two_humans_again(self, undoing, administrator, colleague, known, twin):
         confirm_link(undoing.public_id, actor=colleague)
 
@@ -598,6 +615,13 @@ JOIN = (
     "UPDATE identity_person SET joined_into_id = %s, is_active = false, ended_at = now()"
     " WHERE id = %s"
 )
+
+
+def give_identity_unseen(person):
+    """One that no trigger looked at."""
+    execute("SET LOCAL session_replication_role = replica")
+    Identity.objects.create(person=person, issuer=OTHER, subject="erbij")
+    execute("SET LOCAL session_replication_role = origin")
 
 
 class TestDatabase:
@@ -723,6 +747,20 @@ class TestDatabase:
         with refused_by("person_joined_into_another_has_ended"):
             execute(
                 "UPDATE identity_person SET is_active = true, ended_at = NULL WHERE id = %s",
+                twin.pk,
+            )
+
+    def test_nobody_gets_a_second_identity(self, linked, twin, known):
+        for person in (known, twin):
+            with refused_by("identity_is_the_first_of_its_person"):
+                Identity.objects.create(person=person, issuer=OTHER, subject="erbij")
+
+    def test_who_was_joined_does_not_come_back_with_another_identity(self, linked, twin):
+        give_identity_unseen(twin)
+        with refused_by("person_joined_as_it_was_decided"):
+            execute(
+                "UPDATE identity_person SET joined_into_id = NULL, is_active = true,"
+                " ended_at = NULL WHERE id = %s",
                 twin.pk,
             )
 

@@ -26,6 +26,7 @@ from tests.factories import (
     PersonFactory,
     administrator_of,
     deputize,
+    give_identity,
     give_numbers,
     grant,
     grant_in_portal,
@@ -183,9 +184,7 @@ def test_replacements_end_and_proposals_there_are_withdrawn(
 def test_what_another_identity_logs_in_for_stays(
     client: Client, provider: FakeProvider, mover: Person, ministry: Organization
 ) -> None:
-    Identity.objects.create(
-        person=mover, issuer="https://other.example.nl", subject="x", node=ministry
-    )
+    give_identity(mover, "https://other.example.nl", node=ministry)
     grant_in_portal(mover, Role.FINANCE, ministry)
     go_to_the_city(provider, "requester@voorbeeldstad")
 
