@@ -73,7 +73,9 @@ def _free_name(name: str, parent: Node | None) -> str:
     return f"{name} {next(_codes)}" if siblings.exists() else name
 
 
-def give_identity(person: Person, issuer: str = ISSUER, subject: str = "", **facts: Any) -> Identity:
+def give_identity(
+    person: Person, issuer: str = ISSUER, subject: str = "", **facts: Any
+) -> Identity:
     """A login of the person, who has it beside any other as if those were linked long ago."""
     subject = subject or str(person.public_id)
     if known := Identity.objects.filter(person=person, issuer=issuer, subject=subject).first():
@@ -194,9 +196,11 @@ def grant_in_portal(
     )
 
 
-def deputize(absent: Person, deputy: Person, *, days: int = 14) -> Deputy:
-    """Let ``deputy`` decide in the place of ``absent``, who says so, from now on."""
-    moment = now()
+def deputize(
+    absent: Person, deputy: Person, *, days: int = 14, begins: timedelta = timedelta()
+) -> Deputy:
+    """Let ``deputy`` decide in the place of ``absent``, who says so, from now or later on."""
+    moment = now() + begins
     return Deputy.objects.create(
         absent=absent,
         deputy=deputy,

@@ -14,7 +14,6 @@ from portal.identity.four_eyes import SameHuman, check_other_humans
 from portal.identity.models import (
     ClaimBar,
     Deputy,
-    Identity,
     Person,
     ProposalState,
     ReviewScope,

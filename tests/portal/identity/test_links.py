@@ -282,12 +282,13 @@ class TestDeciding:
     def test_others_in_their_own_part(self, link, local_administrator):
         assert confirm_link(link.public_id, actor=local_administrator)
 
+    @pytest.mark.parametrize("begins", [timedelta(), timedelta(days=1)])
     def test_not_who_does_not_administer_what_the_receiver_decides_for_others(
-        self, link, known, ministry, local_administrator, colleague
+        self, link, known, ministry, local_administrator, colleague, begins
     ):
         absent = PersonFactory()
         grant(absent, Role.APPROVER, ministry)
-        deputize(absent, known)
+        deputize(absent, known, begins=begins)
 
         with pytest.raises(NotAllowed):
             confirm_link(link.public_id, actor=local_administrator)
@@ -570,9 +571,7 @@ class TestUndoing:
         entries = AuditEntry.objects.filter(event="identity.unlinked")
         assert {entry.subject_public_id for entry in entries} == {twin.public_id, known.public_id}
 
-    def test_lets_nothing_wait_between_the_two(
-        self, link, known, twin, administrator, colleague
-    ):
+    def test_lets_nothing_wait_between_the_two(self, link, known, twin, administrator, colleague):
         """Else what was asked for before all this would now join the other way round."""
         back = WantedLink(holder=known, receiver=twin, reason="Andersom")
         waiting = propose_link(back, actor=administrator)

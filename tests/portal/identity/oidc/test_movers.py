@@ -12,7 +12,6 @@ from portal.audit.models import AuditEntry
 from portal.identity.access import has_role, standing_grants
 from portal.identity.models import (
     Deputy,
-    Identity,
     LoginSession,
     Organization,
     Person,
