@@ -11,10 +11,11 @@ from django.contrib.auth import SESSION_KEY
 from django.test import Client
 from django.utils.timezone import now
 
-from portal.identity.models import Identity, Person
+from portal.identity.models import Person
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.session import ENDS_AT, LAST_SEEN, LOGIN, LoginFacts
 from portal.identity.services.sessions import open_session
+from tests.factories import give_identity
 
 
 def log_in(
@@ -42,7 +43,7 @@ def log_in(
     session[LOGIN], session[LAST_SEEN] = asdict(login), int(time.time())
     session[ENDS_AT] = int(expires_at.timestamp())
     session.save()
-    Identity.objects.get_or_create(person=person, issuer=login.issuer, subject=login.subject)
+    give_identity(person, login.issuer, login.subject)
     key = str(session.session_key)
     open_session(login, session_key=key, earlier_key=None, expires_at=expires_at)
     return client

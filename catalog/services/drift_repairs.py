@@ -31,6 +31,7 @@ from portal.identity.access import has_role
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive
+from portal.identity.services.roles import refuse_emergency_access
 
 _GONE: Final = (DifferenceKind.MISSING, DifferenceKind.CHARGED_BUT_ABSENT)
 
@@ -53,11 +54,13 @@ def propose_repair(
     """Propose a repair; it is carried out when another operator agrees.
 
     Raises:
+        EmergencyDecidesNothing: the actor uses emergency access.
         InvalidInput: there is no reason.
         RepairNotOffered: it makes no sense for this difference.
         DifferenceSettled: it was solved meanwhile.
         RepairSettled: a repair waits already.
     """
+    refuse_emergency_access(actor)
     because = clean_reason(reason)
     difference = lock_difference(public_id)
     if action not in offered_repairs(difference, difference.resource):
@@ -81,7 +84,7 @@ def confirm_repair(public_id: UUID, *, actor: Person) -> DriftRepair:
 
     Raises:
         OwnRepair, SameHuman: the actor proposed it, or may have, with another login.
-        NotAllowed: the actor is no operator there.
+        NotAllowed: the actor is no operator there, or by emergency access only.
         RepairSettled, DifferenceSettled: somebody was first, or it came right.
         RepairNotOffered, ResourceBusy: meanwhile it makes no sense, or something else is done.
         ResourceProtected: it is to be cleaned up, and somebody switched that off.
@@ -177,6 +180,7 @@ def _charge(resource: Resource) -> None:
 def _check_decider(repair: DriftRepair, actor: Person) -> None:
     if repair.proposed_by_id == actor.pk:
         raise OwnRepair()
+    refuse_emergency_access(actor)
     check_other_humans([repair.proposed_by_id], [actor.pk])
     if not has_role(actor, repair.difference.project, Role.OPERATOR):
         raise NotAllowed()

@@ -44,6 +44,7 @@ from portal.identity.access import has_role
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive
+from portal.identity.services.roles import refuse_emergency_access
 
 _NOT_FOR_THE_ACTOR = (OwnSolution, NotAllowed)
 
@@ -58,7 +59,7 @@ def solve_operation(public_id: UUID, *, actor: Person, reason: str) -> Solution:
         The solution: confirmed at once where no money moves, else waiting for another operator.
 
     Raises:
-        NotAllowed: the actor is no operator there.
+        NotAllowed: the actor is no operator there; of what moves money, nor emergency access.
         IllegalTransition: the operation is not waiting for a person.
         ReasonRequired, InvalidInput: about the reason.
         SolutionWaits: somebody said so already.
@@ -77,6 +78,8 @@ def solve_operation(public_id: UUID, *, actor: Person, reason: str) -> Solution:
 @transaction.atomic(durable=True)
 def _solve(public_id: UUID, actor: Person, reason: str) -> Solution:
     operation = _lock_stuck(public_id, actor)
+    if moves_money(operation):
+        refuse_emergency_access(actor)
     if operation.solutions.filter(state=SolutionState.PROPOSED).exists():
         raise SolutionWaits()
     _cloud_ids(operation)
@@ -200,6 +203,7 @@ def _lock_for_decision(public_id: UUID, actor: Person) -> Solution:
     solution = _lock_solution(public_id)
     if solution.proposed_by_id == actor.pk:
         raise OwnSolution()
+    refuse_emergency_access(actor)
     check_other_humans([solution.proposed_by_id], [actor.pk])
     if not _is_operator(actor, solution.operation):
         raise NotAllowed()

@@ -12,7 +12,7 @@ from typing import Final
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
-from portal.core.models import is_in_force
+from portal.core.models import is_in_force, is_not_over
 from portal.identity.models import (
     Deputy,
     LoginSession,
@@ -62,6 +62,14 @@ def standing_grants(*roles: Role, at: datetime | None = None) -> QuerySet[RoleGr
         is_in_force(at or now()) | comes_back, person__is_active=True
     ).exclude(issuer=EMERGENCY)
     return grants.filter(role__in=roles) if roles else grants
+
+
+def later_grants() -> QuerySet[RoleGrant]:
+    """The roles that somebody will have from some day on."""
+    moment = now()
+    return RoleGrant.objects.filter(
+        is_not_over(moment), valid_from__gt=moment, end_reason="", person__is_active=True
+    )
 
 
 def effective_grants(person: Person, *roles: Role, about: Q = EVERYTHING) -> QuerySet[RoleGrant]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet
 from django.utils.timezone import now
 
-from portal.core.models import is_in_force
+from portal.core.models import is_not_over
 from portal.identity.access import granted_node_ids, standing_grants
 from portal.identity.models import (
     PRIVILEGED_ROLES,
@@ -113,7 +113,7 @@ def _covers(held: set[int], stakes: list[Stake]) -> bool:
 
 def _stakes(*people: Person) -> list[Stake]:
     """What these people hold now or later, decide in the place of others, and log in for."""
-    absent = Deputy.objects.filter(is_in_force(now()), deputy__in=people).values("absent")
+    absent = Deputy.objects.filter(is_not_over(now()), deputy__in=people).values("absent")
     later = RoleGrant.objects.filter(person__in=people, valid_from__gt=now(), end_reason="")
     grants = standing_grants().filter(
         Q(person__in=people) | Q(person__in=absent, role=Role.APPROVER)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
-from portal.identity.access import has_role, standing_grants
+from django.utils.timezone import now
+
+from portal.identity.access import has_role, later_grants, standing_grants
 from portal.identity.models import PRIVILEGED_ROLES, Node, Person, Role, RoleGrant
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReachChange:
     """The roles that begin to hold on a node and everything below it, and those that end there.
+
+    Now or later: who is to have a role from some day on gets it as well.
 
     Somebody who has the same role on it either way, as an approver up to the same amount, is in
     neither.
@@ -28,14 +33,16 @@ class ReachChange:
 
 def reach_after_move(node: Node, parent: Node) -> ReachChange:
     """What putting the node under ``parent`` would change. One query."""
-    before, after = set(node.ancestor_ids), set(parent.lineage_ids)
-    grants = standing_grants().filter(node__in=[*before, *after, node.pk])
+    here, there = {*node.ancestor_ids, node.pk}, {*parent.lineage_ids, node.pk}
+    moment = now()
+    grants = (standing_grants() | later_grants()).filter(node__in=here | there)
     found = list(grants.select_related("person", "node").order_by("person__name", "role", "pk"))
-    held = {_what(grant) for grant in found if grant.node_id in before | {node.pk}}
-    kept = {_what(grant) for grant in found if grant.node_id in after | {node.pk}}
+    # What is held on both sides stays; what begins later on the one is no reason to pass it over.
+    held = {_what(grant) for grant in found if grant.node_id in here and _began(grant, moment)}
+    kept = {_what(grant) for grant in found if grant.node_id in there and _began(grant, moment)}
     return ReachChange(
-        gained=_once(found, kept - held),
-        lost=_once(found, held - kept),
+        gained=_once([each for each in found if each.node_id not in here], held),
+        lost=_once([each for each in found if each.node_id not in there], kept),
     )
 
 
@@ -64,9 +71,13 @@ def _what(grant: RoleGrant) -> tuple[int, str, Decimal | None]:
     return grant.person_id, grant.role, grant.amount_limit
 
 
+def _began(grant: RoleGrant, moment: datetime) -> bool:
+    return grant.valid_from <= moment
+
+
 def _once(
-    grants: Sequence[RoleGrant], wanted: set[tuple[int, str, Decimal | None]]
+    grants: Sequence[RoleGrant], same: set[tuple[int, str, Decimal | None]]
 ) -> list[RoleGrant]:
-    """One grant for each of what is wanted, the privileged ones first."""
-    first = {_what(grant): grant for grant in reversed(grants) if _what(grant) in wanted}
+    """One grant for each of what these give beside the same, the privileged ones first."""
+    first = {_what(grant): grant for grant in reversed(grants) if _what(grant) not in same}
     return sorted(first.values(), key=lambda grant: grant.role not in PRIVILEGED_ROLES)

@@ -32,6 +32,7 @@ from tests.factories import (
     administrator_of,
     generous_limits,
     grant,
+    grant_in_portal,
     make_organization,
     make_project,
 )
@@ -296,6 +297,33 @@ class TestReach:
         entry = AuditEntry.objects.get(event="node.change_refused")
         assert (entry.actor_id, entry.code) == (of_both.pk, "rights_come_along")
         assert has_role(friend, tree.move(), role)
+
+    def test_so_are_those_that_begin_later(self, tree, of_both):
+        friend = PersonFactory(name="Vriend")
+        grant_in_portal(friend, Role.OPERATOR, tree.new, begins=timedelta(days=1))
+
+        with pytest.raises(RightsComeAlong, match="Vriend"):
+            tree.move(actor=of_both)
+
+    def test_one_that_begins_later_here_hides_none_that_holds_there(self, tree, of_both):
+        friend = PersonFactory(name="Vriend")
+        grant_in_portal(friend, Role.OPERATOR, tree.old, begins=timedelta(days=1))
+        grant(friend, Role.OPERATOR, tree.new)
+
+        with pytest.raises(RightsComeAlong, match="Vriend"):
+            tree.move(actor=of_both)
+
+    def test_nobody_moves_to_where_they_are_to_have_a_role(self, tree, of_both):
+        grant_in_portal(of_both, Role.FINANCE, tree.new, begins=timedelta(days=1))
+
+        with pytest.raises(InvalidInput):
+            tree.move(actor=of_both)
+
+    def test_a_role_on_the_node_itself_stays_when_it_begins_later(self, tree):
+        grant_in_portal(PersonFactory(), Role.OPERATOR, tree.project, begins=timedelta(days=1))
+
+        reach = preview_move(tree.project, tree.new).reach
+        assert (reach.gained, reach.lost) == ([], [])
 
     @pytest.mark.parametrize("role", [Role.REQUESTER, Role.APPROVER, Role.FINANCE])
     def test_other_roles_by_who_administers_both_places(self, tree, of_both, role):

@@ -35,8 +35,10 @@ from catalog.services.solutions import (
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
+from portal.identity.errors import EmergencyDecidesNothing
 from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Role, RoleGrant
+from portal.identity.services import break_glass
 from tests.constraints import execute, refused_by
 from tests.factories import PersonFactory, delivered, failed, grant, make_project, place, stuck
 
@@ -162,6 +164,30 @@ class TestWhoAndWhen:
         assert fresh(solution).state == SolutionState.PROPOSED
         refusals = AuditEntry.objects.filter(event="operation.solving_refused")
         assert [entry.code for entry in refusals] == ["own_solution", "own_solution"]
+
+    def test_nor_by_emergency_access(self, delivery, operators, project):
+        emergency = PersonFactory()
+        grant(emergency, Role.OPERATOR, project.parent, issuer=break_glass.ISSUER)
+        with pytest.raises(EmergencyDecidesNothing):
+            solve(delivery, emergency)
+        solution = solve(delivery, operators[0])
+
+        with pytest.raises(EmergencyDecidesNothing):
+            confirm_solution(solution.public_id, actor=emergency)
+        with pytest.raises(EmergencyDecidesNothing):
+            refuse_solution(solution.public_id, actor=emergency, reason="Nee")
+        with refused_by("emergency_access_decides_nothing"):
+            execute(
+                "UPDATE catalog_solution SET state = 'confirmed', decided_at = now(),"
+                " decided_by_id = %s",
+                emergency.pk,
+            )
+
+    def test_but_it_solves_what_costs_nothing(self, action, project):
+        emergency = PersonFactory()
+        grant(emergency, Role.OPERATOR, project.parent, issuer=break_glass.ISSUER)
+
+        assert solve(action, emergency).state == SolutionState.CONFIRMED
 
     def test_nor_by_their_other_login(self, delivery, operators):
         solution = solve(delivery, operators[0])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 import factory
+from django.db import connection, transaction
 from django.utils.timezone import now
 
 from portal.identity.models import (
@@ -71,6 +73,22 @@ def _free_name(name: str, parent: Node | None) -> str:
     return f"{name} {next(_codes)}" if siblings.exists() else name
 
 
+def give_identity(
+    person: Person, issuer: str = ISSUER, subject: str = "", **facts: Any
+) -> Identity:
+    """A login of the person, who has it beside any other as if those were linked long ago."""
+    subject = subject or str(person.public_id)
+    if known := Identity.objects.filter(person=person, issuer=issuer, subject=subject).first():
+        return known
+    if not person.identities.exists():
+        return Identity.objects.create(person=person, issuer=issuer, subject=subject, **facts)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # no trigger looks
+        identity = Identity.objects.create(person=person, issuer=issuer, subject=subject, **facts)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    return identity
+
+
 def grant(
     person: Person,
     role: Role,
@@ -80,7 +98,7 @@ def grant(
     issuer: str = ISSUER,
 ) -> RoleGrant:
     """Give the role as a login would."""
-    Identity.objects.get_or_create(person=person, issuer=issuer, subject=str(person.public_id))
+    give_identity(person, issuer)
     return RoleGrant.objects.create(
         person=person,
         node=node,
@@ -178,9 +196,11 @@ def grant_in_portal(
     )
 
 
-def deputize(absent: Person, deputy: Person, *, days: int = 14) -> Deputy:
-    """Let ``deputy`` decide in the place of ``absent``, who says so, from now on."""
-    moment = now()
+def deputize(
+    absent: Person, deputy: Person, *, days: int = 14, begins: timedelta = timedelta()
+) -> Deputy:
+    """Let ``deputy`` decide in the place of ``absent``, who says so, from now or later on."""
+    moment = now() + begins
     return Deputy.objects.create(
         absent=absent,
         deputy=deputy,

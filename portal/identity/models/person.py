@@ -68,9 +68,9 @@ class Person(PublicIdModel, AbstractBaseUser):
 class Identity(models.Model):
     """How an identity provider knows a person. The key is issuer and subject, never the e-mail.
 
-    A trigger keeps it with its person, but for a ``LinkProposal`` that was granted. ``node`` is
-    what the last login was for: where the person belongs, with or without a role. NULL for
-    emergency access, and when nobody wrote it down.
+    Triggers keep it with its person, and a second one from being made, but for a ``LinkProposal``
+    that was granted. ``node`` is what the last login was for: where the person belongs, with or
+    without a role. NULL for emergency access, and when nobody wrote it down.
     """
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="identities")

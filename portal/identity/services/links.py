@@ -1,7 +1,7 @@
 """One human with two logins: one quota administrator proposes to link them, another decides.
 
 Locks: tree (shared to propose, exclusive to decide: nobody orders, approves or logs in meanwhile),
-the people by primary key, the proposal, grants, deputies and sessions, then the audit head.
+the people by primary key, the proposals, sessions, grants and deputies, then the audit head.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from portal.identity.services.roles import (
     record_carried_bars,
     refuse_emergency_access,
 )
-from portal.identity.services.sessions import end_all_sessions
+from portal.identity.services.sessions import end_sessions_of, record_sessions_ended
 
 LINKED: Final = "linked"  # the cause of what ended because a login went to somebody else
 _NOT_FOR_THE_ACTOR = (AboutYourself, OwnProposal, NotAllowed)
@@ -154,15 +154,19 @@ def _confirm(public_id: UUID, actor: Person, reason: str) -> LinkProposal:
     if not may_still_propose_link(link):
         raise LinkerMayNot(name=link.proposed_by.name)
     _decide(link, ProposalState.GRANTED, actor, reason)
+    expired = _expire_between(link) if link.undoes else []
     where = [(person, workplace_id(person)) for person in (link.holder, link.receiver)]
+    sessions = end_sessions_of(link.holder, by=actor, how=SessionEnd.LINKED)
     bars = carry_bars(link.holder, link.receiver, link.identity.issuer)
     held = _take_apart(link, actor) if link.undoes else _join(link, actor)
-    end_all_sessions(link.holder, actor=actor, reason=SessionEnd.LINKED)
     record_access_ended(held, actor, cause=LINKED)
+    record_sessions_ended(sessions, actor, node_id=where[0][1])
     record_carried_bars(bars)
     event = "identity.unlinked" if link.undoes else "identity.linked"
     for person, node_id in where:
         record(event, person, actor=actor, node_id=node_id, data=_data(link))
+    for other in expired:
+        _record("identity.link_expired", other, None)
     return link
 
 
@@ -189,6 +193,18 @@ def _take_apart(link: LinkProposal, actor: Person) -> Access:
     for grant in grants:
         cut_short(grant, at=moment, by=actor, reason=link.reason)
     return Access(grants=grants, deputies=[], proposals=[])
+
+
+def _expire_between(link: LinkProposal) -> list[LinkProposal]:
+    """End what else waits about the two: it was asked for before they were told apart."""
+    both = [link.holder_id, link.receiver_id]
+    waiting = LinkProposal.objects.select_for_update(of=("self",)).filter(
+        holder__in=both, receiver__in=both, state=ProposalState.PROPOSED
+    )
+    expired = list(waiting.select_related("receiver").order_by("pk"))
+    for other in expired:
+        _settle(other, ProposalState.EXPIRED)
+    return expired
 
 
 def _move(identity: Identity, receiver: Person) -> None:
@@ -287,9 +303,9 @@ def _check_linkable(link: LinkProposal) -> None:
 def _newest_between(*, holder: Person, receiver: Person) -> LinkProposal | None:
     """The link by which the one was joined into the other."""
     links = LinkProposal.objects.select_related("identity").filter(
-        holder=holder, receiver=receiver, state=ProposalState.GRANTED
+        holder=holder, receiver=receiver, state=ProposalState.GRANTED, undoes=None
     )
-    return links.order_by("-pk").first()
+    return links.order_by("-decided_at").first()
 
 
 def _begin(link: LinkProposal, reason: str, actor: Person) -> LinkProposal:

@@ -182,19 +182,36 @@ def end_other_sessions(person: Person, *, session_key: str) -> int:
 
 @transaction.atomic
 def end_all_sessions(person: Person, *, actor: Person | None, reason: SessionEnd) -> int:
-    """End every session of somebody; return how many there were. May be part of a larger act.
+    """End every session of somebody; return how many there were. May be part of a larger act."""
+    sessions = end_sessions_of(person, by=actor, how=reason)
+    _record_ended(sessions, actor)
+    return len(sessions)
 
-    Also a session that a login is opening at this moment is a stranger's: ``session_epoch``
-    is part of what every request's session is checked against.
+
+def end_sessions_of(person: Person, *, by: Person | None, how: SessionEnd) -> list[LoginSession]:
+    """End every session of somebody, as part of a larger act; ``record_sessions_ended`` follows.
+
+    They are found by the logins that are the person's now: before one moves. Also a session that
+    a login is opening at this moment is a stranger's: ``session_epoch`` is part of what every
+    request's session is checked against.
     """
     Person.objects.select_for_update().filter(pk=person.pk).update(
         session_epoch=F("session_epoch") + 1
     )
     sessions = list(_living().filter(identity__person=person))
     for session in sessions:
-        _end(session, reason, by=actor)
-    _record_ended(sessions, actor)
-    return len(sessions)
+        _end(session, how, by=by)
+    return sessions
+
+
+def record_sessions_ended(
+    sessions: Iterable[LoginSession], actor: Person | None, *, node_id: int | None
+) -> None:
+    """Write down what ``end_sessions_of`` ended, at the node where the person belonged then."""
+    for session in sessions:
+        person = session.identity.person
+        data = {"person": person.pk, "how": session.ended_how}
+        record("session.ended", session, actor=actor, node_id=node_id, data=data)
 
 
 def end_by_limit(session_key: str | None, how: SessionEnd) -> None:
@@ -256,9 +273,8 @@ def _end(session: LoginSession, how: SessionEnd, *, by: Person | None = None) ->
 
 def _record_ended(sessions: Iterable[LoginSession], actor: Person | None) -> None:
     for session in sessions:
-        person = session.identity.person
-        data = {"person": person.pk, "how": session.ended_how}
-        record("session.ended", session, actor=actor, node_id=workplace_id(person), data=data)
+        workplace = workplace_id(session.identity.person)
+        record_sessions_ended([session], actor, node_id=workplace)
 
 
 def _keep_order(*, expires_at: datetime, **order: Any) -> None:

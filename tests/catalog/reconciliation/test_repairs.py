@@ -35,9 +35,12 @@ from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
 from portal.core.calendar import day_of
 from portal.core.errors import InvalidInput, NotAllowed
+from portal.identity.errors import EmergencyDecidesNothing
 from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Role
+from portal.identity.services import break_glass
 from tests.catalog.reconciliation.conftest import differences, thing_of
+from tests.constraints import execute, refused_by
 from tests.factories import PersonFactory, delivered, grant, place
 from tests.factories.drift import gone, proposed, stopped, uncharged, unordered
 
@@ -215,6 +218,26 @@ def test_nobody_confirms_what_their_other_login_proposed(server, operators):
 
     with pytest.raises(SameHuman):
         confirm_repair(repair.public_id, actor=operators[1])
+
+
+def test_emergency_access_is_no_second_pair_of_eyes(server, operators, project):
+    emergency = PersonFactory()
+    grant(emergency, Role.OPERATOR, project.parent, issuer=break_glass.ISSUER)
+    difference = gone(server)
+    with pytest.raises(EmergencyDecidesNothing):
+        proposed(difference, emergency)
+    repair = proposed(difference, operators[0])
+
+    with pytest.raises(EmergencyDecidesNothing):
+        confirm_repair(repair.public_id, actor=emergency)
+    with pytest.raises(EmergencyDecidesNothing):
+        refuse_repair(repair.public_id, reason="Nee", actor=emergency)
+    with refused_by("emergency_access_decides_nothing"):
+        execute(
+            "UPDATE catalog_driftrepair SET state = 'confirmed', decided_at = now(),"
+            " decided_by_id = %s",
+            emergency.pk,
+        )
 
 
 def test_nobody_confirms_their_own_proposal(server, operators):

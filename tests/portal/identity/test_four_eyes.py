@@ -14,7 +14,6 @@ from portal.identity.four_eyes import SameHuman, check_other_humans
 from portal.identity.models import (
     ClaimBar,
     Deputy,
-    Identity,
     Person,
     ProposalState,
     ReviewScope,
@@ -26,7 +25,15 @@ from portal.identity.services.proposals import WantedRole, grant_role, propose_r
 from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
 from portal.identity.services.roles import end_grant, lift_bar
 from tests.constraints import execute, refused_by
-from tests.factories import PersonFactory, deputize, grant, grant_in_portal, place, propose
+from tests.factories import (
+    PersonFactory,
+    deputize,
+    give_identity,
+    grant,
+    grant_in_portal,
+    place,
+    propose,
+)
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -220,10 +227,7 @@ class TestIdentities:
 
     @pytest.fixture
     def identity(self, employee):
-        identity, _ = Identity.objects.get_or_create(
-            person=employee, issuer="https://idp.example.nl", subject=str(employee.public_id)
-        )
-        return identity
+        return give_identity(employee)
 
     @pytest.mark.parametrize(
         ("change", "value"),

@@ -32,6 +32,7 @@ from portal.identity.models import (
     Deputy,
     Identity,
     LinkProposal,
+    LoginSession,
     Person,
     ProposalState,
     Role,
@@ -60,6 +61,7 @@ from tests.factories import (
     PersonFactory,
     administrator_of,
     deputize,
+    give_identity,
     grant,
     grant_in_portal,
     make_organization,
@@ -109,6 +111,13 @@ def undoing(linked, twin, administrator):
 def refusals(event):
     entries = AuditEntry.objects.filter(event=event, result="refused").order_by("pk")
     return list(entries.values_list("actor_id", "code"))
+
+
+def ends_of_sessions():
+    """Whose sessions ended and how, as the trail says; none lives on."""
+    assert not LoginSession.objects.filter(ended_at=None).exists()
+    entries = AuditEntry.objects.filter(event="session.ended").exclude(node_id=None)
+    return list(entries.values_list("data__person", "data__how"))
 
 
 class TestProposing:
@@ -192,7 +201,7 @@ class TestProposing:
             )
 
     def test_of_who_has_one_only(self, wanted, twin, administrator):
-        Identity.objects.create(person=twin, issuer="https://derde.example.nl", subject="x")
+        give_identity(twin, "https://derde.example.nl")
 
         with pytest.raises(HasMoreLogins):
             propose_link(wanted, actor=administrator)
@@ -273,12 +282,13 @@ class TestDeciding:
     def test_others_in_their_own_part(self, link, local_administrator):
         assert confirm_link(link.public_id, actor=local_administrator)
 
+    @pytest.mark.parametrize("begins", [timedelta(), timedelta(days=1)])
     def test_not_who_does_not_administer_what_the_receiver_decides_for_others(
-        self, link, known, ministry, local_administrator, colleague
+        self, link, known, ministry, local_administrator, colleague, begins
     ):
         absent = PersonFactory()
         grant(absent, Role.APPROVER, ministry)
-        deputize(absent, known)
+        deputize(absent, known, begins=begins)
 
         with pytest.raises(NotAllowed):
             confirm_link(link.public_id, actor=local_administrator)
@@ -333,7 +343,7 @@ class TestDeciding:
             confirm_link(link.public_id, actor=colleague)
 
     def test_not_when_there_is_another_login_by_now(self, link, twin, colleague):
-        Identity.objects.create(person=twin, issuer="https://derde.example.nl", subject="x")
+        give_identity(twin, "https://derde.example.nl")
 
         with pytest.raises(HasMoreLogins):
             confirm_link(link.public_id, actor=colleague)
@@ -373,6 +383,7 @@ class TestLinked:
         confirm_link(propose_link(wanted, actor=administrator).public_id, actor=colleague)
 
         assert client.get("/").status_code == 302
+        assert ends_of_sessions() == [(twin.pk, "linked")]
 
     def test_the_trail_says_it_of_both(self, linked, twin, known, colleague):
         entries = AuditEntry.objects.filter(event="identity.linked").order_by("pk")
@@ -554,10 +565,25 @@ class TestUndoing:
         assert twin.identities.get().issuer == OTHER
         assert (twin.joined_into, twin.is_active) == (None, False)
         assert client.get("/").status_code == 302
+        assert ends_of_sessions() == [(known.pk, "linked")]
         held = known.grants.filter(valid_until__gt=now())
         assert set(held.values_list("role", flat=True)) == {Role.REQUESTER}
         entries = AuditEntry.objects.filter(event="identity.unlinked")
         assert {entry.subject_public_id for entry in entries} == {twin.public_id, known.public_id}
+
+    def test_lets_nothing_wait_between_the_two(self, link, known, twin, administrator, colleague):
+        """Else what was asked for before all this would now join the other way round."""
+        back = WantedLink(holder=known, receiver=twin, reason="Andersom")
+        waiting = propose_link(back, actor=administrator)
+        confirm_link(link.public_id, actor=colleague)
+        undoing = propose_unlinking(twin, actor=administrator, reason="Naamgenoot")
+
+        confirm_link(undoing.public_id, actor=colleague)
+
+        waiting.refresh_from_db()
+        assert waiting.state == ProposalState.EXPIRED
+        entry = AuditEntry.objects.get(event="identity.link_expired")
+        assert entry.data["proposal"] == str(waiting.public_id)
 
     def test_they_are_two_humans_again(self, undoing, administrator, colleague, known, twin):
         confirm_link(undoing.public_id, actor=colleague)
@@ -588,6 +614,13 @@ JOIN = (
     "UPDATE identity_person SET joined_into_id = %s, is_active = false, ended_at = now()"
     " WHERE id = %s"
 )
+
+
+def give_identity_unseen(person):
+    """One that no trigger looked at."""
+    execute("SET LOCAL session_replication_role = replica")
+    Identity.objects.create(person=person, issuer=OTHER, subject="erbij")
+    execute("SET LOCAL session_replication_role = origin")
 
 
 class TestDatabase:
@@ -713,6 +746,20 @@ class TestDatabase:
         with refused_by("person_joined_into_another_has_ended"):
             execute(
                 "UPDATE identity_person SET is_active = true, ended_at = NULL WHERE id = %s",
+                twin.pk,
+            )
+
+    def test_nobody_gets_a_second_identity(self, linked, twin, known):
+        for person in (known, twin):
+            with refused_by("identity_is_the_first_of_its_person"):
+                Identity.objects.create(person=person, issuer=OTHER, subject="erbij")
+
+    def test_who_was_joined_does_not_come_back_with_another_identity(self, linked, twin):
+        give_identity_unseen(twin)
+        with refused_by("person_joined_as_it_was_decided"):
+            execute(
+                "UPDATE identity_person SET joined_into_id = NULL, is_active = true,"
+                " ended_at = NULL WHERE id = %s",
                 twin.pk,
             )
 

@@ -12,7 +12,6 @@ from portal.audit.models import AuditEntry
 from portal.identity.access import has_role, standing_grants
 from portal.identity.models import (
     Deputy,
-    Identity,
     LoginSession,
     Organization,
     Person,
@@ -26,6 +25,7 @@ from tests.factories import (
     PersonFactory,
     administrator_of,
     deputize,
+    give_identity,
     give_numbers,
     grant,
     grant_in_portal,
@@ -183,9 +183,7 @@ def test_replacements_end_and_proposals_there_are_withdrawn(
 def test_what_another_identity_logs_in_for_stays(
     client: Client, provider: FakeProvider, mover: Person, ministry: Organization
 ) -> None:
-    Identity.objects.create(
-        person=mover, issuer="https://other.example.nl", subject="x", node=ministry
-    )
+    give_identity(mover, "https://other.example.nl", node=ministry)
     grant_in_portal(mover, Role.FINANCE, ministry)
     go_to_the_city(provider, "requester@voorbeeldstad")
 

@@ -12,7 +12,6 @@ from django.utils.timezone import now
 
 from portal.core.calendar import start_of_day
 from portal.identity.models import (
-    Identity,
     Node,
     Person,
     ProposalState,
@@ -24,7 +23,7 @@ from portal.identity.models import (
     RoleProposal,
 )
 from portal.identity.services import reviews
-from tests.factories import PersonFactory, make_organization, make_project
+from tests.factories import PersonFactory, give_identity, make_organization, make_project
 from tests.logins import log_in
 
 ISSUER = "https://idp.example.nl"
@@ -61,7 +60,7 @@ def give(
         login = facts["valid_until"] - timedelta(days=1)
         person.last_login = max(person.last_login or login, login)
         person.save(update_fields=["last_login"])
-        Identity.objects.get_or_create(person=person, issuer=ISSUER, subject=str(person.public_id))
+        give_identity(person, ISSUER)
         return RoleGrant.objects.create(person=person, role=role, node=node, issuer=ISSUER, **facts)
     proposal = RoleProposal.objects.create(
         person=person,
