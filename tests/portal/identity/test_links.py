@@ -106,6 +106,15 @@ def undoing(linked, twin, administrator):
     return propose_unlinking(twin, actor=administrator, reason="Toch een naamgenoot")
 
 
+def lapse(claimed):
+    """The login that gave it is two days ago."""
+    last_login = now() - timedelta(days=2)
+    RoleGrant.objects.filter(pk=claimed.pk).update(
+        valid_from=last_login, valid_until=last_login + timedelta(days=1)
+    )
+    Person.objects.filter(pk=claimed.person_id).update(last_login=last_login)
+
+
 def refusals(event):
     entries = AuditEntry.objects.filter(event=event, result="refused").order_by("pk")
     return list(entries.values_list("actor_id", "code"))
@@ -151,6 +160,27 @@ class TestProposing:
 
         with pytest.raises(NotAllowed):
             propose_link(wanted, actor=administrator)
+
+    @pytest.mark.parametrize("has_lapsed", [True, False])
+    def test_not_one_below_whom_somebody_was_blocked(
+        self, request, twin, known, administrator, colleague, local_administrator, has_lapsed
+    ):
+        """A link lets their login in again: who may not let them in does not link them either."""
+        twin.identities.update(node=request.getfixturevalue("project"))
+        held = grant(twin, Role.FINANCE, request.getfixturevalue("ministry"), issuer=OTHER)
+        if has_lapsed:
+            lapse(held)
+        end_person(twin.public_id, actor=colleague, reason="Fraude")
+        twin.refresh_from_db()
+        wanted = WantedLink(holder=twin, receiver=known, reason="Dezelfde")
+
+        with pytest.raises(NotAllowed):
+            propose_link(wanted, actor=local_administrator)
+
+        link = propose_link(wanted, actor=administrator)
+        with pytest.raises(NotAllowed):
+            confirm_link(link.public_id, actor=local_administrator)
+        assert confirm_link(link.public_id, actor=colleague)
 
     @pytest.mark.parametrize("side", ["holder", "receiver"])
     def test_is_not_about_oneself(self, known, administrator, colleague, side):
