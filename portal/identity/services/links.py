@@ -11,12 +11,14 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_exclusive, lock_tree_shared
+from portal.core.models import is_not_over
 from portal.identity.access import workplace_id
 from portal.identity.errors import (
     AboutYourself,
@@ -32,6 +34,7 @@ from portal.identity.errors import (
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.link_policies import may_decide_link, may_propose_link, may_still_propose_link
 from portal.identity.models import (
+    Deputy,
     Identity,
     LinkProposal,
     Person,
@@ -39,7 +42,9 @@ from portal.identity.models import (
     RoleGrant,
     SessionEnd,
 )
+from portal.identity.role_policies import is_approver
 from portal.identity.sensitive import sensitive
+from portal.identity.services.deputies import cut_deputy_short
 from portal.identity.services.input import clean_reason
 from portal.identity.services.people import Access, end_access, record_access_ended
 from portal.identity.services.proposals import PROPOSAL_TERM
@@ -182,13 +187,27 @@ def _take_apart(link: LinkProposal, actor: Person) -> Access:
     _move(link.identity, receiver)
     receiver.joined_into = None
     receiver.save(update_fields=["joined_into"])
+    # Also what lapsed: by what would come back at the next login, their deputies go on approving.
+    lasting = is_not_over(moment) | Q(valid_until__gt=link.holder.last_login or moment)
     claimed = RoleGrant.objects.select_for_update().filter(
-        person=link.holder, issuer=link.identity.issuer, end_reason="", valid_until__gt=moment
+        lasting, person=link.holder, issuer=link.identity.issuer, end_reason=""
     )
     grants = list(claimed.order_by("pk"))
     for grant in grants:
         cut_short(grant, at=moment, by=actor, reason=link.reason)
-    return Access(grants=grants, deputies=[], proposals=[])
+    return Access(grants=grants, deputies=_end_idle_deputies(link.holder), proposals=[])
+
+
+def _end_idle_deputies(absent: Person) -> list[Deputy]:
+    """End the appointments by somebody who has nothing to approve any more."""
+    if is_approver(absent):
+        return []
+    moment = now()
+    deputies = Deputy.objects.select_for_update().filter(is_not_over(moment), absent=absent)
+    ended = list(deputies.order_by("pk"))
+    for appointment in ended:
+        cut_deputy_short(appointment, at=moment)
+    return ended
 
 
 def _move(identity: Identity, receiver: Person) -> None:

@@ -589,6 +589,31 @@ class TestUndoing:
         entries = AuditEntry.objects.filter(event="identity.unlinked")
         assert {entry.subject_public_id for entry in entries} == {twin.public_id, known.public_id}
 
+    def test_ends_what_lapsed_and_their_deputies(
+        self, undoing, colleague, known, approver, directorate
+    ):
+        """Deputies go on by what would come back at the next login."""
+        claimed = grant(known, Role.APPROVER, directorate, issuer=OTHER)
+        deputize(known, approver)
+        lapse(claimed)
+
+        confirm_link(undoing.public_id, actor=colleague)
+
+        claimed.refresh_from_db()
+        assert claimed.end_reason == undoing.reason
+        assert not Deputy.objects.filter(valid_until__gt=now()).exists()
+        assert AuditEntry.objects.filter(event="deputy.ended").exists()
+
+    def test_leaves_the_deputies_of_who_still_approves(
+        self, undoing, colleague, known, approver, directorate
+    ):
+        grant(known, Role.APPROVER, directorate)
+        deputize(known, approver)
+
+        confirm_link(undoing.public_id, actor=colleague)
+
+        assert Deputy.objects.filter(valid_until__gt=now()).exists()
+
     def test_they_are_two_humans_again(self, undoing, administrator, colleague, known, twin):
         confirm_link(undoing.public_id, actor=colleague)
 
