@@ -1,6 +1,7 @@
 """Two logins of one human become one person, when two others say so."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,6 +22,7 @@ from portal.identity.errors import (
     LoginElsewhere,
     OwnProposal,
     PersonHasLeft,
+    PersonIsActive,
     PersonJoined,
     ProposalSettled,
     RefusalNeedsReason,
@@ -37,7 +39,7 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
-from portal.identity.services import break_glass
+from portal.identity.services import break_glass, logins
 from portal.identity.services.links import (
     WantedLink,
     confirm_link,
@@ -47,6 +49,7 @@ from portal.identity.services.links import (
     refuse_link,
     withdraw_link,
 )
+from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login
 from portal.identity.services.people import (
     ERASED_NAME,
     end_person,
@@ -60,6 +63,7 @@ from tests.factories import (
     PersonFactory,
     administrator_of,
     deputize,
+    give_numbers,
     grant,
     grant_in_portal,
     make_organization,
@@ -446,11 +450,15 @@ class TestLinked:
     def test_who_is_forgotten_is_forgotten_with_every_login(
         self, linked, twin, known, administrator
     ):
+        known.identities.update(email="daan@example.nl")
+        with pytest.raises(PersonIsActive):
+            erase_person(twin.public_id)  # the same human works here by another name
         end_person(known.public_id, actor=administrator, reason="Uit dienst")
         erase_person(known.public_id)
 
         twin.refresh_from_db()
         assert twin.name == ERASED_NAME
+        assert set(known.identities.values_list("email", flat=True)) == {""}
         assert AuditEntry.objects.filter(event="person.erased").count() == 2
 
     def test_both_stay_in_sight(self, linked, local_administrator, auditor):
@@ -492,6 +500,43 @@ class TestFourEyes:
         for asking, deciding in ((known, third), (third, known)):
             with pytest.raises(SameHuman):
                 check_other_humans([asking.pk], [deciding.pk])
+
+    def test_each_login_keeps_its_own_address(self, linked, known):
+        """The person's is that of the last login, and would hide the others."""
+        known.identities.exclude(issuer=OTHER).update(email="daan@example.nl")
+        known.identities.filter(issuer=OTHER).update(email="d.m@example.nl")
+        Person.objects.filter(pk=known.pk).update(email="d.m@example.nl")
+        third = PersonFactory(email="Daan@example.nl")
+
+        for asking, deciding in ((known, third), (third, known)):
+            with pytest.raises(SameHuman):
+                check_other_humans([asking.pk], [deciding.pk])
+
+    def test_a_login_says_nothing_of_the_address_of_another(self, ministry, administrator):
+        give_numbers(ministry, oin="00000001234567890000")
+        login = Login(
+            provider_key="other",
+            provider_name="Elders",
+            issuer=OTHER,
+            subject="daan",
+            name="Daan",
+            email="d.m@example.nl",
+            organization=ClaimedOrganization(identifier="oin", number="00000001234567890000"),
+            roles=frozenset([ClaimedRole(role=Role.FINANCE, node_code="")]),
+            level="substantial",
+            language="nl",
+        )
+        person = logins.log_in(login).person
+        logins.log_in(replace(login, email=None))
+        Identity.objects.create(
+            person=person, issuer="https://derde.example.nl", subject="d", email="daan@example.nl"
+        )
+        logins.log_in(replace(login, email="daan.m@example.nl"))
+
+        kept = person.identities.order_by("pk").values_list("email", flat=True)
+        assert list(kept) == ["daan.m@example.nl", "daan@example.nl"]
+        with pytest.raises(SameHuman):
+            check_other_humans([person.pk], [PersonFactory(email="daan@example.nl").pk])
 
     @pytest.mark.parametrize("is_linked", [True, False])
     def test_either_way_round(self, request, known, twin, is_linked):
@@ -614,11 +659,42 @@ class TestUndoing:
 
         assert Deputy.objects.filter(valid_until__gt=now()).exists()
 
-    def test_they_are_two_humans_again(self, undoing, administrator, colleague, known, twin):
+    def test_they_may_be_let_in_again(self, undoing, administrator, colleague, twin):
         confirm_link(undoing.public_id, actor=colleague)
 
-        check_other_humans([known.pk], [twin.pk])
         assert reinstate_person(twin.public_id, actor=administrator).is_active
+
+    def test_but_never_check_each_other(
+        self, undoing, administrator, colleague, known, twin, project, version, directorate
+    ):
+        """Who asked with the moved login would approve it with the same one."""
+        order = place(known, project, version)
+        confirm_link(undoing.public_id, actor=colleague)
+        reinstate_person(twin.public_id, actor=administrator)
+        grant(twin, Role.APPROVER, directorate, issuer=OTHER)
+
+        assert not orders_to_decide(twin).exists()
+        with pytest.raises(JoinedHuman):
+            approve_order(order.public_id, approver=twin)
+        with pytest.raises(JoinedHuman):
+            check_other_humans([twin.pk], [known.pk])
+        facts = {"order": order, "requester": known, "decision": Decision.APPROVED}
+        with refused_by("approval_given_by_another_human"):
+            Approval.objects.create(**facts, approver=twin, decided_at=now())
+        with refused_by("deputy_is_another_human"):
+            deputize(twin, known)
+
+    def test_nor_do_two_who_were_both_linked_to_the_same(
+        self, undoing, administrator, colleague, known, twin, project
+    ):
+        confirm_link(undoing.public_id, actor=colleague)
+        third = PersonFactory()
+        grant(third, Role.FINANCE, project, issuer=OTHER)
+        wanted = WantedLink(holder=third, receiver=known, reason="Deze is het")
+        confirm_link(propose_link(wanted, actor=administrator).public_id, actor=colleague)
+
+        with pytest.raises(JoinedHuman):
+            check_other_humans([third.pk], [twin.pk])
 
     def test_and_may_be_linked_again(self, undoing, wanted, administrator, colleague, twin, known):
         confirm_link(undoing.public_id, actor=colleague)
