@@ -34,7 +34,6 @@ from portal.identity.errors import (
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.link_policies import may_decide_link, may_propose_link, may_still_propose_link
 from portal.identity.models import (
-    Deputy,
     Identity,
     LinkProposal,
     Person,
@@ -42,15 +41,15 @@ from portal.identity.models import (
     RoleGrant,
     SessionEnd,
 )
-from portal.identity.role_policies import is_approver
 from portal.identity.sensitive import sensitive
-from portal.identity.services.deputies import cut_deputy_short
+from portal.identity.services.deputies import end_idle_deputies
 from portal.identity.services.input import clean_reason
 from portal.identity.services.people import Access, end_access, record_access_ended
 from portal.identity.services.proposals import PROPOSAL_TERM
 from portal.identity.services.roles import (
     carry_bars,
     cut_short,
+    lift_carried_bars,
     lock_people,
     record_carried_bars,
     refuse_emergency_access,
@@ -165,6 +164,8 @@ def _confirm(public_id: UUID, actor: Person, reason: str) -> LinkProposal:
     end_all_sessions(link.holder, actor=actor, reason=SessionEnd.LINKED)
     record_access_ended(held, actor, cause=LINKED)
     record_carried_bars(bars)
+    if link.undoes:
+        lift_carried_bars(link, actor)
     event = "identity.unlinked" if link.undoes else "identity.linked"
     for person, node_id in where:
         record(event, person, actor=actor, node_id=node_id, data=_data(link))
@@ -195,19 +196,7 @@ def _take_apart(link: LinkProposal, actor: Person) -> Access:
     grants = list(claimed.order_by("pk"))
     for grant in grants:
         cut_short(grant, at=moment, by=actor, reason=link.reason)
-    return Access(grants=grants, deputies=_end_idle_deputies(link.holder), proposals=[])
-
-
-def _end_idle_deputies(absent: Person) -> list[Deputy]:
-    """End the appointments by somebody who has nothing to approve any more."""
-    if is_approver(absent):
-        return []
-    moment = now()
-    deputies = Deputy.objects.select_for_update().filter(is_not_over(moment), absent=absent)
-    ended = list(deputies.order_by("pk"))
-    for appointment in ended:
-        cut_deputy_short(appointment, at=moment)
-    return ended
+    return Access(grants=grants, deputies=end_idle_deputies(link.holder), proposals=[])
 
 
 def _move(identity: Identity, receiver: Person) -> None:

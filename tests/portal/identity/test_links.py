@@ -659,6 +659,23 @@ class TestUndoing:
 
         assert Deputy.objects.filter(valid_until__gt=now()).exists()
 
+    @pytest.mark.parametrize("had_one", [True, False])
+    def test_lifts_the_bar_that_came_along(
+        self, wanted, twin, known, directorate, administrator, colleague, had_one
+    ):
+        """It was of somebody else; a bar of their own stays."""
+        if had_one:
+            own = grant(known, Role.APPROVER, directorate, issuer=OTHER)
+            end_grant(own.public_id, actor=colleague, reason="Mag niet")
+        end_grant(twin.grants.get().public_id, actor=colleague, reason="Mag niet")
+        confirm_link(propose_link(wanted, actor=administrator).public_id, actor=colleague)
+        undoing = propose_unlinking(twin, actor=administrator, reason="Toch niet")
+        confirm_link(undoing.public_id, actor=colleague)
+
+        assert ClaimBar.objects.filter(person=known, lifted_at=None).exists() == had_one
+        assert ClaimBar.objects.filter(person=twin, lifted_at=None).exists()
+        assert AuditEntry.objects.filter(event="role.bar_lifted").exists() != had_one
+
     def test_they_may_be_let_in_again(self, undoing, administrator, colleague, twin):
         confirm_link(undoing.public_id, actor=colleague)
 
