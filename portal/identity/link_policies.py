@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils.timezone import now
 
@@ -104,6 +105,22 @@ def may_decide_link(actor: Person, link: LinkProposal) -> bool:
         if stake.is_privileged
     )
     return from_above and _covers(held, stakes)
+
+
+def would_shut_out(link: LinkProposal) -> bool:
+    """True when the login counts for one organization alone, and the receiver reaches outside it.
+
+    Each login there would be refused from then on.
+    """
+    home = link.identity.node
+    providers = settings.OIDC_PROVIDERS.values()
+    is_confined = any(
+        provider.issuer == link.identity.issuer and provider.only_own_organization
+        for provider in providers
+    )
+    if not is_confined or home is None:
+        return False
+    return any(home.pk not in stake.node.lineage_ids for stake in _stakes(link.receiver))
 
 
 def _covers(held: set[int], stakes: list[Stake]) -> bool:

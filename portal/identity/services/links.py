@@ -25,6 +25,7 @@ from portal.identity.errors import (
     HasMoreLogins,
     LinkerMayNot,
     LinkProposed,
+    LoginConfined,
     LoginElsewhere,
     OwnProposal,
     PersonHasLeft,
@@ -32,7 +33,12 @@ from portal.identity.errors import (
     ProposalSettled,
 )
 from portal.identity.four_eyes import check_other_humans
-from portal.identity.link_policies import may_decide_link, may_propose_link, may_still_propose_link
+from portal.identity.link_policies import (
+    may_decide_link,
+    may_propose_link,
+    may_still_propose_link,
+    would_shut_out,
+)
 from portal.identity.models import (
     Identity,
     LinkProposal,
@@ -76,7 +82,7 @@ def propose_link(wanted: WantedLink, *, actor: Person) -> LinkProposal:
         AboutYourself, NotAllowed, SameHuman: the actor may not propose this; nor emergency access.
         RefusalNeedsReason: there is none.
         InvalidInput: the holder has no login.
-        PersonHasLeft, PersonJoined, HasMoreLogins: these two cannot be linked in this way.
+        PersonHasLeft, PersonJoined, HasMoreLogins, LoginConfined: these two cannot be linked so.
         LinkProposed: it waits already.
     """
     reason = clean_reason(wanted.reason)
@@ -138,7 +144,8 @@ def confirm_link(public_id: UUID, *, actor: Person, reason: str = "") -> LinkPro
     Raises:
         AboutYourself, OwnProposal, NotAllowed, SameHuman: somebody else must decide.
         ProposalSettled: somebody was first, or it ran out.
-        PersonHasLeft, PersonJoined, HasMoreLogins, LoginElsewhere: meanwhile it cannot be done.
+        PersonHasLeft, PersonJoined, HasMoreLogins, LoginConfined, LoginElsewhere: meanwhile it
+            cannot be done.
         LinkerMayNot: who proposed it could not do so now.
     """
     try:
@@ -290,6 +297,8 @@ def _check_linkable(link: LinkProposal) -> None:
         raise PersonHasLeft(name=receiver.name)
     if holder.identities.count() > 1:
         raise HasMoreLogins(name=holder.name)
+    if would_shut_out(link):
+        raise LoginConfined(name=holder.name, other=receiver.name)
 
 
 def _newest_between(*, holder: Person, receiver: Person) -> LinkProposal | None:

@@ -19,6 +19,7 @@ from portal.identity.errors import (
     HasMoreLogins,
     LinkerMayNot,
     LinkProposed,
+    LoginConfined,
     LoginElsewhere,
     OwnProposal,
     PersonHasLeft,
@@ -224,6 +225,20 @@ class TestProposing:
             propose_link(
                 WantedLink(holder=never, receiver=known, reason="Dezelfde"), actor=administrator
             )
+
+    @pytest.mark.parametrize("is_inside", [True, False])
+    def test_not_of_a_login_that_would_be_refused_from_then_on(
+        self, settings, wanted, twin, known, directorate, ministry, administrator, is_inside
+    ):
+        """It counts for its own organization alone, and who stays has a role elsewhere."""
+        local = settings.OIDC_PROVIDERS["local"]
+        confined = replace(local, key="other", issuer=OTHER, only_own_organization=True)
+        settings.OIDC_PROVIDERS = {"local": local, "other": confined}
+        twin.identities.update(node=directorate)
+        grant(known, Role.FINANCE, directorate if is_inside else ministry)
+
+        with nullcontext() if is_inside else pytest.raises(LoginConfined):
+            propose_link(wanted, actor=administrator)
 
     def test_of_who_has_one_only(self, wanted, twin, administrator):
         Identity.objects.create(person=twin, issuer="https://derde.example.nl", subject="x")
