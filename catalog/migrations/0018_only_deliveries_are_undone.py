@@ -25,5 +25,5 @@ DROP FUNCTION public.catalog_guard_undoing();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0016_decided_by_another_human")]
+    dependencies = [("catalog", "0017_offering_stays_what_it_is")]
     operations = [migrations.RunSQL(FORBID, ALLOW)]

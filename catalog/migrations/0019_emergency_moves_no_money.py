@@ -30,7 +30,7 @@ DROP FUNCTION catalog_guard_who_repairs();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0016_decided_by_another_human"),
+        ("catalog", "0018_only_deliveries_are_undone"),
         ("identity", "0015_emergency_lifts_no_bar"),
     ]
     operations = [migrations.RunSQL(FORBID, ALLOW)]

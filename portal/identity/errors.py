@@ -92,6 +92,14 @@ class HasMoreLogins(DomainError):
     )
 
 
+class LoginConfined(DomainError):
+    code = "login_confined"
+    message = _(
+        "The login of {name} counts for one organization only, and {other} has access elsewhere: "
+        "linked, it would be refused. End that access first."
+    )
+
+
 class LinkProposed(DomainError):
     code = "link_proposed"
     message = _("Something about this login was proposed already and waits for a decision.")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.errors import NotAllowed
@@ -25,8 +24,8 @@ class JoinedHuman(SameHuman):
     """Two people looked at it and said so."""
 
     message = _(
-        "{name} is another login of the same person as you, or as whom you replace. "
-        "Somebody else must do this."
+        "{name} is, or was taken for, another login of the same person as you, or as whom you "
+        "replace. Somebody else must do this."
     )
 
 
@@ -41,22 +40,30 @@ def check_other_humans(asking: Iterable[int], deciding: Iterable[int]) -> None:
         deciding: of who decides, and whom they replace. A person on both sides says nothing here.
 
     Raises:
-        JoinedHuman: their logins were linked.
-        SameHuman: two of them have one e-mail address, whatever its capitals; an address of a
-            linked login counts too.
+        JoinedHuman: their logins were linked, even if that was undone since.
+        SameHuman: two of them have one e-mail address, whatever its capitals; the address of each
+            of their logins counts.
     """
     deciding = set(deciding)
     asking = set(asking) - deciding
     deciders, askers = logins_of(deciding), logins_of(asking).exclude(pk__in=deciding)
     if joined := deciders.filter(pk__in=asking).first():
         raise JoinedHuman(name=joined.name)
-    addresses = deciders.annotate(address=Lower("email")).exclude(email="").values("address")
-    alike = askers.annotate(address=Lower("email")).exclude(email="")
-    if one := alike.filter(address__in=addresses).first():
-        raise SameHuman(name=one.name)
+    addresses = {
+        address.lower()
+        for found in deciders.values_list("email", "identities__email")
+        for address in found
+        if address
+    }
+    for name, *found in askers.values_list("name", "email", "identities__email"):
+        if addresses.intersection(address.lower() for address in found if address):
+            raise SameHuman(name=name)
 
 
-def logins_of(people: Iterable[int] | QuerySet[Any]) -> QuerySet[Person]:
-    """The persons that are one human with these (primary keys), by the links of their logins."""
-    humans = Person.objects.annotate(human=Coalesce("joined_into", "pk"))
-    return humans.filter(human__in=humans.filter(pk__in=people).values("human"))
+def logins_of(people: Iterable[int]) -> QuerySet[Person]:
+    """The persons that are one human with these (primary keys), by the links of their logins.
+
+    Also by a link that was undone: what was asked for meanwhile was asked by the one human.
+    """
+    linked = RawSQL("SELECT identity_logins_of(%s::bigint[])", [list(people)])
+    return Person.objects.filter(pk__in=linked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils.timezone import now
 
@@ -106,24 +107,57 @@ def may_decide_link(actor: Person, link: LinkProposal) -> bool:
     return from_above and _covers(held, stakes)
 
 
+def would_shut_out(link: LinkProposal) -> bool:
+    """True when the login counts for one organization alone, and the receiver reaches outside it.
+
+    Each login there would be refused from then on.
+    """
+    home = link.identity.node
+    providers = settings.OIDC_PROVIDERS.values()
+    is_confined = any(
+        provider.issuer == link.identity.issuer and provider.only_own_organization
+        for provider in providers
+    )
+    if not is_confined or home is None:
+        return False
+    return any(home.pk not in stake.node.lineage_ids for stake in _stakes(link.receiver))
+
+
 def _covers(held: set[int], stakes: list[Stake]) -> bool:
     """True when a role on these nodes reaches all that is at stake; without any it is nobody's."""
     return bool(stakes) and all(held.intersection(stake.node.lineage_ids) for stake in stakes)
 
 
 def _stakes(*people: Person) -> list[Stake]:
-    """What these people hold now or later, decide in the place of others, and log in for."""
+    """What these people hold now or later, decide in the place of others, and log in for.
+
+    Of who left: what they held until then. A link lets their login in again, which is not for who
+    could not let them in themselves.
+    """
     absent = Deputy.objects.filter(is_not_over(now()), deputy__in=people).values("absent")
     later = RoleGrant.objects.filter(person__in=people, valid_from__gt=now(), end_reason="")
     grants = standing_grants().filter(
         Q(person__in=people) | Q(person__in=absent, role=Role.APPROVER)
     )
     held = [*grants.select_related("node"), *later.select_related("node")]
+    for person in people:
+        held += _cut_short(person)
     homes = Node.objects.filter(identities__person__in=people)
     return [
         *(Stake(grant.node, grant.role in PRIVILEGED_ROLES) for grant in held),
         *(Stake(home, False) for home in homes),
     ]
+
+
+def _cut_short(person: Person) -> list[RoleGrant]:
+    """What somebody who left held until then, also by a claim that would have come back."""
+    if person.is_active:
+        return []
+    until_the_end = Q(valid_until__gte=person.ended_at or now())
+    if person.last_login:
+        until_the_end |= ~Q(issuer="") & Q(end_reason="", valid_until__gt=person.last_login)
+    grants = RoleGrant.objects.filter(until_the_end, person=person)
+    return list(grants.select_related("node"))
 
 
 def _is_about_emergency(*people: Person) -> bool:

@@ -77,6 +77,8 @@ class Identity(models.Model):
     issuer = models.URLField(max_length=300)
     subject = models.CharField(max_length=255)
     last_login_at = models.DateTimeField(null=True)
+    # What its last login said; that of the person is of the last one at any provider.
+    email = models.EmailField(blank=True)
     node = models.ForeignKey(
         "identity.Node", null=True, on_delete=models.PROTECT, related_name="identities"
     )

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.models import is_not_over
 from portal.identity.access import workplace_id
 from portal.identity.errors import DeputyHasEnded, DeputyNamed
 from portal.identity.four_eyes import check_other_humans
@@ -142,6 +143,18 @@ def cut_deputy_short(appointment: Deputy, *, at: datetime) -> None:
     """End an appointment at that moment; one that has not begun by then never will."""
     appointment.valid_until = max(at, appointment.valid_from)
     appointment.save(update_fields=["valid_until"])
+
+
+def end_idle_deputies(absent: Person) -> list[Deputy]:
+    """End the appointments by somebody who has nothing to approve any more."""
+    if is_approver(absent):
+        return []
+    moment = now()
+    deputies = Deputy.objects.select_for_update().filter(is_not_over(moment), absent=absent)
+    ended = list(deputies.order_by("pk"))
+    for appointment in ended:
+        cut_deputy_short(appointment, at=moment)
+    return ended
 
 
 def record_deputy_ended(appointment: Deputy, actor: Person | None) -> None:

@@ -11,18 +11,21 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_exclusive, lock_tree_shared
+from portal.core.models import is_not_over
 from portal.identity.access import workplace_id
 from portal.identity.errors import (
     AboutYourself,
     HasMoreLogins,
     LinkerMayNot,
     LinkProposed,
+    LoginConfined,
     LoginElsewhere,
     OwnProposal,
     PersonHasLeft,
@@ -30,7 +33,12 @@ from portal.identity.errors import (
     ProposalSettled,
 )
 from portal.identity.four_eyes import check_other_humans
-from portal.identity.link_policies import may_decide_link, may_propose_link, may_still_propose_link
+from portal.identity.link_policies import (
+    may_decide_link,
+    may_propose_link,
+    may_still_propose_link,
+    would_shut_out,
+)
 from portal.identity.models import (
     Identity,
     LinkProposal,
@@ -40,12 +48,14 @@ from portal.identity.models import (
     SessionEnd,
 )
 from portal.identity.sensitive import sensitive
+from portal.identity.services.deputies import end_idle_deputies
 from portal.identity.services.input import clean_reason
 from portal.identity.services.people import Access, end_access, record_access_ended
 from portal.identity.services.proposals import PROPOSAL_TERM
 from portal.identity.services.roles import (
     carry_bars,
     cut_short,
+    lift_carried_bars,
     lock_people,
     record_carried_bars,
     refuse_emergency_access,
@@ -72,7 +82,7 @@ def propose_link(wanted: WantedLink, *, actor: Person) -> LinkProposal:
         AboutYourself, NotAllowed, SameHuman: the actor may not propose this; nor emergency access.
         RefusalNeedsReason: there is none.
         InvalidInput: the holder has no login.
-        PersonHasLeft, PersonJoined, HasMoreLogins: these two cannot be linked in this way.
+        PersonHasLeft, PersonJoined, HasMoreLogins, LoginConfined: these two cannot be linked so.
         LinkProposed: it waits already.
     """
     reason = clean_reason(wanted.reason)
@@ -134,7 +144,8 @@ def confirm_link(public_id: UUID, *, actor: Person, reason: str = "") -> LinkPro
     Raises:
         AboutYourself, OwnProposal, NotAllowed, SameHuman: somebody else must decide.
         ProposalSettled: somebody was first, or it ran out.
-        PersonHasLeft, PersonJoined, HasMoreLogins, LoginElsewhere: meanwhile it cannot be done.
+        PersonHasLeft, PersonJoined, HasMoreLogins, LoginConfined, LoginElsewhere: meanwhile it
+            cannot be done.
         LinkerMayNot: who proposed it could not do so now.
     """
     try:
@@ -162,6 +173,8 @@ def _confirm(public_id: UUID, actor: Person, reason: str) -> LinkProposal:
     record_access_ended(held, actor, cause=LINKED)
     record_sessions_ended(sessions, actor, node_id=where[0][1])
     record_carried_bars(bars)
+    if link.undoes:
+        lift_carried_bars(link, actor)
     event = "identity.unlinked" if link.undoes else "identity.linked"
     for person, node_id in where:
         record(event, person, actor=actor, node_id=node_id, data=_data(link))
@@ -186,13 +199,15 @@ def _take_apart(link: LinkProposal, actor: Person) -> Access:
     _move(link.identity, receiver)
     receiver.joined_into = None
     receiver.save(update_fields=["joined_into"])
+    # Also what lapsed: by what would come back at the next login, their deputies go on approving.
+    lasting = is_not_over(moment) | Q(valid_until__gt=link.holder.last_login or moment)
     claimed = RoleGrant.objects.select_for_update().filter(
-        person=link.holder, issuer=link.identity.issuer, end_reason="", valid_until__gt=moment
+        lasting, person=link.holder, issuer=link.identity.issuer, end_reason=""
     )
     grants = list(claimed.order_by("pk"))
     for grant in grants:
         cut_short(grant, at=moment, by=actor, reason=link.reason)
-    return Access(grants=grants, deputies=[], proposals=[])
+    return Access(grants=grants, deputies=end_idle_deputies(link.holder), proposals=[])
 
 
 def _expire_between(link: LinkProposal) -> list[LinkProposal]:
@@ -298,6 +313,8 @@ def _check_linkable(link: LinkProposal) -> None:
         raise PersonHasLeft(name=receiver.name)
     if holder.identities.count() > 1:
         raise HasMoreLogins(name=holder.name)
+    if would_shut_out(link):
+        raise LoginConfined(name=holder.name, other=receiver.name)
 
 
 def _newest_between(*, holder: Person, receiver: Person) -> LinkProposal | None:

@@ -174,11 +174,11 @@ def _note_login(person: Person, identity: Identity, login: Login) -> None:
     if login.name is not None:
         person.name = login.name
     if login.email is not None:
-        person.email = login.email
+        person.email = identity.email = login.email
     person.last_login = identity.last_login_at = now()
     person.absent_since = None
     person.save(update_fields=["name", "email", "last_login", "absent_since"])
-    identity.save(update_fields=["last_login_at"])
+    identity.save(update_fields=["email", "last_login_at"])
 
 
 def _find_node(login: Login) -> Node:

@@ -234,15 +234,17 @@ def erase_person(public_id: UUID) -> Person:
     Also of whom was joined into them: that is the same human.
 
     Raises:
-        PersonIsActive: they work here.
+        PersonIsActive: they work here, maybe by the name of whom they were joined into.
     """
     person = _lock(public_id)
-    if person.is_active:
-        raise PersonIsActive(name=person.name)
+    human = person.joined_into or person
+    if human.is_active:
+        raise PersonIsActive(name=human.name)
     logins = [person, *person.joined.order_by("pk")]
     for each in logins:
         each.name, each.email = ERASED_NAME, ""
         each.save(update_fields=["name", "email"])
+    Identity.objects.filter(person__in=logins).update(email="")
     for each in logins:
         record("person.erased", each, actor=None, node_id=workplace_id(each))
     return person

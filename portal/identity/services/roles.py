@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import now
 
 from portal.audit.services import record, record_refusal
@@ -26,7 +26,7 @@ from portal.identity.errors import (
     RoleHasEnded,
 )
 from portal.identity.four_eyes import check_other_humans
-from portal.identity.models import ClaimBar, Person, RoleGrant
+from portal.identity.models import ClaimBar, LinkProposal, Person, RoleGrant
 from portal.identity.role_policies import is_emergency_person, may_lift, may_propose
 from portal.identity.sensitive import sensitive
 from portal.identity.services.input import clean_reason
@@ -150,6 +150,38 @@ def record_carried_bars(bars: Iterable[ClaimBar]) -> None:
     """Write down what the portal itself barred."""
     for bar in bars:
         _record_bar("role.barred", bar, None)
+
+
+def lift_carried_bars(undoing: LinkProposal, actor: Person) -> None:
+    """Lift what a wrong link barred: it was the bar of somebody else.
+
+    Only where the actor may lift it; the others wait for who may. Last in its transaction: it
+    writes the audit entries.
+    """
+    link = undoing.undoes
+    if link is None:
+        return
+    theirs = ClaimBar.objects.filter(
+        person=undoing.receiver,
+        node=OuterRef("node"),
+        role=OuterRef("role"),
+        issuer=OuterRef("issuer"),
+        reason=OuterRef("reason"),
+        barred_at__lt=OuterRef("barred_at"),
+    )
+    carried = ClaimBar.objects.select_for_update(of=("self",)).select_related("node__parent")
+    carried = carried.filter(
+        Exists(theirs),
+        person=undoing.holder,
+        issuer=undoing.identity.issuer,
+        barred_by=None,
+        barred_at__gte=link.decided_at,
+        lifted_at=None,
+    )
+    for bar in [bar for bar in carried.order_by("pk") if may_lift(actor, bar)]:
+        bar.lifted_by, bar.lifted_at = actor, now()
+        bar.save(update_fields=["lifted_by", "lifted_at"])
+        _record_bar("role.bar_lifted", bar, actor)
 
 
 def cut_short(grant: RoleGrant, *, at: datetime, by: Person | None, reason: str) -> None:

@@ -1,6 +1,7 @@
 """Two logins of one human become one person, when two others say so."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,9 +19,11 @@ from portal.identity.errors import (
     HasMoreLogins,
     LinkerMayNot,
     LinkProposed,
+    LoginConfined,
     LoginElsewhere,
     OwnProposal,
     PersonHasLeft,
+    PersonIsActive,
     PersonJoined,
     ProposalSettled,
     RefusalNeedsReason,
@@ -38,7 +41,7 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
-from portal.identity.services import break_glass
+from portal.identity.services import break_glass, logins
 from portal.identity.services.links import (
     WantedLink,
     confirm_link,
@@ -48,6 +51,7 @@ from portal.identity.services.links import (
     refuse_link,
     withdraw_link,
 )
+from portal.identity.services.logins import ClaimedOrganization, ClaimedRole, Login
 from portal.identity.services.people import (
     ERASED_NAME,
     end_person,
@@ -62,6 +66,7 @@ from tests.factories import (
     administrator_of,
     deputize,
     give_identity,
+    give_numbers,
     grant,
     grant_in_portal,
     make_organization,
@@ -106,6 +111,15 @@ def linked(link, colleague):
 @pytest.fixture
 def undoing(linked, twin, administrator):
     return propose_unlinking(twin, actor=administrator, reason="Toch een naamgenoot")
+
+
+def lapse(claimed):
+    """The login that gave it is two days ago."""
+    last_login = now() - timedelta(days=2)
+    RoleGrant.objects.filter(pk=claimed.pk).update(
+        valid_from=last_login, valid_until=last_login + timedelta(days=1)
+    )
+    Person.objects.filter(pk=claimed.person_id).update(last_login=last_login)
 
 
 def refusals(event):
@@ -161,6 +175,27 @@ class TestProposing:
         with pytest.raises(NotAllowed):
             propose_link(wanted, actor=administrator)
 
+    @pytest.mark.parametrize("has_lapsed", [True, False])
+    def test_not_one_below_whom_somebody_was_blocked(
+        self, request, twin, known, administrator, colleague, local_administrator, has_lapsed
+    ):
+        """A link lets their login in again: who may not let them in does not link them either."""
+        twin.identities.update(node=request.getfixturevalue("project"))
+        held = grant(twin, Role.FINANCE, request.getfixturevalue("ministry"), issuer=OTHER)
+        if has_lapsed:
+            lapse(held)
+        end_person(twin.public_id, actor=colleague, reason="Fraude")
+        twin.refresh_from_db()
+        wanted = WantedLink(holder=twin, receiver=known, reason="Dezelfde")
+
+        with pytest.raises(NotAllowed):
+            propose_link(wanted, actor=local_administrator)
+
+        link = propose_link(wanted, actor=administrator)
+        with pytest.raises(NotAllowed):
+            confirm_link(link.public_id, actor=local_administrator)
+        assert confirm_link(link.public_id, actor=colleague)
+
     @pytest.mark.parametrize("side", ["holder", "receiver"])
     def test_is_not_about_oneself(self, known, administrator, colleague, side):
         people = {"holder": known, "receiver": known, side: administrator}
@@ -199,6 +234,20 @@ class TestProposing:
             propose_link(
                 WantedLink(holder=never, receiver=known, reason="Dezelfde"), actor=administrator
             )
+
+    @pytest.mark.parametrize("is_inside", [True, False])
+    def test_not_of_a_login_that_would_be_refused_from_then_on(
+        self, settings, wanted, twin, known, directorate, ministry, administrator, is_inside
+    ):
+        """It counts for its own organization alone, and who stays has a role elsewhere."""
+        local = settings.OIDC_PROVIDERS["local"]
+        confined = replace(local, key="other", issuer=OTHER, only_own_organization=True)
+        settings.OIDC_PROVIDERS = {"local": local, "other": confined}
+        twin.identities.update(node=directorate)
+        grant(known, Role.FINANCE, directorate if is_inside else ministry)
+
+        with nullcontext() if is_inside else pytest.raises(LoginConfined):
+            propose_link(wanted, actor=administrator)
 
     def test_of_who_has_one_only(self, wanted, twin, administrator):
         give_identity(twin, "https://derde.example.nl")
@@ -427,11 +476,15 @@ class TestLinked:
     def test_who_is_forgotten_is_forgotten_with_every_login(
         self, linked, twin, known, administrator
     ):
+        known.identities.update(email="daan@example.nl")
+        with pytest.raises(PersonIsActive):
+            erase_person(twin.public_id)  # the same human works here by another name
         end_person(known.public_id, actor=administrator, reason="Uit dienst")
         erase_person(known.public_id)
 
         twin.refresh_from_db()
         assert twin.name == ERASED_NAME
+        assert set(known.identities.values_list("email", flat=True)) == {""}
         assert AuditEntry.objects.filter(event="person.erased").count() == 2
 
     def test_both_stay_in_sight(self, linked, local_administrator, auditor):
@@ -473,6 +526,43 @@ class TestFourEyes:
         for asking, deciding in ((known, third), (third, known)):
             with pytest.raises(SameHuman):
                 check_other_humans([asking.pk], [deciding.pk])
+
+    def test_each_login_keeps_its_own_address(self, linked, known):
+        """The person's is that of the last login, and would hide the others."""
+        known.identities.exclude(issuer=OTHER).update(email="daan@example.nl")
+        known.identities.filter(issuer=OTHER).update(email="d.m@example.nl")
+        Person.objects.filter(pk=known.pk).update(email="d.m@example.nl")
+        third = PersonFactory(email="Daan@example.nl")
+
+        for asking, deciding in ((known, third), (third, known)):
+            with pytest.raises(SameHuman):
+                check_other_humans([asking.pk], [deciding.pk])
+
+    def test_a_login_says_nothing_of_the_address_of_another(self, ministry, administrator):
+        give_numbers(ministry, oin="00000001234567890000")
+        login = Login(
+            provider_key="other",
+            provider_name="Elders",
+            issuer=OTHER,
+            subject="daan",
+            name="Daan",
+            email="d.m@example.nl",
+            organization=ClaimedOrganization(identifier="oin", number="00000001234567890000"),
+            roles=frozenset([ClaimedRole(role=Role.FINANCE, node_code="")]),
+            level="substantial",
+            language="nl",
+        )
+        person = logins.log_in(login).person
+        logins.log_in(replace(login, email=None))
+        Identity.objects.create(
+            person=person, issuer="https://derde.example.nl", subject="d", email="daan@example.nl"
+        )
+        logins.log_in(replace(login, email="daan.m@example.nl"))
+
+        kept = person.identities.order_by("pk").values_list("email", flat=True)
+        assert list(kept) == ["daan.m@example.nl", "daan@example.nl"]
+        with pytest.raises(SameHuman):
+            check_other_humans([person.pk], [PersonFactory(email="daan@example.nl").pk])
 
     @pytest.mark.parametrize("is_linked", [True, False])
     def test_either_way_round(self, request, known, twin, is_linked):
@@ -585,11 +675,84 @@ class TestUndoing:
         entry = AuditEntry.objects.get(event="identity.link_expired")
         assert entry.data["proposal"] == str(waiting.public_id)
 
-    def test_they_are_two_humans_again(self, undoing, administrator, colleague, known, twin):
+    def test_ends_what_lapsed_and_their_deputies(
+        self, undoing, colleague, known, approver, directorate
+    ):
+        """Deputies go on by what would come back at the next login."""
+        claimed = grant(known, Role.APPROVER, directorate, issuer=OTHER)
+        deputize(known, approver)
+        lapse(claimed)
+
         confirm_link(undoing.public_id, actor=colleague)
 
-        check_other_humans([known.pk], [twin.pk])
+        claimed.refresh_from_db()
+        assert claimed.end_reason == undoing.reason
+        assert not Deputy.objects.filter(valid_until__gt=now()).exists()
+        assert AuditEntry.objects.filter(event="deputy.ended").exists()
+
+    def test_leaves_the_deputies_of_who_still_approves(
+        self, undoing, colleague, known, approver, directorate
+    ):
+        grant(known, Role.APPROVER, directorate)
+        deputize(known, approver)
+
+        confirm_link(undoing.public_id, actor=colleague)
+
+        assert Deputy.objects.filter(valid_until__gt=now()).exists()
+
+    @pytest.mark.parametrize("had_one", [True, False])
+    def test_lifts_the_bar_that_came_along(
+        self, wanted, twin, known, directorate, administrator, colleague, had_one
+    ):
+        """It was of somebody else; a bar of their own stays."""
+        if had_one:
+            own = grant(known, Role.APPROVER, directorate, issuer=OTHER)
+            end_grant(own.public_id, actor=colleague, reason="Mag niet")
+        end_grant(twin.grants.get().public_id, actor=colleague, reason="Mag niet")
+        confirm_link(propose_link(wanted, actor=administrator).public_id, actor=colleague)
+        undoing = propose_unlinking(twin, actor=administrator, reason="Toch niet")
+        confirm_link(undoing.public_id, actor=colleague)
+
+        assert ClaimBar.objects.filter(person=known, lifted_at=None).exists() == had_one
+        assert ClaimBar.objects.filter(person=twin, lifted_at=None).exists()
+        assert AuditEntry.objects.filter(event="role.bar_lifted").exists() != had_one
+
+    def test_they_may_be_let_in_again(self, undoing, administrator, colleague, twin):
+        confirm_link(undoing.public_id, actor=colleague)
+
         assert reinstate_person(twin.public_id, actor=administrator).is_active
+
+    def test_but_never_check_each_other(
+        self, undoing, administrator, colleague, known, twin, project, version, directorate
+    ):
+        """Who asked with the moved login would approve it with the same one."""
+        order = place(known, project, version)
+        confirm_link(undoing.public_id, actor=colleague)
+        reinstate_person(twin.public_id, actor=administrator)
+        grant(twin, Role.APPROVER, directorate, issuer=OTHER)
+
+        assert not orders_to_decide(twin).exists()
+        with pytest.raises(JoinedHuman):
+            approve_order(order.public_id, approver=twin)
+        with pytest.raises(JoinedHuman):
+            check_other_humans([twin.pk], [known.pk])
+        facts = {"order": order, "requester": known, "decision": Decision.APPROVED}
+        with refused_by("approval_given_by_another_human"):
+            Approval.objects.create(**facts, approver=twin, decided_at=now())
+        with refused_by("deputy_is_another_human"):
+            deputize(twin, known)
+
+    def test_nor_do_two_who_were_both_linked_to_the_same(
+        self, undoing, administrator, colleague, known, twin, project
+    ):
+        confirm_link(undoing.public_id, actor=colleague)
+        third = PersonFactory()
+        grant(third, Role.FINANCE, project, issuer=OTHER)
+        wanted = WantedLink(holder=third, receiver=known, reason="Deze is het")
+        confirm_link(propose_link(wanted, actor=administrator).public_id, actor=colleague)
+
+        with pytest.raises(JoinedHuman):
+            check_other_humans([third.pk], [twin.pk])
 
     def test_and_may_be_linked_again(self, undoing, wanted, administrator, colleague, twin, known):
         confirm_link(undoing.public_id, actor=colleague)

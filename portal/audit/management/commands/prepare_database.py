@@ -20,7 +20,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditverification": (),
     "catalog_approval": (),
     "catalog_orderline": (),
-    "identity_identity": ("last_login_at", "node_id", "person_id"),
+    "identity_identity": ("email", "last_login_at", "node_id", "person_id"),
     "identity_linkproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "catalog_ordercomment": (),
     "catalog_solution": ("state", "decided_by_id", "decided_at", "decision_reason"),
