@@ -216,8 +216,11 @@ def test_an_order_ends_in_every_other_way(sent_tasks, requester, approver, proje
     ]
 
 
-def test_a_session_begins_lasts_and_ends(requester, delivered):
-    client = log_in(Client(), requester)
+def test_a_session_begins_lasts_and_ends(delivered, settings):
+    person = PersonFactory()
+    issuer = settings.OIDC_PROVIDERS["local"].issuer  # a second identity comes by a link only
+    grant(person, Role.REQUESTER, delivered.project, issuer=issuer)
+    client = log_in(Client(), person)
 
     assert (
         client.get(
