@@ -554,9 +554,7 @@ class TestFourEyes:
         )
         person = logins.log_in(login).person
         logins.log_in(replace(login, email=None))
-        Identity.objects.create(
-            person=person, issuer="https://derde.example.nl", subject="d", email="daan@example.nl"
-        )
+        give_identity(person, "https://derde.example.nl", "d", email="daan@example.nl")
         logins.log_in(replace(login, email="daan.m@example.nl"))
 
         kept = person.identities.order_by("pk").values_list("email", flat=True)
