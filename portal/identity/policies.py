@@ -7,9 +7,15 @@ from typing import Final
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
-from portal.core.models import is_in_force
-from portal.identity.access import granted_node_ids, has_role, later_grants, reached_nodes
-from portal.identity.models import Node, NodeKind, Person, Role, RoleGrant
+from portal.core.models import is_in_force, is_not_over
+from portal.identity.access import (
+    granted_node_ids,
+    has_role,
+    later_grants,
+    reached_nodes,
+    standing_grants,
+)
+from portal.identity.models import Deputy, Node, NodeKind, Person, Role, RoleGrant
 
 # Who administers the tree, and who checks that.
 TREE_ROLES: Final = (Role.QUOTA_ADMINISTRATOR, Role.AUDITOR)
@@ -55,14 +61,16 @@ def possible_parents(person: Person, node: Node) -> QuerySet[Node]:
     """Under which organizations the person may move the node.
 
     Never below itself, nor to where the person would get another role on it than they have here,
-    now or later: nobody grants themselves a role.
+    now or later, for themselves or for whom they replace: nobody grants themselves a role.
     """
     if not may_move(person, node):
         return Node.objects.none()
     organizations = administered_nodes(person).filter(kind=NodeKind.ORGANIZATION)
     other_roles = tuple(role for role in Role if role != Role.QUOTA_ADMINISTRATOR)
-    later = later_grants().filter(person=person, role__in=other_roles)
-    held = {*granted_node_ids(person, other_roles), *later.values_list("node_id", flat=True)}
+    absent = Deputy.objects.filter(is_not_over(now()), deputy=person).values("absent")
+    theirs = Q(person=person, role__in=other_roles) | Q(person__in=absent, role=Role.APPROVER)
+    grants = (standing_grants() | later_grants()).filter(theirs)
+    held = {*granted_node_ids(person, other_roles), *grants.values_list("node_id", flat=True)}
     gained = held.difference(node.lineage_ids)
     return organizations.exclude(
         Q(pk__in=[node.pk, node.parent_id, *gained]) | Q(ancestor_ids__overlap=[node.pk, *gained])

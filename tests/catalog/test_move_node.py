@@ -359,10 +359,11 @@ class TestRefusal:
 
         assert not has_role(tree.administrator, tree.project, Role.APPROVER)
 
-    def test_nor_to_where_they_decide_for_somebody_else(self, tree):
-        absent, today = PersonFactory(), day_of(now())
+    @pytest.mark.parametrize("days", [0, 1])
+    def test_nor_to_where_they_decide_for_somebody_else(self, tree, days):
+        absent, day = PersonFactory(), day_of(now()) + timedelta(days=days)
         grant(absent, Role.APPROVER, tree.new)
-        appoint_deputy(tree.administrator, first_day=today, last_day=today, actor=absent)
+        appoint_deputy(tree.administrator, first_day=day, last_day=day, actor=absent)
 
         with pytest.raises(InvalidInput):
             tree.move()

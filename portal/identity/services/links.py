@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from portal.audit.services import record, record_refusal
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_exclusive, lock_tree_shared
 from portal.core.models import is_not_over
 from portal.identity.access import workplace_id
@@ -165,7 +166,7 @@ def _confirm(public_id: UUID, actor: Person, reason: str) -> LinkProposal:
     if not may_still_propose_link(link):
         raise LinkerMayNot(name=link.proposed_by.name)
     _decide(link, ProposalState.GRANTED, actor, reason)
-    expired = _expire_between(link) if link.undoes else []
+    expired = _expire_others(link)
     where = [(person, workplace_id(person)) for person in (link.holder, link.receiver)]
     sessions = end_sessions_of(link.holder, by=actor, how=SessionEnd.LINKED)
     bars = carry_bars(link.holder, link.receiver, link.identity.issuer)
@@ -210,11 +211,16 @@ def _take_apart(link: LinkProposal, actor: Person) -> Access:
     return Access(grants=grants, deputies=end_idle_deputies(link.holder), proposals=[])
 
 
-def _expire_between(link: LinkProposal) -> list[LinkProposal]:
-    """End what else waits about the two: it was asked for before they were told apart."""
+def _expire_others(link: LinkProposal) -> list[LinkProposal]:
+    """End what else waits about the two or was proposed by one of them.
+
+    It was asked for before anybody knew who they are, and the proposer of one may be whom it is
+    about by now.
+    """
     both = [link.holder_id, link.receiver_id]
     waiting = LinkProposal.objects.select_for_update(of=("self",)).filter(
-        holder__in=both, receiver__in=both, state=ProposalState.PROPOSED
+        Q(holder__in=both) | Q(receiver__in=both) | Q(proposed_by__in=both),
+        state=ProposalState.PROPOSED,
     )
     expired = list(waiting.select_related("receiver").order_by("pk"))
     for other in expired:
@@ -270,18 +276,23 @@ def withdraw_link(public_id: UUID, *, actor: Person) -> LinkProposal:
 
 
 def expire_links() -> None:
-    """End the proposals that nobody decided on in time."""
+    """End the proposals that nobody decided on in time.
+
+    Raises:
+        ExceptionGroup: what went wrong, after every proposal had its turn.
+    """
     waiting = LinkProposal.objects.filter(state=ProposalState.PROPOSED, expires_at__lte=now())
-    for public_id in waiting.values_list("public_id", flat=True):
-        _expire(public_id)
+    each_by_itself(_expire, waiting.order_by("pk").values_list("public_id", flat=True))
 
 
 @transaction.atomic(durable=True)
-def _expire(public_id: UUID) -> None:
+def _expire(public_id: UUID) -> int:
     link = _lock(public_id)
-    if link.state == ProposalState.PROPOSED:
-        _settle(link, ProposalState.EXPIRED)
-        _record("identity.link_expired", link, None)
+    if link.state != ProposalState.PROPOSED:
+        return 0
+    _settle(link, ProposalState.EXPIRED)
+    _record("identity.link_expired", link, None)
+    return 1
 
 
 # --- parts --------------------------------------------------------------------------------------

@@ -362,6 +362,40 @@ class TestDeciding:
         with pytest.raises(ProposalSettled):
             withdraw_link(link.public_id, actor=administrator)
 
+    @pytest.mark.parametrize("is_holder", [True, False])
+    def test_ends_with_a_link_of_who_proposed_it(
+        self, link, administrator, colleague, ministry, is_holder
+    ):
+        """They may turn out to be whom it is about; then nobody could settle it any more."""
+        third, fourth = administrator_of(ministry), administrator_of(ministry)
+        stranger = PersonFactory()
+        give_identity(stranger)
+        pair = (administrator, stranger) if is_holder else (stranger, administrator)
+        wanted = WantedLink(holder=pair[0], receiver=pair[1], reason="Dezelfde")
+        grant(stranger, Role.REQUESTER, ministry)
+        grant_in_portal(third, Role.QUOTA_ADMINISTRATOR, ministry)
+        confirm_link(propose_link(wanted, actor=third).public_id, actor=fourth)
+
+        link.refresh_from_db()
+        assert link.state == ProposalState.EXPIRED
+
+    def test_runs_out_whoever_proposed_it(self, link, administrator, known):
+        """Without this the clock would stumble over it every hour."""
+        execute("SET LOCAL session_replication_role = replica")  # as an older version left it
+        execute(
+            "UPDATE identity_person SET joined_into_id = %s, is_active = false, ended_at = now()"
+            " WHERE id = %s",
+            known.pk,
+            administrator.pk,
+        )
+        execute("UPDATE identity_linkproposal SET expires_at = now() WHERE id = %s", link.pk)
+        execute("SET LOCAL session_replication_role = origin")
+
+        expire_links()
+
+        link.refresh_from_db()
+        assert link.state == ProposalState.EXPIRED
+
     def test_not_after_fourteen_days(self, wanted, administrator, colleague, link):
         link.state = ProposalState.WITHDRAWN
         link.save()

@@ -45,9 +45,9 @@ def test_the_danger_is_real_without_the_locks(ways, both_look_first, monkeypatch
     monkeypatch.setattr(links, "lock_tree_exclusive", lambda: None)
     monkeypatch.setattr(type(Person.objects.all()), "select_for_update", lambda self, **_: self)
 
-    assert "PersonJoined" not in at_once(*ways)
+    assert "ProposalSettled" not in at_once(*ways)
 
 
-def test_the_second_is_told_that_they_are_joined(ways, both_look_first):
-    assert sorted(at_once(*ways)) == ["PersonJoined", "done"]
+def test_the_second_is_told_that_it_is_settled(ways, both_look_first):
+    assert sorted(at_once(*ways)) == ["ProposalSettled", "done"]
     assert Person.objects.exclude(joined_into=None).count() == 1
