@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,13 @@ from django.db.models import Case, Exists, OuterRef, Q, When
 from django.utils.timezone import now
 
 from catalog.kinds.base import StepDefinition
-from catalog.models import Operation, OperationQueue, OperationState, Step, StepState
+from catalog.models import (
+    Operation,
+    OperationQueue,
+    OperationState,
+    Step,
+    StepState,
+)
 from catalog.provisioning.pacing import take_turn
 from catalog.provisioning.plans import exclusive_steps, get_definition
 from portal.cloud.models import CloudProject
@@ -25,9 +32,11 @@ WITH_EVERYTHING = (
 )
 
 
-# True of a step whose operation runs and whose earlier steps are all done.
+# True of a step whose operation runs, which nobody had stopped, and whose earlier steps are done.
 IS_NEXT = Exists(
-    Operation.objects.filter(pk=OuterRef("operation_id"), state=OperationState.RUNNING)
+    Operation.objects.filter(
+        pk=OuterRef("operation_id"), state=OperationState.RUNNING, cancel_requested_at=None
+    )
 ) & ~Exists(
     Step.objects.filter(
         operation_id=OuterRef("operation_id"), position__lt=OuterRef("position")
@@ -47,12 +56,14 @@ class Held:
     """A step as this worker took it.
 
     ``step`` is how the row was then. ``state`` is what it must still be, with the same attempt
-    number, for an outcome to be written: running, or awaiting for who polls.
+    number, for an outcome to be written: running, or awaiting for who polls. ``rest`` are the
+    steps after it, where they were read already.
     """
 
     step: Step
     definition: StepDefinition
     state: StepState
+    rest: Sequence[Step] | None = None
 
     def write(self, **changes: Any) -> None:
         """Update the row.
@@ -81,14 +92,35 @@ def claim_next_step(operation_id: int) -> Held | None:
         .exclude(state=StepState.DONE)
         .first()
     )
-    if step is None or step.state not in _TAKEABLE:
+    return _claim(step) if step else None
+
+
+def claim_following(held: Held, rest: Sequence[Step]) -> Held | None:
+    """Take the step after one that was just done, in the transaction that wrote that down.
+
+    That holds the lock of the resource, so nobody has the operation stopped meanwhile. What is
+    known of the operation serves for the next step too, and so do the rows of its steps: nothing
+    but an attempt changes them while it runs, and what they were stands in the UPDATE.
+
+    Returns:
+        None when there is none, it must wait, or somebody had the operation stopped.
+    """
+    if not rest:
+        return None
+    step, *after = rest
+    step.operation = held.step.operation
+    return _claim(step, after)
+
+
+def _claim(step: Step, rest: Sequence[Step] | None = None) -> Held | None:
+    if step.state not in _TAKEABLE:
         return None
     definition = get_definition(step)
     if definition.exclusive and not _is_alone(step):
         return None
     if _must_wait_for_its_turn(step) or not take(step, now()):
         return None
-    return Held(step, definition, StepState.RUNNING)
+    return Held(step, definition, StepState.RUNNING, rest)
 
 
 def _must_wait_for_its_turn(step: Step) -> bool:

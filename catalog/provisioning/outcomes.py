@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, JSONField, Q, Value
+from django.db.models.expressions import CombinedExpression
 from django.utils.timezone import now
 
 from catalog.kinds.base import Broken, Done, Outcome, Wait
@@ -21,7 +22,7 @@ from catalog.models import (
     StepFault,
     StepState,
 )
-from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST, Held
+from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST, Held, claim_following
 from catalog.provisioning.delays import POLL_DELAYS, retry_delay
 from catalog.provisioning.plans import exclusive_steps
 from catalog.services.change_work import take_over
@@ -52,35 +53,50 @@ _CLEAN: Final[Mapping[str, Any]] = {
 }
 
 
-def write_outcome(held: Held, outcome: Outcome) -> None:
-    """Write what the step answered.
+def write_outcome(held: Held, outcome: Outcome, *, goes_on: bool = False) -> Held | None:
+    """Write what the step answered. Who ``goes_on`` gets the next step, where it can be taken.
 
     Raises:
         Overtaken: the attempt is no longer held; nothing was written.
     """
     if isinstance(outcome, Done):
-        complete_step(held, outcome)
-    elif isinstance(outcome, Wait):
+        return complete_step(held, outcome, goes_on=goes_on)
+    if isinstance(outcome, Wait):
         await_cloud(held, outcome)
     else:
         remake_or_fail(held, outcome)
+    return None
 
 
 @transaction.atomic(durable=True)
-def complete_step(held: Held, done: Done) -> None:
-    """The step is done; after the last one, so is the operation, unless somebody had it stopped."""
+def complete_step(held: Held, done: Done, *, goes_on: bool = False) -> Held | None:
+    """The step is done; after the last one, so is the operation, unless somebody had it stopped.
+
+    Who ``goes_on`` takes the next step in the same transaction, and gets it.
+    """
     step = held.step
-    is_last = not step.operation.steps.filter(position__gt=step.position).exists()
-    lock = lock_order_and_resource if is_last else lock_resource
-    resource = lock(step.operation.resource)
+    rest = held.rest
+    if rest is None:
+        rest = list(step.operation.steps.filter(position__gt=step.position))
     external_id = done.external_id or step.external_id
+    step.operation.resource = resource = _lock(step.operation, is_last=not rest)
+    _remember(resource, step, external_id, done)
     held.write(
         state=StepState.DONE, finished_at=now(), external_id=external_id, **_RELEASED, **_CLEAN
     )
-    _remember(resource, step, external_id, done)
-    if is_last:
+    if not rest:
         _succeed(_fresh_operation(step), resource)
     _ring_next_exclusive(held)
+    return claim_following(held, rest) if goes_on else None
+
+
+def _lock(operation: Operation, *, is_last: bool) -> Resource:
+    """The resource, locked as far as needed: what is remembered of a step locks it as well."""
+    if is_last:
+        return lock_order_and_resource(operation.resource)
+    if operation.kind in CHANGING_KINDS:
+        return lock_resource(operation.resource)
+    return operation.resource
 
 
 @transaction.atomic(durable=True)
@@ -195,17 +211,26 @@ def _fresh_operation(step: Step) -> Operation:
 
 
 def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> None:
-    """Keep what the step made and learned where later steps and pages find it."""
-    if external_id and step.operation.kind == OperationKind.PROVISION:
-        resource.cloud_ids = {**resource.cloud_ids, step.name: external_id}
+    """Keep what the step made and learned where later steps and pages find it.
+
+    Added to what is there by then, so that nothing need be read; this locks the resource.
+    """
+    is_made = external_id and step.operation.kind == OperationKind.PROVISION
+    made = {step.name: external_id} if is_made else {}
+    Resource.objects.filter(pk=resource.pk).update(
+        cloud_ids=_with("cloud_ids", made), facts=_with("facts", done.facts)
+    )
+    resource.cloud_ids = {**resource.cloud_ids, **made}
     resource.facts = {**resource.facts, **done.facts}
-    resource.save(update_fields=["cloud_ids", "facts"])
     if step.operation.kind in CHANGING_KINDS:
         take_over(resource, done.spec, operation=step.operation)
     if done.project:
-        CloudProject.objects.filter(pk=resource.cloud_project_id).update(
-            openstack_project_id=done.project
-        )
+        resource.cloud_project.openstack_project_id = done.project
+        resource.cloud_project.save(update_fields=["openstack_project_id"])
+
+
+def _with(column: str, more: Mapping[str, Any]) -> CombinedExpression:
+    return CombinedExpression(F(column), "||", Value(dict(more), JSONField()))
 
 
 def _succeed(operation: Operation, resource: Resource) -> None:

@@ -41,26 +41,35 @@ class StillThere(Exception):
 def advance(operation_id: int) -> None:
     """Run the operation's steps until one must wait, fails, all are done, or it is stopped."""
     stop_at = time.monotonic() + LONGEST_RUN
-    while (held := claim_next_step(operation_id)) is not None:
+    held = claim_next_step(operation_id)
+    while held is not None:
+        queue = held.step.operation.queue
         try:
-            carry_out(held)
+            following = carry_out(held, goes_on_until=stop_at)
         except Overtaken as overtaken:
             logger.warning("overtaken: %s", overtaken)
             return
-        if time.monotonic() > stop_at:
-            queue = held.step.operation.queue
+        if following is None and time.monotonic() > stop_at:
             enqueue_on_commit("catalog.run_operation", queue=queue, operation_id=operation_id)
             return
+        held = following
     carry_out_cancellation(operation_id)
 
 
-def carry_out(held: Held) -> None:
+def carry_out(held: Held, *, goes_on_until: float = 0.0) -> Held | None:
     """Run one step and write down how it ended.
+
+    Args:
+        goes_on_until: on ``time.monotonic``; before that, the next step is taken as well.
+
+    Returns:
+        The next step, if it was taken.
 
     A bug fails the step, so that a person sees it, and goes on to who watches the workers.
     """
     try:
-        write_outcome(held, _run(held))
+        outcome = _run(held)
+        return write_outcome(held, outcome, goes_on=time.monotonic() < goes_on_until)
     except StillThere:
         try_later(held, CLEARING_DELAY)
     except OutcomeUnknown:
@@ -78,6 +87,7 @@ def carry_out(held: Held) -> None:
     except Exception as bug:
         fail_step(held, f"{type(bug).__name__}: {bug}", fault=StepFault.DEFECT)
         raise
+    return None
 
 
 def _run(held: Held) -> Outcome:

@@ -15,7 +15,7 @@ def bring_about(operation: Operation, resource: Resource) -> None:
     Call inside a transaction that holds the locks of order and resource.
     """
     if operation.kind == OperationKind.PROVISION:
-        activate_resource(resource, operation=operation, facts={})
+        activate_resource(resource, operation=operation)
     elif operation.kind in {OperationKind.RETIRE, OperationKind.COMPENSATE}:
         close_resource(resource, operation=operation)
     elif operation.kind == OperationKind.CHANGE:

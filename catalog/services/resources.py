@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -77,16 +75,15 @@ def open_resource(line: OrderLine) -> Resource:
         raise
 
 
-def activate_resource(
-    resource: Resource, *, operation: Operation, facts: Mapping[str, Any]
-) -> None:
-    """The resource runs: metering starts here. Call inside the engine's last transaction."""
-    lock_order_and_resource(resource)
+def activate_resource(resource: Resource, *, operation: Operation) -> None:
+    """The resource runs: metering starts here.
+
+    Call inside a transaction that holds the locks of order and resource.
+    """
     check_transition(RESOURCE_TRANSITIONS, resource.state, ResourceState.ACTIVE)
     kind = get_kind(resource.kind)
     resource.state, resource.activated_at = ResourceState.ACTIVE, now()
-    resource.facts = {**resource.facts, **facts}
-    resource.save(update_fields=["state", "activated_at", "facts"])
+    resource.save(update_fields=["state", "activated_at"])
     line = OrderLine.objects.select_related("order", "offering_version__cloud").get(
         resource=resource
     )
@@ -215,8 +212,10 @@ def _settle_actions(resource: Resource) -> None:
 
 
 def close_resource(resource: Resource, *, operation: Operation) -> None:
-    """It is surely gone from the cloud: metering ends, quota is free. Call inside a transaction."""
-    lock_order_and_resource(resource)
+    """It is surely gone from the cloud: metering ends, quota is free.
+
+    Call inside a transaction that holds the locks of order and resource.
+    """
     check_transition(RESOURCE_TRANSITIONS, resource.state, ResourceState.RETIRED)
     resource.state, resource.retired_at = ResourceState.RETIRED, now()
     resource.save(update_fields=["state", "retired_at"])

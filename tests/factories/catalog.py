@@ -29,7 +29,7 @@ from catalog.models import (
     StepState,
 )
 from catalog.services.approvals import approve_order
-from catalog.services.operations import fail_operation
+from catalog.services.operations import fail_operation, lock_order_and_resource
 from catalog.services.orders import LineRequest, place_order
 from catalog.services.resources import activate_resource
 from portal.cloud.models import Cloud, Flavor, Image, VolumeType
@@ -241,8 +241,11 @@ def delivered(order: Order, *, approver: Person) -> Resource:
     operation.state, operation.finished_at = OperationState.SUCCEEDED, now()
     operation.save(update_fields=["state", "finished_at"])
     with transaction.atomic():
-        activate_resource(operation.resource, operation=operation, facts={"status": "ACTIVE"})
-    return operation.resource
+        resource = lock_order_and_resource(operation.resource)
+        resource.facts = {"status": "ACTIVE"}
+        resource.save(update_fields=["facts"])
+        activate_resource(resource, operation=operation)
+    return resource
 
 
 def begun(order: Order, *, approver: Person) -> Operation:

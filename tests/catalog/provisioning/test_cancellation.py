@@ -112,6 +112,16 @@ def test_step_that_a_worker_holds_is_finished_first(
     assert_undone(cloud, approved, resource)
 
 
+def test_nobody_goes_on_with_what_is_to_stop(engine, cloud, operation, cancel):
+    held = hold_port(engine, cloud, operation)
+    cancel(operation)
+
+    assert engine.call(write_outcome, held, Done(), goes_on=True) is None
+
+    following = operation.steps.get(position=held.step.position + 1)
+    assert state_of(operation, following) == [OperationState.RUNNING, StepState.TODO]
+
+
 def test_last_step_that_comes_too_late_begins_no_costs(
     engine, cloud, approved, operation, resource, cancel
 ):

@@ -1,10 +1,12 @@
 """Two workers, one step: real PostgreSQL, real threads, real transactions."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.utils.timezone import now
 
 from catalog.kinds.base import Broken, Done, Wait
@@ -110,6 +112,34 @@ def test_shared_things_are_made_by_one_operation_at_a_time(started, sent_tasks):
     complete_step(held, Done())
     assert sent_tasks == [("catalog.run_operation", {"operation_id": second.pk})]
     assert claim_next_step(second.pk) is not None
+
+
+def test_who_goes_on_gets_the_next_step_as_the_one_before_is_done(next_is_ordinary):
+    held = claim_next_step(next_is_ordinary.pk)
+
+    following = complete_step(held, Done(facts={"seen": True}), goes_on=True)
+
+    done, taken = Step.objects.filter(operation=next_is_ordinary, position__in=[4, 5])
+    assert (done.state, taken.state, taken.attempts) == (StepState.DONE, StepState.RUNNING, 1)
+    assert (following.step, following.rest[0].position) == (taken, 6)
+    assert following.step.operation.resource.facts["seen"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"state": StepState.TODO, "attempts": F("attempts") + 1}, id="another's"),
+        pytest.param({"due_at": now() + timedelta(days=9)}, id="not due"),
+    ],
+)
+def test_nobody_goes_on_with_a_step_that_is_not_free(next_is_ordinary, changes):
+    held = claim_next_step(next_is_ordinary.pk)
+    rest = list(next_is_ordinary.steps.filter(position__gt=held.step.position))
+    Step.objects.filter(pk=rest[0].pk).update(**changes)
+
+    assert complete_step(replace(held, rest=rest), Done(), goes_on=True) is None
+
+    assert Step.objects.get(pk=rest[0].pk).state == StepState.TODO
 
 
 def test_four_workers_with_the_same_messages_make_one_of_everything(started, cloud):
