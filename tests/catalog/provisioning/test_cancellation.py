@@ -6,7 +6,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils.timezone import now
 
 from billing.models import UsageSpan
@@ -22,15 +21,18 @@ from catalog.models import (
     Step,
     StepState,
 )
-from catalog.provisioning.claims import Overtaken, claim_next_step
+from catalog.provisioning import claims
+from catalog.provisioning.claims import Overtaken, claim_next_step, take
 from catalog.provisioning.outcomes import write_outcome
 from catalog.provisioning.runner import advance, carry_out
+from catalog.services import cancellation
 from catalog.services.approvals import approve_order
 from catalog.services.cancellation import cancel_operation
 from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from tests.factories import place
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -227,35 +229,49 @@ def test_what_ended_or_is_being_removed_is_not_stopped(engine, resource, operati
         cancel(removal)
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("times", range(3))
-def test_worker_and_who_stops_it_do_not_both_win(
-    sent_tasks, cloud, requester, approver, project, version, times
-):
-    """Whoever locks the step first has it; nothing is begun after the end."""
+@pytest.fixture
+def meet(sent_tasks, cloud, requester, approver, project, version, monkeypatch):
+    """A worker that looked at a step before it was stopped, and takes it while it is."""
     order = place(requester, project, version)
     approve_order(order.public_id, approver=approver)
     operation = Operation.objects.get(resource__order_line__order=order)
-    barrier = threading.Barrier(2, timeout=30)
-    held = []
 
-    def work():
-        barrier.wait()
-        held.append(claim_next_step(operation.pk))
-        connection.close()
+    def run(is_safe):
+        judged, taken, held = threading.Event(), threading.Event(), []
 
-    def stop():
-        barrier.wait()
-        cancel_operation(operation.public_id, actor=requester)
-        connection.close()
+        def judge_then_wait(operation):
+            safe = is_safe(operation)
+            judged.set()
+            taken.wait(timeout=1)  # in vain while the lock keeps the worker outside
+            return safe
 
-    threads = [threading.Thread(target=target) for target in (work, stop)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+        def take_once_judged(step, at):
+            judged.wait(timeout=30)
+            is_taken = take(step, at)
+            taken.set()
+            return is_taken
 
-    operation.refresh_from_db()
-    was_held = held[0] is not None
-    assert operation.state == (OperationState.RUNNING if was_held else OperationState.CANCELED)
-    assert operation.steps.filter(state=StepState.RUNNING).exists() == was_held
+        monkeypatch.setattr(cancellation, "_is_safe", judge_then_wait)
+        monkeypatch.setattr(claims, "take", take_once_judged)
+        outcomes = at_once(
+            lambda: held.append(claim_next_step(operation.pk)),
+            lambda: cancel_operation(operation.public_id, actor=requester),
+        )
+        assert outcomes == ["done", "done"]
+        return state_of(operation), held[0] is not None
+
+    return run
+
+
+def is_safe_without_a_lock(operation):
+    return not operation.steps.filter(leased_until__gt=now()).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_a_worker_begins_what_was_stopped(meet):
+    assert meet(is_safe_without_a_lock) == ([OperationState.CANCELED], True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_worker_and_who_stops_it_do_not_both_win(meet):
+    assert meet(cancellation._is_safe) == ([OperationState.CANCELED], False)
