@@ -16,6 +16,19 @@ class QuotaExceeded(DomainError):
     )
 
 
+class LineRefused(DomainError):
+    """One of several lines is refused, and with it the whole order. ``refusal`` says why."""
+
+    code = "line_refused"
+    message = _("“{name}” is in the way, so nothing was ordered. {why}")
+
+    def __init__(self, refusal: DomainError, *, position: int, name: str) -> None:
+        self.refusal = refusal
+        at = f"lines.{position}"
+        field = f"{at}.{refusal.field}" if refusal.field else at
+        super().__init__(field=field, name=name, why=str(refusal))
+
+
 class SelfApproval(DomainError):
     code = "self_approval"
     http_status = 403

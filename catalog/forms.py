@@ -21,7 +21,8 @@ from catalog.kinds.parameters import Option, Parameter, Widget, clean_spec
 from catalog.models import OfferingVersion
 from catalog.services.comments import clean_comment
 from catalog.services.offers import Choice, OptionEffect
-from catalog.services.orders import check_end_date, check_name, clean_purpose
+from catalog.services.order_lines import check_end_date, check_name
+from catalog.services.orders import clean_purpose
 from portal.core.choices import ChoiceCard
 from portal.core.errors import InvalidInput
 from portal.core.formats import DATE_FORMATS, quantity

@@ -42,8 +42,8 @@ from catalog.policies import (
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.changes import Term, place_change, shorten_term
 from catalog.services.comments import ask_about_order, comment_on_order
+from catalog.services.order_lines import LineRequest
 from catalog.services.orders import (
-    LineRequest,
     find_earlier_order,
     fingerprint_of,
     place_order,

@@ -28,7 +28,9 @@ ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
         {OrderState.PROVISIONING, OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.EXPIRED}
     ),
     OrderState.PROVISIONING: frozenset({OrderState.COMPLETED, OrderState.FAILED}),
-    OrderState.FAILED: frozenset({OrderState.PROVISIONING, OrderState.CANCELED}),
+    OrderState.FAILED: frozenset(
+        {OrderState.PROVISIONING, OrderState.COMPLETED, OrderState.CANCELED}
+    ),
     OrderState.COMPLETED: frozenset(),
     OrderState.REJECTED: frozenset(),
     OrderState.WITHDRAWN: frozenset(),

@@ -33,7 +33,7 @@ from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
 from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_undecided
 from catalog.services.placement import decide_placement
-from catalog.services.preview import before_of, budget_effect, quote_of
+from catalog.services.preview import budget_effect, cost_of, quote_of
 from catalog.services.quotas import commit_claim
 from catalog.services.resources import open_resource
 from portal.audit.services import record, record_refusal
@@ -185,7 +185,9 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     price = sum((quote.monthly for quote in quotes), Decimal(0))
     new = [line.offering_version for line in lines if line.changes_id is None]
     changes = withdrawn_offers(new, order.project) if new else []
-    changes += [text for line in lines for text in _no_longer_offered(line).values()]
+    changes += [
+        _of_line(text, line, lines) for line in lines for text in _no_longer_offered(line).values()
+    ]
     if to_cents(price) > to_cents(order.monthly_price):
         changes.append(
             _("the price per month rose from € {old} to € {new}").format(
@@ -194,12 +196,15 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
             )
         )
     free_then = order.conditions.get("budget_free")
-    position = budget_effect(
-        order.project, quotes[0], lines[0].end_date, besides=order, before=before_of(lines[0])
-    )
+    costs = [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)]
+    position = budget_effect(order.project, costs, besides=order)
     if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))
     return changes
+
+
+def _of_line(text: str, line: OrderLine, lines: list[OrderLine]) -> str:
+    return f"{line.name}: {text}" if len(lines) > 1 else text
 
 
 def _no_longer_offered(line: OrderLine) -> dict[str, str]:

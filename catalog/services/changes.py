@@ -30,9 +30,9 @@ from catalog.models import (
 from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.change_work import end_on, open_change, version_of
 from catalog.services.operations import lock_order_and_resource
+from catalog.services.order_lines import check_end_date
 from catalog.services.orders import (
     Asked,
-    check_end_date,
     clean_purpose,
     find_earlier_order,
     fingerprint_of,
@@ -44,6 +44,7 @@ from catalog.services.placement import decide_placement, judge_placement
 from catalog.services.preview import (
     Before,
     Consequences,
+    Cost,
     budget_effect,
     demand_of,
     quota_effects,
@@ -140,7 +141,9 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
             quote=price,
             verdict=judge_placement(project, version.cloud),
             quota=quota_effects(project, more),
-            budget=budget_effect(project, price, wanted.end_date, before=before),
+            budget=budget_effect(
+                project, [Cost(quote=price, end_date=wanted.end_date, before=before)]
+            ),
         ),
         effects=[
             str(text) for text in get_kind(resource.kind).change_effects(resource.spec, wanted.spec)

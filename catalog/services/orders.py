@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -17,13 +16,16 @@ from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
 from billing.services.budgets import BudgetPosition
-from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, ProjectEnded
-from catalog.kinds import Kind, get_kind
-from catalog.kinds.parameters import clean_spec
+from billing.services.pricing import Quote
+from catalog.errors import (
+    IdempotencyConflict,
+    NameTaken,
+    OfferingUnavailable,
+    ProjectEnded,
+)
 from catalog.models import (
     ORDER_TRANSITIONS,
     OfferingVersion,
-    OfferingVersionState,
     Order,
     OrderLine,
     OrderState,
@@ -31,9 +33,10 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.offering_policies import is_offered_to, published_versions
+from catalog.services.order_lines import LineRequest, clean_lines, refusals_of
 from catalog.services.placement import decide_placement
-from catalog.services.preview import budget_effect, demand_of, quote_of
-from catalog.services.quotas import claim_quota, release_claim
+from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
+from catalog.services.quotas import claim_quota, lock_counters, release_claims
 from catalog.services.terms import grant_grace, is_longer
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
@@ -44,6 +47,7 @@ from portal.core.text import clean_text
 from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
+MOST_LINES: Final = 50
 # Public id of the offering (or of what is to change), name, spec and end date, as they came in.
 AskedLine = tuple[UUID, str, Mapping[str, Any], date | str | None]
 
@@ -60,16 +64,6 @@ class Asked:
     submitted_at: datetime = field(default_factory=now)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LineRequest:
-    """One thing asked for, as it came in; nothing in it is trusted."""
-
-    version: OfferingVersion
-    name: str
-    spec: Mapping[str, Any]
-    end_date: date | None
-
-
 def place_order(
     *,
     requested_by: Person,
@@ -84,11 +78,16 @@ def place_order(
         The order, and True when this call made it; False when the same key made it before.
 
     Raises:
-        InvalidInput: something is not right in a field.
+        InvalidInput: something is not right in a field; of several lines that is
+            ``lines.2.name``.
+        LineRefused: of several lines this one is in the way, for one of these reasons.
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
         ProjectEnded: somebody ended the project meanwhile.
         IdempotencyConflict: the key was used before for something else.
     """
+    if not 0 < len(lines) <= MOST_LINES:
+        message = _("Ask for at least 1 thing, and for {most} at most.").format(most=MOST_LINES)
+        raise InvalidInput({"lines": [message]})
     as_sent = [
         (line.version.offering.public_id, line.name, line.spec, line.end_date) for line in lines
     ]
@@ -97,7 +96,7 @@ def place_order(
     earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
         return earlier, False
-    cleaned = [_clean_line(line) for line in lines]
+    cleaned = clean_lines(lines)
     asked = Asked(
         requested_by=requested_by,
         project=project,
@@ -150,30 +149,50 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     project = asked.project
     expires_at = min(last_moment_to_decide(asked, line.version, line.end_date) for line in lines)
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
-    position = budget_effect(project, quotes[0], lines[0].end_date)
+    position = budget_effect(
+        project,
+        [
+            Cost(quote=price, end_date=line.end_date)
+            for line, price in zip(lines, quotes, strict=True)
+        ],
+    )
     lock_tree_shared()
     _check_project_lives(project)
     _check_offered(project, lines)
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
     order = write_order(asked, expires_at, monthly_price, position)
+    lock_counters(
+        project,
+        [
+            demand_of(line.version, line.spec, price)
+            for line, price in zip(lines, quotes, strict=True)
+        ],
+    )
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
-        demand = demand_of(line.version, line.spec, price)
-        claim = claim_quota(project, demand, expires_at=expires_at)
-        _check_name_is_free(project, line)
-        OrderLine.objects.create(
-            order=order,
-            position=number,
-            offering_version=line.version,
-            name=line.name,
-            spec=dict(line.spec),
-            end_date=line.end_date,
-            quote=price.as_json(),
-            monthly_price=price.monthly,
-            placement=decide_placement(project, line.version.cloud),
-            claim=claim,
-        )
+        with refusals_of(line, number, of=len(lines)):
+            _write_line(order, number, line, price)
     record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
     return order, True
+
+
+def _write_line(order: Order, number: int, line: LineRequest, price: Quote) -> None:
+    """Claim what the line needs, and write it down. Call with all counters locked."""
+    project = order.project
+    demand = demand_of(line.version, line.spec, price)
+    claim = claim_quota(project, demand, expires_at=order.expires_at)
+    _check_name_is_free(project, line)
+    OrderLine.objects.create(
+        order=order,
+        position=number,
+        offering_version=line.version,
+        name=line.name,
+        spec=dict(line.spec),
+        end_date=line.end_date,
+        quote=price.as_json(),
+        monthly_price=price.monthly,
+        placement=decide_placement(project, line.version.cloud),
+        claim=claim,
+    )
 
 
 def write_order(
@@ -251,8 +270,7 @@ def end_order(order: Order, target: OrderState) -> None:
     check_transition(ORDER_TRANSITIONS, OrderState(order.state), target)
     order.state, order.settled_at = target, now()
     order.save(update_fields=["state", "settled_at"])
-    for line in order.lines.select_related("claim"):
-        release_claim(line.claim)
+    release_claims([line.claim for line in order.lines.select_related("claim")])
 
 
 def clean_purpose(purpose: str) -> str:
@@ -268,43 +286,6 @@ def clean_purpose(purpose: str) -> str:
     if not text:
         raise InvalidInput({"purpose": [_("Fill this in.")]})
     return text
-
-
-def _clean_line(line: LineRequest) -> LineRequest:
-    """Check everything that can be checked without a lock; all wrong fields in one answer."""
-    if line.version.state != OfferingVersionState.PUBLISHED:
-        raise OfferingUnavailable()
-    kind = get_kind(line.version.offering.kind)
-    errors: dict[str, list[str]] = {}
-    spec: dict[str, Any] = {}
-    checks: list[Callable[[], None]] = [
-        lambda: check_name(kind, line.name),
-        lambda: check_end_date(line.version, line.end_date),
-        lambda: spec.update(clean_spec(kind.parameters(line.version), line.spec)),
-    ]
-    for check in checks:
-        try:
-            check()
-        except InvalidInput as error:
-            errors |= error.errors
-    if errors:
-        raise InvalidInput(errors)
-    return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
-
-
-def check_name(kind: Kind, name: str) -> None:
-    """Raise InvalidInput when a resource of this kind may not be called ``name``."""
-    if not re.fullmatch(kind.name_pattern, name):
-        raise InvalidInput({"name": [str(kind.name_hint)]})
-
-
-def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
-    """Raise InvalidInput when the term would not begin, or be longer than the offering allows."""
-    last = localdate() + timedelta(days=version.maximum_term_days)
-    if end_date is None or localdate() < end_date <= last:
-        return
-    message = _("Choose a day after today, and not later than {last}.")
-    raise InvalidInput({"end_date": [message.format(last=last.strftime("%d-%m-%Y"))]})
 
 
 def _check_project_lives(project: Project) -> None:

@@ -20,7 +20,8 @@ from catalog.forms import OrderForm
 from catalog.models import OfferingVersion, Order
 from catalog.policies import orderable_projects, projects_to_order_in, visible_offerings
 from catalog.services.offers import option_effects
-from catalog.services.orders import LineRequest, place_order
+from catalog.services.order_lines import LineRequest
+from catalog.services.orders import place_order
 from catalog.views.catalogue import choose_project
 from catalog.views.order_copy import Copy, copy_of_order
 from catalog.views.order_panel import read_panel
