@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from portal.core.models import PublicIdModel
 
@@ -89,6 +90,15 @@ class Order(PublicIdModel):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def title(self) -> str:
+        """What it asks, in a few words; uses ``lines``: “Virtual server web-01, and 2 more”."""
+        first, *others = self.lines.all()
+        if not others:
+            return first.title
+        text = ngettext("{first}, and {count} more", "{first}, and {count} more", len(others))
+        return text.format(first=first.title, count=len(others))
 
     @property
     def is_settled(self) -> bool:

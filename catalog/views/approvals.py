@@ -167,6 +167,7 @@ def _render(
         "order": order,
         "total": sum(item.monthly_price for item in queue),
         "lines": [(line, spec_in_words(line.offering_version, line.spec)) for line in lines],
+        "places": sorted({line.offering_version.cloud.name for line in lines}),
         "changed": [row for line in lines if line.changes_id for row in change_in_words(line)],
         "effects": [text for line in lines for text in effects_of(line)],
         "figures": figures,

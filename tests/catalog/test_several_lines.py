@@ -23,8 +23,9 @@ from catalog.models import (
 )
 from catalog.services import orders
 from catalog.services.approvals import approve_order, changed_conditions
+from catalog.services.order_lines import MOST_LINES
 from catalog.services.order_states import LineState, line_state, state_of_lines
-from catalog.services.orders import MOST_LINES, withdraw_order
+from catalog.services.orders import withdraw_order
 from catalog.services.preview import preview_of_order
 from catalog.services.quotas import claim_quota, find_differences, set_limit
 from portal.cloud.models import Flavor
