@@ -318,6 +318,18 @@ class OrderForm(forms.Form):
         self.data = {**typed, "idempotency_key": str(uuid4())}
 
 
+class CartForm(OrderForm):
+    """The same, to put the thing in the cart: what all of it is for is asked when it is sent."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["purpose"].required = False
+
+    def clean_purpose(self) -> str:
+        purpose: str = self.cleaned_data["purpose"]
+        return purpose
+
+
 class CommentForm(forms.Form):
     """Something to say under an order."""
 

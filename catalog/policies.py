@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import (
+    Approval,
+    Cart,
     Difference,
     DifferenceState,
     DriftRepair,
@@ -63,6 +65,12 @@ def _in_order(versions: QuerySet[OfferingVersion]) -> QuerySet[OfferingVersion]:
     return by_place.select_related("offering", "cloud")
 
 
+def own_carts(person: Person) -> QuerySet[Cart]:
+    """The person's own open carts, of the projects in which they may order."""
+    projects = orderable_projects(person).values("pk")
+    return Cart.objects.filter(owner=person, order=None, project__in=projects)
+
+
 def visible_orders(person: Person) -> QuerySet[Order]:
     """The orders of every project that the person reaches."""
     return Order.objects.filter(project__in=reached_projects(person))
@@ -74,10 +82,11 @@ def orders_to_decide(person: Person) -> QuerySet[Order]:
     Also what was asked for with another login of theirs is their own.
     """
     own = logins_of([person.pk, *absent_ids(person)])
-    return Order.objects.filter(
-        state=OrderState.PENDING_APPROVAL,
-        project__in=reached_projects(person, Role.APPROVER),
-    ).exclude(requested_by__in=own.values("pk"))
+    on_project = Q(waits_for=None, project__in=reached_projects(person, Role.APPROVER))
+    on_node = Q(waits_for__in=reached_nodes(person, Role.APPROVER))
+    waiting = Order.objects.filter(on_project | on_node, state=OrderState.PENDING_APPROVAL)
+    said = Approval.objects.filter(order=OuterRef("pk"), approver__in=own.values("pk"))
+    return waiting.exclude(requested_by__in=own.values("pk")).exclude(Exists(said))
 
 
 def visible_resources(person: Person) -> QuerySet[Resource]:

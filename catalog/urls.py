@@ -9,6 +9,7 @@ from catalog.views.approvals import (
     approval_queue,
     approval_reject,
 )
+from catalog.views.cart import cart_list, cart_order, cart_take
 from catalog.views.catalogue import catalogue
 from catalog.views.changes import resource_change, resource_change_preview
 from catalog.views.drift import drift_detail, drift_list, drift_look
@@ -38,7 +39,7 @@ from catalog.views.operations import (
     operation_resume,
     operation_retry,
 )
-from catalog.views.order_form import order_form, order_preview
+from catalog.views.order_form import order_form, order_preview, order_to_cart
 from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
 from catalog.views.quotas import quota_tree
 from catalog.views.resources import (
@@ -66,6 +67,10 @@ urlpatterns = [
     path("approvals/<uuid:public_id>/approve", approval_approve, name="approval-approve"),
     path("approvals/<uuid:public_id>/reject", approval_reject, name="approval-reject"),
     path("approvals/<uuid:public_id>/question", approval_question, name="approval-question"),
+    # cart
+    path("cart", cart_list, name="cart"),
+    path("cart/<uuid:public_id>/order", cart_order, name="cart-order"),
+    path("cart/lines/<uuid:public_id>/take", cart_take, name="cart-take"),
     # catalogue
     path("catalogue", catalogue, name="catalogue"),
     path("catalogue/manage", managed_list, name="offerings"),
@@ -112,6 +117,7 @@ urlpatterns = [
         name="publication-take-back",
     ),
     path("catalogue/<slug:code>/order", order_form, name="order-form"),
+    path("catalogue/<slug:code>/order/cart", order_to_cart, name="order-to-cart"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # drift
     path("drift", drift_list, name="drift"),

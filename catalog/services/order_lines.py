@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
@@ -17,6 +17,8 @@ from catalog.kinds import Kind, get_kind
 from catalog.kinds.parameters import clean_spec
 from catalog.models import OfferingVersion, OfferingVersionState
 from portal.core.errors import DomainError, InvalidInput
+
+MOST_LINES: Final = 50  # of one order
 
 
 @dataclass(frozen=True, kw_only=True)

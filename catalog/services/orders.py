@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -17,7 +17,9 @@ from django.utils.translation import gettext as _
 
 from billing.services.budgets import BudgetPosition
 from billing.services.pricing import Quote
+from catalog.approval_rules import Route
 from catalog.errors import (
+    CartChanged,
     IdempotencyConflict,
     NameTaken,
     OfferingUnavailable,
@@ -25,7 +27,9 @@ from catalog.errors import (
 )
 from catalog.models import (
     ORDER_TRANSITIONS,
+    Cart,
     OfferingVersion,
+    OperationQueue,
     Order,
     OrderLine,
     OrderState,
@@ -33,13 +37,15 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.offering_policies import is_offered_to, published_versions
-from catalog.services.order_lines import LineRequest, clean_lines, refusals_of
+from catalog.services.approval_routes import as_conditions, route_for, waiting_node
+from catalog.services.order_lines import MOST_LINES, LineRequest, clean_lines, refusals_of
 from catalog.services.placement import decide_placement
 from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
 from catalog.services.terms import grant_grace, is_longer
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
+from portal.core.dispatch import enqueue_on_commit
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
@@ -47,14 +53,16 @@ from portal.core.text import clean_text
 from portal.identity.models import Person, Project
 
 PURPOSE_LENGTH = 300
-MOST_LINES: Final = 50
 # Public id of the offering (or of what is to change), name, spec and end date, as they came in.
 AskedLine = tuple[UUID, str, Mapping[str, Any], date | str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Who asked, where, what for, and how a repetition is known again."""
+    """Who asked, where, what for, and how a repetition is known again.
+
+    ``cart``: what it was collected in, and ends in it.
+    """
 
     requested_by: Person
     project: Project
@@ -62,6 +70,7 @@ class Asked:
     idempotency_key: str
     fingerprint: str
     submitted_at: datetime = field(default_factory=now)
+    cart: Cart | None = None
 
 
 def place_order(
@@ -71,8 +80,12 @@ def place_order(
     purpose: str,
     lines: Sequence[LineRequest],
     idempotency_key: str,
+    cart: Cart | None = None,
 ) -> tuple[Order, bool]:
     """Submit an order: its quota is claimed and its price frozen, together or not at all.
+
+    Args:
+        cart: where the lines were read from; it ends in the order.
 
     Returns:
         The order, and True when this call made it; False when the same key made it before.
@@ -84,6 +97,7 @@ def place_order(
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
         ProjectEnded: somebody ended the project meanwhile.
         IdempotencyConflict: the key was used before for something else.
+        CartChanged: the cart is no longer as it was read.
     """
     if not 0 < len(lines) <= MOST_LINES:
         message = _("Ask for at least 1 thing, and for {most} at most.").format(most=MOST_LINES)
@@ -103,6 +117,7 @@ def place_order(
         purpose=clean_purpose(purpose),
         idempotency_key=idempotency_key,
         fingerprint=fingerprint,
+        cart=cart,
     )
     return place_once(asked, lambda: _place(asked, cleaned))
 
@@ -157,10 +172,18 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
         ],
     )
     lock_tree_shared()
+    if asked.cart and (ended_in := _lock_cart(asked.cart)):
+        return ended_in, False
     _check_project_lives(project)
     _check_offered(project, lines)
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
-    order = write_order(asked, expires_at, monthly_price, position)
+    route = route_for(
+        project,
+        monthly=monthly_price,
+        versions=[line.version for line in lines],
+        budget=position,
+    )
+    order = write_order(asked, expires_at, monthly_price, position, route=route)
     lock_counters(
         project,
         [
@@ -171,8 +194,23 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
         with refusals_of(line, number, of=len(lines)):
             _write_line(order, number, line, price)
+    if asked.cart:
+        Cart.objects.filter(pk=asked.cart.pk).update(order=order)
     record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
+    ring_for_rule(order, route)
     return order, True
+
+
+def _lock_cart(read: Cart) -> Order | None:
+    """The order in which the cart ended already, if it did.
+
+    Raises:
+        CartChanged: something was put in or taken out since it was read.
+    """
+    cart = Cart.objects.select_for_update(of=("self",)).select_related("order").get(pk=read.pk)
+    if cart.order is None and cart.revision != read.revision:
+        raise CartChanged()
+    return cart.order
 
 
 def _write_line(order: Order, number: int, line: LineRequest, price: Quote) -> None:
@@ -196,9 +234,17 @@ def _write_line(order: Order, number: int, line: LineRequest, price: Quote) -> N
 
 
 def write_order(
-    asked: Asked, expires_at: datetime, monthly_price: Decimal, position: BudgetPosition | None
+    asked: Asked,
+    expires_at: datetime,
+    monthly_price: Decimal,
+    position: BudgetPosition | None,
+    *,
+    route: Route,
 ) -> Order:
-    """Write down an order without its lines. Call inside the transaction that adds them."""
+    """Write down an order without its lines. Call inside the transaction that adds them.
+
+    ``route``: how it will be approved.
+    """
     return Order.objects.create(
         number=_next_number(),
         project=asked.project,
@@ -209,8 +255,20 @@ def write_order(
         submitted_at=asked.submitted_at,
         expires_at=expires_at,
         monthly_price=monthly_price,
-        conditions={"budget_free": str(position.free_after) if position else None},
+        conditions={
+            "budget_free": str(position.free_after) if position else None,
+            **as_conditions(route),
+        },
+        waits_for=waiting_node(route.steps, 0),
     )
+
+
+def ring_for_rule(order: Order, route: Route) -> None:
+    """Have a worker approve the order, where a rule says that no person need to."""
+    if route.automatic:
+        enqueue_on_commit(
+            "catalog.approve_by_rule", queue=OperationQueue.INTERACTIVE, order_id=order.pk
+        )
 
 
 def last_moment_to_decide(

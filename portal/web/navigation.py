@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
+from catalog.models import CartLine
 from catalog.offering_policies import (
     DECIDERS,
     READERS,
@@ -24,6 +25,7 @@ from catalog.policies import (
     mendable_differences,
     operations_to_repair,
     orders_to_decide,
+    own_carts,
 )
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
@@ -65,6 +67,10 @@ def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
 
 
+def _count_collected(person: Person) -> int:
+    return CartLine.objects.filter(cart__in=own_carts(person)).count()
+
+
 def _count_repairs(person: Person) -> int:
     return operations_to_repair(person).count()
 
@@ -97,6 +103,13 @@ MENU: Final = (
                 "clipboard-check",
                 frozenset({Role.APPROVER}),
                 _count_decisions,
+            ),
+            MenuItem(
+                "catalog:cart",
+                _("Cart"),
+                "folder",
+                frozenset({Role.REQUESTER}),
+                _count_collected,
             ),
             MenuItem("catalog:orders", _("Orders"), "list-check"),
             MenuItem("catalog:resources", _("Resources"), "cloud"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from catalog.models import Operation, Order, Resource, Solution
+from catalog.models import Cart, CartLine, Operation, Order, Resource, Solution
+from catalog.services.carts import put_in_cart
 from catalog.services.protection import protect_resource
 from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
 from portal.identity.models import Person, Project, Role
 from tests.authorisation.world import Tenant
-from tests.factories import begun, delivered, failed, place, stuck
+from tests.factories import SPEC, begun, delivered, failed, place, stuck
 
 
 def employee(tenant: Tenant) -> Person:
@@ -22,6 +23,23 @@ def project_itself(tenant: Tenant) -> Project:
 def pending_order(tenant: Tenant) -> Order:
     """Waits for a decision."""
     return _place(tenant, "wacht")
+
+
+def filled_cart(tenant: Tenant) -> Cart:
+    """Holds one thing that the asker of the table collected."""
+    return line_in_cart(tenant).cart
+
+
+def line_in_cart(tenant: Tenant) -> CartLine:
+    """What is in it."""
+    return put_in_cart(
+        owner=tenant.asker,
+        project=tenant.project,
+        offering=tenant.version.offering,
+        name=tenant.named("mandje"),
+        spec=SPEC,
+        end_date=None,
+    )
 
 
 def active_resource(tenant: Tenant) -> Resource:
