@@ -8,6 +8,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import (
     Approval,
+    ApprovalRule,
+    ApprovalRuleVersion,
     Cart,
     Difference,
     DifferenceState,
@@ -32,9 +34,11 @@ from catalog.offering_policies import (
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.four_eyes import logins_of
-from portal.identity.models import Person, Project, Role
+from portal.identity.models import Node, Person, Project, Role
+from portal.identity.models.proposed import DecisionState
 
 WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
+RULE_READERS: Final = frozenset({Role.QUOTA_ADMINISTRATOR, Role.AUDITOR})
 DRIFT_READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
 
 
@@ -87,6 +91,24 @@ def orders_to_decide(person: Person) -> QuerySet[Order]:
     waiting = Order.objects.filter(on_project | on_node, state=OrderState.PENDING_APPROVAL)
     said = Approval.objects.filter(order=OuterRef("pk"), approver__in=own.values("pk"))
     return waiting.exclude(requested_by__in=own.values("pk")).exclude(Exists(said))
+
+
+def governed_nodes(person: Person) -> QuerySet[Node]:
+    """The living parts of the tree for which the person proposes approval rules, or decides."""
+    return reached_nodes(person, Role.QUOTA_ADMINISTRATOR).filter(ended_at=None)
+
+
+def visible_rules(person: Person) -> QuerySet[ApprovalRule]:
+    """The approval rules of the parts that the person governs or audits."""
+    return ApprovalRule.objects.filter(node__in=reached_nodes(person, *RULE_READERS))
+
+
+def rules_to_decide(person: Person) -> QuerySet[ApprovalRuleVersion]:
+    """What somebody else proposed that a rule say."""
+    waiting = ApprovalRuleVersion.objects.filter(
+        state=DecisionState.PROPOSED, rule__node__in=governed_nodes(person)
+    )
+    return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
 
 
 def visible_resources(person: Person) -> QuerySet[Resource]:

@@ -2,6 +2,17 @@
 
 from django.urls import path
 
+from catalog.views.approval_rules import (
+    rule_confirm,
+    rule_detail,
+    rule_end,
+    rule_list,
+    rule_new,
+    rule_proposal,
+    rule_propose,
+    rule_refuse,
+    rule_take_back,
+)
 from catalog.views.approvals import (
     approval_approve,
     approval_detail,
@@ -67,6 +78,26 @@ urlpatterns = [
     path("approvals/<uuid:public_id>/approve", approval_approve, name="approval-approve"),
     path("approvals/<uuid:public_id>/reject", approval_reject, name="approval-reject"),
     path("approvals/<uuid:public_id>/question", approval_question, name="approval-question"),
+    # approval rules
+    path("approval-rules", rule_list, name="approval-rules"),
+    path("approval-rules/new", rule_new, name="approval-rule-new"),
+    path("approval-rules/<uuid:public_id>", rule_detail, name="approval-rule"),
+    path("approval-rules/<uuid:public_id>/propose", rule_propose, name="approval-rule-propose"),
+    path("approval-rules/<uuid:public_id>/end", rule_end, name="approval-rule-end"),
+    path("approval-rules/proposals/<uuid:public_id>", rule_proposal, name="approval-rule-proposal"),
+    path(
+        "approval-rules/proposals/<uuid:public_id>/confirm",
+        rule_confirm,
+        name="approval-rule-confirm",
+    ),
+    path(
+        "approval-rules/proposals/<uuid:public_id>/refuse", rule_refuse, name="approval-rule-refuse"
+    ),
+    path(
+        "approval-rules/proposals/<uuid:public_id>/take-back",
+        rule_take_back,
+        name="approval-rule-take-back",
+    ),
     # cart
     path("cart", cart_list, name="cart"),
     path("cart/<uuid:public_id>/order", cart_order, name="cart-order"),

@@ -21,11 +21,13 @@ from catalog.offering_policies import (
 )
 from catalog.policies import (
     DRIFT_READERS,
+    RULE_READERS,
     WORK_ROLES,
     mendable_differences,
     operations_to_repair,
     orders_to_decide,
     own_carts,
+    rules_to_decide,
 )
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
@@ -77,6 +79,10 @@ def _count_repairs(person: Person) -> int:
 
 def _count_drift(person: Person) -> int:
     return mendable_differences(person).count()
+
+
+def _count_rules(person: Person) -> int:
+    return rules_to_decide(person).count()
 
 
 def _count_reviews(person: Person) -> int:
@@ -156,6 +162,14 @@ MENU: Final = (
                 _count_publications,
                 acted_on_by=DECIDERS,
                 is_for=may_look_behind,
+            ),
+            MenuItem(
+                "catalog:approval-rules",
+                _("Approval rules"),
+                "clipboard-check",
+                RULE_READERS,
+                _count_rules,
+                acted_on_by={Role.QUOTA_ADMINISTRATOR},
             ),
             MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
             MenuItem(
