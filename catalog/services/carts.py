@@ -16,6 +16,7 @@ from catalog.policies import offerings_for, orderable_projects
 from catalog.services.order_lines import MOST_LINES, LineRequest, clean_lines
 from catalog.services.orders import place_order
 from catalog.services.preview import Consequences, Wish, preview_together
+from portal.audit.services import record
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.identity.models import Person, Project
 
@@ -65,14 +66,16 @@ def put_in_cart(
         cart.lines.filter(public_id=instead_of).delete()
     if cart.lines.count() >= MOST_LINES:
         raise CartFull(most=MOST_LINES)
-    _count_change(cart)
-    return CartLine.objects.create(
+    line = CartLine.objects.create(
         cart=cart,
         offering=offering,
         name=asked.name,
         spec=dict(asked.spec),
         end_date=asked.end_date,
     )
+    _count_change(cart)
+    record("cart.line_put", cart, actor=owner, node_id=project.pk)
+    return line
 
 
 @transaction.atomic(durable=True)
@@ -86,6 +89,7 @@ def take_from_cart(public_id: UUID, *, owner: Person) -> Cart:
     cart = carts.get(pk__in=CartLine.objects.filter(public_id=public_id).values("cart"))
     cart.lines.filter(public_id=public_id).delete()
     _count_change(cart)
+    record("cart.line_taken", cart, actor=owner, node_id=cart.project_id)
     return cart
 
 

@@ -77,6 +77,8 @@ EVENTS: Final = frozenset(
         "offering.published",
         "offering.withdrawn",
         # orders
+        "cart.line_put",
+        "cart.line_taken",
         "order.submitted",
         "order.commented",
         "order.question_asked",

@@ -35,6 +35,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "node.created": _("Organisation or project added"),
     "node.moved": _("Organisation or project moved"),
     "node.ended": _("Organisation or project ended"),
+    "cart.line_put": _("Put in a cart"),
+    "cart.line_taken": _("Taken out of a cart"),
     "order.submitted": _("Order sent"),
     "order.commented": _("Remark about an order"),
     "order.question_asked": _("Question about an order"),
