@@ -16,7 +16,7 @@ from catalog.forms import WIDE, Block, Effects, ParameterField, Section
 from catalog.models import Resource
 from catalog.services.change_work import version_of
 from catalog.services.changes import Wanted, changeable_parameters
-from catalog.services.orders import check_end_date
+from catalog.services.order_lines import check_end_date
 from portal.core.errors import InvalidInput
 from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm

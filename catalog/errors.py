@@ -16,6 +16,29 @@ class QuotaExceeded(DomainError):
     )
 
 
+class LineRefused(DomainError):
+    """One of several lines is refused, and with it the whole order. ``refusal`` says why."""
+
+    code = "line_refused"
+    message = _("“{name}” is in the way, so nothing was ordered. {why}")
+
+    def __init__(self, refusal: DomainError, *, position: int, name: str) -> None:
+        self.refusal = refusal
+        at = f"lines.{position}"
+        field = f"{at}.{refusal.field}" if refusal.field else at
+        super().__init__(field=field, name=name, why=str(refusal))
+
+
+class CartChanged(DomainError):
+    code = "cart_changed"
+    message = _("Something was put in or taken out meanwhile. Look at it again, then send it.")
+
+
+class CartFull(DomainError):
+    code = "cart_full"
+    message = _("There are {most} things in it already. Send this order first.")
+
+
 class SelfApproval(DomainError):
     code = "self_approval"
     http_status = 403
@@ -25,6 +48,12 @@ class SelfApproval(DomainError):
 class AlreadyDecided(DomainError):
     code = "already_decided"
     message = _("Somebody was first: this order is now “{state}”.")
+
+
+class AlreadyApproved(DomainError):
+    code = "already_approved"
+    http_status = 403
+    message = _("You, or whom you replace, approved this already. Somebody else must be next.")
 
 
 class EndDatePassed(DomainError):
@@ -136,6 +165,24 @@ class PublicationSettled(DomainError):
 
     code = "publication_settled"
     message = _("Somebody was first: this proposal is “{state}” by now.")
+
+
+class OwnRule(DomainError):
+    code = "own_rule"
+    http_status = 403
+    message = _("You proposed this yourself. A second person must decide.")
+
+
+class RuleSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "rule_settled"
+    message = _("Somebody was first: this proposal is “{state}” by now.")
+
+
+class RuleWaits(DomainError):
+    code = "rule_waits"
+    message = _("A proposal about this rule waits already. Decide on that one first.")
 
 
 class OwnPublication(DomainError):

@@ -21,7 +21,8 @@ from catalog.kinds.parameters import Option, Parameter, Widget, clean_spec
 from catalog.models import OfferingVersion
 from catalog.services.comments import clean_comment
 from catalog.services.offers import Choice, OptionEffect
-from catalog.services.orders import check_end_date, check_name, clean_purpose
+from catalog.services.order_lines import check_end_date, check_name
+from catalog.services.orders import clean_purpose
 from portal.core.choices import ChoiceCard
 from portal.core.errors import InvalidInput
 from portal.core.formats import DATE_FORMATS, quantity
@@ -315,6 +316,18 @@ class OrderForm(forms.Form):
         """What is sent next is another order."""
         typed = {name: self.data.get(name, "") for name in self.data}
         self.data = {**typed, "idempotency_key": str(uuid4())}
+
+
+class CartForm(OrderForm):
+    """The same, to put the thing in the cart: what all of it is for is asked when it is sent."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["purpose"].required = False
+
+    def clean_purpose(self) -> str:
+        purpose: str = self.cleaned_data["purpose"]
+        return purpose
 
 
 class CommentForm(forms.Form):

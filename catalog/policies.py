@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import (
+    Approval,
+    ApprovalRule,
+    ApprovalRuleVersion,
+    Cart,
     Difference,
     DifferenceState,
     DriftRepair,
@@ -30,9 +34,11 @@ from catalog.offering_policies import (
 )
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.four_eyes import logins_of
-from portal.identity.models import Person, Project, Role
+from portal.identity.models import Node, Person, Project, Role
+from portal.identity.models.proposed import DecisionState
 
 WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
+RULE_READERS: Final = frozenset({Role.QUOTA_ADMINISTRATOR, Role.AUDITOR})
 DRIFT_READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
 
 
@@ -63,6 +69,12 @@ def _in_order(versions: QuerySet[OfferingVersion]) -> QuerySet[OfferingVersion]:
     return by_place.select_related("offering", "cloud")
 
 
+def own_carts(person: Person) -> QuerySet[Cart]:
+    """The person's own open carts, of the projects in which they may order."""
+    projects = orderable_projects(person).values("pk")
+    return Cart.objects.filter(owner=person, order=None, project__in=projects)
+
+
 def visible_orders(person: Person) -> QuerySet[Order]:
     """The orders of every project that the person reaches."""
     return Order.objects.filter(project__in=reached_projects(person))
@@ -74,10 +86,29 @@ def orders_to_decide(person: Person) -> QuerySet[Order]:
     Also what was asked for with another login of theirs is their own.
     """
     own = logins_of([person.pk, *absent_ids(person)])
-    return Order.objects.filter(
-        state=OrderState.PENDING_APPROVAL,
-        project__in=reached_projects(person, Role.APPROVER),
-    ).exclude(requested_by__in=own.values("pk"))
+    on_project = Q(waits_for=None, project__in=reached_projects(person, Role.APPROVER))
+    on_node = Q(waits_for__in=reached_nodes(person, Role.APPROVER))
+    waiting = Order.objects.filter(on_project | on_node, state=OrderState.PENDING_APPROVAL)
+    said = Approval.objects.filter(order=OuterRef("pk"), approver__in=own.values("pk"))
+    return waiting.exclude(requested_by__in=own.values("pk")).exclude(Exists(said))
+
+
+def governed_nodes(person: Person) -> QuerySet[Node]:
+    """The living parts of the tree for which the person proposes approval rules, or decides."""
+    return reached_nodes(person, Role.QUOTA_ADMINISTRATOR).filter(ended_at=None)
+
+
+def visible_rules(person: Person) -> QuerySet[ApprovalRule]:
+    """The approval rules of the parts that the person governs or audits."""
+    return ApprovalRule.objects.filter(node__in=reached_nodes(person, *RULE_READERS))
+
+
+def rules_to_decide(person: Person) -> QuerySet[ApprovalRuleVersion]:
+    """What somebody else proposed that a rule say."""
+    waiting = ApprovalRuleVersion.objects.filter(
+        state=DecisionState.PROPOSED, rule__node__in=governed_nodes(person)
+    )
+    return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
 
 
 def visible_resources(person: Person) -> QuerySet[Resource]:

@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from catalog.models import Operation
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
 from catalog.reconciliation.looking import look_at_due_clouds
-from catalog.services import orders
+from catalog.services import approvals, orders
 from catalog.services.end_dates import end_uses, retire_ended, withdraw_endings
 from catalog.services.end_reminders import remind, send_reminder
 from portal.cloud.models import Cloud
@@ -96,8 +96,15 @@ def look_for_drift() -> None:
 
 @shared_task(name="catalog.expire_orders")
 def expire_orders() -> None:
-    """End the orders that nobody decided on in time."""
+    """Approve what a rule lets through, and end what nobody decided on in time."""
+    approvals.approve_waiting_by_rule()
     orders.expire_orders()
+
+
+@shared_task(name="catalog.approve_by_rule")
+def approve_by_rule(*, order_id: int) -> None:
+    """Approve an order for which no person is needed, if that is so."""
+    approvals.approve_by_rule(order_id)
 
 
 @shared_task(name="catalog.mind_end_dates")

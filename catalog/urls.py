@@ -2,6 +2,17 @@
 
 from django.urls import path
 
+from catalog.views.approval_rules import (
+    rule_confirm,
+    rule_detail,
+    rule_end,
+    rule_list,
+    rule_new,
+    rule_proposal,
+    rule_propose,
+    rule_refuse,
+    rule_take_back,
+)
 from catalog.views.approvals import (
     approval_approve,
     approval_detail,
@@ -9,6 +20,7 @@ from catalog.views.approvals import (
     approval_queue,
     approval_reject,
 )
+from catalog.views.cart import cart_list, cart_order, cart_take
 from catalog.views.catalogue import catalogue
 from catalog.views.changes import resource_change, resource_change_preview
 from catalog.views.drift import drift_detail, drift_list, drift_look
@@ -38,7 +50,7 @@ from catalog.views.operations import (
     operation_resume,
     operation_retry,
 )
-from catalog.views.order_form import order_form, order_preview
+from catalog.views.order_form import order_form, order_preview, order_to_cart
 from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
 from catalog.views.quotas import quota_tree
 from catalog.views.resources import (
@@ -66,6 +78,30 @@ urlpatterns = [
     path("approvals/<uuid:public_id>/approve", approval_approve, name="approval-approve"),
     path("approvals/<uuid:public_id>/reject", approval_reject, name="approval-reject"),
     path("approvals/<uuid:public_id>/question", approval_question, name="approval-question"),
+    # approval rules
+    path("approval-rules", rule_list, name="approval-rules"),
+    path("approval-rules/new", rule_new, name="approval-rule-new"),
+    path("approval-rules/<uuid:public_id>", rule_detail, name="approval-rule"),
+    path("approval-rules/<uuid:public_id>/propose", rule_propose, name="approval-rule-propose"),
+    path("approval-rules/<uuid:public_id>/end", rule_end, name="approval-rule-end"),
+    path("approval-rules/proposals/<uuid:public_id>", rule_proposal, name="approval-rule-proposal"),
+    path(
+        "approval-rules/proposals/<uuid:public_id>/confirm",
+        rule_confirm,
+        name="approval-rule-confirm",
+    ),
+    path(
+        "approval-rules/proposals/<uuid:public_id>/refuse", rule_refuse, name="approval-rule-refuse"
+    ),
+    path(
+        "approval-rules/proposals/<uuid:public_id>/take-back",
+        rule_take_back,
+        name="approval-rule-take-back",
+    ),
+    # cart
+    path("cart", cart_list, name="cart"),
+    path("cart/<uuid:public_id>/order", cart_order, name="cart-order"),
+    path("cart/lines/<uuid:public_id>/take", cart_take, name="cart-take"),
     # catalogue
     path("catalogue", catalogue, name="catalogue"),
     path("catalogue/manage", managed_list, name="offerings"),
@@ -112,6 +148,7 @@ urlpatterns = [
         name="publication-take-back",
     ),
     path("catalogue/<slug:code>/order", order_form, name="order-form"),
+    path("catalogue/<slug:code>/order/cart", order_to_cart, name="order-to-cart"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # drift
     path("drift", drift_list, name="drift"),

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from catalog.api.parameters import find_misfits
-from catalog.kinds import get_kind
 from catalog.models import (
     COMMENT_LENGTH,
     OPEN_OPERATION_STATES,
     Decision,
     Metric,
-    OfferingVersion,
     OperationState,
     OrderState,
     ResourceState,
     SolutionState,
 )
 from catalog.models.solution import REASON_LENGTH as SOLUTION_LENGTH
-from catalog.policies import offerings_for, orderable_projects, visible_offerings
 from catalog.services.approvals import REASON_LENGTH
 from catalog.services.changes import changeable_parameters
 from catalog.services.orders import PURPOSE_LENGTH
@@ -35,76 +30,13 @@ from portal.core.api import (
     TextField,
     TruthField,
 )
-from portal.core.errors import NotAllowed
-from portal.identity.access import reached_projects
-from portal.identity.models import NodeKind, Person, Project
+from portal.identity.models import NodeKind
 
 NAME_LENGTH = 63
 OPEN_STATES = [choice for choice in OperationState.choices if choice[0] in OPEN_OPERATION_STATES]
 SOLUTION_DECISIONS = [
     (state.value, state.label) for state in (SolutionState.CONFIRMED, SolutionState.REFUSED)
 ]
-
-
-class SentOrder(Input):
-    """An order as it came in: its shape is right, and that is all that is known."""
-
-    project = PublicIdField(help_text="Where it belongs.")
-    offering = PublicIdField(help_text="What is asked for.")
-    name = TextField(
-        max_length=NAME_LENGTH, trim_whitespace=False, help_text="What it will be called."
-    )
-    purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What it is for.")
-    spec = ObjectField(help_text="The parameters of the offering.")
-    end_date = DayField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text=(
-            "The last day on which it is needed. After it the thing is stopped, if its kind can "
-            "be, and cleaned up `grace_days` of the offering later."
-        ),
-    )
-
-
-class OrderInput(SentOrder):
-    """An order for one thing."""
-
-    def validate_project(self, public_id: UUID) -> Project:
-        """Return the project.
-
-        Raises:
-            NotAllowed: the person sees it, but may not order there.
-        """
-        project = orderable_projects(self._person).filter(public_id=public_id).first()
-        if project:
-            return project
-        if reached_projects(self._person).filter(public_id=public_id).exists():
-            raise NotAllowed()
-        raise _does_not_exist()
-
-    def validate_offering(self, public_id: UUID) -> OfferingVersion:
-        """Return the published version."""
-        version = visible_offerings(self._person).filter(offering__public_id=public_id).first()
-        if version is None:
-            raise _does_not_exist()
-        return version
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        version: OfferingVersion = attrs["offering"]
-        if not offerings_for(attrs["project"]).filter(pk=version.pk).exists():
-            raise serializers.ValidationError({"offering": _does_not_exist().detail})
-        parameters = get_kind(version.offering.kind).parameters(version)
-        misfits = find_misfits(parameters, attrs["spec"])
-        if misfits:
-            errors = {name: ErrorDetail(text, code="invalid") for name, text in misfits.items()}
-            raise serializers.ValidationError({"spec": errors})
-        return attrs
-
-    @property
-    def _person(self) -> Person:
-        person: Person = self.context["request"].user
-        return person
 
 
 class ChangeInput(Input):
@@ -222,8 +154,3 @@ class QuotaFilters(Input):
         choices=NodeKind.choices, source="node__kind", required=False
     )
     metric = serializers.ChoiceField(choices=Metric.choices, required=False)
-
-
-def _does_not_exist() -> serializers.ValidationError:
-    """The same for what nobody has and for what somebody else has."""
-    return serializers.ValidationError(_("You have none with this id."), code="does_not_exist")

@@ -27,9 +27,10 @@ def describe_specs(
         schemas[name] = outline(get_kind(version.offering.kind).parameters(version))
         references.append({"$ref": f"#/components/schemas/{name}"})
     if references:
-        spec = schemas["OrderInput"]["properties"]["spec"]
-        schemas["OrderInput"]["properties"]["spec"] = {
-            "description": spec["description"],
-            "anyOf": references,
-        }
+        for name in ("OrderInput", "LineInput"):
+            spec = schemas[name]["properties"]["spec"]
+            schemas[name]["properties"]["spec"] = {
+                "description": spec["description"],
+                "anyOf": references,
+            }
     return result

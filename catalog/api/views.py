@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from catalog.api import inputs
+from catalog.api import inputs, orders
 from catalog.api import serializers as outputs
 from catalog.models import (
     Approval,
@@ -42,13 +42,7 @@ from catalog.policies import (
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.changes import Term, place_change, shorten_term
 from catalog.services.comments import ask_about_order, comment_on_order
-from catalog.services.orders import (
-    LineRequest,
-    find_earlier_order,
-    fingerprint_of,
-    place_order,
-    withdraw_order,
-)
+from catalog.services.orders import withdraw_order
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
 from portal.core.api import read_header
@@ -77,6 +71,27 @@ ORDER_EXAMPLE: Final = OpenApiExample(
             "volume_gib": 40,
         },
         "end_date": "2027-06-30",
+    },
+    request_only=True,
+)
+LINES_EXAMPLE: Final = OpenApiExample(
+    "An order for several things",
+    value={
+        "project": "5f0f7c9e-3c1b-4d3a-9a55-0a8f5a1f9a01",
+        "purpose": "The case system, with a disk for its files",
+        "lines": [
+            {
+                "offering": "0b4cf1f0-6a8c-4f6a-8f0e-6a2d1f6f7b02",
+                "name": "zaken-web-01",
+                "spec": {"flavor": "gp.small", "image": "Debian 12", "network": "intern"},
+            },
+            {
+                "offering": "7d2a1c55-0f0e-4a8e-9b7d-3f1f5b8c9d03",
+                "name": "zaken-data-01",
+                "spec": {"volume_gib": 100},
+                "end_date": "2027-06-30",
+            },
+        ],
     },
     request_only=True,
 )
@@ -130,26 +145,24 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[Order]:
-        orders = visible_orders(self.request.user).select_related("project", "requested_by")
-        return orders.prefetch_related(*_order_detail()) if self.action == "retrieve" else orders
+        found = visible_orders(self.request.user).select_related("project", "requested_by")
+        return found.prefetch_related(*_order_detail()) if self.action == "retrieve" else found
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return outputs.OrderOutput if self.action == "list" else outputs.OrderDetailOutput
 
     @extend_schema(
         parameters=[IDEMPOTENCY_KEY],
-        request=inputs.OrderInput,
+        request=orders.ANY_ORDER,
         responses={201: outputs.OrderDetailOutput, 200: outputs.OrderDetailOutput},
-        examples=[ORDER_EXAMPLE],
+        examples=[ORDER_EXAMPLE, LINES_EXAMPLE],
     )
     def create(self, request: ApiRequest) -> Response:
         """Place an order: its quota is claimed and its price frozen. 200: it was there already."""
         key = _read_key(request)
-        order, is_new = self._repeated(request, key), False
+        order, is_new = orders.find_repeated(request, key), False
         if order is None:
-            body = inputs.OrderInput(data=request.data, context=self.get_serializer_context())
-            body.is_valid(raise_exception=True)
-            order, is_new = _place(request, key, body.validated_data)
+            order, is_new = orders.place(request, key, self.get_serializer_context())
         return _answer(request, order, status=201 if is_new else 200)
 
     @extend_schema(
@@ -200,17 +213,6 @@ class OrderViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Order]):
         comment = write(order.public_id, author=request.user, **body.validated_data)
         return Response(outputs.CommentOutput(comment).data, status=status.HTTP_201_CREATED)
 
-    def _repeated(self, request: ApiRequest, key: str) -> Order | None:
-        """What this very call made before, although it might be refused today."""
-        sent = inputs.SentOrder(data=request.data)
-        if not sent.is_valid():
-            return None
-        asked = sent.validated_data
-        line = (asked["offering"], asked["name"], asked["spec"], asked["end_date"])
-        fingerprint = fingerprint_of(asked["project"], asked["purpose"], [line])
-        order = find_earlier_order(request.user, key, fingerprint)
-        return order if order and self.get_queryset().filter(pk=order.pk).exists() else None
-
 
 class ApprovalViewSet(ListModelMixin, GenericViewSet[Order]):
     """The orders that wait for your decision, the oldest first."""
@@ -222,8 +224,8 @@ class ApprovalViewSet(ListModelMixin, GenericViewSet[Order]):
     serializer_class = outputs.OrderOutput
 
     def get_queryset(self) -> QuerySet[Order]:
-        orders = orders_to_decide(self.request.user)
-        return orders.select_related("project", "requested_by")
+        waiting = orders_to_decide(self.request.user)
+        return waiting.select_related("project", "requested_by")
 
 
 class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resource]):
@@ -339,27 +341,6 @@ class QuotaViewSet(ListModelMixin, GenericViewSet[Quota]):
         return quotas.annotate(node_code=F("node__code"))
 
 
-def _place(request: ApiRequest, key: str, asked: dict[str, Any]) -> tuple[Order, bool]:
-    line = LineRequest(
-        version=asked["offering"],
-        name=asked["name"],
-        spec=asked["spec"],
-        end_date=asked["end_date"],
-    )
-    try:
-        return place_order(
-            requested_by=request.user,
-            project=asked["project"],
-            purpose=asked["purpose"],
-            lines=[line],
-            idempotency_key=key,
-        )
-    except InvalidInput as error:
-        raise InvalidInput(
-            {name if name in asked else f"spec.{name}": said for name, said in error.errors.items()}
-        ) from error
-
-
 def _place_change(
     request: ApiRequest, key: str, resource: Resource, asked: dict[str, Any]
 ) -> tuple[Order, bool]:
@@ -392,8 +373,8 @@ def _answer(request: ApiRequest, order: Order, *, status: int) -> Response:
 
 def _shown(order: Order) -> Any:
     """The order as it stands in the database now."""
-    orders = Order.objects.select_related("project", "requested_by")
-    now_stored = orders.prefetch_related(*_order_detail()).get(pk=order.pk)
+    found = Order.objects.select_related("project", "requested_by")
+    now_stored = found.prefetch_related(*_order_detail()).get(pk=order.pk)
     return outputs.OrderDetailOutput(now_stored).data
 
 

@@ -1,3 +1,9 @@
+from catalog.models.approval_rule import (
+    RULE_NAME_LENGTH,
+    ApprovalRule,
+    ApprovalRuleVersion,
+)
+from catalog.models.cart import Cart, CartLine
 from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
 from catalog.models.difference import (
     LIVING_STATES,
@@ -61,7 +67,12 @@ __all__ = [
     "OPERATION_TRANSITIONS",
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",
+    "RULE_NAME_LENGTH",
     "Approval",
+    "ApprovalRule",
+    "ApprovalRuleVersion",
+    "Cart",
+    "CartLine",
     "ClaimState",
     "CloudLook",
     "Decision",

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from portal.core.models import PublicIdModel
 
@@ -28,7 +29,9 @@ ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
         {OrderState.PROVISIONING, OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.EXPIRED}
     ),
     OrderState.PROVISIONING: frozenset({OrderState.COMPLETED, OrderState.FAILED}),
-    OrderState.FAILED: frozenset({OrderState.PROVISIONING, OrderState.CANCELED}),
+    OrderState.FAILED: frozenset(
+        {OrderState.PROVISIONING, OrderState.COMPLETED, OrderState.CANCELED}
+    ),
     OrderState.COMPLETED: frozenset(),
     OrderState.REJECTED: frozenset(),
     OrderState.WITHDRAWN: frozenset(),
@@ -63,7 +66,12 @@ class Order(PublicIdModel):
     # The quote at submission: the commitment (verplichting). Charges follow the valid price.
     monthly_price = models.DecimalField(max_digits=18, decimal_places=6)
     # What the requester saw beside the price: {"budget_free": decimal string or None}.
+    # And how it is approved, where a rule speaks about it (``catalog.services.approval_routes``).
     conditions = models.JSONField(default=dict)
+    # On which node, or above it, the next to approve must have the role; None: on the project.
+    waits_for = models.ForeignKey(
+        "identity.Node", null=True, on_delete=models.PROTECT, related_name="+"
+    )
 
     class Meta:
         constraints = [
@@ -87,6 +95,15 @@ class Order(PublicIdModel):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def title(self) -> str:
+        """What it asks, in a few words; uses ``lines``: “Virtual server web-01, and 2 more”."""
+        first, *others = self.lines.all()
+        if not others:
+            return first.title
+        text = ngettext("{first}, and {count} more", "{first}, and {count} more", len(others))
+        return text.format(first=first.title, count=len(others))
 
     @property
     def is_settled(self) -> bool:
@@ -158,11 +175,11 @@ class Decision(models.TextChoices):
 
 
 class Approval(PublicIdModel):
-    """One person's yes or no to an order, never the requester's own.
+    """One person's yes or no to an order, never the requester's own; several where a rule says so.
 
     The migration adds the foreign key (order, requester) → Order(id, requested_by), so that
-    ``requester`` cannot be anybody else than who asked. ``rule`` is kept for approvals by a rule;
-    until there are any, the database accepts a person's decision only.
+    ``requester`` cannot be anybody else than who asked. Or a rule's yes, where no person was
+    needed: ``rule`` is its name, and a trigger looks whether the order said so when it was placed.
     """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="approvals")
@@ -173,6 +190,9 @@ class Approval(PublicIdModel):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     rule = models.CharField(max_length=80, blank=True)
+    rule_version = models.ForeignKey(
+        "catalog.ApprovalRuleVersion", null=True, on_delete=models.PROTECT, related_name="approvals"
+    )
     decision = models.CharField(max_length=10, choices=Decision)
     reason = models.CharField(max_length=1000, blank=True)
     decided_at = models.DateTimeField()
@@ -185,8 +205,9 @@ class Approval(PublicIdModel):
                 name="approval_given_by_another_person",
             ),
             models.CheckConstraint(
-                condition=Q(approver__isnull=False, rule=""),
-                name="approval_given_by_a_person",
+                condition=Q(approver__isnull=False, rule="", rule_version=None)
+                | (Q(approver=None, rule_version__isnull=False, decision="approved") & ~Q(rule="")),
+                name="approval_given_by_a_person_or_by_a_rule",
             ),
             models.CheckConstraint(
                 condition=Q(decision="approved") | ~Q(reason=""),

@@ -6,20 +6,25 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.formats import number_format
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from catalog.approval_rules import step_at
 from catalog.errors import (
+    AlreadyApproved,
     AlreadyDecided,
     ApprovalAboveLimit,
     ConditionsChanged,
     EndDatePassed,
     ReasonRequired,
+    ResourceProtected,
     SelfApproval,
 )
 from catalog.models import (
     Approval,
+    ApprovalRuleVersion,
     Decision,
     OperationKind,
     Order,
@@ -27,13 +32,19 @@ from catalog.models import (
     OrderState,
     Resource,
 )
+from catalog.services.approval_routes import (
+    humans_who_approved,
+    is_one_of,
+    route_of,
+    waiting_node,
+)
 from catalog.services.change_work import agree_on_change, carry_out_change
 from catalog.services.changes import changeable_parameters
 from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
 from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_undecided
 from catalog.services.placement import decide_placement
-from catalog.services.preview import before_of, budget_effect, quote_of
+from catalog.services.preview import budget_effect, cost_of, quote_of
 from catalog.services.quotas import commit_claim
 from catalog.services.resources import open_resource
 from portal.audit.services import record, record_refusal
@@ -45,7 +56,7 @@ from portal.core.money import to_cents
 from portal.core.text import clean_text
 from portal.identity.access import absent_ids, approval_limit, has_role
 from portal.identity.four_eyes import check_other_humans
-from portal.identity.models import Person, Role
+from portal.identity.models import Deputy, Person, Role
 from portal.identity.sensitive import sensitive
 
 REASON_LENGTH = 1000
@@ -55,7 +66,7 @@ REASON_LENGTH = 1000
 def approve_order(
     public_id: UUID, *, approver: Person, reason: str = "", accepts_changes: bool = False
 ) -> Order:
-    """Approve an order: its quota is kept, its resources come into being, the engine starts.
+    """Approve an order; with the last yes that is needed its resources come into being.
 
     Args:
         accepts_changes: the approver saw what got worse since submission, and agrees.
@@ -65,6 +76,7 @@ def approve_order(
         NotAllowed, ApprovalAboveLimit: the approver's role does not reach it.
         SameHuman: the approver may be who asked for it, with another login.
         AlreadyDecided: somebody was first, or it was withdrawn or expired.
+        AlreadyApproved: of several that are needed, this human was one already.
         EndDatePassed: something was needed until a day that is over.
         ConditionsChanged: price, budget or choice got worse and ``accepts_changes`` is False.
         PriceMissing: there is no price any more, so nobody knows what they would agree to.
@@ -82,26 +94,103 @@ def approve_order(
 def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bool) -> Order:
     order = _lock_for_decision(public_id, approver)
     _check_amount(order, approver)
-    lines = list(
-        order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")
-    )
+    lines = _lines_of(order)
     _check_end_dates(lines)
     _check_conditions(order, lines, accepts_changes)
     _decide(order, approver, Decision.APPROVED, reason)
-    order.state = OrderState.PROVISIONING
-    order.save(update_fields=["state"])
+    steps, given = route_of(order).steps, len(humans_who_approved(order))
+    if step_at(steps, given) is not None:
+        order.waits_for = waiting_node(steps, given)
+        order.save(update_fields=["waits_for"])
+        data = {"given": given}
+        record("order.approved_in_part", order, actor=approver, node_id=order.project_id, data=data)
+        return order
+    _deliver(order, lines, approver=approver, data={})
+    return order
+
+
+def approve_waiting_by_rule() -> int:
+    """Approve what a rule lets through and no message was heard about. Return how many."""
+    waiting = Order.objects.filter(
+        state=OrderState.PENDING_APPROVAL,
+        conditions__approval__automatic__isnull=False,
+        expires_at__gt=now(),
+    ).exclude(conditions__approval__automatic=None)
+    return sum(approve_by_rule(pk) for pk in waiting.values_list("pk", flat=True))
+
+
+@transaction.atomic(durable=True)
+def approve_by_rule(order_id: int) -> bool:
+    """Approve an order that a rule lets through; True when that happened now.
+
+    What got worse since it was placed waits for a person after all, as does what somebody decided
+    or asked about.
+    """
+    order = _lock_order(Order.objects.values_list("public_id", flat=True).get(pk=order_id))
+    automatic = route_of(order).automatic
+    is_waiting = order.state == OrderState.PENDING_APPROVAL and order.expires_at > now()
+    if automatic is None or not is_waiting or order.approvals.exists():
+        return False
+    lines = _lines_of(order)
+    try:
+        with transaction.atomic():
+            _check_by_rule(order, lines)
+            version = ApprovalRuleVersion.objects.select_related("rule").get(public_id=automatic)
+            _say_yes_by_rule(order, version)
+            data = {"rule": str(version.public_id)}
+            _deliver(order, lines, approver=None, data=data)
+    except DomainError:
+        return False
+    return True
+
+
+def _check_by_rule(order: Order, lines: list[OrderLine]) -> None:
+    """Raise a DomainError when a person must look after all."""
+    _check_end_dates(lines)
+    _check_conditions(order, lines, accepts_changes=False)
+    for line in lines:
+        if line.changes and line.changes.is_protected:
+            raise ResourceProtected(name=line.name)
+
+
+def _say_yes_by_rule(order: Order, version: ApprovalRuleVersion) -> None:
+    Approval.objects.create(
+        order=order,
+        requester_id=order.requested_by_id,
+        approver=None,
+        rule=f"{version.rule.name} ({version.number})",
+        rule_version=version,
+        decision=Decision.APPROVED,
+        decided_at=now(),
+    )
+
+
+def _deliver(
+    order: Order, lines: list[OrderLine], *, approver: Person | None, data: dict[str, str]
+) -> None:
+    """Let come into being what was approved, by the last approver or by a rule (None)."""
+    order.state, order.waits_for = OrderState.PROVISIONING, None
+    order.save(update_fields=["state", "waits_for"])
     for line in lines:
         line.order = order
         line.placement = decide_placement(order.project, line.offering_version.cloud)
         commit_claim(line.claim)
         agree_on_change(line)
     resources = [open_resource(line) for line in lines if line.changes_id is None]
-    record("order.approved", order, actor=approver, node_id=order.project_id)
+    record("order.approved", order, actor=approver, node_id=order.project_id, data=data)
+    asked_by = approver or order.requested_by
     for resource in resources:
-        start_operation(resource, OperationKind.PROVISION, requested_by=approver)
+        start_operation(resource, OperationKind.PROVISION, requested_by=asked_by)
     for line in lines:
-        carry_out_change(line, approver=approver)
-    return order
+        carry_out_change(line, approver=asked_by)
+
+
+def _lines_of(order: Order) -> list[OrderLine]:
+    return list(
+        order.lines.select_related(
+            "offering_version__offering", "offering_version__cloud", "claim", "changes"
+        )
+    )
 
 
 @sensitive("order.reject")
@@ -135,30 +224,53 @@ def changed_conditions(order: Order) -> list[str]:
     Raises:
         PriceMissing: there is no price any more.
     """
-    lines = order.lines.select_related("offering_version__offering", "offering_version__cloud")
-    return _changes(order, list(lines))
+    return _changes(order, _lines_of(order))
 
 
 def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
-    lock_tree_shared()
-    for resource in Resource.objects.filter(changes__order__public_id=public_id):
-        lock_order_and_resource(resource)
-    order = (
-        Order.objects.select_for_update(of=("self",))
-        .select_related("project", "requested_by")
-        .get(public_id=public_id)
-    )
+    order = _lock_order(public_id)
     deciding = {approver.pk, *absent_ids(approver)}
     if order.requested_by_id in deciding:
         raise SelfApproval()
     check_other_humans([order.requested_by_id], deciding)
-    if not has_role(approver, order.project, Role.APPROVER):
+    if not has_role(approver, order.waits_for or order.project, Role.APPROVER):
         raise NotAllowed()
     if order.state != OrderState.PENDING_APPROVAL:
         raise AlreadyDecided(state=order.get_state_display())
     if order.expires_at <= now():
         raise AlreadyDecided(state=OrderState.EXPIRED.label)  # the clock has yet to write it
+    _check_not_counted_yet(order, deciding)
     return order
+
+
+def _check_not_counted_yet(order: Order, deciding: set[int]) -> None:
+    """One human says yes once: with whichever login, and whoever they do it for.
+
+    Raises:
+        AlreadyApproved: they did, or somebody did in their place.
+        SameHuman: who did may be one of them, with another login.
+    """
+    given = humans_who_approved(order)
+    if not given:
+        return
+    replaced = Deputy.objects.filter(
+        Q(valid_until=None) | Q(valid_until__gt=order.submitted_at), deputy__in=given
+    )
+    if is_one_of([*given, *replaced.values_list("absent", flat=True)], sorted(deciding)):
+        raise AlreadyApproved()
+    check_other_humans(given, deciding)
+
+
+def _lock_order(public_id: UUID) -> Order:
+    """Lock the order, and what it changes, in the one order of locks."""
+    lock_tree_shared()
+    for resource in Resource.objects.filter(changes__order__public_id=public_id):
+        lock_order_and_resource(resource)
+    return (
+        Order.objects.select_for_update(of=("self",))
+        .select_related("project", "requested_by", "waits_for")
+        .get(public_id=public_id)
+    )
 
 
 def _check_amount(order: Order, approver: Person) -> None:
@@ -185,7 +297,9 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     price = sum((quote.monthly for quote in quotes), Decimal(0))
     new = [line.offering_version for line in lines if line.changes_id is None]
     changes = withdrawn_offers(new, order.project) if new else []
-    changes += [text for line in lines for text in _no_longer_offered(line).values()]
+    changes += [
+        _of_line(text, line, lines) for line in lines for text in _no_longer_offered(line).values()
+    ]
     if to_cents(price) > to_cents(order.monthly_price):
         changes.append(
             _("the price per month rose from € {old} to € {new}").format(
@@ -194,12 +308,15 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
             )
         )
     free_then = order.conditions.get("budget_free")
-    position = budget_effect(
-        order.project, quotes[0], lines[0].end_date, besides=order, before=before_of(lines[0])
-    )
+    costs = [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)]
+    position = budget_effect(order.project, costs, besides=order)
     if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))
     return changes
+
+
+def _of_line(text: str, line: OrderLine, lines: list[OrderLine]) -> str:
+    return f"{line.name}: {text}" if len(lines) > 1 else text
 
 
 def _no_longer_offered(line: OrderLine) -> dict[str, str]:

@@ -126,8 +126,8 @@ def _cancel(operation: Operation) -> None:
     end_operation(operation, OperationState.CANCELED)
     record("operation.canceled", operation, actor=None, node_id=operation.resource.project_id)
     if operation.kind == OperationKind.PROVISION:
-        move_order(operation, OrderState.FAILED)
         undo(operation, requested_by=operation.cancel_requested_by)
+        move_order(operation, OrderState.FAILED)
     elif operation.kind == OperationKind.CHANGE:
         move_order(operation, OrderState.FAILED)
         revert(operation, requested_by=operation.cancel_requested_by)

@@ -30,7 +30,8 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.operations import move_order, settle_order, start_operation
+from catalog.services.operations import move_order, start_operation
+from catalog.services.order_states import move_order_to
 from catalog.services.orders import end_order
 from catalog.services.preview import demand_of, quote_of
 from catalog.services.quotas import absorb_claim, release_claim
@@ -119,7 +120,7 @@ def complete_reversal(operation: Operation, resource: Resource) -> None:
         release_claim(line.claim)
     else:
         absorb_claim(resource.claim, line.claim, _demand(resource, _price_as_it_is(resource, line)))
-    settle_order(line.order, OrderState.CANCELED)
+    move_order_to(line.order, OrderState.CANCELED)
     record("operation.reverted", operation, actor=None, node_id=resource.project_id)
 
 
@@ -138,7 +139,7 @@ def drop_failed_changes(resource: Resource) -> None:
     lines = resource.changes.filter(order__state=OrderState.FAILED)
     for line in lines.select_related("order", "claim"):
         release_claim(line.claim)
-        settle_order(line.order, OrderState.CANCELED)
+        move_order_to(line.order, OrderState.CANCELED)
 
 
 # --- what is known of changes -----------------------------------------------------------------
@@ -201,7 +202,7 @@ def _complete(resource: Resource, line: OrderLine) -> None:
         node_id=resource.project_id,
         data={"order": str(line.order.public_id)},
     )
-    settle_order(line.order, OrderState.COMPLETED)
+    move_order_to(line.order, OrderState.COMPLETED)
     record("order.completed", line.order, actor=None, node_id=resource.project_id)
 
 

@@ -28,22 +28,25 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.offering_policies import is_offered_to, published_versions
+from catalog.services.approval_routes import route_for, route_of
 from catalog.services.change_work import end_on, open_change, version_of
 from catalog.services.operations import lock_order_and_resource
+from catalog.services.order_lines import check_end_date
 from catalog.services.orders import (
     Asked,
-    check_end_date,
     clean_purpose,
     find_earlier_order,
     fingerprint_of,
     last_moment_to_decide,
     place_once,
+    ring_for_rule,
     write_order,
 )
 from catalog.services.placement import decide_placement, judge_placement
 from catalog.services.preview import (
     Before,
     Consequences,
+    Cost,
     budget_effect,
     demand_of,
     quota_effects,
@@ -140,7 +143,9 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
             quote=price,
             verdict=judge_placement(project, version.cloud),
             quota=quota_effects(project, more),
-            budget=budget_effect(project, price, wanted.end_date, before=before),
+            budget=budget_effect(
+                project, [Cost(quote=price, end_date=wanted.end_date, before=before)]
+            ),
         ),
         effects=[
             str(text) for text in get_kind(resource.kind).change_effects(resource.spec, wanted.spec)
@@ -207,6 +212,7 @@ def _place(
         node_id=asked.project.pk,
         data={"changes": str(resource.public_id)},
     )
+    ring_for_rule(order, route_of(order))
     return order, True
 
 
@@ -216,7 +222,11 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
     preview = preview_change(resource, wanted)
     price = preview.consequences.quote
     expires_at = last_moment_to_decide(asked, version, wanted.end_date)
-    order = write_order(asked, expires_at, price.monthly, preview.consequences.budget)
+    budget = preview.consequences.budget
+    route = route_for(
+        asked.project, monthly=price.monthly, versions=[version], budget=budget, changes=resource
+    )
+    order = write_order(asked, expires_at, price.monthly, budget, route=route)
     more = _more(resource, demand_of(version, wanted.spec, price))
     claim = claim_quota(asked.project, more, expires_at=expires_at)
     OrderLine.objects.create(

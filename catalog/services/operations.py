@@ -15,7 +15,6 @@ from catalog.kinds.base import ACT_PREFIX, StepDefinition
 from catalog.models import (
     OPEN_ORDER_STATES,
     OPERATION_TRANSITIONS,
-    ORDER_TRANSITIONS,
     RESOURCE_TRANSITIONS,
     Operation,
     OperationKind,
@@ -29,6 +28,7 @@ from catalog.models import (
     Step,
     StepState,
 )
+from catalog.services.order_states import follow_lines, move_order_to
 from catalog.services.queueing import queue_for
 from portal.audit.services import record
 from portal.core.dispatch import enqueue_on_commit
@@ -343,22 +343,20 @@ def move_resource(resource: Resource, target: ResourceState) -> None:
 
 
 def move_order(operation: Operation, target: OrderState) -> Order | None:
-    """Move the order along with the work on it; None when another line had moved it already."""
+    """Move the order along with the work on it; None when it stays where it is.
+
+    Call once the resource was moved: of several lines the others count as well, and ``target`` is
+    only of an order with one.
+    """
     line = operation.order_line or operation.resource.order_line
-    if line is None or line.order.state == target:
+    if line is None:
         return None
-    order = line.order
-    check_transition(ORDER_TRANSITIONS, order.state, target)
-    order.state = target
-    order.save(update_fields=["state"])
-    return order
-
-
-def settle_order(order: Order, target: OrderState) -> None:
-    """Nothing will change about the order any more. Call with it locked."""
-    check_transition(ORDER_TRANSITIONS, order.state, target)
-    order.state, order.settled_at = target, now()
-    order.save(update_fields=["state", "settled_at"])
+    if line.changes_id is None:
+        return line.order if follow_lines(line.order) else None
+    if line.order.state == target:
+        return None
+    move_order_to(line.order, target)
+    return line.order
 
 
 def _ring(operation: Operation) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,13 +16,20 @@ from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
 from billing.services.budgets import BudgetPosition
-from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, ProjectEnded
-from catalog.kinds import Kind, get_kind
-from catalog.kinds.parameters import clean_spec
+from billing.services.pricing import Quote
+from catalog.approval_rules import Route
+from catalog.errors import (
+    CartChanged,
+    IdempotencyConflict,
+    NameTaken,
+    OfferingUnavailable,
+    ProjectEnded,
+)
 from catalog.models import (
     ORDER_TRANSITIONS,
+    Cart,
     OfferingVersion,
-    OfferingVersionState,
+    OperationQueue,
     Order,
     OrderLine,
     OrderState,
@@ -31,12 +37,15 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.offering_policies import is_offered_to, published_versions
+from catalog.services.approval_routes import as_conditions, route_for, waiting_node
+from catalog.services.order_lines import MOST_LINES, LineRequest, clean_lines, refusals_of
 from catalog.services.placement import decide_placement
-from catalog.services.preview import budget_effect, demand_of, quote_of
-from catalog.services.quotas import claim_quota, release_claim
+from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
+from catalog.services.quotas import claim_quota, lock_counters, release_claims
 from catalog.services.terms import grant_grace, is_longer
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
+from portal.core.dispatch import enqueue_on_commit
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
@@ -50,7 +59,10 @@ AskedLine = tuple[UUID, str, Mapping[str, Any], date | str | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Who asked, where, what for, and how a repetition is known again."""
+    """Who asked, where, what for, and how a repetition is known again.
+
+    ``cart``: what it was collected in, and ends in it.
+    """
 
     requested_by: Person
     project: Project
@@ -58,16 +70,7 @@ class Asked:
     idempotency_key: str
     fingerprint: str
     submitted_at: datetime = field(default_factory=now)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LineRequest:
-    """One thing asked for, as it came in; nothing in it is trusted."""
-
-    version: OfferingVersion
-    name: str
-    spec: Mapping[str, Any]
-    end_date: date | None
+    cart: Cart | None = None
 
 
 def place_order(
@@ -77,18 +80,28 @@ def place_order(
     purpose: str,
     lines: Sequence[LineRequest],
     idempotency_key: str,
+    cart: Cart | None = None,
 ) -> tuple[Order, bool]:
     """Submit an order: its quota is claimed and its price frozen, together or not at all.
+
+    Args:
+        cart: where the lines were read from; it ends in the order.
 
     Returns:
         The order, and True when this call made it; False when the same key made it before.
 
     Raises:
-        InvalidInput: something is not right in a field.
+        InvalidInput: something is not right in a field; of several lines that is
+            ``lines.2.name``.
+        LineRefused: of several lines this one is in the way, for one of these reasons.
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
         ProjectEnded: somebody ended the project meanwhile.
         IdempotencyConflict: the key was used before for something else.
+        CartChanged: the cart is no longer as it was read.
     """
+    if not 0 < len(lines) <= MOST_LINES:
+        message = _("Ask for at least 1 thing, and for {most} at most.").format(most=MOST_LINES)
+        raise InvalidInput({"lines": [message]})
     as_sent = [
         (line.version.offering.public_id, line.name, line.spec, line.end_date) for line in lines
     ]
@@ -97,13 +110,14 @@ def place_order(
     earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
         return earlier, False
-    cleaned = [_clean_line(line) for line in lines]
+    cleaned = clean_lines(lines)
     asked = Asked(
         requested_by=requested_by,
         project=project,
         purpose=clean_purpose(purpose),
         idempotency_key=idempotency_key,
         fingerprint=fingerprint,
+        cart=cart,
     )
     return place_once(asked, lambda: _place(asked, cleaned))
 
@@ -150,36 +164,87 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     project = asked.project
     expires_at = min(last_moment_to_decide(asked, line.version, line.end_date) for line in lines)
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
-    position = budget_effect(project, quotes[0], lines[0].end_date)
+    position = budget_effect(
+        project,
+        [
+            Cost(quote=price, end_date=line.end_date)
+            for line, price in zip(lines, quotes, strict=True)
+        ],
+    )
     lock_tree_shared()
+    if asked.cart and (ended_in := _lock_cart(asked.cart)):
+        return ended_in, False
     _check_project_lives(project)
     _check_offered(project, lines)
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
-    order = write_order(asked, expires_at, monthly_price, position)
+    route = route_for(
+        project,
+        monthly=monthly_price,
+        versions=[line.version for line in lines],
+        budget=position,
+    )
+    order = write_order(asked, expires_at, monthly_price, position, route=route)
+    lock_counters(
+        project,
+        [
+            demand_of(line.version, line.spec, price)
+            for line, price in zip(lines, quotes, strict=True)
+        ],
+    )
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
-        demand = demand_of(line.version, line.spec, price)
-        claim = claim_quota(project, demand, expires_at=expires_at)
-        _check_name_is_free(project, line)
-        OrderLine.objects.create(
-            order=order,
-            position=number,
-            offering_version=line.version,
-            name=line.name,
-            spec=dict(line.spec),
-            end_date=line.end_date,
-            quote=price.as_json(),
-            monthly_price=price.monthly,
-            placement=decide_placement(project, line.version.cloud),
-            claim=claim,
-        )
+        with refusals_of(line, number, of=len(lines)):
+            _write_line(order, number, line, price)
+    if asked.cart:
+        Cart.objects.filter(pk=asked.cart.pk).update(order=order)
     record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
+    ring_for_rule(order, route)
     return order, True
 
 
+def _lock_cart(read: Cart) -> Order | None:
+    """The order in which the cart ended already, if it did.
+
+    Raises:
+        CartChanged: something was put in or taken out since it was read.
+    """
+    cart = Cart.objects.select_for_update(of=("self",)).select_related("order").get(pk=read.pk)
+    if cart.order is None and cart.revision != read.revision:
+        raise CartChanged()
+    return cart.order
+
+
+def _write_line(order: Order, number: int, line: LineRequest, price: Quote) -> None:
+    """Claim what the line needs, and write it down. Call with all counters locked."""
+    project = order.project
+    demand = demand_of(line.version, line.spec, price)
+    claim = claim_quota(project, demand, expires_at=order.expires_at)
+    _check_name_is_free(project, line)
+    OrderLine.objects.create(
+        order=order,
+        position=number,
+        offering_version=line.version,
+        name=line.name,
+        spec=dict(line.spec),
+        end_date=line.end_date,
+        quote=price.as_json(),
+        monthly_price=price.monthly,
+        placement=decide_placement(project, line.version.cloud),
+        claim=claim,
+    )
+
+
 def write_order(
-    asked: Asked, expires_at: datetime, monthly_price: Decimal, position: BudgetPosition | None
+    asked: Asked,
+    expires_at: datetime,
+    monthly_price: Decimal,
+    position: BudgetPosition | None,
+    *,
+    route: Route,
 ) -> Order:
-    """Write down an order without its lines. Call inside the transaction that adds them."""
+    """Write down an order without its lines. Call inside the transaction that adds them.
+
+    ``route``: how it will be approved.
+    """
     return Order.objects.create(
         number=_next_number(),
         project=asked.project,
@@ -190,8 +255,20 @@ def write_order(
         submitted_at=asked.submitted_at,
         expires_at=expires_at,
         monthly_price=monthly_price,
-        conditions={"budget_free": str(position.free_after) if position else None},
+        conditions={
+            "budget_free": str(position.free_after) if position else None,
+            **as_conditions(route),
+        },
+        waits_for=waiting_node(route.steps, 0),
     )
+
+
+def ring_for_rule(order: Order, route: Route) -> None:
+    """Have a worker approve the order, where a rule says that no person need to."""
+    if route.automatic:
+        enqueue_on_commit(
+            "catalog.approve_by_rule", queue=OperationQueue.INTERACTIVE, order_id=order.pk
+        )
 
 
 def last_moment_to_decide(
@@ -251,8 +328,7 @@ def end_order(order: Order, target: OrderState) -> None:
     check_transition(ORDER_TRANSITIONS, OrderState(order.state), target)
     order.state, order.settled_at = target, now()
     order.save(update_fields=["state", "settled_at"])
-    for line in order.lines.select_related("claim"):
-        release_claim(line.claim)
+    release_claims([line.claim for line in order.lines.select_related("claim")])
 
 
 def clean_purpose(purpose: str) -> str:
@@ -268,43 +344,6 @@ def clean_purpose(purpose: str) -> str:
     if not text:
         raise InvalidInput({"purpose": [_("Fill this in.")]})
     return text
-
-
-def _clean_line(line: LineRequest) -> LineRequest:
-    """Check everything that can be checked without a lock; all wrong fields in one answer."""
-    if line.version.state != OfferingVersionState.PUBLISHED:
-        raise OfferingUnavailable()
-    kind = get_kind(line.version.offering.kind)
-    errors: dict[str, list[str]] = {}
-    spec: dict[str, Any] = {}
-    checks: list[Callable[[], None]] = [
-        lambda: check_name(kind, line.name),
-        lambda: check_end_date(line.version, line.end_date),
-        lambda: spec.update(clean_spec(kind.parameters(line.version), line.spec)),
-    ]
-    for check in checks:
-        try:
-            check()
-        except InvalidInput as error:
-            errors |= error.errors
-    if errors:
-        raise InvalidInput(errors)
-    return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
-
-
-def check_name(kind: Kind, name: str) -> None:
-    """Raise InvalidInput when a resource of this kind may not be called ``name``."""
-    if not re.fullmatch(kind.name_pattern, name):
-        raise InvalidInput({"name": [str(kind.name_hint)]})
-
-
-def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
-    """Raise InvalidInput when the term would not begin, or be longer than the offering allows."""
-    last = localdate() + timedelta(days=version.maximum_term_days)
-    if end_date is None or localdate() < end_date <= last:
-        return
-    message = _("Choose a day after today, and not later than {last}.")
-    raise InvalidInput({"end_date": [message.format(last=last.strftime("%d-%m-%Y"))]})
 
 
 def _check_project_lives(project: Project) -> None:

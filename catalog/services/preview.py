@@ -6,7 +6,7 @@ saw is what was stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -59,6 +59,24 @@ class Before:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one thing will cost, and until when; of a change ``before`` runs already."""
+
+    quote: Quote
+    end_date: date | None
+    before: Before | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """One thing that may be ordered: its spec is right, and nothing is held for it."""
+
+    version: OfferingVersion
+    spec: Mapping[str, Any]
+    end_date: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Consequences:
     """Everything a person must know before committing; of a change ``quota`` is what is more."""
 
@@ -90,13 +108,46 @@ def preview(
     *, project: Project, version: OfferingVersion, spec: Mapping[str, Any], end_date: date | None
 ) -> Consequences:
     """What ordering this spec in this project would mean now. Changes nothing, locks nothing."""
-    price = quote_of(version, spec, project)
+    wish = Wish(version=version, spec=spec, end_date=end_date)
+    return preview_together(project, [wish])
+
+
+def preview_together(project: Project, wishes: Sequence[Wish]) -> Consequences:
+    """What ordering all of it at once would mean now. Changes nothing, locks nothing."""
+    quotes = [quote_of(wish.version, wish.spec, project) for wish in wishes]
+    costs = [
+        Cost(quote=price, end_date=wish.end_date)
+        for wish, price in zip(wishes, quotes, strict=True)
+    ]
+    demands = [
+        demand_of(wish.version, wish.spec, price)
+        for wish, price in zip(wishes, quotes, strict=True)
+    ]
     return Consequences(
-        quote=price,
-        verdict=judge_placement(project, version.cloud),
-        quota=quota_effects(project, demand_of(version, spec, price)),
-        budget=budget_effect(project, price, end_date),
+        quote=_sum_of_quotes(quotes),
+        verdict=_judge(project, [wish.version for wish in wishes]),
+        quota=quota_effects(project, _sum_of_demands(demands)),
+        budget=budget_effect(project, costs),
     )
+
+
+def _judge(project: Project, versions: Iterable[OfferingVersion]) -> Verdict:
+    """Whether the data may stand everywhere where these would."""
+    verdicts = [judge_placement(project, cloud) for cloud in {item.cloud for item in versions}]
+    reasons = tuple(dict.fromkeys(reason for verdict in verdicts for reason in verdict.reasons))
+    return replace(verdicts[0], reasons=reasons)
+
+
+def _sum_of_quotes(quotes: Iterable[Quote]) -> Quote:
+    return Quote(lines=tuple(line for price in quotes for line in price.lines))
+
+
+def _sum_of_demands(demands: Sequence[Mapping[Metric, Decimal]]) -> dict[Metric, Decimal]:
+    return {
+        metric: sum((demand.get(metric, Decimal(0)) for demand in demands), Decimal(0))
+        for one in demands
+        for metric in one
+    }
 
 
 def quota_effects(project: Project, demand: Mapping[Metric, Decimal]) -> list[QuotaEffect]:
@@ -130,21 +181,15 @@ def _room(effect: QuotaEffect) -> Decimal:
 
 
 def budget_effect(
-    project: Project,
-    price: Quote,
-    end_date: date | None,
-    *,
-    besides: Order | None = None,
-    before: Before | None = None,
+    project: Project, costs: Sequence[Cost], *, besides: Order | None = None
 ) -> BudgetPosition | None:
-    """The project's budget of this year with this price in it, and what else is pending.
+    """The project's budget of this year with these costs in it, and what else is pending.
 
     Args:
         besides: an order whose own cost must not count as pending (it is the one asked about).
-        before: of a change, what is counted as running already.
     """
     moment = now()
-    asked = _cost_of(price, end_date, before, moment)
+    asked = sum((_cost_of(cost, moment) for cost in costs), Decimal(0))
     budget = find_budget(project, at=moment)
     if budget is None:
         return None
@@ -162,12 +207,17 @@ def _pending(node: Node, besides: Order | None, moment: datetime) -> Decimal:
         orders = orders.exclude(pk=besides.pk)
     return sum(
         (
-            _cost_of(Quote.from_json(line.quote), line.end_date, before_of(line), moment)
+            _cost_of(cost_of(line, Quote.from_json(line.quote)), moment)
             for order in orders
             for line in order.lines.all()
         ),
         Decimal(0),
     )
+
+
+def cost_of(line: OrderLine, price: Quote) -> Cost:
+    """What an order's line costs at this price."""
+    return Cost(quote=price, end_date=line.end_date, before=before_of(line))
 
 
 def before_of(line: OrderLine) -> Before | None:
@@ -181,17 +231,16 @@ def before_of(line: OrderLine) -> Before | None:
     )
 
 
-def _cost_of(
-    price: Quote, end_date: date | None, before: Before | None, moment: datetime
-) -> Decimal:
+def _cost_of(asked: Cost, moment: datetime) -> Decimal:
     """What something costs from now, until its end or that of the year; of a change: more or less.
 
     A change may cost less, so this may be below zero.
     """
-    cost = price.cost_until(moment, _end_of(end_date, moment))
-    if before is None:
+    cost = asked.quote.cost_until(moment, _end_of(asked.end_date, moment))
+    if asked.before is None:
         return cost
-    return cost - before.quote.cost_until(moment, _end_of(before.end_date, moment))
+    was = asked.before
+    return cost - was.quote.cost_until(moment, _end_of(was.end_date, moment))
 
 
 def _end_of(end_date: date | None, moment: datetime) -> datetime:
@@ -218,21 +267,17 @@ def preview_of_order(order: Order) -> Consequences:
         else demand_of(line.offering_version, line.spec, price)
         for line, price in zip(lines, quotes, strict=True)
     ]
-    total = {
-        metric: sum((demand.get(metric, Decimal(0)) for demand in demands), Decimal(0))
-        for demand in demands
-        for metric in demand
-    }
-    price = Quote(lines=tuple(line for quoted in quotes for line in quoted.lines))
     effects = [
         replace(effect, claimed=max(Decimal(0), effect.claimed - effect.asked))
-        for effect in quota_effects(order.project, total)
+        for effect in quota_effects(order.project, _sum_of_demands(demands))
     ]
     return Consequences(
-        quote=price,
-        verdict=judge_placement(order.project, lines[0].offering_version.cloud),
+        quote=_sum_of_quotes(quotes),
+        verdict=_judge(order.project, [line.offering_version for line in lines]),
         quota=effects,
         budget=budget_effect(
-            order.project, price, lines[0].end_date, besides=order, before=before_of(lines[0])
+            order.project,
+            [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)],
+            besides=order,
         ),
     )

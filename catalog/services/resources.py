@@ -34,9 +34,9 @@ from catalog.services.change_work import drop_failed_changes, expire_waiting_cha
 from catalog.services.operations import (
     give_up,
     lock_order_and_resource,
-    settle_order,
     start_operation,
 )
+from catalog.services.order_states import follow_lines
 from catalog.services.quotas import release_claim
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
@@ -94,7 +94,7 @@ def activate_resource(resource: Resource, *, operation: Operation) -> None:
     )
     meter_resource(resource, line, time)
     record("resource.activated", resource, actor=None, node_id=resource.project_id)
-    _complete_order(line.order)
+    _follow(line.order)
 
 
 def meter_resource(resource: Resource, line: OrderLine, time: UsageTime) -> None:
@@ -226,7 +226,7 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
     if operation.kind == OperationKind.COMPENSATE:
-        _cancel_order(resource)
+        _cancel_line(resource)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
 
 
@@ -237,17 +237,13 @@ def _managed_cloud_project(project: Project, cloud: Cloud) -> CloudProject:
     return cloud_project
 
 
-def _complete_order(order: Order) -> None:
-    """Complete the order once every line's resource runs."""
-    unfinished = order.lines.exclude(resource__state=ResourceState.ACTIVE)
-    if not unfinished.exists():
-        settle_order(order, OrderState.COMPLETED)
+def _follow(order: Order) -> None:
+    """Complete or end the order once its last line came to an end; the others may still go on."""
+    if follow_lines(order) and order.state == OrderState.COMPLETED:
         record("order.completed", order, actor=None, node_id=order.project_id)
 
 
-def _cancel_order(resource: Resource) -> None:
+def _cancel_line(resource: Resource) -> None:
     if resource.order_line is not None:
-        order = resource.order_line.order
-        if order.state == OrderState.FAILED:
-            settle_order(order, OrderState.CANCELED)
-            record("operation.compensated", resource, actor=None, node_id=resource.project_id)
+        _follow(resource.order_line.order)
+        record("operation.compensated", resource, actor=None, node_id=resource.project_id)

@@ -30,6 +30,7 @@ from catalog.services.approvals import (
 from catalog.services.comments import ask_about_order
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
 from catalog.views.comments import begun_form, comments_of
+from catalog.views.rule_wording import waiting_in_words
 from catalog.views.wording import amount_in_words, change_in_words, effects_of, spec_in_words
 from portal.core.errors import DomainError
 from portal.core.models import is_in_force
@@ -126,6 +127,8 @@ def _decide(
         return _refused(request, order, error, reason=reason)
     if decided.state == OrderState.COMPLETED:
         done = _("Approved. It holds from now on.")
+    elif decided.state == OrderState.PENDING_APPROVAL:
+        done = _("Approved. It waits for the next one who must.")
     messages.success(request, done)
     return redirect("catalog:order", public_id=public_id)
 
@@ -167,8 +170,10 @@ def _render(
         "order": order,
         "total": sum(item.monthly_price for item in queue),
         "lines": [(line, spec_in_words(line.offering_version, line.spec)) for line in lines],
+        "places": sorted({line.offering_version.cloud.name for line in lines}),
         "changed": [row for line in lines if line.changes_id for row in change_in_words(line)],
         "effects": [text for line in lines for text in effects_of(line)],
+        "step": waiting_in_words(order),
         "figures": figures,
         "consequences": figures.consequences,
         "changes": figures.changes,
@@ -197,7 +202,7 @@ def _replacements(request: PersonRequest) -> dict[str, Any]:
 def _queue(request: PersonRequest) -> QuerySet[Order]:
     return (
         orders_to_decide(request.user)
-        .select_related("project__parent", "requested_by")
+        .select_related("project__parent", "requested_by", "waits_for")
         .prefetch_related("lines__offering_version__offering", "lines__offering_version__cloud")
         .order_by("submitted_at")
     )

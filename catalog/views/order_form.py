@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -16,11 +16,18 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.errors import IdempotencyConflict, PlacementRefused, QuotaExceeded
-from catalog.forms import OrderForm
-from catalog.models import OfferingVersion, Order
-from catalog.policies import orderable_projects, projects_to_order_in, visible_offerings
+from catalog.forms import CartForm, OrderForm
+from catalog.models import CartLine, OfferingVersion, Order
+from catalog.policies import (
+    orderable_projects,
+    own_carts,
+    projects_to_order_in,
+    visible_offerings,
+)
+from catalog.services.carts import put_in_cart
 from catalog.services.offers import option_effects
-from catalog.services.orders import LineRequest, place_order
+from catalog.services.order_lines import LineRequest
+from catalog.services.orders import place_order
 from catalog.views.catalogue import choose_project
 from catalog.views.order_copy import Copy, copy_of_order
 from catalog.views.order_panel import read_panel
@@ -29,6 +36,7 @@ from portal.identity.models import Project
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest, wants_panel
 
+CART_LINE: Final = "cart-line"  # in an address: the public id of what is changed in the cart
 PAGE: Final = "catalog/order_form/page.html"
 ANSWER: Final = "catalog/order_form/_answer.html"
 ADVICE: Final[dict[type[DomainError], Promise]] = {
@@ -44,16 +52,68 @@ def order_form(request: PersonRequest, code: str) -> HttpResponse:
     if request.method == "POST":
         return _submit(request, version, projects)
     form = OrderForm(version=version, projects=projects)
-    kept = kept_input(request, request.path, reverse("catalog:order-preview", args=[code]))
+    drafts = [
+        reverse(f"catalog:{name}", args=[code]) for name in ("order-preview", "order-to-cart")
+    ]
+    kept = kept_input(request, request.path, *drafts)
+    line = _line_in_cart(request, version)
     project = choose_project(projects, request.GET.get("project", ""))
     copy = copy_of_order(request, version)
     if kept:
         _show_again(form, kept)
+    elif line:
+        form.initial = {
+            **line.spec,
+            "project": str(line.cart.project.public_id),
+            "name": line.name,
+            "end_date": line.end_date,
+        }
     elif copy:
         form.initial = copy.answers(projects)
     elif project:
         form.initial = {"project": str(project.public_id)}
     return _page(request, version, form, copy=copy)
+
+
+@require_POST
+def order_to_cart(request: PersonRequest, code: str) -> HttpResponse:
+    """Put in the cart what was filled in, or let it replace what the address names there."""
+    version, projects = _orderable(request, code)
+    line = _line_in_cart(request, version)
+    form = CartForm(request.POST, version=version, projects=projects)
+    refusal: DomainError | None = None
+    if form.is_valid():
+        try:
+            put_in_cart(
+                owner=request.user,
+                project=form.cleaned_data["project"],
+                offering=version.offering,
+                name=form.cleaned_data["name"],
+                spec=form.spec(),
+                end_date=form.cleaned_data["end_date"],
+                instead_of=line.public_id if line else None,
+            )
+        except DomainError as error:
+            refusal = _put_at_its_field(form, error)
+        else:
+            messages.success(request, _("It is in your cart. Nothing is reserved yet."))
+            return redirect("catalog:cart")
+    return _page(request, version, form, refusal=refusal)
+
+
+def _line_in_cart(request: PersonRequest, version: OfferingVersion) -> CartLine | None:
+    """What of this offering in the person's cart the address names; None when it names none."""
+    public_id = request.GET.get(CART_LINE)
+    if not public_id:
+        return None
+    lines = CartLine.objects.filter(cart__in=own_carts(request.user), offering=version.offering_id)
+    try:
+        line = lines.select_related("cart__project").filter(public_id=public_id).first()
+    except ValidationError:  # that is no id
+        line = None
+    if line is None:
+        raise Http404
+    return line
 
 
 @require_POST
@@ -164,6 +224,7 @@ def _page(
         "project": project,
         "refusal": refusal,
         "copy": copy,
+        "cart_line": request.GET.get(CART_LINE, ""),
         "advice": ADVICE.get(type(refusal)) if refusal else None,
     }
     return render(request, PAGE, context, status=_status(form, refusal))

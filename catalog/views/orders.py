@@ -30,6 +30,7 @@ from catalog.services.orders import withdraw_order
 from catalog.views.comments import begun_form, comments_of
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
+from catalog.views.rule_wording import waiting_in_words
 from catalog.views.wording import ORDER_TONES, change_in_words, spec_in_words
 from portal.core.errors import DomainError
 from portal.identity.access import has_role
@@ -110,6 +111,7 @@ def render_order(
     progress = _progress(order)
     context = {
         "order": order,
+        "waits": waiting_in_words(order) if order.state == OrderState.PENDING_APPROVAL else "",
         "tone": ORDER_TONES[order.state],
         "lines": lines,
         "progress": progress,
@@ -146,7 +148,7 @@ def _with_everything(request: PersonRequest) -> QuerySet[Order]:
     work = Operation.objects.select_related("resource__project").prefetch_related("steps")
     return (
         visible_orders(request.user)
-        .select_related("project__parent", "requested_by")
+        .select_related("project__parent", "requested_by", "waits_for")
         .prefetch_related(
             "lines__offering_version__offering",
             "lines__offering_version__cloud",

@@ -77,10 +77,13 @@ EVENTS: Final = frozenset(
         "offering.published",
         "offering.withdrawn",
         # orders
+        "cart.line_put",
+        "cart.line_taken",
         "order.submitted",
         "order.commented",
         "order.question_asked",
         "order.approved",
+        "order.approved_in_part",
         "order.approval_refused",
         "order.rejected",
         "order.rejection_refused",
@@ -88,6 +91,12 @@ EVENTS: Final = frozenset(
         "order.expired",
         "order.completed",
         "order.failed",
+        # who approves
+        "approval_rule.proposed",
+        "approval_rule.confirmed",
+        "approval_rule.refused",
+        "approval_rule.taken_back",
+        "approval_rule.decision_refused",
         # resources and their operations
         "resource.action_requested",
         "resource.retirement_requested",

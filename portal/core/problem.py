@@ -66,7 +66,8 @@ class CsrfFailed(PermissionDenied):
 
 @dataclass(frozen=True, kw_only=True)
 class FieldError:
-    """One thing that is wrong in one field; ``name`` is a path such as ``spec.volume_gib``."""
+    """One thing that is wrong in one field; ``name`` is a path such as ``spec.volume_gib`` or
+    ``lines.2.name``, counted from 1."""
 
     location: Location
     name: str
@@ -179,9 +180,13 @@ def _field_errors(detail: Any, name: str, location: Location) -> Iterator[FieldE
     if isinstance(detail, Mapping):
         for key, below in detail.items():
             part = "" if key == "non_field_errors" else str(key)
+            if isinstance(key, int):  # of a list REST framework counts from 0
+                part = str(key + 1)
             yield from _field_errors(below, ".".join(filter(None, [name, part])), location)
     elif isinstance(detail, list):
-        for below in detail:
-            yield from _field_errors(below, name, location)
+        for number, below in enumerate(detail, start=1):
+            is_one_of_many = isinstance(below, Mapping)
+            path = f"{name}.{number}" if is_one_of_many else name
+            yield from _field_errors(below, path, location)
     else:
         yield FieldError(location=location, name=name, code=detail.code, detail=str(detail))

@@ -22,7 +22,7 @@ def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 def names_of(order: Order) -> str:
     """What was ordered, e.g. "Virtual server zaak-app-01"."""
-    return ", ".join(line.title for line in order.lines.all())
+    return order.title
 
 
 def address_of(operation: Operation) -> str:

@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from billing.policies import COST_ROLES
+from catalog.models import CartLine
 from catalog.offering_policies import (
     DECIDERS,
     READERS,
@@ -20,10 +21,13 @@ from catalog.offering_policies import (
 )
 from catalog.policies import (
     DRIFT_READERS,
+    RULE_READERS,
     WORK_ROLES,
     mendable_differences,
     operations_to_repair,
     orders_to_decide,
+    own_carts,
+    rules_to_decide,
 )
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
@@ -65,12 +69,20 @@ def _count_decisions(person: Person) -> int:
     return orders_to_decide(person).count()
 
 
+def _count_collected(person: Person) -> int:
+    return CartLine.objects.filter(cart__in=own_carts(person)).count()
+
+
 def _count_repairs(person: Person) -> int:
     return operations_to_repair(person).count()
 
 
 def _count_drift(person: Person) -> int:
     return mendable_differences(person).count()
+
+
+def _count_rules(person: Person) -> int:
+    return rules_to_decide(person).count()
 
 
 def _count_reviews(person: Person) -> int:
@@ -97,6 +109,13 @@ MENU: Final = (
                 "clipboard-check",
                 frozenset({Role.APPROVER}),
                 _count_decisions,
+            ),
+            MenuItem(
+                "catalog:cart",
+                _("Cart"),
+                "folder",
+                frozenset({Role.REQUESTER}),
+                _count_collected,
             ),
             MenuItem("catalog:orders", _("Orders"), "list-check"),
             MenuItem("catalog:resources", _("Resources"), "cloud"),
@@ -143,6 +162,14 @@ MENU: Final = (
                 _count_publications,
                 acted_on_by=DECIDERS,
                 is_for=may_look_behind,
+            ),
+            MenuItem(
+                "catalog:approval-rules",
+                _("Approval rules"),
+                "clipboard-check",
+                RULE_READERS,
+                _count_rules,
+                acted_on_by={Role.QUOTA_ADMINISTRATOR},
             ),
             MenuItem("identity:people", _("People"), "users", frozenset(OVERSIGHT_ROLES)),
             MenuItem(

@@ -30,7 +30,8 @@ from catalog.models import (
 )
 from catalog.services.approvals import approve_order
 from catalog.services.operations import fail_operation, lock_order_and_resource
-from catalog.services.orders import LineRequest, place_order
+from catalog.services.order_lines import LineRequest
+from catalog.services.orders import place_order
 from catalog.services.resources import activate_resource
 from portal.cloud.models import Cloud, Flavor, Image, VolumeType
 from portal.core.calendar import year_of
@@ -232,6 +233,34 @@ def place(
         idempotency_key=changes.pop("key", str(uuid4())),
     )
     return order
+
+
+def place_lines(
+    requested_by: Person,
+    project: Project,
+    *lines: LineRequest,
+    purpose: str = "Zaken behandelen",
+    key: str = "",
+) -> Order:
+    """Submit an order for several things."""
+    order, _ = place_order(
+        requested_by=requested_by,
+        project=project,
+        purpose=purpose,
+        lines=lines,
+        idempotency_key=key or str(uuid4()),
+    )
+    return order
+
+
+def asked(version: OfferingVersion, name: str, **changes: Any) -> LineRequest:
+    """One line that asks for a server; ``changes`` replace its spec or end date."""
+    return LineRequest(
+        version=version,
+        name=name,
+        spec=changes.pop("spec", SPEC),
+        end_date=changes.pop("end_date", None),
+    )
 
 
 def delivered(order: Order, *, approver: Person) -> Resource:

@@ -11,6 +11,7 @@ from tests.authorisation.rows import (
     organizations,
     reviews,
     roles,
+    rules,
     sessions,
     web,
 )
@@ -21,6 +22,7 @@ MATRIX = [
     *sessions.ROWS,
     *organizations.ROWS,
     *roles.ROWS,
+    *rules.ROWS,
     *reviews.ROWS,
     *audit.ROWS,
     *catalog.ROWS,

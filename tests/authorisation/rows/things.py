@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from catalog.models import Operation, Order, Resource, Solution
+from decimal import Decimal
+
+from catalog.models import (
+    ApprovalRule,
+    ApprovalRuleVersion,
+    Cart,
+    CartLine,
+    Operation,
+    Order,
+    Resource,
+    Solution,
+)
+from catalog.services.approval_rules import RuleSays, confirm_version, propose_rule
+from catalog.services.carts import put_in_cart
 from catalog.services.protection import protect_resource
 from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
 from portal.identity.models import Person, Project, Role
 from tests.authorisation.world import Tenant
-from tests.factories import begun, delivered, failed, place, stuck
+from tests.factories import SPEC, begun, delivered, failed, place, stuck
 
 
 def employee(tenant: Tenant) -> Person:
@@ -22,6 +35,45 @@ def project_itself(tenant: Tenant) -> Project:
 def pending_order(tenant: Tenant) -> Order:
     """Waits for a decision."""
     return _place(tenant, "wacht")
+
+
+def filled_cart(tenant: Tenant) -> Cart:
+    """Holds one thing that the asker of the table collected."""
+    return line_in_cart(tenant).cart
+
+
+def line_in_cart(tenant: Tenant) -> CartLine:
+    """What is in it."""
+    return put_in_cart(
+        owner=tenant.asker,
+        project=tenant.project,
+        offering=tenant.version.offering,
+        name=tenant.named("mandje"),
+        spec=SPEC,
+        end_date=None,
+    )
+
+
+def rule_in_force(tenant: Tenant) -> ApprovalRule:
+    """A rule that two quota administrators agreed on."""
+    version = _proposed_rule(tenant, "regel", tenant.all_rounder)
+    confirm_version(version.public_id, actor=tenant.people[Role.QUOTA_ADMINISTRATOR])
+    return version.rule
+
+
+def rule_of_colleague(tenant: Tenant) -> ApprovalRuleVersion:
+    """What one quota administrator proposed, and another decides on."""
+    return _proposed_rule(tenant, "voorstel", tenant.all_rounder)
+
+
+def own_rule(tenant: Tenant) -> ApprovalRuleVersion:
+    """The same, of the quota administrator of the table."""
+    return _proposed_rule(tenant, "eigen-voorstel", tenant.people[Role.QUOTA_ADMINISTRATOR])
+
+
+def _proposed_rule(tenant: Tenant, word: str, by: Person) -> ApprovalRuleVersion:
+    says = RuleSays(amount_from=Decimal(1_000_000))
+    return propose_rule(node=tenant.directorate, name=tenant.named(word), says=says, actor=by)
 
 
 def active_resource(tenant: Tenant) -> Resource:

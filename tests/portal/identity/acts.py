@@ -64,6 +64,7 @@ from tests.portal.identity.catalog_acts import (
     withdrawing_a_version,
 )
 from tests.portal.identity.doors import Doors, Get
+from tests.portal.identity.rule_acts import confirming_a_rule, refusing_a_rule
 
 # --- roles -------------------------------------------------------------------------------------
 
@@ -362,6 +363,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "offering.publish": publishing,
     "offering.refuse": refusing_a_publication,
     "offering.withdraw": withdrawing_a_version,
+    "approval_rule.confirm": confirming_a_rule,
+    "approval_rule.refuse": refusing_a_rule,
     "role.grant": granting_a_role,
     "role.grant to a deputy": granting_a_deputy,
     "identity.link": confirming_a_link,

@@ -19,6 +19,10 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditseal": (),
     "audit_auditverification": (),
     "catalog_approval": (),
+    "catalog_approvalrule": (),
+    "catalog_approvalruleversion": (
+        *("state", "decided_by_id", "decided_at", "decision_reason", "ended_at"),
+    ),
     "catalog_orderline": (),
     "identity_identity": ("email", "last_login_at", "node_id", "person_id"),
     "identity_linkproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),

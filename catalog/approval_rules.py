@@ -1,0 +1,134 @@
+"""How an order is approved: by whom, by how many, or by itself. Arithmetic; knows no database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFacts:
+    """What a rule may ask about an order.
+
+    Attributes:
+        monthly: what all of it costs per month, in euros.
+        protection_level: of the project's data, 1 (highest) to 4; None is not known.
+        is_delicate: it changes something protected, or goes beyond the budget.
+    """
+
+    monthly: Decimal
+    kinds: frozenset[str]
+    protection_level: int | None
+    has_personal_data: bool | None
+    is_delicate: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A rule in force, for every project below its node.
+
+    Attributes:
+        amount_from: it is about orders of this much per month and more.
+        kinds: about orders with one of these; any when empty.
+        protection_level: about data of this level and higher ones; any when None. What is not
+            known counts as the highest.
+        personal_data: about projects with personal data alone; what is not known counts as that.
+        automatic_below: no person is needed below this amount per month; None: always one.
+        people: how many approvers of the project; of the node: how many who have the role on the
+            rule's node or above it.
+    """
+
+    id: UUID
+    node: UUID
+    amount_from: Decimal
+    kinds: frozenset[str]
+    protection_level: int | None
+    personal_data: bool
+    automatic_below: Decimal | None
+    people_of_project: int
+    people_of_node: int
+
+    @property
+    def people(self) -> int:
+        return self.people_of_project + self.people_of_node
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApprovalStep:
+    """So many humans, who approve on ``node`` or above it; None is the project itself."""
+
+    node: UUID | None
+    people: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """How an order is approved: ``steps`` one after another, or by ``automatic``, a rule.
+
+    ``rule``: the one whose steps they are; None where no rule speaks and one approver will do. The
+    steps of an order that is approved automatically are for when that can no longer be.
+    """
+
+    steps: tuple[ApprovalStep, ...]
+    rule: UUID | None = None
+    automatic: UUID | None = None
+
+    @property
+    def people(self) -> int:
+        return sum(step.people for step in self.steps)
+
+
+ONE_APPROVER = Route(steps=(ApprovalStep(node=None, people=1),))
+
+
+def is_about(rule: Rule, order: OrderFacts) -> bool:
+    """Whether the rule speaks about the order."""
+    if order.monthly < rule.amount_from:
+        return False
+    if rule.kinds and rule.kinds.isdisjoint(order.kinds):
+        return False
+    if rule.personal_data and order.has_personal_data is False:
+        return False
+    if rule.protection_level is None or order.protection_level is None:
+        return True
+    return order.protection_level <= rule.protection_level
+
+
+def find_route(rules: Sequence[Rule], order: OrderFacts) -> Route:
+    """How the order is approved by the rules of its project and everything above.
+
+    The most demanding of those that speak about it counts. By itself only where each of them
+    agrees, and nothing about the order is delicate.
+    """
+    speaking = [rule for rule in rules if is_about(rule, order)]
+    if not speaking:
+        return ONE_APPROVER
+    automatic = None
+    if not order.is_delicate and all(_lets_through(rule, order) for rule in speaking):
+        strictest = min(speaking, key=lambda rule: (rule.automatic_below or 0, rule.id))
+        automatic = strictest.id
+    demanding = max(speaking, key=lambda rule: (rule.people, rule.people_of_node, rule.id))
+    return Route(steps=_steps(demanding), rule=demanding.id, automatic=automatic)
+
+
+def _lets_through(rule: Rule, order: OrderFacts) -> bool:
+    return rule.automatic_below is not None and order.monthly < rule.automatic_below
+
+
+def _steps(rule: Rule) -> tuple[ApprovalStep, ...]:
+    steps = (
+        ApprovalStep(node=None, people=rule.people_of_project),
+        ApprovalStep(node=rule.node, people=rule.people_of_node),
+    )
+    return tuple(step for step in steps if step.people) or ONE_APPROVER.steps
+
+
+def step_at(steps: Sequence[ApprovalStep], given: int) -> int | None:
+    """Index of the step that waits when so many humans approved; None when all did."""
+    for number, step in enumerate(steps):
+        given -= step.people
+        if given < 0:
+            return number
+    return None

@@ -1,0 +1,155 @@
+"""How an order will be approved: found when it is placed, and kept on it as it was then.
+
+On the order it stands in ``conditions["approval"]``: {"rule", "automatic": public ids of versions
+of rules or None, "needed": humans, "steps": [{"node": public id or None, "people"}]}. An order
+about which no rule speaks has none: one approver will do. Triggers read ``needed`` and
+``automatic``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from billing.services.budgets import BudgetPosition
+from catalog.approval_rules import (
+    ONE_APPROVER,
+    ApprovalStep,
+    OrderFacts,
+    Route,
+    Rule,
+    find_route,
+    step_at,
+)
+from catalog.models import (
+    ApprovalRuleVersion,
+    Decision,
+    OfferingVersion,
+    Order,
+    Resource,
+)
+from portal.identity.four_eyes import logins_of
+from portal.identity.models import Node, Project
+from portal.identity.models.proposed import DecisionState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """Which of its steps an order waits in, counted from 1; ``node`` None: on its project."""
+
+    number: int
+    of: int
+    node: Node | None
+    people_left: int
+
+
+def route_for(
+    project: Project,
+    *,
+    monthly: Decimal,
+    versions: Iterable[OfferingVersion],
+    budget: BudgetPosition | None,
+    changes: Resource | None = None,
+) -> Route:
+    """How an order in the project is approved by the rules that hold now."""
+    facts = OrderFacts(
+        monthly=monthly,
+        kinds=frozenset(version.offering.kind for version in versions),
+        protection_level=project.protection_level,
+        has_personal_data=project.has_personal_data,
+        is_delicate=bool((changes and changes.is_protected) or (budget and budget.free_after < 0)),
+    )
+    return find_route(rules_for(project), facts)
+
+
+def rules_for(project: Project) -> list[Rule]:
+    """What the rules of the project and everything above it say now. One query."""
+    versions = ApprovalRuleVersion.objects.filter(
+        state=DecisionState.CONFIRMED,
+        ended_at=None,
+        ends_rule=False,
+        rule__node__in=project.lineage_ids,
+    )
+    return [
+        Rule(
+            id=version.public_id,
+            node=version.rule.node.public_id,
+            amount_from=version.amount_from,
+            kinds=frozenset(version.kinds),
+            protection_level=version.protection_level,
+            personal_data=version.personal_data,
+            automatic_below=version.automatic_below,
+            people_of_project=version.people_of_project,
+            people_of_node=version.people_of_node,
+        )
+        for version in versions.select_related("rule__node").order_by("pk")
+    ]
+
+
+def as_conditions(route: Route) -> dict[str, Any]:
+    """What an order keeps of its route."""
+    if route.rule is None:
+        return {}
+    return {
+        "approval": {
+            "rule": str(route.rule),
+            "automatic": str(route.automatic) if route.automatic else None,
+            "needed": route.people,
+            "steps": [
+                {"node": str(step.node) if step.node else None, "people": step.people}
+                for step in route.steps
+            ],
+        }
+    }
+
+
+def route_of(order: Order) -> Route:
+    """The route that the order was placed with."""
+    kept = order.conditions.get("approval")
+    if kept is None:
+        return ONE_APPROVER
+    return Route(
+        steps=tuple(
+            ApprovalStep(node=UUID(step["node"]) if step["node"] else None, people=step["people"])
+            for step in kept["steps"]
+        ),
+        rule=UUID(kept["rule"]),
+        automatic=UUID(kept["automatic"]) if kept["automatic"] else None,
+    )
+
+
+def waiting_node(steps: Sequence[ApprovalStep], given: int) -> Node | None:
+    """On which node the next to approve must have the role; None: on the project."""
+    number = step_at(steps, given)
+    node = steps[number].node if number is not None else None
+    return Node.objects.get(public_id=node) if node else None
+
+
+def humans_who_approved(order: Order) -> list[int]:
+    """Primary keys of who said yes already."""
+    said = order.approvals.filter(decision=Decision.APPROVED, approver__isnull=False)
+    return list(said.values_list("approver", flat=True))
+
+
+def is_one_of(people: Sequence[int], given: Sequence[int]) -> bool:
+    """Whether one of these humans, with whichever login, is among those."""
+    return bool(people) and logins_of(people).filter(pk__in=given).exists()
+
+
+def waiting_step(order: Order) -> Waiting | None:
+    """In which step the order waits; None where one approver will do."""
+    steps = route_of(order).steps
+    given = len(humans_who_approved(order))
+    number = step_at(steps, given)
+    if number is None or sum(step.people for step in steps) == 1:
+        return None
+    before = sum(step.people for step in steps[:number])
+    return Waiting(
+        number=number + 1,
+        of=len(steps),
+        node=order.waits_for,
+        people_left=before + steps[number].people - given,
+    )

@@ -1,0 +1,188 @@
+"""Collecting things to order together. What they cost, and whether they fit, is told when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from catalog.errors import CartChanged, CartFull, OfferingUnavailable
+from catalog.models import Cart, CartLine, Offering, OfferingVersion, Order
+from catalog.policies import offerings_for, orderable_projects
+from catalog.services.order_lines import MOST_LINES, LineRequest, clean_lines
+from catalog.services.orders import place_order
+from catalog.services.preview import Consequences, Wish, preview_together
+from portal.audit.services import record
+from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.identity.models import Person, Project
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """A line as it would be ordered now; ``problem`` says why it cannot, then ``version`` may be
+    None.
+    """
+
+    line: CartLine
+    version: OfferingVersion | None
+    consequences: Consequences | None = None
+    problem: str = ""
+
+
+@transaction.atomic(durable=True)
+def put_in_cart(
+    *,
+    owner: Person,
+    project: Project,
+    offering: Offering,
+    name: str,
+    spec: Mapping[str, Any],
+    end_date: date | None,
+    instead_of: UUID | None = None,
+) -> CartLine:
+    """Put something in the person's cart of the project; nothing is held for it.
+
+    Args:
+        instead_of: public id of a line of that cart that it replaces.
+
+    Raises:
+        NotAllowed: the person orders nothing there.
+        OfferingUnavailable: it cannot be ordered in the project now.
+        InvalidInput: something is not right in a field.
+        CartFull: there is as much in it as one order may ask.
+    """
+    if not orderable_projects(owner).filter(pk=project.pk).exists():
+        raise NotAllowed()
+    version = offerings_for(project).filter(offering=offering).first()
+    if version is None:
+        raise OfferingUnavailable()
+    (asked,) = clean_lines([LineRequest(version=version, name=name, spec=spec, end_date=end_date)])
+    cart = _open_cart(owner, project)
+    if instead_of:
+        cart.lines.filter(public_id=instead_of).delete()
+    if cart.lines.count() >= MOST_LINES:
+        raise CartFull(most=MOST_LINES)
+    line = CartLine.objects.create(
+        cart=cart,
+        offering=offering,
+        name=asked.name,
+        spec=dict(asked.spec),
+        end_date=asked.end_date,
+    )
+    _count_change(cart)
+    record("cart.line_put", cart, actor=owner, node_id=project.pk)
+    return line
+
+
+@transaction.atomic(durable=True)
+def take_from_cart(public_id: UUID, *, owner: Person) -> Cart:
+    """Take one line out again. May be repeated.
+
+    Raises:
+        Cart.DoesNotExist: the line is in no open cart of this person.
+    """
+    carts = Cart.objects.select_for_update().filter(owner=owner, order=None)
+    cart = carts.get(pk__in=CartLine.objects.filter(public_id=public_id).values("cart"))
+    cart.lines.filter(public_id=public_id).delete()
+    _count_change(cart)
+    record("cart.line_taken", cart, actor=owner, node_id=cart.project_id)
+    return cart
+
+
+def order_cart(public_id: UUID, *, owner: Person, purpose: str, revision: int) -> Order:
+    """Order all that is in the cart, and end it; a repetition gives the same order.
+
+    Args:
+        revision: of the cart as the person saw it.
+
+    Raises:
+        CartChanged: meanwhile something was put in or taken out.
+        Cart.DoesNotExist: it is not this person's.
+        DomainError: as ``place_order``.
+    """
+    cart = Cart.objects.select_related("project", "order").get(public_id=public_id, owner=owner)
+    if cart.order:
+        return cart.order
+    if cart.revision != revision:
+        raise CartChanged()
+    if not orderable_projects(owner).filter(pk=cart.project_id).exists():
+        raise NotAllowed()
+    order, _is_new = place_order(
+        requested_by=owner,
+        project=cart.project,
+        purpose=purpose,
+        lines=_requests(cart),
+        idempotency_key=f"cart-{cart.public_id}",
+        cart=cart,
+    )
+    return order
+
+
+def look_at(cart: Cart) -> list[Looked]:
+    """Each line with what it costs now, or why it cannot be ordered. Changes nothing."""
+    versions = _versions(cart)
+    return [
+        _look_at_line(cart.project, line, versions.get(line.offering_id))
+        for line in cart.lines.select_related("offering")
+    ]
+
+
+def look_at_all(cart: Cart, looked: Sequence[Looked]) -> Consequences | None:
+    """What all of it means together; None while a line cannot be ordered, or there is none."""
+    if not looked or any(item.problem for item in looked):
+        return None
+    wishes = [
+        Wish(version=item.version, spec=item.line.spec, end_date=item.line.end_date)
+        for item in looked
+        if item.version
+    ]
+    return preview_together(cart.project, wishes)
+
+
+def _look_at_line(project: Project, line: CartLine, version: OfferingVersion | None) -> Looked:
+    if version is None:
+        return Looked(line=line, version=None, problem=str(OfferingUnavailable()))
+    try:
+        (asked,) = clean_lines([_request(line, version)])
+        wish = Wish(version=version, spec=asked.spec, end_date=asked.end_date)
+        return Looked(line=line, version=version, consequences=preview_together(project, [wish]))
+    except InvalidInput as error:
+        said = " ".join(text for texts in error.errors.values() for text in texts)
+        return Looked(line=line, version=version, problem=said)
+    except DomainError as error:
+        return Looked(line=line, version=version, problem=str(error))
+
+
+def _requests(cart: Cart) -> list[LineRequest]:
+    versions = _versions(cart)
+    lines = list(cart.lines.all())
+    if any(line.offering_id not in versions for line in lines):
+        raise OfferingUnavailable()
+    return [_request(line, versions[line.offering_id]) for line in lines]
+
+
+def _request(line: CartLine, version: OfferingVersion) -> LineRequest:
+    return LineRequest(version=version, name=line.name, spec=line.spec, end_date=line.end_date)
+
+
+def _versions(cart: Cart) -> dict[int, OfferingVersion]:
+    """What can be ordered in the project now, by primary key of the offering."""
+    return {version.offering_id: version for version in offerings_for(cart.project)}
+
+
+def _open_cart(owner: Person, project: Project) -> Cart:
+    """The person's cart of the project, locked; a new one where the last was just ordered."""
+    while True:
+        found, _ = Cart.objects.get_or_create(owner=owner, project=project, order=None)
+        locked = Cart.objects.select_for_update().filter(pk=found.pk, order=None).first()
+        if locked:
+            return locked
+
+
+def _count_change(cart: Cart) -> None:
+    cart.revision += 1
+    cart.save(update_fields=["revision"])

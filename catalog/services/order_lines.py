@@ -1,0 +1,99 @@
+"""The lines of an order that somebody asks for: checked before anything is locked or written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+
+from django.utils.timezone import localdate
+from django.utils.translation import gettext as _
+
+from catalog.errors import LineRefused, OfferingUnavailable
+from catalog.kinds import Kind, get_kind
+from catalog.kinds.parameters import clean_spec
+from catalog.models import OfferingVersion, OfferingVersionState
+from portal.core.errors import DomainError, InvalidInput
+
+MOST_LINES: Final = 50  # of one order
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineRequest:
+    """One thing asked for, as it came in; nothing in it is trusted."""
+
+    version: OfferingVersion
+    name: str
+    spec: Mapping[str, Any]
+    end_date: date | None
+
+
+@contextmanager
+def refusals_of(line: LineRequest, number: int, *, of: int) -> Iterator[None]:
+    """Say of which line a refusal is, where there are several."""
+    try:
+        yield
+    except InvalidInput as error:
+        if of == 1:
+            raise
+        errors = {f"lines.{number}.{name}": said for name, said in error.errors.items()}
+        raise InvalidInput(errors) from error
+    except DomainError as error:
+        if of == 1:
+            raise
+        raise LineRefused(error, position=number, name=line.name) from error
+
+
+def clean_lines(lines: Sequence[LineRequest]) -> list[LineRequest]:
+    """Check all lines; what is wrong in their fields comes in one answer."""
+    cleaned: list[LineRequest] = []
+    errors: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            with refusals_of(line, number, of=len(lines)):
+                cleaned.append(_clean_line(line))
+        except InvalidInput as error:
+            errors |= error.errors
+    if errors:
+        raise InvalidInput(errors)
+    return cleaned
+
+
+def _clean_line(line: LineRequest) -> LineRequest:
+    """Check everything that can be checked without a lock; all wrong fields in one answer."""
+    if line.version.state != OfferingVersionState.PUBLISHED:
+        raise OfferingUnavailable()
+    kind = get_kind(line.version.offering.kind)
+    errors: dict[str, list[str]] = {}
+    spec: dict[str, Any] = {}
+    checks: list[Callable[[], None]] = [
+        lambda: check_name(kind, line.name),
+        lambda: check_end_date(line.version, line.end_date),
+        lambda: spec.update(clean_spec(kind.parameters(line.version), line.spec)),
+    ]
+    for check in checks:
+        try:
+            check()
+        except InvalidInput as error:
+            errors |= error.errors
+    if errors:
+        raise InvalidInput(errors)
+    return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
+
+
+def check_name(kind: Kind, name: str) -> None:
+    """Raise InvalidInput when a resource of this kind may not be called ``name``."""
+    if not re.fullmatch(kind.name_pattern, name):
+        raise InvalidInput({"name": [str(kind.name_hint)]})
+
+
+def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
+    """Raise InvalidInput when the term would not begin, or be longer than the offering allows."""
+    last = localdate() + timedelta(days=version.maximum_term_days)
+    if end_date is None or localdate() < end_date <= last:
+        return
+    message = _("Choose a day after today, and not later than {last}.")
+    raise InvalidInput({"end_date": [message.format(last=last.strftime("%d-%m-%Y"))]})

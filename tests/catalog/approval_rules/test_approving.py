@@ -1,0 +1,283 @@
+"""Orders that need several humans, people of a higher part of the tree, or nobody at all."""
+
+from functools import partial
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils.timezone import localdate
+
+from billing.models import Budget
+from catalog.errors import AlreadyApproved
+from catalog.models import Approval, Operation, Order, OrderState, Resource
+from catalog.policies import orders_to_decide
+from catalog.services import approvals
+from catalog.services.approval_routes import waiting_step
+from catalog.services.approval_rules import RuleSays, confirm_version, propose_version
+from catalog.services.approvals import (
+    approve_by_rule,
+    approve_order,
+    approve_waiting_by_rule,
+    reject_order,
+)
+from catalog.services.orders import withdraw_order
+from portal.audit.models import AuditEntry
+from portal.core.errors import NotAllowed
+from portal.identity.four_eyes import SameHuman
+from portal.identity.models import Person, Role
+from tests.factories import PersonFactory, change_price, deputize, grant, make_organization, place
+from tests.races import at_once, meeting
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def order(requester, project, version):
+    """Places an order, after the rules of the test were made."""
+    return lambda: place(requester, project, version)
+
+
+def state(order):
+    order.refresh_from_db()
+    return order.state
+
+
+class TestSeveralHumans:
+    def test_it_is_delivered_at_the_last_yes(self, rule, order, colleagues):
+        rule(people_of_project=2)
+        placed = order()
+        first, second, _ = colleagues
+
+        approve_order(placed.public_id, approver=first)
+        assert state(placed) == OrderState.PENDING_APPROVAL
+        assert not Resource.objects.exists()
+        assert AuditEntry.objects.filter(event="order.approved_in_part").exists()
+
+        approve_order(placed.public_id, approver=second)
+        assert state(placed) == OrderState.PROVISIONING
+        assert Resource.objects.count() == 1
+
+    def test_one_human_says_yes_once(self, rule, order, colleagues):
+        rule(people_of_project=2)
+        placed = order()
+        approve_order(placed.public_id, approver=colleagues[0])
+
+        with pytest.raises(AlreadyApproved):
+            approve_order(placed.public_id, approver=colleagues[0])
+        with pytest.raises(AlreadyApproved):
+            reject_order(placed.public_id, approver=colleagues[0], reason="Toch niet")
+        assert not orders_to_decide(colleagues[0]).exists()
+        assert orders_to_decide(colleagues[1]).get() == placed
+
+    def test_a_deputy_is_no_second_human(self, rule, order, colleagues):
+        rule(people_of_project=2)
+        absent, deputy, _ = colleagues
+        deputize(absent, deputy)
+        placed = order()
+        approve_order(placed.public_id, approver=deputy)
+
+        with pytest.raises(AlreadyApproved):
+            approve_order(placed.public_id, approver=absent)
+
+    def test_who_is_replaced_said_yes_for_the_deputy_too(self, rule, order, colleagues):
+        rule(people_of_project=2)
+        absent, deputy, _ = colleagues
+        placed = order()
+        approve_order(placed.public_id, approver=absent)
+        deputize(absent, deputy)
+
+        with pytest.raises(AlreadyApproved):
+            approve_order(placed.public_id, approver=deputy)
+
+    def test_two_logins_with_one_address_are_no_two_humans(self, rule, order, colleagues):
+        rule(people_of_project=2)
+        Person.objects.filter(pk__in=[item.pk for item in colleagues[:2]]).update(email="a@b.nl")
+        placed = order()
+        approve_order(placed.public_id, approver=colleagues[0])
+
+        with pytest.raises(SameHuman):
+            approve_order(placed.public_id, approver=colleagues[1])
+
+    def test_after_one_yes_another_may_refuse(self, rule, order, colleagues):
+        rule(people_of_project=2)
+        placed = order()
+        approve_order(placed.public_id, approver=colleagues[0])
+
+        reject_order(placed.public_id, approver=colleagues[1], reason="Te duur")
+
+        assert state(placed) == OrderState.REJECTED
+
+    def test_the_database_wants_them_all(self, rule, order, colleagues):
+        rule(people_of_project=2)
+        placed = order()
+        approve_order(placed.public_id, approver=colleagues[0])
+
+        with pytest.raises(IntegrityError, match="only after an approval"), transaction.atomic():
+            Order.objects.update(state=OrderState.PROVISIONING)
+
+    def test_a_rule_that_comes_later_asks_nothing_of_this_order(
+        self, rule, order, colleagues, administrators
+    ):
+        version = rule(people_of_project=2)
+        placed = order()
+        says = RuleSays(people_of_project=3)
+        other = propose_version(version.rule.public_id, says=says, actor=administrators[0])
+        confirm_version(other.public_id, actor=administrators[1])
+
+        for person in colleagues[:2]:
+            approve_order(placed.public_id, approver=person)
+
+        assert state(placed) == OrderState.PROVISIONING
+
+
+class TestHigherInTheTree:
+    @pytest.fixture
+    def of_project(self, project):
+        person = PersonFactory(name="Van het project")
+        grant(person, Role.APPROVER, project)
+        return person
+
+    def test_first_the_project_and_then_the_node_of_the_rule(
+        self, rule, order, of_project, colleagues, project
+    ):
+        rule(people_of_project=1, people_of_node=1)
+        placed = order()
+        assert waiting_step(placed).number == 1
+        approve_order(placed.public_id, approver=of_project)
+
+        placed.refresh_from_db()
+        step = waiting_step(placed)
+        assert (step.number, step.of, step.node.pk) == (2, 2, project.parent_id)
+        assert orders_to_decide(colleagues[0]).get() == placed
+
+        approve_order(placed.public_id, approver=colleagues[0])
+        assert state(placed) == OrderState.PROVISIONING
+
+    def test_who_approves_for_the_project_alone_is_not_asked(self, rule, order, of_project):
+        rule(people_of_project=0, people_of_node=1)
+        placed = order()
+
+        assert not orders_to_decide(of_project).exists()
+        with pytest.raises(NotAllowed):
+            approve_order(placed.public_id, approver=of_project)
+
+
+class TestByRule:
+    def test_nobody_need_look_below_the_amount(self, rule, order, requester):
+        version = rule(automatic_below="50", name="Klein")
+        placed = order()
+
+        assert approve_by_rule(placed.pk)
+
+        approval = Approval.objects.get()
+        assert (approval.approver, approval.rule_version) == (None, version)
+        assert approval.rule == "Klein (1)"
+        assert state(placed) == OrderState.PROVISIONING
+        assert Operation.objects.get().requested_by == requester
+        entry = AuditEntry.objects.get(event="order.approved")
+        assert (entry.actor_id, entry.data) == (None, {"rule": str(version.public_id)})
+
+    def test_the_bell_rings_and_the_sweep_finds_what_it_missed(
+        self, rule, order, sent_tasks, django_capture_on_commit_callbacks
+    ):
+        rule(automatic_below="50")
+        with django_capture_on_commit_callbacks(execute=True):
+            placed = order()
+        assert ("catalog.approve_by_rule", {"order_id": placed.pk}) in sent_tasks
+
+        assert approve_waiting_by_rule() == 1
+        assert approve_waiting_by_rule() == 0
+
+    def test_from_the_amount_on_somebody_looks(self, rule, order, approver):
+        rule(automatic_below="41.80")
+        placed = order()
+
+        assert not approve_by_rule(placed.pk)
+        approve_order(placed.public_id, approver=approver)
+        assert state(placed) == OrderState.PROVISIONING
+
+    def test_beyond_the_budget_somebody_looks(self, rule, order, project):
+        Budget.objects.create(node=project, year=localdate().year, amount=1)
+        rule(automatic_below="50")
+
+        assert not approve_by_rule(order().pk)
+
+    def test_what_got_worse_since_waits_for_a_person(self, rule, order, approver):
+        rule(automatic_below="50")
+        placed = order()
+        change_price("server.gp.small", "45")
+
+        assert not approve_by_rule(placed.pk)
+        assert orders_to_decide(approver).get() == placed
+
+    def test_the_database_knows_which_rule_may(self, rule, order):
+        rule(automatic_below="50")
+        placed = order()
+        other = rule(automatic_below="60", name="Andere")
+
+        with pytest.raises(IntegrityError, match="what was placed with it"):
+            Approval.objects.create(
+                order=placed,
+                requester_id=placed.requested_by_id,
+                rule="Andere (1)",
+                rule_version=other,
+                decision="approved",
+                decided_at=placed.submitted_at,
+            )
+
+    def test_a_rule_elsewhere_says_nothing_here(self, rule, order, administrators):
+        elsewhere = make_organization()
+        for person in administrators:
+            grant(person, Role.QUOTA_ADMINISTRATOR, elsewhere)
+        rule(automatic_below="50", node=elsewhere)
+
+        assert not approve_by_rule(order().pk)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    @pytest.fixture
+    def waiting(self, rule, order, colleagues, sent_tasks):
+        """An order that one human said yes to, of two."""
+        rule(people_of_project=2)
+        placed = order()
+        approve_order(placed.public_id, approver=colleagues[0])
+        return placed
+
+    def both(self, waiting, colleagues):
+        return sorted(
+            at_once(
+                *[
+                    partial(approve_order, waiting.public_id, approver=person)
+                    for person in colleagues[1:]
+                ]
+            )
+        )
+
+    def test_two_last_ones_make_one_delivery(self, waiting, colleagues):
+        assert self.both(waiting, colleagues) == ["AlreadyDecided", "done"]
+        assert Resource.objects.count() == 1
+
+    def test_the_race_is_real_without_the_lock(self, waiting, colleagues, monkeypatch):
+        def read(public_id):
+            orders = Order.objects.select_related("project", "requested_by", "waits_for")
+            return orders.get(public_id=public_id)
+
+        monkeypatch.setattr(approvals, "_lock_order", meeting(read))
+
+        assert self.both(waiting, colleagues) != ["AlreadyDecided", "done"]
+
+    def test_withdrawn_and_approved_by_rule_it_is_one_of_both(
+        self, rule, order, requester, sent_tasks
+    ):
+        rule(automatic_below="50")
+        placed = order()
+
+        at_once(
+            partial(withdraw_order, placed.public_id, actor=requester),
+            partial(approve_by_rule, placed.pk),
+        )
+
+        assert (state(placed), Resource.objects.count()) in {
+            (OrderState.WITHDRAWN, 0),
+            (OrderState.PROVISIONING, 1),
+        }

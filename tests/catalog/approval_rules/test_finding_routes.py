@@ -1,0 +1,130 @@
+"""Which rule counts: the most demanding of those that speak, and no person only where all agree."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.approval_rules import (
+    ONE_APPROVER,
+    ApprovalStep,
+    OrderFacts,
+    Rule,
+    find_route,
+    is_about,
+    step_at,
+)
+
+amounts = st.integers(0, 2000).map(Decimal)
+levels = st.sampled_from([None, 1, 2, 3, 4])
+kinds = st.frozensets(st.sampled_from(["server", "volume", "network"]))
+rules = st.builds(
+    Rule,
+    id=st.integers(0, 10**6).map(lambda number: UUID(int=number)),
+    node=st.integers(0, 5).map(lambda number: UUID(int=number)),
+    amount_from=amounts,
+    kinds=kinds,
+    protection_level=levels,
+    personal_data=st.booleans(),
+    automatic_below=st.none() | amounts,
+    people_of_project=st.integers(0, 3),
+    people_of_node=st.integers(0, 3),
+)
+orders = st.builds(
+    OrderFacts,
+    monthly=amounts,
+    kinds=kinds,
+    protection_level=levels,
+    has_personal_data=st.sampled_from([None, True, False]),
+    is_delicate=st.booleans(),
+)
+NODE = UUID(int=7)
+ORDER = OrderFacts(
+    monthly=Decimal(100),
+    kinds=frozenset({"server"}),
+    protection_level=3,
+    has_personal_data=False,
+    is_delicate=False,
+)
+
+
+def rule(**changes):
+    says = {
+        "id": UUID(int=1),
+        "node": NODE,
+        "amount_from": Decimal(0),
+        "kinds": frozenset(),
+        "protection_level": None,
+        "personal_data": False,
+        "automatic_below": None,
+        "people_of_project": 1,
+        "people_of_node": 0,
+    }
+    return Rule(**{**says, **changes})
+
+
+def test_without_a_rule_one_approver_will_do():
+    assert find_route([], ORDER) == ONE_APPROVER
+    assert find_route([rule(amount_from=Decimal(101), people_of_node=2)], ORDER) == ONE_APPROVER
+
+
+def test_the_project_comes_first_and_then_the_node_of_the_rule():
+    route = find_route([rule(people_of_project=2, people_of_node=1)], ORDER)
+
+    assert route.steps == (ApprovalStep(node=None, people=2), ApprovalStep(node=NODE, people=1))
+    assert [step_at(route.steps, given) for given in range(4)] == [0, 0, 1, None]
+
+
+def test_the_limit_itself_is_not_below_it():
+    assert find_route([rule(automatic_below=Decimal("100.01"))], ORDER).automatic
+    assert not find_route([rule(automatic_below=Decimal(100))], ORDER).automatic
+
+
+@given(st.lists(rules), orders)
+def test_the_most_demanding_that_speaks_counts(found, order):
+    speaking = [item for item in found if is_about(item, order)]
+
+    assert find_route(found, order).people == max([item.people for item in speaking] or [1]) or 1
+
+
+@given(st.lists(rules), orders)
+def test_nobody_looks_only_when_all_agree_and_nothing_is_delicate(found, order):
+    speaking = [item for item in found if is_about(item, order)]
+    route = find_route(found, order)
+
+    if route.automatic:
+        assert not order.is_delicate
+        assert all(
+            item.automatic_below is not None and order.monthly < item.automatic_below
+            for item in speaking
+        )
+    assert route.people >= 1
+
+
+@given(st.lists(rules), rules, orders)
+def test_another_rule_never_asks_less(found, another, order):
+    before, after = find_route(found, order), find_route([*found, another], order)
+
+    spoke = any(is_about(item, order) for item in found)
+    if spoke:
+        assert after.people >= before.people
+        assert not (after.automatic and not before.automatic)
+
+
+@given(st.lists(rules), orders)
+def test_the_order_of_rules_does_not_matter(found, order):
+    assert find_route(found, order).people == find_route(found[::-1], order).people
+
+
+@given(rules, orders)
+def test_what_is_not_known_counts_as_the_most_sensitive(one, order):
+    known = OrderFacts(
+        monthly=order.monthly,
+        kinds=order.kinds,
+        protection_level=1 if order.protection_level is None else order.protection_level,
+        has_personal_data=True if order.has_personal_data is None else order.has_personal_data,
+        is_delicate=order.is_delicate,
+    )
+
+    assert is_about(one, order) == is_about(one, known)

@@ -1,0 +1,114 @@
+"""One line of an order fails while the others go on: it is resumed, or given up by itself."""
+
+import pytest
+
+from catalog.models import ClaimState, Operation, OperationKind, OrderState, ResourceState
+from catalog.services.approvals import approve_order
+from catalog.services.cancellation import cancel_operation
+from catalog.services.operations import compensate_operation, resume_operation
+from catalog.services.quotas import find_differences
+from catalog.services.resources import retire_resource
+from portal.audit.models import AuditEntry
+from portal.cloud.ports import CloudRefused
+from tests.factories import asked, place_lines
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def order(engine, requester, approver, project, version):
+    lines = [asked(version, name) for name in ("web-01", "web-02", "web-03")]
+    placed = place_lines(requester, project, *lines)
+    return engine.call(approve_order, placed.public_id, approver=approver)
+
+
+@pytest.fixture
+def stopped(engine, cloud, order):
+    """The order, after the engine came to rest with one of its servers refused."""
+    cloud.fail_next("create_server", CloudRefused("no valid host"))
+    engine.run()
+    order.refresh_from_db()
+    return order
+
+
+def delivery_that_failed():
+    return Operation.objects.get(kind=OperationKind.PROVISION, state="failed")
+
+
+def resource_states(order):
+    return sorted(line.resource.state for line in order.lines.all())
+
+
+def state(order):
+    order.refresh_from_db()
+    return order.state
+
+
+def test_all_lines_are_delivered(engine, order):
+    engine.run()
+
+    assert state(order) == OrderState.COMPLETED
+    assert order.settled_at is not None
+    assert AuditEntry.objects.filter(event="order.completed").count() == 1
+
+
+def test_one_that_fails_holds_up_no_other(stopped):
+    assert stopped.state == OrderState.FAILED
+    assert resource_states(stopped) == ["active", "active", "failed"]
+    assert AuditEntry.objects.filter(event="order.failed").count() == 1
+
+
+def test_resumed_it_completes_the_order(engine, stopped, requester):
+    engine.call(resume_operation, delivery_that_failed().public_id, actor=requester)
+    assert state(stopped) == OrderState.PROVISIONING
+
+    engine.run()
+
+    assert state(stopped) == OrderState.COMPLETED
+
+
+def test_given_up_alone_the_others_stay_and_its_quota_is_free(engine, stopped, requester):
+    failed = delivery_that_failed().resource
+    engine.call(compensate_operation, delivery_that_failed().public_id, actor=requester)
+    assert state(stopped) == OrderState.FAILED
+
+    engine.run()
+
+    assert state(stopped) == OrderState.COMPLETED
+    assert resource_states(stopped) == ["active", "active", "retired"]
+    failed.claim.refresh_from_db()
+    assert failed.claim.state == ClaimState.RELEASED
+    assert find_differences() == []
+
+
+def test_given_up_while_others_are_under_way_the_order_goes_on(engine, order, requester):
+    first = order.lines.first().resource
+    engine.call(cancel_operation, first.operations.get().public_id, actor=requester)
+    assert state(order) == OrderState.FAILED
+
+    engine.run()
+
+    assert state(order) == OrderState.COMPLETED
+    assert resource_states(order) == ["active", "active", "retired"]
+
+
+def test_all_given_up_the_order_is_undone(engine, order, requester):
+    for line in order.lines.all():
+        engine.call(cancel_operation, line.resource.operations.get().public_id, actor=requester)
+
+    engine.run()
+
+    assert state(order) == OrderState.CANCELED
+    assert find_differences() == []
+
+
+def test_cleaned_up_before_the_last_came_it_was_delivered_all_the_same(engine, stopped, requester):
+    delivered = next(
+        line.resource for line in stopped.lines.all() if line.resource.state == ResourceState.ACTIVE
+    )
+    engine.call(retire_resource, delivered.public_id, actor=requester, confirmation=delivered.name)
+    engine.call(resume_operation, delivery_that_failed().public_id, actor=requester)
+
+    engine.run()
+
+    assert state(stopped) == OrderState.COMPLETED

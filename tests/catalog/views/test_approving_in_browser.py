@@ -1,0 +1,88 @@
+"""Carts, orders of several lines and approval rules in a real browser: accessible, and they fit."""
+
+import os
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from catalog.services.approval_rules import RuleSays, confirm_version, propose_rule, propose_version
+from catalog.services.carts import put_in_cart
+from portal.identity.models import Role
+from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.factories import SPEC, PersonFactory, asked, grant, place_lines
+from tests.logins import log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SCREENS = [(1280, "light", "nl"), (1280, "dark", "en"), (360, "light", "en"), (360, "light", "nl")]
+
+
+@pytest.fixture
+def somebody(project):
+    """Somebody with every role that these pages are for."""
+    person = PersonFactory(name="Alleskunner")
+    for role in (Role.REQUESTER, Role.APPROVER, Role.QUOTA_ADMINISTRATOR):
+        grant(person, role, project.parent)
+    return person
+
+
+@pytest.fixture
+def pages(somebody, requester, project, version):
+    """Every page in its fullest state."""
+    other = PersonFactory(name="Beheerder")
+    grant(other, Role.QUOTA_ADMINISTRATOR, project.parent)
+    says = RuleSays(people_of_project=2, people_of_node=1, kinds=("server", "volume"))
+    rule = propose_rule(node=project.parent, name="Grote of gevoelige", says=says, actor=other)
+    confirm_version(rule.public_id, actor=somebody)
+    propose_version(rule.rule.public_id, says=RuleSays(ends_rule=True), actor=other)
+    lines = [asked(version, f"zaken-web-{number:02}") for number in range(4)]
+    order = place_lines(requester, project, *lines)
+    for name in ("zaken-web-11", "zaken-web-12"):
+        put_in_cart(
+            owner=somebody,
+            project=project,
+            offering=version.offering,
+            name=name,
+            spec=SPEC,
+            end_date=None,
+        )
+    return {
+        "cart": "/cart",
+        "form": "/catalogue/virtual-server/order",
+        "order": f"/orders/{order.public_id}",
+        "approval": f"/approvals/{order.public_id}",
+        "rules": "/approval-rules",
+        "rule": f"/approval-rules/{rule.rule.public_id}",
+        "rule-new": "/approval-rules/new",
+    }
+
+
+def test_they_are_accessible_and_fit(somebody, pages, live_server):
+    # Django asks the database nothing while the browser runs: its event loop is in this thread.
+    session = log_in(Client(), somebody).cookies[settings.SESSION_COOKIE_NAME].value
+    with running_chromium() as chromium:
+        complaints = [
+            complaint
+            for screen in SCREENS
+            for complaint in visit(chromium, live_server.url, session, pages, *screen)
+        ]
+
+    assert complaints == []
+
+
+def visit(chromium, site, session, pages, width, scheme, language):
+    """What is wrong with these pages on such a screen, for who has this session."""
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, locale=language
+    )
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
+    page = context.new_page()
+    for name, address in pages.items():
+        page.goto(f"{site}{address}")
+        if os.environ.get("SHOTS"):
+            path = f"{os.environ['SHOTS']}/{name}-{width}-{language}.png"
+            page.screenshot(path=path, full_page=True)
+        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
+        if is_too_wide(page):
+            yield f"{name} at {width}: too wide"
+    context.close()
