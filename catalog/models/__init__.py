@@ -1,3 +1,4 @@
+from catalog.models.assembly import Assembly, LineNeed
 from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
 from catalog.models.difference import (
     LIVING_STATES,
@@ -16,6 +17,7 @@ from catalog.models.offering import (
     OfferingVersionState,
     Publication,
     PublicationState,
+    neighbours_in,
 )
 from catalog.models.operation import (
     CHANGING_KINDS,
@@ -62,6 +64,7 @@ __all__ = [
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",
     "Approval",
+    "Assembly",
     "ClaimState",
     "CloudLook",
     "Decision",
@@ -72,6 +75,7 @@ __all__ = [
     "EndReminder",
     "Ending",
     "EndingState",
+    "LineNeed",
     "Metric",
     "Offering",
     "OfferingVersion",
@@ -101,5 +105,6 @@ __all__ = [
     "Step",
     "StepFault",
     "StepState",
+    "neighbours_in",
     "with_open_question",
 ]

@@ -16,6 +16,7 @@ from catalog.models import OperationKind, StepFault
 from catalog.provisioning.claims import Held, Overtaken, claim_next_step
 from catalog.provisioning.context import OutcomeUnknown, WorkingContext
 from catalog.provisioning.outcomes import fail_step, try_later, write_outcome
+from catalog.provisioning.wiring import WiringFailed, fill_in
 from catalog.services.cancellation import carry_out_cancellation
 from portal.cloud.ports import (
     CloudMissing,
@@ -60,11 +61,14 @@ def carry_out(held: Held) -> None:
     A bug fails the step, so that a person sees it, and goes on to who watches the workers.
     """
     try:
+        fill_in(held)
         write_outcome(held, _run(held))
     except StillThere:
         try_later(held, CLEARING_DELAY)
     except OutcomeUnknown:
         try_later(held)
+    except WiringFailed as error:
+        fail_step(held, str(error), fault=StepFault.WIRING)
     except CloudUnavailable as error:
         logger.warning("step %s of %s: %s", held.step, held.step.operation, error)
         try_later(held, error=error)

@@ -33,7 +33,7 @@ from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
 from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_undecided
 from catalog.services.placement import decide_placement
-from catalog.services.preview import before_of, budget_effect, quote_of
+from catalog.services.preview import before_of, budget_effect, quote_of, together
 from catalog.services.quotas import commit_claim
 from catalog.services.resources import open_resource
 from portal.audit.services import record, record_refusal
@@ -195,7 +195,11 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
         )
     free_then = order.conditions.get("budget_free")
     position = budget_effect(
-        order.project, quotes[0], lines[0].end_date, besides=order, before=before_of(lines[0])
+        order.project,
+        together(quotes),
+        lines[0].end_date,
+        besides=order,
+        before=before_of(lines[0]),
     )
     if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))

@@ -32,9 +32,10 @@ from catalog.models import (
 )
 from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.placement import decide_placement
-from catalog.services.preview import budget_effect, demand_of, quote_of
+from catalog.services.preview import budget_effect, demand_of, quote_of, together
 from catalog.services.quotas import claim_quota, release_claim
 from catalog.services.terms import grant_grace, is_longer
+from catalog.services.wholes import Membership, Memberships, Whole
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
@@ -62,12 +63,22 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class LineRequest:
-    """One thing asked for, as it came in; nothing in it is trusted."""
+    """One thing asked for, as it came in; nothing in it is trusted.
+
+    ``membership`` is added to what is a part of something that was asked for as a whole.
+    """
 
     version: OfferingVersion
     name: str
     spec: Mapping[str, Any]
     end_date: date | None
+    membership: Membership | None = None
+
+    @property
+    def versions(self) -> list[OfferingVersion]:
+        """Everything that must be on offer for it."""
+        whole = [self.membership.whole.version] if self.membership else []
+        return [self.version, *whole]
 
 
 def place_order(
@@ -97,7 +108,7 @@ def place_order(
     earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
         return earlier, False
-    cleaned = [_clean_line(line) for line in lines]
+    cleaned = [part for line in lines for part in _parts_of(_clean_line(line))]
     asked = Asked(
         requested_by=requested_by,
         project=project,
@@ -148,19 +159,24 @@ def fingerprint_of(project: UUID, purpose: str, lines: Sequence[AskedLine]) -> s
 @transaction.atomic(durable=True)
 def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     project = asked.project
-    expires_at = min(last_moment_to_decide(asked, line.version, line.end_date) for line in lines)
+    expires_at = min(
+        last_moment_to_decide(asked, version, line.end_date)
+        for line in lines
+        for version in line.versions
+    )
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
-    position = budget_effect(project, quotes[0], lines[0].end_date)
+    position = budget_effect(project, together(quotes), lines[0].end_date)
     lock_tree_shared()
     _check_project_lives(project)
     _check_offered(project, lines)
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
     order = write_order(asked, expires_at, monthly_price, position)
+    memberships = Memberships(order)
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
         demand = demand_of(line.version, line.spec, price)
         claim = claim_quota(project, demand, expires_at=expires_at)
         _check_name_is_free(project, line)
-        OrderLine.objects.create(
+        row = OrderLine.objects.create(
             order=order,
             position=number,
             offering_version=line.version,
@@ -171,7 +187,9 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
             monthly_price=price.monthly,
             placement=decide_placement(project, line.version.cloud),
             claim=claim,
+            **memberships.columns(line.membership),
         )
+        memberships.add(row, line.membership)
     record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
     return order, True
 
@@ -292,6 +310,27 @@ def _clean_line(line: LineRequest) -> LineRequest:
     return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
 
 
+def _parts_of(line: LineRequest) -> list[LineRequest]:
+    """What is made for a line that was checked: it, or the parts that it is made of."""
+    kind = get_kind(line.version.offering.kind)
+    requests = kind.expand(line.version, line.name, line.spec)
+    if not requests:
+        return [line]
+    whole = Whole(version=line.version, name=line.name, spec=line.spec)
+    for request in requests:
+        check_end_date(request.version, line.end_date)
+    return [
+        LineRequest(
+            version=request.version,
+            name=request.name,
+            spec=request.spec,
+            end_date=line.end_date,
+            membership=Membership(whole, request),
+        )
+        for request in requests
+    ]
+
+
 def check_name(kind: Kind, name: str) -> None:
     """Raise InvalidInput when a resource of this kind may not be called ``name``."""
     if not re.fullmatch(kind.name_pattern, name):
@@ -315,7 +354,7 @@ def _check_project_lives(project: Project) -> None:
 
 def _check_offered(project: Project, lines: Sequence[LineRequest]) -> None:
     """Raise OfferingUnavailable when something was withdrawn, or does not exist in the project."""
-    asked = {line.version.pk for line in lines}
+    asked = {version.pk for line in lines for version in line.versions}
     offered = published_versions().filter(is_offered_to(project.lineage_ids), pk__in=asked)
     if offered.count() < len(asked):
         raise OfferingUnavailable()

@@ -6,7 +6,7 @@ saw is what was stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -97,6 +97,11 @@ def preview(
         quota=quota_effects(project, demand_of(version, spec, price)),
         budget=budget_effect(project, price, end_date),
     )
+
+
+def together(quotes: Sequence[Quote]) -> Quote:
+    """What several things cost as one."""
+    return Quote(lines=tuple(line for quoted in quotes for line in quoted.lines))
 
 
 def quota_effects(project: Project, demand: Mapping[Metric, Decimal]) -> list[QuotaEffect]:
@@ -223,7 +228,7 @@ def preview_of_order(order: Order) -> Consequences:
         for demand in demands
         for metric in demand
     }
-    price = Quote(lines=tuple(line for quoted in quotes for line in quoted.lines))
+    price = together(quotes)
     effects = [
         replace(effect, claimed=max(Decimal(0), effect.claimed - effect.asked))
         for effect in quota_effects(order.project, total)

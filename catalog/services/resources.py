@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from catalog.errors import (
     ActionUnknown,
     ConfirmationMismatch,
     NameTaken,
+    NeededByOthers,
     ResourceBusy,
     ResourceProtected,
 )
@@ -26,9 +27,7 @@ from catalog.models import (
     Operation,
     OperationKind,
     OperationState,
-    Order,
     OrderLine,
-    OrderState,
     Resource,
     ResourceState,
 )
@@ -36,10 +35,11 @@ from catalog.services.change_work import drop_failed_changes, expire_waiting_cha
 from catalog.services.operations import (
     give_up,
     lock_order_and_resource,
-    settle_order,
     start_operation,
 )
+from catalog.services.order_progress import settle_delivered
 from catalog.services.quotas import release_claim
+from catalog.services.waiting import needed_by
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
 from portal.core.states import IllegalTransition, check_transition
@@ -97,7 +97,7 @@ def activate_resource(
     )
     meter_resource(resource, line, time)
     record("resource.activated", resource, actor=None, node_id=resource.project_id)
-    _complete_order(line.order)
+    settle_delivered(line.order)
 
 
 def meter_resource(resource: Resource, line: OrderLine, time: UsageTime) -> None:
@@ -129,6 +129,7 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
             is undone instead (``compensate_operation``).
         ResourceBusy: an action is being carried out on it.
         ResourceProtected: somebody switched that on.
+        NeededByOthers: something that lives needs it.
     """
     resource = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(resource)
@@ -149,11 +150,42 @@ def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
     Raises:
         ResourceProtected: its protection goes off first.
         ResourceBusy: an action is being carried out on it.
+        NeededByOthers: something that lives needs it.
     """
-    if resource.is_protected:
-        raise ResourceProtected(name=resource.name)
-    _settle_actions(resource)
-    expire_waiting_changes(resource)
+    return begin_retirements([resource], actor=actor)[0]
+
+
+def begin_retirements(
+    resources: Sequence[Resource],
+    *,
+    actor: Person | None,
+    with_others: Sequence[Resource] = (),
+) -> list[Operation]:
+    """Let the engine remove running resources, each after what needs it.
+
+    Call inside a transaction that locked them. Everything that holds quota or orders is settled
+    before anything is audited: an audit head is the last lock.
+
+    Args:
+        with_others: what goes as well, by other ways.
+
+    Raises:
+        ResourceProtected, ResourceBusy, NeededByOthers: as ``begin_retirement``; then nothing
+            may be kept.
+    """
+    leaving = [resource.pk for resource in (*resources, *with_others)]
+    for resource in resources:
+        if resource.is_protected:
+            raise ResourceProtected(name=resource.name)
+        needing = needed_by(resource).exclude(pk__in=leaving).values_list("name", flat=True)
+        if needing:
+            raise NeededByOthers(name=resource.name, others=", ".join(needing))
+        _settle_actions(resource)
+    expire_waiting_changes(resources)
+    return [_retire(resource, actor) for resource in resources]
+
+
+def _retire(resource: Resource, actor: Person | None) -> Operation:
     resource.state = ResourceState.RETIRING
     resource.save(update_fields=["state"])
     resource.endings.filter(state=EndingState.OPEN).update(
@@ -226,8 +258,11 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     )
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
+    line = resource.order_line
+    if line is not None:
+        settle_delivered(line.order)
     if operation.kind == OperationKind.COMPENSATE:
-        _cancel_order(resource)
+        record("operation.compensated", resource, actor=None, node_id=resource.project_id)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
 
 
@@ -236,19 +271,3 @@ def _managed_cloud_project(project: Project, cloud: Cloud) -> CloudProject:
         project=project, cloud=cloud, purpose=CloudProjectPurpose.MANAGED
     )
     return cloud_project
-
-
-def _complete_order(order: Order) -> None:
-    """Complete the order once every line's resource runs."""
-    unfinished = order.lines.exclude(resource__state=ResourceState.ACTIVE)
-    if not unfinished.exists():
-        settle_order(order, OrderState.COMPLETED)
-        record("order.completed", order, actor=None, node_id=order.project_id)
-
-
-def _cancel_order(resource: Resource) -> None:
-    if resource.order_line is not None:
-        order = resource.order_line.order
-        if order.state == OrderState.FAILED:
-            settle_order(order, OrderState.CANCELED)
-            record("operation.compensated", resource, actor=None, node_id=resource.project_id)

@@ -19,6 +19,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "audit_auditseal": (),
     "audit_auditverification": (),
     "catalog_approval": (),
+    "catalog_assembly": (),
+    "catalog_lineneed": (),
     "catalog_orderline": (),
     "identity_identity": ("email", "last_login_at", "node_id", "person_id"),
     "identity_linkproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
