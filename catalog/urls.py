@@ -9,6 +9,7 @@ from catalog.views.approvals import (
     approval_queue,
     approval_reject,
 )
+from catalog.views.assemblies import assembly_retire
 from catalog.views.catalogue import catalogue
 from catalog.views.changes import resource_change, resource_change_preview
 from catalog.views.drift import drift_detail, drift_list, drift_look
@@ -66,6 +67,8 @@ urlpatterns = [
     path("approvals/<uuid:public_id>/approve", approval_approve, name="approval-approve"),
     path("approvals/<uuid:public_id>/reject", approval_reject, name="approval-reject"),
     path("approvals/<uuid:public_id>/question", approval_question, name="approval-question"),
+    # assemblies
+    path("assemblies/<uuid:public_id>/retire", assembly_retire, name="assembly-retire"),
     # catalogue
     path("catalogue", catalogue, name="catalogue"),
     path("catalogue/manage", managed_list, name="offerings"),

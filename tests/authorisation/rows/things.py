@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from catalog.models import Operation, Order, Resource, Solution
+from catalog.models import Assembly, Operation, Order, Resource, Solution
 from catalog.services.protection import protect_resource
 from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
 from portal.identity.models import Person, Project, Role
 from tests.authorisation.world import Tenant
-from tests.factories import begun, delivered, failed, place, stuck
+from tests.factories import (
+    begun,
+    delivered,
+    failed,
+    place,
+    place_whole,
+    stuck,
+)
 
 
 def employee(tenant: Tenant) -> Person:
@@ -33,6 +40,24 @@ def protected_resource(tenant: Tenant) -> Resource:
     """Runs, and is kept from being cleaned up."""
     resource = delivered(_place(tenant, "blijft"), approver=tenant.people[Role.APPROVER])
     return protect_resource(resource.public_id, actor=tenant.asker)
+
+
+def running_assembly(tenant: Tenant) -> Assembly:
+    """Something ordered as a whole, of which all runs."""
+    order = place_whole(
+        tenant.asker,
+        tenant.project,
+        tenant.version,
+        name=tenant.named("geheel"),
+        purpose=tenant.named("doel"),
+    )
+    delivered(order, approver=tenant.people[Role.APPROVER])
+    return order.assemblies.get()
+
+
+def name_of_assembly(tenant: Tenant) -> dict[str, str]:
+    """What confirms that it is to be cleaned up."""
+    return {"confirmation": tenant.things[running_assembly].name}
 
 
 def drifting_resource(tenant: Tenant) -> Resource:
