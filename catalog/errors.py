@@ -219,6 +219,13 @@ class ResourceBusy(DomainError):
     message = _("Something is being done to {name} already. Wait until that is ready.")
 
 
+class NeededByOthers(DomainError):
+    """Context: ``others``, the names of what needs it."""
+
+    code = "needed_by_others"
+    message = _("{others} needs “{name}”. Clean that up first, or the whole at once.")
+
+
 class ChangeWaits(DomainError):
     """Context: ``number`` of the order that is under way."""
 

@@ -11,7 +11,7 @@ from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds import all_kinds, get_kind
-from catalog.kinds.choices import BOUNDS, Bounds, ChoiceField, Lines, Ticks
+from catalog.kinds.choices import BOUNDS, Bounds, ChoiceField, Ticks, Written
 from catalog.models import OfferingVersion
 from catalog.models.offering import REASON_LENGTH
 from catalog.services.offerings import LENGTHS, LINKS, TERM_BOUNDS, DraftContent
@@ -222,8 +222,9 @@ def _fields_of(choice: ChoiceField, value: Any) -> list[tuple[str, forms.Field]]
             widget=forms.CheckboxSelectMultiple,
         )
     else:
-        attributes = {"rows": "4", "spellcheck": "false"}
-        written = choice.write(value or []) if isinstance(choice, Lines) else ""
+        rows = choice.rows if isinstance(choice, Written) else 4
+        attributes = {"rows": str(rows), "spellcheck": "false"}
+        written = choice.write(value or []) if isinstance(choice, Written) else ""
         item = forms.CharField(initial=written, widget=forms.Textarea(attrs=attributes))
     item.label, item.help_text = str(choice.label), str(choice.hint)
     return [(names[0], item)]
@@ -241,7 +242,7 @@ def _read(choice: ChoiceField, answers: dict[str, Any]) -> Any:
     if isinstance(choice, Bounds):
         return {bound: answers[name] for bound, name in zip(BOUNDS, names, strict=True)}
     value = answers[names[0]]
-    return choice.read(value) if isinstance(choice, Lines) else value
+    return choice.read(value) if isinstance(choice, Written) else value
 
 
 def _between(lowest: int, highest: int, unit: str) -> str:

@@ -10,6 +10,7 @@ from catalog.models import (
     Approval,
     ApprovalRule,
     ApprovalRuleVersion,
+    Assembly,
     Cart,
     Difference,
     DifferenceState,
@@ -78,6 +79,11 @@ def own_carts(person: Person) -> QuerySet[Cart]:
 def visible_orders(person: Person) -> QuerySet[Order]:
     """The orders of every project that the person reaches."""
     return Order.objects.filter(project__in=reached_projects(person))
+
+
+def visible_assemblies(person: Person) -> QuerySet[Assembly]:
+    """What was ordered as a whole in every project that the person reaches."""
+    return Assembly.objects.filter(order__project__in=reached_projects(person))
 
 
 def orders_to_decide(person: Person) -> QuerySet[Order]:
@@ -194,9 +200,10 @@ def may_decide(person: Person, order: Order) -> bool:
 
 def may_order_again(person: Person, order: Order) -> bool:
     """A requester of any project may begin with the answers of what is still in the catalogue."""
-    offerings = order.lines.filter(changes=None).values("offering_version__offering")
+    lines = order.lines.filter(changes=None, assembly=None).values("offering_version__offering")
+    wholes = order.assemblies.values("offering_version__offering")
     offered = published_versions().filter(is_offered_in(orderable_projects(person)))
-    return offered.filter(offering__in=offerings).exists()
+    return offered.filter(Q(offering__in=lines) | Q(offering__in=wholes)).exists()
 
 
 def may_comment(person: Person, order: Order) -> bool:
@@ -216,8 +223,13 @@ def may_withdraw(person: Person, order: Order) -> bool:
 
 
 def may_retire(person: Person, resource: Resource) -> bool:
+    """Who may clean up in the project of the resource."""
+    return may_retire_in(person, resource.project)
+
+
+def may_retire_in(person: Person, project: Project) -> bool:
     """A requester or an operator of the project may clean up."""
-    return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+    return has_role(person, project, Role.REQUESTER, Role.OPERATOR)
 
 
 def may_act(person: Person, resource: Resource) -> bool:

@@ -20,6 +20,7 @@ from catalog.views.approvals import (
     approval_queue,
     approval_reject,
 )
+from catalog.views.assemblies import assembly_retire
 from catalog.views.cart import cart_list, cart_order, cart_take
 from catalog.views.catalogue import catalogue
 from catalog.views.changes import resource_change, resource_change_preview
@@ -98,6 +99,8 @@ urlpatterns = [
         rule_take_back,
         name="approval-rule-take-back",
     ),
+    # assemblies
+    path("assemblies/<uuid:public_id>/retire", assembly_retire, name="assembly-retire"),
     # cart
     path("cart", cart_list, name="cart"),
     path("cart/<uuid:public_id>/order", cart_order, name="cart-order"),

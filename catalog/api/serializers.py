@@ -274,8 +274,27 @@ class BeforeOutput(Output):
     quote = QuoteLineOutput(many=True)
 
 
+class AssemblyOutput(Output):
+    """Something ordered as a whole, of which lines are the parts."""
+
+    id = serializers.UUIDField(source="public_id")
+    name = serializers.CharField()
+    offering = OrderedOfferingOutput(source="offering_version")
+    spec = serializers.DictField()
+
+
+class AssemblyWorkOutput(Output):
+    """What was begun for the parts of a whole, in the order in which they go."""
+
+    operations = OperationOutput(many=True)
+
+
 class OrderLineOutput(Output):
-    """One thing asked for: ``resource`` is made for it, or it ``changes`` one that was there."""
+    """One thing asked for: ``resource`` is made for it, or it ``changes`` one that was there.
+
+    Of something ordered as a whole it is a ``part``, begun once the parts that it ``needs`` run;
+    then what it takes of them (``wiring``) is filled in, and stands in the ``resource``.
+    """
 
     position = serializers.IntegerField()
     offering = OrderedOfferingOutput(source="offering_version")
@@ -287,7 +306,16 @@ class OrderLineOutput(Output):
     resource = ResourceLinkOutput(allow_null=True)
     changes = ResourceLinkOutput(allow_null=True)
     before = BeforeOutput(allow_null=True)
+    assembly = AssemblyOutput(allow_null=True)
+    part = serializers.CharField()
+    wiring = serializers.DictField(child=serializers.CharField())
+    needs = serializers.SerializerMethodField()
     steps = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_needs(self, line: OrderLine) -> list[str]:
+        """Keys of the parts that must run before this one is begun."""
+        return [need.needed.part for need in line.needs.all()]
 
     @extend_schema_field(StepOutput(many=True))
     def get_steps(self, line: OrderLine) -> Any:

@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from catalog.api import views, work
+from catalog.api.assemblies import AssemblyViewSet
 from catalog.api.drift import DifferenceViewSet
 from catalog.api.offerings import OfferingVersionViewSet
 from portal.core.openapi import OpenApiView
@@ -11,6 +12,7 @@ from portal.core.openapi import OpenApiView
 app_name = "api"
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("assemblies", AssemblyViewSet, basename="assembly")
 router.register("offerings", views.OfferingViewSet, basename="offering")
 router.register("offering-versions", OfferingVersionViewSet, basename="offering-version")
 router.register("orders", views.OrderViewSet, basename="order")

@@ -21,6 +21,7 @@ from catalog.api import serializers as outputs
 from catalog.models import (
     Approval,
     Decision,
+    LineNeed,
     OfferingVersion,
     Operation,
     Order,
@@ -384,8 +385,11 @@ def _read_key(request: ApiRequest) -> str:
 
 
 def _order_detail() -> list[Prefetch[Any]]:
-    lines = OrderLine.objects.select_related("offering_version__offering", "resource", "changes")
-    work = [_operations("resource__operations"), _operations()]
+    lines = OrderLine.objects.select_related(
+        "offering_version__offering", "resource", "changes", "assembly__offering_version__offering"
+    )
+    needs = Prefetch("needs", LineNeed.objects.select_related("needed").order_by("pk"))
+    work = [_operations("resource__operations"), _operations(), needs]
     return [
         Prefetch("lines", lines.prefetch_related(*work)),
         Prefetch("comments", OrderComment.objects.select_related("author").order_by("pk")),

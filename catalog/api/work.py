@@ -28,19 +28,14 @@ from catalog.policies import (
     overseen_work,
     visible_operations,
 )
-from catalog.services.cancellation import cancel_operation
-from catalog.services.operations import (
-    abandon_operation,
-    compensate_operation,
-    resume_operation,
-    retry_operation,
-)
+from catalog.services.operations import abandon_operation, resume_operation, retry_operation
 from catalog.services.solutions import (
     confirm_solution,
     refuse_solution,
     solve_operation,
     withdraw_solution,
 )
+from catalog.services.undoing import cancel_operation, compensate_operation
 from catalog.services.workload import by_age, open_work
 from portal.core.errors import NotAllowed
 from portal.identity.requests import ApiRequest

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -171,6 +171,45 @@ class Action:
 ACT_PREFIX: Final = "act."
 
 
+class Made(Protocol):
+    """What the portal keeps of a resource that runs, as far as others may take something of it."""
+
+    @property
+    def spec(self) -> Mapping[str, Any]: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+    @property
+    def cloud_ids(self) -> Mapping[str, str]: ...
+
+
+def first_address(made: Made) -> str:
+    """The address at which the project reaches it; "" when it has none."""
+    addresses = made.facts.get("addresses", [])
+    return next((str(found["address"]) for found in addresses), "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRequest:
+    """One part of what was ordered as a whole.
+
+    Attributes:
+        key: which part, e.g. "web-1".
+        version: what delivers it.
+        spec: validated parameters; None for those in ``wiring``.
+        wiring: by parameter, the text that is filled in once the parts named in it run.
+        needs: keys of the parts that must run before this one is begun.
+    """
+
+    key: str
+    version: OfferingVersion
+    name: str
+    spec: Spec
+    wiring: Mapping[str, str]
+    needs: Sequence[str]
+
+
 class Kind(ABC):
     """A kind of resource.
 
@@ -179,7 +218,8 @@ class Kind(ABC):
     a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then.
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
     first. ``ends_with`` is the key of the action that ends its use when its term is over and loses
-    nothing; "" where there is none.
+    nothing; "" where there is none. ``results`` is what other parts of a whole may take of one that
+    runs, by name; "" where it is not known.
     """
 
     key: ClassVar[str]
@@ -194,6 +234,7 @@ class Kind(ABC):
     actions: ClassVar[Mapping[str, Action]] = {}
     ends_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
+    results: ClassVar[Mapping[str, Callable[[Made], str]]] = {}
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
@@ -251,6 +292,16 @@ class Kind(ABC):
             metric: max(old.get(metric, Decimal(0)), new.get(metric, Decimal(0)))
             for metric in old.keys() | new.keys()
         }
+
+    def expand(self, version: OfferingVersion, name: str, spec: Spec) -> list[PartRequest]:
+        """What is made for an order of it, where that is a whole of several things.
+
+        Each part comes after those that it needs. None: the thing itself is made.
+
+        Raises:
+            InvalidInput: the answers do not suit a part.
+        """
+        return []
 
     @abstractmethod
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:

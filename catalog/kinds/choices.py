@@ -111,7 +111,22 @@ class Bounds(ChoiceField):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lines(ChoiceField):
+class Written(ChoiceField):
+    """Something that somebody writes in a text of several lines; ``rows`` are seen at once."""
+
+    rows: int = 4
+
+    @abstractmethod
+    def read(self, text: str) -> Any:
+        """What was typed, as ``clean`` judges it."""
+
+    @abstractmethod
+    def write(self, value: Any) -> str:
+        """The value as somebody types it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines(Written):
     """A list that somebody writes: one on a line, with a semicolon between its parts.
 
     Args:

@@ -18,6 +18,7 @@ from catalog.kinds.base import (
     Spec,
     StepContext,
     StepDefinition,
+    first_address,
     register,
 )
 from catalog.kinds.parameters import Parameter
@@ -96,6 +97,7 @@ class FloatingIp(Kind):
             ],
         )
     ]
+    results = {"address": first_address}
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return []

@@ -23,6 +23,7 @@ from catalog.kinds.base import (
     StepContext,
     StepDefinition,
     Wait,
+    first_address,
     register,
 )
 from catalog.kinds.choices import ChoiceField
@@ -164,6 +165,7 @@ class LoadBalancer(Kind):
             compared=[NAME, status(ours=lambda record: "ACTIVE", settled=("ACTIVE", "ERROR"))],
         )
     ]
+    results = {"address": first_address}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         return [NETWORKS]
@@ -206,7 +208,7 @@ class LoadBalancer(Kind):
         return [Meter("load_balancer", Decimal(1))]
 
     def summary(self, spec: Spec) -> str:
-        count = len(spec["members"].splitlines())
+        count = len((spec["members"] or "").splitlines())
         return gettext("{protocol} port {port}, {count} servers").format(
             protocol=spec["protocol"], port=spec["port"], count=count
         )

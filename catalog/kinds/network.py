@@ -11,9 +11,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
-from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.base import Kind, Made, Plan, Spec, register
 from catalog.kinds.choices import ChoiceField, Ticks
-from catalog.kinds.networks import checked_range
+from catalog.kinds.networks import RESULT, OwnNetwork, checked_range
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.network import (
@@ -32,6 +32,10 @@ from portal.cloud.models import Cloud
 WAYS_OUT = (OUTSIDE, "none")
 
 
+def _own_network(made: Made) -> str:
+    return str(OwnNetwork(made.cloud_ids["network"], made.spec["cidr"]))
+
+
 @register
 class Network(Kind):
     """Spec: ``cidr``, the range of the subnet, and ``way_out``: "outside" or "none".
@@ -47,6 +51,7 @@ class Network(Kind):
         "retire": Plan(version=1, steps=[ROUTER_GONE, NETWORK_GONE, QUOTA]),
     }
     parts = [NETWORK_PART, ROUTER_PART]
+    results = {RESULT: _own_network}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         options = [Option(value=way, label=_way_in_words(way)) for way in WAYS_OUT]

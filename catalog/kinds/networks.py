@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from django.utils.translation import get_language, gettext
@@ -23,6 +24,29 @@ PRIVATE: Final = tuple(
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 )
 LABEL_LENGTH: Final = 80
+RESULT: Final = "network"  # what a private network has for others
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """A private network of the project itself, as a spec keeps it instead of an offered one."""
+
+    openstack_id: str
+    cidr: str
+
+    def __str__(self) -> str:
+        return f"{self.openstack_id} {self.cidr}"
+
+
+def own_network(value: str) -> OwnNetwork | None:
+    """The private network that a spec names; None when it names one that the offering has."""
+    openstack_id, space, cidr = value.partition(" ")
+    return OwnNetwork(openstack_id, cidr) if space else None
+
+
+def _own_network_in_words(value: str) -> str:
+    network = own_network(value)
+    return network.cidr if network else value
 
 
 def network_parameter(version: OfferingVersion, *, section: Text) -> Parameter:
@@ -36,6 +60,8 @@ def network_parameter(version: OfferingVersion, *, section: Text) -> Parameter:
         section=section,
         options=[_option(network) for network in networks],
         default=networks[0]["name"],
+        takes=RESULT,
+        taken_in_words=_own_network_in_words,
     )
 
 

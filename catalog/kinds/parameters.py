@@ -52,6 +52,8 @@ class Parameter:
         pattern, pattern_hint: what a TEXT must match in full, and the same in words.
         check: for what no pattern can tell of a TEXT: returns it as it is kept, or raises
             ValueError with a message for the person who typed it.
+        takes: name of what another part may have that is taken instead of one of the options.
+        taken_in_words: what was taken so, for people.
     """
 
     name: str
@@ -69,6 +71,16 @@ class Parameter:
     pattern_hint: Text = ""
     check: Callable[[str], str] | None = None
     max_length: int = 200
+    takes: str = ""
+    taken_in_words: Callable[[str], str] = str
+
+    def clean_wired(self, text: str) -> str | int | None:
+        """Return what came from other parts as the spec keeps it.
+
+        Raises:
+            ValueError: with a message for who made the blueprint.
+        """
+        return text if self.takes else self.clean(text)
 
     def clean(self, value: object) -> str | int | None:
         """Return the value as the spec keeps it.

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
-from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.base import Kind, Plan, Spec, first_address, register
 from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import NETWORKS, network_parameter
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
@@ -77,6 +77,7 @@ class Server(Kind):
     parts = [SERVER_PART, VOLUME_PART]
     actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
     ends_with = "stop"
+    results = {"address": first_address}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         flavors = sorted(

@@ -31,7 +31,7 @@ $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0019_emergency_moves_no_money")]
+    dependencies = [("catalog", "0020_blueprints")]
     operations = [
         migrations.RunSQL(
             may_become([*BEFORE, ("failed", "completed")]),

@@ -3,6 +3,7 @@ from catalog.models.approval_rule import (
     ApprovalRule,
     ApprovalRuleVersion,
 )
+from catalog.models.assembly import Assembly, LineNeed
 from catalog.models.cart import Cart, CartLine
 from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
 from catalog.models.difference import (
@@ -22,6 +23,7 @@ from catalog.models.offering import (
     OfferingVersionState,
     Publication,
     PublicationState,
+    neighbours_in,
 )
 from catalog.models.operation import (
     CHANGING_KINDS,
@@ -71,6 +73,7 @@ __all__ = [
     "Approval",
     "ApprovalRule",
     "ApprovalRuleVersion",
+    "Assembly",
     "Cart",
     "CartLine",
     "ClaimState",
@@ -83,6 +86,7 @@ __all__ = [
     "EndReminder",
     "Ending",
     "EndingState",
+    "LineNeed",
     "Metric",
     "Offering",
     "OfferingVersion",
@@ -112,5 +116,6 @@ __all__ = [
     "Step",
     "StepFault",
     "StepState",
+    "neighbours_in",
     "with_open_question",
 ]

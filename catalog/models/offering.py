@@ -7,9 +7,11 @@ from typing import Final
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import cached_property
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from portal.cloud.models import Cloud
 from portal.core.models import PublicIdModel
 
 REASON_LENGTH: Final = 300  # characters
@@ -108,6 +110,11 @@ class OfferingVersion(PublicIdModel):
     def __str__(self) -> str:
         return f"{self.name_en}, version {self.number}"
 
+    @cached_property
+    def neighbours(self) -> dict[str, OfferingVersion]:
+        """What else is offered in the same cloud, by code; as it was when first asked."""
+        return neighbours_in(self.cloud)
+
     @property
     def name(self) -> str:
         """The name in the reader's language."""
@@ -117,6 +124,14 @@ class OfferingVersion(PublicIdModel):
     def description(self) -> str:
         """The description in the reader's language."""
         return self.description_en if get_language() == "en" else self.description_nl
+
+
+def neighbours_in(cloud: Cloud) -> dict[str, OfferingVersion]:
+    """What is published in the cloud, by code, with what its kinds look at."""
+    published = OfferingVersion.objects.filter(state=OfferingVersionState.PUBLISHED, cloud=cloud)
+    versions = published.select_related("offering", "cloud")
+    prefetched = versions.prefetch_related("cloud__flavors", "cloud__images", "cloud__volumetypes")
+    return {version.offering.code: version for version in prefetched}
 
 
 class PublicationState(models.TextChoices):

@@ -149,6 +149,7 @@ class StepFault(models.TextChoices):
     NO_ROOM = "no_room", _("The cloud says that its quota is full.")
     BROKEN = "broken", _("What the cloud made does not work.")
     TOO_SLOW = "too_slow", _("It takes longer than this step may take.")
+    WIRING = "wiring", _("What it takes of another part cannot be used.")
     DEFECT = "defect", _("Cloudloket made a mistake. Tell those who look after it.")
 
 

@@ -99,11 +99,23 @@ class Order(PublicIdModel):
     @property
     def title(self) -> str:
         """What it asks, in a few words; uses ``lines``: “Virtual server web-01, and 2 more”."""
-        first, *others = self.lines.all()
+        first, *others = self.titles
         if not others:
-            return first.title
+            return first
         text = ngettext("{first}, and {count} more", "{first}, and {count} more", len(others))
-        return text.format(first=first.title, count=len(others))
+        return text.format(first=first, count=len(others))
+
+    @property
+    def names(self) -> list[str]:
+        """How the things are called that it asks for, of a whole once; uses ``lines``."""
+        things = (line.assembly or line for line in self.lines.all())
+        return list(dict.fromkeys(thing.short_title for thing in things))
+
+    @property
+    def titles(self) -> list[str]:
+        """What it asks, a few words for each thing, of a whole once; uses ``lines``."""
+        things = (line.assembly or line for line in self.lines.all())
+        return list(dict.fromkeys(thing.title for thing in things))
 
     @property
     def is_settled(self) -> bool:
@@ -118,6 +130,9 @@ class OrderLine(PublicIdModel):
 
     ``quote`` is a list of {"sku", "quantity", "unit", "unit_price", "monthly", "one_off"}, all
     numbers as decimal strings.
+
+    A line of an ``assembly`` is one ``part`` of it. ``wiring`` is, by parameter, the text that the
+    engine fills in once the parts that it names run; until then ``spec`` has None there.
 
     A line that ``changes`` a resource says how the whole of it will be, and ``before`` how it was
     when that was asked: {"spec", "end_date", "quote"}. Its claim holds only what is more.
@@ -143,6 +158,11 @@ class OrderLine(PublicIdModel):
         "catalog.Resource", null=True, on_delete=models.PROTECT, related_name="changes"
     )
     before = models.JSONField(null=True)
+    assembly = models.ForeignKey(
+        "catalog.Assembly", null=True, on_delete=models.PROTECT, related_name="lines"
+    )
+    part = models.CharField(max_length=30, blank=True, db_default="")
+    wiring = models.JSONField(default=dict, db_default={})
 
     class Meta:
         constraints = [
@@ -154,11 +174,26 @@ class OrderLine(PublicIdModel):
                 | Q(changes__isnull=False, before__isnull=False),
                 name="order_line_of_a_change_says_how_it_was",
             ),
+            models.CheckConstraint(
+                condition=Q(assembly=None, part="", wiring={})
+                | Q(assembly__isnull=False, changes=None) & ~Q(part=""),
+                name="order_line_of_an_assembly_is_a_part_of_it",
+            ),
+            models.UniqueConstraint(
+                fields=["assembly", "part"], name="order_line_one_per_part_of_an_assembly"
+            ),
         ]
         ordering = ["position"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def short_title(self) -> str:
+        """What it asks, in fewer words: “web-01”, “change of web-01”."""
+        return (
+            self.name if self.changes_id is None else _("change of {name}").format(name=self.name)
+        )
 
     @property
     def title(self) -> str:

@@ -22,6 +22,7 @@ from catalog.models import (
 )
 from catalog.provisioning.pacing import take_turn
 from catalog.provisioning.plans import exclusive_steps, get_definition
+from catalog.services.waiting import HAS_TO_WAIT
 from portal.cloud.models import CloudProject
 from portal.core.dispatch import enqueue_on_commit
 
@@ -32,11 +33,12 @@ WITH_EVERYTHING = (
 )
 
 
-# True of a step whose operation runs, which nobody had stopped, and whose earlier steps are done.
+# True of a step whose operation runs, waits for nothing else and was not stopped by anybody, and
+# whose earlier steps are done.
 IS_NEXT = Exists(
     Operation.objects.filter(
         pk=OuterRef("operation_id"), state=OperationState.RUNNING, cancel_requested_at=None
-    )
+    ).exclude(HAS_TO_WAIT)
 ) & ~Exists(
     Step.objects.filter(
         operation_id=OuterRef("operation_id"), position__lt=OuterRef("position")
@@ -80,7 +82,7 @@ class Held:
 def claim_next_step(operation_id: int) -> Held | None:
     """Take the operation's next step; None when it is not due, taken, or there is none.
 
-    Nor is there one for who had the operation stopped.
+    Nor is there one for who had the operation stopped, or while it waits for something else.
     """
     step = (
         Step.objects.select_related(*WITH_EVERYTHING)
@@ -89,6 +91,7 @@ def claim_next_step(operation_id: int) -> Held | None:
             operation__state=OperationState.RUNNING,
             operation__cancel_requested_at=None,
         )
+        .exclude(Exists(Operation.objects.filter(HAS_TO_WAIT, pk=OuterRef("operation_id"))))
         .exclude(state=StepState.DONE)
         .first()
     )

@@ -16,6 +16,7 @@ from catalog.models import OperationKind, StepFault
 from catalog.provisioning.claims import Held, Overtaken, claim_next_step
 from catalog.provisioning.context import OutcomeUnknown, WorkingContext
 from catalog.provisioning.outcomes import fail_step, try_later, write_outcome
+from catalog.provisioning.wiring import WiringFailed, fill_in
 from catalog.services.cancellation import carry_out_cancellation
 from portal.cloud.ports import (
     CloudMissing,
@@ -68,12 +69,15 @@ def carry_out(held: Held, *, goes_on_until: float = 0.0) -> Held | None:
     A bug fails the step, so that a person sees it, and goes on to who watches the workers.
     """
     try:
+        fill_in(held)
         outcome = _run(held)
         return write_outcome(held, outcome, goes_on=time.monotonic() < goes_on_until)
     except StillThere:
         try_later(held, CLEARING_DELAY)
     except OutcomeUnknown:
         try_later(held)
+    except WiringFailed as error:
+        fail_step(held, str(error), fault=StepFault.WIRING)
     except CloudUnavailable as error:
         logger.warning("step %s of %s: %s", held.step, held.step.operation, error)
         try_later(held, error=error)

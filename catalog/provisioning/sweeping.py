@@ -8,11 +8,13 @@ from typing import Final
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.utils.timezone import now
 
+from catalog.errors import ResourceBusy, ResourceProtected
 from catalog.models import Operation, OperationKind, OperationState, Step, StepState
 from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST
 from catalog.provisioning.late_arrivals import due_for_a_look
 from catalog.services.cancellation import waiting_cancellations
-from catalog.services.operations import abandon_operation, compensate_operation
+from catalog.services.operations import abandon_operation
+from catalog.services.undoing import compensate_operation
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.states import IllegalTransition
 
@@ -90,5 +92,5 @@ def compensate_overdue() -> None:
         undo = abandon_operation if kind == OperationKind.CHANGE else compensate_operation
         try:
             undo(public_id, actor=None)
-        except IllegalTransition:
-            continue  # a person resumed or undid it a moment ago
+        except (IllegalTransition, ResourceBusy, ResourceProtected):
+            continue  # a person resumed or undid it a moment ago, or keeps a part that runs

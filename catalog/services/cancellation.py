@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 from django.utils.timezone import now
 
-from catalog.errors import NotCancelable
+from catalog.errors import NotCancelable, ResourceBusy
 from catalog.models import (
     OPEN_OPERATION_STATES,
     Operation,
@@ -31,27 +31,11 @@ from catalog.services.operations import (
 )
 from portal.audit.services import record
 from portal.identity.models import Person
-from portal.identity.sensitive import sensitive
 
 # What is being removed cannot be stopped: part of it is gone.
 CANCELABLE_KINDS: Final = frozenset(
     {OperationKind.PROVISION.value, OperationKind.CHANGE.value, OperationKind.ACT.value}
 )
-
-
-@sensitive("operation.cancel")
-@transaction.atomic(durable=True)
-def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
-    """Stop a delivery or a change, which is then undone, or an action, which is left as it is.
-
-    At once when no worker holds a step, else as soon as it lets go. May be repeated.
-
-    Raises:
-        NotCancelable: it has ended, or removes something.
-    """
-    operation = lock_operation(public_id)
-    request_cancellation(operation, actor=actor)
-    return operation
 
 
 def request_cancellation(operation: Operation, *, actor: Person | None) -> None:
@@ -75,6 +59,17 @@ def request_cancellation(operation: Operation, *, actor: Person | None) -> None:
     )
     if is_safe:
         _cancel(operation)
+
+
+def end_waiting(operation: Operation) -> None:
+    """End work that is locked and that nobody holds, for the clock: what it was for is given up.
+
+    Raises:
+        ResourceBusy: a worker holds a step.
+    """
+    if not _is_safe(operation):
+        raise ResourceBusy(name=operation.resource.name)
+    _cancel(operation)
 
 
 def is_cancelable(operation: Operation) -> bool:

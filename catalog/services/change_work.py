@@ -5,7 +5,7 @@ Call all of this inside a transaction that holds the locks of order and resource
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -124,9 +124,11 @@ def complete_reversal(operation: Operation, resource: Resource) -> None:
     record("operation.reverted", operation, actor=None, node_id=resource.project_id)
 
 
-def expire_waiting_changes(resource: Resource) -> None:
-    """Nobody need decide on changes of what goes. Call inside a transaction with it locked."""
-    waiting = Order.objects.filter(lines__changes=resource, state=OrderState.PENDING_APPROVAL)
+def expire_waiting_changes(resources: Sequence[Resource]) -> None:
+    """Nobody need decide on changes of what goes. Call inside a transaction with all locked."""
+    waiting = Order.objects.filter(
+        lines__changes__in=resources, state=OrderState.PENDING_APPROVAL
+    ).distinct()
     orders = list(waiting)
     for order in orders:
         end_order(order, OrderState.EXPIRED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from catalog.models import Operation, OperationKind, Resource
 from catalog.services.change_work import complete_change, complete_reversal
 from catalog.services.resources import activate_resource, close_resource
+from catalog.services.waiting import ring_those_that_waited
 
 
 def bring_about(operation: Operation, resource: Resource) -> None:
@@ -16,8 +17,10 @@ def bring_about(operation: Operation, resource: Resource) -> None:
     """
     if operation.kind == OperationKind.PROVISION:
         activate_resource(resource, operation=operation)
+        ring_those_that_waited(resource)
     elif operation.kind in {OperationKind.RETIRE, OperationKind.COMPENSATE}:
         close_resource(resource, operation=operation)
+        ring_those_that_waited(resource)
     elif operation.kind == OperationKind.CHANGE:
         complete_change(operation, resource)
     elif operation.kind == OperationKind.REVERT:

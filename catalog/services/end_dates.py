@@ -30,6 +30,7 @@ from catalog.services.cancellation import is_cancelable, request_cancellation
 from catalog.services.operations import lock_operation, lock_order_and_resource, start_operation
 from catalog.services.resources import begin_retirement, open_operation
 from catalog.services.terms import grace_of
+from catalog.services.waiting import STILL_NEEDED, needed_by
 from portal.audit.services import record
 from portal.core.calendar import day_of
 from portal.core.faults import each_by_itself
@@ -71,8 +72,8 @@ def end_uses(*, at: datetime) -> int:
 def retire_ended(*, at: datetime) -> int:
     """Have cleaned up what nobody renewed or protected within the grace. Return how many.
 
-    A renewal that somebody has yet to decide on holds it up, and the grace begins anew when that
-    comes to nothing.
+    What something else needs goes after that. A renewal that somebody has yet to decide on holds it
+    up, and the grace begins anew when that comes to nothing.
 
     Raises:
         ExceptionGroup: what went wrong, after every resource had its turn.
@@ -80,6 +81,7 @@ def retire_ended(*, at: datetime) -> int:
     due = Ending.objects.filter(
         ~Exists(_open_operations(of="resource")),
         ~Exists(_waiting_renewals(of=OuterRef("resource"), ended_on=OuterRef("end_date"))),
+        ~STILL_NEEDED,
         state=EndingState.OPEN,
         handled_at__isnull=False,
         clean_up_on__lte=day_of(at),
@@ -130,7 +132,7 @@ def _retire(ending_id: int, at: datetime) -> int:
     is_over = ending.handled_at is not None and ending.clean_up_on <= day_of(at)
     if not is_over or not ending.is_due_for(resource):
         return 0
-    if resource.is_protected or open_operation(resource):
+    if resource.is_protected or open_operation(resource) or needed_by(resource).exists():
         return 0
     if _waiting_renewals(of=resource.pk, ended_on=ending.end_date).exists():
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -35,7 +36,6 @@ from portal.core.dispatch import enqueue_on_commit
 from portal.core.locks import lock_tree_shared
 from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person
-from portal.identity.sensitive import sensitive
 
 # Undoing a half-made resource is retiring it: those steps accept that anything is missing.
 _PLAN_OF_KIND = {OperationKind.COMPENSATE: OperationKind.RETIRE.value}
@@ -178,23 +178,20 @@ def restore(operation: Operation) -> None:
     """What failed goes on: so do its resource and its order. Call with all of them locked."""
     if operation.kind == OperationKind.PROVISION:
         move_resource(operation.resource, ResourceState.PROVISIONING)
-    if operation.kind in ORDERED_KINDS:
+    if operation.kind in ORDERED_KINDS and not _another_hangs(operation):
         move_order(operation, OrderState.PROVISIONING)
 
 
-@sensitive("operation.compensate")
-@transaction.atomic(durable=True)
-def compensate_operation(public_id: UUID, *, actor: Person | None) -> Operation:
-    """Give a failed delivery up and remove whatever it made. ``actor`` None: the term has passed.
-
-    Raises:
-        IllegalTransition: the operation is not a delivery that waits for a person.
-    """
-    failed = lock_operation(public_id)
-    if failed.kind != OperationKind.PROVISION:
-        raise IllegalTransition(state=failed.get_state_display())
-    give_up(failed)
-    return undo(failed, requested_by=actor)
+def _another_hangs(operation: Operation) -> bool:
+    """True while something else of the same order still waits for a person."""
+    line = operation.order_line or operation.resource.order_line
+    if line is None:
+        return False
+    of_order = Q(resource__order_line__order=line.order_id) | Q(order_line__order=line.order_id)
+    hanging = Operation.objects.filter(
+        of_order, state=OperationState.FAILED, kind__in=ORDERED_KINDS
+    )
+    return hanging.exclude(pk=operation.pk).exists()
 
 
 def undo(delivery: Operation, *, requested_by: Person | None) -> Operation:
@@ -308,19 +305,28 @@ def lock_order_and_resource(resource: Resource) -> Resource:
     """Lock the resource, and before it the orders that it came from and that may change it.
 
     Returns the resource as it is now, with its order. Everything that changes one of them does
-    this first. What was ordered while it waited is seen once the resource is locked; as orders
-    come before it, both are then let go and locked anew.
+    this first.
+    """
+    return lock_together([resource])[0]
+
+
+def lock_together(resources: Sequence[Resource]) -> list[Resource]:
+    """``lock_order_and_resource`` for several at once, in the order of their primary keys.
+
+    What was ordered while it waited is seen once the resources are locked; as orders come before
+    them, all are then let go and locked anew.
     """
     lock_tree_shared()
-    came_from = OrderLine.objects.filter(resource=resource.pk).values("order")
-    changing = OrderLine.objects.filter(changes=resource.pk).values("order")
+    keys = [resource.pk for resource in resources]
+    came_from = OrderLine.objects.filter(resource__in=keys).values("order")
+    changing = OrderLine.objects.filter(changes__in=keys).values("order")
     orders = Order.objects.filter(
         Q(pk__in=came_from) | Q(pk__in=changing, state__in=OPEN_ORDER_STATES)
     )
     while True:
         before = transaction.savepoint()
         locked = {order.pk for order in orders.order_by("pk").select_for_update()}
-        found = lock_resource(resource)
+        found = [lock_resource(item) for item in sorted(resources, key=lambda item: item.pk)]
         if locked.issuperset(orders.values_list("pk", flat=True)):
             transaction.savepoint_commit(before)
             return found

@@ -16,6 +16,7 @@ from catalog.errors import LineRefused, OfferingUnavailable
 from catalog.kinds import Kind, get_kind
 from catalog.kinds.parameters import clean_spec
 from catalog.models import OfferingVersion, OfferingVersionState
+from catalog.services.wholes import Membership, Whole
 from portal.core.errors import DomainError, InvalidInput
 
 MOST_LINES: Final = 50  # of one order
@@ -23,12 +24,22 @@ MOST_LINES: Final = 50  # of one order
 
 @dataclass(frozen=True, kw_only=True)
 class LineRequest:
-    """One thing asked for, as it came in; nothing in it is trusted."""
+    """One thing asked for, as it came in; nothing in it is trusted.
+
+    ``membership`` is added to what is a part of something that was asked for as a whole.
+    """
 
     version: OfferingVersion
     name: str
     spec: Mapping[str, Any]
     end_date: date | None
+    membership: Membership | None = None
+
+    @property
+    def versions(self) -> list[OfferingVersion]:
+        """Everything that must be on offer for it."""
+        whole = [self.membership.whole.version] if self.membership else []
+        return [self.version, *whole]
 
 
 @contextmanager
@@ -48,13 +59,16 @@ def refusals_of(line: LineRequest, number: int, *, of: int) -> Iterator[None]:
 
 
 def clean_lines(lines: Sequence[LineRequest]) -> list[LineRequest]:
-    """Check all lines; what is wrong in their fields comes in one answer."""
+    """Check all lines; what is wrong in their fields comes in one answer.
+
+    Of a line that asks for a whole, the parts are returned.
+    """
     cleaned: list[LineRequest] = []
     errors: dict[str, list[str]] = {}
     for number, line in enumerate(lines, start=1):
         try:
             with refusals_of(line, number, of=len(lines)):
-                cleaned.append(_clean_line(line))
+                cleaned += _parts_of(_clean_line(line))
         except InvalidInput as error:
             errors |= error.errors
     if errors:
@@ -82,6 +96,27 @@ def _clean_line(line: LineRequest) -> LineRequest:
     if errors:
         raise InvalidInput(errors)
     return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
+
+
+def _parts_of(line: LineRequest) -> list[LineRequest]:
+    """What is made for a line that was checked: it, or the parts that it is made of."""
+    kind = get_kind(line.version.offering.kind)
+    requests = kind.expand(line.version, line.name, line.spec)
+    if not requests:
+        return [line]
+    whole = Whole(version=line.version, name=line.name, spec=line.spec)
+    for request in requests:
+        check_end_date(request.version, line.end_date)
+    return [
+        LineRequest(
+            version=request.version,
+            name=request.name,
+            spec=request.spec,
+            end_date=line.end_date,
+            membership=Membership(whole, request),
+        )
+        for request in requests
+    ]
 
 
 def check_name(kind: Kind, name: str) -> None:

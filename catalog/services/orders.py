@@ -43,6 +43,7 @@ from catalog.services.placement import decide_placement
 from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
 from catalog.services.terms import grant_grace, is_longer
+from catalog.services.wholes import Memberships
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
 from portal.core.dispatch import enqueue_on_commit
@@ -162,7 +163,11 @@ def fingerprint_of(project: UUID, purpose: str, lines: Sequence[AskedLine]) -> s
 @transaction.atomic(durable=True)
 def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     project = asked.project
-    expires_at = min(last_moment_to_decide(asked, line.version, line.end_date) for line in lines)
+    expires_at = min(
+        last_moment_to_decide(asked, version, line.end_date)
+        for line in lines
+        for version in line.versions
+    )
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
     position = budget_effect(
         project,
@@ -180,7 +185,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     route = route_for(
         project,
         monthly=monthly_price,
-        versions=[line.version for line in lines],
+        versions=[version for line in lines for version in line.versions],
         budget=position,
     )
     order = write_order(asked, expires_at, monthly_price, position, route=route)
@@ -191,9 +196,10 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
             for line, price in zip(lines, quotes, strict=True)
         ],
     )
+    memberships = Memberships(order)
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
         with refusals_of(line, number, of=len(lines)):
-            _write_line(order, number, line, price)
+            _write_line(order, number, line, price, memberships)
     if asked.cart:
         Cart.objects.filter(pk=asked.cart.pk).update(order=order)
     record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
@@ -213,13 +219,15 @@ def _lock_cart(read: Cart) -> Order | None:
     return cart.order
 
 
-def _write_line(order: Order, number: int, line: LineRequest, price: Quote) -> None:
+def _write_line(
+    order: Order, number: int, line: LineRequest, price: Quote, memberships: Memberships
+) -> None:
     """Claim what the line needs, and write it down. Call with all counters locked."""
     project = order.project
     demand = demand_of(line.version, line.spec, price)
     claim = claim_quota(project, demand, expires_at=order.expires_at)
     _check_name_is_free(project, line)
-    OrderLine.objects.create(
+    row = OrderLine.objects.create(
         order=order,
         position=number,
         offering_version=line.version,
@@ -230,7 +238,9 @@ def _write_line(order: Order, number: int, line: LineRequest, price: Quote) -> N
         monthly_price=price.monthly,
         placement=decide_placement(project, line.version.cloud),
         claim=claim,
+        **memberships.columns(line.membership),
     )
+    memberships.add(row, line.membership)
 
 
 def write_order(
@@ -354,7 +364,7 @@ def _check_project_lives(project: Project) -> None:
 
 def _check_offered(project: Project, lines: Sequence[LineRequest]) -> None:
     """Raise OfferingUnavailable when something was withdrawn, or does not exist in the project."""
-    asked = {line.version.pk for line in lines}
+    asked = {version.pk for line in lines for version in line.versions}
     offered = published_versions().filter(is_offered_to(project.lineage_ids), pk__in=asked)
     if offered.count() < len(asked):
         raise OfferingUnavailable()

@@ -124,7 +124,7 @@ def preview_together(project: Project, wishes: Sequence[Wish]) -> Consequences:
         for wish, price in zip(wishes, quotes, strict=True)
     ]
     return Consequences(
-        quote=_sum_of_quotes(quotes),
+        quote=together(quotes),
         verdict=_judge(project, [wish.version for wish in wishes]),
         quota=quota_effects(project, _sum_of_demands(demands)),
         budget=budget_effect(project, costs),
@@ -138,8 +138,9 @@ def _judge(project: Project, versions: Iterable[OfferingVersion]) -> Verdict:
     return replace(verdicts[0], reasons=reasons)
 
 
-def _sum_of_quotes(quotes: Iterable[Quote]) -> Quote:
-    return Quote(lines=tuple(line for price in quotes for line in price.lines))
+def together(quotes: Iterable[Quote]) -> Quote:
+    """What several things cost as one."""
+    return Quote(lines=tuple(line for quoted in quotes for line in quoted.lines))
 
 
 def _sum_of_demands(demands: Sequence[Mapping[Metric, Decimal]]) -> dict[Metric, Decimal]:
@@ -272,7 +273,7 @@ def preview_of_order(order: Order) -> Consequences:
         for effect in quota_effects(order.project, _sum_of_demands(demands))
     ]
     return Consequences(
-        quote=_sum_of_quotes(quotes),
+        quote=together(quotes),
         verdict=_judge(order.project, [line.offering_version for line in lines]),
         quota=effects,
         budget=budget_effect(

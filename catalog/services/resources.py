@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -13,6 +14,7 @@ from catalog.errors import (
     ActionUnknown,
     ConfirmationMismatch,
     NameTaken,
+    NeededByOthers,
     ResourceBusy,
     ResourceProtected,
 )
@@ -38,6 +40,7 @@ from catalog.services.operations import (
 )
 from catalog.services.order_states import follow_lines
 from catalog.services.quotas import release_claim
+from catalog.services.waiting import needed_by
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
 from portal.core.states import IllegalTransition, check_transition
@@ -126,6 +129,7 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
             is undone instead (``compensate_operation``).
         ResourceBusy: an action is being carried out on it.
         ResourceProtected: somebody switched that on.
+        NeededByOthers: something that lives needs it.
     """
     resource = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(resource)
@@ -146,11 +150,42 @@ def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
     Raises:
         ResourceProtected: its protection goes off first.
         ResourceBusy: an action is being carried out on it.
+        NeededByOthers: something that lives needs it.
     """
-    if resource.is_protected:
-        raise ResourceProtected(name=resource.name)
-    _settle_actions(resource)
-    expire_waiting_changes(resource)
+    return begin_retirements([resource], actor=actor)[0]
+
+
+def begin_retirements(
+    resources: Sequence[Resource],
+    *,
+    actor: Person | None,
+    with_others: Sequence[Resource] = (),
+) -> list[Operation]:
+    """Let the engine remove running resources, each after what needs it.
+
+    Call inside a transaction that locked them. Everything that holds quota or orders is settled
+    before anything is audited: an audit head is the last lock.
+
+    Args:
+        with_others: what goes as well, by other ways.
+
+    Raises:
+        ResourceProtected, ResourceBusy, NeededByOthers: as ``begin_retirement``; then nothing
+            may be kept.
+    """
+    leaving = [resource.pk for resource in (*resources, *with_others)]
+    for resource in resources:
+        if resource.is_protected:
+            raise ResourceProtected(name=resource.name)
+        needing = needed_by(resource).exclude(pk__in=leaving).values_list("name", flat=True)
+        if needing:
+            raise NeededByOthers(name=resource.name, others=", ".join(needing))
+        _settle_actions(resource)
+    expire_waiting_changes(resources)
+    return [_retire(resource, actor) for resource in resources]
+
+
+def _retire(resource: Resource, actor: Person | None) -> Operation:
     resource.state = ResourceState.RETIRING
     resource.save(update_fields=["state"])
     resource.endings.filter(state=EndingState.OPEN).update(

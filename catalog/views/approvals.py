@@ -29,6 +29,7 @@ from catalog.services.approvals import (
 )
 from catalog.services.comments import ask_about_order
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
+from catalog.views.assemblies import wholes_of
 from catalog.views.comments import begun_form, comments_of
 from catalog.views.rule_wording import waiting_in_words
 from catalog.views.wording import amount_in_words, change_in_words, effects_of, spec_in_words
@@ -169,7 +170,12 @@ def _render(
         "queue": queue,
         "order": order,
         "total": sum(item.monthly_price for item in queue),
-        "lines": [(line, spec_in_words(line.offering_version, line.spec)) for line in lines],
+        "wholes": wholes_of(request.user, lines),
+        "lines": [
+            (line, spec_in_words(line.offering_version, line.spec))
+            for line in lines
+            if line.assembly_id is None
+        ],
         "places": sorted({line.offering_version.cloud.name for line in lines}),
         "changed": [row for line in lines if line.changes_id for row in change_in_words(line)],
         "effects": [text for line in lines for text in effects_of(line)],
@@ -203,7 +209,13 @@ def _queue(request: PersonRequest) -> QuerySet[Order]:
     return (
         orders_to_decide(request.user)
         .select_related("project__parent", "requested_by", "waits_for")
-        .prefetch_related("lines__offering_version__offering", "lines__offering_version__cloud")
+        .prefetch_related(
+            "lines__offering_version__offering",
+            "lines__offering_version__cloud",
+            "lines__assembly__offering_version__offering",
+            "lines__assembly__offering_version__cloud",
+            "lines__needs",
+        )
         .order_by("submitted_at")
     )
 

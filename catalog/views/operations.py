@@ -16,13 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog.kinds import get_kind
 from catalog.models import Operation, OperationKind
 from catalog.policies import may_oversee, may_repair, may_solve, visible_operations
-from catalog.services.cancellation import cancel_operation, is_cancelable
-from catalog.services.operations import (
-    abandon_operation,
-    compensate_operation,
-    resume_operation,
-    retry_operation,
-)
+from catalog.services.cancellation import is_cancelable
+from catalog.services.operations import abandon_operation, resume_operation, retry_operation
+from catalog.services.undoing import cancel_operation, compensate_operation
 from catalog.views.progress import progress_of
 from portal.core.errors import DomainError
 from portal.identity.oidc.step_up import kept_input

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.http import Http404
 
-from catalog.models import OfferingVersion, OrderLine
+from catalog.models import Assembly, OfferingVersion, Order, OrderLine
 from catalog.policies import visible_orders
 from catalog.services.offers import no_longer_offered
 from portal.identity.models import Project
@@ -25,16 +25,16 @@ class Copy:
     ``dropped`` is what was chosen and is no longer offered, in words by question.
     """
 
-    line: OrderLine
+    order: Order
+    spec: Mapping[str, Any]
     dropped: dict[str, str]
 
     def answers(self, projects: Sequence[Project]) -> dict[str, Any]:
         """What a form for these projects begins with. Name and end date are asked anew."""
-        order = self.line.order
-        kept = {name: value for name, value in self.line.spec.items() if name not in self.dropped}
-        answers = {**kept, "purpose": order.purpose}
-        if order.project in projects:
-            answers["project"] = str(order.project.public_id)
+        kept = {name: value for name, value in self.spec.items() if name not in self.dropped}
+        answers = {**kept, "purpose": self.order.purpose}
+        if self.order.project in projects:
+            answers["project"] = str(self.order.project.public_id)
         return answers
 
 
@@ -47,15 +47,20 @@ def copy_of_order(request: PersonRequest, version: OfferingVersion) -> Copy | No
     public_id = request.GET.get(COPY_OF)
     if not public_id:
         return None
-    lines = OrderLine.objects.select_related("order__project").filter(
-        order__in=visible_orders(request.user),
-        offering_version__offering=version.offering_id,
-        changes=None,
-    )
+    asked = {
+        "order__in": visible_orders(request.user),
+        "offering_version__offering": version.offering_id,
+    }
+    lines = OrderLine.objects.filter(changes=None, assembly=None, **asked)
+    wholes = Assembly.objects.filter(**asked)
+    found: OrderLine | Assembly | None
     try:
-        line = lines.filter(order__public_id=public_id).first()
+        found = (
+            lines.filter(order__public_id=public_id).select_related("order__project").first()
+            or wholes.filter(order__public_id=public_id).select_related("order__project").first()
+        )
     except ValidationError:  # that is no id
-        line = None
-    if line is None:
+        found = None
+    if found is None:
         raise Http404
-    return Copy(line=line, dropped=no_longer_offered(version, line.spec))
+    return Copy(order=found.order, spec=found.spec, dropped=no_longer_offered(version, found.spec))

@@ -27,6 +27,7 @@ from catalog.policies import (
 )
 from catalog.services.comments import comment_on_order
 from catalog.services.orders import withdraw_order
+from catalog.views.assemblies import waits_for, wholes_of
 from catalog.views.comments import begun_form, comments_of
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
@@ -50,7 +51,7 @@ def order_list(request: PersonRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     if state in OrderState.values:
         orders = orders.filter(state=state)
-    lines = OrderLine.objects.select_related("offering_version__offering")
+    lines = OrderLine.objects.select_related("offering_version__offering", "assembly")
     page = Paginator(
         orders.prefetch_related(Prefetch("lines", lines)).order_by("-submitted_at"), PAGE_SIZE
     ).get_page(request.GET.get("page"))
@@ -107,13 +108,15 @@ def render_order(
     comment_form: CommentForm | None = None,
 ) -> HttpResponse:
     """The page of one order, with what was refused on top."""
-    lines = [(line, _in_words(line)) for line in order.lines.all()]
+    wholes = wholes_of(request.user, list(order.lines.all()))
+    lines = [(line, _in_words(line)) for line in order.lines.all() if line.assembly_id is None]
     progress = _progress(order)
     context = {
         "order": order,
         "waits": waiting_in_words(order) if order.state == OrderState.PENDING_APPROVAL else "",
         "tone": ORDER_TONES[order.state],
         "lines": lines,
+        "wholes": wholes,
         "progress": progress,
         "poll_seconds": min(
             (item.poll_seconds for item in progress if item.poll_seconds), default=0
@@ -156,6 +159,9 @@ def _with_everything(request: PersonRequest) -> QuerySet[Order]:
             "lines__resource__operations__steps",
             "lines__resource__project",
             "lines__changes",
+            "lines__assembly__offering_version__offering",
+            "lines__assembly__offering_version__cloud",
+            "lines__needs",
             Prefetch("lines__operations", work),
         )
     )
@@ -163,16 +169,27 @@ def _with_everything(request: PersonRequest) -> QuerySet[Order]:
 
 def _progress(order: Order) -> list[Progress]:
     """One list of steps per line that was begun: the newest operation for it."""
-    operations = [latest_operation(_work_on(line)) for line in order.lines.all()]
-    return [progress_of(operation) for operation in operations if operation]
+    lines = list(order.lines.all())
+    newest = [(line, latest_operation(_work_on(line))) for line in lines]
+    return [
+        progress_of(operation, waits_for=waits_for(operation, line, lines))
+        for line, operation in newest
+        if operation
+    ]
 
 
 def _work_on(line: OrderLine) -> list[Operation]:
-    """What was done for a line: a delivery and its undoing, or a change and its undoing."""
+    """What was done for a line: a delivery and its undoing, or a change and its undoing.
+
+    Of a part of a whole its cleaning up as well: that is followed here too.
+    """
     resource = getattr(line, "resource", None)
     if resource is None:
         return list(line.operations.all())
-    return [item for item in resource.operations.all() if item.kind in DELIVERING_KINDS]
+    kinds = (
+        {*DELIVERING_KINDS, OperationKind.RETIRE.value} if line.assembly_id else DELIVERING_KINDS
+    )
+    return [item for item in resource.operations.all() if item.kind in kinds]
 
 
 def _subjects(order: Order) -> list[UUID]:

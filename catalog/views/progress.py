@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from catalog.kinds import get_kind
 from catalog.kinds.base import ACT_PREFIX
-from catalog.models import Operation, OperationState, Step, StepState
+from catalog.models import Operation, OperationKind, OperationState, Step, StepState
 from catalog.provisioning.plans import get_definition
 from catalog.services.cancellation import is_cancelable
 from portal.core.formats import clock, seconds
@@ -36,6 +37,7 @@ class Progress:
     operation: Operation
     lines: list[StepLine]
     poll_seconds: int
+    waits_for: str = ""
 
     @property
     def title(self) -> str:
@@ -55,6 +57,13 @@ class Progress:
         )
 
     @property
+    def is_of_a_whole(self) -> bool:
+        """True of the delivery of a part: given up, it takes all that was ordered with it along."""
+        line = self.operation.resource.order_line
+        is_delivery = self.operation.kind == OperationKind.PROVISION
+        return is_delivery and line is not None and line.assembly_id is not None
+
+    @property
     def done(self) -> int:
         return sum(line.state == "done" for line in self.lines)
 
@@ -71,14 +80,22 @@ class Progress:
         return _("{done} of {total} steps done").format(**counts)
 
 
-def progress_of(operation: Operation) -> Progress:
-    """Read the operation's steps; needs ``steps`` (prefetched where several are shown)."""
+def progress_of(operation: Operation, *, waits_for: Sequence[str] = ()) -> Progress:
+    """Read the operation's steps; needs ``steps`` (prefetched where several are shown).
+
+    Args:
+        waits_for: names of what must run, or be gone, before it may begin.
+    """
     steps = list(operation.steps.all())
     current = next((step for step in steps if step.state != StepState.DONE), None)
     return Progress(
         operation=operation,
-        lines=[_line(operation, step, is_current=step is current) for step in steps],
+        lines=[
+            _line(operation, step, waits_for if step is current else (), is_current=step is current)
+            for step in steps
+        ],
         poll_seconds=_poll_seconds(operation),
+        waits_for=", ".join(waits_for),
     )
 
 
@@ -94,8 +111,13 @@ def _poll_seconds(operation: Operation) -> int:
     return 2 if now() - operation.started_at < QUICK_FOR else 15
 
 
-def _line(operation: Operation, step: Step, *, is_current: bool) -> StepLine:
+def _line(
+    operation: Operation, step: Step, waits_for: Sequence[str], *, is_current: bool
+) -> StepLine:
     state, detail, when = _state_in_words(operation, step, is_current)
+    if waits_for and step.state == StepState.TODO and operation.state == OperationState.RUNNING:
+        state, when = "wait", ""
+        detail = _("It waits for {names}.").format(names=", ".join(waits_for))
     return StepLine(step, state, str(_label(operation, step)), detail, when)
 
 

@@ -36,6 +36,7 @@ from catalog.policies import may_act, may_change, may_repair, may_retire, visibl
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.waiting import needed_by, waited_for
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
@@ -185,6 +186,9 @@ def _render(
         "place": place_in_words(resource.cloud_project.cloud),
         "words": spec_in_words(line.offering_version, resource.spec) if line else [],
         "line": line,
+        "needing": list(needed_by(resource).values_list("name", flat=True))
+        if line and line.assembly_id
+        else [],
         "agreed": agreed_line(resource),
         "may_change": resource.state == ResourceState.ACTIVE and may_change(request.user, resource),
         "open_change": open_change(resource),
@@ -217,6 +221,7 @@ def _get(request: PersonRequest, public_id: UUID) -> Resource:
             "project__parent",
             "cloud_project__cloud",
             "order_line__order",
+            "order_line__assembly",
             "order_line__offering_version__offering",
             "order_line__offering_version__cloud",
         )
@@ -301,7 +306,9 @@ def _progress(resource: Resource, operations: list[Operation]) -> Progress | Non
     if latest is None:
         return None
     latest.resource = resource  # its plan and links are found without another query
+    line = resource.order_line
+    others = [item.name for item in waited_for(latest)] if line and line.assembly_id else []
     is_over = latest.state not in OPEN_OPERATION_STATES
     if is_over and resource.state != ResourceState.RETIRED:
         return None
-    return progress_of(latest)
+    return progress_of(latest, waits_for=others)

@@ -122,4 +122,6 @@ def _answer(parameter: Parameter, value: object) -> str:
         if option.value == value:
             hint = f" ({option.hint})" if option.hint else ""
             return f"{option.label}{hint}"
+    if parameter.takes:
+        return parameter.taken_in_words(str(value))
     return f"{value} {parameter.unit}".strip()

@@ -38,6 +38,7 @@ from catalog.provisioning.plans import get_definition
 from catalog.services.cancellation import is_cancelable
 from catalog.services.operations import repeatable_positions
 from catalog.services.solutions import moves_money
+from catalog.services.waiting import waited_for
 from catalog.services.workload import Group, count_groups, in_group, open_work
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, StepLine, progress_of
@@ -162,7 +163,7 @@ def render_operation(
     reason: str = "",
 ) -> HttpResponse:
     """The page of one operation, with what was refused on top."""
-    progress = progress_of(operation)
+    progress = progress_of(operation, waits_for=[item.name for item in waited_for(operation)])
     solution = next(iter(operation.solutions.all()), None)
     tone, state = _state_in_words(operation, solution)
     context = _choices(request, operation, progress, solution) | {

@@ -101,6 +101,8 @@ EVENTS: Final = frozenset(
         "resource.action_requested",
         "resource.retirement_requested",
         "resource.activated",
+        "resource.wired",
+        "assembly.retirement_requested",
         "resource.retired",
         "resource.changed",
         "resource.term_shortened",

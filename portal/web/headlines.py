@@ -14,7 +14,9 @@ SHOWN: Final = 5  # of each kind; the rest stands on its own page
 
 def with_lines(orders: QuerySet[Order]) -> QuerySet[Order]:
     """With all that the line of an order says."""
-    lines = OrderLine.objects.select_related("offering_version__offering")
+    lines = OrderLine.objects.select_related(
+        "offering_version__offering", "assembly__offering_version"
+    )
     return orders.select_related("project", "requested_by").prefetch_related(
         Prefetch("lines", lines)
     )

@@ -24,7 +24,7 @@ from catalog.models import (
     SolutionState,
     StepState,
 )
-from catalog.services.operations import compensate_operation, resume_operation
+from catalog.services.operations import resume_operation
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.services.solutions import (
     confirm_solution,
@@ -32,6 +32,7 @@ from catalog.services.solutions import (
     solve_operation,
     withdraw_solution,
 )
+from catalog.services.undoing import compensate_operation
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition

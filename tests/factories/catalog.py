@@ -263,6 +263,23 @@ def asked(version: OfferingVersion, name: str, **changes: Any) -> LineRequest:
     )
 
 
+def place_whole(
+    requested_by: Person, project: Project, server: OfferingVersion, **changes: Any
+) -> Order:
+    """Submit an order for a whole that is made of one server; ``changes`` as for ``place``."""
+    part = {"key": "server", "offering": server.offering.code, "name": "{name}-01", "after": []}
+    asked = {"name": "flavor", "label_nl": "Grootte", "label_en": "Size"}
+    design = {
+        "parameters": [asked],
+        "parts": [{**part, "spec": {**SPEC, "flavor": {"ask": "flavor"}}}],
+    }
+    offering, is_new = Offering.objects.get_or_create(code="whole", kind="blueprint")
+    if is_new:
+        OfferingVersionFactory(offering=offering, cloud=server.cloud, choices={"design": design})
+    version = offering.versions.select_related("offering", "cloud").get()
+    return place(requested_by, project, version, spec={"flavor": SPEC["flavor"]}, **changes)
+
+
 def delivered(order: Order, *, approver: Person) -> Resource:
     """Approve the order and let its server run, metered since just now."""
     operation = _approved(order, approver)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Done, StepContext, StepDefinition
+from catalog.kinds.networks import own_network
 from portal.cloud.ports import NetworkSpec, SecurityRule
 
 SSH_PORT: Final = 22
@@ -30,6 +31,9 @@ def _run_project(context: StepContext) -> Done:
 
 
 def _run_network(context: StepContext) -> Done:
+    own = own_network(context.spec["network"])
+    if own:
+        return Done(external_id=own.openstack_id)
     spec = network_spec(context)
     project, cloud = context.project, context.cloud
     network_marker = context.marker(f"network-{spec.name}", shared=True)
@@ -87,7 +91,10 @@ def _run_quota(context: StepContext) -> Done:
 
 
 def network_spec(context: StepContext) -> NetworkSpec:
-    """The network that the spec names, as the offering describes it."""
+    """The network that the spec names, as the offering describes it or as it was made."""
+    own = own_network(context.spec["network"])
+    if own:
+        return NetworkSpec(name=own.openstack_id, cidr=own.cidr)
     networks: list[dict[str, Any]] = context.settings["networks"]
     cidrs = {network["name"]: network["cidr"] for network in networks}
     name = context.spec["network"]

@@ -41,6 +41,85 @@ NETWORKS: Final = (
 )
 VOLUME_TYPES: Final = ("standard",)
 MAKERS: Final = ("Hilde Storm", "Bram Verkerk")  # of the catalogue; they have no login
+_WEB_SERVER: Final = {
+    "flavor": {"ask": "flavor"},
+    "image": {"ask": "image"},
+    "network": {"wire": "{network.network}"},
+    "volume_gib": 10,
+    "ssh_public_key": {"ask": "ssh_public_key"},
+}
+# What it asks, and its parts: what each takes of the others decides what waits for what.
+WEB_APPLICATION: Final = {
+    "parameters": [
+        {"name": "flavor", "label_nl": "Grootte van de servers", "label_en": "Size of the servers"},
+        {"name": "image", "label_nl": "Besturingssysteem", "label_en": "Operating system"},
+        {"name": "ssh_public_key", "label_nl": "SSH-sleutel", "label_en": "SSH public key"},
+        {
+            "name": "database_gib",
+            "label_nl": "Schijf voor de database",
+            "label_en": "Disk for the database",
+        },
+        {"name": "zone", "label_nl": "Domeinnaam", "label_en": "Domain name"},
+        {
+            "name": "email",
+            "label_nl": "E-mailadres van wie het domein beheert",
+            "label_en": "E-mail address of who answers for the domain",
+        },
+    ],
+    "parts": [
+        {
+            "key": "network",
+            "offering": "private-network",
+            "name": "{name}-net",
+            "spec": {"cidr": "10.20.60.0/24", "way_out": "outside"},
+            "after": [],
+        },
+        {
+            "key": "database",
+            "offering": "volume",
+            "name": "{name}-data",
+            "spec": {"volume_gib": {"ask": "database_gib"}},
+            "after": [],
+        },
+        {
+            "key": "web-1",
+            "offering": "virtual-server",
+            "name": "{name}-web-1",
+            "spec": _WEB_SERVER,
+            "after": [],
+        },
+        {
+            "key": "web-2",
+            "offering": "virtual-server",
+            "name": "{name}-web-2",
+            "spec": _WEB_SERVER,
+            "after": [],
+        },
+        {
+            "key": "entrance",
+            "offering": "load-balancer",
+            "name": "{name}-entrance",
+            "spec": {
+                "network": {"wire": "{network.network}"},
+                "protocol": "HTTP",
+                "port": 80,
+                "members": {"wire": "{web-1.address}:8080\n{web-2.address}:8080"},
+            },
+            "after": [],
+        },
+        {
+            "key": "domain",
+            "offering": "dns-zone",
+            "name": "{name}-domain",
+            "spec": {
+                "zone": {"ask": "zone"},
+                "email": {"ask": "email"},
+                "records": {"wire": "www A {entrance.address}"},
+            },
+            "after": [],
+        },
+    ],
+}
 OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
     {
         "code": "virtual-server",
@@ -119,6 +198,15 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "name_en": "Security group",
         "description_nl": "Regels voor het verkeer dat bij uw servers binnen mag.",
         "description_en": "Rules for the traffic that may reach your servers.",
+    },
+    {
+        "code": "web-application",
+        "kind": "blueprint",
+        "name_nl": "Webapplicatie",
+        "name_en": "Web application",
+        "description_nl": "Twee servers achter een load balancer, met netwerk, schijf en domein.",
+        "description_en": "Two servers behind a load balancer, with network, disk and domain.",
+        "choices": {"design": WEB_APPLICATION},
     },
 )
 

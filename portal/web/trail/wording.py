@@ -56,6 +56,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "resource.protected": _("Resource protected against clean-up"),
     "resource.unprotected": _("Protection of a resource switched off"),
     "resource.activated": _("Resource in use"),
+    "resource.wired": _("Part of a whole connected"),
+    "assembly.retirement_requested": _("Clean-up of a whole begun"),
     "resource.retired": _("Resource cleaned up"),
     "resource.changed": _("Resource changed"),
     "resource.term_shortened": _("End date of a resource brought forward"),

@@ -15,11 +15,13 @@ from tests.authorisation.rows.things import (
     active_resource,
     failed_action,
     failed_operation,
+    name_of_assembly,
     node_of_project,
     own_solution_of_operation,
     pending_order,
     project,
     protected_resource,
+    running_assembly,
     running_operation,
     solution_of_operation,
 )
@@ -120,6 +122,14 @@ ROWS = [
         body={"is_protected": False},
         by=REPAIRERS,
         answer=200,
+        is_strong=True,
+    ),
+    call(
+        "api:assembly-retirement",
+        of=running_assembly,
+        body=name_of_assembly,
+        by=REPAIRERS,
+        answer=202,
         is_strong=True,
     ),
     call(

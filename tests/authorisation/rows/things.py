@@ -7,6 +7,7 @@ from decimal import Decimal
 from catalog.models import (
     ApprovalRule,
     ApprovalRuleVersion,
+    Assembly,
     Cart,
     CartLine,
     Operation,
@@ -21,7 +22,15 @@ from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
 from portal.identity.models import Person, Project, Role
 from tests.authorisation.world import Tenant
-from tests.factories import SPEC, begun, delivered, failed, place, stuck
+from tests.factories import (
+    SPEC,
+    begun,
+    delivered,
+    failed,
+    place,
+    place_whole,
+    stuck,
+)
 
 
 def employee(tenant: Tenant) -> Person:
@@ -85,6 +94,24 @@ def protected_resource(tenant: Tenant) -> Resource:
     """Runs, and is kept from being cleaned up."""
     resource = delivered(_place(tenant, "blijft"), approver=tenant.people[Role.APPROVER])
     return protect_resource(resource.public_id, actor=tenant.asker)
+
+
+def running_assembly(tenant: Tenant) -> Assembly:
+    """Something ordered as a whole, of which all runs."""
+    order = place_whole(
+        tenant.asker,
+        tenant.project,
+        tenant.version,
+        name=tenant.named("geheel"),
+        purpose=tenant.named("doel"),
+    )
+    delivered(order, approver=tenant.people[Role.APPROVER])
+    return order.assemblies.get()
+
+
+def name_of_assembly(tenant: Tenant) -> dict[str, str]:
+    """What confirms that it is to be cleaned up."""
+    return {"confirmation": tenant.things[running_assembly].name}
 
 
 def drifting_resource(tenant: Tenant) -> Resource:

@@ -332,7 +332,7 @@ class TestLists:
     ):
         as_approver.post(f"/orders/{order.public_id}/approvals", APPROVED)
 
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             as_approver.get(f"/orders/{order.public_id}")
 
 

@@ -21,13 +21,13 @@ from catalog.models import (
 )
 from catalog.provisioning.cloud_quota import needed_quota
 from catalog.services import end_dates
-from catalog.services.cancellation import cancel_operation
 from catalog.services.change_work import version_of
 from catalog.services.operations import abandon_operation, resume_operation
 from catalog.services.preview import quote_of
 from catalog.services.quotas import amounts_of, find_differences
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
+from catalog.services.undoing import cancel_operation
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.identity.models import Role
 from tests.factories import PersonFactory, grant

@@ -8,12 +8,9 @@ from django.urls import reverse
 
 from catalog.errors import ActionNotOffered, ActionUnknown, ResourceBusy
 from catalog.models import Operation, OperationKind, OperationState, Resource, ResourceState
-from catalog.services.operations import (
-    abandon_operation,
-    compensate_operation,
-    resume_operation,
-)
+from catalog.services.operations import abandon_operation, resume_operation
 from catalog.services.resources import act_on_resource
+from catalog.services.undoing import compensate_operation
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.core.states import IllegalTransition

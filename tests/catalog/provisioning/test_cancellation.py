@@ -27,8 +27,8 @@ from catalog.provisioning.outcomes import write_outcome
 from catalog.provisioning.runner import advance, carry_out
 from catalog.services import cancellation
 from catalog.services.approvals import approve_order
-from catalog.services.cancellation import cancel_operation
 from catalog.services.resources import act_on_resource
+from catalog.services.undoing import cancel_operation
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from tests.factories import place

@@ -19,7 +19,8 @@ from catalog.models import (
     StepState,
 )
 from catalog.provisioning.runner import QUOTA_PATIENCE
-from catalog.services.operations import compensate_operation, resume_operation
+from catalog.services.operations import resume_operation
+from catalog.services.undoing import compensate_operation
 from portal.cloud.models import Flavor, Image, VolumeType
 from portal.cloud.ports import CloudQuotaRefused, CloudRefused, CloudUnavailable
 

@@ -11,10 +11,11 @@ from django.utils.timezone import now
 
 from catalog.models import Metric, Order
 from catalog.services.approvals import approve_order, reject_order
-from catalog.services.operations import compensate_operation, resume_operation
+from catalog.services.operations import resume_operation
 from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.quotas import set_limit
 from catalog.services.tree import end_node, move_node
+from catalog.services.undoing import compensate_operation
 from portal.cloud.ports import CloudRefused
 from tests.factories import administrator_of, make_organization, place
 

@@ -20,8 +20,8 @@ from catalog.models import (
 )
 from catalog.provisioning.pacing import HEAD_START, take_turn
 from catalog.services.approvals import approve_order
-from catalog.services.operations import compensate_operation
 from catalog.services.queueing import MOST_AT_ONCE
+from catalog.services.undoing import compensate_operation
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudRefused
 from portal.core import configuration

@@ -41,15 +41,10 @@ from catalog.models import (
     StepState,
 )
 from catalog.services.approvals import approve_order, reject_order
-from catalog.services.cancellation import cancel_operation
-from catalog.services.operations import (
-    abandon_operation,
-    compensate_operation,
-    resume_operation,
-    retry_operation,
-)
+from catalog.services.operations import abandon_operation, resume_operation, retry_operation
 from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.cloud import forget_clouds, get_cloud
 from portal.cloud.models import CloudProject
 from portal.cloud.ports import CloudRefused, CloudUnavailable

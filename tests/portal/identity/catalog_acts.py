@@ -8,9 +8,8 @@ from django.utils.timezone import now
 
 from catalog.models import DriftRepair, Metric, Operation, Publication, PublicationState
 from catalog.services.approvals import approve_order, reject_order
-from catalog.services.cancellation import cancel_operation
+from catalog.services.assemblies import retire_assembly
 from catalog.services.drift_repairs import confirm_repair, refuse_repair
-from catalog.services.operations import compensate_operation
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.publications import (
     propose_publication,
@@ -21,6 +20,7 @@ from catalog.services.publications import (
 from catalog.services.quotas import set_limit
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
+from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.identity.models import (
     Node,
     Person,
@@ -33,6 +33,7 @@ from tests.factories import (
     failed,
     grant,
     place,
+    place_whole,
     stuck,
 )
 from tests.factories.drift import gone, proposed
@@ -146,6 +147,24 @@ def retiring_a_resource(get: Get) -> Doors:
         form={"confirmation": resource.name},
         api=f"/api/v1{page}/retirement",
         body={"confirmation": resource.name},
+    )
+
+
+def retiring_a_whole(get: Get) -> Doors:
+    requester = get("requester")
+    order = place_whole(requester, get("project"), get("version"), name="zaak")
+    delivered(order, approver=get("approver"))
+    assembly = order.assemblies.get()
+    page = f"/assemblies/{assembly.public_id}"
+    return Doors(
+        actor=requester,
+        service=lambda: retire_assembly(
+            assembly.public_id, actor=requester, confirmation=assembly.name
+        ),
+        page=f"{page}/retire",
+        form={"confirmation": assembly.name},
+        api=f"/api/v1{page}/retirement",
+        body={"confirmation": assembly.name},
     )
 
 

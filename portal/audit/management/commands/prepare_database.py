@@ -23,6 +23,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "catalog_approvalruleversion": (
         *("state", "decided_by_id", "decided_at", "decision_reason", "ended_at"),
     ),
+    "catalog_assembly": (),
+    "catalog_lineneed": (),
     "catalog_orderline": (),
     "identity_identity": ("email", "last_login_at", "node_id", "person_id"),
     "identity_linkproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),

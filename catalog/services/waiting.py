@@ -1,0 +1,76 @@
+"""What waits for something else: a part of a whole for the parts that it needs, or that need it.
+
+Nothing holds a worker meanwhile. The rows say who waits; who ends the waiting rings.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from catalog.models import (
+    LineNeed,
+    Operation,
+    OperationKind,
+    OperationState,
+    Resource,
+    ResourceState,
+)
+from portal.core.dispatch import enqueue_on_commit
+
+REMOVING_KINDS: Final = frozenset({OperationKind.RETIRE.value, OperationKind.COMPENSATE.value})
+_NOT_THERE_YET: Final = LineNeed.objects.filter(line__resource=OuterRef("resource")).exclude(
+    needed__resource__state=ResourceState.ACTIVE
+)
+_STILL_THERE: Final = LineNeed.objects.filter(
+    needed__resource=OuterRef("resource"), line__resource__isnull=False
+).exclude(line__resource__state=ResourceState.RETIRED)
+# True of an operation that may not begin yet.
+HAS_TO_WAIT: Final = (Q(kind=OperationKind.PROVISION) & Q(Exists(_NOT_THERE_YET))) | (
+    Q(kind__in=REMOVING_KINDS) & Q(Exists(_STILL_THERE))
+)
+
+
+# True of what is about a resource that something else needs which is not being cleaned up.
+STILL_NEEDED: Final = Exists(
+    LineNeed.objects.filter(
+        needed__resource=OuterRef("resource"), line__resource__isnull=False
+    ).exclude(line__resource__state__in=[ResourceState.RETIRING, ResourceState.RETIRED])
+)
+
+
+def ring_those_that_waited(resource: Resource) -> None:
+    """Wake what waited for the resource to run, or to be gone, and waits for nothing else.
+
+    Call inside the transaction that made it so, with its order locked: of two that come to their
+    end at the same moment the second one then sees the first.
+    """
+    line = resource.order_line_id
+    if resource.state == ResourceState.ACTIVE:
+        waited = Q(kind=OperationKind.PROVISION, resource__order_line__needs__needed=line)
+    else:
+        waited = Q(kind__in=REMOVING_KINDS, resource__order_line__needed_by__line=line)
+    running = Operation.objects.filter(waited, state=OperationState.RUNNING)
+    for operation in running.exclude(HAS_TO_WAIT).order_by("pk"):
+        enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
+
+
+def waited_for(operation: Operation) -> QuerySet[Resource]:
+    """What must run, or be gone, before the operation may begin."""
+    resource = operation.resource_id
+    others = Resource.objects.order_by("pk")
+    if operation.kind == OperationKind.PROVISION:
+        needed = others.filter(order_line__needed_by__line__resource=resource)
+        return needed.exclude(state=ResourceState.ACTIVE)
+    if operation.kind in REMOVING_KINDS:
+        needing = others.filter(order_line__needs__needed__resource=resource)
+        return needing.exclude(state=ResourceState.RETIRED)
+    return others.none()
+
+
+def needed_by(resource: Resource) -> QuerySet[Resource]:
+    """The living things that need the resource and are not being cleaned up."""
+    gone = [ResourceState.RETIRING, ResourceState.RETIRED]
+    needing = Resource.objects.filter(order_line__needs__needed__resource=resource)
+    return needing.exclude(state__in=gone).order_by("pk")

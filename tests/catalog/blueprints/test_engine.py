@@ -1,0 +1,335 @@
+"""Delivering and cleaning up a whole: what needs nothing at once, the rest as soon as it can."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import localdate, now
+
+from billing.models import UsageSpan
+from catalog.errors import ConfirmationMismatch, NeededByOthers, ResourceProtected
+from catalog.kinds import get_kind
+from catalog.models import (
+    ClaimState,
+    Ending,
+    LineNeed,
+    Operation,
+    OperationKind,
+    OperationState,
+    OrderState,
+    QuotaClaim,
+    Resource,
+    ResourceState,
+    Step,
+    StepFault,
+    StepState,
+)
+from catalog.provisioning.claims import claim_next_step
+from catalog.services.assemblies import retire_assembly
+from catalog.services.end_dates import retire_ended
+from catalog.services.operations import resume_operation
+from catalog.services.protection import protect_resource
+from catalog.services.quotas import find_differences
+from catalog.services.resources import retire_resource
+from catalog.services.undoing import cancel_operation, compensate_operation
+from portal.audit.models import AuditEntry
+from portal.cloud.ports import CloudRefused
+
+pytestmark = pytest.mark.django_db
+THINGS = ("server", "volume", "port", "network", "subnet", "router", "load_balancer", "zone")
+ALL = {"network", "database", "web-1", "web-2", "entrance", "domain"}
+
+
+def left_in(cloud):
+    return {name: cloud.count(name) for name in THINGS if cloud.count(name)}
+
+
+def begun():
+    """The parts of which a step was ever taken."""
+    steps = Step.objects.exclude(started_at=None)
+    return set(steps.values_list("operation__resource__order_line__part", flat=True))
+
+
+def retired_in_order():
+    """The parts in the order in which they were gone."""
+    gone = AuditEntry.objects.filter(event="resource.retired").order_by("pk")
+    parts = dict(Resource.objects.values_list("public_id", "order_line__part"))
+    return [parts[entry.subject_public_id] for entry in gone]
+
+
+def goes_after_what_needs_it(order):
+    pairs = LineNeed.objects.values_list("line__part", "needed__part")
+    return all(order.index(line) < order.index(needed) for line, needed in pairs)
+
+
+class TestDelivery:
+    def test_it_is_delivered_with_the_wires_filled_in(self, delivered, cloud):
+        assert delivered.order_state() == OrderState.COMPLETED
+        assert set(delivered.states().values()) == {ResourceState.ACTIVE}
+        first, second = delivered.part("web-1"), delivered.part("web-2")
+        addresses = [part.facts["addresses"][0]["address"] for part in (first, second)]
+        entrance = delivered.part("entrance")
+        assert entrance.spec["members"].splitlines() == [f"{each}:8080" for each in addresses]
+        assert delivered.part("domain").spec["records"].startswith("www A ")
+        network = delivered.part("network")
+        for part in (first, second, entrance):
+            assert part.cloud_ids["network"] == network.cloud_ids["network"]
+        assert left_in(cloud) == {
+            "server": 2,
+            "volume": 3,
+            "port": 2,
+            "network": 1,
+            "subnet": 1,
+            "router": 1,
+            "load_balancer": 1,
+            "zone": 1,
+        }
+        assert find_differences() == []
+
+    def test_only_what_needs_nothing_is_begun_at_first(self, approved):
+        for operation in Operation.objects.all():
+            claim_next_step(operation.pk)
+            Step.objects.filter(state=StepState.RUNNING).update(
+                state=StepState.TODO, leased_until=None
+            )
+
+        assert begun() == {"network", "database"}
+
+    def test_what_waits_costs_no_messages(self, approved, engine):
+        waiting = {approved.delivery(key).pk for key in ALL - {"network", "database"}}
+        engine.sweep()
+
+        rung = {message.get("operation_id") for _name, message in engine.messages}
+        assert rung == {approved.delivery(key).pk for key in ("network", "database")}
+        for operation_id in waiting:
+            assert claim_next_step(operation_id) is None
+
+    def test_the_sweep_finds_what_nobody_rang(self, approved, engine):
+        """A worker died between completing the last need and ringing what waited for it."""
+        for _ in range(200):
+            if approved.order_state() == OrderState.COMPLETED:
+                break
+            engine.sweep()
+            while engine.messages:
+                engine.run_one()
+                engine.messages.clear()  # whatever it rang is lost
+        assert approved.order_state() == OrderState.COMPLETED
+
+    def test_the_last_need_rings_all_that_waited(self, approved, engine):
+        engine.sweep()
+        engine.run_until("router", StepState.DONE)
+
+        rung = {message.get("operation_id") for _name, message in engine.messages}
+        assert {approved.delivery(key).pk for key in ("web-1", "web-2")} <= rung
+        assert approved.delivery("domain").pk not in rung
+
+    def test_a_wire_that_gives_nothing_waits_for_a_person(
+        self, approved, engine, monkeypatch, requester
+    ):
+        results = get_kind("network").results
+        with monkeypatch.context() as fault:
+            fault.setitem(results, "network", lambda made: "")
+            engine.run()
+
+        failed = Step.objects.filter(state=StepState.FAILED)
+        assert {step.fault for step in failed} == {StepFault.WIRING}
+        assert {step.last_error for step in failed} == {"zaak-net has no network"}
+        assert approved.order_state() == OrderState.FAILED
+        for operation in Operation.objects.filter(state=OperationState.FAILED):
+            engine.call(resume_operation, operation.public_id, actor=requester)
+        engine.run()
+        assert approved.order_state() == OrderState.COMPLETED
+
+
+class TestFailure:
+    @pytest.fixture
+    def failed(self, approved, engine, cloud):
+        """The first server that comes is refused; all that does not need it is delivered."""
+        cloud.fail_next("create_server", CloudRefused("no valid host"))
+        engine.run()
+        return approved
+
+    def test_others_finish_and_what_needs_it_waits(self, failed):
+        states = failed.states()
+        servers = sorted([states.pop("web-1"), states.pop("web-2")])
+
+        assert servers == [ResourceState.ACTIVE, ResourceState.FAILED]
+        assert states == {
+            "network": ResourceState.ACTIVE,
+            "database": ResourceState.ACTIVE,
+            "entrance": ResourceState.PROVISIONING,
+            "domain": ResourceState.PROVISIONING,
+        }
+        assert failed.order_state() == OrderState.FAILED
+
+    def test_resumed_it_all_comes(self, failed, engine, requester):
+        operation = Operation.objects.get(state=OperationState.FAILED)
+
+        engine.call(resume_operation, operation.public_id, actor=requester)
+        engine.run()
+
+        assert set(failed.states().values()) == {ResourceState.ACTIVE}
+        assert failed.order_state() == OrderState.COMPLETED
+
+    def test_as_long_as_another_hangs_the_order_needs_attention(
+        self, approved, engine, cloud, requester
+    ):
+        for _ in range(2):
+            cloud.fail_next("create_server", CloudRefused("no valid host"))
+        engine.run()
+        first, second = Operation.objects.filter(state=OperationState.FAILED)
+
+        engine.call(resume_operation, first.public_id, actor=requester)
+        engine.run()
+        assert approved.order_state() == OrderState.FAILED
+
+        engine.call(resume_operation, second.public_id, actor=requester)
+        engine.run()
+        assert approved.order_state() == OrderState.COMPLETED
+
+    def test_given_up_all_of_it_goes_in_reverse(self, failed, engine, cloud, requester):
+        operation = Operation.objects.get(state=OperationState.FAILED)
+
+        engine.call(compensate_operation, operation.public_id, actor=requester)
+        engine.run()
+
+        assert set(failed.states().values()) == {ResourceState.RETIRED}
+        assert failed.order_state() == OrderState.CANCELED
+        assert goes_after_what_needs_it(retired_in_order())
+        assert left_in(cloud) == {}
+        assert not UsageSpan.objects.filter(ended_at=None).exists()
+        assert not QuotaClaim.objects.exclude(state=ClaimState.RELEASED).exists()
+        assert find_differences() == []
+
+    def test_a_protected_part_keeps_all_of_it(self, failed, engine, requester):
+        protect_resource(failed.part("database").public_id, actor=requester)
+        operation = Operation.objects.get(state=OperationState.FAILED)
+
+        with pytest.raises(ResourceProtected):
+            compensate_operation(operation.public_id, actor=requester)
+
+        assert failed.states()["network"] == ResourceState.ACTIVE
+        operation.refresh_from_db()
+        assert operation.state == OperationState.FAILED
+
+    def test_stopped_half_way_all_of_it_goes(self, approved, engine, cloud, requester):
+        engine.run_until("router", StepState.DONE)
+
+        engine.call(cancel_operation, approved.delivery("domain").public_id, actor=requester)
+        engine.run()
+
+        assert set(approved.states().values()) == {ResourceState.RETIRED}
+        assert approved.order_state() == OrderState.CANCELED
+        assert left_in(cloud) == {}
+
+
+class TestCleaningUp:
+    def test_all_of_it_goes_in_reverse(self, delivered, engine, cloud, requester):
+        engine.call(
+            retire_assembly,
+            delivered.assembly.public_id,
+            actor=requester,
+            confirmation="zaak",
+        )
+        assert set(delivered.states().values()) == {ResourceState.RETIRING}
+        engine.run()
+
+        assert set(delivered.states().values()) == {ResourceState.RETIRED}
+        order = retired_in_order()
+        assert set(order) == ALL
+        assert goes_after_what_needs_it(order)
+        assert left_in(cloud) == {}
+        assert delivered.order_state() == OrderState.COMPLETED
+        assert find_differences() == []
+
+    def test_the_clock_takes_it_in_reverse_when_its_term_is_over(self, delivered, engine):
+        last_day = localdate() - timedelta(days=30)
+        Resource.objects.update(end_date=last_day)
+        for part in Resource.objects.all():
+            Ending.objects.create(
+                resource=part,
+                end_date=last_day,
+                began_at=now() - timedelta(days=29),
+                handled_at=now() - timedelta(days=29),
+                clean_up_on=localdate() - timedelta(days=1),
+            )
+
+        for _ in range(4):
+            engine.call(retire_ended, at=now())
+            engine.run()
+
+        assert set(delivered.states().values()) == {ResourceState.RETIRED}
+        assert goes_after_what_needs_it(retired_in_order())
+
+    def test_lost_messages_keep_nothing_from_going(self, delivered, engine, requester):
+        engine.call(
+            retire_assembly, delivered.assembly.public_id, actor=requester, confirmation="zaak"
+        )
+        for _ in range(200):
+            if set(delivered.states().values()) == {ResourceState.RETIRED}:
+                break
+            engine.sweep()
+            while engine.messages:
+                engine.run_one()
+                engine.messages.clear()
+        assert set(delivered.states().values()) == {ResourceState.RETIRED}
+
+    def test_it_asks_for_the_name_of_the_whole(self, delivered, requester):
+        with pytest.raises(ConfirmationMismatch):
+            retire_assembly(
+                delivered.assembly.public_id, actor=requester, confirmation="zaak-web-1"
+            )
+
+    def test_a_protected_part_keeps_all_of_it(self, delivered, requester):
+        protect_resource(delivered.part("database").public_id, actor=requester)
+
+        with pytest.raises(ResourceProtected, match="zaak-data"):
+            retire_assembly(delivered.assembly.public_id, actor=requester, confirmation="zaak")
+
+        assert set(delivered.states().values()) == {ResourceState.ACTIVE}
+
+    def test_what_others_need_does_not_go_alone(self, delivered, requester):
+        server = delivered.part("web-1")
+
+        with pytest.raises(NeededByOthers, match="zaak-entrance"):
+            retire_resource(server.public_id, actor=requester, confirmation=server.name)
+
+    def test_what_nothing_needs_goes_alone_and_then_what_it_needed(
+        self, delivered, engine, requester
+    ):
+        for key in ("domain", "entrance", "web-2"):
+            part = delivered.part(key)
+            engine.call(retire_resource, part.public_id, actor=requester, confirmation=part.name)
+        engine.run()
+
+        assert delivered.states()["web-2"] == ResourceState.RETIRED
+        assert delivered.states()["web-1"] == ResourceState.ACTIVE
+        engine.call(
+            retire_assembly, delivered.assembly.public_id, actor=requester, confirmation="zaak"
+        )
+        engine.run()
+        assert set(delivered.states().values()) == {ResourceState.RETIRED}
+
+
+def test_nothing_is_paid_for_before_it_runs(approved, engine):
+    engine.run_until("router", StepState.DONE)
+
+    started = set(UsageSpan.objects.values_list("sku__code", flat=True))
+    assert "server.gp.small" not in started
+    assert UsageSpan.objects.filter(started_at__gt=now()).count() == 0
+
+
+def test_every_part_is_compensated_by_the_plan_of_its_kind(approved, engine, cloud, requester):
+    cloud.fail_next("create_network", CloudRefused("no"))
+    engine.run()
+    operation = Operation.objects.get(state=OperationState.FAILED)
+    engine.call(compensate_operation, operation.public_id, actor=None)
+    engine.run()
+
+    kinds = dict(
+        Operation.objects.filter(state=OperationState.SUCCEEDED).values_list(
+            "resource__order_line__part", "kind"
+        )
+    )
+    assert kinds["entrance"] == OperationKind.COMPENSATE
+    assert kinds["database"] == OperationKind.RETIRE
+    assert left_in(cloud) == {}

@@ -1,0 +1,69 @@
+"""The pages of a whole in a real browser: accessible, and never wider than the screen."""
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+from django.test import Client
+
+from catalog.models import Operation, Resource
+from catalog.services.approvals import approve_order
+from catalog.services.resources import activate_resource
+from portal.identity.models import Role
+from tests.catalog.blueprints.conftest import ANSWERS
+from tests.catalog.views.test_offerings_in_browser import SCREENS, visit
+from tests.chromium import running_chromium
+from tests.factories import failed, grant, place
+from tests.logins import log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def pages(sent_tasks, requester, approver, project, blueprint):
+    """Waiting for a decision; half-way, with something that failed; and delivered."""
+    grant(approver, Role.REQUESTER, project)
+    waiting, busy, done = (
+        place(requester, project, blueprint, name=name, spec=ANSWERS)
+        for name in ("zaaksysteem-nieuw", "zaaksysteem-test", "zaaksysteem")
+    )
+    for order in (busy, done):
+        approve_order(order.public_id, approver=approver)
+    deliveries = {
+        (operation.resource.order_line.order_id, operation.resource.order_line.part): operation
+        for operation in Operation.objects.select_related("resource__order_line")
+    }
+    run(deliveries[busy.pk, "network"])
+    failed(deliveries[busy.pk, "web-1"])
+    for line in done.lines.all():
+        run(deliveries[done.pk, line.part])
+    server = Resource.objects.get(order_line__order=done, order_line__part="web-1")
+    return {
+        "form": "/catalogue/web-application/order",
+        "waiting": f"/orders/{waiting.public_id}",
+        "approval": f"/approvals/{waiting.public_id}",
+        "busy": f"/orders/{busy.public_id}",
+        "done": f"/orders/{done.public_id}",
+        "part": f"/resources/{server.public_id}",
+        "retire": f"/assemblies/{done.assemblies.get().public_id}/retire",
+    }
+
+
+def run(operation):
+    """The resource runs, whatever the engine has yet to do."""
+    addresses = [{"address": "10.20.60.7", "type": "fixed"}]
+    operation.steps.update(state="done")
+    Operation.objects.filter(pk=operation.pk).update(state="succeeded")
+    with transaction.atomic():
+        activate_resource(operation.resource, operation=operation, facts={"addresses": addresses})
+
+
+def test_pages_are_accessible_and_fit(live_server, pages, approver):
+    session = log_in(Client(), approver).cookies[settings.SESSION_COOKIE_NAME].value
+    with running_chromium() as chromium:
+        complaints = [
+            complaint
+            for screen in SCREENS
+            for complaint in visit(chromium, live_server.url, session, pages, *screen)
+        ]
+
+    assert complaints == []
