@@ -68,6 +68,7 @@ class StepContext(ABC):
 
     Attributes:
         resource_id: our public id; every marker derives from it.
+        operation_id: our public id of the work, to know again what was asked for by it.
         name: as the person typed it.
         spec: validated parameters; in a change those that it must come to.
         settings: ``OfferingVersion.choices``, e.g. the address range of a network.
@@ -78,6 +79,7 @@ class StepContext(ABC):
     """
 
     resource_id: UUID
+    operation_id: UUID
     name: str
     spec: Spec
     settings: Mapping[str, Any]
@@ -159,6 +161,7 @@ class Action:
         consequence: what it means for who uses the resource, in one sentence.
         plan: the steps; each may be repeated, so it looks before it asks.
         is_offered: judges ``Resource.facts``, whether it makes sense now.
+        loses: what is gone for good by it, in one sentence; who asks for it types the name first.
     """
 
     label: Text
@@ -166,6 +169,7 @@ class Action:
     consequence: Text
     plan: Plan
     is_offered: Callable[[Mapping[str, Any]], bool]
+    loses: Text = ""
 
 
 ACT_PREFIX: Final = "act."

@@ -16,7 +16,8 @@ from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import NETWORKS, network_parameter
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
-from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
+from catalog.kinds.steps.power import OFF, REBOOT, RESCUED, RESET, START, STOP
+from catalog.kinds.steps.repair import REBUILD, RESCUE, UNRESCUE
 from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK
 from catalog.kinds.steps.server import (
     ATTACHMENT,
@@ -75,7 +76,15 @@ class Server(Kind):
         "revert": Plan(version=1, steps=[QUIET, REVERSAL, MEASURING, QUOTA]),
     }
     parts = [SERVER_PART, VOLUME_PART]
-    actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
+    actions = {
+        "start": START,
+        "stop": STOP,
+        "reboot": REBOOT,
+        "reset": RESET,
+        "rescue": RESCUE,
+        "unrescue": UNRESCUE,
+        "rebuild": REBUILD,
+    }
     ends_with = "stop"
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
@@ -181,7 +190,8 @@ class Server(Kind):
         return ", ".join(parts)
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
-        return _("Stopped") if facts.get("status") == OFF else ""
+        conditions = {OFF: _("Stopped"), RESCUED: _("In rescue mode")}
+        return conditions.get(facts.get("status", ""), "")
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         launched_at = facts.get("launched_at")

@@ -112,18 +112,18 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return render(request, "catalog/resources/retire.html", _consequences(request, resource))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpResponse:
-    """Stop, start, or whatever else the kind lets people do."""
+    """Stop, start, or whatever else the kind lets people do; what loses something asks the name."""
     resource = _get(request, public_id)
     if not may_act(request.user, resource):
         raise PermissionDenied
-    try:
-        act_on_resource(resource.public_id, action=action, actor=request.user)
-    except DomainError as error:
-        return _render(request, _get(request, resource.public_id), error=error)
-    address = reverse("catalog:resource", args=[resource.public_id])
-    return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+    if request.method == "POST":
+        return _act(request, resource, action)
+    declared = get_kind(resource.kind).actions.get(action)
+    if declared is None or not declared.loses or resource.state != ResourceState.ACTIVE:
+        return redirect("catalog:resource", public_id=public_id)
+    return _confirm_action(request, resource, action)
 
 
 @require_POST
@@ -138,6 +138,37 @@ def resource_unprotect(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Switch the protection off; nothing is cleaned up by that alone."""
     done = _("It is not protected any more. It can be cleaned up.")
     return _protection(request, public_id, unprotect_resource, done)
+
+
+def _act(request: PersonRequest, resource: Resource, action: str) -> HttpResponse:
+    confirmation = request.POST.get("confirmation", "")
+    try:
+        act_on_resource(
+            resource.public_id, action=action, actor=request.user, confirmation=confirmation
+        )
+    except ConfirmationMismatch as error:
+        return _confirm_action(request, resource, action, error=error)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
+    address = reverse("catalog:resource", args=[resource.public_id])
+    return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+
+
+def _confirm_action(
+    request: PersonRequest, resource: Resource, key: str, *, error: DomainError | None = None
+) -> HttpResponse:
+    """What an action loses, and the name to type."""
+    kind = get_kind(resource.kind)
+    context = {
+        "resource": resource,
+        "kind": kind,
+        "key": key,
+        "action": kind.actions[key],
+        "confirmation": request.POST.get("confirmation", ""),
+        "error": error,
+    }
+    status = error.http_status if error else HTTPStatus.OK
+    return render(request, "catalog/resources/act.html", context, status=status)
 
 
 def _protection(

@@ -416,6 +416,22 @@ class Cloud(Protocol):
         """
         ...
 
+    def rebuild_server(self, project: str, server_id: str, image_id: str, *, mark: str) -> None:
+        """Write its own disk anew from the image; addresses and volumes stay.
+
+        ``details["rebuild"]`` tells the mark of the last one that the cloud took on, so look
+        before asking. It is REBUILD meanwhile; one that is busy is busy (CloudUnavailable).
+        """
+        ...
+
+    def rescue_server(self, project: str, server_id: str) -> None:
+        """Start it from a disk for repairs, with its own beside that; it becomes RESCUE."""
+        ...
+
+    def unrescue_server(self, project: str, server_id: str) -> None:
+        """Start it from its own disk again."""
+        ...
+
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         """Attach; success when it is attached to this server already."""
         ...

@@ -14,18 +14,22 @@ from django.utils.translation import gettext_lazy as _
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
 from catalog.kinds.steps.cloud_project import QUOTA
 from catalog.kinds.steps.inventory import openstack_id
-from catalog.kinds.steps.power import OFF, ON, find_server
+from catalog.kinds.steps.power import OFF, ON, RESCUED, find_server
 from portal.cloud.models import Flavor
-from portal.cloud.ports import CloudObject, Listing
+from portal.cloud.ports import CloudObject, CloudRefused, Listing
 
 RESIZED: Final = "VERIFY_RESIZE"
 GONE: Final = Broken("The server is gone.")
 _RUNS_OR_NOT: Final = frozenset({ON, OFF})
+_UNRESIZED: Final = _RUNS_OR_NOT | {RESCUED}
+_QUIET: Final = _UNRESIZED | {RESIZED}
 
 
 def _run_resize(context: StepContext) -> Outcome:
     """Ask for it unless it is so, or on its way, already."""
     server = find_server(context)
+    if server.status == RESCUED:
+        raise CloudRefused("the server is in rescue mode, and must leave that first")
     if _is_idle(server) and _flavor(server) != context.spec["flavor"]:
         flavor_id = openstack_id(Flavor, context, context.spec["flavor"])
         context.cloud.resize_server(context.project, server.id, flavor_id)
@@ -89,7 +93,7 @@ def _settle_quiet(context: StepContext, server_id: str, look: Look) -> Outcome:
 def _judge_quiet(server: CloudObject) -> Outcome:
     if server.status == "ERROR":
         return _broken(server)
-    is_quiet = _is_idle(server) or (server.status == RESIZED and not _is_busy(server))
+    is_quiet = server.status in _QUIET and not _is_busy(server)
     return Done(external_id=server.id) if is_quiet else Wait(external_id=server.id)
 
 
@@ -110,7 +114,8 @@ def _settle_reversal(context: StepContext, server_id: str, look: Look) -> Outcom
 def _judge_reversal(server: CloudObject) -> Outcome:
     if server.status == "ERROR":
         return _broken(server)
-    return _as_it_is(server) if _is_idle(server) else Wait(external_id=server.id)
+    is_settled = server.status in _UNRESIZED and not _is_busy(server)
+    return _as_it_is(server) if is_settled else Wait(external_id=server.id)
 
 
 # --- what a server says ------------------------------------------------------------------------

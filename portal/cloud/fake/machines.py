@@ -127,6 +127,7 @@ class FakeServers(FakeVolumes):
             power_state=0,
             volume_ids=[],
             flavor=flavor.name,
+            rebuild="",
             availability_zone="nova",
         )
         server.status = "BUILD"
@@ -200,6 +201,29 @@ class FakeServers(FakeVolumes):
 
         server.status = "REVERT_RESIZE"
         self.settle_later(server, settle)
+
+    @asked
+    def rebuild_server(self, project: str, server_id: str, image_id: str, *, mark: str) -> None:
+        server = self.get("server", project, server_id)
+        self._check_idle(server, {"ACTIVE", "SHUTOFF", "ERROR"})
+        self._offered(self.inventory.images, image_id)
+        was = "SHUTOFF" if server.status == "SHUTOFF" else "ACTIVE"
+        server.status, server.fault, server.details["rebuild"] = "REBUILD", "", mark
+
+        def settle() -> None:
+            status, server.fault = self.server_outcome
+            server.status = was if status == "ACTIVE" else status
+
+        self.settle_later(server, settle)
+
+    @asked
+    def rescue_server(self, project: str, server_id: str) -> None:
+        server = self.get("server", project, server_id)
+        self._power(server, {"ACTIVE", "SHUTOFF", "ERROR"}, "rescuing", "RESCUE")
+
+    @asked
+    def unrescue_server(self, project: str, server_id: str) -> None:
+        self._power(self.get("server", project, server_id), {"RESCUE"}, "unrescuing", "ACTIVE")
 
     @asked
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from openstack.block_storage.v3._proxy import Proxy as Cinder
 from openstack.compute.v2.server import Server
@@ -18,6 +18,8 @@ from openstack.exceptions import (
 from portal.cloud.openstack.connections import OnCloud
 from portal.cloud.openstack.reading import carrying, iso, made, moment, ours
 from portal.cloud.ports import CloudObject, ServerSpec
+
+REBUILD_KEY: Final = "cloudloket_rebuild"
 
 
 class Servers(OnCloud):
@@ -84,6 +86,22 @@ class Servers(OnCloud):
             except BadRequestException:
                 if not _may_be_confirmed(cloud, server_id):
                     raise
+
+    def rebuild_server(self, project: str, server_id: str, image_id: str, *, mark: str) -> None:
+        with self._asking("compute", "rebuild server", project) as cloud:
+            present = cloud.compute.get_server(server_id).metadata or {}
+            # Nova takes the metadata on with the request, and forgets what is not named.
+            told = {**present, REBUILD_KEY: mark}
+            body = {"rebuild": {"imageRef": image_id, "metadata": told}}
+            raise_from_response(cloud.compute.post(f"/servers/{server_id}/action", json=body))
+
+    def rescue_server(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "rescue server", project) as cloud:
+            cloud.compute.rescue_server(server_id)
+
+    def unrescue_server(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "unrescue server", project) as cloud:
+            cloud.compute.unrescue_server(server_id)
 
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         with self._asking("compute", "attach volume", project) as cloud:
@@ -154,6 +172,7 @@ def read_server(item: Server) -> CloudObject:
             "power_state": item.power_state,
             "volume_ids": [found["id"] for found in item.attached_volumes or []],
             "flavor": (item.flavor or {}).get("original_name", ""),
+            "rebuild": (item.metadata or {}).get(REBUILD_KEY, ""),
             "availability_zone": item.availability_zone or "",
         },
     )

@@ -296,6 +296,39 @@ class CloudContract:
         cloud.reboot_server(project, server.id, is_hard=True)
         becomes("ACTIVE")
 
+    def test_server_is_rebuilt_and_tells_by_which_mark(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+        image = cloud.fetch_inventory().images[0].id
+
+        cloud.rebuild_server(project, server.id, image, mark="first")
+        with pytest.raises(CloudUnavailable):
+            cloud.rebuild_server(project, server.id, image, mark="first")
+        assert work.seen_server(server.id).details["rebuild"] == "first"
+        rebuilt = work.settled_server(server.id, "ACTIVE")
+        cloud.stop_server(project, server.id)
+        work.settled_server(server.id, "SHUTOFF")
+        cloud.rebuild_server(project, server.id, image, mark="second")
+        again = work.settled_server(server.id, "SHUTOFF")
+
+        assert server.details["rebuild"] == ""
+        assert (rebuilt.details["rebuild"], again.details["rebuild"]) == ("first", "second")
+        assert rebuilt.details["addresses"] == server.details["addresses"]
+        assert rebuilt.marker == server.marker
+
+    def test_server_is_rescued_and_started_from_its_own_disk_again(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+
+        with pytest.raises(CloudUnavailable):
+            cloud.unrescue_server(project, server.id)
+        cloud.rescue_server(project, server.id)
+        work.settled_server(server.id, "RESCUE")
+        with pytest.raises(CloudUnavailable):
+            cloud.rescue_server(project, server.id)
+        with pytest.raises(CloudUnavailable):
+            cloud.stop_server(project, server.id)
+        cloud.unrescue_server(project, server.id)
+        work.settled_server(server.id, "ACTIVE")
+
     def test_server_becomes_larger_once_that_is_confirmed(self, work: Workspace) -> None:
         cloud, project, server = work.cloud, work.project, work.active_server()
         small, large = sorted(cloud.fetch_inventory().flavors, key=lambda item: item.memory_mib)[:2]
