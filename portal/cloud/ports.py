@@ -197,10 +197,20 @@ class PortSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSpec:
+    """What a server is made of.
+
+    Args:
+        image_id: what its own disk is written from; "" with a ``boot_volume_id``.
+        boot_volume_id: a bootable volume that it starts from, and that stays when it goes.
+        server_group_id: what says beside which others it may stand.
+    """
+
     name: str
     flavor_id: str
-    image_id: str
     port_id: str
+    image_id: str = ""
+    boot_volume_id: str = ""
+    server_group_id: str = ""
     user_data: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
@@ -371,6 +381,22 @@ class Cloud(Protocol):
     def list_volumes(self, project: str) -> list[CloudObject]: ...
 
     # --- servers ---------------------------------------------------------------------------
+
+    def find_server_groups(self, project: str, marker: str) -> list[CloudObject]:
+        """``details`` has ``policy`` and ``server_ids`` of the servers that are in it."""
+        ...
+
+    def create_server_group(self, project: str, policy: str, marker: str) -> CloudObject:
+        """Make a group that is called by its marker, for Nova keeps no other of it.
+
+        Args:
+            policy: affinity, anti-affinity, soft-affinity or soft-anti-affinity.
+        """
+        ...
+
+    def delete_server_group(self, project: str, server_group_id: str) -> None:
+        """Delete it; servers that are in it stay where they are."""
+        ...
 
     def find_servers(self, project: str, marker: str) -> list[CloudObject]: ...
 

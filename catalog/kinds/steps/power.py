@@ -25,6 +25,8 @@ ON: Final = "ACTIVE"
 OFF: Final = "SHUTOFF"
 RESCUED: Final = "RESCUE"
 SETTLED: Final = (ON, OFF, RESCUED, "ERROR", "PAUSED", "SUSPENDED", "DELETED", "SOFT_DELETED")
+BOOTS_FROM: Final = "boots_from"  # key of what a server tells: whether its disk is its own
+IMAGE, VOLUME = "image", "volume"
 Ask = Callable[[StepContext, str], None]
 
 

@@ -23,7 +23,16 @@ from catalog.kinds.base import (
     Wait,
 )
 from catalog.kinds.steps.inventory import openstack_id
-from catalog.kinds.steps.power import OFF, ON, RESCUED, become, find_server, one_step
+from catalog.kinds.steps.power import (
+    BOOTS_FROM,
+    OFF,
+    ON,
+    RESCUED,
+    VOLUME,
+    become,
+    find_server,
+    one_step,
+)
 from portal.cloud.models import Image
 from portal.cloud.ports import CloudObject, Listing
 
@@ -77,7 +86,7 @@ def _unrescue(context: StepContext, server_id: str) -> None:
 
 
 def _is_repairable(facts: Mapping[str, Any]) -> bool:
-    return facts.get("status") in _RUNS_OR_NOT
+    return facts.get("status") in _RUNS_OR_NOT and facts.get(BOOTS_FROM) != VOLUME
 
 
 def _is_rescued(facts: Mapping[str, Any]) -> bool:

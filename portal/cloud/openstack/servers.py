@@ -31,17 +31,14 @@ class Servers(OnCloud):
             return carrying(marker, map(read_server, found))
 
     def create_server(self, project: str, spec: ServerSpec, marker: str) -> CloudObject:
-        user_data = base64.b64encode(spec.user_data.encode()).decode()
-        optional: dict[str, Any] = {"user_data": user_data} if user_data else {}
         with self._asking("compute", "create server", project) as cloud:
             server = cloud.compute.create_server(
                 name=spec.name,
                 flavor_id=spec.flavor_id,
-                image_id=spec.image_id,
                 networks=[{"port": spec.port_id}],
                 metadata=dict(spec.metadata),
                 tags=[marker],
-                **optional,
+                **_optional(spec),
             )
         # Nova answers with the id alone; the rest is told by the next listing.
         answer = CloudObject(id=server.id, name=spec.name, status="BUILD", marker=marker)
@@ -123,6 +120,22 @@ class Servers(OnCloud):
             except (BadRequestException, ConflictException):
                 if _stays_attached(cloud, server_id, volume_id):
                     raise
+
+
+def _optional(spec: ServerSpec) -> dict[str, Any]:
+    """What Nova must not see at all where it is not asked for."""
+    optional: dict[str, Any] = {}
+    if spec.boot_volume_id:
+        disk = {"uuid": spec.boot_volume_id, "source_type": "volume", "boot_index": 0}
+        kept = {"destination_type": "volume", "delete_on_termination": False}
+        optional["block_device_mapping"] = [{**disk, **kept}]
+    else:
+        optional["image_id"] = spec.image_id
+    if spec.server_group_id:
+        optional["scheduler_hints"] = {"group": spec.server_group_id}
+    if spec.user_data:
+        optional["user_data"] = base64.b64encode(spec.user_data.encode()).decode()
+    return optional
 
 
 def _may_be_confirmed(cloud: Connection, server_id: str) -> bool:
