@@ -147,7 +147,7 @@ class OwnPublication(DomainError):
 class ConfirmationMismatch(DomainError):
     code = "confirmation_mismatch"
     http_status = 422
-    message = _("Type the name “{name}” exactly, to be sure that the right one goes.")
+    message = _("Type the name “{name}” exactly, so that we are sure that you mean this one.")
 
 
 class IdempotencyConflict(DomainError):

@@ -131,6 +131,7 @@ class StepDefinition:
             cannot be done because the cloud does not answer is tried for a day.
         parameter: what the step is about, in a change: one that leaves that parameter as it is
             goes without the step.
+        only_with: a parameter of which a resource that leaves it empty goes without the step.
     """
 
     name: str
@@ -142,6 +143,7 @@ class StepDefinition:
     reads: frozenset[Listing] = frozenset()
     timeout: timedelta = timedelta(hours=1)
     parameter: str = ""
+    only_with: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

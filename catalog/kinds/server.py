@@ -174,6 +174,7 @@ class Server(Kind):
                 options=[Option(value=image.name, label=image.name) for image in images],
             ),
             network_parameter(version, section=_("Server")),
+            *group_parameters(version),
             size_parameter(
                 version,
                 label=DATA_DISK,
@@ -181,7 +182,6 @@ class Server(Kind):
             ),
             *system_parameters(version, images),
             *type_parameters(version),
-            *group_parameters(version),
             ssh_key_parameter(),
             *security_parameters(version),
             *first_start_parameters(version),

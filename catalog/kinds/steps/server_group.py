@@ -21,8 +21,6 @@ _LEAVING: Final = (ResourceState.RETIRING, ResourceState.RETIRED)
 
 
 def _run(context: StepContext) -> Outcome:
-    if not context.spec.get(NAME):
-        return Done()
     project, cloud, marker = context.project, context.cloud, _marker(context)
     group = context.ensure(
         find=lambda: cloud.find_server_groups(project, marker),
@@ -46,7 +44,7 @@ def _marker(context: StepContext) -> str:
 
 def _run_gone(context: StepContext) -> Outcome:
     """Remove it unless another server needs it, or is about to: that one waits for this step."""
-    if not context.project or not context.spec.get(NAME) or _is_needed(context):
+    if not context.project or _is_needed(context):
         return Done()
     for group in context.cloud.find_server_groups(context.project, _marker(context)):
         try:
@@ -67,8 +65,8 @@ def _is_needed(context: StepContext) -> bool:
 
 
 SERVER_GROUP: Final = StepDefinition(
-    name=PART, label=_("Group of servers"), run=_run, exclusive=True
+    name=PART, label=_("Group of servers"), run=_run, exclusive=True, only_with=NAME
 )
 SERVER_GROUP_GONE: Final = StepDefinition(
-    name=PART, label=_("Group of servers left"), run=_run_gone, exclusive=True
+    name=PART, label=_("Group of servers left"), run=_run_gone, exclusive=True, only_with=NAME
 )

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from catalog.kinds.base import Done, Look, Outcome, StepContext, StepDefinition
+from catalog.kinds.base import Look, Outcome, StepContext, StepDefinition
 from catalog.kinds.parts import Compared, Part, Record, size_gib
 from catalog.kinds.steps.inventory import openstack_id
 from catalog.kinds.steps.volume import (
@@ -30,8 +30,6 @@ SIZE: Final = "system_gib"
 
 
 def _run(context: StepContext) -> Outcome:
-    if not context.spec.get(SIZE):
-        return Done()
     project, cloud, marker = context.project, context.cloud, context.marker(PART)
     volume = context.ensure(
         find=lambda: cloud.find_volumes(project, marker),
@@ -92,6 +90,7 @@ SYSTEM_VOLUME: Final = StepDefinition(
     settle=settle_volume,
     clear=clear_volume,
     reads=frozenset({Listing.VOLUMES}),
+    only_with=SIZE,
 )
 SYSTEM_EXTENSION: Final = extension_step(
     "system_extension", _("Disk of the system made larger"), part=PART, parameter=SIZE
@@ -105,4 +104,5 @@ SYSTEM_VOLUME_GONE: Final = StepDefinition(
     run=_run_gone,
     settle=_settle_gone,
     reads=frozenset({Listing.VOLUMES}),
+    only_with=SIZE,
 )

@@ -27,6 +27,7 @@ from catalog.services.operations import compensate_operation, resume_operation
 from catalog.services.resources import act_on_resource
 from portal.cloud.ports import CloudUnavailable
 from tests.factories import OfferingVersionFactory, place, reoffered
+from tests.factories.catalog import SPEC
 
 pytestmark = pytest.mark.django_db
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGr8Yx0pL1z5nVtqJ8o3cM0s2rR9hQf7uW4bKe6dTgHa beheer"
@@ -40,6 +41,30 @@ def version(version):
 
 def thing(cloud, resource, part="server"):
     return cloud.things[resource.cloud_ids[part]]
+
+
+def test_delivery_that_an_older_plan_began_goes_on_with_its_steps(start, cloud, engine):
+    server = start()
+    engine.run_until("network", StepState.DONE)
+    operation = Operation.objects.get(resource=server)
+    operation.plan_version = 1
+    operation.save(update_fields=["plan_version"])
+    server.spec = {name: server.spec[name] for name in SPEC}  # the questions of then
+    server.save(update_fields=["spec"])
+
+    engine.run()
+
+    server.refresh_from_db()
+    assert server.state == ResourceState.ACTIVE
+    assert [step.name for step in operation.steps.all()] == [
+        "project",
+        "network",
+        "security_group",
+        "volume",
+        "port",
+        "server",
+        "attachment",
+    ]
 
 
 def retried(engine, resource, requester):
