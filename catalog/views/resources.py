@@ -120,8 +120,8 @@ def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpRe
         raise PermissionDenied
     if request.method == "POST":
         return _act(request, resource, action)
-    declared = get_kind(resource.kind).actions.get(action)
-    if declared is None or not declared.loses or resource.state != ResourceState.ACTIVE:
+    offered = dict(_offered_actions(request, resource, list(resource.operations.all())))
+    if action not in offered or not offered[action].loses:
         return redirect("catalog:resource", public_id=public_id)
     return _confirm_action(request, resource, action)
 

@@ -202,6 +202,13 @@ class TestPage:
         assert (response.status_code, response["Location"]) == (303, url(server))
         assert Operation.objects.get(kind=OperationKind.ACT).plan == "server.act.rebuild"
 
+    def test_what_is_not_offered_now_has_no_page(self, client, server, requester, act):
+        act("rescue")
+
+        response = log_in(client, requester).get(url(server, "rebuild"))
+
+        assert (response.status_code, response["Location"]) == (302, url(server))
+
     @pytest.mark.parametrize("action", ["stop", "fly"])
     def test_what_asks_no_name_has_no_page(self, client, server, requester, action):
         response = log_in(client, requester).get(url(server, action))
