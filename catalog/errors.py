@@ -167,6 +167,11 @@ class ActionNotOffered(DomainError):
     message = _("“{action}” is not possible as it is now. Look at its state and choose again.")
 
 
+class NotOnTrial(DomainError):
+    code = "not_on_trial"
+    message = _("There is nothing to confirm any more. Look at how it is now.")
+
+
 class ResourceBusy(DomainError):
     code = "resource_busy"
     message = _("Something is being done to {name} already. Wait until that is ready.")

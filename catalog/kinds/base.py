@@ -52,6 +52,13 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Nothing is to be done before then: the step runs again at that moment, without a poll."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Broken:
     """What was made is in ERROR. The engine removes it and makes it again, at most twice."""
 
@@ -60,7 +67,7 @@ class Broken:
 
 # One look at a cloud project: what the lists that somebody waits for returned, by id.
 Look = Mapping[Listing, Mapping[str, CloudObject]]
-Outcome = Done | Wait | Broken
+Outcome = Done | Wait | Pause | Broken
 
 
 class StepContext(ABC):
@@ -69,6 +76,7 @@ class StepContext(ABC):
     Attributes:
         resource_id: our public id; every marker derives from it.
         operation_id: our public id of the work, to know again what was asked for by it.
+        began_at: when the step was begun for the first time.
         name: as the person typed it.
         spec: validated parameters; in a change those that it must come to.
         settings: ``OfferingVersion.choices``, e.g. the address range of a network.
@@ -80,6 +88,7 @@ class StepContext(ABC):
 
     resource_id: UUID
     operation_id: UUID
+    began_at: datetime
     name: str
     spec: Spec
     settings: Mapping[str, Any]
@@ -132,6 +141,9 @@ class StepDefinition:
         parameter: what the step is about, in a change: one that leaves that parameter as it is
             goes without the step.
         only_with: a parameter of which a resource that leaves it empty goes without the step.
+        extra: what the offering must allow, in its choice ``extras``, for the step to be there.
+        question: of a step that pauses for people: what they judge meanwhile. Who finds it well
+            has the step end at once; who does not has the work stopped.
     """
 
     name: str
@@ -144,6 +156,8 @@ class StepDefinition:
     timeout: timedelta = timedelta(hours=1)
     parameter: str = ""
     only_with: str = ""
+    extra: str = ""
+    question: Text = ""
 
 
 @dataclass(frozen=True, kw_only=True)

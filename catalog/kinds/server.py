@@ -39,7 +39,7 @@ from catalog.kinds.server_options import (
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
 from catalog.kinds.steps.power import OFF, REBOOT, RESCUED, RESET, START, STOP
 from catalog.kinds.steps.repair import REBUILD, RESCUE, UNRESCUE
-from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK
+from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK, TRIAL
 from catalog.kinds.steps.server import (
     ATTACHMENT,
     PORT,
@@ -113,7 +113,7 @@ class Server(Kind):
         ),
         "change": Plan(
             version=2,
-            steps=[ROOM, RESIZE, CONFIRMATION, ROOM_BACK, SYSTEM_EXTENSION, EXTENSION],
+            steps=[ROOM, RESIZE, TRIAL, CONFIRMATION, ROOM_BACK, SYSTEM_EXTENSION, EXTENSION],
         ),
         "revert": Plan(version=2, steps=[QUIET, REVERSAL, SYSTEM_MEASURING, MEASURING, QUOTA]),
     }

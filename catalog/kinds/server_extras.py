@@ -16,6 +16,7 @@ from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.kinds.server_options import LONGEST_KEY
 from catalog.kinds.steps import chosen_groups, server_group
 from catalog.kinds.steps.first_start import CLOUD_CONFIG, LARGEST_USER_DATA, SCRIPT, fits
+from catalog.kinds.steps.resize import ON_TRIAL
 from catalog.models import OfferingVersion
 
 MOST_GROUPS: Final = 5
@@ -28,6 +29,7 @@ class Extra(StrEnum):
     USER_DATA = "user_data"
     SERVER_GROUP = "server_group"
     SECURITY_GROUPS = "security_groups"
+    RESIZE_TRIAL = ON_TRIAL
 
 
 def extras() -> Ticks:
@@ -41,6 +43,7 @@ def extras() -> Ticks:
             Option(value=Extra.USER_DATA, label=_("Instructions for the first start (cloud-init)")),
             Option(value=Extra.SERVER_GROUP, label=_("Servers together or apart")),
             Option(value=Extra.SECURITY_GROUPS, label=_("Security groups of the project")),
+            Option(value=Extra.RESIZE_TRIAL, label=_("A day to try another size")),
         ],
         least=0,
     )

@@ -36,6 +36,7 @@ from catalog.policies import may_act, may_change, may_repair, may_retire, visibl
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.trials import Trial, trial_of
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
@@ -224,6 +225,7 @@ def _render(
         "total_cost": cost_of_resource(resource.public_id, as_of=moment),
         "end_notice": end_notice(resource, today=day_of(moment)),
         "progress": _progress(resource, operations),
+        "trial": _trial(resource, operations),
         "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
         "actions": _offered_actions(request, resource, operations),
@@ -324,6 +326,12 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
             if metric in freed
         ],
     }
+
+
+def _trial(resource: Resource, operations: list[Operation]) -> Trial | None:
+    """What people judge now of the work that pauses for that."""
+    latest = latest_operation(operations)
+    return trial_of(latest) if latest and resource.state == ResourceState.ACTIVE else None
 
 
 def _progress(resource: Resource, operations: list[Operation]) -> Progress | None:

@@ -9,9 +9,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
+from catalog.kinds.base import (
+    Broken,
+    Done,
+    Look,
+    Outcome,
+    Pause,
+    StepContext,
+    StepDefinition,
+    Wait,
+)
 from catalog.kinds.steps.cloud_project import QUOTA
 from catalog.kinds.steps.inventory import openstack_id
 from catalog.kinds.steps.power import OFF, ON, RESCUED, find_server
@@ -19,6 +29,8 @@ from portal.cloud.models import Flavor
 from portal.cloud.ports import CloudObject, CloudRefused, Listing
 
 RESIZED: Final = "VERIFY_RESIZE"
+ON_TRIAL: Final = "resize_trial"  # what an offering allows
+TRIAL_TERM: Final = timedelta(hours=24)
 GONE: Final = Broken("The server is gone.")
 _RUNS_OR_NOT: Final = frozenset({ON, OFF})
 _UNRESIZED: Final = _RUNS_OR_NOT | {RESCUED}
@@ -53,6 +65,12 @@ def _judge_resize(context: StepContext, server: CloudObject) -> Outcome:
     if _flavor(server) == context.spec["flavor"]:
         return Done(external_id=server.id)
     return Broken(server.fault or f"The server is still {_flavor(server)}.")
+
+
+def _run_trial(context: StepContext) -> Outcome:
+    """Leave people a day to find out whether it works; then go on."""
+    until = context.began_at + TRIAL_TERM
+    return Done() if now() >= until else Pause(until)
 
 
 def _run_confirmation(context: StepContext) -> Outcome:
@@ -157,6 +175,14 @@ def _step(name: str, label: Any, run: Any, settle: Any) -> StepDefinition:
 
 ROOM_BACK: Final = replace(QUOTA, parameter="flavor")
 RESIZE: Final = _step("resize", _("Other size"), _run_resize, _settle_resize)
+TRIAL: Final = StepDefinition(
+    name="trial",
+    label=_("Time to try it"),
+    run=_run_trial,
+    parameter="flavor",
+    extra=ON_TRIAL,
+    question=_("Does the server work well with its other size?"),
+)
 CONFIRMATION: Final = _step(
     "confirmation", _("Other size confirmed"), _run_confirmation, _settle_confirmation
 )

@@ -109,6 +109,7 @@ ROWS = [
     ),
     # operations
     act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
+    act("catalog:operation-keep", of=running_operation, by=REPAIRERS),
     act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
     act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS, is_strong=True),
     see("catalog:operations", by=OVERSEERS),

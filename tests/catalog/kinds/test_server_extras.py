@@ -21,6 +21,7 @@ ASKED = {
     Extra.USER_DATA: {"user_data"},
     Extra.SERVER_GROUP: {"group", "group_rule"},
     Extra.SECURITY_GROUPS: {"security_groups"},
+    Extra.RESIZE_TRIAL: set(),
 }
 
 
