@@ -147,7 +147,7 @@ class OwnPublication(DomainError):
 class ConfirmationMismatch(DomainError):
     code = "confirmation_mismatch"
     http_status = 422
-    message = _("Type the name “{name}” exactly, to be sure that the right one goes.")
+    message = _("Type the name “{name}” exactly, so that we are sure that you mean this one.")
 
 
 class IdempotencyConflict(DomainError):
@@ -165,6 +165,11 @@ class ActionUnknown(DomainError):
 class ActionNotOffered(DomainError):
     code = "action_not_offered"
     message = _("“{action}” is not possible as it is now. Look at its state and choose again.")
+
+
+class NotOnTrial(DomainError):
+    code = "not_on_trial"
+    message = _("There is nothing to confirm any more. Look at how it is now.")
 
 
 class ResourceBusy(DomainError):

@@ -35,6 +35,7 @@ from catalog.views.operations import (
     operation_abandon,
     operation_cancel,
     operation_compensate,
+    operation_keep,
     operation_resume,
     operation_retry,
 )
@@ -151,6 +152,7 @@ urlpatterns = [
     path("operations", work_list, name="operations"),
     path("operations/<uuid:public_id>", work_detail, name="operation"),
     path("operations/<uuid:public_id>/cancel", operation_cancel, name="operation-cancel"),
+    path("operations/<uuid:public_id>/keep", operation_keep, name="operation-keep"),
     path("operations/<uuid:public_id>/retry", operation_retry, name="operation-retry"),
     path("operations/<uuid:public_id>/solve", operation_solve, name="operation-solve"),
     path("operations/<uuid:public_id>/abandon", operation_abandon, name="operation-abandon"),

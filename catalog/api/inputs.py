@@ -171,6 +171,12 @@ class ActionInput(Input):
     """One of the actions that the resource offers now."""
 
     action = TextField(max_length=40)
+    confirmation = TextField(
+        max_length=NAME_LENGTH,
+        required=False,
+        default="",
+        help_text="The resource's name; needed for an action by which something is lost.",
+    )
 
 
 class ResumptionInput(Input):

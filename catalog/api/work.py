@@ -41,6 +41,7 @@ from catalog.services.solutions import (
     solve_operation,
     withdraw_solution,
 )
+from catalog.services.trials import end_trial
 from catalog.services.workload import by_age, open_work
 from portal.core.errors import NotAllowed
 from portal.identity.requests import ApiRequest
@@ -117,6 +118,12 @@ class OperationViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Operat
     def cancellation(self, request: ApiRequest, id: UUID) -> Response:
         """Stop a delivery, which is then undone, or an action, once no step is being done."""
         return self._repair(cancel_operation)
+
+    @extend_schema(request=None, responses={202: outputs.OperationOutput})
+    @action(detail=True, methods=["post"])
+    def confirmation(self, request: ApiRequest, id: UUID) -> Response:
+        """Confirm that what was changed works, where that is on trial; else it goes on later."""
+        return self._repair(end_trial)
 
     @extend_schema(request=inputs.SolutionInput, responses={201: outputs.SolutionOutput})
     @action(detail=True, methods=["post"])

@@ -52,6 +52,13 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Nothing is to be done before then: the step runs again at that moment, without a poll."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Broken:
     """What was made is in ERROR. The engine removes it and makes it again, at most twice."""
 
@@ -60,7 +67,7 @@ class Broken:
 
 # One look at a cloud project: what the lists that somebody waits for returned, by id.
 Look = Mapping[Listing, Mapping[str, CloudObject]]
-Outcome = Done | Wait | Broken
+Outcome = Done | Wait | Pause | Broken
 
 
 class StepContext(ABC):
@@ -68,6 +75,8 @@ class StepContext(ABC):
 
     Attributes:
         resource_id: our public id; every marker derives from it.
+        operation_id: our public id of the work, to know again what was asked for by it.
+        began_at: when the step was begun for the first time.
         name: as the person typed it.
         spec: validated parameters; in a change those that it must come to.
         settings: ``OfferingVersion.choices``, e.g. the address range of a network.
@@ -78,6 +87,8 @@ class StepContext(ABC):
     """
 
     resource_id: UUID
+    operation_id: UUID
+    began_at: datetime
     name: str
     spec: Spec
     settings: Mapping[str, Any]
@@ -129,6 +140,10 @@ class StepDefinition:
             cannot be done because the cloud does not answer is tried for a day.
         parameter: what the step is about, in a change: one that leaves that parameter as it is
             goes without the step.
+        only_with: a parameter of which a resource that leaves it empty goes without the step.
+        extra: what the offering must allow, in its choice ``extras``, for the step to be there.
+        question: of a step that pauses for people: what they judge meanwhile. Who finds it well
+            has the step end at once; who does not has the work stopped.
     """
 
     name: str
@@ -140,6 +155,9 @@ class StepDefinition:
     reads: frozenset[Listing] = frozenset()
     timeout: timedelta = timedelta(hours=1)
     parameter: str = ""
+    only_with: str = ""
+    extra: str = ""
+    question: Text = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +177,7 @@ class Action:
         consequence: what it means for who uses the resource, in one sentence.
         plan: the steps; each may be repeated, so it looks before it asks.
         is_offered: judges ``Resource.facts``, whether it makes sense now.
+        loses: what is gone for good by it, in one sentence; who asks for it types the name first.
     """
 
     label: Text
@@ -166,6 +185,7 @@ class Action:
     consequence: Text
     plan: Plan
     is_offered: Callable[[Mapping[str, Any]], bool]
+    loses: Text = ""
 
 
 ACT_PREFIX: Final = "act."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,10 @@ from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
 
 LARGEST_GIB: Final = 16384
+GROWTH: Final[Sequence[Text]] = (
+    _("The disk grows while it is in use. It cannot be made smaller again."),
+    _("After that you enlarge the file system on it yourself."),
+)
 
 
 @register
@@ -116,12 +120,7 @@ def larger_parameters(version: OfferingVersion, spec: Spec, *, label: Text) -> l
 
 def growth_effects(before: Spec, after: Spec) -> list[Text]:
     """What a larger volume means for who uses it; nothing where it stays as large."""
-    if before["volume_gib"] == after["volume_gib"]:
-        return []
-    return [
-        _("The disk grows while it is in use. It cannot be made smaller again."),
-        _("After that you enlarge the file system on it yourself."),
-    ]
+    return [] if before["volume_gib"] == after["volume_gib"] else list(GROWTH)
 
 
 def type_parameters(version: OfferingVersion) -> list[Parameter]:

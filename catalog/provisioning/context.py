@@ -92,6 +92,8 @@ class WorkingContext(ResourceContext):
     def __init__(self, held: Held) -> None:
         step = held.step
         super().__init__(step.operation.resource)
+        self.operation_id = step.operation.public_id
+        self.began_at = step.started_at or now()
         if step.operation.kind == OperationKind.CHANGE and step.operation.order_line:
             self.spec = step.operation.order_line.spec
         self._held = held

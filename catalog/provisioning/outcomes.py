@@ -11,7 +11,7 @@ from django.db.models import F, JSONField, Q, Value
 from django.db.models.expressions import CombinedExpression
 from django.utils.timezone import now
 
-from catalog.kinds.base import Broken, Done, Outcome, Wait
+from catalog.kinds.base import Broken, Done, Outcome, Pause, Wait
 from catalog.models import (
     CHANGING_KINDS,
     Operation,
@@ -63,6 +63,8 @@ def write_outcome(held: Held, outcome: Outcome, *, goes_on: bool = False) -> Hel
         return complete_step(held, outcome, goes_on=goes_on)
     if isinstance(outcome, Wait):
         await_cloud(held, outcome)
+    elif isinstance(outcome, Pause):
+        pause(held, outcome)
     else:
         remake_or_fail(held, outcome)
     return None
@@ -120,6 +122,13 @@ def await_cloud(held: Held, wait: Wait) -> None:
         delay=FIRST_POLL,
         cloud_project_id=resource.cloud_project_id,
     )
+
+
+@transaction.atomic(durable=True)
+def pause(held: Held, until: Pause) -> None:
+    """Put the step away until then. The sweep finds it; a message would travel too long."""
+    held.write(state=StepState.TODO, due_at=until.until, **_RELEASED, **_CLEAN)
+    _ring_next_exclusive(held)
 
 
 def try_later(

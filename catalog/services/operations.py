@@ -74,7 +74,7 @@ def start_operation(
         requested_by=requested_by,
         order_line=order_line,
     )
-    steps = [step for step in plan.steps if _is_part_of(step, order_line)]
+    steps = [step for step in plan.steps if _is_part_of(step, resource, order_line)]
     Step.objects.bulk_create(
         Step(operation=operation, position=position, name=step.name, due_at=now())
         for position, step in enumerate(steps, start=1)
@@ -90,10 +90,20 @@ def start_operation(
     return operation
 
 
-def _is_part_of(step: StepDefinition, line: OrderLine | None) -> bool:
+def _is_part_of(step: StepDefinition, resource: Resource, line: OrderLine | None) -> bool:
+    if step.only_with and not resource.spec.get(step.only_with):
+        return False
+    if step.extra and step.extra not in _extras(resource):
+        return False
     if line is None or line.before is None or not step.parameter:
         return True
     return bool(line.before["spec"].get(step.parameter) != line.spec.get(step.parameter))
+
+
+def _extras(resource: Resource) -> list[str]:
+    line = resource.order_line
+    extras: list[str] = line.offering_version.choices.get("extras", []) if line else []
+    return extras
 
 
 @transaction.atomic(durable=True)

@@ -161,11 +161,17 @@ def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
 
 
 @transaction.atomic(durable=True)
-def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation:
+def act_on_resource(
+    public_id: UUID, *, action: str, actor: Person, confirmation: str = ""
+) -> Operation:
     """Have the engine carry out one of the kind's actions: stop, start, reboot …
+
+    Args:
+        confirmation: the resource's name, as the person typed it; for what loses something.
 
     Raises:
         ActionUnknown: the kind has no such action.
+        ConfirmationMismatch: something is lost by it, and that is not its name.
         ActionNotOffered: it makes no sense as the resource is now.
         IllegalTransition: the resource does not run.
         ResourceBusy: something else is being done to it.
@@ -182,6 +188,8 @@ def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation
         raise ResourceBusy(name=resource.name)
     if not declared.is_offered(resource.facts):
         raise ActionNotOffered(action=declared.label)
+    if declared.loses and confirmation.strip() != resource.name:
+        raise ConfirmationMismatch(field="confirmation", name=resource.name)
     record(
         "resource.action_requested",
         resource,

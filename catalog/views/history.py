@@ -33,6 +33,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "operation.failed": _("Cloudloket stopped: somebody must look at it."),
     "operation.resumed": _("{actor} had the failed step tried again."),
     "operation.retried": _("{actor} had it tried again from step {position}."),
+    "operation.trial_ended": _("{actor} confirmed that it works."),
     "operation.cancellation_requested": _("{actor} had the work stopped."),
     "operation.canceled": _("Cloudloket stopped the work."),
     "operation.solution_proposed": _("{actor} says that it was solved by hand."),

@@ -23,6 +23,7 @@ from catalog.services.operations import (
     resume_operation,
     retry_operation,
 )
+from catalog.services.trials import end_trial
 from catalog.views.progress import progress_of
 from portal.core.errors import DomainError
 from portal.identity.oidc.step_up import kept_input
@@ -56,6 +57,12 @@ def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpRespons
     """Undo the delivery: remove what was made."""
     done = _("We remove what was made. After that your quota is free again.")
     return _repair(request, public_id, compensate_operation, done)
+
+
+@require_POST
+def operation_keep(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Confirm that what was changed works."""
+    return _repair(request, public_id, end_trial, _("It stays as it is now."))
 
 
 @require_POST

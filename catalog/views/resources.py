@@ -36,6 +36,7 @@ from catalog.policies import may_act, may_change, may_repair, may_retire, visibl
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.trials import Trial, trial_of
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
@@ -112,18 +113,18 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return render(request, "catalog/resources/retire.html", _consequences(request, resource))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpResponse:
-    """Stop, start, or whatever else the kind lets people do."""
+    """Stop, start, or whatever else the kind lets people do; what loses something asks the name."""
     resource = _get(request, public_id)
     if not may_act(request.user, resource):
         raise PermissionDenied
-    try:
-        act_on_resource(resource.public_id, action=action, actor=request.user)
-    except DomainError as error:
-        return _render(request, _get(request, resource.public_id), error=error)
-    address = reverse("catalog:resource", args=[resource.public_id])
-    return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+    if request.method == "POST":
+        return _act(request, resource, action)
+    offered = dict(_offered_actions(request, resource, list(resource.operations.all())))
+    if action not in offered or not offered[action].loses:
+        return redirect("catalog:resource", public_id=public_id)
+    return _confirm_action(request, resource, action)
 
 
 @require_POST
@@ -138,6 +139,37 @@ def resource_unprotect(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Switch the protection off; nothing is cleaned up by that alone."""
     done = _("It is not protected any more. It can be cleaned up.")
     return _protection(request, public_id, unprotect_resource, done)
+
+
+def _act(request: PersonRequest, resource: Resource, action: str) -> HttpResponse:
+    confirmation = request.POST.get("confirmation", "")
+    try:
+        act_on_resource(
+            resource.public_id, action=action, actor=request.user, confirmation=confirmation
+        )
+    except ConfirmationMismatch as error:
+        return _confirm_action(request, resource, action, error=error)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
+    address = reverse("catalog:resource", args=[resource.public_id])
+    return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+
+
+def _confirm_action(
+    request: PersonRequest, resource: Resource, key: str, *, error: DomainError | None = None
+) -> HttpResponse:
+    """What an action loses, and the name to type."""
+    kind = get_kind(resource.kind)
+    context = {
+        "resource": resource,
+        "kind": kind,
+        "key": key,
+        "action": kind.actions[key],
+        "confirmation": request.POST.get("confirmation", ""),
+        "error": error,
+    }
+    status = error.http_status if error else HTTPStatus.OK
+    return render(request, "catalog/resources/act.html", context, status=status)
 
 
 def _protection(
@@ -193,6 +225,7 @@ def _render(
         "total_cost": cost_of_resource(resource.public_id, as_of=moment),
         "end_notice": end_notice(resource, today=day_of(moment)),
         "progress": _progress(resource, operations),
+        "trial": _trial(resource, operations),
         "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
         "actions": _offered_actions(request, resource, operations),
@@ -293,6 +326,12 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
             if metric in freed
         ],
     }
+
+
+def _trial(resource: Resource, operations: list[Operation]) -> Trial | None:
+    """What people judge now of the work that pauses for that."""
+    latest = latest_operation(operations)
+    return trial_of(latest) if latest and resource.state == ResourceState.ACTIVE else None
 
 
 def _progress(resource: Resource, operations: list[Operation]) -> Progress | None:

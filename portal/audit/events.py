@@ -111,6 +111,7 @@ EVENTS: Final = frozenset(
         "operation.reverted",
         "operation.duplicate_removed",
         "operation.retried",
+        "operation.trial_ended",
         "operation.cancellation_requested",
         "operation.canceled",
         "operation.solution_proposed",

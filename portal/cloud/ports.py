@@ -197,10 +197,20 @@ class PortSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSpec:
+    """What a server is made of.
+
+    Args:
+        image_id: what its own disk is written from; "" with a ``boot_volume_id``.
+        boot_volume_id: a bootable volume that it starts from, and that stays when it goes.
+        server_group_id: what says beside which others it may stand.
+    """
+
     name: str
     flavor_id: str
-    image_id: str
     port_id: str
+    image_id: str = ""
+    boot_volume_id: str = ""
+    server_group_id: str = ""
     user_data: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
@@ -372,6 +382,22 @@ class Cloud(Protocol):
 
     # --- servers ---------------------------------------------------------------------------
 
+    def find_server_groups(self, project: str, marker: str) -> list[CloudObject]:
+        """``details`` has ``policy`` and ``server_ids`` of the servers that are in it."""
+        ...
+
+    def create_server_group(self, project: str, policy: str, marker: str) -> CloudObject:
+        """Make a group that is called by its marker, for Nova keeps no other of it.
+
+        Args:
+            policy: affinity, anti-affinity, soft-affinity or soft-anti-affinity.
+        """
+        ...
+
+    def delete_server_group(self, project: str, server_group_id: str) -> None:
+        """Delete it; servers that are in it stay where they are."""
+        ...
+
     def find_servers(self, project: str, marker: str) -> list[CloudObject]: ...
 
     def create_server(self, project: str, spec: ServerSpec, marker: str) -> CloudObject: ...
@@ -414,6 +440,22 @@ class Cloud(Protocol):
 
         Success, and nothing more, while it is being confirmed: look afterwards.
         """
+        ...
+
+    def rebuild_server(self, project: str, server_id: str, image_id: str, *, mark: str) -> None:
+        """Write its own disk anew from the image; addresses and volumes stay.
+
+        ``details["rebuild"]`` tells the mark of the last one that the cloud took on, so look
+        before asking. It is REBUILD meanwhile; one that is busy is busy (CloudUnavailable).
+        """
+        ...
+
+    def rescue_server(self, project: str, server_id: str) -> None:
+        """Start it from a disk for repairs, with its own beside that; it becomes RESCUE."""
+        ...
+
+    def unrescue_server(self, project: str, server_id: str) -> None:
+        """Start it from its own disk again."""
         ...
 
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:

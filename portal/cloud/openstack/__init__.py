@@ -9,6 +9,7 @@ from portal.cloud.openstack.load_balancers import LoadBalancers
 from portal.cloud.openstack.network import Networks
 from portal.cloud.openstack.projects import Projects
 from portal.cloud.openstack.quotas import Quotas
+from portal.cloud.openstack.server_groups import ServerGroups
 from portal.cloud.openstack.servers import Servers
 from portal.cloud.openstack.volumes import Volumes
 from portal.cloud.openstack.zones import Zones
@@ -18,7 +19,16 @@ __all__ = ["OpenStackCloud", "connect"]
 
 
 class OpenStackCloud(
-    Projects, Quotas, Networks, Volumes, Servers, LoadBalancers, Zones, Containers, Listings
+    Projects,
+    Quotas,
+    Networks,
+    Volumes,
+    Servers,
+    ServerGroups,
+    LoadBalancers,
+    Zones,
+    Containers,
+    Listings,
 ):
     """``portal.cloud.ports.Cloud`` on a real OpenStack, one part per service."""
 

@@ -57,6 +57,7 @@ MEANINGS: Final = (
     Meaning("network", ".*", 409, r'"OverQuota"', CloudQuotaRefused),
     Meaning("network", "create port", 409, r'"IpAddressGenerationFailure', CloudRefused),
     # The volume is still being made, attached or detached.
+    Meaning("compute", "create server", 400, r"status must be", CloudUnavailable),
     Meaning("compute", "attach volume", 400, r"status must be", CloudUnavailable),
     Meaning("compute", "detach volume", 400, r"status must be", CloudUnavailable),
     Meaning("block-storage", "delete volume", 400, r"status must be", CloudUnavailable),

@@ -55,6 +55,13 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
             "networks": list(NETWORKS),
             "volume_types": list(VOLUME_TYPES),
             "volume_gib": {"minimum": 10, "maximum": 500, "default": 40},
+            "extras": [
+                "system_volume",
+                "user_data",
+                "server_group",
+                "security_groups",
+                "resize_trial",
+            ],
         },
     },
     {

@@ -109,6 +109,7 @@ ROWS = [
     ),
     # operations
     act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
+    act("catalog:operation-keep", of=running_operation, by=REPAIRERS),
     act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
     act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS, is_strong=True),
     see("catalog:operations", by=OVERSEERS),
@@ -149,6 +150,7 @@ ROWS = [
     # resources
     see("catalog:resources"),
     see("catalog:resource", of=active_resource),
+    see("catalog:resource-act", of=active_resource, arguments=("rebuild",), by=REPAIRERS),
     act(
         "catalog:resource-act",
         of=active_resource,

@@ -149,6 +149,7 @@ ROWS = [
         answer=202,
         is_strong=True,
     ),
+    call("api:operation-confirmation", of=running_operation, by=REPAIRERS, answer=409),
     call("api:operation-abandonment", of=failed_action, by=REPAIRERS, answer=202),
     call(
         "api:operation-cancellation",

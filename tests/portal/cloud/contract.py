@@ -296,6 +296,74 @@ class CloudContract:
         cloud.reboot_server(project, server.id, is_hard=True)
         becomes("ACTIVE")
 
+    def test_server_is_rebuilt_and_tells_by_which_mark(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+        image = cloud.fetch_inventory().images[0].id
+
+        cloud.rebuild_server(project, server.id, image, mark="first")
+        assert work.seen_server(server.id).details["rebuild"] == "first"
+        rebuilt = work.settled_server(server.id, "ACTIVE")
+        cloud.stop_server(project, server.id)
+        work.settled_server(server.id, "SHUTOFF")
+        cloud.rebuild_server(project, server.id, image, mark="second")
+        again = work.settled_server(server.id, "SHUTOFF")
+
+        assert server.details["rebuild"] == ""
+        assert (rebuilt.details["rebuild"], again.details["rebuild"]) == ("first", "second")
+        assert rebuilt.details["addresses"] == server.details["addresses"]
+        assert rebuilt.marker == server.marker
+
+    def test_server_starts_from_a_volume_that_stays_when_it_goes(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        image = min(cloud.fetch_inventory().images, key=lambda item: item.min_disk_gib)
+        disk = work.volume(size_gib=max(1, image.min_disk_gib), image_id=image.id)
+        until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "AVAILABLE")
+
+        made = work.server(image_id="", boot_volume_id=disk.id)
+        server = work.settled_server(made.id, "ACTIVE")
+        in_use = until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "IN-USE")
+        cloud.extend_volume(project, disk.id, 20)
+        grown = until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "IN-USE")
+
+        assert server.details["volume_ids"] == [disk.id]
+        assert in_use.details["is_bootable"]
+        assert in_use.details["server_ids"] == [server.id]
+        assert grown.details["size_gib"] == 20
+        cloud.delete_server(project, server.id)
+        until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "AVAILABLE")
+
+    def test_server_group_is_found_by_its_marker_and_tells_who_is_in_it(
+        self, work: Workspace
+    ) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        group = cloud.create_server_group(project, "anti-affinity", marker)
+
+        made = work.server(server_group_id=group.id)
+        server = work.settled_server(made.id, "ACTIVE")
+        (found,) = cloud.find_server_groups(project, marker)
+
+        assert (found.id, found.marker) == (group.id, marker)
+        assert found.details == {"policy": "anti-affinity", "server_ids": [server.id]}
+        assert cloud.find_server_groups(project, new_marker()) == []
+        cloud.delete_server_group(project, group.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_server_group(project, group.id)
+        assert work.seen_server(server.id).status == "ACTIVE"
+
+    def test_server_is_rescued_and_started_from_its_own_disk_again(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+
+        with pytest.raises(CloudUnavailable):
+            cloud.unrescue_server(project, server.id)
+        cloud.rescue_server(project, server.id)
+        work.settled_server(server.id, "RESCUE")
+        with pytest.raises(CloudUnavailable):
+            cloud.rescue_server(project, server.id)
+        with pytest.raises(CloudUnavailable):
+            cloud.stop_server(project, server.id)
+        cloud.unrescue_server(project, server.id)
+        work.settled_server(server.id, "ACTIVE")
+
     def test_server_becomes_larger_once_that_is_confirmed(self, work: Workspace) -> None:
         cloud, project, server = work.cloud, work.project, work.active_server()
         small, large = sorted(cloud.fetch_inventory().flavors, key=lambda item: item.memory_mib)[:2]

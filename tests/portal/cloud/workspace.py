@@ -91,8 +91,10 @@ class Workspace:
         self._undo.append(lambda: self.cloud.delete_port(self.project, made.id))
         return made
 
-    def volume(self, marker: str = "", size_gib: int = 1) -> CloudObject:
-        spec = VolumeSpec(name="data", size_gib=size_gib)
+    def volume(
+        self, marker: str = "", size_gib: int = 1, image_id: str | None = None
+    ) -> CloudObject:
+        spec = VolumeSpec(name="data", size_gib=size_gib, image_id=image_id)
         made = self.cloud.create_volume(self.project, spec, marker or new_marker())
         self._undo.append(lambda: self.cloud.delete_volume(self.project, made.id))
         return made
