@@ -1,4 +1,5 @@
 from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
+from catalog.models.derivation import BEING_MADE, KEEPS_ITS_SOURCE, Derivation
 from catalog.models.difference import (
     LIVING_STATES,
     CloudLook,
@@ -21,6 +22,7 @@ from catalog.models.operation import (
     CHANGING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
+    AnswerList,
     Operation,
     OperationKind,
     OperationQueue,
@@ -52,8 +54,10 @@ from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceStat
 from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
+    "BEING_MADE",
     "CHANGING_KINDS",
     "COMMENT_LENGTH",
+    "KEEPS_ITS_SOURCE",
     "LIVING_STATES",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
@@ -61,10 +65,12 @@ __all__ = [
     "OPERATION_TRANSITIONS",
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",
+    "AnswerList",
     "Approval",
     "ClaimState",
     "CloudLook",
     "Decision",
+    "Derivation",
     "Difference",
     "DifferenceKind",
     "DifferenceState",

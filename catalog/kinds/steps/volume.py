@@ -36,10 +36,14 @@ def _run_volume(context: StepContext) -> Outcome:
 
 
 def _volume_spec(context: StepContext) -> VolumeSpec:
+    source = context.spec.get("source")
+    begins_with = context.cloud_ids_of(source) if source else {}
     return VolumeSpec(
         name=context.name,
         size_gib=context.spec["volume_gib"],
         volume_type=volume_type_of(context),
+        snapshot_id=begins_with.get("volume_snapshot"),
+        backup_id=begins_with.get("volume_backup"),
     )
 
 
@@ -109,7 +113,12 @@ def judge_removal(context: StepContext, part: str, look: Look) -> Outcome:
 # --- making one larger -------------------------------------------------------------------------
 
 
-def _find(context: StepContext, part: str) -> CloudObject:
+def find_volume(context: StepContext, part: str = "volume") -> CloudObject:
+    """The volume of this resource.
+
+    Raises:
+        CloudMissing: it is gone.
+    """
     found = context.cloud.find_volumes(context.project, context.marker(part))
     if not found:
         raise CloudMissing("the volume is gone")
@@ -120,7 +129,7 @@ def extension_step(name: str, label: Text, *, part: str, parameter: str) -> Step
     """Make the volume as large as the parameter says. Asked for unless it is so, or on its way."""
 
     def run(context: StepContext) -> Outcome:
-        volume, wanted = _find(context, part), context.spec[parameter]
+        volume, wanted = find_volume(context, part), context.spec[parameter]
         if volume.status in SETTLED and _size_gib(volume) < wanted:
             context.cloud.extend_volume(context.project, volume.id, wanted)
             return Wait(external_id=volume.id)
@@ -150,7 +159,7 @@ def measuring_step(name: str, label: Text, *, part: str, parameter: str) -> Step
     """How large it is once the cloud is busy with it no longer: nothing makes it smaller."""
 
     def run(context: StepContext) -> Outcome:
-        return _measure(_find(context, part), parameter)
+        return _measure(find_volume(context, part), parameter)
 
     def settle(context: StepContext, volume_id: str, look: Look) -> Outcome:
         volume = look[Listing.VOLUMES].get(volume_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portal.cloud.openstack.connections import Connections
 from portal.cloud.openstack.containers import Containers
+from portal.cloud.openstack.copies import Copies
 from portal.cloud.openstack.listings import Listings
 from portal.cloud.openstack.load_balancers import LoadBalancers
 from portal.cloud.openstack.network import Networks
@@ -23,6 +24,7 @@ class OpenStackCloud(
     Quotas,
     Networks,
     Volumes,
+    Copies,
     Servers,
     ServerGroups,
     LoadBalancers,

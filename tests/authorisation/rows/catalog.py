@@ -150,7 +150,14 @@ ROWS = [
     # resources
     see("catalog:resources"),
     see("catalog:resource", of=active_resource),
-    see("catalog:resource-act", of=active_resource, arguments=("rebuild",), by=REPAIRERS),
+    see(
+        "catalog:resource-act",
+        case="that loses something",
+        of=active_resource,
+        arguments=("rebuild",),
+        by=REPAIRERS,
+    ),
+    see("catalog:resource-act", of=active_resource, arguments=("stop",), by=REPAIRERS),
     act(
         "catalog:resource-act",
         of=active_resource,
