@@ -6,6 +6,7 @@ from typing import Final
 
 from django.db.models import QuerySet
 
+from catalog.kinds import get_kind
 from catalog.models import (
     Difference,
     DifferenceState,
@@ -189,9 +190,20 @@ def may_retire(person: Person, resource: Resource) -> bool:
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
 
 
-def may_act(person: Person, resource: Resource) -> bool:
-    """A requester or an operator of the project may stop, start and so on."""
+def may_act(person: Person, resource: Resource, action: str = "") -> bool:
+    """A requester or an operator of the project may stop, start and so on.
+
+    An operator lets others in nowhere, and so has no action that hands out access.
+    """
+    asked = get_kind(resource.kind).actions.get(action)
+    if asked and asked.gives_access:
+        return may_get_in(person, resource)
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
+
+
+def may_get_in(person: Person, resource: Resource) -> bool:
+    """A requester of the project is shown the secrets that were made for them."""
+    return has_role(person, resource.project, Role.REQUESTER)
 
 
 def may_change(person: Person, resource: Resource) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -20,8 +20,10 @@ from billing.meters import Meter
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Part
+from catalog.kinds.secrets import NewSecret
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud as CloudRecord
+from portal.cloud.models import CloudProjectPurpose
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
@@ -36,12 +38,14 @@ class Done:
         facts: merged into ``Resource.facts``, JSON-ready.
         project: the Keystone project's id, from the step that made or found it.
         spec: parameters as the cloud has them from now on; of a step that changes something.
+        secret: what only the person who asked may see, once; it is stored with this outcome.
     """
 
     external_id: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
+    secret: NewSecret | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class StepContext(ABC):
         domain: name of the Keystone domain that holds every project of this installation.
         project: the Keystone project's id ("" before the step that makes it).
         cloud_ids: what earlier steps made, by step name.
+        end_date: the last business day that it is needed, or None.
     """
 
     resource_id: UUID
@@ -86,6 +91,12 @@ class StepContext(ABC):
     project: str
     cloud_ids: Mapping[str, str]
     cloud: Cloud
+    end_date: date | None
+
+    @property
+    def asked_by(self) -> UUID | None:
+        """Public id of who asked for this, or (of a delivery) ordered it; None is the clock."""
+        return None
 
     @abstractmethod
     def marker(self, part: str, *, shared: bool = False) -> str:
@@ -159,6 +170,7 @@ class Action:
         consequence: what it means for who uses the resource, in one sentence.
         plan: the steps; each may be repeated, so it looks before it asks.
         is_offered: judges ``Resource.facts``, whether it makes sense now.
+        gives_access: it ends with a secret for who asked, so only a requester may ask.
     """
 
     label: Text
@@ -166,6 +178,20 @@ class Action:
     consequence: Text
     plan: Plan
     is_offered: Callable[[Mapping[str, Any]], bool]
+    gives_access: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """A credential that works now.
+
+    Attributes:
+        person: public id of whose it is; None is of the thing itself.
+        expires_at: until when; None is as long as the thing exists.
+    """
+
+    person: UUID | None
+    expires_at: datetime | None
 
 
 ACT_PREFIX: Final = "act."
@@ -178,8 +204,10 @@ class Kind(ABC):
     steps accept that anything is missing. What is ``changeable`` needs "change", and "revert" for
     a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then.
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
-    first. ``ends_with`` is the key of the action that ends its use when its term is over and loses
-    nothing; "" where there is none.
+    first. ``stands_in`` is whether it stands among the project's other things or is a place of its
+    own. ``ends_with`` is the key of the action that ends its use when its term is over and loses
+    nothing; "" where there is none. ``goes_with_it`` says what cleaning up takes along that the
+    portal did not make.
     """
 
     key: ClassVar[str]
@@ -194,6 +222,8 @@ class Kind(ABC):
     actions: ClassVar[Mapping[str, Action]] = {}
     ends_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
+    stands_in: ClassVar[CloudProjectPurpose] = CloudProjectPurpose.MANAGED
+    goes_with_it: ClassVar[Text] = ""
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
@@ -259,6 +289,10 @@ class Kind(ABC):
     @abstractmethod
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         """What a resource with this spec uses."""
+
+    def access(self, facts: Mapping[str, Any]) -> list[Access]:
+        """Who can get in by a credential of its own, and until when; none in most kinds."""
+        return []
 
     @abstractmethod
     def summary(self, spec: Spec) -> str:

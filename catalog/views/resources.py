@@ -17,6 +17,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
@@ -32,13 +33,21 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.policies import may_act, may_change, may_repair, may_retire, visible_resources
+from catalog.policies import (
+    may_act,
+    may_change,
+    may_get_in,
+    may_repair,
+    may_retire,
+    visible_resources,
+)
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
+from catalog.views.secrets import doors_of, show_secret
 from catalog.views.wording import (
     RESOURCE_TONES,
     amount_in_words,
@@ -116,7 +125,7 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpResponse:
     """Stop, start, or whatever else the kind lets people do."""
     resource = _get(request, public_id)
-    if not may_act(request.user, resource):
+    if not may_act(request.user, resource, action):
         raise PermissionDenied
     try:
         act_on_resource(resource.public_id, action=action, actor=request.user)
@@ -195,6 +204,7 @@ def _render(
         "progress": _progress(resource, operations),
         "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
+        "doors": doors_of(request, resource),
         "actions": _offered_actions(request, resource, operations),
         "may_repair": may_repair(request.user, resource),
         "is_operator": has_role(request.user, resource.project, Role.OPERATOR),
@@ -202,6 +212,19 @@ def _render(
     }
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "catalog/resources/detail.html", context, status=status)
+
+
+@require_POST
+@never_cache
+def resource_secret(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Show a secret to who asked for it, once: as a page, or as a file to keep."""
+    resource = _get(request, public_id)
+    if not may_get_in(request.user, resource):
+        raise PermissionDenied
+    try:
+        return show_secret(request, resource)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
 
 
 def _subjects(resource: Resource, operations: list[Operation]) -> list[UUID]:
@@ -269,10 +292,14 @@ def _offered_actions(
 ) -> list[tuple[str, Action]]:
     """What this person may do to it now: nothing while something is being done already."""
     is_busy = any(operation.state in OPEN_OPERATION_STATES for operation in operations)
-    if resource.state != ResourceState.ACTIVE or is_busy or not may_act(request.user, resource):
+    if resource.state != ResourceState.ACTIVE or is_busy:
         return []
     actions = get_kind(resource.kind).actions.items()
-    return [(key, action) for key, action in actions if action.is_offered(resource.facts)]
+    return [
+        (key, action)
+        for key, action in actions
+        if action.is_offered(resource.facts) and may_act(request.user, resource, key)
+    ]
 
 
 def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""Who can get in at a resource, and the secret for it that is shown once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from catalog.kinds import get_kind
+from catalog.kinds.base import Access
+from catalog.kinds.secrets import FORMS, SecretForm
+from catalog.models import Resource, ResourceState
+from catalog.policies import may_get_in
+from catalog.services.secrets import ShownSecret, read_secret, waiting_for
+from portal.identity.models import Person
+from portal.identity.requests import PersonRequest
+
+SECRET_PAGE = "catalog/resources/secret.html"
+
+
+@dataclass(frozen=True)
+class WaitingSecret:
+    """A secret that nobody saw yet, for who looks at the page."""
+
+    slot: str
+    form: SecretForm
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Door:
+    """A credential that works now: whose it is, and until when."""
+
+    whose: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What the card shows."""
+
+    waiting: list[WaitingSecret]
+    open: list[Door]
+
+
+def doors_of(request: PersonRequest, resource: Resource) -> Doors | None:
+    """What waits for this person, and who can get in; None where that is nothing."""
+    waiting = []
+    if may_get_in(request.user, resource):
+        waiting = [
+            WaitingSecret(secret.slot, FORMS[secret.form], secret.expires_at)
+            for secret in waiting_for(request.user, resource)
+        ]
+    access = get_kind(resource.kind).access(resource.facts)
+    if resource.state != ResourceState.ACTIVE:
+        access = []
+    if not waiting and not access:
+        return None
+    return Doors(waiting=waiting, open=_named(access))
+
+
+def show_secret(request: PersonRequest, resource: Resource) -> HttpResponse:
+    """The page or the file with it; after this it is nowhere any more.
+
+    Raises:
+        SecretGone, SecretUnreadable: as named.
+    """
+    slot, name = request.POST.get("slot", ""), request.POST.get("file", "")
+    shown = read_secret(resource, slot, reader=request.user)
+    text = shown.file(name)
+    if text is None:
+        return render(request, SECRET_PAGE, _context(resource, shown))
+    answer = HttpResponse(text, content_type="application/octet-stream")
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _context(resource: Resource, shown: ShownSecret) -> Mapping[str, Any]:
+    form = shown.facts
+    return {
+        "resource": resource,
+        "form": form,
+        "rows": [(label, shown.values[name]) for name, label in form.terms if name != form.link],
+        "link": shown.values[form.link] if form.link else "",
+        "files": [(file, file.write(shown.values)) for file in form.files],
+    }
+
+
+def _named(access: list[Access]) -> list[Door]:
+    """With the names of whom they belong to. One query."""
+    people = [door.person for door in access if door.person]
+    names = dict(Person.objects.filter(public_id__in=people).values_list("public_id", "name"))
+    return [
+        Door(names.get(door.person, "") if door.person else _("The environment"), door.expires_at)
+        for door in access
+    ]
