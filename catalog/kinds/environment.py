@@ -64,7 +64,7 @@ CHARGED: Final = (
 
 
 def _limit(metric: Metric) -> Compared:
-    """The cloud's limit beside the ordered one; it costs money, so our record takes nothing over."""
+    """The cloud's limit beside ours, which is paid for: our record takes nothing over."""
 
     def in_cloud(thing: CloudObject) -> str | None:
         return str(thing.details[metric]) if metric in thing.details else None

@@ -16,6 +16,7 @@ from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import NETWORKS, network_parameter
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
+from catalog.kinds.steps.console import CONSOLE
 from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
 from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK
 from catalog.kinds.steps.server import (
@@ -75,7 +76,7 @@ class Server(Kind):
         "revert": Plan(version=1, steps=[QUIET, REVERSAL, MEASURING, QUOTA]),
     }
     parts = [SERVER_PART, VOLUME_PART]
-    actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
+    actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET, "console": CONSOLE}
     ends_with = "stop"
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:

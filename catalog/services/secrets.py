@@ -15,7 +15,7 @@ from catalog.services.operations import asker_of
 from portal.audit.services import record
 from portal.cloud.crypto import Undecipherable
 from portal.cloud.models import Secret
-from portal.cloud.secrets import store_secret, take_secret, waiting_secrets
+from portal.cloud.secrets import store_secret, take_secret
 from portal.identity.models import Person
 
 
@@ -77,8 +77,3 @@ def read_secret(resource: Resource, slot: str, *, reader: Person) -> ShownSecret
         data={"slot": secret.slot},
     )
     return ShownSecret(secret.form, json.loads(text))
-
-
-def waiting_for(person: Person, resource: Resource) -> list[Secret]:
-    """What this person may still be shown of the resource, without its text."""
-    return list(waiting_secrets(resource.public_id, reader=person))

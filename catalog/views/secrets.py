@@ -15,12 +15,10 @@ from catalog.kinds import get_kind
 from catalog.kinds.base import Access
 from catalog.kinds.secrets import FORMS, SecretForm
 from catalog.models import Resource, ResourceState
-from catalog.policies import may_get_in
-from catalog.services.secrets import ShownSecret, read_secret, waiting_for
+from catalog.policies import find_secret, secrets_for
+from catalog.services.secrets import ShownSecret, read_secret
 from portal.identity.models import Person
 from portal.identity.requests import PersonRequest
-
-SECRET_PAGE = "catalog/resources/secret.html"
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,10 @@ class Doors:
 
 def doors_of(request: PersonRequest, resource: Resource) -> Doors | None:
     """What waits for this person, and who can get in; None where that is nothing."""
-    waiting = []
-    if may_get_in(request.user, resource):
-        waiting = [
-            WaitingSecret(secret.slot, FORMS[secret.form], secret.expires_at)
-            for secret in waiting_for(request.user, resource)
-        ]
+    waiting = [
+        WaitingSecret(secret.slot, FORMS[secret.form], secret.expires_at)
+        for secret in secrets_for(request.user, resource)
+    ]
     access = get_kind(resource.kind).access(resource.facts)
     if resource.state != ResourceState.ACTIVE:
         access = []
@@ -71,10 +67,11 @@ def show_secret(request: PersonRequest, resource: Resource) -> HttpResponse:
         SecretGone, SecretUnreadable: as named.
     """
     slot, name = request.POST.get("slot", ""), request.POST.get("file", "")
-    shown = read_secret(resource, slot, reader=request.user)
+    secret = find_secret(request.user, resource, slot)
+    shown = read_secret(resource, secret.slot, reader=request.user)
     text = shown.file(name)
     if text is None:
-        return render(request, SECRET_PAGE, _context(resource, shown))
+        return render(request, "catalog/resources/secret.html", _context(resource, shown))
     answer = HttpResponse(text, content_type="application/octet-stream")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer

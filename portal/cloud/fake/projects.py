@@ -104,9 +104,7 @@ class FakeProjects(Memory):
         servers, volumes = self.of("server", project), self.of("volume", project)
         flavors = {flavor.name: flavor for flavor in self.inventory.flavors}
         sizes = [flavors[server.details["flavor"]] for server in servers]
-        counted = {
-            metric: len(self.of(kind, project)) for metric, kind in _COUNTED.items()
-        }
+        counted = {metric: len(self.of(kind, project)) for metric, kind in _COUNTED.items()}
         return {
             **dict.fromkeys(DEFAULT_LIMITS, 0),
             **counted,

@@ -98,9 +98,7 @@ class Listings(Quotas):
             except NotFoundException:
                 return Page(things=[])
         limits = self.fetch_quota(project)
-        found = CloudObject(
-            id=project, name=name, status="ACTIVE", project=project, details=limits
-        )
+        found = CloudObject(id=project, name=name, status="ACTIVE", project=project, details=limits)
         return Page(things=[found])
 
     def _containers_page(self, project: str, query: Mapping[str, str], limit: int) -> Page:

@@ -146,9 +146,8 @@ def ordered(kind, engine, requester, approver, project) -> Resource:
 def in_cloud(cloud) -> dict[str, int]:
     """By kind of thing; the project that all the others stand in does not count."""
     counted = {name: cloud.count(name) for name in THINGS}
-    counted["project"] -= sum(
-        1 for place in CloudProject.objects.filter(purpose="managed").exclude(openstack_project_id="")
-    )
+    shared = CloudProject.objects.filter(purpose="managed").exclude(openstack_project_id="")
+    counted["project"] -= shared.count()
     return {name: number for name, number in counted.items() if number}
 
 
