@@ -294,6 +294,10 @@ class Kind(ABC):
         """Who can get in by a credential of its own, and until when; none in most kinds."""
         return []
 
+    def measures(self, spec: Spec, facts: Mapping[str, Any]) -> list[tuple[Text, str]]:
+        """What was last seen of how it is used, as a page tells it; nothing in most kinds."""
+        return []
+
     @abstractmethod
     def summary(self, spec: Spec) -> str:
         """The spec in one line for people, e.g. "gp.small, Debian 12, 40 GiB"."""

@@ -32,6 +32,7 @@ from catalog.kinds.steps.environment import (
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud, CloudProjectPurpose
 from portal.cloud.ports import CloudObject, Listing
+from portal.core.formats import moment
 
 COMPUTE: Final = _("Computing")
 STORAGE: Final = _("Storage")
@@ -181,6 +182,21 @@ class Environment(Kind):
             )
             for item in facts.get("credentials", [])
         ]
+
+    def measures(self, spec: Spec, facts: Mapping[str, Any]) -> list[tuple[Text, str]]:
+        used = facts.get("used", {})
+        words: list[tuple[Text, str]] = [
+            (
+                metric.label,
+                gettext("{used} of {most} in use").format(used=used[metric], most=spec[metric]),
+            )
+            for metric in QUOTA_OF
+            if metric in used and spec[metric]
+        ]
+        if words:
+            at = datetime.fromisoformat(facts["counted_at"])
+            words.append((_("Use looked up"), moment(at)))
+        return words
 
     def summary(self, spec: Spec) -> str:
         return gettext("{vcpus} processors, {memory} GiB memory, {disk} GiB disk").format(

@@ -236,7 +236,7 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
 
 def _place_for(kind: Kind, project: Project, cloud: Cloud) -> CloudProject:
     """Where it will stand: with the project's other things, or in a place of its own."""
-    facts = {"project": project, "cloud": cloud, "purpose": kind.stands_in}
+    facts: dict[str, Any] = {"project": project, "cloud": cloud, "purpose": kind.stands_in}
     if kind.stands_in != CloudProjectPurpose.MANAGED:
         return CloudProject.objects.create(**facts)
     cloud_project, _ = CloudProject.objects.get_or_create(**facts)

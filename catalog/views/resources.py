@@ -46,7 +46,7 @@ from catalog.services.resources import act_on_resource, retire_resource
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
 from catalog.views.progress import Progress, latest_operation, progress_of
-from catalog.views.secrets import doors_of, show_secret
+from catalog.views.secrets import access_of, show_secret
 from catalog.views.wording import (
     RESOURCE_TONES,
     amount_in_words,
@@ -192,6 +192,7 @@ def _render(
         "kind": get_kind(resource.kind),
         "place": place_in_words(resource.cloud_project.cloud),
         "words": spec_in_words(line.offering_version, resource.spec) if line else [],
+        "measures": get_kind(resource.kind).measures(resource.spec, resource.facts),
         "line": line,
         "agreed": agreed_line(resource),
         "may_change": resource.state == ResourceState.ACTIVE and may_change(request.user, resource),
@@ -203,7 +204,7 @@ def _render(
         "progress": _progress(resource, operations),
         "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
-        "doors": doors_of(request, resource),
+        "access": access_of(request, resource),
         "actions": _offered_actions(request, resource, operations),
         "may_repair": may_repair(request.user, resource),
         "is_operator": has_role(request.user, resource.project, Role.OPERATOR),

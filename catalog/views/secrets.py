@@ -31,7 +31,7 @@ class WaitingSecret:
 
 
 @dataclass(frozen=True)
-class Door:
+class AccessRow:
     """A credential that works now: whose it is, and until when."""
 
     whose: str
@@ -39,14 +39,14 @@ class Door:
 
 
 @dataclass(frozen=True)
-class Doors:
+class AccessCard:
     """What the card shows."""
 
     waiting: list[WaitingSecret]
-    open: list[Door]
+    open: list[AccessRow]
 
 
-def doors_of(request: PersonRequest, resource: Resource) -> Doors | None:
+def access_of(request: PersonRequest, resource: Resource) -> AccessCard | None:
     """What waits for this person, and who can get in; None where that is nothing."""
     waiting = [
         WaitingSecret(secret.slot, FORMS[secret.form], secret.expires_at)
@@ -57,7 +57,7 @@ def doors_of(request: PersonRequest, resource: Resource) -> Doors | None:
         access = []
     if not waiting and not access:
         return None
-    return Doors(waiting=waiting, open=_named(access))
+    return AccessCard(waiting=waiting, open=_named(access))
 
 
 def show_secret(request: PersonRequest, resource: Resource) -> HttpResponse:
@@ -88,11 +88,11 @@ def _context(resource: Resource, shown: ShownSecret) -> Mapping[str, Any]:
     }
 
 
-def _named(access: list[Access]) -> list[Door]:
+def _named(access: list[Access]) -> list[AccessRow]:
     """With the names of whom they belong to. One query."""
-    people = [door.person for door in access if door.person]
+    people = [row.person for row in access if row.person]
     names = dict(Person.objects.filter(public_id__in=people).values_list("public_id", "name"))
     return [
-        Door(names.get(door.person, "") if door.person else _("The environment"), door.expires_at)
-        for door in access
+        AccessRow(names.get(row.person, "") if row.person else _("The environment"), row.expires_at)
+        for row in access
     ]

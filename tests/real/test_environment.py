@@ -1,0 +1,150 @@
+"""An environment on the real OpenStack: its secret lets somebody in, up to its quota."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keystoneauth1.exceptions import Unauthorized
+from openstack.config import OpenStackConfig
+from openstack.connection import Connection
+from openstack.exceptions import ForbiddenException, HttpException
+
+from catalog.kinds.environment import QUOTA_OF
+from catalog.models import Offering, Resource, ResourceState
+from catalog.services.approvals import approve_order
+from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.secrets import read_secret
+from portal.cloud.models import CloudProject, Secret
+from tests.factories import OfferingVersionFactory, place, priced
+from tests.real.conftest import delivery_of, finished, smallest_version
+
+pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
+
+NAME = "proeftuin"
+SPEC = {metric.value: 0 for metric in QUOTA_OF} | {
+    "servers": 1,
+    "vcpus": 16,
+    "memory_gib": 32,
+    "volumes": 1,
+    "volume_gib": 2,
+    "networks": 1,
+    "routers": 1,
+    "floating_ips": 1,
+    "object_gib": 1,
+}
+
+
+@pytest.fixture
+def environment(worker: Any, project: Any, requester: Any, approver: Any) -> Resource:
+    server = smallest_version()
+    prices = {f"environment.{name}": "1.00" for name, number in SPEC.items() if number}
+    priced(**prices)
+    offering = Offering.objects.create(code="environment", kind="environment")
+    bounds = {"minimum": 0, "maximum": 100, "default": 0}
+    version = OfferingVersionFactory(
+        offering=offering, cloud=server.cloud, choices=dict.fromkeys(SPEC, bounds)
+    )
+    worker.start()
+    asked = place(requester, project, version, name=NAME, spec=SPEC)
+    return finished(delivery_of(approve_order(asked.public_id, approver=approver)))
+
+
+@pytest.fixture
+def log_in(environment: Resource, requester: Any, tmp_path: Path) -> Callable[[], Connection]:
+    """As a person does with the file that they downloaded."""
+
+    def connect() -> Connection:
+        shown = read_secret(environment, "environment", reader=requester)
+        path = tmp_path / f"{shown.values['id']}.yaml"
+        path.write_text(shown.file("clouds.yaml") or "", encoding="utf-8")
+        config = OpenStackConfig(config_files=[str(path)], load_envvars=False)
+        return Connection(config=config.get_one(cloud=NAME))
+
+    return connect
+
+
+def make_server(inside: Connection, name: str) -> Any:
+    (network,) = inside.network.networks(project_id=inside.current_project_id)
+    flavor = min(inside.compute.flavors(), key=lambda item: item.ram)
+    image = min(inside.image.images(visibility="public"), key=lambda item: item.min_disk)
+    return inside.compute.create_server(
+        name=name, flavor_id=flavor.id, image_id=image.id, networks=[{"uuid": network.id}]
+    )
+
+
+def test_it_is_worked_in_up_to_its_quota_and_goes_with_everything_in_it(
+    environment: Resource, log_in: Any, requester: Any, operator: Connection
+) -> None:
+    inside = log_in()
+    project = environment.cloud_project.openstack_project_id
+    assert inside.current_project_id == project
+
+    fill(inside)
+    for refused in (
+        lambda: make_server(inside, "te-veel"),
+        lambda: inside.block_storage.create_volume(size=1),
+        lambda: inside.network.create_network(name="te-veel"),
+        lambda: inside.load_balancer.create_load_balancer(name="x", vip_network_id="x"),
+        lambda: inside.dns.create_zone(name="te-veel.example.", email="a@example.nl"),
+    ):
+        with pytest.raises(HttpException):
+            refused()
+    with pytest.raises(ForbiddenException):
+        inside.identity.create_application_credential(inside.current_user_id, name="nog-een")
+
+    finished(act_on_resource(environment.public_id, action="rotate", actor=requester))
+
+    with pytest.raises(Unauthorized):
+        fresh(inside).session.get_token()
+    again = log_in()
+    assert [server.name for server in again.compute.servers()] == ["past"]
+
+    gone = finished(
+        retire_resource(environment.public_id, actor=requester, confirmation=environment.name)
+    )
+
+    assert gone.state == ResourceState.RETIRED
+    assert not Secret.objects.exists()
+    with pytest.raises(Unauthorized):
+        fresh(again).session.get_token()
+    assert left_of(operator, project, environment) == []
+
+
+def fill(inside: Connection) -> None:
+    """A little of everything, one thing holding another."""
+    network = inside.network.create_network(name="binnen")
+    subnet = inside.network.create_subnet(network_id=network.id, ip_version=4, cidr="10.9.0.0/24")
+    router = inside.network.create_router(name="uit")
+    inside.network.add_interface_to_router(router, subnet=subnet)
+    server = inside.compute.wait_for_server(make_server(inside, "past"), wait=120)
+    volume = inside.block_storage.create_volume(size=2, name="data")
+    inside.block_storage.wait_for_status(volume, "available")
+    inside.compute.create_volume_attachment(server, volume_id=volume.id)
+    inside.compute.create_keypair(name="sleutel")
+    inside.object_store.create_container("archief")
+    inside.object_store.create_object("archief", "stuk", data=b"tekst")
+
+
+def fresh(used: Connection) -> Connection:
+    """The same credential, logging in anew."""
+    return used.connect_as()
+
+
+def left_of(operator: Connection, project: str, environment: Resource) -> list[str]:
+    place_id = CloudProject.objects.get(pk=environment.cloud_project_id).public_id.hex
+    users = [user.name for user in operator.identity.users()]
+    projects = [found.name for found in operator.identity.projects()]
+    names = [name for name in users + projects if environment.public_id.hex in name]
+    names += [name for name in projects if place_id in name]
+    query = {"all_projects": True, "project_id": project}
+    return [
+        *names,
+        *(item.id for item in operator.compute.servers(**query)),
+        *(item.id for item in operator.network.networks(project_id=project)),
+        *(item.id for item in operator.network.routers(project_id=project)),
+        *(item.id for item in operator.network.ports(project_id=project)),
+        *(item.id for item in operator.network.security_groups(project_id=project)),
+    ]
