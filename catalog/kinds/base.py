@@ -291,8 +291,17 @@ class Kind(ABC):
         """What a resource with this spec uses."""
 
     def access(self, facts: Mapping[str, Any]) -> list[Access]:
-        """Who can get in by a credential of its own, and until when; none in most kinds."""
-        return []
+        """Who can get in by a credential of its own, and until when.
+
+        A step keeps that in the facts: "credentials": [{"person", "expires_at"}].
+        """
+        return [
+            Access(
+                person=UUID(item["person"]) if item["person"] else None,
+                expires_at=_moment(item["expires_at"]),
+            )
+            for item in facts.get("credentials", [])
+        ]
 
     def measures(self, spec: Spec, facts: Mapping[str, Any]) -> list[tuple[Text, str]]:
         """What was last seen of how it is used, as a page tells it; nothing in most kinds."""
@@ -305,6 +314,10 @@ class Kind(ABC):
     @abstractmethod
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         """The cloud's own time at which use began, where it gave one."""
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 _KINDS: Final[dict[str, Kind]] = {}

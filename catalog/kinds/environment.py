@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
-from catalog.kinds.base import Access, Kind, Plan, Spec, register
+from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.choices import Bounds, ChoiceField
 from catalog.kinds.parameters import Parameter, Text, Widget
 from catalog.kinds.parts import Compared, Part
@@ -174,15 +173,6 @@ class Environment(Kind):
             if spec[metric]
         ]
 
-    def access(self, facts: Mapping[str, Any]) -> list[Access]:
-        return [
-            Access(
-                person=UUID(item["person"]) if item["person"] else None,
-                expires_at=_moment(item["expires_at"]),
-            )
-            for item in facts.get("credentials", [])
-        ]
-
     def measures(self, spec: Spec, facts: Mapping[str, Any]) -> list[tuple[Text, str]]:
         used = facts.get("used", {})
         words: list[tuple[Text, str]] = [
@@ -205,7 +195,3 @@ class Environment(Kind):
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         return None
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

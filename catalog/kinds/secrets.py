@@ -71,9 +71,17 @@ def _clouds_yaml(values: Mapping[str, str]) -> str:
         f"      application_credential_id: {quoted['id']}\n"
         f"      application_credential_secret: {quoted['secret']}\n"
         f"    region_name: {quoted['region']}\n"
+        f"{_override(quoted)}"
         "    interface: public\n"
         "    identity_api_version: 3\n"
     )
+
+
+def _override(quoted: Mapping[str, str]) -> str:
+    """Where the storage is, when that is not in the project that somebody logs in to."""
+    if "storage_url" not in quoted:
+        return ""
+    return f"    object_store_endpoint_override: {quoted['storage_url']}\n"
 
 
 def _provider_tf(values: Mapping[str, str]) -> str:
@@ -93,6 +101,7 @@ def _provider_tf(values: Mapping[str, str]) -> str:
 
 
 APPLICATION_CREDENTIAL: Final = "application-credential"
+CONTAINER_CREDENTIAL: Final = "container-credential"
 CONSOLE: Final = "console"
 FORMS: Final[Mapping[str, SecretForm]] = {
     APPLICATION_CREDENTIAL: SecretForm(
@@ -107,6 +116,18 @@ FORMS: Final[Mapping[str, SecretForm]] = {
             SecretFile("clouds.yaml", _("For the openstack client"), _clouds_yaml),
             SecretFile("provider.tf", _("For OpenTofu and Terraform"), _provider_tf),
         ],
+    ),
+    CONTAINER_CREDENTIAL: SecretForm(
+        label=_("Credentials"),
+        terms=[
+            ("auth_url", _("Address to log in at")),
+            ("region", _("Region")),
+            ("id", _("Id of the application credential")),
+            ("secret", _("Secret")),
+            ("storage_url", _("Address of the storage")),
+            ("container", _("Container")),
+        ],
+        files=[SecretFile("clouds.yaml", _("For the openstack client"), _clouds_yaml)],
     ),
     CONSOLE: SecretForm(
         label=_("Console"), terms=[("url", _("Address of the console"))], link="url"

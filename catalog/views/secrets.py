@@ -9,9 +9,8 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
 
-from catalog.kinds import get_kind
+from catalog.kinds import Kind, get_kind
 from catalog.kinds.base import Access
 from catalog.kinds.secrets import FORMS, SecretForm
 from catalog.models import Resource, ResourceState
@@ -52,12 +51,13 @@ def access_of(request: PersonRequest, resource: Resource) -> AccessCard | None:
         WaitingSecret(secret.slot, FORMS[secret.form], secret.expires_at)
         for secret in secrets_for(request.user, resource)
     ]
-    access = get_kind(resource.kind).access(resource.facts)
+    kind = get_kind(resource.kind)
+    access = kind.access(resource.facts)
     if resource.state != ResourceState.ACTIVE:
         access = []
     if not waiting and not access:
         return None
-    return AccessCard(waiting=waiting, open=_named(access))
+    return AccessCard(waiting=waiting, open=_named(access, kind))
 
 
 def show_secret(request: PersonRequest, resource: Resource) -> HttpResponse:
@@ -88,11 +88,11 @@ def _context(resource: Resource, shown: ShownSecret) -> Mapping[str, Any]:
     }
 
 
-def _named(access: list[Access]) -> list[AccessRow]:
+def _named(access: list[Access], kind: Kind) -> list[AccessRow]:
     """With the names of whom they belong to. One query."""
     people = [row.person for row in access if row.person]
     names = dict(Person.objects.filter(public_id__in=people).values_list("public_id", "name"))
     return [
-        AccessRow(names.get(row.person, "") if row.person else _("The environment"), row.expires_at)
+        AccessRow(names.get(row.person, "") if row.person else str(kind.label), row.expires_at)
         for row in access
     ]

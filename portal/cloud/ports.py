@@ -543,6 +543,14 @@ class Cloud(Protocol):
         """Make the container. Of one that is there the quota and marker are written anew."""
         ...
 
+    def open_container(self, project: str, name: str, *, of_project: str, user: str) -> None:
+        """Let that user, coming from that project, read, write and delete in it; and only them."""
+        ...
+
+    def fetch_storage_url(self, project: str) -> str:
+        """Where the project's containers are reached."""
+        ...
+
     def empty_container(self, project: str, name: str, *, at_most: int) -> bool:
         """Delete up to so many objects; True when none is left."""
         ...

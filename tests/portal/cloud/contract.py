@@ -523,6 +523,9 @@ class CloudContract:
         assert (found.id, found.marker) == (spec.name, marker)
         with pytest.raises(CloudRefused):
             cloud.find_containers(project, spec.name, new_marker())
+        assert cloud.fetch_storage_url(project).endswith(f"AUTH_{project}")
+        for _ in range(2):
+            cloud.open_container(project, spec.name, of_project=project, user=NOWHERE)
         assert cloud.empty_container(project, spec.name, at_most=10)
         cloud.delete_container(project, spec.name)
         assert cloud.find_containers(project, spec.name, marker) == []
