@@ -198,7 +198,7 @@ def _users_left(context: StepContext) -> set[str]:
 
 def _run_empty(context: StepContext) -> Outcome:
     """Remove whatever its users made, in turns: one thing holds another."""
-    if not context.project:
+    if not context.project or not _projects_left(context):
         return Done()
     left = context.cloud.clear_project(context.project)
     if left:

@@ -44,7 +44,7 @@ def _delete_router(admin: Connection, inside: Connection, router: Any) -> None:
     """Take its networks off first: Neutron deletes no router that has any."""
     for port in list(admin.network.ports(device_id=router.id)):
         if str(port.device_owner).startswith(OF_A_ROUTER):
-            admin.network.remove_interface_from_router(router, port=port)
+            admin.network.remove_interface_from_router(router, port=port.id)
     admin.network.delete_router(router, ignore_missing=True)
 
 

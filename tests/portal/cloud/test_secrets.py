@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
-from portal.cloud.crypto import Undecipherable, decrypt, encrypt
+from portal.cloud.crypto import Undecipherable, decrypt, derive_password, encrypt
 from portal.cloud.models import Secret
 from portal.cloud.secrets import (
     SecretGone,
@@ -56,6 +56,16 @@ def test_ciphertext_never_repeats_and_hides_the_text() -> None:
 
     assert len(texts) == 20
     assert not any(TEXT.encode() in text for text in texts)
+
+
+def test_derived_password_is_of_its_purpose_and_the_newest_key(settings: Settings) -> None:
+    settings.ENCRYPTION_KEYS = {1: OLD}
+    before = derive_password("project-1")
+    settings.ENCRYPTION_KEYS = {1: OLD, 2: NEW}
+
+    assert derive_password("project-1") == derive_password("project-1")
+    assert len({before, derive_password("project-1"), derive_password("project-2")}) == 3
+    assert len(before.encode()) <= 72  # Keystone takes no longer one where bcrypt keeps it
 
 
 @pytest.mark.parametrize(

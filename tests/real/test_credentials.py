@@ -1,13 +1,14 @@
-"""An environment on the real OpenStack: its secret lets somebody in, up to its quota."""
+"""Credentials on the real OpenStack: what they open, up to which quota, and until when."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from keystoneauth1.exceptions import Unauthorized
+import requests
+from keystoneauth1.exceptions import NotFound, Unauthorized
 from openstack.config import OpenStackConfig
 from openstack.connection import Connection
 from openstack.exceptions import ForbiddenException, HttpException
@@ -19,7 +20,7 @@ from catalog.services.resources import act_on_resource, retire_resource
 from catalog.services.secrets import read_secret
 from portal.cloud.models import CloudProject, Secret
 from tests.factories import OfferingVersionFactory, place, priced
-from tests.real.conftest import delivery_of, finished, smallest_version
+from tests.real.conftest import delivery_of, finished, remove_project, smallest_version
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
@@ -38,26 +39,31 @@ SPEC = {metric.value: 0 for metric in QUOTA_OF} | {
 
 
 @pytest.fixture
-def environment(worker: Any, project: Any, requester: Any, approver: Any) -> Resource:
+def deliver(
+    worker: Any, project: Any, requester: Any, approver: Any
+) -> Callable[[str, Mapping[str, int]], Resource]:
     server = smallest_version()
-    prices = {f"environment.{name}": "1.00" for name, number in SPEC.items() if number}
-    priced(**prices)
-    offering = Offering.objects.create(code="environment", kind="environment")
-    bounds = {"minimum": 0, "maximum": 100, "default": 0}
-    version = OfferingVersionFactory(
-        offering=offering, cloud=server.cloud, choices=dict.fromkeys(SPEC, bounds)
-    )
+    priced(object="1.00", **{f"environment.{name}": "1.00" for name in SPEC if SPEC[name]})
     worker.start()
-    asked = place(requester, project, version, name=NAME, spec=SPEC)
-    return finished(delivery_of(approve_order(asked.public_id, approver=approver)))
+
+    def order(kind: str, spec: Mapping[str, int]) -> Resource:
+        offering = Offering.objects.create(code=kind, kind=kind)
+        bounds = {"minimum": 0, "maximum": 100, "default": 0}
+        version = OfferingVersionFactory(
+            offering=offering, cloud=server.cloud, choices=dict.fromkeys(SPEC, bounds)
+        )
+        asked = place(requester, project, version, name=NAME, spec=spec)
+        return finished(delivery_of(approve_order(asked.public_id, approver=approver)))
+
+    return order
 
 
 @pytest.fixture
-def log_in(environment: Resource, requester: Any, tmp_path: Path) -> Callable[[], Connection]:
+def log_in(requester: Any, tmp_path: Path) -> Callable[[Resource, str], Connection]:
     """As a person does with the file that they downloaded."""
 
-    def connect() -> Connection:
-        shown = read_secret(environment, "environment", reader=requester)
+    def connect(resource: Resource, slot: str) -> Connection:
+        shown = read_secret(resource, slot, reader=requester)
         path = tmp_path / f"{shown.values['id']}.yaml"
         path.write_text(shown.file("clouds.yaml") or "", encoding="utf-8")
         config = OpenStackConfig(config_files=[str(path)], load_envvars=False)
@@ -76,9 +82,10 @@ def make_server(inside: Connection, name: str) -> Any:
 
 
 def test_it_is_worked_in_up_to_its_quota_and_goes_with_everything_in_it(
-    environment: Resource, log_in: Any, requester: Any, operator: Connection
+    deliver: Any, log_in: Any, requester: Any, operator: Connection
 ) -> None:
-    inside = log_in()
+    environment = deliver("environment", SPEC)
+    inside = log_in(environment, "environment")
     project = environment.cloud_project.openstack_project_id
     assert inside.current_project_id == project
 
@@ -95,11 +102,11 @@ def test_it_is_worked_in_up_to_its_quota_and_goes_with_everything_in_it(
     with pytest.raises(ForbiddenException):
         inside.identity.create_application_credential(inside.current_user_id, name="nog-een")
 
+    token = inside.session.get_token()
     finished(act_on_resource(environment.public_id, action="rotate", actor=requester))
 
-    with pytest.raises(Unauthorized):
-        fresh(inside).session.get_token()
-    again = log_in()
+    assert_locked_out(inside, token)
+    again = log_in(environment, "environment")
     assert [server.name for server in again.compute.servers()] == ["past"]
 
     gone = finished(
@@ -108,9 +115,39 @@ def test_it_is_worked_in_up_to_its_quota_and_goes_with_everything_in_it(
 
     assert gone.state == ResourceState.RETIRED
     assert not Secret.objects.exists()
-    with pytest.raises(Unauthorized):
-        fresh(again).session.get_token()
+    assert_locked_out(again, again.session.get_token())
     assert left_of(operator, project, environment) == []
+
+
+def test_credential_of_a_container_opens_nothing_else(
+    deliver: Any, log_in: Any, requester: Any, operator: Connection
+) -> None:
+    container = deliver("container", {"object_gib": 1})
+    place_of_it = {"id": container.cloud_project.openstack_project_id}
+    with operator.connect_as_project(place_of_it) as own:
+        own.object_store.create_container("ander")
+        finished(act_on_resource(container.public_id, action="rotate", actor=requester))
+        outside = log_in(container, "container")
+
+        outside.object_store.create_object(NAME, "stuk", data=b"tekst")
+
+        assert [item.name for item in outside.object_store.objects(NAME)] == ["stuk"]
+        assert outside.object_store.download_object("stuk", container=NAME) == b"tekst"
+        for refused in (
+            lambda: list(outside.object_store.containers()),
+            lambda: list(outside.object_store.objects("ander")),
+            lambda: outside.object_store.create_container("nieuw"),
+            lambda: outside.network.create_network(name="te-veel"),
+            lambda: outside.block_storage.create_volume(size=1),
+        ):
+            with pytest.raises(HttpException):
+                refused()
+        own.object_store.delete_container("ander")
+        finished(retire_resource(container.public_id, actor=requester, confirmation=container.name))
+        assert list(own.object_store.containers()) == []
+        with pytest.raises((Unauthorized, NotFound)):
+            outside.connect_as().session.get_token()
+    remove_project(operator, place_of_it["id"])
 
 
 def fill(inside: Connection) -> None:
@@ -128,9 +165,16 @@ def fill(inside: Connection) -> None:
     inside.object_store.create_object("archief", "stuk", data=b"tekst")
 
 
-def fresh(used: Connection) -> Connection:
-    """The same credential, logging in anew."""
-    return used.connect_as()
+def assert_locked_out(used: Connection, token: str | None) -> None:
+    """The credential logs in no more, and the token that it gave is good for nothing.
+
+    Keystone says 404 of the credential rather than 401 of who uses it; Nova and the rest say 401.
+    """
+    with pytest.raises((Unauthorized, NotFound)):
+        used.connect_as().session.get_token()
+    address = f"{used.config.get_auth_args()['auth_url'].rstrip('/')}/auth/catalog"
+    answer = requests.get(address, headers={"X-Auth-Token": str(token)}, timeout=30)
+    assert answer.status_code in {401, 404}
 
 
 def left_of(operator: Connection, project: str, environment: Resource) -> list[str]:
