@@ -101,33 +101,32 @@ def _provider_tf(values: Mapping[str, str]) -> str:
 
 
 APPLICATION_CREDENTIAL: Final = "application-credential"
+PERSONAL_CREDENTIAL: Final = "personal-credential"
 CONTAINER_CREDENTIAL: Final = "container-credential"
 CONSOLE: Final = "console"
+_LOGIN: Final[Sequence[tuple[str, Text]]] = [
+    ("auth_url", _("Address to log in at")),
+    ("region", _("Region")),
+    ("id", _("Id of the application credential")),
+    ("secret", _("Secret")),
+]
+_TOOLS: Final = [
+    SecretFile("clouds.yaml", _("For the openstack client"), _clouds_yaml),
+    SecretFile("provider.tf", _("For OpenTofu and Terraform"), _provider_tf),
+]
 FORMS: Final[Mapping[str, SecretForm]] = {
-    APPLICATION_CREDENTIAL: SecretForm(
-        label=_("Credentials"),
-        terms=[
-            ("auth_url", _("Address to log in at")),
-            ("region", _("Region")),
-            ("id", _("Id of the application credential")),
-            ("secret", _("Secret")),
-        ],
-        files=[
-            SecretFile("clouds.yaml", _("For the openstack client"), _clouds_yaml),
-            SecretFile("provider.tf", _("For OpenTofu and Terraform"), _provider_tf),
-        ],
+    APPLICATION_CREDENTIAL: SecretForm(label=_("Credentials"), terms=_LOGIN, files=_TOOLS),
+    PERSONAL_CREDENTIAL: SecretForm(
+        label=_("Credentials for you alone"), terms=_LOGIN, files=_TOOLS
     ),
     CONTAINER_CREDENTIAL: SecretForm(
         label=_("Credentials"),
         terms=[
-            ("auth_url", _("Address to log in at")),
-            ("region", _("Region")),
-            ("id", _("Id of the application credential")),
-            ("secret", _("Secret")),
+            *_LOGIN,
             ("storage_url", _("Address of the storage")),
             ("container", _("Container")),
         ],
-        files=[SecretFile("clouds.yaml", _("For the openstack client"), _clouds_yaml)],
+        files=_TOOLS[:1],
     ),
     CONSOLE: SecretForm(
         label=_("Console"), terms=[("url", _("Address of the console"))], link="url"

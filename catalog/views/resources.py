@@ -192,7 +192,6 @@ def _render(
         "kind": get_kind(resource.kind),
         "place": place_in_words(resource.cloud_project.cloud),
         "words": spec_in_words(line.offering_version, resource.spec) if line else [],
-        "measures": get_kind(resource.kind).measures(resource.spec, resource.facts),
         "line": line,
         "agreed": agreed_line(resource),
         "may_change": resource.state == ResourceState.ACTIVE and may_change(request.user, resource),
@@ -312,6 +311,7 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
         "kind": kind,
         "confirmation": kept.get("confirmation", ""),
         "summary": kind.summary(resource.spec),
+        "measures": kind.measures(resource.spec, resource.facts),
         "freed": [
             (metric.label, amount_in_words(metric, freed[metric]))
             for metric in Metric

@@ -190,5 +190,6 @@ def left_of(operator: Connection, project: str, environment: Resource) -> list[s
         *(item.id for item in operator.network.networks(project_id=project)),
         *(item.id for item in operator.network.routers(project_id=project)),
         *(item.id for item in operator.network.ports(project_id=project)),
-        *(item.id for item in operator.network.security_groups(project_id=project)),
+        # Asked for those of one project, Neutron makes its default group anew.
+        *(item.id for item in operator.network.security_groups() if item.project_id == project),
     ]

@@ -17,7 +17,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDefinition
-from catalog.kinds.secrets import APPLICATION_CREDENTIAL, NewSecret
+from catalog.kinds.secrets import APPLICATION_CREDENTIAL, PERSONAL_CREDENTIAL, NewSecret
 from catalog.models import Metric
 from portal.cloud.ports import (
     CloudMissing,
@@ -123,7 +123,8 @@ def _secret(context: StepContext, name: str, issued: IssuedCredential) -> NewSec
         "id": issued.id,
         "secret": issued.secret,
     }
-    return NewSecret(slot=name, form=APPLICATION_CREDENTIAL, values=values)
+    form = APPLICATION_CREDENTIAL if name == OWN else PERSONAL_CREDENTIAL
+    return NewSecret(slot=name, form=form, values=values)
 
 
 def _user_of(context: StepContext) -> str:
@@ -243,11 +244,11 @@ def _has_personal(facts: Any) -> bool:
 
 ACTIONS: Final = {
     "rotate": Action(
-        label=_("New credentials for the environment"),
+        label=_("New credentials"),
         icon="refresh",
         consequence=_(
-            "The old ones stop working at once. You see the new ones once, and give them to the "
-            "programs that need them."
+            "For the environment as a whole. The old ones stop working at once. You see the new "
+            "ones once, and give them to the programs that need them."
         ),
         plan=Plan(version=1, steps=[CREDENTIAL]),
         is_offered=_always,
@@ -265,17 +266,17 @@ ACTIONS: Final = {
         gives_access=True,
     ),
     "withdraw": Action(
-        label=_("Withdraw my credentials"),
+        label=_("Withdraw mine"),
         icon="x",
-        consequence=_("What you made for yourself stops working at once."),
+        consequence=_("The credentials that you made for yourself stop working at once."),
         plan=_plan("withdrawn", _("Credentials withdrawn"), _run_withdrawn),
         is_offered=_has_personal,
     ),
     "withdraw-all": Action(
-        label=_("Withdraw the credentials of all persons"),
+        label=_("Withdraw those of persons"),
         icon="x",
         consequence=_(
-            "Of everybody who made some for themselves they stop working at once. Those of the "
+            "All credentials that people made for themselves stop working at once. Those of the "
             "environment go on."
         ),
         plan=_plan("withdrawn", _("Credentials withdrawn"), _run_all_withdrawn),
