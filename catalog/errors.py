@@ -271,3 +271,10 @@ class NothingToCharge(DomainError):
         "Cloudloket does not know {name} in the cloud, so it could not charge it or clean it up. "
         "Have the step tried again: what is there with its mark is taken over."
     )
+
+
+class SecretUnreadable(DomainError):
+    """Its encryption key is no longer configured; the secret itself is kept for when it is."""
+
+    code = "secret_unreadable"
+    message = _("This cannot be shown now. Try again later, or make a new one.")

@@ -48,6 +48,7 @@ from catalog.views.resources import (
     resource_list,
     resource_protect,
     resource_retire,
+    resource_secret,
     resource_unprotect,
 )
 from catalog.views.solutions import (
@@ -188,6 +189,7 @@ urlpatterns = [
         name="resource-change-preview",
     ),
     path("resources/<uuid:public_id>/protect", resource_protect, name="resource-protect"),
+    path("resources/<uuid:public_id>/secret", resource_secret, name="resource-secret"),
     path("resources/<uuid:public_id>/unprotect", resource_unprotect, name="resource-unprotect"),
     path("resources/<uuid:public_id>/retire", resource_retire, name="resource-retire"),
 ]

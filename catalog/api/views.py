@@ -18,6 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from catalog.api import inputs
 from catalog.api import serializers as outputs
+from catalog.api.secrets import SecretsOfResource
 from catalog.models import (
     Approval,
     Decision,
@@ -226,7 +227,7 @@ class ApprovalViewSet(ListModelMixin, GenericViewSet[Order]):
         return orders.select_related("project", "requested_by")
 
 
-class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resource]):
+class ResourceViewSet(ListModelMixin, RetrieveModelMixin, SecretsOfResource):
     """The resources of every project that you reach, the newest first."""
 
     request: ApiRequest
@@ -322,6 +323,8 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
         context = {**self.get_serializer_context(), "resource": resource}
         body = inputs.ActionInput(data=request.data, context=context)
         body.is_valid(raise_exception=True)
+        if not may_act(request.user, resource, body.validated_data["action"]):
+            raise NotAllowed()
         operation = _act(request, resource, **body.validated_data)
         return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
 

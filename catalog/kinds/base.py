@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -20,8 +20,10 @@ from billing.meters import Meter
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Part
+from catalog.kinds.secrets import NewSecret
 from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud as CloudRecord
+from portal.cloud.models import CloudProjectPurpose
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
@@ -36,12 +38,14 @@ class Done:
         facts: merged into ``Resource.facts``, JSON-ready.
         project: the Keystone project's id, from the step that made or found it.
         spec: parameters as the cloud has them from now on; of a step that changes something.
+        secret: what only the person who asked may see, once; it is stored with this outcome.
     """
 
     external_id: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
+    secret: NewSecret | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class StepContext(ABC):
         project: the Keystone project's id ("" before the step that makes it).
         cloud_ids: what earlier steps made, by step name.
         answers: what a person answered to the questions of the action.
+        end_date: the last business day that it is needed, or None.
     """
 
     resource_id: UUID
@@ -99,6 +104,12 @@ class StepContext(ABC):
     cloud_ids: Mapping[str, str]
     answers: Mapping[str, Any]
     cloud: Cloud
+    end_date: date | None
+
+    @property
+    def asked_by(self) -> UUID | None:
+        """Public id of who asked for this, or (of a delivery) ordered it; None is the clock."""
+        return None
 
     @abstractmethod
     def cloud_ids_of(self, public_id: str) -> Mapping[str, str]:
@@ -189,6 +200,7 @@ class Action:
         is_offered: judges ``Resource.facts``, whether it makes sense now.
         loses: what is gone for good by it, in one sentence; who asks for it types the name first.
         parameters: what is asked first; without questions one click is enough.
+        gives_access: it ends with a secret for who asked, so only a requester may ask.
     """
 
     label: Text
@@ -198,11 +210,25 @@ class Action:
     is_offered: Callable[[Mapping[str, Any]], bool]
     loses: Text = ""
     parameters: Sequence[Parameter] = ()
+    gives_access: bool = False
 
     @property
     def asks_first(self) -> bool:
         """Whether one click is not enough."""
         return bool(self.loses or self.parameters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """A credential that works now.
+
+    Attributes:
+        person: public id of whose it is; None is of the thing itself.
+        expires_at: until when; None is as long as the thing exists.
+    """
+
+    person: UUID | None
+    expires_at: datetime | None
 
 
 ACT_PREFIX: Final = "act."
@@ -217,9 +243,11 @@ class Kind(ABC):
     steps accept that anything is missing. What is ``changeable`` needs "change", and "revert" for
     a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then.
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
-    first. ``ends_with`` is the key of the action that ends its use when its term is over and loses
-    nothing; "" where there is none. ``made_from`` has the keys of all kinds that ``parameters`` may
-    ask for (``Parameter.of_kinds``), ``follows`` those keys of the spec that ``settle`` adds.
+    first. ``stands_in`` is whether it stands among the project's other things or is a place of its
+    own. ``ends_with`` is the key of the action that ends its use when its term is over and loses
+    nothing; "" where there is none. ``goes_with_it`` says what cleaning up takes along that the
+    portal did not make. ``made_from`` has the keys of all kinds that ``parameters`` may ask for
+    (``Parameter.of_kinds``), ``follows`` those keys of the spec that ``settle`` adds.
     """
 
     key: ClassVar[str]
@@ -236,6 +264,8 @@ class Kind(ABC):
     parts: ClassVar[Sequence[Part]] = ()
     made_from: ClassVar[frozenset[str]] = frozenset()
     follows: ClassVar[frozenset[str]] = frozenset()
+    stands_in: ClassVar[CloudProjectPurpose] = CloudProjectPurpose.MANAGED
+    goes_with_it: ClassVar[Text] = ""
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
@@ -319,6 +349,23 @@ class Kind(ABC):
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         """What a resource with this spec uses."""
 
+    def access(self, facts: Mapping[str, Any]) -> list[Access]:
+        """Who can get in by a credential of its own, and until when.
+
+        A step keeps that in the facts: "credentials": [{"person", "expires_at"}].
+        """
+        return [
+            Access(
+                person=UUID(item["person"]) if item["person"] else None,
+                expires_at=_moment(item["expires_at"]),
+            )
+            for item in facts.get("credentials", [])
+        ]
+
+    def measures(self, spec: Spec, facts: Mapping[str, Any]) -> list[tuple[Text, str]]:
+        """What was last seen of how it is used, as a page tells it; nothing in most kinds."""
+        return []
+
     @abstractmethod
     def summary(self, spec: Spec) -> str:
         """The spec in one line for people, e.g. "gp.small, Debian 12, 40 GiB"."""
@@ -326,6 +373,10 @@ class Kind(ABC):
     @abstractmethod
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         """The cloud's own time at which use began, where it gave one."""
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 _KINDS: Final[dict[str, Kind]] = {}

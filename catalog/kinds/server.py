@@ -37,6 +37,7 @@ from catalog.kinds.server_options import (
     ssh_key_parameter,
 )
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
+from catalog.kinds.steps.console import CONSOLE
 from catalog.kinds.steps.power import OFF, REBOOT, RESCUED, RESET, START, STOP
 from catalog.kinds.steps.repair import REBUILD, RESCUE, UNRESCUE
 from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK, TRIAL
@@ -126,6 +127,7 @@ class Server(Kind):
         "rescue": RESCUE,
         "unrescue": UNRESCUE,
         "rebuild": REBUILD,
+        "console": CONSOLE,
     }
     ends_with = "stop"
 

@@ -21,7 +21,7 @@ from catalog.models import (
     StepState,
 )
 from portal.cloud import get_cloud
-from portal.cloud.models import CloudProject
+from portal.cloud.models import CloudProject, CloudProjectPurpose
 
 # What the cloud must limit: the tree of quotas counts it, and a resource holds a number of it.
 LIMITED: Final = (
@@ -33,6 +33,8 @@ LIMITED: Final = (
     Metric.SNAPSHOTS,
     Metric.FLOATING_IPS,
 )
+# Where others make things the cloud limits whatever the tree counts.
+LIMITED_FOR_OTHERS: Final = tuple(item for item in Metric if item != Metric.MONTHLY_COST_EUR)
 
 
 def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
@@ -54,7 +56,11 @@ def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
         )
         for metric, amount in demand.items():
             total[metric] += amount
-    return {metric.value: int(total[metric].to_integral_value(ROUND_CEILING)) for metric in LIMITED}
+    is_managed = cloud_project.purpose == CloudProjectPurpose.MANAGED
+    return {
+        metric.value: int(total[metric].to_integral_value(ROUND_CEILING))
+        for metric in (LIMITED if is_managed else LIMITED_FOR_OTHERS)
+    }
 
 
 def push_quota(cloud_project: CloudProject, openstack_project_id: str) -> None:

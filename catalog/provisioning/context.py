@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -15,6 +16,7 @@ from catalog.kinds.base import StepContext
 from catalog.models import OperationKind, Resource, ResourceState
 from catalog.provisioning.claims import Held
 from catalog.provisioning.cloud_quota import push_quota
+from catalog.services.operations import asker_of
 from portal.audit.services import record
 from portal.cloud import get_cloud
 from portal.cloud.markers import write_marker
@@ -51,6 +53,7 @@ class ResourceContext(StepContext):
         self.cloud_ids = resource.cloud_ids
         self.answers: Mapping[str, Any] = {}
         self.cloud = get_cloud(cloud_project.cloud.key)
+        self.end_date = resource.end_date
 
     def marker(self, part: str, *, shared: bool = False) -> str:
         return write_marker(self.cloud_project_id if shared else self.resource_id, part)
@@ -111,6 +114,11 @@ class WorkingContext(ResourceContext):
         self._held = held
         self._must_look = step.outcome_unknown_at is not None
         self._unanswered_since = step.create_intended_at
+
+    @property
+    def asked_by(self) -> UUID | None:
+        asker = asker_of(self._held.step.operation)
+        return asker.public_id if asker else None
 
     def ensure(
         self, *, find: Find, create: Create, remove: Remove, shared: bool = False

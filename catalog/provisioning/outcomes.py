@@ -33,6 +33,7 @@ from catalog.services.operations import (
     lock_order_and_resource,
     lock_resource,
 )
+from catalog.services.secrets import keep_for_asker
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
 from portal.cloud.ports import CloudError, CloudUnavailable
@@ -231,6 +232,8 @@ def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> N
     )
     resource.cloud_ids = {**resource.cloud_ids, **made}
     resource.facts = {**resource.facts, **done.facts}
+    if done.secret:
+        keep_for_asker(resource, step.operation, done.secret)
     if step.operation.kind in CHANGING_KINDS:
         take_over(resource, done.spec, operation=step.operation)
     if done.project:

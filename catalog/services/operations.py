@@ -286,6 +286,14 @@ def end_operation(operation: Operation, state: OperationState) -> None:
     operation.save(update_fields=["state", "finished_at"])
 
 
+def asker_of(operation: Operation) -> Person | None:
+    """Who asked for it, and of a delivery who ordered; None is the clock."""
+    line = operation.resource.order_line
+    if operation.kind == OperationKind.PROVISION and line:
+        return line.order.requested_by
+    return operation.requested_by
+
+
 def lapse_solution(operation: Operation) -> None:
     """What an operator said about how it hung is no longer about how it is."""
     operation.solutions.filter(state=SolutionState.PROPOSED).update(state=SolutionState.LAPSED)

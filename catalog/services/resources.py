@@ -19,7 +19,7 @@ from catalog.errors import (
     ResourceProtected,
     SourceGone,
 )
-from catalog.kinds import get_kind
+from catalog.kinds import Kind, get_kind
 from catalog.kinds.base import ATTACHED_TO, Action
 from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
@@ -47,6 +47,7 @@ from catalog.services.quotas import release_claim
 from catalog.services.sources import check_not_needed, find_sources, lock_sources, offered_in
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
+from portal.cloud.secrets import forget_secrets
 from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person, Project
 from portal.identity.sensitive import sensitive
@@ -64,14 +65,15 @@ def open_resource(line: OrderLine) -> Resource:
     """
     order = line.order
     version = line.offering_version
+    kind = get_kind(version.offering.kind)
     derivations = lock_sources(version, line.spec, order.project)
     try:
         with transaction.atomic():
             resource = Resource.objects.create(
-                kind=version.offering.kind,
+                kind=kind.key,
                 name=line.name,
                 project=order.project,
-                cloud_project=_managed_cloud_project(order.project, version.cloud),
+                cloud_project=_place_for(kind, order.project, version.cloud),
                 order_line=line,
                 claim=line.claim,
                 placement=line.placement,
@@ -307,6 +309,7 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     _let_go_of(resource)
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
+    forget_secrets(resource.public_id)
     if operation.kind == OperationKind.COMPENSATE:
         _cancel_order(resource)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
@@ -323,10 +326,12 @@ def _let_go_of(gone: Resource) -> None:
         resource.save(update_fields=["facts"])
 
 
-def _managed_cloud_project(project: Project, cloud: Cloud) -> CloudProject:
-    cloud_project, _ = CloudProject.objects.get_or_create(
-        project=project, cloud=cloud, purpose=CloudProjectPurpose.MANAGED
-    )
+def _place_for(kind: Kind, project: Project, cloud: Cloud) -> CloudProject:
+    """Where it will stand: with the project's other things, or in a place of its own."""
+    facts: dict[str, Any] = {"project": project, "cloud": cloud, "purpose": kind.stands_in}
+    if kind.stands_in != CloudProjectPurpose.MANAGED:
+        return CloudProject.objects.create(**facts)
+    cloud_project, _ = CloudProject.objects.get_or_create(**facts)
     return cloud_project
 
 

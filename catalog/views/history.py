@@ -51,6 +51,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "resource.ending_withdrawn": _("It has another term: it is not cleaned up."),
     "resource.protected": _("{actor} protected it: nobody cleans it up."),
     "resource.unprotected": _("{actor} switched its protection off."),
+    "secret.read": _("{actor} was shown the secret. Now nobody can see it any more."),
     "resource.retirement_requested": _("{actor} had it cleaned up."),
     "resource.changed": _("The change is done."),
     "resource.term_shortened": _("{actor} brought the end date forward to {end_date}."),

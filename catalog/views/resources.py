@@ -17,6 +17,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
@@ -33,7 +34,13 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.policies import may_act, may_change, may_repair, may_retire, visible_resources
+from catalog.policies import (
+    may_act,
+    may_change,
+    may_repair,
+    may_retire,
+    visible_resources,
+)
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, find_action, retire_resource
@@ -43,6 +50,7 @@ from catalog.views.history import history_of
 from catalog.views.order_source import makeable_from
 from catalog.views.progress import Progress, latest_operation, progress_of
 from catalog.views.relations import relations_of
+from catalog.views.secrets import access_of, show_secret
 from catalog.views.wording import (
     RESOURCE_TONES,
     amount_in_words,
@@ -120,7 +128,7 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpResponse:
     """Stop, start, or whatever else the kind lets people do; what that asks is a page first."""
     resource = _get(request, public_id)
-    if not may_act(request.user, resource):
+    if not may_act(request.user, resource, action):
         raise PermissionDenied
     try:
         declared = find_action(resource, action)
@@ -241,6 +249,7 @@ def _render(
         "trial": _trial(resource, operations),
         "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
+        "access": access_of(request, resource),
         "actions": _offered_actions(request, resource),
         "makeable": makeable_from(resource, request.user),
         "may_repair": may_repair(request.user, resource),
@@ -249,6 +258,17 @@ def _render(
     }
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "catalog/resources/detail.html", context, status=status)
+
+
+@require_POST
+@never_cache
+def resource_secret(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Show a secret to who asked for it, once: as a page, or as a file to keep."""
+    resource = _get(request, public_id)
+    try:
+        return show_secret(request, resource)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
 
 
 def _subjects(resource: Resource, operations: list[Operation]) -> list[UUID]:
@@ -315,10 +335,14 @@ def _offered_actions(request: PersonRequest, resource: Resource) -> list[tuple[s
     """What this person may do to it now: nothing while something is being done already."""
     operations = resource.operations.all()
     is_busy = any(operation.state in OPEN_OPERATION_STATES for operation in operations)
-    if resource.state != ResourceState.ACTIVE or is_busy or not may_act(request.user, resource):
+    if resource.state != ResourceState.ACTIVE or is_busy:
         return []
     actions = get_kind(resource.kind).actions.items()
-    return [(key, action) for key, action in actions if action.is_offered(resource.facts)]
+    return [
+        (key, action)
+        for key, action in actions
+        if action.is_offered(resource.facts) and may_act(request.user, resource, key)
+    ]
 
 
 def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
@@ -334,6 +358,7 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
         "confirmation": kept.get("confirmation", ""),
         "summary": kind.summary(resource.spec),
         "relations": relations_of(resource),
+        "measures": kind.measures(resource.spec, resource.facts),
         "freed": [
             (metric.label, amount_in_words(metric, freed[metric]))
             for metric in Metric

@@ -100,6 +100,7 @@ EVENTS: Final = frozenset(
         "resource.ending_withdrawn",
         "resource.protected",
         "resource.unprotected",
+        "secret.read",
         "operation.started",
         "operation.succeeded",
         "operation.failed",

@@ -146,10 +146,12 @@ class Listing(StrEnum):
     FLOATING_IPS = "floating_ips"
     SECURITY_GROUPS = "security_groups"
     CONTAINERS = "containers"
+    QUOTAS = "quotas"
 
 
-# Swift lists the containers of one account; every other service lists those of all projects.
-LISTED_PER_PROJECT: Final = frozenset({Listing.CONTAINERS})
+# Swift lists the containers of one account, and limits are asked of one project at a time; every
+# other list is of all projects.
+LISTED_PER_PROJECT: Final = frozenset({Listing.CONTAINERS, Listing.QUOTAS})
 LARGEST_PAGE: Final = 1000  # more than this no service gives at a time, as installed
 
 
@@ -269,6 +271,16 @@ class ContainerSpec:
     quota_gib: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class IssuedCredential:
+    """An application credential as it is told once, and where it logs in."""
+
+    id: str
+    secret: str = field(repr=False)
+    auth_url: str
+    region: str
+
+
 class Cloud(Protocol):
     """One OpenStack cloud. Every call raises CloudUnavailable, CloudRefused or a subclass.
 
@@ -296,11 +308,63 @@ class Cloud(Protocol):
 
     def set_quota(self, project: str, limits: Mapping[str, int]) -> None:
         """Set the project's quotas, by our metric names: servers, vcpus, memory_gib, volumes,
-        volume_gib, snapshots, networks, routers, floating_ips; unnamed ones stay. Repeatable."""
+        volume_gib, snapshots, networks, routers, floating_ips, load_balancers, dns_zones,
+        object_gib; unnamed ones stay. Repeatable. A service that the cloud lacks is passed over."""
         ...
 
     def fetch_quota(self, project: str) -> dict[str, int]:
         """The project's quotas by the same metric names."""
+        ...
+
+    def fetch_usage(self, project: str) -> dict[str, int]:
+        """What the project uses of them, in the same units, rounded up."""
+        ...
+
+    def clear_project(self, project: str) -> dict[str, int]:
+        """Delete what stands in the project, whoever made it, as far as that is possible now.
+
+        Returns:
+            What is left, by kind of thing; nothing left is {}. Repeat until then.
+        """
+        ...
+
+    def delete_project(self, project: str) -> None:
+        """Delete an empty Keystone project."""
+        ...
+
+    # --- who comes in by itself ------------------------------------------------------------
+
+    def find_users(self, *, domain_name: str, name: str) -> list[CloudObject]: ...
+
+    def create_user(self, *, domain_name: str, name: str, project: str) -> CloudObject:
+        """Make a user who is a member of the project and of nothing else.
+
+        The name is unique in the domain, and that user is found. Nobody knows its password.
+        """
+        ...
+
+    def delete_user(self, user: str) -> None:
+        """Delete the user with its credentials and keypairs; its tokens work no longer."""
+        ...
+
+    def list_credentials(self, user: str) -> list[CloudObject]:
+        """The user's application credentials; ``details`` has ``expires_at`` in ISO 8601."""
+        ...
+
+    def create_credential(
+        self, project: str, user: str, *, name: str, expires_at: datetime | None
+    ) -> IssuedCredential:
+        """Make an application credential with which the user comes into the project.
+
+        Only this answer ever tells its secret.
+
+        Raises:
+            CloudUnavailable: also when the user has one of that name.
+        """
+        ...
+
+    def delete_credential(self, user: str, credential: str) -> None:
+        """From now on nobody logs in with it; tokens that it gave are refused."""
         ...
 
     def list_page(
@@ -309,7 +373,8 @@ class Cloud(Protocol):
         """One page of a list over all projects, in one call; nothing is passed over or repeated.
 
         Each thing tells its ``project``. Of a listing in ``LISTED_PER_PROJECT`` only that of the
-        named project is listed, without markers.
+        named project is listed, without markers. Its limits are one thing, with the project's own
+        id, and by the names of ``set_quota`` in ``details``; none when the project is gone.
         """
         ...
 
@@ -507,6 +572,10 @@ class Cloud(Protocol):
         """Start it from its own disk again."""
         ...
 
+    def open_console(self, project: str, server_id: str) -> str:
+        """The address of the server's screen, for a few minutes, to whoever has it."""
+        ...
+
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         """Attach; success when it is attached to this server already."""
         ...
@@ -563,6 +632,14 @@ class Cloud(Protocol):
 
     def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
         """Make the container. Of one that is there the quota and marker are written anew."""
+        ...
+
+    def open_container(self, project: str, name: str, *, of_project: str, user: str) -> None:
+        """Let that user, coming from that project, read, write and delete in it; and only them."""
+        ...
+
+    def fetch_storage_url(self, project: str) -> str:
+        """Where the project's containers are reached."""
         ...
 
     def empty_container(self, project: str, name: str, *, at_most: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 from portal.cloud.fake.copies import FakeCopies
 from portal.cloud.fake.memory import Thing, asked
@@ -191,6 +192,11 @@ class FakeServers(FakeVolumes):
     def reboot_server(self, project: str, server_id: str, *, is_hard: bool) -> None:
         allowed = {"ACTIVE", "SHUTOFF"} if is_hard else {"ACTIVE"}
         self._power(self.get("server", project, server_id), allowed, "rebooting", "ACTIVE")
+
+    @asked
+    def open_console(self, project: str, server_id: str) -> str:
+        self._check_idle(self.get("server", project, server_id), {"ACTIVE"})
+        return f"https://console.example.nl/vnc_auto.html?path=%3Ftoken%3D{uuid4()}"
 
     @asked
     def resize_server(self, project: str, server_id: str, flavor_id: str) -> None:

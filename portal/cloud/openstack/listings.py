@@ -12,7 +12,7 @@ from openstack.block_storage.v3.volume import Volume
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 from openstack.dns.v2.zone import Zone
-from openstack.exceptions import raise_from_response
+from openstack.exceptions import NotFoundException, raise_from_response
 from openstack.load_balancer.v2.load_balancer import LoadBalancer
 from openstack.network.v2.floating_ip import FloatingIP
 from openstack.network.v2.network import Network
@@ -21,7 +21,6 @@ from openstack.network.v2.security_group import SecurityGroup
 from openstack.proxy import Proxy
 from openstack.resource import Resource
 
-from portal.cloud.openstack.connections import OnCloud
 from portal.cloud.openstack.copies import read_backup, read_snapshot
 from portal.cloud.openstack.load_balancers import read_load_balancer
 from portal.cloud.openstack.network import (
@@ -30,6 +29,8 @@ from portal.cloud.openstack.network import (
     read_network,
     read_router,
 )
+from portal.cloud.openstack.projects import keystone
+from portal.cloud.openstack.quotas import Quotas
 from portal.cloud.openstack.servers import read_server
 from portal.cloud.openstack.volumes import read_volume
 from portal.cloud.openstack.zones import read_zone
@@ -75,7 +76,7 @@ _SOURCES: Final = {
 }
 
 
-class Listings(OnCloud):
+class Listings(Quotas):
     """The lists of the port."""
 
     def list_page(
@@ -83,6 +84,8 @@ class Listings(OnCloud):
     ) -> Page:
         query = {"limit": str(limit), **({"marker": after} if after else {})}
         source = _SOURCES.get(listing)
+        if listing is Listing.QUOTAS:
+            return self._quota_page(project)
         if source is None:
             return self._containers_page(project, query, limit)
         with self._asking(source.service, f"list {listing}") as cloud:
@@ -93,6 +96,17 @@ class Listings(OnCloud):
             )
             raise_from_response(answer)
             return _page(cloud, source, answer.json())
+
+    def _quota_page(self, project: str) -> Page:
+        """Nova and Cinder tell limits of a project that is gone, too."""
+        with self._asking("identity", "find project") as cloud:
+            try:
+                name = keystone(cloud).get_project(project).name
+            except NotFoundException:
+                return Page(things=[])
+        limits = self.fetch_quota(project)
+        found = CloudObject(id=project, name=name, status="ACTIVE", project=project, details=limits)
+        return Page(things=[found])
 
     def _containers_page(self, project: str, query: Mapping[str, str], limit: int) -> Page:
         """Swift tells by a full page alone that there may be more."""

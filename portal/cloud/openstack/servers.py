@@ -100,6 +100,15 @@ class Servers(OnCloud):
         with self._asking("compute", "unrescue server", project) as cloud:
             cloud.compute.unrescue_server(server_id)
 
+    def open_console(self, project: str, server_id: str) -> str:
+        with self._asking("compute", "open console", project) as cloud:
+            body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+            answer = cloud.compute.post(
+                f"/servers/{server_id}/remote-consoles", json=body, log=False
+            )
+            raise_from_response(answer)
+            return str(answer.json()["remote_console"]["url"])
+
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         with self._asking("compute", "attach volume", project) as cloud:
             try:

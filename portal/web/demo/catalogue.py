@@ -143,6 +143,28 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "description_nl": "Regels voor het verkeer dat bij uw servers binnen mag.",
         "description_en": "Rules for the traffic that may reach your servers.",
     },
+    {
+        "code": "environment",
+        "kind": "environment",
+        "name_nl": "Omgeving",
+        "name_en": "Environment",
+        "description_nl": "Een eigen plek in de cloud, voor OpenTofu en dergelijke.",
+        "description_en": "A place of your own in the cloud, for OpenTofu and the like.",
+        "choices": {
+            "servers": {"minimum": 1, "maximum": 20, "default": 4},
+            "vcpus": {"minimum": 2, "maximum": 40, "default": 8},
+            "memory_gib": {"minimum": 4, "maximum": 96, "default": 16},
+            "volume_gib": {"minimum": 0, "maximum": 2000, "default": 100},
+            "volumes": {"minimum": 0, "maximum": 40, "default": 8},
+            "snapshots": {"minimum": 0, "maximum": 20, "default": 4},
+            "object_gib": {"minimum": 0, "maximum": 1000, "default": 0},
+            "networks": {"minimum": 0, "maximum": 5, "default": 2},
+            "routers": {"minimum": 0, "maximum": 3, "default": 1},
+            "floating_ips": {"minimum": 0, "maximum": 5, "default": 1},
+            "load_balancers": {"minimum": 0, "maximum": 3, "default": 0},
+            "dns_zones": {"minimum": 0, "maximum": 5, "default": 0},
+        },
+    },
 )
 
 

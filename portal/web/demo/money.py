@@ -32,6 +32,21 @@ SKUS: Final = {
     "load_balancer": ("Load balancer", "Load balancer", *_BALANCER, "18.00"),
     "object": ("Objectopslag", "Object storage", *_OBJECTS, "0.021"),
     "dns_zone": ("DNS-zone", "DNS zone", *_ROUTING, "0.50"),
+    "environment.vcpus": ("Omgeving, processor", "Environment, processor", *_SERVER, "9.60"),
+    "environment.memory_gib": (
+        "Omgeving, GiB geheugen",
+        "Environment, GiB memory",
+        *_SERVER,
+        "4.80",
+    ),
+    "environment.volume_gib": ("Omgeving, schijf", "Environment, disk", *_DISK, "0.085"),
+    "environment.object_gib": ("Omgeving, objecten", "Environment, objects", *_OBJECTS, "0.021"),
+    "environment.floating_ips": (
+        *("Omgeving, publiek adres", "Environment, public address", *_NETWORK, "2.90"),
+    ),
+    "environment.load_balancers": (
+        *("Omgeving, load balancer", "Environment, load balancer", *_BALANCER, "18.00"),
+    ),
 }
 
 # What a project, a directorate and a ministry or municipality may hold.

@@ -15,6 +15,7 @@ from tests.authorisation.rows.things import (
     pending_order,
     project,
     protected_resource,
+    resource_with_secret,
     running_operation,
     waiting_solution,
 )
@@ -188,6 +189,14 @@ ROWS = [
         by=REPAIRERS,
         answer=303,
         is_strong=True,
+    ),
+    act(
+        "catalog:resource-secret",
+        of=resource_with_secret,
+        body={"slot": "console"},
+        by={Who.ASKER},
+        answer=200,
+        refused=404,  # somebody else's secret does not exist
     ),
     see("catalog:resource-retire", of=active_resource, by=REPAIRERS),
     act(

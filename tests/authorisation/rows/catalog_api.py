@@ -20,6 +20,7 @@ from tests.authorisation.rows.things import (
     pending_order,
     project,
     protected_resource,
+    resource_with_secret,
     running_operation,
     solution_of_operation,
 )
@@ -121,6 +122,15 @@ ROWS = [
         by=REPAIRERS,
         answer=200,
         is_strong=True,
+    ),
+    see("api:resource-secrets", of=active_resource),
+    call(
+        "api:resource-secrets",
+        of=resource_with_secret,
+        body={"slot": "console"},
+        by={Who.ASKER},
+        answer=200,
+        refused=404,  # somebody else's secret does not exist
     ),
     call(
         "api:resource-retirement",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -84,6 +85,95 @@ class CloudContract:
         cloud.set_quota(project, {"memory_gib": 12, "volumes": 0})
 
         assert cloud.fetch_quota(project) == {**ROOM, "memory_gib": 12, "volumes": 0}
+
+    def test_limits_of_one_project_are_listed_until_it_is_gone(
+        self, cloud: Cloud, project: str
+    ) -> None:
+        (seen,) = cloud.list_page(Listing.QUOTAS, project=project).things
+        assert (seen.id, seen.project, dict(seen.details)) == (project, project, ROOM)
+
+        cloud.delete_project(project)
+
+        assert cloud.list_page(Listing.QUOTAS, project=project).things == []
+        with pytest.raises(CloudMissing):
+            cloud.delete_project(project)
+
+    def test_use_is_counted_by_the_same_names(self, work: Workspace) -> None:
+        assert set(work.cloud.fetch_usage(work.project).values()) == {0}
+
+        work.volume(size_gib=3)
+        work.network()
+
+        used = work.cloud.fetch_usage(work.project)
+        assert used.keys() == ROOM.keys()
+        assert {name: number for name, number in used.items() if number} == {
+            "volumes": 1,
+            "volume_gib": 3,
+            "networks": 1,
+        }
+        until(
+            lambda: work.cloud.list_volumes(work.project),
+            lambda seen: all(volume.status == "AVAILABLE" for volume in seen),
+        )
+
+    def test_project_is_emptied_of_whatever_is_in_it(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        network, router = work.network(), work.router()
+        work.connect(router, work.subnet(network.id))
+        server, volume = work.active_server(), work.available_volume()
+        cloud.attach_volume(project, server.id, volume.id)
+        work.security_group()
+        cloud.create_floating_ip(project, new_marker())
+        cloud.create_container(project, ContainerSpec(name="archief", quota_gib=1), new_marker())
+
+        until(lambda: cloud.clear_project(project), lambda left: not left)
+
+        assert set(cloud.fetch_usage(project).values()) == {0}
+        work.forget()
+        cloud.delete_project(project)
+
+    # --- who comes in by itself --------------------------------------------------------------
+
+    def test_user_made_twice_is_one_user(self, cloud: Cloud, project: str) -> None:
+        facts = {"domain_name": self.domain_name, "name": f"{MARKER_PREFIX}-{uuid4().hex}"}
+        assert cloud.find_users(**facts) == []
+
+        first = cloud.create_user(**facts, project=project)
+        second = cloud.create_user(**facts, project=project)
+
+        assert first.id == second.id
+        assert [(item.id, item.marker) for item in cloud.find_users(**facts)] == [
+            (first.id, facts["name"])
+        ]
+        cloud.delete_user(first.id)
+        assert cloud.find_users(**facts) == []
+        with pytest.raises(CloudMissing):
+            cloud.delete_user(first.id)
+
+    def test_credential_is_of_one_name_and_tells_its_secret_once(
+        self, cloud: Cloud, project: str
+    ) -> None:
+        name = f"{MARKER_PREFIX}-{uuid4().hex}"
+        user = cloud.create_user(domain_name=self.domain_name, name=name, project=project)
+        ends = datetime(2038, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+        issued = cloud.create_credential(project, user.id, name="ours", expires_at=ends)
+        with pytest.raises(CloudUnavailable):
+            cloud.create_credential(project, user.id, name="ours", expires_at=None)
+
+        assert issued.secret
+        assert issued.secret not in repr(issued)
+        assert issued.auth_url.startswith("http")
+        (found,) = cloud.list_credentials(user.id)
+        assert (found.id, found.name) == (issued.id, "ours")
+        assert found.details == {"expires_at": ends.isoformat()}
+        cloud.delete_credential(user.id, issued.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_credential(user.id, issued.id)
+        other = cloud.create_credential(project, user.id, name="ours", expires_at=None)
+        (found,) = cloud.list_credentials(user.id)
+        assert (found.id, found.details["expires_at"]) == (other.id, None)
+        cloud.delete_user(user.id)
 
     # --- markers -----------------------------------------------------------------------------
 
@@ -385,6 +475,17 @@ class CloudContract:
         cloud.unrescue_server(project, server.id)
         work.settled_server(server.id, "ACTIVE")
 
+    def test_console_of_a_running_server_has_an_address_of_its_own(self, work: Workspace) -> None:
+        server = work.active_server()
+
+        first = work.cloud.open_console(work.project, server.id)
+        second = work.cloud.open_console(work.project, server.id)
+
+        assert first.startswith("http")
+        assert first != second
+        with pytest.raises(CloudMissing):
+            work.cloud.open_console(work.project, NOWHERE)
+
     def test_server_becomes_larger_once_that_is_confirmed(self, work: Workspace) -> None:
         cloud, project, server = work.cloud, work.project, work.active_server()
         small, large = sorted(cloud.fetch_inventory().flavors, key=lambda item: item.memory_mib)[:2]
@@ -561,6 +662,9 @@ class CloudContract:
         assert (found.id, found.marker) == (spec.name, marker)
         with pytest.raises(CloudRefused):
             cloud.find_containers(project, spec.name, new_marker())
+        assert cloud.fetch_storage_url(project).endswith(f"AUTH_{project}")
+        for _ in range(2):
+            cloud.open_container(project, spec.name, of_project=project, user=NOWHERE)
         assert cloud.empty_container(project, spec.name, at_most=10)
         cloud.delete_container(project, spec.name)
         assert cloud.find_containers(project, spec.name, marker) == []

@@ -35,6 +35,9 @@ ROOM = {
     "networks": 3,
     "routers": 2,
     "floating_ips": 2,
+    "load_balancers": 2,
+    "dns_zones": 2,
+    "object_gib": 5,
 }
 
 
@@ -183,6 +186,10 @@ class Workspace:
     def seen_volume(self, volume_id: str) -> CloudObject:
         listed = self.cloud.list_volumes(self.project)
         return next(item for item in listed if item.id == volume_id)
+
+    def forget(self) -> None:
+        """Whatever a test made is gone by its own doing."""
+        self._undo.clear()
 
     def clear(self) -> None:
         while self._undo:
