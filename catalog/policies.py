@@ -195,8 +195,8 @@ def may_act(person: Person, resource: Resource) -> bool:
 
 
 def may_change(person: Person, resource: Resource) -> bool:
-    """A requester of the project orders changes of what runs in it."""
-    return has_role(person, resource.project, Role.REQUESTER)
+    """A requester of the project orders changes of what was ordered and runs in it."""
+    return not resource.is_unmanaged and has_role(person, resource.project, Role.REQUESTER)
 
 
 def may_repair(person: Person, resource: Resource) -> bool:

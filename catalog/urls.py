@@ -21,6 +21,7 @@ from catalog.views.drift_repairs import (
     drift_repair_refuse,
     drift_repair_withdraw,
 )
+from catalog.views.drift_wording import DRIFT_REPAIRS
 from catalog.views.offering_decisions import (
     publication_detail,
     publication_publish,
@@ -119,18 +120,15 @@ urlpatterns = [
     path("drift/<uuid:public_id>", drift_detail, name="drift-difference"),
     path("drift/<uuid:public_id>/ignore", drift_ignore, name="drift-ignore"),
     path("drift/<uuid:public_id>/correct", drift_correct, name="drift-correct"),
-    path(
-        "drift/<uuid:public_id>/retire",
-        drift_propose,
-        {"action": "retire"},
-        name="drift-retire",
-    ),
-    path(
-        "drift/<uuid:public_id>/charge",
-        drift_propose,
-        {"action": "charge"},
-        name="drift-charge",
-    ),
+    *[
+        path(
+            f"drift/<uuid:public_id>/{name}",
+            drift_propose,
+            {"action": action},
+            name=f"drift-{name}",
+        )
+        for action, name in DRIFT_REPAIRS.items()
+    ],
     path("drift/repairs/<uuid:public_id>", drift_repair, name="drift-repair"),
     path(
         "drift/repairs/<uuid:public_id>/confirm",

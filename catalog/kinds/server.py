@@ -15,6 +15,7 @@ from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import NETWORKS, network_parameter
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
+from catalog.kinds.parts import Finding
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
 from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
 from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK
@@ -25,6 +26,7 @@ from catalog.kinds.steps.server import (
     SERVER,
     SERVER_GONE,
     SERVER_PART,
+    server_facts,
 )
 from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
 from catalog.kinds.volume import (
@@ -39,6 +41,7 @@ from catalog.kinds.volume import (
 )
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud, Flavor, Image
+from portal.cloud.ports import CloudObject
 
 MIB_PER_GIB = Decimal(1024)
 DATA_DISK = _("Disk for your data")
@@ -178,7 +181,21 @@ class Server(Kind):
         parts = [spec["flavor"], spec["image"]]
         if spec["volume_gib"]:
             parts.append(f"{spec['volume_gib']} GiB")
-        return ", ".join(parts)
+        return ", ".join(filter(None, parts))
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """Disks that are attached to it are found by themselves."""
+        flavor = thing.details.get("flavor")
+        if not flavor:
+            return None
+        spec = {
+            "flavor": flavor,
+            "image": "",
+            "network": "",
+            "volume_gib": 0,
+            "ssh_public_key": None,
+        }
+        return Finding(spec=spec, facts=server_facts(thing))
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
         return _("Stopped") if facts.get("status") == OFF else ""

@@ -19,6 +19,7 @@ from catalog.models.offering import (
 )
 from catalog.models.operation import (
     CHANGING_KINDS,
+    MAKING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
     Operation,
@@ -55,6 +56,7 @@ __all__ = [
     "CHANGING_KINDS",
     "COMMENT_LENGTH",
     "LIVING_STATES",
+    "MAKING_KINDS",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
     "OPEN_ORDER_STATES",

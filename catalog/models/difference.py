@@ -42,8 +42,9 @@ class Difference(PublicIdModel):
     """One thing about which portal and cloud disagree, from the first look that saw it.
 
     ``part`` and ``field`` are keys of what the kind declares; ``field`` is empty where something
-    is there on one side only. ``resource`` is empty for what nobody ordered. A look writes what
-    it sees; once solved, a row stays as it is.
+    is there on one side only. ``resource`` is empty for what nobody ordered; of that ``finding``
+    says what it would be as a resource ({"kind", "spec", "facts", "used_by"}), and is empty where
+    that cannot be told. A look writes what it sees; once solved, a row stays as it is.
     """
 
     cloud = models.ForeignKey("cloud.Cloud", on_delete=models.PROTECT, related_name="+")
@@ -61,6 +62,8 @@ class Difference(PublicIdModel):
     name = models.CharField(max_length=255, blank=True)
     ours = models.CharField(max_length=VALUE_LENGTH, blank=True)
     theirs = models.CharField(max_length=VALUE_LENGTH, blank=True)
+    finding = models.JSONField(default=dict)
+    made_at = models.DateTimeField(null=True)  # by the cloud's clock, where it tells
     state = models.CharField(
         max_length=10, choices=DifferenceState, default=DifferenceState.SUSPECTED
     )
@@ -123,8 +126,15 @@ class Difference(PublicIdModel):
 
 
 class RepairAction(models.TextChoices):
+    ADOPT = "adopt", _("Adopt it and charge it")
+    REMOVE = "remove", _("Remove it from the cloud")
+    RECREATE = "recreate", _("Make it again")
     RETIRE = "retire", _("Close it")
     CHARGE = "charge", _("Charge it from now on")
+    UNCHARGE = "uncharge", _("Stop charging it")
+    TAKE_OVER = "take_over", _("Correct our record and the costs")
+    KEEP_COPY = "keep_copy", _("Keep this copy")
+    DROP_COPY = "drop_copy", _("Remove this copy")
 
 
 class RepairState(models.TextChoices):

@@ -13,8 +13,8 @@ from django.utils.timezone import now
 from catalog.kinds.base import Broken, Done, Outcome, Wait
 from catalog.models import (
     CHANGING_KINDS,
+    MAKING_KINDS,
     Operation,
-    OperationKind,
     OperationState,
     Resource,
     Step,
@@ -196,7 +196,7 @@ def _fresh_operation(step: Step) -> Operation:
 
 def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> None:
     """Keep what the step made and learned where later steps and pages find it."""
-    if external_id and step.operation.kind == OperationKind.PROVISION:
+    if external_id and step.operation.kind in MAKING_KINDS:
         resource.cloud_ids = {**resource.cloud_ids, step.name: external_id}
     resource.facts = {**resource.facts, **done.facts}
     resource.save(update_fields=["cloud_ids", "facts"])

@@ -23,6 +23,7 @@ from catalog.models import (
 )
 from catalog.models.difference import VALUE_LENGTH
 from catalog.reconciliation.comparison import Found
+from catalog.reconciliation.describing import describe
 from catalog.reconciliation.reading import is_settled
 from portal.cloud.models import Cloud
 from portal.cloud.ports import Listing
@@ -47,7 +48,9 @@ def _note(cloud: Cloud, by_key: dict[_Key, Found], at: datetime) -> None:
     known = {_key_of(row): row for row in _living(cloud, by_key)}
     for key, row in known.items():
         _see_again(row, by_key[key], at)
-    Difference.objects.bulk_update(known.values(), ["ours", "theirs", "name", "last_seen_at"])
+    Difference.objects.bulk_update(
+        known.values(), ["ours", "theirs", "name", "finding", "made_at", "last_seen_at"]
+    )
     Difference.objects.bulk_create(
         _difference(cloud, one, at) for key, one in by_key.items() if key not in known
     )
@@ -73,14 +76,23 @@ def _key_of(one: Found | Difference) -> _Key:
 def _see_again(row: Difference, found: Found, at: datetime) -> None:
     row.last_seen_at = at
     row.ours, row.theirs, row.name = _texts(found)
+    row.finding, row.made_at = _finding(found)
 
 
 def _texts(found: Found) -> tuple[str, str, str]:
     return found.ours[:VALUE_LENGTH], found.theirs[:VALUE_LENGTH], found.name[:_NAME_LENGTH]
 
 
+def _finding(found: Found) -> tuple[dict[str, Any], datetime | None]:
+    """What nobody ordered would be as a resource, and since when it is there."""
+    if found.thing is None:
+        return {}, None
+    return describe(found.listing, found.thing), found.thing.created_at
+
+
 def _difference(cloud: Cloud, found: Found, at: datetime) -> Difference:
     ours, theirs, name = _texts(found)
+    finding, made_at = _finding(found)
     return Difference(
         cloud=cloud,
         project_id=found.project_id,
@@ -93,6 +105,8 @@ def _difference(cloud: Cloud, found: Found, at: datetime) -> Difference:
         name=name,
         ours=ours,
         theirs=theirs,
+        finding=finding,
+        made_at=made_at,
         first_seen_at=at,
         last_seen_at=at,
     )

@@ -28,9 +28,9 @@ from catalog.models import (
     RepairState,
 )
 from catalog.policies import DRIFT_READERS, may_mend, repairs_to_decide, visible_differences
+from catalog.services.adoption import why_not_adopted
 from catalog.services.drift import OPEN_STATES, ask_for_look, corrections
-from catalog.services.drift_repairs import offered_repairs
-from catalog.views.drift_wording import GONE, STRANGE, rows_of
+from catalog.views.drift_wording import GONE, STRANGE, consequence_of, proposals_of, rows_of
 from portal.core.errors import DomainError
 from portal.identity.access import reached_projects, roles_of
 from portal.identity.models import Person, Role
@@ -144,8 +144,12 @@ def render_difference(
         "may_correct": may
         and difference.resource is not None
         and bool(corrections(difference, difference.resource)),
-        "repairs": offered_repairs(difference, difference.resource) if may else [],
+        "proposals": proposals_of(difference) if may else [],
+        "not_adopted": why_not_adopted(difference)
+        if may and difference.kind == DifferenceKind.UNKNOWN
+        else None,
         "waiting": waiting,
+        "waiting_consequence": consequence_of(waiting.action) if waiting else "",
         "may_decide": waiting is not None
         and repairs_to_decide(request.user).filter(pk=waiting.pk).exists(),
         "is_own": waiting is not None and waiting.proposed_by_id == request.user.pk,

@@ -92,6 +92,8 @@ EVENTS: Final = frozenset(
         "resource.action_requested",
         "resource.retirement_requested",
         "resource.activated",
+        "resource.adopted",
+        "resource.recreated",
         "resource.retired",
         "resource.changed",
         "resource.term_shortened",

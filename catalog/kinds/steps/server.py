@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
-from catalog.kinds.parts import NAME, Compared, Part, Record, status
+from catalog.kinds.parts import Compared, Part, Record, called, status
 from catalog.kinds.steps.inventory import openstack_id
 from catalog.kinds.steps.power import SETTLED
 from catalog.kinds.steps.removal import delete_all, remaining
@@ -74,12 +74,16 @@ def _judge_server(server: CloudObject) -> Outcome:
         return Broken(server.fault or "The server is in ERROR.")
     if server.status != "ACTIVE":
         return Wait(external_id=server.id)
-    facts = {
+    return Done(external_id=server.id, facts=server_facts(server))
+
+
+def server_facts(server: CloudObject) -> dict[str, Any]:
+    """What people want to know of it."""
+    return {
         "status": server.status,
         "addresses": server.details.get("addresses", []),
         "launched_at": server.details.get("launched_at"),
     }
-    return Done(external_id=server.id, facts=facts)
 
 
 def _clear_server(context: StepContext, server_id: str) -> None:
@@ -153,9 +157,15 @@ SERVER_PART: Final = Part(
     label=_("Server"),
     listing=Listing.SERVERS,
     compared=[
-        NAME,
+        called("server"),
         status(ours=_status, settled=SETTLED, kept_as="status"),
-        Compared(key="flavor", label=_("Size"), ours=_flavor, cloud=_flavor_in_cloud),
+        Compared(
+            key="flavor",
+            label=_("Size"),
+            ours=_flavor,
+            cloud=_flavor_in_cloud,
+            changed_spec=lambda flavor: {"flavor": flavor},
+        ),
     ],
 )
 PORT: Final = StepDefinition(name="port", label=_("Network port"), run=_run_port)

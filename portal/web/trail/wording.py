@@ -53,6 +53,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "resource.protected": _("Resource protected against clean-up"),
     "resource.unprotected": _("Protection of a resource switched off"),
     "resource.activated": _("Resource in use"),
+    "resource.adopted": _("Resource found in the cloud adopted"),
+    "resource.recreated": _("Resource made again"),
     "resource.retired": _("Resource cleaned up"),
     "resource.changed": _("Resource changed"),
     "resource.term_shortened": _("End date of a resource brought forward"),
