@@ -16,6 +16,7 @@ from catalog.views.drift_repairs import (
     drift_correct,
     drift_ignore,
     drift_propose,
+    drift_push,
     drift_repair,
     drift_repair_confirm,
     drift_repair_refuse,
@@ -120,6 +121,7 @@ urlpatterns = [
     path("drift/<uuid:public_id>", drift_detail, name="drift-difference"),
     path("drift/<uuid:public_id>/ignore", drift_ignore, name="drift-ignore"),
     path("drift/<uuid:public_id>/correct", drift_correct, name="drift-correct"),
+    path("drift/<uuid:public_id>/push", drift_push, name="drift-push"),
     *[
         path(
             f"drift/<uuid:public_id>/{name}",

@@ -57,6 +57,32 @@ class Migration(migrations.Migration):
             model_name='resource',
             name='resource_comes_from_an_order',
         ),
+        migrations.RemoveConstraint(
+            model_name='difference',
+            name='difference_is_about_a_resource_or_unknown',
+        ),
+        migrations.AlterField(
+            model_name='difference',
+            name='kind',
+            field=models.CharField(choices=[('missing', 'Gone from the cloud'), ('charged_but_absent', 'Gone from the cloud, and still charged'), ('unknown', 'Not ordered'), ('not_charged', 'In the cloud, and not charged'), ('duplicate', 'Second copy'), ('differs', 'Other than ordered'), ('quota', 'Other room than needed')], max_length=20),
+        ),
+        migrations.RemoveConstraint(
+            model_name='difference',
+            name='difference_kind_known',
+        ),
+        migrations.AddConstraint(
+            model_name='difference',
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['missing', 'charged_but_absent', 'unknown', 'not_charged', 'duplicate', 'differs', 'quota'])), name='difference_kind_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='difference',
+            constraint=models.CheckConstraint(condition=models.Q(('resource__isnull', False), ('kind__in', ['unknown', 'quota']), _connector='OR'), name='difference_names_its_resource'),
+        ),
+        migrations.AddField(
+            model_name='cloudlook',
+            name='rooms_due_at',
+            field=models.DateTimeField(null=True),
+        ),
         migrations.AddField(
             model_name='difference',
             name='finding',

@@ -22,6 +22,7 @@ class DifferenceKind(models.TextChoices):
     NOT_CHARGED = "not_charged", _("In the cloud, and not charged")
     DUPLICATE = "duplicate", _("Second copy")
     DIFFERS = "differs", _("Other than ordered")
+    QUOTA = "quota", _("Other room than needed")
 
 
 class DifferenceState(models.TextChoices):
@@ -44,7 +45,8 @@ class Difference(PublicIdModel):
     ``part`` and ``field`` are keys of what the kind declares; ``field`` is empty where something
     is there on one side only. ``resource`` is empty for what nobody ordered; of that ``finding``
     says what it would be as a resource ({"kind", "spec", "facts", "used_by"}), and is empty where
-    that cannot be told. A look writes what it sees; once solved, a row stays as it is.
+    that cannot be told. Of room in the cloud ``field`` is the metric. A look writes what it sees;
+    once solved, a row stays as it is.
     """
 
     cloud = models.ForeignKey("cloud.Cloud", on_delete=models.PROTECT, related_name="+")
@@ -104,8 +106,8 @@ class Difference(PublicIdModel):
                 name="difference_ignored_by_somebody_until_a_day_for_a_reason",
             ),
             models.CheckConstraint(
-                condition=Q(resource__isnull=False) | Q(kind="unknown"),
-                name="difference_is_about_a_resource_or_unknown",
+                condition=Q(resource__isnull=False) | Q(kind__in=["unknown", "quota"]),
+                name="difference_names_its_resource",
             ),
             models.CheckConstraint(
                 condition=Q(last_seen_at__gte=F("first_seen_at")),
@@ -207,6 +209,7 @@ class CloudLook(models.Model):
     """When a cloud is compared with what we know, and how the last time went; one for each cloud.
 
     ``unanswered`` holds the lists that the cloud did not give: what we knew of those stays.
+    ``rooms_due_at`` is when the quotas of its projects are read, each by calls of its own.
     """
 
     cloud = models.OneToOneField("cloud.Cloud", on_delete=models.PROTECT, related_name="look")
@@ -217,6 +220,7 @@ class CloudLook(models.Model):
     things = models.PositiveIntegerField(default=0)  # that the cloud listed
     pages = models.PositiveIntegerField(default=0)
     unanswered = models.JSONField(default=list)
+    rooms_due_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["due_at"], name="cloud_look_due")]

@@ -71,7 +71,7 @@ class Found:
     """One difference. ``resource`` and ``part`` are empty of what nobody ordered: ``thing``."""
 
     kind: DifferenceKind
-    listing: Listing
+    listing: str
     project_id: int
     resource: int | None = None
     part: str = ""

@@ -18,6 +18,7 @@ from catalog.reconciliation.adopting import adopt_what_stayed
 from catalog.reconciliation.comparison import Comparison
 from catalog.reconciliation.notes import close_look, note
 from catalog.reconciliation.reading import Records, places_in
+from catalog.reconciliation.rooms import look_at_rooms
 from portal.cloud import get_cloud
 from portal.cloud.models import Cloud
 from portal.cloud.ports import LISTED_PER_PROJECT, CloudError, CloudObject, Listing
@@ -41,6 +42,7 @@ def look_at_due_clouds() -> None:
     clouds = Cloud.objects.filter(key__in=settings.CLOUDS)
     for cloud in clouds.filter(Q(look=None) | Q(look__due_at__lte=now())):
         look_at(cloud)
+        look_at_rooms(cloud)
 
 
 def look_at(cloud: Cloud) -> Tally:

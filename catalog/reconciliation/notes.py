@@ -87,7 +87,7 @@ def _finding(found: Found) -> tuple[dict[str, Any], datetime | None]:
     """What nobody ordered would be as a resource, and since when it is there."""
     if found.thing is None:
         return {}, None
-    return describe(found.listing, found.thing), found.thing.created_at
+    return describe(Listing(found.listing), found.thing), found.thing.created_at
 
 
 def _difference(cloud: Cloud, found: Found, at: datetime) -> Difference:
@@ -120,12 +120,35 @@ def close_look(cloud: Cloud, listings: Collection[Listing], at: datetime) -> Non
     that somebody is busy with.
     """
     living = Difference.objects.filter(cloud=cloud, state__in=LIVING_STATES, listing__in=listings)
+    _settle(living, at)
+    _forget(_not_seen(living, at), at)
+
+
+@transaction.atomic(durable=True)
+def close_rooms(cloud: Cloud, openstack_project_ids: Collection[str], at: datetime) -> bool:
+    """As ``close_look``, for the quotas of these projects; whether one is only suspected now."""
+    living = Difference.objects.filter(
+        cloud=cloud,
+        state__in=LIVING_STATES,
+        kind=DifferenceKind.QUOTA,
+        openstack_id__in=openstack_project_ids,
+    )
+    _settle(living, at)
+    _forget(living.filter(last_seen_at__lt=at), at)
+    return living.filter(state=DifferenceState.SUSPECTED).exists()
+
+
+def _settle(living: QuerySet[Difference, Any], at: datetime) -> None:
+    """Open what was seen twice, and what was ignored for long enough."""
     seen_before = Q(first_seen_at__lte=at - settings.DRIFT_SECOND_LOOK_AFTER, last_seen_at=at)
     living.filter(seen_before, state=DifferenceState.SUSPECTED).update(state=DifferenceState.OPEN)
     living.filter(state=DifferenceState.IGNORED, ignored_until__lte=at, last_seen_at=at).update(
         state=DifferenceState.OPEN, ignored_until=None, ignored_by=None, ignored_because=""
     )
-    gone = _not_seen(living, at)
+
+
+def _forget(gone: QuerySet[Difference, Any], at: datetime) -> None:
+    """What was not seen any more is solved, or was nothing."""
     gone.filter(state=DifferenceState.SUSPECTED).delete()
     gone.update(state=DifferenceState.SOLVED, solved_at=at)
 

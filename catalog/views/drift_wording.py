@@ -17,6 +17,7 @@ from catalog.models import (
     Difference,
     DifferenceKind,
     DifferenceState,
+    Metric,
     OrderLine,
     RepairAction,
 )
@@ -27,6 +28,7 @@ from portal.core.formats import moment, money
 
 GONE: Final = (DifferenceKind.MISSING, DifferenceKind.CHARGED_BUT_ABSENT)
 STRANGE: Final = (DifferenceKind.UNKNOWN, DifferenceKind.NOT_CHARGED, DifferenceKind.DUPLICATE)
+OTHER: Final = (DifferenceKind.DIFFERS, DifferenceKind.QUOTA)
 _TITLES: Final[Mapping[str, str | Promise]] = {
     DifferenceKind.MISSING: gettext_lazy("{thing} {name} is gone from the cloud"),
     DifferenceKind.CHARGED_BUT_ABSENT: gettext_lazy("{thing} {name} is gone from the cloud"),
@@ -34,6 +36,7 @@ _TITLES: Final[Mapping[str, str | Promise]] = {
     DifferenceKind.NOT_CHARGED: gettext_lazy("{thing} {name} is not charged"),
     DifferenceKind.DUPLICATE: gettext_lazy("{thing} {name} is there twice"),
     DifferenceKind.DIFFERS: gettext_lazy("{thing} {name} is other than ordered"),
+    DifferenceKind.QUOTA: gettext_lazy("Room in the cloud for {metric} is other than needed"),
 }
 _BADGES: Final[Mapping[str, tuple[str, str | Promise]]] = {
     DifferenceKind.MISSING: ("warning", gettext_lazy("Gone")),
@@ -42,6 +45,7 @@ _BADGES: Final[Mapping[str, tuple[str, str | Promise]]] = {
     DifferenceKind.NOT_CHARGED: ("warning", gettext_lazy("Costs money")),
     DifferenceKind.DUPLICATE: ("warning", gettext_lazy("Costs money")),
     DifferenceKind.DIFFERS: ("neutral", gettext_lazy("Differs")),
+    DifferenceKind.QUOTA: ("neutral", gettext_lazy("Other room")),
 }
 
 # The last part of the address, and of the name of the address, at which each is proposed.
@@ -158,13 +162,15 @@ def consequence_of(action: str) -> str:
 
 def _row_of(difference: Difference, agreed: OrderLine | None) -> DifferenceRow:
     part, icon = _part_and_icon(difference)
-    name = difference.resource.name if difference.resource else difference.name
-    thing, name = str(part.label) if part else "", name or difference.openstack_id
+    thing, name = str(part.label) if part else "", _name_of(difference)
+    metric = _metric_of(difference)
     tone, badge = _badge(difference)
     ours_short, theirs_short = _short(difference)
     return DifferenceRow(
         difference=difference,
-        title=str(_TITLES[difference.kind]).format(thing=thing, name=name).strip(),
+        title=str(_TITLES[difference.kind])
+        .format(thing=thing, name=name, metric=metric.lower())
+        .strip(),
         thing=thing,
         name=name,
         icon=icon,
@@ -175,6 +181,19 @@ def _row_of(difference: Difference, agreed: OrderLine | None) -> DifferenceRow:
         ours_short=ours_short,
         theirs_short=theirs_short,
     )
+
+
+def _name_of(difference: Difference) -> str:
+    if difference.kind == DifferenceKind.QUOTA:
+        return _metric_of(difference)
+    name: str = difference.resource.name if difference.resource else difference.name
+    return name or difference.openstack_id
+
+
+def _metric_of(difference: Difference) -> str:
+    """What the quota is of, where that is what differs."""
+    is_quota = difference.kind == DifferenceKind.QUOTA
+    return str(Metric(difference.field).label) if is_quota else ""
 
 
 def _badge(difference: Difference) -> tuple[str, str]:
@@ -214,6 +233,8 @@ def _short(difference: Difference) -> tuple[str, str]:
 
 
 def _ours(difference: Difference, short: str, agreed: OrderLine | None) -> list[Fact]:
+    if difference.kind == DifferenceKind.QUOTA:
+        return [Fact(_("Needed by its resources"), short, is_other=True)]
     resource = difference.resource
     if resource is None:
         return []
@@ -252,6 +273,8 @@ def _as_found(difference: Difference) -> list[Fact]:
 
 def _term(difference: Difference) -> str:
     """What the two sides disagree about."""
+    if difference.kind == DifferenceKind.QUOTA:
+        return _("Quota of the project")
     if difference.kind != DifferenceKind.DIFFERS or difference.resource is None:
         return _("State")
     fact = compared_fact(difference, difference.resource)

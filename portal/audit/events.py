@@ -124,6 +124,7 @@ EVENTS: Final = frozenset(
         "drift.look_requested",
         "drift.ignored",
         "drift.record_corrected",
+        "drift.quota_pushed",
         "drift.repair_proposed",
         "drift.repair_confirmed",
         "drift.repair_refused",
