@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import F
 from django.utils.timezone import now
 
 from billing.services.metering import UsageTime, end_metering
@@ -41,7 +42,11 @@ def begin_recreation(resource: Resource, *, actor: Person) -> Operation:
 
 
 def complete_recreation(operation: Operation, resource: Resource) -> None:
-    """It is there again: from now on it is paid for. Call with its order and it locked."""
+    """It is there again: from now on it is paid for. Call with its order and it locked.
+
+    Steps that only looked because they were told to have nothing more to look for.
+    """
+    operation.steps.filter(outcome_unknown_at__lt=F("started_at")).update(outcome_unknown_at=None)
     time = UsageTime(
         cloud=get_kind(resource.kind).usage_started_at(resource.facts),
         intended=operation.started_at,

@@ -116,7 +116,7 @@ def _maker(difference: Difference, resource: Resource) -> Step | None:
     steps = Step.objects.filter(
         operation__resource=resource, operation__kind__in=MAKING_KINDS, name=difference.part
     )
-    return steps.order_by("-operation").first()
+    return steps.order_by("-operation_id").first()
 
 
 # --- what is done ------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from catalog.models import (
     RepairAction,
     Resource,
     ResourceState,
+    Step,
 )
 from catalog.services.drift import correct_record
 from catalog.services.drift_repairs import confirm_repair
@@ -97,6 +98,7 @@ def test_server_is_made_again_with_its_disk_and_its_identity(
     assert open_spans(again).keys() == {"server.gp.small", "volume.standard"}
     assert MeteredResource.objects.get().openstack_id == server.id
     assert find_differences() == []
+    assert not Step.objects.exclude(outcome_unknown_at=None).exists()  # nothing is looked for
     long_ago()
     look_twice()
     assert differences() == [("charged_but_absent", "server", "", "solved")]
