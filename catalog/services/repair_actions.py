@@ -38,7 +38,8 @@ def offered_repairs(difference: Difference, resource: Resource | None) -> list[R
     if resource is None:
         return _offered_of_unknown(difference)
     if resource.state == ResourceState.RETIRED:
-        return _if(RepairAction.REMOVE, _maker(difference, resource) is not None)
+        is_left = difference.kind == DifferenceKind.NOT_CHARGED
+        return _if(RepairAction.REMOVE, is_left and _maker(difference, resource) is not None)
     if resource.state != ResourceState.ACTIVE:
         return []
     if difference.kind in _GONE:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
 from catalog.kinds.parts import Part, Record, called, size_gib
 from catalog.kinds.steps.inventory import openstack_id
+from catalog.kinds.steps.knowing import find_part
 from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.models import VolumeType
 from portal.cloud.ports import CloudMissing, CloudObject, Listing, VolumeSpec
@@ -94,10 +95,8 @@ def _settle_volume_gone(context: StepContext, _id: str, look: Look) -> Outcome:
 
 
 def _find(context: StepContext) -> CloudObject:
-    found = context.cloud.find_volumes(context.project, context.marker("volume"))
-    if not found:
-        raise CloudMissing("the volume is gone")
-    return found[0]
+    cloud = context.cloud
+    return find_part(context, "volume", cloud.find_volumes, cloud.list_volumes)
 
 
 def _run_extension(context: StepContext) -> Outcome:

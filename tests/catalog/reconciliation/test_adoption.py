@@ -11,7 +11,14 @@ from django.utils.timezone import now
 
 from billing.errors import PriceMissing
 from billing.models import UsageSpan
-from catalog.errors import AdoptedAlready, CannotBeTold, QuotaExceeded, RepairNotOffered, StillInUse
+from catalog.errors import (
+    AdoptedAlready,
+    CannotBeTold,
+    NotOrdered,
+    QuotaExceeded,
+    RepairNotOffered,
+    StillInUse,
+)
 from catalog.models import (
     Difference,
     DifferenceState,
@@ -24,10 +31,11 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.services.adoption import why_not_adopted
+from catalog.services.changes import Term, place_change
 from catalog.services.drift_repairs import confirm_repair, propose_repair
 from catalog.services.quotas import claim_quota, find_differences, set_limit
 from catalog.services.repair_actions import offered_repairs
-from catalog.services.resources import retire_resource
+from catalog.services.resources import act_on_resource, retire_resource
 from portal.audit.models import AuditEntry
 from portal.core.calendar import month_of
 from portal.identity.models import Role
@@ -315,6 +323,37 @@ def test_what_a_resource_refers_to_is_not_taken_in_again(action, stray, look_twi
         decided(again, action)
 
     assert Resource.objects.filter(order_line=None).count() == 1
+
+
+def test_adopted_server_is_stopped_like_any_other(
+    stray, cloud, look_twice, decided, engine, requester
+):
+    thing = stray("server", power_state=1)
+    look_twice()
+    decided(the_difference(), RepairAction.ADOPT)
+    adopted = Resource.objects.get(order_line=None)
+
+    engine.call(act_on_resource, adopted.public_id, action="stop", actor=requester)
+    engine.run()
+
+    adopted.refresh_from_db()
+    assert (thing.status, adopted.facts["status"]) == ("SHUTOFF", "SHUTOFF")
+
+
+def test_an_order_does_not_change_what_was_adopted(stray, look_twice, decided, requester):
+    stray()
+    look_twice()
+    decided(the_difference(), RepairAction.ADOPT)
+
+    with pytest.raises(NotOrdered):
+        place_change(
+            requested_by=requester,
+            resource=Resource.objects.get(order_line=None),
+            purpose="Groter",
+            answers={"volume_gib": 20},
+            end_date=Term.KEPT,
+            idempotency_key="k",
+        )
 
 
 def test_who_adopted_it_is_written_down(stray, look_twice, decided, operators):
