@@ -185,7 +185,7 @@ def _row_of(difference: Difference, agreed: OrderLine | None) -> DifferenceRow:
 
 def _name_of(difference: Difference) -> str:
     if difference.kind == DifferenceKind.QUOTA:
-        return _metric_of(difference)
+        return f"{_('Quota of the project')}: {_metric_of(difference).lower()}"
     name: str = difference.resource.name if difference.resource else difference.name
     return name or difference.openstack_id
 

@@ -328,7 +328,7 @@ def test_what_a_resource_refers_to_is_not_taken_in_again(action, stray, look_twi
 def test_adopted_server_is_stopped_like_any_other(
     stray, cloud, look_twice, decided, engine, requester
 ):
-    thing = stray("server", power_state=1)
+    thing = stray("server", power_state=1, task_state="")
     look_twice()
     decided(the_difference(), RepairAction.ADOPT)
     adopted = Resource.objects.get(order_line=None)
