@@ -73,6 +73,30 @@ class RepairNotOffered(DomainError):
     message = _("This cannot be repaired that way.")
 
 
+class CannotBeTold(DomainError):
+    code = "cannot_be_told"
+    message = _(
+        "The cloud does not tell what this holds or costs, so Cloudloket cannot adopt or remove it."
+    )
+
+
+class AdoptedAlready(DomainError):
+    code = "adopted_already"
+    message = _("Cloudloket knows this by now. Look at the list again.")
+
+
+class StillInUse(DomainError):
+    """Context: ``name`` of the resource that uses it."""
+
+    code = "still_in_use"
+    message = _("{name} uses this. Take it off there first.")
+
+
+class NotOrdered(DomainError):
+    code = "not_ordered"
+    message = _("{name} was found in the cloud, not ordered, so an order cannot change it.")
+
+
 class RepairSettled(DomainError):
     """Context: ``state``, as shown."""
 

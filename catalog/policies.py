@@ -227,8 +227,8 @@ def find_secret(person: Person, resource: Resource, slot: str) -> Secret:
 
 
 def may_change(person: Person, resource: Resource) -> bool:
-    """A requester of the project orders changes of what runs in it."""
-    return has_role(person, resource.project, Role.REQUESTER)
+    """A requester of the project orders changes of what was ordered and runs in it."""
+    return not resource.is_unmanaged and has_role(person, resource.project, Role.REQUESTER)
 
 
 def may_repair(person: Person, resource: Resource) -> bool:

@@ -16,11 +16,13 @@ from catalog.views.drift_repairs import (
     drift_correct,
     drift_ignore,
     drift_propose,
+    drift_push,
     drift_repair,
     drift_repair_confirm,
     drift_repair_refuse,
     drift_repair_withdraw,
 )
+from catalog.views.drift_wording import DRIFT_REPAIRS
 from catalog.views.offering_decisions import (
     publication_detail,
     publication_publish,
@@ -121,18 +123,16 @@ urlpatterns = [
     path("drift/<uuid:public_id>", drift_detail, name="drift-difference"),
     path("drift/<uuid:public_id>/ignore", drift_ignore, name="drift-ignore"),
     path("drift/<uuid:public_id>/correct", drift_correct, name="drift-correct"),
-    path(
-        "drift/<uuid:public_id>/retire",
-        drift_propose,
-        {"action": "retire"},
-        name="drift-retire",
-    ),
-    path(
-        "drift/<uuid:public_id>/charge",
-        drift_propose,
-        {"action": "charge"},
-        name="drift-charge",
-    ),
+    path("drift/<uuid:public_id>/push", drift_push, name="drift-push"),
+    *[
+        path(
+            f"drift/<uuid:public_id>/{name}",
+            drift_propose,
+            {"action": action},
+            name=f"drift-{name}",
+        )
+        for action, name in DRIFT_REPAIRS.items()
+    ],
     path("drift/repairs/<uuid:public_id>", drift_repair, name="drift-repair"),
     path(
         "drift/repairs/<uuid:public_id>/confirm",

@@ -196,6 +196,7 @@ class ResourceOutput(ResourceLinkOutput):
     cloud = CloudOutput(source="cloud_project.cloud")
     end_date = serializers.DateField(allow_null=True)
     is_protected = serializers.BooleanField()
+    is_unmanaged = serializers.BooleanField(help_text="It was found in the cloud, not ordered.")
     created_at = MomentField()
     activated_at = MomentField(allow_null=True)
     retired_at = MomentField(allow_null=True)

@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from billing.meters import Meter
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
-from catalog.kinds.parts import Part
+from catalog.kinds.parts import Finding, Part
 from catalog.kinds.secrets import NewSecret
 from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud as CloudRecord
@@ -271,6 +271,13 @@ class Kind(ABC):
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
         acts = {f"{ACT_PREFIX}{key}": action.plan for key, action in self.actions.items()}
         return {**self.plans, **acts}
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """What a thing in the list of the first part would be as a resource of this kind.
+
+        None where the list does not tell what it holds or costs: then nobody can adopt it.
+        """
+        return None
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
         """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""

@@ -23,7 +23,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.parameters import Parameter
-from catalog.kinds.parts import Compared, Part, Record
+from catalog.kinds.parts import Compared, Finding, Part, Record
 from catalog.kinds.steps.attachment import is_attached, is_free, server_parameter
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all
@@ -166,6 +166,11 @@ class FloatingIp(Kind):
 
     def summary(self, spec: Spec) -> str:
         return "IPv4"
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        port = str(thing.details.get("port_id", ""))
+        address = _taken_over(str(thing.details["address"]))
+        return Finding(spec={}, facts=address, used_by=[port] if port else [])
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         return None

@@ -15,6 +15,7 @@ from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import NETWORKS, network_parameter
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
+from catalog.kinds.parts import Finding
 from catalog.kinds.server_disks import (
     disk_demand,
     disk_effects,
@@ -48,6 +49,7 @@ from catalog.kinds.steps.server import (
     SERVER,
     SERVER_GONE,
     SERVER_PART,
+    server_facts,
 )
 from catalog.kinds.steps.server_group import SERVER_GROUP, SERVER_GROUP_GONE
 from catalog.kinds.steps.system_volume import (
@@ -67,6 +69,7 @@ from catalog.kinds.volume import (
 )
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud, Flavor
+from portal.cloud.ports import CloudObject
 
 DATA_DISK = _("Disk for your data")
 
@@ -240,7 +243,21 @@ class Server(Kind):
             parts.append(gettext("system on {size} GiB").format(size=spec["system_gib"]))
         if spec["volume_gib"]:
             parts.append(f"{spec['volume_gib']} GiB")
-        return ", ".join(parts)
+        return ", ".join(filter(None, parts))
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """Disks that are attached to it are found by themselves."""
+        flavor = thing.details.get("flavor")
+        if not flavor:
+            return None
+        spec = {
+            "flavor": flavor,
+            "image": "",
+            "network": "",
+            "volume_gib": 0,
+            "ssh_public_key": None,
+        }
+        return Finding(spec=spec, facts=server_facts(thing))
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
         conditions = {OFF: _("Stopped"), RESCUED: _("In rescue mode")}

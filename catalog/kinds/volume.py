@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -15,11 +15,20 @@ from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.choices import Bounds, ChoiceField, Ticks
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
+from catalog.kinds.parts import Finding
 from catalog.kinds.steps.attachment import ATTACH, DETACH
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA, ROOM
-from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
+from catalog.kinds.steps.volume import (
+    EXTENSION,
+    MEASURING,
+    VOLUME,
+    VOLUME_GONE,
+    VOLUME_PART,
+    volume_facts,
+)
 from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud
+from portal.cloud.ports import CloudObject
 from portal.core.errors import InvalidInput
 
 LARGEST_GIB: Final = 16384
@@ -86,6 +95,16 @@ class Volume(Kind):
     def summary(self, spec: Spec) -> str:
         parts = [f"{spec['volume_gib']} GiB", spec.get("volume_type")]
         return ", ".join(filter(None, parts))
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        size, volume_type = thing.details.get("size_gib"), thing.details.get("volume_type")
+        if not size or not volume_type:
+            return None
+        return Finding(
+            spec={"volume_gib": size, "volume_type": volume_type},
+            facts=volume_facts(thing),
+            used_by=cast("list[str]", thing.details.get("server_ids", [])),
+        )
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         created_at = facts.get("volume_created_at")

@@ -20,6 +20,7 @@ from catalog.models.offering import (
 )
 from catalog.models.operation import (
     CHANGING_KINDS,
+    MAKING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
     AnswerList,
@@ -59,6 +60,7 @@ __all__ = [
     "COMMENT_LENGTH",
     "KEEPS_ITS_SOURCE",
     "LIVING_STATES",
+    "MAKING_KINDS",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
     "OPEN_ORDER_STATES",

@@ -26,6 +26,7 @@ class OperationKind(models.TextChoices):
     RETIRE = "retire", _("Clean up")
     COMPENSATE = "compensate", _("Undo")
     REVERT = "revert", _("Undo the change")
+    RECREATE = "recreate", _("Make again")
 
 
 class OperationQueue(models.TextChoices):
@@ -46,6 +47,8 @@ class OperationState(models.TextChoices):
 
 # Work that makes a running resource otherwise, or undoes that.
 CHANGING_KINDS: Final = frozenset({OperationKind.CHANGE.value, OperationKind.REVERT.value})
+# Work that makes the things in the cloud that a resource consists of.
+MAKING_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.RECREATE.value})
 OPERATION_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     OperationState.RUNNING: frozenset(
         {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELED}

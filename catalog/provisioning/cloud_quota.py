@@ -20,6 +20,7 @@ from catalog.models import (
     ResourceState,
     StepState,
 )
+from catalog.services.change_work import version_of
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject, CloudProjectPurpose
 
@@ -46,7 +47,7 @@ def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
     total: dict[Metric, Decimal] = defaultdict(Decimal)
     changed_to = _specs_under_way(cloud_project)
     for resource in _holders(cloud_project):
-        version = resource.order_line.offering_version  # type: ignore[union-attr]  # see _holders
+        version = version_of(resource)
         kind = get_kind(resource.kind)
         wanted = changed_to.get(resource.pk, resource.spec)
         demand = (
@@ -89,9 +90,9 @@ def _holders(cloud_project: CloudProject) -> list[Resource]:
         operations__steps__state=StepState.DONE
     )
     resources = (
-        Resource.objects.filter(cloud_project=cloud_project, order_line__isnull=False)
+        Resource.objects.filter(cloud_project=cloud_project)
         .exclude(state=ResourceState.RETIRED)
-        .select_related("order_line__offering_version__cloud", "order_line__offering_version")
+        .select_related("order_line__offering_version__cloud", "cloud_project__cloud")
         .annotate(steps_left=Count("operations__steps", filter=unfinished))
     )
     return [

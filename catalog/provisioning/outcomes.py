@@ -14,8 +14,8 @@ from django.utils.timezone import now
 from catalog.kinds.base import Broken, Done, Outcome, Pause, Wait
 from catalog.models import (
     CHANGING_KINDS,
+    MAKING_KINDS,
     Operation,
-    OperationKind,
     OperationState,
     Resource,
     Step,
@@ -225,7 +225,7 @@ def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> N
 
     Added to what is there by then, so that nothing need be read; this locks the resource.
     """
-    is_made = external_id and step.operation.kind == OperationKind.PROVISION
+    is_made = external_id and step.operation.kind in MAKING_KINDS
     made = {step.name: external_id} if is_made else {}
     Resource.objects.filter(pk=resource.pk).update(
         cloud_ids=_with("cloud_ids", made), facts=_with("facts", done.facts)

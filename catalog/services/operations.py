@@ -14,6 +14,7 @@ from catalog.errors import NotRepeatable
 from catalog.kinds import get_kind
 from catalog.kinds.base import ACT_PREFIX, StepDefinition
 from catalog.models import (
+    MAKING_KINDS,
     OPEN_ORDER_STATES,
     OPERATION_TRANSITIONS,
     ORDER_TRANSITIONS,
@@ -39,12 +40,19 @@ from portal.identity.models import Person
 from portal.identity.sensitive import sensitive
 
 # Undoing a half-made resource is retiring it: those steps accept that anything is missing.
-_PLAN_OF_KIND = {OperationKind.COMPENSATE: OperationKind.RETIRE.value}
+# Making a resource again is delivering it: those steps take over what is there.
+_PLAN_OF_KIND = {
+    OperationKind.COMPENSATE: OperationKind.RETIRE.value,
+    OperationKind.RECREATE: OperationKind.PROVISION.value,
+}
 # Of these a step that is done may be done again: it takes over what is there, or finds nothing
 # left. An action or a change that was carried out would be carried out twice.
 ORDERED_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.CHANGE.value})
 REPEATABLE_KINDS: Final = frozenset(
-    {OperationKind.PROVISION.value, OperationKind.RETIRE.value, OperationKind.COMPENSATE.value}
+    MAKING_KINDS | {OperationKind.RETIRE.value, OperationKind.COMPENSATE.value}
+)
+LEAVABLE_KINDS: Final = frozenset(
+    {OperationKind.ACT.value, OperationKind.CHANGE.value, OperationKind.RECREATE.value}
 )
 
 
@@ -250,15 +258,16 @@ def revert(change: Operation, *, requested_by: Person | None) -> Operation:
 
 @transaction.atomic(durable=True)
 def abandon_operation(public_id: UUID, *, actor: Person | None) -> Operation:
-    """Leave an action that failed for what it is, or give a change up, which is then reverted.
+    """Leave what failed for what it is, or give a change up, which is then reverted.
 
-    The resource stays as the cloud has it. ``actor`` None: the term has passed.
+    That goes for an action and for making something again. The resource stays as the cloud has
+    it. ``actor`` None: the term has passed.
 
     Raises:
         IllegalTransition: it is neither, or does not wait for a person.
     """
     operation = lock_operation(public_id)
-    if operation.kind not in {OperationKind.ACT, OperationKind.CHANGE}:
+    if operation.kind not in LEAVABLE_KINDS:
         raise IllegalTransition(state=operation.get_state_display())
     give_up(operation)
     if operation.kind == OperationKind.CHANGE:

@@ -1,4 +1,7 @@
-"""The life of a resource: it comes into being through one door, and leaves through one."""
+"""The life of a resource: what is ordered comes into being through one door, and leaves by one.
+
+What was found in the cloud comes in by ``adoption``.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,11 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.change_work import drop_failed_changes, expire_waiting_changes
+from catalog.services.change_work import (
+    drop_failed_changes,
+    expire_waiting_changes,
+    version_of,
+)
 from catalog.services.operations import (
     give_up,
     lock_order_and_resource,
@@ -107,12 +114,12 @@ def activate_resource(resource: Resource, *, operation: Operation) -> None:
         intended=operation.started_at,
         observed=resource.activated_at,
     )
-    meter_resource(resource, line, time)
+    meter_resource(resource, time)
     record("resource.activated", resource, actor=None, node_id=resource.project_id)
     _complete_order(line.order)
 
 
-def meter_resource(resource: Resource, line: OrderLine, time: UsageTime) -> None:
+def meter_resource(resource: Resource, time: UsageTime) -> None:
     """Somebody pays for the resource from now on. Call inside a transaction; may be repeated."""
     start_metering(
         public_id=resource.public_id,
@@ -121,7 +128,7 @@ def meter_resource(resource: Resource, line: OrderLine, time: UsageTime) -> None
         kind=resource.kind,
         name=resource.name,
         openstack_id=resource.cloud_ids.get(resource.kind, ""),
-        meters=get_kind(resource.kind).meters(line.offering_version, resource.spec),
+        meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
         end_date=resource.end_date,
         time=time,
     )

@@ -45,6 +45,8 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "operation.compensated": _("What was made is gone from the cloud."),
     "operation.duplicate_removed": _("Cloudloket removed a second copy from the cloud."),
     "resource.activated": _("It runs. From now on it costs money."),
+    "resource.adopted": _("{actor} adopted it: it was found in the cloud. It costs money."),
+    "resource.recreated": _("It was made again, and runs. From now on it costs money."),
     "resource.action_requested": _("{actor} asked: {action}."),
     "resource.end_reminded": _("Cloudloket said that it ends within {days} days."),
     "resource.term_ended": _("The term has ended."),

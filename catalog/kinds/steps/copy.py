@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
 from catalog.kinds.parameters import Text
-from catalog.kinds.parts import NAME, Part, size_gib
+from catalog.kinds.parts import Part, called, size_gib
 from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.ports import Cloud, CloudMissing, CloudObject, CopySpec, Listing
 
@@ -38,7 +38,7 @@ class Copying:
             key=self.part,
             label=self.label,
             listing=self.listing,
-            compared=[NAME, size_gib(lambda record: str(record.spec["volume_gib"]))],
+            compared=[called(self.part), size_gib(lambda record: str(record.spec["volume_gib"]))],
         )
 
     def making(self) -> StepDefinition:

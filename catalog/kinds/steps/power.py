@@ -19,7 +19,8 @@ from catalog.kinds.base import (
     StepDefinition,
     Wait,
 )
-from portal.cloud.ports import CloudMissing, CloudObject, Listing
+from catalog.kinds.steps.knowing import find_part
+from portal.cloud.ports import CloudObject, Listing
 
 ON: Final = "ACTIVE"
 OFF: Final = "SHUTOFF"
@@ -36,10 +37,8 @@ def find_server(context: StepContext) -> CloudObject:
     Raises:
         CloudMissing: it is gone.
     """
-    found = context.cloud.find_servers(context.project, context.marker("server"))
-    if not found:
-        raise CloudMissing("the server is gone")
-    return found[0]
+    cloud = context.cloud
+    return find_part(context, "server", cloud.find_servers, cloud.list_servers)
 
 
 def _is(server: CloudObject, status: str) -> bool:

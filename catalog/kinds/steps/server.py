@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
-from catalog.kinds.parts import NAME, Compared, Part, Record, status
+from catalog.kinds.parts import Compared, Part, Record, called, status
 from catalog.kinds.steps import server_group, system_volume
 from catalog.kinds.steps.chosen_groups import chosen_groups
 from catalog.kinds.steps.first_start import user_data
@@ -74,13 +74,18 @@ def _judge_server(context: StepContext, server: CloudObject) -> Outcome:
         return Broken(_why(context, server))
     if server.status != "ACTIVE":
         return Wait(external_id=server.id)
-    facts: dict[str, Any] = {
+    boots_from = VOLUME if context.cloud_ids.get(system_volume.PART) else IMAGE
+    facts = {**server_facts(server), BOOTS_FROM: boots_from}
+    return Done(external_id=server.id, facts=facts)
+
+
+def server_facts(server: CloudObject) -> dict[str, Any]:
+    """What people want to know of it."""
+    return {
         "status": server.status,
         "addresses": server.details.get("addresses", []),
         "launched_at": server.details.get("launched_at"),
-        BOOTS_FROM: VOLUME if context.cloud_ids.get(system_volume.PART) else IMAGE,
     }
-    return Done(external_id=server.id, facts=facts)
 
 
 def _why(context: StepContext, server: CloudObject) -> str:
@@ -164,9 +169,15 @@ SERVER_PART: Final = Part(
     label=_("Server"),
     listing=Listing.SERVERS,
     compared=[
-        NAME,
+        called("server"),
         status(ours=_status, settled=SETTLED, kept_as="status"),
-        Compared(key="flavor", label=_("Size"), ours=_flavor, cloud=_flavor_in_cloud),
+        Compared(
+            key="flavor",
+            label=_("Size"),
+            ours=_flavor,
+            cloud=_flavor_in_cloud,
+            changed_spec=lambda flavor: {"flavor": flavor},
+        ),
     ],
 )
 PORT: Final = StepDefinition(name="port", label=_("Network port"), run=_run_port)

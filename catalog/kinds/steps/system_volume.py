@@ -80,7 +80,7 @@ SYSTEM_VOLUME_PART: Final = Part(
             ours=lambda record: _name(record.name),
             cloud=lambda thing: thing.name,
         ),
-        size_gib(_size),
+        size_gib(_size, question=SIZE),
     ],
 )
 SYSTEM_VOLUME: Final = StepDefinition(

@@ -6,14 +6,15 @@ The spec says ``volume_gib`` (0: none) and ``volume_type``, or the offering has 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
 from catalog.kinds.parameters import Text
-from catalog.kinds.parts import NAME, Part, Record, size_gib
+from catalog.kinds.parts import Part, Record, called, size_gib
 from catalog.kinds.steps.inventory import openstack_id
+from catalog.kinds.steps.knowing import find_part
 from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.models import VolumeType
 from portal.cloud.ports import CloudMissing, CloudObject, Listing, VolumeSpec
@@ -63,9 +64,14 @@ def judge_volume(volume: CloudObject) -> Outcome:
     if volume.status.startswith("ERROR"):
         return Broken(volume.fault or f"The volume is in {volume.status}.")
     if volume.status in SETTLED:
-        created_at = volume.created_at.isoformat() if volume.created_at else None
-        return Done(external_id=volume.id, facts={"volume_created_at": created_at})
+        return Done(external_id=volume.id, facts=volume_facts(volume))
     return Wait(external_id=volume.id)
+
+
+def volume_facts(volume: CloudObject) -> dict[str, Any]:
+    """When its use began, by the cloud's clock."""
+    created_at = volume.created_at.isoformat() if volume.created_at else None
+    return {"volume_created_at": created_at}
 
 
 def clear_volume(context: StepContext, volume_id: str) -> None:
@@ -119,10 +125,7 @@ def find_volume(context: StepContext, part: str = "volume") -> CloudObject:
     Raises:
         CloudMissing: it is gone.
     """
-    found = context.cloud.find_volumes(context.project, context.marker(part))
-    if not found:
-        raise CloudMissing("the volume is gone")
-    return found[0]
+    return find_part(context, part, context.cloud.find_volumes, context.cloud.list_volumes)
 
 
 def extension_step(name: str, label: Text, *, part: str, parameter: str) -> StepDefinition:
@@ -209,7 +212,7 @@ VOLUME_PART: Final = Part(
     label=_("Disk"),
     listing=Listing.VOLUMES,
     is_expected=_has_volume,
-    compared=[NAME, size_gib(_size)],
+    compared=[called("volume"), size_gib(_size)],
 )
 VOLUME: Final = StepDefinition(
     name="volume",
