@@ -42,7 +42,7 @@ DROP FUNCTION public.catalog_guard_found_resource();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0019_emergency_moves_no_money'),
+        ('catalog', '0025_made_from_and_answers'),
         ('cloud', '0002_paced_until'),
         ('identity', '0018_links_that_wait_may_end'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
