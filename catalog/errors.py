@@ -102,6 +102,30 @@ class RepairNotOffered(DomainError):
     message = _("This cannot be repaired that way.")
 
 
+class CannotBeTold(DomainError):
+    code = "cannot_be_told"
+    message = _(
+        "The cloud does not tell what this holds or costs, so Cloudloket cannot adopt or remove it."
+    )
+
+
+class AdoptedAlready(DomainError):
+    code = "adopted_already"
+    message = _("Cloudloket knows this by now. Look at the list again.")
+
+
+class StillInUse(DomainError):
+    """Context: ``name`` of the resource that uses it."""
+
+    code = "still_in_use"
+    message = _("{name} uses this. Take it off there first.")
+
+
+class NotOrdered(DomainError):
+    code = "not_ordered"
+    message = _("{name} was found in the cloud, not ordered, so an order cannot change it.")
+
+
 class RepairSettled(DomainError):
     """Context: ``state``, as shown."""
 
@@ -194,7 +218,7 @@ class OwnPublication(DomainError):
 class ConfirmationMismatch(DomainError):
     code = "confirmation_mismatch"
     http_status = 422
-    message = _("Type the name “{name}” exactly, to be sure that the right one goes.")
+    message = _("Type the name “{name}” exactly, so that we are sure that you mean this one.")
 
 
 class IdempotencyConflict(DomainError):
@@ -214,16 +238,14 @@ class ActionNotOffered(DomainError):
     message = _("“{action}” is not possible as it is now. Look at its state and choose again.")
 
 
+class NotOnTrial(DomainError):
+    code = "not_on_trial"
+    message = _("There is nothing to confirm any more. Look at how it is now.")
+
+
 class ResourceBusy(DomainError):
     code = "resource_busy"
     message = _("Something is being done to {name} already. Wait until that is ready.")
-
-
-class NeededByOthers(DomainError):
-    """Context: ``others``, the names of what needs it."""
-
-    code = "needed_by_others"
-    message = _("{others} needs “{name}”. Clean that up first, or the whole at once.")
 
 
 class ChangeWaits(DomainError):
@@ -248,6 +270,25 @@ class NotShorter(DomainError):
 class ResourceProtected(DomainError):
     code = "resource_protected"
     message = _("{name} is protected, so it is not cleaned up. Switch protection off first.")
+
+
+class ResourceNeeded(DomainError):
+    """Context: ``name``, and ``others``: the names of what needs it."""
+
+    code = "resource_needed"
+    message = _("{name} is still needed by {others}. Clean that up first, or the whole at once.")
+
+
+class SourceGone(DomainError):
+    code = "source_gone"
+    message = _("What this is to be made from does not run any more. Order it anew.")
+
+
+class SourceChanged(DomainError):
+    """Context: ``name``."""
+
+    code = "source_changed"
+    message = _("{name} is not what it was when this was ordered. Order it anew.")
 
 
 class ProjectEnded(DomainError):
@@ -301,3 +342,10 @@ class NothingToCharge(DomainError):
         "Cloudloket does not know {name} in the cloud, so it could not charge it or clean it up. "
         "Have the step tried again: what is there with its mark is taken over."
     )
+
+
+class SecretUnreadable(DomainError):
+    """Its encryption key is no longer configured; the secret itself is kept for when it is."""
+
+    code = "secret_unreadable"
+    message = _("This cannot be shown now. Try again later, or make a new one.")

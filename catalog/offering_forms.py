@@ -219,6 +219,7 @@ def _fields_of(choice: ChoiceField, value: Any) -> list[tuple[str, forms.Field]]
         item = forms.MultipleChoiceField(
             choices=_cards(choice, value or []),
             initial=value,
+            required=choice.least > 0,
             widget=forms.CheckboxSelectMultiple,
         )
     else:

@@ -6,6 +6,7 @@ from typing import Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from catalog.kinds import get_kind
 from catalog.models import (
     Approval,
     ApprovalRule,
@@ -33,6 +34,8 @@ from catalog.offering_policies import (
     is_offered_to,
     published_versions,
 )
+from portal.cloud.models import Secret
+from portal.cloud.secrets import SecretGone, waiting_secrets
 from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
 from portal.identity.four_eyes import logins_of
 from portal.identity.models import Node, Person, Project, Role
@@ -232,14 +235,43 @@ def may_retire_in(person: Person, project: Project) -> bool:
     return has_role(person, project, Role.REQUESTER, Role.OPERATOR)
 
 
-def may_act(person: Person, resource: Resource) -> bool:
-    """A requester or an operator of the project may stop, start and so on."""
+def may_act(person: Person, resource: Resource, action: str = "") -> bool:
+    """A requester or an operator of the project may stop, start and so on.
+
+    An operator lets others in nowhere, and so has no action that hands out access.
+    """
+    asked = get_kind(resource.kind).actions.get(action)
+    if asked and asked.gives_access:
+        return may_get_in(person, resource)
     return has_role(person, resource.project, Role.REQUESTER, Role.OPERATOR)
 
 
-def may_change(person: Person, resource: Resource) -> bool:
-    """A requester of the project orders changes of what runs in it."""
+def may_get_in(person: Person, resource: Resource) -> bool:
+    """A requester of the project is shown the secrets that were made for them."""
     return has_role(person, resource.project, Role.REQUESTER)
+
+
+def secrets_for(person: Person, resource: Resource) -> QuerySet[Secret]:
+    """What this person may still be shown of the resource: made for them, and not read yet."""
+    waiting = waiting_secrets(resource.public_id, reader=person)
+    return waiting if may_get_in(person, resource) else waiting.none()
+
+
+def find_secret(person: Person, resource: Resource, slot: str) -> Secret:
+    """The one of those with this name.
+
+    Raises:
+        SecretGone: there is none for this person; that of somebody else is no concern of theirs.
+    """
+    secret = secrets_for(person, resource).filter(slot=slot.replace("\x00", "")).first()
+    if secret is None:
+        raise SecretGone()
+    return secret
+
+
+def may_change(person: Person, resource: Resource) -> bool:
+    """A requester of the project orders changes of what was ordered and runs in it."""
+    return not resource.is_unmanaged and has_role(person, resource.project, Role.REQUESTER)
 
 
 def may_repair(person: Person, resource: Resource) -> bool:

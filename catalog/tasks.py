@@ -14,11 +14,12 @@ from django.utils.timezone import now
 
 from catalog.models import Operation
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
+from catalog.provisioning.cloud_quota import push_quota
 from catalog.reconciliation.looking import look_at_due_clouds
 from catalog.services import approvals, orders
 from catalog.services.end_dates import end_uses, retire_ended, withdraw_endings
 from catalog.services.end_reminders import remind, send_reminder
-from portal.cloud.models import Cloud
+from portal.cloud.models import Cloud, CloudProject
 from portal.cloud.ports import CloudError
 from portal.cloud.services import sync_inventory as sync_inventory_of
 from portal.core.dispatch import enqueue_on_commit
@@ -92,6 +93,16 @@ def look_for_drift() -> None:
     with only_one(DRIFT) as is_mine:
         if is_mine:
             look_at_due_clouds()
+
+
+@shared_task(name="catalog.push_cloud_quota")
+def push_cloud_quota(*, cloud_project_id: int) -> None:
+    """Set the quota of a project in the cloud to what its resources hold."""
+    place = CloudProject.objects.select_related("cloud").get(pk=cloud_project_id)
+    try:
+        push_quota(place, place.openstack_project_id)
+    except CloudError as error:
+        logger.warning("quota of %s: %s", place.openstack_project_id, error)
 
 
 @shared_task(name="catalog.expire_orders")

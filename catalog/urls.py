@@ -29,11 +29,13 @@ from catalog.views.drift_repairs import (
     drift_correct,
     drift_ignore,
     drift_propose,
+    drift_push,
     drift_repair,
     drift_repair_confirm,
     drift_repair_refuse,
     drift_repair_withdraw,
 )
+from catalog.views.drift_wording import DRIFT_REPAIRS
 from catalog.views.offering_decisions import (
     publication_detail,
     publication_publish,
@@ -48,6 +50,7 @@ from catalog.views.operations import (
     operation_abandon,
     operation_cancel,
     operation_compensate,
+    operation_keep,
     operation_resume,
     operation_retry,
 )
@@ -60,6 +63,7 @@ from catalog.views.resources import (
     resource_list,
     resource_protect,
     resource_retire,
+    resource_secret,
     resource_unprotect,
 )
 from catalog.views.solutions import (
@@ -159,18 +163,16 @@ urlpatterns = [
     path("drift/<uuid:public_id>", drift_detail, name="drift-difference"),
     path("drift/<uuid:public_id>/ignore", drift_ignore, name="drift-ignore"),
     path("drift/<uuid:public_id>/correct", drift_correct, name="drift-correct"),
-    path(
-        "drift/<uuid:public_id>/retire",
-        drift_propose,
-        {"action": "retire"},
-        name="drift-retire",
-    ),
-    path(
-        "drift/<uuid:public_id>/charge",
-        drift_propose,
-        {"action": "charge"},
-        name="drift-charge",
-    ),
+    path("drift/<uuid:public_id>/push", drift_push, name="drift-push"),
+    *[
+        path(
+            f"drift/<uuid:public_id>/{name}",
+            drift_propose,
+            {"action": action},
+            name=f"drift-{name}",
+        )
+        for action, name in DRIFT_REPAIRS.items()
+    ],
     path("drift/repairs/<uuid:public_id>", drift_repair, name="drift-repair"),
     path(
         "drift/repairs/<uuid:public_id>/confirm",
@@ -191,6 +193,7 @@ urlpatterns = [
     path("operations", work_list, name="operations"),
     path("operations/<uuid:public_id>", work_detail, name="operation"),
     path("operations/<uuid:public_id>/cancel", operation_cancel, name="operation-cancel"),
+    path("operations/<uuid:public_id>/keep", operation_keep, name="operation-keep"),
     path("operations/<uuid:public_id>/retry", operation_retry, name="operation-retry"),
     path("operations/<uuid:public_id>/solve", operation_solve, name="operation-solve"),
     path("operations/<uuid:public_id>/abandon", operation_abandon, name="operation-abandon"),
@@ -226,6 +229,7 @@ urlpatterns = [
         name="resource-change-preview",
     ),
     path("resources/<uuid:public_id>/protect", resource_protect, name="resource-protect"),
+    path("resources/<uuid:public_id>/secret", resource_secret, name="resource-secret"),
     path("resources/<uuid:public_id>/unprotect", resource_unprotect, name="resource-unprotect"),
     path("resources/<uuid:public_id>/retire", resource_retire, name="resource-retire"),
 ]

@@ -124,6 +124,11 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
     _open_spans(resource, wanted, moment, time)
 
 
+def known_as(public_id: UUID, openstack_id: str) -> None:
+    """From now on the cloud knows it by another id; what was used before keeps counting for it."""
+    MeteredResource.objects.filter(public_id=public_id).update(openstack_id=openstack_id)
+
+
 def expect_until(public_id: UUID, end_date: date | None) -> None:
     """From now on forecasts and commitments count with another end; charges do not look at it."""
     MeteredResource.objects.filter(public_id=public_id).update(end_date=end_date)

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from catalog.api.parameters import find_misfits
+from catalog.kinds import get_kind
 from catalog.models import (
     COMMENT_LENGTH,
     OPEN_OPERATION_STATES,
@@ -15,6 +16,7 @@ from catalog.models import (
     Metric,
     OperationState,
     OrderState,
+    Resource,
     ResourceState,
     SolutionState,
 )
@@ -103,6 +105,26 @@ class ActionInput(Input):
     """One of the actions that the resource offers now."""
 
     action = TextField(max_length=40)
+    confirmation = TextField(
+        max_length=NAME_LENGTH,
+        required=False,
+        default="",
+        help_text="The resource's name; needed for an action by which something is lost.",
+    )
+    answers = ObjectField(
+        required=False,
+        default=dict,
+        help_text="What the action asks: `questions` of the resource says what that is.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        resource: Resource = self.context["resource"]
+        action = get_kind(resource.kind).actions.get(attrs["action"])
+        misfits = find_misfits(action.parameters if action else [], attrs["answers"])
+        if action and misfits:
+            errors = {name: ErrorDetail(text, code="invalid") for name, text in misfits.items()}
+            raise serializers.ValidationError({"answers": errors})
+        return attrs
 
 
 class ResumptionInput(Input):

@@ -18,6 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from catalog.api import inputs, orders
 from catalog.api import serializers as outputs
+from catalog.api.secrets import SecretsOfResource
 from catalog.models import (
     Approval,
     Decision,
@@ -229,7 +230,7 @@ class ApprovalViewSet(ListModelMixin, GenericViewSet[Order]):
         return waiting.select_related("project", "requested_by")
 
 
-class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resource]):
+class ResourceViewSet(ListModelMixin, RetrieveModelMixin, SecretsOfResource):
     """The resources of every project that you reach, the newest first."""
 
     request: ApiRequest
@@ -318,13 +319,16 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
     @extend_schema(request=inputs.ActionInput, responses={202: outputs.OperationOutput})
     @action(detail=True, methods=["post"])
     def actions(self, request: ApiRequest, id: UUID) -> Response:
-        """Have one of the resource's actions carried out: stop, start, reboot …"""
+        """Have one of the resource's actions carried out: stop, start, attach …"""
         resource = self.get_object()
         if not may_act(request.user, resource):
             raise NotAllowed()
-        body = inputs.ActionInput(data=request.data)
+        context = {**self.get_serializer_context(), "resource": resource}
+        body = inputs.ActionInput(data=request.data, context=context)
         body.is_valid(raise_exception=True)
-        operation = act_on_resource(resource.public_id, actor=request.user, **body.validated_data)
+        if not may_act(request.user, resource, body.validated_data["action"]):
+            raise NotAllowed()
+        operation = _act(request, resource, **body.validated_data)
         return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -340,6 +344,14 @@ class QuotaViewSet(ListModelMixin, GenericViewSet[Quota]):
     def get_queryset(self) -> QuerySet[Quota]:
         quotas = visible_quotas(self.request.user).select_related("node")
         return quotas.annotate(node_code=F("node__code"))
+
+
+def _act(request: ApiRequest, resource: Resource, **asked: Any) -> Operation:
+    try:
+        return act_on_resource(resource.public_id, actor=request.user, **asked)
+    except InvalidInput as error:
+        said = {f"answers.{name}": texts for name, texts in error.errors.items()}
+        raise InvalidInput(said) from error
 
 
 def _place_change(

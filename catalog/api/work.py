@@ -35,6 +35,7 @@ from catalog.services.solutions import (
     solve_operation,
     withdraw_solution,
 )
+from catalog.services.trials import end_trial
 from catalog.services.undoing import cancel_operation, compensate_operation
 from catalog.services.workload import by_age, open_work
 from portal.core.errors import NotAllowed
@@ -112,6 +113,12 @@ class OperationViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Operat
     def cancellation(self, request: ApiRequest, id: UUID) -> Response:
         """Stop a delivery, which is then undone, or an action, once no step is being done."""
         return self._repair(cancel_operation)
+
+    @extend_schema(request=None, responses={202: outputs.OperationOutput})
+    @action(detail=True, methods=["post"])
+    def confirmation(self, request: ApiRequest, id: UUID) -> Response:
+        """Confirm that what was changed works, where that is on trial; else it goes on later."""
+        return self._repair(end_trial)
 
     @extend_schema(request=inputs.SolutionInput, responses={201: outputs.SolutionOutput})
     @action(detail=True, methods=["post"])

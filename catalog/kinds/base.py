@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
@@ -19,9 +19,11 @@ from django.utils.translation import ngettext
 from billing.meters import Meter
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
-from catalog.kinds.parts import Part
-from catalog.models import Metric, OfferingVersion
+from catalog.kinds.parts import Finding, Part
+from catalog.kinds.secrets import NewSecret
+from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud as CloudRecord
+from portal.cloud.models import CloudProjectPurpose
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
 Spec = Mapping[str, Any]
@@ -36,12 +38,14 @@ class Done:
         facts: merged into ``Resource.facts``, JSON-ready.
         project: the Keystone project's id, from the step that made or found it.
         spec: parameters as the cloud has them from now on; of a step that changes something.
+        secret: what only the person who asked may see, once; it is stored with this outcome.
     """
 
     external_id: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
+    secret: NewSecret | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,13 @@ class Wait:
     """Not yet: the poll of the cloud project looks again. ``external_id`` is kept."""
 
     external_id: str = ""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing is to be done before then: the step runs again at that moment, without a poll."""
+
+    until: datetime
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class Broken:
 
 # One look at a cloud project: what the lists that somebody waits for returned, by id.
 Look = Mapping[Listing, Mapping[str, CloudObject]]
-Outcome = Done | Wait | Broken
+Outcome = Done | Wait | Pause | Broken
 
 
 class StepContext(ABC):
@@ -68,6 +79,8 @@ class StepContext(ABC):
 
     Attributes:
         resource_id: our public id; every marker derives from it.
+        operation_id: our public id of the work, to know again what was asked for by it.
+        began_at: when the step was begun for the first time.
         name: as the person typed it.
         spec: validated parameters; in a change those that it must come to.
         settings: ``OfferingVersion.choices``, e.g. the address range of a network.
@@ -75,9 +88,13 @@ class StepContext(ABC):
         domain: name of the Keystone domain that holds every project of this installation.
         project: the Keystone project's id ("" before the step that makes it).
         cloud_ids: what earlier steps made, by step name.
+        answers: what a person answered to the questions of the action.
+        end_date: the last business day that it is needed, or None.
     """
 
     resource_id: UUID
+    operation_id: UUID
+    began_at: datetime
     name: str
     spec: Spec
     settings: Mapping[str, Any]
@@ -85,7 +102,22 @@ class StepContext(ABC):
     domain: str
     project: str
     cloud_ids: Mapping[str, str]
+    answers: Mapping[str, Any]
     cloud: Cloud
+    end_date: date | None
+
+    @property
+    def asked_by(self) -> UUID | None:
+        """Public id of who asked for this, or (of a delivery) ordered it; None is the clock."""
+        return None
+
+    @abstractmethod
+    def cloud_ids_of(self, public_id: str) -> Mapping[str, str]:
+        """``cloud_ids`` of another resource of the same cloud project.
+
+        Raises:
+            CloudMissing: there is none any more.
+        """
 
     @abstractmethod
     def marker(self, part: str, *, shared: bool = False) -> str:
@@ -129,6 +161,10 @@ class StepDefinition:
             cannot be done because the cloud does not answer is tried for a day.
         parameter: what the step is about, in a change: one that leaves that parameter as it is
             goes without the step.
+        only_with: a parameter of which a resource that leaves it empty goes without the step.
+        extra: what the offering must allow, in its choice ``extras``, for the step to be there.
+        question: of a step that pauses for people: what they judge meanwhile. Who finds it well
+            has the step end at once; who does not has the work stopped.
     """
 
     name: str
@@ -140,6 +176,9 @@ class StepDefinition:
     reads: frozenset[Listing] = frozenset()
     timeout: timedelta = timedelta(hours=1)
     parameter: str = ""
+    only_with: str = ""
+    extra: str = ""
+    question: Text = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +198,9 @@ class Action:
         consequence: what it means for who uses the resource, in one sentence.
         plan: the steps; each may be repeated, so it looks before it asks.
         is_offered: judges ``Resource.facts``, whether it makes sense now.
+        loses: what is gone for good by it, in one sentence; who asks for it types the name first.
+        parameters: what is asked first; without questions one click is enough.
+        gives_access: it ends with a secret for who asked, so only a requester may ask.
     """
 
     label: Text
@@ -166,9 +208,32 @@ class Action:
     consequence: Text
     plan: Plan
     is_offered: Callable[[Mapping[str, Any]], bool]
+    loses: Text = ""
+    parameters: Sequence[Parameter] = ()
+    gives_access: bool = False
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether one click is not enough."""
+        return bool(self.loses or self.parameters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """A credential that works now.
+
+    Attributes:
+        person: public id of whose it is; None is of the thing itself.
+        expires_at: until when; None is as long as the thing exists.
+    """
+
+    person: UUID | None
+    expires_at: datetime | None
 
 
 ACT_PREFIX: Final = "act."
+# Key in ``Resource.facts``: public id of the resource that this one is attached to, or None.
+ATTACHED_TO: Final = "attached_to"
 
 
 class Made(Protocol):
@@ -217,9 +282,12 @@ class Kind(ABC):
     steps accept that anything is missing. What is ``changeable`` needs "change", and "revert" for
     a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then.
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
-    first. ``ends_with`` is the key of the action that ends its use when its term is over and loses
-    nothing; "" where there is none. ``results`` is what other parts of a whole may take of one that
-    runs, by name; "" where it is not known.
+    first. ``stands_in`` is whether it stands among the project's other things or is a place of its
+    own. ``ends_with`` is the key of the action that ends its use when its term is over and loses
+    nothing; "" where there is none. ``goes_with_it`` says what cleaning up takes along that the
+    portal did not make. ``made_from`` has the keys of all kinds that ``parameters`` may ask for
+    (``Parameter.of_kinds``), ``follows`` those keys of the spec that ``settle`` adds. ``results``
+    is what other parts of a whole may take of one that runs, by name; "" where it is not known.
     """
 
     key: ClassVar[str]
@@ -235,11 +303,22 @@ class Kind(ABC):
     ends_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
     results: ClassVar[Mapping[str, Callable[[Made], str]]] = {}
+    made_from: ClassVar[frozenset[str]] = frozenset()
+    follows: ClassVar[frozenset[str]] = frozenset()
+    stands_in: ClassVar[CloudProjectPurpose] = CloudProjectPurpose.MANAGED
+    goes_with_it: ClassVar[Text] = ""
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
         acts = {f"{ACT_PREFIX}{key}": action.plan for key, action in self.actions.items()}
         return {**self.plans, **acts}
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """What a thing in the list of the first part would be as a resource of this kind.
+
+        None where the list does not tell what it holds or costs: then nobody can adopt it.
+        """
+        return None
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
         """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""
@@ -271,6 +350,23 @@ class Kind(ABC):
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         """The questions, with the options that this version and its cloud offer now."""
+
+    def settle(
+        self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
+    ) -> dict[str, Any]:
+        """The spec with what follows from the project's own resources that it names.
+
+        Args:
+            sources: by question. Without the answer to one: the least that it could be.
+
+        Raises:
+            InvalidInput: what was chosen does not go with a source.
+        """
+        return dict(spec)
+
+    def begun_from(self, source: Resource) -> dict[str, Any]:
+        """Answers with which a form begins, to make one from the source; beside which that is."""
+        return {}
 
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         """The questions that a running resource with this spec may have answered otherwise.
@@ -311,6 +407,23 @@ class Kind(ABC):
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         """What a resource with this spec uses."""
 
+    def access(self, facts: Mapping[str, Any]) -> list[Access]:
+        """Who can get in by a credential of its own, and until when.
+
+        A step keeps that in the facts: "credentials": [{"person", "expires_at"}].
+        """
+        return [
+            Access(
+                person=UUID(item["person"]) if item["person"] else None,
+                expires_at=_moment(item["expires_at"]),
+            )
+            for item in facts.get("credentials", [])
+        ]
+
+    def measures(self, spec: Spec, facts: Mapping[str, Any]) -> list[tuple[Text, str]]:
+        """What was last seen of how it is used, as a page tells it; nothing in most kinds."""
+        return []
+
     @abstractmethod
     def summary(self, spec: Spec) -> str:
         """The spec in one line for people, e.g. "gp.small, Debian 12, 40 GiB"."""
@@ -318,6 +431,10 @@ class Kind(ABC):
     @abstractmethod
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         """The cloud's own time at which use began, where it gave one."""
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 _KINDS: Final[dict[str, Kind]] = {}

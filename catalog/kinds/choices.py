@@ -45,12 +45,21 @@ class ChoiceField(ABC):
     def in_words(self, value: Any) -> str:
         """What was chosen, in one line; also of what can no longer be chosen."""
 
+    def is_left_out(self, value: Any) -> bool:
+        """Whether a version keeps nothing of this answer."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ticks(ChoiceField):
-    """A list to tick: which of the options may be ordered, at least one and at most ``most``."""
+    """A list to tick: which of the options may be ordered, from ``least`` to ``most`` of them.
+
+    With a ``least`` of 0 a version leaves it out when nothing is ticked, as those did that were
+    made before it was asked.
+    """
 
     options: Sequence[Option]
+    least: int = 1
     most: int = 100
 
     def begin(self) -> list[str]:
@@ -61,11 +70,14 @@ class Ticks(ChoiceField):
         known = [option.value for option in self.options]
         if gone := [str(item) for item in chosen if item not in known]:
             raise ValueError(_("No longer in the cloud: {names}.").format(names=", ".join(gone)))
-        if not chosen:
+        if len(chosen) < self.least:
             raise ValueError(_("Tick at least one."))
         if len(set(chosen)) > self.most:
             raise ValueError(_("Tick at most {most}.").format(most=self.most))
         return [name for name in known if name in chosen]
+
+    def is_left_out(self, value: Any) -> bool:
+        return self.least == 0 and not value
 
     def in_words(self, value: Any) -> str:
         labels = {option.value: str(option.label) for option in self.options}
@@ -181,7 +193,7 @@ class Lines(Written):
 
 
 def clean_choices(fields: Sequence[ChoiceField], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the choices that ``raw`` describes, with every field in it.
+    """Return the choices that ``raw`` describes, with every field that may not be left out.
 
     Raises:
         InvalidInput: with a message by name, for all that is wrong, and for names that no field
@@ -191,9 +203,12 @@ def clean_choices(fields: Sequence[ChoiceField], raw: Mapping[str, Any]) -> dict
     errors: dict[str, list[str]] = {}
     for item in fields:
         try:
-            choices[item.name] = item.clean(raw.get(item.name))
+            value = item.clean(raw.get(item.name))
         except ValueError as error:
             errors[item.name] = [str(error)]
+        else:
+            if not item.is_left_out(value):
+                choices[item.name] = value
     for unknown in raw.keys() - {item.name for item in fields}:
         errors[unknown] = [_("This is not decided for this kind.")]
     if errors:

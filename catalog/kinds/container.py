@@ -25,6 +25,7 @@ from catalog.kinds.choices import Bounds, ChoiceField
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.kinds.parts import Part
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
+from catalog.kinds.steps.container_access import ACTIONS, remove_access
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec, Listing
@@ -57,6 +58,11 @@ def _run_gone(context: StepContext) -> Outcome:
     return Done()
 
 
+def _run_access_gone(context: StepContext) -> Outcome:
+    remove_access(context)
+    return Done(facts={"credentials": []})
+
+
 @register
 class Container(Kind):
     """Spec: ``object_gib``, the most that it takes. What is stored comes in and goes by Swift.
@@ -73,13 +79,18 @@ class Container(Kind):
             steps=[PROJECT, StepDefinition(name=PART, label=_("Object storage"), run=_run)],
         ),
         "retire": Plan(
-            version=1,
+            version=2,
             steps=[
+                StepDefinition(
+                    name="access", label=_("Credentials withdrawn"), run=_run_access_gone
+                ),
                 StepDefinition(name=PART, label=_("Object storage removed"), run=_run_gone),
                 QUOTA,
             ],
         ),
     }
+
+    actions = ACTIONS
 
     parts = [Part(key=PART, label=_("Object storage"), listing=Listing.CONTAINERS, is_marked=False)]
 

@@ -28,7 +28,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.parameters import Parameter, Widget
-from catalog.kinds.parts import Compared, Part, status
+from catalog.kinds.parts import Compared, Finding, Part, status
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all, remaining
 from catalog.models import Metric, OfferingVersion
@@ -259,9 +259,15 @@ class DnsZone(Kind):
         return [Meter("dns_zone", Decimal(1))]
 
     def summary(self, spec: Spec) -> str:
+        if "records" not in spec:
+            return str(spec["zone"])
         count = len((spec["records"] or "").splitlines())
         records = ngettext("{count} record", "{count} records", count).format(count=count)
         return f"{spec['zone']}, {records}"
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """Its records stand in no list of the cloud."""
+        return Finding(spec={"zone": thing.name.rstrip(".")}, facts={})
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         return None

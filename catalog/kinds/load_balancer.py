@@ -29,7 +29,7 @@ from catalog.kinds.base import (
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.networks import NETWORKS, network_parameter
 from catalog.kinds.parameters import Option, Parameter, Widget
-from catalog.kinds.parts import NAME, Part, status
+from catalog.kinds.parts import Finding, Part, called, status
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all, remaining
 from catalog.models import Metric, OfferingVersion
@@ -90,8 +90,11 @@ def _judge(balancer: CloudObject) -> Outcome:
         return Broken("The load balancer is in ERROR.")
     if balancer.status != "ACTIVE":
         return Wait(external_id=balancer.id)
-    facts = {"addresses": [{"address": balancer.details["address"], "type": "fixed"}]}
-    return Done(external_id=balancer.id, facts=facts)
+    return Done(external_id=balancer.id, facts=_facts(balancer))
+
+
+def _facts(balancer: CloudObject) -> dict[str, Any]:
+    return {"addresses": [{"address": balancer.details["address"], "type": "fixed"}]}
 
 
 def _settle(context: StepContext, balancer_id: str, look: Look) -> Outcome:
@@ -162,7 +165,10 @@ class LoadBalancer(Kind):
             key=PART,
             label=_("Load balancer"),
             listing=Listing.LOAD_BALANCERS,
-            compared=[NAME, status(ours=lambda record: "ACTIVE", settled=("ACTIVE", "ERROR"))],
+            compared=[
+                called(PART),
+                status(ours=lambda record: "ACTIVE", settled=("ACTIVE", "ERROR")),
+            ],
         )
     ]
     results = {"address": first_address}
@@ -208,10 +214,16 @@ class LoadBalancer(Kind):
         return [Meter("load_balancer", Decimal(1))]
 
     def summary(self, spec: Spec) -> str:
+        if "members" not in spec:
+            return gettext("Not made by Cloudloket")
         count = len((spec["members"] or "").splitlines())
         return gettext("{protocol} port {port}, {count} servers").format(
             protocol=spec["protocol"], port=spec["port"], count=count
         )
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """What it listens to and spreads over stands in no list of this cloud's balancers."""
+        return Finding(spec={}, facts=_facts(thing))
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         return None

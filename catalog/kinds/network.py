@@ -15,6 +15,7 @@ from catalog.kinds.base import Kind, Made, Plan, Spec, register
 from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import RESULT, OwnNetwork, checked_range
 from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.parts import Finding
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.network import (
     NETWORK,
@@ -28,6 +29,7 @@ from catalog.kinds.steps.network import (
 )
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
+from portal.cloud.ports import CloudObject
 
 WAYS_OUT = (OUTSIDE, "none")
 
@@ -92,7 +94,11 @@ class Network(Kind):
         return meters
 
     def summary(self, spec: Spec) -> str:
-        return f"{spec['cidr']}, {_way_in_words(spec['way_out'])}"
+        return ", ".join(filter(None, [spec["cidr"], _way_in_words(spec["way_out"])]))
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """A router that leads out of it stands in another list, and is a difference by itself."""
+        return Finding(spec={"cidr": "", "way_out": "none"}, facts={})
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         return None

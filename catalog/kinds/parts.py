@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from django.utils.translation import gettext_lazy as _
 
@@ -46,6 +46,7 @@ class Compared:
         ours, cloud: what each says; None: it cannot be told now, so nothing is compared.
         taken_over: which facts of ours change when our record takes over what the cloud says;
             none where that would change money or access, or makes no sense.
+        changed_spec: which answers of the spec change then, where that changes money.
     """
 
     key: str
@@ -53,6 +54,21 @@ class Compared:
     ours: Callable[[Record], str | None]
     cloud: Callable[[CloudObject], str | None]
     taken_over: Callable[[str], Mapping[str, Any]] = _nothing
+    changed_spec: Callable[[str], Mapping[str, Any]] = _nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a thing that nobody ordered is as a resource, as far as a list of the cloud tells.
+
+    Args:
+        spec: must say by itself what the resource holds and uses: no offering adds to it.
+        used_by: ids of what else in the cloud it is in use by.
+    """
+
+    spec: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    used_by: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +96,21 @@ def _name_in_cloud(thing: CloudObject) -> str | None:
     return thing.name
 
 
-NAME: Final = Compared(
-    key="name", label=_("Name"), ours=lambda record: record.name, cloud=_name_in_cloud
-)
+def called(part: str) -> Compared:
+    """The name of a part: the resource's own, unless our record took over another of the cloud."""
+    kept_as = name_fact(part)
+    return Compared(
+        key="name",
+        label=_("Name"),
+        ours=lambda record: record.facts.get(kept_as, record.name),
+        cloud=_name_in_cloud,
+        taken_over=lambda name: {kept_as: name},
+    )
+
+
+def name_fact(part: str) -> str:
+    """The key in ``Resource.facts`` of what the cloud calls a part that we call otherwise."""
+    return f"{part}_name"
 
 
 def status(
@@ -108,11 +136,16 @@ def status(
     )
 
 
-def size_gib(ours: Callable[[Record], str | None]) -> Compared:
-    """How large a volume is; it costs money, so our record takes nothing over."""
+def size_gib(ours: Callable[[Record], str | None], *, question: str = "volume_gib") -> Compared:
+    """How large a volume is; it costs money, so our record takes that over for two people only.
+
+    Args:
+        question: the key in the spec that says how large it is.
+    """
     return Compared(
         key="size_gib",
         label=_("Size in GiB"),
         ours=ours,
         cloud=lambda thing: str(thing.details["size_gib"]),
+        changed_spec=lambda size: {question: int(size)},
     )

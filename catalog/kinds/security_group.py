@@ -24,7 +24,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.parameters import Parameter, Widget
-from catalog.kinds.parts import NAME, Compared, Part, Record
+from catalog.kinds.parts import Compared, Finding, Part, Record, called
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all
 from catalog.models import Metric, OfferingVersion
@@ -110,7 +110,7 @@ def _rules(record: Record) -> str | None:
     return _in_one_line(read_rule(line) for line in record.spec["rules"].splitlines())
 
 
-def _rules_in_cloud(thing: CloudObject) -> str | None:
+def _rules_in_cloud(thing: CloudObject) -> str:
     found = cast("list[dict[str, Any]]", thing.details["rules"])
     return _in_one_line(SecurityRule(**rule) for rule in found)
 
@@ -146,7 +146,7 @@ class SecurityGroup(Kind):
             label=_("Security group"),
             listing=Listing.SECURITY_GROUPS,
             compared=[
-                NAME,
+                called(PART),
                 Compared(
                     key="rules",
                     label=_("What may come in"),
@@ -182,6 +182,15 @@ class SecurityGroup(Kind):
     def summary(self, spec: Spec) -> str:
         count = len(spec["rules"].splitlines())
         return ngettext("{count} rule", "{count} rules", count).format(count=count)
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """One with a rule that cannot be written down here is none of ours to keep."""
+        rules = _rules_in_cloud(thing).split(", ")
+        try:
+            text = "\n".join(_write_rule(read_rule(rule)) for rule in rules if rule)
+        except ValueError:
+            return None
+        return Finding(spec={"rules": text}, facts={})
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         return None

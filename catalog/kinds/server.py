@@ -1,4 +1,4 @@
-"""A virtual server: boots from an image, with a data volume and a port on the project's network."""
+"""A virtual server on the project's network: from an image or a volume, with a disk for data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,33 @@ from catalog.kinds.base import Kind, Plan, Spec, first_address, register
 from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import NETWORKS, network_parameter
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
+from catalog.kinds.parts import Finding
+from catalog.kinds.server_disks import (
+    disk_demand,
+    disk_effects,
+    disk_meters,
+    larger_system_parameters,
+    system_parameters,
+)
+from catalog.kinds.server_extras import (
+    extras,
+    first_start_parameters,
+    group_parameters,
+    security_parameters,
+)
+from catalog.kinds.server_options import (
+    MIB_PER_GIB,
+    flavor_option,
+    offered_flavors,
+    offered_images,
+    other_flavors,
+    ssh_key_parameter,
+)
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
-from catalog.kinds.steps.power import OFF, REBOOT, RESET, START, STOP
-from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK
+from catalog.kinds.steps.console import CONSOLE
+from catalog.kinds.steps.power import OFF, REBOOT, RESCUED, RESET, START, STOP
+from catalog.kinds.steps.repair import REBUILD, RESCUE, UNRESCUE
+from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK, TRIAL
 from catalog.kinds.steps.server import (
     ATTACHMENT,
     PORT,
@@ -25,41 +49,41 @@ from catalog.kinds.steps.server import (
     SERVER,
     SERVER_GONE,
     SERVER_PART,
+    server_facts,
+)
+from catalog.kinds.steps.server_group import SERVER_GROUP, SERVER_GROUP_GONE
+from catalog.kinds.steps.system_volume import (
+    SYSTEM_EXTENSION,
+    SYSTEM_MEASURING,
+    SYSTEM_VOLUME,
+    SYSTEM_VOLUME_GONE,
+    SYSTEM_VOLUME_PART,
 )
 from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
 from catalog.kinds.volume import (
-    growth_effects,
     larger_parameters,
     offered_types,
     size_bounds,
     size_parameter,
     type_parameters,
-    volume_demand,
-    volume_meters,
 )
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.models import Cloud, Flavor, Image
+from portal.cloud.models import Cloud, Flavor
+from portal.cloud.ports import CloudObject
 
-MIB_PER_GIB = Decimal(1024)
 DATA_DISK = _("Disk for your data")
-# The second word repeats the type (RFC 4253, section 6.6), so the two must agree.
-SSH_PUBLIC_KEY = (
-    r"(ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA"
-    r"|ssh-rsa AAAAB3NzaC1yc2EAAAA"
-    r"|ecdsa-sha2-nistp(256|384|521) AAAAE2VjZHNhLXNoYTItbmlzdHA"
-    r"|sk-ssh-ed25519@openssh\.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAA)"
-    r"[A-Za-z0-9+/]{20,}={0,2}( [^\r\n]*)?"
-)
 
 
 @register
 class Server(Kind):
     """Spec: ``flavor``, ``image``, ``network``, ``volume_gib``, ``ssh_public_key``, and
-    ``volume_type`` where the offering leaves a choice. The offering's choices:
+    ``volume_type`` where the offering leaves a choice; ``system_gib``, ``group``, ``group_rule``,
+    ``security_groups`` and ``user_data`` where it allows them. The offering's choices:
 
     ``flavors``, ``images``, ``volume_types``: names, in the order in which they are shown;
     ``networks``: [{"name", "label_nl", "label_en", "cidr"}];
-    ``volume_gib``: {"minimum", "maximum", "default"}, where a minimum of 0 allows no volume.
+    ``volume_gib``: {"minimum", "maximum", "default"}, where a minimum of 0 allows no volume;
+    ``extras``: what of ``server_extras`` it allows; a version may lack it, and allows none then.
     """
 
     key = "server"
@@ -67,15 +91,47 @@ class Server(Kind):
     label = _("Virtual server")
     plans = {
         "provision": Plan(
-            version=1,
-            steps=[PROJECT, NETWORK, SECURITY_GROUP, VOLUME, PORT, SERVER, ATTACHMENT],
+            version=2,
+            steps=[
+                PROJECT,
+                NETWORK,
+                SECURITY_GROUP,
+                SERVER_GROUP,
+                SYSTEM_VOLUME,
+                VOLUME,
+                PORT,
+                SERVER,
+                ATTACHMENT,
+            ],
         ),
-        "retire": Plan(version=1, steps=[SERVER_GONE, VOLUME_GONE, PORT_GONE, QUOTA]),
-        "change": Plan(version=1, steps=[ROOM, RESIZE, CONFIRMATION, ROOM_BACK, EXTENSION]),
-        "revert": Plan(version=1, steps=[QUIET, REVERSAL, MEASURING, QUOTA]),
+        "retire": Plan(
+            version=2,
+            steps=[
+                SERVER_GONE,
+                SYSTEM_VOLUME_GONE,
+                VOLUME_GONE,
+                PORT_GONE,
+                SERVER_GROUP_GONE,
+                QUOTA,
+            ],
+        ),
+        "change": Plan(
+            version=2,
+            steps=[ROOM, RESIZE, TRIAL, CONFIRMATION, ROOM_BACK, SYSTEM_EXTENSION, EXTENSION],
+        ),
+        "revert": Plan(version=2, steps=[QUIET, REVERSAL, SYSTEM_MEASURING, MEASURING, QUOTA]),
     }
-    parts = [SERVER_PART, VOLUME_PART]
-    actions = {"start": START, "stop": STOP, "reboot": REBOOT, "reset": RESET}
+    parts = [SERVER_PART, SYSTEM_VOLUME_PART, VOLUME_PART]
+    actions = {
+        "start": START,
+        "stop": STOP,
+        "reboot": REBOOT,
+        "reset": RESET,
+        "rescue": RESCUE,
+        "unrescue": UNRESCUE,
+        "rebuild": REBUILD,
+        "console": CONSOLE,
+    }
     ends_with = "stop"
     results = {"address": first_address}
 
@@ -89,7 +145,7 @@ class Server(Kind):
             Ticks(
                 name="flavors",
                 label=_("Sizes"),
-                options=[_flavor_option(flavor) for flavor in flavors],
+                options=[flavor_option(flavor) for flavor in flavors],
                 most=MOST_CARDS,
             ),
             Ticks(
@@ -101,17 +157,19 @@ class Server(Kind):
             NETWORKS,
             size_bounds(lowest=0),
             offered_types(cloud),
+            extras(),
         ]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
-        flavors = _offered_flavors(version)
-        parameters = [
+        flavors = offered_flavors(version)
+        images = offered_images(version, flavors)
+        return [
             Parameter(
                 name="flavor",
                 label=_("Size"),
                 widget=Widget.CARDS,
                 section=_("Server"),
-                options=[_flavor_option(flavor) for flavor in flavors],
+                options=[flavor_option(flavor) for flavor in flavors],
                 default=flavors[0].name if flavors else None,
             ),
             Parameter(
@@ -119,20 +177,21 @@ class Server(Kind):
                 label=_("Operating system"),
                 widget=Widget.SELECT,
                 section=_("Server"),
-                options=[
-                    Option(value=image.name, label=image.name)
-                    for image in _offered_images(version, flavors)
-                ],
+                options=[Option(value=image.name, label=image.name) for image in images],
             ),
             network_parameter(version, section=_("Server")),
+            *group_parameters(version),
             size_parameter(
                 version,
                 label=DATA_DISK,
                 hint=_("Beside the disk of the operating system."),
             ),
+            *system_parameters(version, images),
             *type_parameters(version),
+            ssh_key_parameter(),
+            *security_parameters(version),
+            *first_start_parameters(version),
         ]
-        return [*parameters, _ssh_key_parameter()]
 
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         size = Parameter(
@@ -140,13 +199,17 @@ class Server(Kind):
             label=_("Size"),
             widget=Widget.CARDS,
             section=_("Server"),
-            options=[_flavor_option(flavor) for flavor in _other_flavors(version, spec)],
+            options=[flavor_option(flavor) for flavor in other_flavors(version, spec)],
             default=spec["flavor"],
         )
-        return [size, *larger_parameters(version, spec, label=DATA_DISK)]
+        return [
+            size,
+            *larger_parameters(version, spec, label=DATA_DISK),
+            *larger_system_parameters(version, spec),
+        ]
 
     def change_effects(self, before: Spec, after: Spec) -> list[Text]:
-        effects = growth_effects(before, after)
+        effects = disk_effects(before, after)
         if before["flavor"] != after["flavor"]:
             stops = _("The server restarts for this. Nobody reaches it for some minutes.")
             return [stops, *effects]
@@ -169,86 +232,38 @@ class Server(Kind):
             Metric.SERVERS: Decimal(1),
             Metric.VCPUS: Decimal(flavor.vcpus),
             Metric.MEMORY_GIB: flavor.memory_mib / MIB_PER_GIB,
-            **volume_demand(spec),
+            **disk_demand(spec),
         }
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
-        return [Meter(f"server.{spec['flavor']}", Decimal(1)), *volume_meters(version, spec)]
+        return [Meter(f"server.{spec['flavor']}", Decimal(1)), *disk_meters(version, spec)]
 
     def summary(self, spec: Spec) -> str:
         parts = [spec["flavor"], spec["image"]]
+        if spec.get("system_gib"):
+            parts.append(gettext("system on {size} GiB").format(size=spec["system_gib"]))
         if spec["volume_gib"]:
             parts.append(f"{spec['volume_gib']} GiB")
-        return ", ".join(parts)
+        return ", ".join(filter(None, parts))
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """Disks that are attached to it are found by themselves."""
+        flavor = thing.details.get("flavor")
+        if not flavor:
+            return None
+        spec = {
+            "flavor": flavor,
+            "image": "",
+            "network": "",
+            "volume_gib": 0,
+            "ssh_public_key": None,
+        }
+        return Finding(spec=spec, facts=server_facts(thing))
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
-        return _("Stopped") if facts.get("status") == OFF else ""
+        conditions = {OFF: _("Stopped"), RESCUED: _("In rescue mode")}
+        return conditions.get(facts.get("status", ""), "")
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         launched_at = facts.get("launched_at")
         return datetime.fromisoformat(launched_at) if launched_at else None
-
-
-def _offered_flavors(version: OfferingVersion) -> list[Flavor]:
-    names: list[str] = version.choices["flavors"]
-    offered = [item for item in version.cloud.flavors.all() if _is_offered(item, names)]
-    return sorted(offered, key=lambda flavor: names.index(flavor.name))
-
-
-def _other_flavors(version: OfferingVersion, spec: Spec) -> list[Flavor]:
-    """What a server may become: what it is, and what its disk and image fit on. Disks grow only."""
-    present = version.cloud.flavors.get(name=spec["flavor"])
-    image = version.cloud.images.filter(name=spec["image"]).first()
-    others = [
-        flavor
-        for flavor in _offered_flavors(version)
-        if flavor.disk_gib >= present.disk_gib and (image is None or _fits(image, flavor))
-    ]
-    return others if present in others else [present, *others]
-
-
-def _offered_images(version: OfferingVersion, flavors: list[Flavor]) -> list[Image]:
-    """The images that fit on every size offered, so that each combination can be made."""
-    names: list[str] = version.choices["images"]
-    offered = [item for item in version.cloud.images.all() if _is_offered(item, names)]
-    fitting = [image for image in offered if all(_fits(image, flavor) for flavor in flavors)]
-    return sorted(fitting, key=lambda image: names.index(image.name))
-
-
-def _is_offered(item: Flavor | Image, names: list[str]) -> bool:
-    """Judged here and not by the database, so that a list of offerings can prefetch."""
-    return item.gone_at is None and item.name in names
-
-
-def _fits(image: Image, flavor: Flavor) -> bool:
-    return image.min_disk_gib <= flavor.disk_gib and image.min_memory_mib <= flavor.memory_mib
-
-
-def _flavor_option(flavor: Flavor) -> Option:
-    hint = gettext("{vcpus} processors, {memory} GiB memory, {disk} GiB disk").format(
-        vcpus=flavor.vcpus, memory=f"{flavor.memory_mib / MIB_PER_GIB:g}", disk=flavor.disk_gib
-    )
-    return Option(
-        value=flavor.name,
-        label=flavor.name,
-        hint=hint,
-        meters=[Meter(f"server.{flavor.name}", Decimal(1))],
-    )
-
-
-def _ssh_key_parameter() -> Parameter:
-    return Parameter(
-        name="ssh_public_key",
-        label=_("SSH public key"),
-        widget=Widget.TEXTAREA,
-        section=_("Access"),
-        hint=_(
-            "With this key you log in. It is not secret. Leave it empty if you use another way."
-        ),
-        required=False,
-        pattern=SSH_PUBLIC_KEY,
-        pattern_hint=_(
-            "Paste one public key on one line. It begins with ssh-ed25519, ssh-rsa or ecdsa-sha2."
-        ),
-        max_length=3000,
-    )

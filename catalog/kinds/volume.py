@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.choices import Bounds, ChoiceField, Ticks
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
+from catalog.kinds.parts import Finding
+from catalog.kinds.steps.attachment import ATTACH, DETACH
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA, ROOM
-from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
-from catalog.models import Metric, OfferingVersion
+from catalog.kinds.steps.volume import (
+    EXTENSION,
+    MEASURING,
+    VOLUME,
+    VOLUME_GONE,
+    VOLUME_PART,
+    volume_facts,
+)
+from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud
+from portal.cloud.ports import CloudObject
+from portal.core.errors import InvalidInput
 
 LARGEST_GIB: Final = 16384
+GROWTH: Final[Sequence[Text]] = (
+    _("The disk grows while it is in use. It cannot be made smaller again."),
+    _("After that you enlarge the file system on it yourself."),
+)
+SOURCES: Final = frozenset({"volume_snapshot", "volume_backup"})
 
 
 @register
 class Volume(Kind):
-    """Spec: ``volume_gib``, and ``volume_type`` where the offering leaves a choice.
+    """Spec: ``volume_gib``, ``volume_type`` where the offering leaves a choice, and ``source``, the
+    public id of the snapshot or backup that it begins with.
 
     The offering's choices: ``volume_types``, names in the order in which they are shown, and
     ``volume_gib``: {"minimum", "maximum", "default"}, where the minimum is at least 1.
@@ -32,7 +50,7 @@ class Volume(Kind):
 
     key = "volume"
     icon = "database"
-    label = _("Disk")
+    label = pgettext_lazy("kind of resource", "Disk")
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, VOLUME]),
         "retire": Plan(version=1, steps=[VOLUME_GONE, QUOTA]),
@@ -40,12 +58,27 @@ class Volume(Kind):
         "revert": Plan(version=1, steps=[MEASURING, QUOTA]),
     }
     parts = [VOLUME_PART]
+    made_from = SOURCES
+    actions = {"attach": ATTACH, "detach": DETACH}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         return [size_bounds(lowest=1), offered_types(cloud)]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
-        return [size_parameter(version, label=_("Size")), *type_parameters(version)]
+        size = size_parameter(version, label=_("Size"))
+        return [size, *type_parameters(version), _source_parameter()]
+
+    def settle(
+        self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
+    ) -> dict[str, Any]:
+        source = sources.get("source")
+        if source is not None:
+            _check_fits(version, spec, source)
+        return dict(spec)
+
+    def begun_from(self, source: Resource) -> dict[str, Any]:
+        kept = {name: source.spec.get(name) for name in ("volume_gib", "volume_type")}
+        return {name: value for name, value in kept.items() if value}
 
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         return larger_parameters(version, spec, label=_("Size"))
@@ -63,9 +96,67 @@ class Volume(Kind):
         parts = [f"{spec['volume_gib']} GiB", spec.get("volume_type")]
         return ", ".join(filter(None, parts))
 
+    def found(self, thing: CloudObject) -> Finding | None:
+        size, volume_type = thing.details.get("size_gib"), thing.details.get("volume_type")
+        if not size or not volume_type:
+            return None
+        return Finding(
+            spec={"volume_gib": size, "volume_type": volume_type},
+            facts=volume_facts(thing),
+            used_by=cast("list[str]", thing.details.get("server_ids", [])),
+        )
+
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         created_at = facts.get("volume_created_at")
         return datetime.fromisoformat(created_at) if created_at else None
+
+
+def _source_parameter() -> Parameter:
+    return Parameter(
+        name="source",
+        label=_("Begin with what is on"),
+        widget=Widget.SELECT,
+        section=_("Storage"),
+        hint=_("A snapshot or a backup of this project. Choose nothing for an empty disk."),
+        required=False,
+        of_kinds=sorted(SOURCES),
+    )
+
+
+def _check_fits(version: OfferingVersion, spec: Spec, source: Resource) -> None:
+    """Raise InvalidInput unless a disk of this size and type can hold what the source has."""
+    size = source.spec["volume_gib"]
+    if spec["volume_gib"] < size:
+        text = gettext("{name} has {size} GiB. Choose at least that.")
+        raise InvalidInput({"volume_gib": [text.format(name=source.name, size=size)]})
+    kept_type = source.spec.get("volume_type")
+    chosen = spec.get("volume_type") or version.choices["volume_types"][0]
+    if kept_type and kept_type != chosen:
+        asked = "volume_type" if "volume_type" in spec else "source"
+        text = gettext("A disk of the snapshot {name} must be of the kind {type}.")
+        raise InvalidInput({asked: [text.format(name=source.name, type=kept_type)]})
+
+
+def disk_parameter(*, is_needed: bool, hint: Text) -> Parameter:
+    """The question of which disk of the project."""
+    return Parameter(
+        name="volume",
+        label=_("Which disk"),
+        widget=Widget.SELECT,
+        section=_("Storage"),
+        hint=hint,
+        of_kinds=["volume"],
+        is_needed=is_needed,
+    )
+
+
+def type_of(disk: Resource) -> str:
+    """The type of a disk, chosen or the only one that its offering had."""
+    if disk.spec.get("volume_type"):
+        return str(disk.spec["volume_type"])
+    if disk.order_line is None:
+        return ""
+    return str(disk.order_line.offering_version.choices["volume_types"][0])
 
 
 def size_bounds(*, lowest: int) -> Bounds:
@@ -116,12 +207,7 @@ def larger_parameters(version: OfferingVersion, spec: Spec, *, label: Text) -> l
 
 def growth_effects(before: Spec, after: Spec) -> list[Text]:
     """What a larger volume means for who uses it; nothing where it stays as large."""
-    if before["volume_gib"] == after["volume_gib"]:
-        return []
-    return [
-        _("The disk grows while it is in use. It cannot be made smaller again."),
-        _("After that you enlarge the file system on it yourself."),
-    ]
+    return [] if before["volume_gib"] == after["volume_gib"] else list(GROWTH)
 
 
 def type_parameters(version: OfferingVersion) -> list[Parameter]:

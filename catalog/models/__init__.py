@@ -6,6 +6,7 @@ from catalog.models.approval_rule import (
 from catalog.models.assembly import Assembly, LineNeed
 from catalog.models.cart import Cart, CartLine
 from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
+from catalog.models.derivation import BEING_MADE, KEEPS_ITS_SOURCE, Derivation
 from catalog.models.difference import (
     LIVING_STATES,
     CloudLook,
@@ -27,8 +28,10 @@ from catalog.models.offering import (
 )
 from catalog.models.operation import (
     CHANGING_KINDS,
+    MAKING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
+    AnswerList,
     Operation,
     OperationKind,
     OperationQueue,
@@ -60,9 +63,12 @@ from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceStat
 from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
+    "BEING_MADE",
     "CHANGING_KINDS",
     "COMMENT_LENGTH",
+    "KEEPS_ITS_SOURCE",
     "LIVING_STATES",
+    "MAKING_KINDS",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
     "OPEN_ORDER_STATES",
@@ -70,6 +76,7 @@ __all__ = [
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",
     "RULE_NAME_LENGTH",
+    "AnswerList",
     "Approval",
     "ApprovalRule",
     "ApprovalRuleVersion",
@@ -79,6 +86,7 @@ __all__ = [
     "ClaimState",
     "CloudLook",
     "Decision",
+    "Derivation",
     "Difference",
     "DifferenceKind",
     "DifferenceState",

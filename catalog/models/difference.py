@@ -22,6 +22,7 @@ class DifferenceKind(models.TextChoices):
     NOT_CHARGED = "not_charged", _("In the cloud, and not charged")
     DUPLICATE = "duplicate", _("Second copy")
     DIFFERS = "differs", _("Other than ordered")
+    QUOTA = "quota", _("Other room than needed")
 
 
 class DifferenceState(models.TextChoices):
@@ -42,8 +43,10 @@ class Difference(PublicIdModel):
     """One thing about which portal and cloud disagree, from the first look that saw it.
 
     ``part`` and ``field`` are keys of what the kind declares; ``field`` is empty where something
-    is there on one side only. ``resource`` is empty for what nobody ordered. A look writes what
-    it sees; once solved, a row stays as it is.
+    is there on one side only. ``resource`` is empty for what nobody ordered; of that ``finding``
+    says what it would be as a resource ({"kind", "spec", "facts", "used_by"}), and is empty where
+    that cannot be told. Of room in the cloud ``field`` is the metric. A look writes what it sees;
+    once solved, a row stays as it is.
     """
 
     cloud = models.ForeignKey("cloud.Cloud", on_delete=models.PROTECT, related_name="+")
@@ -61,6 +64,8 @@ class Difference(PublicIdModel):
     name = models.CharField(max_length=255, blank=True)
     ours = models.CharField(max_length=VALUE_LENGTH, blank=True)
     theirs = models.CharField(max_length=VALUE_LENGTH, blank=True)
+    finding = models.JSONField(default=dict)
+    made_at = models.DateTimeField(null=True)  # by the cloud's clock, where it tells
     state = models.CharField(
         max_length=10, choices=DifferenceState, default=DifferenceState.SUSPECTED
     )
@@ -101,8 +106,8 @@ class Difference(PublicIdModel):
                 name="difference_ignored_by_somebody_until_a_day_for_a_reason",
             ),
             models.CheckConstraint(
-                condition=Q(resource__isnull=False) | Q(kind="unknown"),
-                name="difference_is_about_a_resource_or_unknown",
+                condition=Q(resource__isnull=False) | Q(kind__in=["unknown", "quota"]),
+                name="difference_names_its_resource",
             ),
             models.CheckConstraint(
                 condition=Q(last_seen_at__gte=F("first_seen_at")),
@@ -123,8 +128,15 @@ class Difference(PublicIdModel):
 
 
 class RepairAction(models.TextChoices):
+    ADOPT = "adopt", _("Adopt it and charge it")
+    REMOVE = "remove", _("Remove it from the cloud")
+    RECREATE = "recreate", _("Make it again")
     RETIRE = "retire", _("Close it")
     CHARGE = "charge", _("Charge it from now on")
+    UNCHARGE = "uncharge", _("Stop charging it")
+    TAKE_OVER = "take_over", _("Correct our record and the costs")
+    KEEP_COPY = "keep_copy", _("Keep this copy")
+    DROP_COPY = "drop_copy", _("Remove this copy")
 
 
 class RepairState(models.TextChoices):
@@ -197,6 +209,7 @@ class CloudLook(models.Model):
     """When a cloud is compared with what we know, and how the last time went; one for each cloud.
 
     ``unanswered`` holds the lists that the cloud did not give: what we knew of those stays.
+    ``rooms_due_at`` is when the quotas of its projects are read, each by calls of its own.
     """
 
     cloud = models.OneToOneField("cloud.Cloud", on_delete=models.PROTECT, related_name="look")
@@ -207,6 +220,7 @@ class CloudLook(models.Model):
     things = models.PositiveIntegerField(default=0)  # that the cloud listed
     pages = models.PositiveIntegerField(default=0)
     unanswered = models.JSONField(default=list)
+    rooms_due_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["due_at"], name="cloud_look_due")]

@@ -6,10 +6,17 @@ from typing import Final
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.models import PublicIdModel
+
+
+class AnswerList(Func):
+    """What was answered as a JSON list, so that work is found by what it is about."""
+
+    template = "jsonb_path_query_array(answers, '$.*')"
+    output_field = models.JSONField()
 
 
 class OperationKind(models.TextChoices):
@@ -19,6 +26,7 @@ class OperationKind(models.TextChoices):
     RETIRE = "retire", _("Clean up")
     COMPENSATE = "compensate", _("Undo")
     REVERT = "revert", _("Undo the change")
+    RECREATE = "recreate", _("Make again")
 
 
 class OperationQueue(models.TextChoices):
@@ -39,6 +47,8 @@ class OperationState(models.TextChoices):
 
 # Work that makes a running resource otherwise, or undoes that.
 CHANGING_KINDS: Final = frozenset({OperationKind.CHANGE.value, OperationKind.REVERT.value})
+# Work that makes the things in the cloud that a resource consists of.
+MAKING_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.RECREATE.value})
 OPERATION_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     OperationState.RUNNING: frozenset(
         {OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELED}
@@ -66,6 +76,7 @@ class Operation(PublicIdModel):
 
     Start-up refuses while an unfinished operation names a plan or step that the code lacks.
     ``order_line`` is what a change carries out, or what is undone of one that was given up.
+    ``answers``: what was answered to the questions of an action; it never changes.
     ``cancel_requested_at``: no step is begun any more; it ends as soon as no worker holds one.
     ``solved`` asks for a ``Solution``: a trigger sees to that.
     """
@@ -79,6 +90,7 @@ class Operation(PublicIdModel):
     )
     plan = models.CharField(max_length=60)  # e.g. "server.provision"
     plan_version = models.PositiveSmallIntegerField()
+    answers = models.JSONField(default=dict, db_default={})
     state = models.CharField(max_length=12, choices=OperationState, default=OperationState.RUNNING)
     queue = models.CharField(
         max_length=12, choices=OperationQueue, default=OperationQueue.INTERACTIVE
@@ -118,6 +130,9 @@ class Operation(PublicIdModel):
                 condition=Q(kind__in=["change", "revert"], order_line__isnull=False)
                 | (~Q(kind__in=["change", "revert"]) & Q(order_line=None)),
                 name="operation_that_changes_names_its_order_line",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="act") | Q(answers={}), name="operation_only_actions_have_answers"
             ),
         ]
         indexes = [

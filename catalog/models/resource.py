@@ -1,4 +1,4 @@
-"""What exists in a cloud because of an order, until it is retired."""
+"""What exists in a cloud because it was ordered, or was found there, until it is retired."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ RESOURCE_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
 
 
 class Resource(PublicIdModel):
-    """One ordered thing.
+    """One thing that somebody ordered, or that was found in the cloud.
 
     ``cloud_ids`` maps what was made to its id in the cloud ({"server": …, "volume": …}), by the
     names of the kind's steps. ``facts`` is what people want to know of it, as last seen
     (addresses, status). ``end_date`` is the last business day that it is needed. What
     ``is_protected`` is cleaned up by nobody. The claim and the placement decision are NOT NULL:
-    nothing exists without both. Nor without an order line: that column may be NULL only once what
-    is found in the cloud can be adopted.
+    nothing exists without both. Nor without an order line, or the difference as which it was found:
+    what has that one is *unmanaged*, and is charged but follows no offering.
     """
 
     kind = models.CharField(max_length=40)
@@ -59,6 +59,9 @@ class Resource(PublicIdModel):
     )
     order_line = models.OneToOneField(
         "catalog.OrderLine", null=True, on_delete=models.PROTECT, related_name="resource"
+    )
+    found_as = models.OneToOneField(
+        "catalog.Difference", null=True, on_delete=models.PROTECT, related_name="adopted_as"
     )
     claim = models.OneToOneField(
         "catalog.QuotaClaim", on_delete=models.PROTECT, related_name="resource"
@@ -89,7 +92,9 @@ class Resource(PublicIdModel):
                 condition=Q(state__in=ResourceState.values), name="resource_state_known"
             ),
             models.CheckConstraint(
-                condition=Q(order_line__isnull=False), name="resource_comes_from_an_order"
+                condition=Q(order_line__isnull=False, found_as=None)
+                | Q(order_line=None, found_as__isnull=False),
+                name="resource_was_ordered_or_found",
             ),
             models.CheckConstraint(
                 condition=Q(state="retired", retired_at__isnull=False)
@@ -113,3 +118,8 @@ class Resource(PublicIdModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_unmanaged(self) -> bool:
+        """Nobody ordered it: it was found in the cloud."""
+        return self.found_as_id is not None

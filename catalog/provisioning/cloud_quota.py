@@ -20,8 +20,9 @@ from catalog.models import (
     ResourceState,
     StepState,
 )
+from catalog.services.change_work import version_of
 from portal.cloud import get_cloud
-from portal.cloud.models import CloudProject
+from portal.cloud.models import CloudProject, CloudProjectPurpose
 
 # What the cloud must limit: the tree of quotas counts it, and a resource holds a number of it.
 LIMITED: Final = (
@@ -33,6 +34,8 @@ LIMITED: Final = (
     Metric.SNAPSHOTS,
     Metric.FLOATING_IPS,
 )
+# Where others make things the cloud limits whatever the tree counts.
+LIMITED_FOR_OTHERS: Final = tuple(item for item in Metric if item != Metric.MONTHLY_COST_EUR)
 
 
 def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
@@ -44,7 +47,7 @@ def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
     total: dict[Metric, Decimal] = defaultdict(Decimal)
     changed_to = _specs_under_way(cloud_project)
     for resource in _holders(cloud_project):
-        version = resource.order_line.offering_version  # type: ignore[union-attr]  # see _holders
+        version = version_of(resource)
         kind = get_kind(resource.kind)
         wanted = changed_to.get(resource.pk, resource.spec)
         demand = (
@@ -54,7 +57,11 @@ def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
         )
         for metric, amount in demand.items():
             total[metric] += amount
-    return {metric.value: int(total[metric].to_integral_value(ROUND_CEILING)) for metric in LIMITED}
+    is_managed = cloud_project.purpose == CloudProjectPurpose.MANAGED
+    return {
+        metric.value: int(total[metric].to_integral_value(ROUND_CEILING))
+        for metric in (LIMITED if is_managed else LIMITED_FOR_OTHERS)
+    }
 
 
 def push_quota(cloud_project: CloudProject, openstack_project_id: str) -> None:
@@ -83,9 +90,9 @@ def _holders(cloud_project: CloudProject) -> list[Resource]:
         operations__steps__state=StepState.DONE
     )
     resources = (
-        Resource.objects.filter(cloud_project=cloud_project, order_line__isnull=False)
+        Resource.objects.filter(cloud_project=cloud_project)
         .exclude(state=ResourceState.RETIRED)
-        .select_related("order_line__offering_version__cloud", "order_line__offering_version")
+        .select_related("order_line__offering_version__cloud", "cloud_project__cloud")
         .annotate(steps_left=Count("operations__steps", filter=unfinished))
     )
     return [

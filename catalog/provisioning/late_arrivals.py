@@ -19,7 +19,6 @@ from catalog.models import (
     Resource,
     ResourceState,
     Step,
-    StepState,
 )
 from catalog.provisioning.claims import WITH_EVERYTHING
 from catalog.provisioning.context import Create, Find, Remove, ResourceContext
@@ -68,8 +67,9 @@ class LookingContext(ResourceContext):
 
     def __init__(self, resource: Resource, step: Step) -> None:
         super().__init__(resource)
+        self.answers = step.operation.answers
         self._belongs = resource.state != ResourceState.RETIRED
-        self._known_id = step.external_id if step.state == StepState.DONE else ""
+        self._known_id = resource.cloud_ids.get(step.name, "")
 
     def ensure(
         self, *, find: Find, create: Create, remove: Remove, shared: bool = False

@@ -11,11 +11,11 @@ from django.db.models import F, JSONField, Q, Value
 from django.db.models.expressions import CombinedExpression
 from django.utils.timezone import now
 
-from catalog.kinds.base import Broken, Done, Outcome, Wait
+from catalog.kinds.base import Broken, Done, Outcome, Pause, Wait
 from catalog.models import (
     CHANGING_KINDS,
+    MAKING_KINDS,
     Operation,
-    OperationKind,
     OperationState,
     Resource,
     Step,
@@ -33,6 +33,7 @@ from catalog.services.operations import (
     lock_order_and_resource,
     lock_resource,
 )
+from catalog.services.secrets import keep_for_asker
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
 from portal.cloud.ports import CloudError, CloudUnavailable
@@ -63,6 +64,8 @@ def write_outcome(held: Held, outcome: Outcome, *, goes_on: bool = False) -> Hel
         return complete_step(held, outcome, goes_on=goes_on)
     if isinstance(outcome, Wait):
         await_cloud(held, outcome)
+    elif isinstance(outcome, Pause):
+        pause(held, outcome)
     else:
         remake_or_fail(held, outcome)
     return None
@@ -120,6 +123,13 @@ def await_cloud(held: Held, wait: Wait) -> None:
         delay=FIRST_POLL,
         cloud_project_id=resource.cloud_project_id,
     )
+
+
+@transaction.atomic(durable=True)
+def pause(held: Held, until: Pause) -> None:
+    """Put the step away until then. The sweep finds it; a message would travel too long."""
+    held.write(state=StepState.TODO, due_at=until.until, **_RELEASED, **_CLEAN)
+    _ring_next_exclusive(held)
 
 
 def try_later(
@@ -215,13 +225,15 @@ def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> N
 
     Added to what is there by then, so that nothing need be read; this locks the resource.
     """
-    is_made = external_id and step.operation.kind == OperationKind.PROVISION
+    is_made = external_id and step.operation.kind in MAKING_KINDS
     made = {step.name: external_id} if is_made else {}
     Resource.objects.filter(pk=resource.pk).update(
         cloud_ids=_with("cloud_ids", made), facts=_with("facts", done.facts)
     )
     resource.cloud_ids = {**resource.cloud_ids, **made}
     resource.facts = {**resource.facts, **done.facts}
+    if done.secret:
+        keep_for_asker(resource, step.operation, done.secret)
     if step.operation.kind in CHANGING_KINDS:
         take_over(resource, done.spec, operation=step.operation)
     if done.project:

@@ -47,6 +47,7 @@ class Ours:
         is_there: it should be in the cloud; False once it is retired.
         is_charged: somebody pays for it now.
         is_chargeable: somebody should, while it is there.
+        is_found: nobody ordered it, so it carries no mark of ours.
     """
 
     pk: int
@@ -62,14 +63,15 @@ class Ours:
     is_there: bool
     is_charged: bool
     is_chargeable: bool
+    is_found: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One difference. ``resource`` and ``part`` are empty for what nobody ordered."""
+    """One difference. ``resource`` and ``part`` are empty of what nobody ordered: ``thing``."""
 
     kind: DifferenceKind
-    listing: Listing
+    listing: str
     project_id: int
     resource: int | None = None
     part: str = ""
@@ -78,6 +80,7 @@ class Found:
     name: str = ""
     ours: str = ""
     theirs: str = ""
+    thing: CloudObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +187,7 @@ def _differing(ours: Ours, part: Part, thing: CloudObject) -> Iterator[Found]:
         yield _differs(ours, part, thing, "project", ours.place, thing.project)
     marker = read_marker(thing.marker)
     said = (ours.public_id, part.key.replace("_", "-"))
-    if part.is_marked and marker != said:
+    if part.is_marked and not ours.is_found and marker != said:
         yield _differs(ours, part, thing, "marker", "", thing.marker)
     for fact in part.compared:
         mine, theirs = fact.ours(ours), fact.cloud(thing)
@@ -244,4 +247,5 @@ def _unknown(listing: Listing, thing: CloudObject, place: Place) -> Found:
         openstack_id=thing.id,
         name=thing.name,
         theirs=thing.status,
+        thing=thing,
     )

@@ -14,9 +14,11 @@ from django.utils.timezone import now
 from catalog.kinds import all_kinds
 from catalog.kinds.parts import Part
 from catalog.models import CloudLook
+from catalog.reconciliation.adopting import adopt_what_stayed
 from catalog.reconciliation.comparison import Comparison
 from catalog.reconciliation.notes import close_look, note
 from catalog.reconciliation.reading import Records, places_in
+from catalog.reconciliation.rooms import look_at_rooms
 from portal.cloud import get_cloud
 from portal.cloud.models import Cloud
 from portal.cloud.ports import LISTED_PER_PROJECT, CloudError, CloudObject, Listing
@@ -40,18 +42,21 @@ def look_at_due_clouds() -> None:
     clouds = Cloud.objects.filter(key__in=settings.CLOUDS)
     for cloud in clouds.filter(Q(look=None) | Q(look__due_at__lte=now())):
         look_at(cloud)
+        look_at_rooms(cloud)
 
 
 def look_at(cloud: Cloud) -> Tally:
     """Compare one cloud with our records and write down what differs.
 
-    A list that the cloud does not give is left for the next time, and what we knew stays.
+    A list that the cloud does not give is left for the next time, and what we knew stays. What
+    nobody ordered, and nobody did anything about, is then adopted.
     """
     began = now()
     _plan_next(cloud, began)
     tally = Tally()
     _compare(cloud, began, tally)
     close_look(cloud, tally.answered, began)
+    adopt_what_stayed(cloud)
     CloudLook.objects.filter(cloud=cloud).update(
         ended_at=now(),
         resources=tally.resources,

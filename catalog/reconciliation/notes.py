@@ -23,6 +23,7 @@ from catalog.models import (
 )
 from catalog.models.difference import VALUE_LENGTH
 from catalog.reconciliation.comparison import Found
+from catalog.reconciliation.describing import describe
 from catalog.reconciliation.reading import is_settled
 from portal.cloud.models import Cloud
 from portal.cloud.ports import Listing
@@ -47,7 +48,9 @@ def _note(cloud: Cloud, by_key: dict[_Key, Found], at: datetime) -> None:
     known = {_key_of(row): row for row in _living(cloud, by_key)}
     for key, row in known.items():
         _see_again(row, by_key[key], at)
-    Difference.objects.bulk_update(known.values(), ["ours", "theirs", "name", "last_seen_at"])
+    Difference.objects.bulk_update(
+        known.values(), ["ours", "theirs", "name", "finding", "made_at", "last_seen_at"]
+    )
     Difference.objects.bulk_create(
         _difference(cloud, one, at) for key, one in by_key.items() if key not in known
     )
@@ -73,14 +76,23 @@ def _key_of(one: Found | Difference) -> _Key:
 def _see_again(row: Difference, found: Found, at: datetime) -> None:
     row.last_seen_at = at
     row.ours, row.theirs, row.name = _texts(found)
+    row.finding, row.made_at = _finding(found)
 
 
 def _texts(found: Found) -> tuple[str, str, str]:
     return found.ours[:VALUE_LENGTH], found.theirs[:VALUE_LENGTH], found.name[:_NAME_LENGTH]
 
 
+def _finding(found: Found) -> tuple[dict[str, Any], datetime | None]:
+    """What nobody ordered would be as a resource, and since when it is there."""
+    if found.thing is None:
+        return {}, None
+    return describe(Listing(found.listing), found.thing), found.thing.created_at
+
+
 def _difference(cloud: Cloud, found: Found, at: datetime) -> Difference:
     ours, theirs, name = _texts(found)
+    finding, made_at = _finding(found)
     return Difference(
         cloud=cloud,
         project_id=found.project_id,
@@ -93,6 +105,8 @@ def _difference(cloud: Cloud, found: Found, at: datetime) -> Difference:
         name=name,
         ours=ours,
         theirs=theirs,
+        finding=finding,
+        made_at=made_at,
         first_seen_at=at,
         last_seen_at=at,
     )
@@ -106,12 +120,35 @@ def close_look(cloud: Cloud, listings: Collection[Listing], at: datetime) -> Non
     that somebody is busy with.
     """
     living = Difference.objects.filter(cloud=cloud, state__in=LIVING_STATES, listing__in=listings)
+    _settle(living, at)
+    _forget(_not_seen(living, at), at)
+
+
+@transaction.atomic(durable=True)
+def close_rooms(cloud: Cloud, openstack_project_ids: Collection[str], at: datetime) -> bool:
+    """As ``close_look``, for the quotas of these projects; whether one is only suspected now."""
+    living = Difference.objects.filter(
+        cloud=cloud,
+        state__in=LIVING_STATES,
+        kind=DifferenceKind.QUOTA,
+        openstack_id__in=openstack_project_ids,
+    )
+    _settle(living, at)
+    _forget(living.filter(last_seen_at__lt=at), at)
+    return living.filter(state=DifferenceState.SUSPECTED).exists()
+
+
+def _settle(living: QuerySet[Difference, Any], at: datetime) -> None:
+    """Open what was seen twice, and what was ignored for long enough."""
     seen_before = Q(first_seen_at__lte=at - settings.DRIFT_SECOND_LOOK_AFTER, last_seen_at=at)
     living.filter(seen_before, state=DifferenceState.SUSPECTED).update(state=DifferenceState.OPEN)
     living.filter(state=DifferenceState.IGNORED, ignored_until__lte=at, last_seen_at=at).update(
         state=DifferenceState.OPEN, ignored_until=None, ignored_by=None, ignored_because=""
     )
-    gone = _not_seen(living, at)
+
+
+def _forget(gone: QuerySet[Difference, Any], at: datetime) -> None:
+    """What was not seen any more is solved, or was nothing."""
     gone.filter(state=DifferenceState.SUSPECTED).delete()
     gone.update(state=DifferenceState.SOLVED, solved_at=at)
 

@@ -14,6 +14,7 @@ from billing.services.metering import metered_now
 from catalog.kinds import all_kinds, get_kind
 from catalog.models import (
     CHANGING_KINDS,
+    MAKING_KINDS,
     OfferingVersion,
     Operation,
     OperationState,
@@ -22,6 +23,7 @@ from catalog.models import (
 )
 from catalog.models.resource import CloudIdList
 from catalog.reconciliation.comparison import Known, Ours, Place
+from catalog.services.change_work import unoffered
 from portal.cloud.markers import read_marker
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
 from portal.cloud.ports import CloudObject, Listing
@@ -40,6 +42,7 @@ _COLUMNS: Final = (
     "is_quiet",
     "version_id",
     "place",
+    "is_found",
 )
 
 
@@ -68,8 +71,8 @@ def _is_quiet(since: datetime) -> Q:
 
 
 def _at_work(since: datetime) -> QuerySet[Operation]:
-    """What runs or ended just now, and changes that hang half-way: those wait for a person."""
-    hangs = Q(state=OperationState.FAILED, kind__in=CHANGING_KINDS)
+    """What runs or ended just now, and what hangs half-way: that waits for a person."""
+    hangs = Q(state=OperationState.FAILED, kind__in=CHANGING_KINDS | MAKING_KINDS)
     is_recent = Q(state=OperationState.RUNNING) | Q(finished_at__gte=since)
     return Operation.objects.filter(is_recent | hangs)
 
@@ -81,6 +84,7 @@ class Records:
         self._cloud = cloud
         self._since = since
         self._version = cache(_find_version)
+        self._unoffered = cache(lambda kind: unoffered(kind, cloud))
 
     def about(self, things: Sequence[CloudObject]) -> Known:
         """Whatever the things may be about; the questions do not grow with their number."""
@@ -133,6 +137,7 @@ class Records:
                 is_quiet=_is_quiet(self._since),
                 version_id=F("order_line__offering_version"),
                 place=F("cloud_project__openstack_project_id"),
+                is_found=Q(found_as__isnull=False),
             )
             .values(*_COLUMNS)
         )
@@ -161,7 +166,7 @@ class Records:
 
     def _is_charged_for(self, row: dict[str, Any], version_id: int | None) -> bool:
         """Whether such a thing costs money: most kinds that nobody pays for never do."""
-        version = self._version(version_id)
+        version = self._unoffered(row["kind"]) if row["is_found"] else self._version(version_id)
         return version is not None and bool(get_kind(row["kind"]).meters(version, row["spec"]))
 
 

@@ -9,16 +9,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from catalog.errors import CartChanged, CartFull, OfferingUnavailable
 from catalog.models import Cart, CartLine, Offering, OfferingVersion, Order
-from catalog.policies import offerings_for, orderable_projects
-from catalog.services.order_lines import MOST_LINES, LineRequest, clean_lines
+from catalog.offering_policies import is_offered_to, published_versions
+from catalog.services.order_lines import MOST_LINES, LineRequest, clean_line
 from catalog.services.orders import place_order
 from catalog.services.preview import Consequences, Wish, preview_together
 from portal.audit.services import record
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
-from portal.identity.models import Person, Project
+from portal.identity.access import has_role
+from portal.identity.models import Person, Project, Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +57,13 @@ def put_in_cart(
         InvalidInput: something is not right in a field.
         CartFull: there is as much in it as one order may ask.
     """
-    if not orderable_projects(owner).filter(pk=project.pk).exists():
+    if project.ended_at or not has_role(owner, project, Role.REQUESTER):
         raise NotAllowed()
-    version = offerings_for(project).filter(offering=offering).first()
+    version = _offered_in(project).filter(offering=offering).first()
     if version is None:
         raise OfferingUnavailable()
-    (asked,) = clean_lines([LineRequest(version=version, name=name, spec=spec, end_date=end_date)])
+    request = LineRequest(version=version, name=name, spec=spec, end_date=end_date)
+    asked = clean_line(request, project)
     cart = _open_cart(owner, project)
     if instead_of:
         cart.lines.filter(public_id=instead_of).delete()
@@ -147,7 +150,7 @@ def _look_at_line(project: Project, line: CartLine, version: OfferingVersion | N
     if version is None:
         return Looked(line=line, version=None, problem=str(OfferingUnavailable()))
     try:
-        (asked,) = clean_lines([_request(line, version)])
+        asked = clean_line(_request(line, version), project)
         wish = Wish(version=version, spec=asked.spec, end_date=asked.end_date)
         return Looked(line=line, version=version, consequences=preview_together(project, [wish]))
     except InvalidInput as error:
@@ -171,7 +174,7 @@ def _request(line: CartLine, version: OfferingVersion) -> LineRequest:
 
 def _versions(cart: Cart) -> dict[int, OfferingVersion]:
     """What can be ordered in the project now, by primary key of the offering."""
-    return {version.offering_id: version for version in offerings_for(cart.project)}
+    return {version.offering_id: version for version in _offered_in(cart.project)}
 
 
 def _open_cart(owner: Person, project: Project) -> Cart:
@@ -186,3 +189,8 @@ def _open_cart(owner: Person, project: Project) -> Cart:
 def _count_change(cart: Cart) -> None:
     cart.revision += 1
     cart.save(update_fields=["revision"])
+
+
+def _offered_in(project: Project) -> QuerySet[OfferingVersion]:
+    offered = published_versions().filter(is_offered_to(project.lineage_ids))
+    return offered.select_related("offering", "cloud")

@@ -21,6 +21,7 @@ from catalog.models import (
     OPEN_OPERATION_STATES,
     OPEN_ORDER_STATES,
     Metric,
+    Offering,
     OfferingVersion,
     Operation,
     OperationKind,
@@ -35,8 +36,10 @@ from catalog.services.order_states import move_order_to
 from catalog.services.orders import end_order
 from catalog.services.preview import demand_of, quote_of
 from catalog.services.quotas import absorb_claim, release_claim
+from catalog.services.sources import is_being_copied
 from catalog.services.terms import is_longer
 from portal.audit.services import record
+from portal.cloud.models import Cloud
 from portal.core.states import IllegalTransition
 from portal.identity.models import Person
 
@@ -51,7 +54,7 @@ def agree_on_change(line: OrderLine) -> None:
 
     Raises:
         IllegalTransition: the resource does not run any more.
-        ResourceBusy: something is being done to it.
+        ResourceBusy: something is being done to it, or made from it.
     """
     resource = line.changes
     if resource is None:
@@ -60,7 +63,9 @@ def agree_on_change(line: OrderLine) -> None:
         raise IllegalTransition(state=resource.get_state_display())
     if resource.spec == line.spec:
         _settle(resource, line)
-    elif resource.operations.filter(state__in=OPEN_OPERATION_STATES).exists():
+    elif resource.operations.filter(state__in=OPEN_OPERATION_STATES).exists() or is_being_copied(
+        resource
+    ):
         raise ResourceBusy(name=resource.name)
 
 
@@ -169,8 +174,16 @@ def version_of(resource: Resource) -> OfferingVersion:
     """The version that the resource was ordered with: it says what is metered and claimed."""
     line = resource.order_line
     if line is None:
-        raise ValueError(f"resource {resource.pk} comes from no order")
+        return unoffered(resource.kind, resource.cloud_project.cloud)
     return line.offering_version
+
+
+def unoffered(kind: str, cloud: Cloud) -> OfferingVersion:
+    """What stands in for a version of what nobody ordered. It is never stored.
+
+    It leaves no choice, so kinds find all that they need in the spec and the cloud.
+    """
+    return OfferingVersion(offering=Offering(kind=kind), cloud=cloud, choices={})
 
 
 def _settle(resource: Resource, line: OrderLine) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from catalog.errors import ChangeWaits, NothingChanged, NotShorter
+from catalog.errors import ChangeWaits, NothingChanged, NotOrdered, NotShorter
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
@@ -298,6 +298,8 @@ def _lock(public_id: UUID) -> Resource:
 
 
 def _check_changeable(resource: Resource) -> None:
+    if resource.is_unmanaged:
+        raise NotOrdered(name=resource.name)
     if resource.state != ResourceState.ACTIVE:
         raise IllegalTransition(state=resource.get_state_display())
     waiting = open_change(resource)

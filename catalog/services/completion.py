@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from catalog.models import Operation, OperationKind, Resource
 from catalog.services.change_work import complete_change, complete_reversal
+from catalog.services.recreation import complete_recreation
 from catalog.services.resources import activate_resource, close_resource
 from catalog.services.waiting import ring_those_that_waited
 
@@ -18,6 +19,8 @@ def bring_about(operation: Operation, resource: Resource) -> None:
     if operation.kind == OperationKind.PROVISION:
         activate_resource(resource, operation=operation)
         ring_those_that_waited(resource)
+    elif operation.kind == OperationKind.RECREATE:
+        complete_recreation(operation, resource)
     elif operation.kind in {OperationKind.RETIRE, OperationKind.COMPENSATE}:
         close_resource(resource, operation=operation)
         ring_those_that_waited(resource)

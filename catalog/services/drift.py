@@ -119,8 +119,7 @@ def correct_record(public_id: UUID, *, actor: Person) -> Difference:
         raise RepairNotOffered()
     resource.facts = {**resource.facts, **changes}
     resource.save(update_fields=["facts"])
-    difference.state, difference.solved_at = DifferenceState.SOLVED, now()
-    difference.save(update_fields=["state", "solved_at"])
+    solve(difference)
     record(
         "drift.record_corrected",
         difference,
@@ -144,6 +143,12 @@ def compared_fact(difference: Difference, resource: Resource) -> Compared | None
     parts = [part for part in get_kind(resource.kind).parts if part.key == difference.part]
     facts = [fact for part in parts for fact in part.compared if fact.key == difference.field]
     return facts[0] if facts else None
+
+
+def solve(difference: Difference) -> None:
+    """It was repaired. Call with it locked; if it differs all the same, a look finds it anew."""
+    difference.state, difference.solved_at = DifferenceState.SOLVED, now()
+    difference.save(update_fields=["state", "solved_at"])
 
 
 def lock_difference(public_id: UUID) -> Difference:

@@ -3,48 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.timezone import now
 
-from billing.services.metering import UsageTime
 from catalog.errors import OwnRepair, RepairNotOffered, RepairSettled
-from catalog.kinds import get_kind
 from catalog.models import (
-    Difference,
-    DifferenceKind,
-    DifferenceState,
     DriftRepair,
-    OrderLine,
     RepairAction,
     RepairState,
     Resource,
     ResourceState,
 )
-from catalog.services.drift import clean_reason, lock_difference, lock_idle_resource
-from catalog.services.resources import begin_retirement, meter_resource
+from catalog.services.adoption import check_unused
+from catalog.services.drift import clean_reason, lock_difference, lock_idle_resource, solve
+from catalog.services.operations import lock_order_and_resource
+from catalog.services.repair_actions import carry_out, offered_repairs
 from portal.audit.services import record, record_refusal
 from portal.core.errors import NotAllowed
+from portal.core.locks import lock_tree_shared
 from portal.identity.access import has_role
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person, Role
 from portal.identity.sensitive import sensitive
 from portal.identity.services.roles import refuse_emergency_access
-
-_GONE: Final = (DifferenceKind.MISSING, DifferenceKind.CHARGED_BUT_ABSENT)
-
-
-def offered_repairs(difference: Difference, resource: Resource | None) -> list[RepairAction]:
-    """What may be proposed about a difference: only of what the resource is about."""
-    if resource is None or resource.state != ResourceState.ACTIVE:
-        return []
-    if difference.part != get_kind(resource.kind).parts[0].key:
-        return []
-    if difference.kind in _GONE:
-        return [RepairAction.RETIRE]
-    return [RepairAction.CHARGE] if difference.kind == DifferenceKind.NOT_CHARGED else []
 
 
 @transaction.atomic(durable=True)
@@ -59,12 +42,15 @@ def propose_repair(
         RepairNotOffered: it makes no sense for this difference.
         DifferenceSettled: it was solved meanwhile.
         RepairSettled: a repair waits already.
+        StillInUse: it is to be removed, and something uses it.
     """
     refuse_emergency_access(actor)
     because = clean_reason(reason)
     difference = lock_difference(public_id)
     if action not in offered_repairs(difference, difference.resource):
         raise RepairNotOffered()
+    if action == RepairAction.REMOVE:
+        check_unused(difference)
     if difference.repairs.filter(state=RepairState.PROPOSED).exists():
         raise RepairSettled(state=RepairState.PROPOSED.label)
     repair = DriftRepair.objects.create(
@@ -88,6 +74,8 @@ def confirm_repair(public_id: UUID, *, actor: Person) -> DriftRepair:
         RepairSettled, DifferenceSettled: somebody was first, or it came right.
         RepairNotOffered, ResourceBusy: meanwhile it makes no sense, or something else is done.
         ResourceProtected: it is to be cleaned up, and somebody switched that off.
+        AdoptedAlready, CannotBeTold, NameTaken, PlacementRefused, PriceMissing, StillInUse: as
+            ``carry_out``.
     """
     return _deciding(public_id, actor, lambda: _confirm(public_id, actor))
 
@@ -142,20 +130,14 @@ def _confirm(public_id: UUID, actor: Person) -> DriftRepair:
         public_id=public_id
     )
     _check_decider(found, actor)
-    if found.difference.resource is None:
-        raise RepairNotOffered()
-    resource = lock_idle_resource(found.difference.resource)
+    resource = _lock_subject(found.difference.resource)
     difference = lock_difference(found.difference.public_id)
     repair = _lock_waiting(public_id)
     if repair.action not in offered_repairs(difference, resource):
         raise RepairNotOffered()
     _settle(repair, RepairState.CONFIRMED, actor)
-    difference.state, difference.solved_at = DifferenceState.SOLVED, now()
-    difference.save(update_fields=["state", "solved_at"])
-    if repair.action == RepairAction.CHARGE:
-        _charge(resource)
-    if repair.action == RepairAction.RETIRE:
-        begin_retirement(resource, actor=actor)
+    solve(difference)
+    carry_out(RepairAction(repair.action), difference, resource, actor=actor)
     _record("drift.repair_confirmed", repair, actor)
     return repair
 
@@ -170,11 +152,14 @@ def _refuse(public_id: UUID, actor: Person, reason: str) -> DriftRepair:
     return repair
 
 
-def _charge(resource: Resource) -> None:
-    """From this moment on: what was not charged before was nobody's agreement."""
-    moment = now()
-    line = OrderLine.objects.select_related("offering_version").get(resource=resource)
-    meter_resource(resource, line, UsageTime(cloud=None, intended=moment, observed=moment))
+def _lock_subject(resource: Resource | None) -> Resource | None:
+    """Lock what it is about: before the difference, and nothing may be done to it."""
+    if resource is None:
+        lock_tree_shared()
+        return None
+    if resource.state == ResourceState.RETIRED:
+        return lock_order_and_resource(resource)
+    return lock_idle_resource(resource)
 
 
 def _check_decider(repair: DriftRepair, actor: Person) -> None:

@@ -29,6 +29,7 @@ from catalog.models import (
 from catalog.services.cancellation import is_cancelable, request_cancellation
 from catalog.services.operations import lock_operation, lock_order_and_resource, start_operation
 from catalog.services.resources import begin_retirement, open_operation
+from catalog.services.sources import needing, work_about
 from catalog.services.terms import grace_of
 from catalog.services.waiting import STILL_NEEDED, needed_by
 from portal.audit.services import record
@@ -82,6 +83,7 @@ def retire_ended(*, at: datetime) -> int:
         ~Exists(_open_operations(of="resource")),
         ~Exists(_waiting_renewals(of=OuterRef("resource"), ended_on=OuterRef("end_date"))),
         ~STILL_NEEDED,
+        ~Exists(needing(OuterRef("resource"))),
         state=EndingState.OPEN,
         handled_at__isnull=False,
         clean_up_on__lte=day_of(at),
@@ -135,6 +137,8 @@ def _retire(ending_id: int, at: datetime) -> int:
     if resource.is_protected or open_operation(resource) or needed_by(resource).exists():
         return 0
     if _waiting_renewals(of=resource.pk, ended_on=ending.end_date).exists():
+        return 0
+    if needing(resource.pk).exists() or work_about(resource).exists():
         return 0
     begin_retirement(resource, actor=None)
     return 1

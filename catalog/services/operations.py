@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from catalog.errors import NotRepeatable
 from catalog.kinds import get_kind
 from catalog.kinds.base import ACT_PREFIX, StepDefinition
 from catalog.models import (
+    MAKING_KINDS,
     OPEN_ORDER_STATES,
     OPERATION_TRANSITIONS,
     RESOURCE_TRANSITIONS,
@@ -38,12 +39,19 @@ from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person
 
 # Undoing a half-made resource is retiring it: those steps accept that anything is missing.
-_PLAN_OF_KIND = {OperationKind.COMPENSATE: OperationKind.RETIRE.value}
+# Making a resource again is delivering it: those steps take over what is there.
+_PLAN_OF_KIND = {
+    OperationKind.COMPENSATE: OperationKind.RETIRE.value,
+    OperationKind.RECREATE: OperationKind.PROVISION.value,
+}
 # Of these a step that is done may be done again: it takes over what is there, or finds nothing
 # left. An action or a change that was carried out would be carried out twice.
 ORDERED_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.CHANGE.value})
 REPEATABLE_KINDS: Final = frozenset(
-    {OperationKind.PROVISION.value, OperationKind.RETIRE.value, OperationKind.COMPENSATE.value}
+    MAKING_KINDS | {OperationKind.RETIRE.value, OperationKind.COMPENSATE.value}
+)
+LEAVABLE_KINDS: Final = frozenset(
+    {OperationKind.ACT.value, OperationKind.CHANGE.value, OperationKind.RECREATE.value}
 )
 
 
@@ -53,6 +61,7 @@ def start_operation(
     *,
     requested_by: Person | None,
     action: str = "",
+    answers: Mapping[str, Any] | None = None,
     order_line: OrderLine | None = None,
 ) -> Operation:
     """Write down an operation with its steps and ring the engine. Call inside a transaction.
@@ -61,6 +70,7 @@ def start_operation(
 
     Args:
         action: key of the kind's action, for OperationKind.ACT.
+        answers: to its questions, checked.
         order_line: what is changed or reverted; steps about anything else are left out.
     """
     plan_name = f"{ACT_PREFIX}{action}" if action else _PLAN_OF_KIND.get(kind, kind.value)
@@ -71,10 +81,11 @@ def start_operation(
         queue=queue_for(kind, requested_by, order_line or resource.order_line),
         plan=f"{resource.kind}.{plan_name}",
         plan_version=plan.version,
+        answers=dict(answers or {}),
         requested_by=requested_by,
         order_line=order_line,
     )
-    steps = [step for step in plan.steps if _is_part_of(step, order_line)]
+    steps = [step for step in plan.steps if _is_part_of(step, resource, order_line)]
     Step.objects.bulk_create(
         Step(operation=operation, position=position, name=step.name, due_at=now())
         for position, step in enumerate(steps, start=1)
@@ -90,10 +101,20 @@ def start_operation(
     return operation
 
 
-def _is_part_of(step: StepDefinition, line: OrderLine | None) -> bool:
+def _is_part_of(step: StepDefinition, resource: Resource, line: OrderLine | None) -> bool:
+    if step.only_with and not resource.spec.get(step.only_with):
+        return False
+    if step.extra and step.extra not in _extras(resource):
+        return False
     if line is None or line.before is None or not step.parameter:
         return True
     return bool(line.before["spec"].get(step.parameter) != line.spec.get(step.parameter))
+
+
+def _extras(resource: Resource) -> list[str]:
+    line = resource.order_line
+    extras: list[str] = line.offering_version.choices.get("extras", []) if line else []
+    return extras
 
 
 @transaction.atomic(durable=True)
@@ -233,15 +254,16 @@ def revert(change: Operation, *, requested_by: Person | None) -> Operation:
 
 @transaction.atomic(durable=True)
 def abandon_operation(public_id: UUID, *, actor: Person | None) -> Operation:
-    """Leave an action that failed for what it is, or give a change up, which is then reverted.
+    """Leave what failed for what it is, or give a change up, which is then reverted.
 
-    The resource stays as the cloud has it. ``actor`` None: the term has passed.
+    That goes for an action and for making something again. The resource stays as the cloud has
+    it. ``actor`` None: the term has passed.
 
     Raises:
         IllegalTransition: it is neither, or does not wait for a person.
     """
     operation = lock_operation(public_id)
-    if operation.kind not in {OperationKind.ACT, OperationKind.CHANGE}:
+    if operation.kind not in LEAVABLE_KINDS:
         raise IllegalTransition(state=operation.get_state_display())
     give_up(operation)
     if operation.kind == OperationKind.CHANGE:
@@ -267,6 +289,14 @@ def end_operation(operation: Operation, state: OperationState) -> None:
         lapse_solution(operation)
     operation.state, operation.finished_at = state, now()
     operation.save(update_fields=["state", "finished_at"])
+
+
+def asker_of(operation: Operation) -> Person | None:
+    """Who asked for it, and of a delivery who ordered; None is the clock."""
+    line = operation.resource.order_line
+    if operation.kind == OperationKind.PROVISION and line:
+        return line.order.requested_by
+    return operation.requested_by
 
 
 def lapse_solution(operation: Operation) -> None:
@@ -301,17 +331,30 @@ def lock_operation(public_id: UUID) -> Operation:
     )
 
 
-def lock_order_and_resource(resource: Resource) -> Resource:
+def lock_order_and_resource(resource: Resource, *, first: Sequence[Resource] = ()) -> Resource:
     """Lock the resource, and before it the orders that it came from and that may change it.
 
     Returns the resource as it is now, with its order. Everything that changes one of them does
     this first.
+
+    Args:
+        first: resources that this one is to be attached to; locked before it, and their orders
+            with its own. Who lets go of what is attached locks in the same order.
     """
-    return lock_together([resource])[0]
+    return _lock([*_by_key(first), resource])[-1]
 
 
 def lock_together(resources: Sequence[Resource]) -> list[Resource]:
-    """``lock_order_and_resource`` for several at once, in the order of their primary keys.
+    """``lock_order_and_resource`` for several at once, in the order of their primary keys."""
+    return _lock(_by_key(resources))
+
+
+def _by_key(resources: Sequence[Resource]) -> list[Resource]:
+    return sorted(resources, key=lambda resource: resource.pk)
+
+
+def _lock(resources: Sequence[Resource]) -> list[Resource]:
+    """Lock the orders of all, and then each in turn.
 
     What was ordered while it waited is seen once the resources are locked; as orders come before
     them, all are then let go and locked anew.
@@ -326,7 +369,7 @@ def lock_together(resources: Sequence[Resource]) -> list[Resource]:
     while True:
         before = transaction.savepoint()
         locked = {order.pk for order in orders.order_by("pk").select_for_update()}
-        found = [lock_resource(item) for item in sorted(resources, key=lambda item: item.pk)]
+        found = [lock_resource(resource) for resource in resources]
         if locked.issuperset(orders.values_list("pk", flat=True)):
             transaction.savepoint_commit(before)
             return found

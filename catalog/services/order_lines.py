@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from catalog.errors import LineRefused, OfferingUnavailable
 from catalog.kinds import Kind, get_kind
-from catalog.kinds.parameters import clean_spec
 from catalog.models import OfferingVersion, OfferingVersionState
+from catalog.services.sources import clean_answers
 from catalog.services.wholes import Membership, Whole
 from portal.core.errors import DomainError, InvalidInput
+from portal.identity.models import Project
 
 MOST_LINES: Final = 50  # of one order
 
@@ -58,7 +59,7 @@ def refusals_of(line: LineRequest, number: int, *, of: int) -> Iterator[None]:
         raise LineRefused(error, position=number, name=line.name) from error
 
 
-def clean_lines(lines: Sequence[LineRequest]) -> list[LineRequest]:
+def clean_lines(lines: Sequence[LineRequest], project: Project) -> list[LineRequest]:
     """Check all lines; what is wrong in their fields comes in one answer.
 
     Of a line that asks for a whole, the parts are returned.
@@ -68,7 +69,7 @@ def clean_lines(lines: Sequence[LineRequest]) -> list[LineRequest]:
     for number, line in enumerate(lines, start=1):
         try:
             with refusals_of(line, number, of=len(lines)):
-                cleaned += _parts_of(_clean_line(line))
+                cleaned += _parts_of(clean_line(line, project))
         except InvalidInput as error:
             errors |= error.errors
     if errors:
@@ -76,7 +77,7 @@ def clean_lines(lines: Sequence[LineRequest]) -> list[LineRequest]:
     return cleaned
 
 
-def _clean_line(line: LineRequest) -> LineRequest:
+def clean_line(line: LineRequest, project: Project) -> LineRequest:
     """Check everything that can be checked without a lock; all wrong fields in one answer."""
     if line.version.state != OfferingVersionState.PUBLISHED:
         raise OfferingUnavailable()
@@ -86,7 +87,7 @@ def _clean_line(line: LineRequest) -> LineRequest:
     checks: list[Callable[[], None]] = [
         lambda: check_name(kind, line.name),
         lambda: check_end_date(line.version, line.end_date),
-        lambda: spec.update(clean_spec(kind.parameters(line.version), line.spec)),
+        lambda: spec.update(clean_answers(line.version, project, line.spec)),
     ]
     for check in checks:
         try:

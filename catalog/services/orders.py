@@ -42,6 +42,7 @@ from catalog.services.order_lines import MOST_LINES, LineRequest, clean_lines, r
 from catalog.services.placement import decide_placement
 from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
+from catalog.services.sources import lock_sources
 from catalog.services.terms import grant_grace, is_longer
 from catalog.services.wholes import Memberships
 from portal.audit.services import record
@@ -97,6 +98,7 @@ def place_order(
         LineRefused: of several lines this one is in the way, for one of these reasons.
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
         ProjectEnded: somebody ended the project meanwhile.
+        SourceGone, SourceChanged, ResourceBusy: what it is to be made from is not as it was.
         IdempotencyConflict: the key was used before for something else.
         CartChanged: the cart is no longer as it was read.
     """
@@ -111,7 +113,7 @@ def place_order(
     earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
         return earlier, False
-    cleaned = clean_lines(lines)
+    cleaned = clean_lines(lines, project)
     asked = Asked(
         requested_by=requested_by,
         project=project,
@@ -181,6 +183,9 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
         return ended_in, False
     _check_project_lives(project)
     _check_offered(project, lines)
+    for number, line in enumerate(lines, start=1):
+        with refusals_of(line, number, of=len(lines)):
+            lock_sources(line.version, line.spec, project)
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
     route = route_for(
         project,

@@ -82,6 +82,49 @@ def lock_counters(project: Project, demands: Iterable[Demand]) -> None:
     _lock_rows([*node_ids, project.pk], metrics)
 
 
+def hold_found(project: Project, demand: Demand) -> QuotaClaim:
+    """Count what is there already for the project and everything above it, also where it is much.
+
+    Call inside a transaction. A level with too little is over its limit from now on, and accepts
+    no claim until that is mended.
+    """
+    claim = QuotaClaim.objects.create(project=project, state=ClaimState.COMMITTED)
+    recount_claim(claim, demand)
+    return claim
+
+
+def recount_claim(claim: QuotaClaim, demand: Demand) -> None:
+    """Let the claim hold what its thing turns out to need, also where there is too little.
+
+    Call inside a transaction, for what is in the cloud already; may be repeated.
+    """
+    lock_tree_shared()
+    locked = QuotaClaim.objects.select_for_update().get(pk=claim.pk)
+    if locked.state == ClaimState.RELEASED:
+        return
+    project = locked.project
+    wanted = {metric: amount for metric, amount in demand.items() if amount}
+    held = amounts_of(locked)
+    levels = project.lineage_ids
+    metrics = wanted | held
+    Quota.objects.bulk_create(
+        (
+            Quota(node_id=node, metric=metric, limit_now=Decimal(0))
+            for node in levels
+            for metric in wanted
+        ),
+        ignore_conflicts=True,
+    )
+    rows = _lock_rows(levels, metrics)
+    locked.lines.all().delete()
+    for (_, name), row in rows.items():
+        metric = Metric(name)
+        amount = wanted.get(metric, Decimal(0))
+        if amount:
+            QuotaClaimLine.objects.create(claim=locked, quota=row, amount=amount)
+        _count_found(row, amount - held.get(metric, Decimal(0)))
+
+
 def commit_claim(claim: QuotaClaim) -> None:
     """Keep what was reserved until it is released. Call inside a transaction."""
     claim.state, claim.expires_at = ClaimState.COMMITTED, None
@@ -249,6 +292,14 @@ def _add(row: Quota, amount: Decimal) -> None:
     if row.over_since and row.limit_now is not None and row.claimed <= row.limit_now:
         row.over_since = None
     row.save(update_fields=["claimed", "over_since"])
+
+
+def _count_found(row: Quota, amount: Decimal) -> None:
+    """Change the counter for what is there anyhow, whatever the limit is."""
+    limit, claimed = row.limit_now, row.claimed + amount
+    if limit is not None and claimed > limit:
+        row.over_since = row.over_since or now()
+    _add(row, amount)
 
 
 def _shown(amount: Decimal) -> str:

@@ -1,8 +1,12 @@
-"""The life of a resource: it comes into being through one door, and leaves through one."""
+"""The life of a resource: what is ordered comes into being through one door, and leaves by one.
+
+What was found in the cloud comes in by ``adoption``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -14,14 +18,18 @@ from catalog.errors import (
     ActionUnknown,
     ConfirmationMismatch,
     NameTaken,
-    NeededByOthers,
     ResourceBusy,
+    ResourceNeeded,
     ResourceProtected,
+    SourceGone,
 )
-from catalog.kinds import get_kind
+from catalog.kinds import Kind, get_kind
+from catalog.kinds.base import ATTACHED_TO, Action
+from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
     OPEN_OPERATION_STATES,
     RESOURCE_TRANSITIONS,
+    Derivation,
     EndingState,
     Operation,
     OperationKind,
@@ -32,7 +40,11 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.change_work import drop_failed_changes, expire_waiting_changes
+from catalog.services.change_work import (
+    drop_failed_changes,
+    expire_waiting_changes,
+    version_of,
+)
 from catalog.services.operations import (
     give_up,
     lock_order_and_resource,
@@ -40,9 +52,11 @@ from catalog.services.operations import (
 )
 from catalog.services.order_states import follow_lines
 from catalog.services.quotas import release_claim
+from catalog.services.sources import check_not_needed, find_sources, lock_sources, offered_in
 from catalog.services.waiting import needed_by
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
+from portal.cloud.secrets import forget_secrets
 from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person, Project
 from portal.identity.sensitive import sensitive
@@ -56,16 +70,19 @@ def open_resource(line: OrderLine) -> Resource:
 
     Raises:
         NameTaken: meanwhile something else in the project got this name.
+        SourceGone, SourceChanged, ResourceBusy: what it is made from is not as it was.
     """
     order = line.order
     version = line.offering_version
+    kind = get_kind(version.offering.kind)
+    derivations = lock_sources(version, line.spec, order.project)
     try:
         with transaction.atomic():
-            return Resource.objects.create(
-                kind=version.offering.kind,
+            resource = Resource.objects.create(
+                kind=kind.key,
                 name=line.name,
                 project=order.project,
-                cloud_project=_managed_cloud_project(order.project, version.cloud),
+                cloud_project=_place_for(kind, order.project, version.cloud),
                 order_line=line,
                 claim=line.claim,
                 placement=line.placement,
@@ -76,6 +93,10 @@ def open_resource(line: OrderLine) -> Resource:
         if "resource_name_unique_among_living" in str(error):
             raise NameTaken(field="name", name=line.name) from error
         raise
+    for derivation in derivations:
+        derivation.resource = resource
+    Derivation.objects.bulk_create(derivations)
+    return resource
 
 
 def activate_resource(resource: Resource, *, operation: Operation) -> None:
@@ -95,12 +116,12 @@ def activate_resource(resource: Resource, *, operation: Operation) -> None:
         intended=operation.started_at,
         observed=resource.activated_at,
     )
-    meter_resource(resource, line, time)
+    meter_resource(resource, time)
     record("resource.activated", resource, actor=None, node_id=resource.project_id)
     _follow(line.order)
 
 
-def meter_resource(resource: Resource, line: OrderLine, time: UsageTime) -> None:
+def meter_resource(resource: Resource, time: UsageTime) -> None:
     """Somebody pays for the resource from now on. Call inside a transaction; may be repeated."""
     start_metering(
         public_id=resource.public_id,
@@ -109,7 +130,7 @@ def meter_resource(resource: Resource, line: OrderLine, time: UsageTime) -> None
         kind=resource.kind,
         name=resource.name,
         openstack_id=resource.cloud_ids.get(resource.kind, ""),
-        meters=get_kind(resource.kind).meters(line.offering_version, resource.spec),
+        meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
         end_date=resource.end_date,
         time=time,
     )
@@ -121,15 +142,16 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
     """Begin to clean up: from now on the engine removes it from the cloud.
 
     Args:
+        answers: to the action's questions, as they came in; nothing in them is trusted.
         confirmation: the resource's name, as the person typed it.
 
     Raises:
         ConfirmationMismatch: that is not its name.
         IllegalTransition: it does not run, or is being cleaned up already. A delivery that failed
             is undone instead (``compensate_operation``).
-        ResourceBusy: an action is being carried out on it.
+        ResourceBusy: an action is being carried out on it, or work on another is about it.
         ResourceProtected: somebody switched that on.
-        NeededByOthers: something that lives needs it.
+        ResourceNeeded: another resource cannot do without it.
     """
     resource = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(resource)
@@ -149,8 +171,8 @@ def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
 
     Raises:
         ResourceProtected: its protection goes off first.
-        ResourceBusy: an action is being carried out on it.
-        NeededByOthers: something that lives needs it.
+        ResourceNeeded: another resource cannot do without it.
+        ResourceBusy: an action is being carried out on it, or work on another is about it.
     """
     return begin_retirements([resource], actor=actor)[0]
 
@@ -170,7 +192,7 @@ def begin_retirements(
         with_others: what goes as well, by other ways.
 
     Raises:
-        ResourceProtected, ResourceBusy, NeededByOthers: as ``begin_retirement``; then nothing
+        ResourceProtected, ResourceBusy, ResourceNeeded: as ``begin_retirement``; then nothing
             may be kept.
     """
     leaving = [resource.pk for resource in (*resources, *with_others)]
@@ -179,7 +201,8 @@ def begin_retirements(
             raise ResourceProtected(name=resource.name)
         needing = needed_by(resource).exclude(pk__in=leaving).values_list("name", flat=True)
         if needing:
-            raise NeededByOthers(name=resource.name, others=", ".join(needing))
+            raise ResourceNeeded(name=resource.name, others=", ".join(needing))
+        check_not_needed(resource)
         _settle_actions(resource)
     expire_waiting_changes(resources)
     return [_retire(resource, actor) for resource in resources]
@@ -195,36 +218,100 @@ def _retire(resource: Resource, actor: Person | None) -> Operation:
     return start_operation(resource, OperationKind.RETIRE, requested_by=actor)
 
 
-@transaction.atomic(durable=True)
-def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation:
-    """Have the engine carry out one of the kind's actions: stop, start, reboot …
+def find_action(resource: Resource, key: str) -> Action:
+    """What the kind declares by this key.
+
+    Raises:
+        ActionUnknown: nothing.
+    """
+    action = get_kind(resource.kind).actions.get(key)
+    if action is None:
+        raise ActionUnknown(field="action")
+    return action
+
+
+def questions_of(resource: Resource, action: Action) -> list[Parameter]:
+    """What is asked before the action, with what can be chosen for this resource now."""
+    return offered_in(action.parameters, resource.project, resource.cloud_project.cloud)
+
+
+def act_on_resource(
+    public_id: UUID,
+    *,
+    action: str,
+    actor: Person,
+    answers: Mapping[str, Any] | None = None,
+    confirmation: str = "",
+) -> Operation:
+    """Have the engine carry out one of the kind's actions: stop, start, attach …
+
+    Args:
+        confirmation: the resource's name, as the person typed it; for what loses something.
 
     Raises:
         ActionUnknown: the kind has no such action.
+        ConfirmationMismatch: something is lost by it, and that is not its name.
+        InvalidInput: an answer is not right, with a message by question.
         ActionNotOffered: it makes no sense as the resource is now.
         IllegalTransition: the resource does not run.
-        ResourceBusy: something else is being done to it.
+        ResourceBusy: something else is being done to it, or to what it is about.
+        SourceGone: what it is about does not run any more.
     """
-    resource = Resource.objects.get(public_id=public_id)
-    lock_order_and_resource(resource)
+    resource = Resource.objects.select_related("project", "cloud_project__cloud").get(
+        public_id=public_id
+    )
+    declared = find_action(resource, action)
+    questions = questions_of(resource, declared)
+    cleaned = clean_spec(questions, answers or {})
+    if declared.loses and confirmation.strip() != resource.name:
+        raise ConfirmationMismatch(field="confirmation", name=resource.name)
+    return _act(resource, action, declared, cleaned, actor)
+
+
+@transaction.atomic(durable=True)
+def _act(
+    resource: Resource, key: str, action: Action, answers: Mapping[str, Any], actor: Person
+) -> Operation:
+    cloud = resource.cloud_project.cloud
+    named = find_sources(action.parameters, answers, resource.project, cloud)
+    lock_order_and_resource(resource, first=list(named.values()))
     resource.refresh_from_db()
-    declared = get_kind(resource.kind).actions.get(action)
-    if declared is None:
-        raise ActionUnknown(field="action")
     if resource.state != ResourceState.ACTIVE:
         raise IllegalTransition(state=resource.get_state_display())
     if open_operation(resource):
         raise ResourceBusy(name=resource.name)
-    if not declared.is_offered(resource.facts):
-        raise ActionNotOffered(action=declared.label)
+    if not action.is_offered(resource.facts):
+        raise ActionNotOffered(action=action.label)
+    _check_named(resource, action, answers)
     record(
         "resource.action_requested",
         resource,
         actor=actor,
         node_id=resource.project_id,
-        data={"action": action},
+        data={"action": key, **_about(named)},
     )
-    return start_operation(resource, OperationKind.ACT, requested_by=actor, action=action)
+    return start_operation(
+        resource, OperationKind.ACT, requested_by=actor, action=key, answers=answers
+    )
+
+
+def _check_named(resource: Resource, action: Action, answers: Mapping[str, Any]) -> None:
+    """Raise unless all that the answers name runs and is idle. Call with it locked."""
+    cloud = resource.cloud_project.cloud
+    named = find_sources(action.parameters, answers, resource.project, cloud)
+    asked = {item.name for item in action.parameters if item.of_kinds and answers.get(item.name)}
+    if named.keys() != asked:
+        raise SourceGone()
+    for other in named.values():
+        if open_operation(other):
+            raise ResourceBusy(name=other.name)
+
+
+def _about(named: Mapping[str, Resource]) -> dict[str, Any]:
+    """What else it is about, by question; other answers may say something of people."""
+    if not named:
+        return {}
+    return {"about": {question: str(found.public_id) for question, found in named.items()}}
 
 
 def open_operation(resource: Resource) -> Operation | None:
@@ -258,17 +345,32 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
         resource.public_id,
         time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
     )
+    _let_go_of(resource)
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
+    forget_secrets(resource.public_id)
     if operation.kind == OperationKind.COMPENSATE:
         _cancel_line(resource)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
 
 
-def _managed_cloud_project(project: Project, cloud: Cloud) -> CloudProject:
-    cloud_project, _ = CloudProject.objects.get_or_create(
-        project=project, cloud=cloud, purpose=CloudProjectPurpose.MANAGED
+def _let_go_of(gone: Resource) -> None:
+    """What was attached to it is so no longer, and stays."""
+    public_id = str(gone.public_id)
+    attached = Resource.objects.filter(
+        project=gone.project_id, facts__contains={ATTACHED_TO: public_id}
     )
+    for resource in attached.order_by("pk").select_for_update(of=("self",)):
+        resource.facts = {**resource.facts, ATTACHED_TO: None}
+        resource.save(update_fields=["facts"])
+
+
+def _place_for(kind: Kind, project: Project, cloud: Cloud) -> CloudProject:
+    """Where it will stand: with the project's other things, or in a place of its own."""
+    facts: dict[str, Any] = {"project": project, "cloud": cloud, "purpose": kind.stands_in}
+    if kind.stands_in != CloudProjectPurpose.MANAGED:
+        return CloudProject.objects.create(**facts)
+    cloud_project, _ = CloudProject.objects.get_or_create(**facts)
     return cloud_project
 
 

@@ -21,6 +21,7 @@ from catalog.errors import (
 )
 from catalog.kinds import get_kind
 from catalog.models import (
+    MAKING_KINDS,
     Operation,
     OperationKind,
     OperationState,
@@ -243,13 +244,13 @@ def _cloud_ids(operation: Operation) -> dict[str, str]:
     """What of the resource the cloud has, as far as the portal knows.
 
     Raises:
-        NothingToCharge: of a delivery, when the thing itself is not among it.
+        NothingToCharge: of what is delivered or made again, when the thing itself is not among it.
     """
     resource = operation.resource
-    if operation.kind != OperationKind.PROVISION:
+    if operation.kind not in MAKING_KINDS:
         return dict(resource.cloud_ids)
     made = dict(operation.steps.exclude(external_id="").values_list("name", "external_id"))
-    plan = get_kind(resource.kind).plans[operation.kind]
+    plan = get_kind(resource.kind).plans[OperationKind.PROVISION]
     is_made_by_a_step = any(step.name == resource.kind for step in plan.steps)
     if is_made_by_a_step and resource.kind not in made:
         raise NothingToCharge(name=resource.name)

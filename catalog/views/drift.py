@@ -28,9 +28,9 @@ from catalog.models import (
     RepairState,
 )
 from catalog.policies import DRIFT_READERS, may_mend, repairs_to_decide, visible_differences
+from catalog.services.adoption import why_not_adopted
 from catalog.services.drift import OPEN_STATES, ask_for_look, corrections
-from catalog.services.drift_repairs import offered_repairs
-from catalog.views.drift_wording import GONE, STRANGE, rows_of
+from catalog.views.drift_wording import GONE, OTHER, STRANGE, consequence_of, proposals_of, rows_of
 from portal.core.errors import DomainError
 from portal.identity.access import reached_projects, roles_of
 from portal.identity.models import Person, Role
@@ -47,6 +47,7 @@ _URGENCY: Final = (
     DifferenceKind.DUPLICATE,
     DifferenceKind.MISSING,
     DifferenceKind.DIFFERS,
+    DifferenceKind.QUOTA,
 )
 _URGENT: Final = frozenset(_URGENCY[:3])
 _IS_OPEN: Final = Q(state=DifferenceState.OPEN)
@@ -54,7 +55,7 @@ TABS: Final[dict[str, tuple[str | Promise, Q]]] = {
     "": (gettext_lazy("All"), _IS_OPEN),
     "gone": (gettext_lazy("Gone from the cloud"), _IS_OPEN & Q(kind__in=GONE)),
     "strange": (gettext_lazy("Unknown in Cloudloket"), _IS_OPEN & Q(kind__in=STRANGE)),
-    "other": (gettext_lazy("Other than ordered"), _IS_OPEN & Q(kind=DifferenceKind.DIFFERS)),
+    "other": (gettext_lazy("Other than ordered"), _IS_OPEN & Q(kind__in=OTHER)),
     "ignored": (gettext_lazy("Ignored"), Q(state=DifferenceState.IGNORED)),
     "solved": (gettext_lazy("Solved"), Q(state=DifferenceState.SOLVED)),
 }
@@ -144,8 +145,13 @@ def render_difference(
         "may_correct": may
         and difference.resource is not None
         and bool(corrections(difference, difference.resource)),
-        "repairs": offered_repairs(difference, difference.resource) if may else [],
+        "may_push": may and difference.kind == DifferenceKind.QUOTA,
+        "proposals": proposals_of(difference) if may else [],
+        "not_adopted": why_not_adopted(difference)
+        if may and difference.kind == DifferenceKind.UNKNOWN
+        else None,
         "waiting": waiting,
+        "waiting_consequence": consequence_of(waiting.action) if waiting else "",
         "may_decide": waiting is not None
         and repairs_to_decide(request.user).filter(pk=waiting.pk).exists(),
         "is_own": waiting is not None and waiting.proposed_by_id == request.user.pk,

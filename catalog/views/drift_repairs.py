@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from catalog.drift_forms import DecisionForm, IgnoreForm, RepairForm
 from catalog.models import Difference, DriftRepair, RepairAction
 from catalog.policies import may_mend, visible_differences
+from catalog.services.cloud_rooms import push_quota_again
 from catalog.services.drift import correct_record, ignore_difference
 from catalog.services.drift_repairs import (
     confirm_repair,
@@ -50,6 +51,18 @@ def drift_correct(request: PersonRequest, public_id: UUID) -> HttpResponse:
     except DomainError as error:
         return render_difference(request, get_difference(request, public_id), error=error)
     messages.success(request, _("Corrected. Cloudloket now says what the cloud says."))
+    return redirect("catalog:drift-difference", public_id=difference.public_id)
+
+
+@require_POST
+def drift_push(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Have the quota of the project in the cloud set again."""
+    difference = _get(request, public_id)
+    try:
+        push_quota_again(public_id, actor=request.user)
+    except DomainError as error:
+        return render_difference(request, get_difference(request, public_id), error=error)
+    messages.success(request, _("We set it now. The next comparison tells whether it holds."))
     return redirect("catalog:drift-difference", public_id=difference.public_id)
 
 

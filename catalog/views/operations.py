@@ -18,6 +18,7 @@ from catalog.models import Operation, OperationKind
 from catalog.policies import may_oversee, may_repair, may_solve, visible_operations
 from catalog.services.cancellation import is_cancelable
 from catalog.services.operations import abandon_operation, resume_operation, retry_operation
+from catalog.services.trials import end_trial
 from catalog.services.undoing import cancel_operation, compensate_operation
 from catalog.views.progress import progress_of
 from portal.core.errors import DomainError
@@ -52,6 +53,12 @@ def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpRespons
     """Undo the delivery: remove what was made."""
     done = _("We remove what was made. After that your quota is free again.")
     return _repair(request, public_id, compensate_operation, done)
+
+
+@require_POST
+def operation_keep(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Confirm that what was changed works."""
+    return _repair(request, public_id, end_trial, _("It stays as it is now."))
 
 
 @require_POST

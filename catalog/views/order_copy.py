@@ -63,4 +63,5 @@ def copy_of_order(request: PersonRequest, version: OfferingVersion) -> Copy | No
         found = None
     if found is None:
         raise Http404
-    return Copy(order=found.order, spec=found.spec, dropped=no_longer_offered(version, found.spec))
+    dropped = no_longer_offered(version, found.spec, found.order.project)
+    return Copy(order=found.order, spec=found.spec, dropped=dropped)

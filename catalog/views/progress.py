@@ -136,6 +136,8 @@ def _state_in_words(operation: Operation, step: Step, is_current: bool) -> tuple
     since = _("since {time}").format(time=clock(step.started_at)) if step.started_at else ""
     if step.state == StepState.AWAITING:
         return "now", _("The cloud is working on it."), since
+    if step.started_at and not step.failures and step.due_at > now():
+        return "wait", _paused_in_words(step.due_at), clock(step.due_at)
     if step.failures and step.due_at > now():
         return "wait", _retry_in_words(step.due_at), clock(step.due_at)
     return "now", "", since
@@ -145,6 +147,10 @@ def _finished(step: Step) -> str:
     if step.finished_at is None or step.started_at is None:
         return ""
     return f"{clock(step.finished_at)}, {seconds(step.finished_at - step.started_at)}"
+
+
+def _paused_in_words(due_at: datetime) -> str:
+    return _("We go on at {time}.").format(time=clock(due_at))
 
 
 def _retry_in_words(due_at: datetime) -> str:

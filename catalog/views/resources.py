@@ -17,9 +17,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
+from catalog.action_forms import ActionForm
 from catalog.errors import ConfirmationMismatch
 from catalog.kinds import get_kind
 from catalog.kinds.base import Action
@@ -32,14 +34,24 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.policies import may_act, may_change, may_repair, may_retire, visible_resources
+from catalog.policies import (
+    may_act,
+    may_change,
+    may_repair,
+    may_retire,
+    visible_resources,
+)
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
-from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.resources import act_on_resource, find_action, retire_resource
+from catalog.services.trials import Trial, trial_of
 from catalog.services.waiting import needed_by, waited_for
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
+from catalog.views.order_source import makeable_from
 from catalog.views.progress import Progress, latest_operation, progress_of
+from catalog.views.relations import relations_of
+from catalog.views.secrets import access_of, show_secret
 from catalog.views.wording import (
     RESOURCE_TONES,
     amount_in_words,
@@ -113,18 +125,59 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return render(request, "catalog/resources/retire.html", _consequences(request, resource))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpResponse:
-    """Stop, start, or whatever else the kind lets people do."""
+    """Stop, start, or whatever else the kind lets people do; what that asks is a page first."""
     resource = _get(request, public_id)
-    if not may_act(request.user, resource):
+    if not may_act(request.user, resource, action):
         raise PermissionDenied
     try:
-        act_on_resource(resource.public_id, action=action, actor=request.user)
+        declared = find_action(resource, action)
+        if request.method != "POST":
+            if action not in dict(_offered_actions(request, resource)):
+                return redirect("catalog:resource", public_id=public_id)
+            return _ask(request, resource, declared, ActionForm(resource=resource, action=declared))
+        return _act(request, resource, action, declared)
     except DomainError as error:
         return _render(request, _get(request, resource.public_id), error=error)
+
+
+def _act(request: PersonRequest, resource: Resource, key: str, action: Action) -> HttpResponse:
+    form = ActionForm(request.POST, resource=resource, action=action)
+    if not form.is_valid():
+        return _ask(request, resource, action, form)
+    try:
+        act_on_resource(
+            resource.public_id,
+            action=key,
+            actor=request.user,
+            answers=form.answers(),
+            confirmation=request.POST.get("confirmation", ""),
+        )
+    except ConfirmationMismatch as error:
+        return _ask(request, resource, action, form, error=error)
     address = reverse("catalog:resource", args=[resource.public_id])
     return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+
+
+def _ask(
+    request: PersonRequest,
+    resource: Resource,
+    action: Action,
+    form: ActionForm,
+    *,
+    error: DomainError | None = None,
+) -> HttpResponse:
+    """What an action asks first, and the name to type where something is lost by it."""
+    context = {
+        "resource": resource,
+        "action": action,
+        "form": form,
+        "confirmation": request.POST.get("confirmation", ""),
+        "error": error,
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors or error else HTTPStatus.OK
+    return render(request, "catalog/resources/act.html", context, status=status)
 
 
 @require_POST
@@ -197,15 +250,29 @@ def _render(
         "total_cost": cost_of_resource(resource.public_id, as_of=moment),
         "end_notice": end_notice(resource, today=day_of(moment)),
         "progress": _progress(resource, operations),
+        "trial": _trial(resource, operations),
         "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
-        "actions": _offered_actions(request, resource, operations),
+        "access": access_of(request, resource),
+        "actions": _offered_actions(request, resource),
+        "makeable": makeable_from(resource, request.user),
         "may_repair": may_repair(request.user, resource),
         "is_operator": has_role(request.user, resource.project, Role.OPERATOR),
         "error": error,
     }
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "catalog/resources/detail.html", context, status=status)
+
+
+@require_POST
+@never_cache
+def resource_secret(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Show a secret to who asked for it, once: as a page, or as a file to keep."""
+    resource = _get(request, public_id)
+    try:
+        return show_secret(request, resource)
+    except DomainError as error:
+        return _render(request, _get(request, resource.public_id), error=error)
 
 
 def _subjects(resource: Resource, operations: list[Operation]) -> list[UUID]:
@@ -269,15 +336,18 @@ def _state_in_words(resource: Resource, operations: list[Operation]) -> tuple[st
     return RESOURCE_TONES[resource.state], str(ResourceState(resource.state).label)
 
 
-def _offered_actions(
-    request: PersonRequest, resource: Resource, operations: list[Operation]
-) -> list[tuple[str, Action]]:
+def _offered_actions(request: PersonRequest, resource: Resource) -> list[tuple[str, Action]]:
     """What this person may do to it now: nothing while something is being done already."""
+    operations = resource.operations.all()
     is_busy = any(operation.state in OPEN_OPERATION_STATES for operation in operations)
-    if resource.state != ResourceState.ACTIVE or is_busy or not may_act(request.user, resource):
+    if resource.state != ResourceState.ACTIVE or is_busy:
         return []
     actions = get_kind(resource.kind).actions.items()
-    return [(key, action) for key, action in actions if action.is_offered(resource.facts)]
+    return [
+        (key, action)
+        for key, action in actions
+        if action.is_offered(resource.facts) and may_act(request.user, resource, key)
+    ]
 
 
 def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
@@ -292,12 +362,20 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
         "kind": kind,
         "confirmation": kept.get("confirmation", ""),
         "summary": kind.summary(resource.spec),
+        "relations": relations_of(resource),
+        "measures": kind.measures(resource.spec, resource.facts),
         "freed": [
             (metric.label, amount_in_words(metric, freed[metric]))
             for metric in Metric
             if metric in freed
         ],
     }
+
+
+def _trial(resource: Resource, operations: list[Operation]) -> Trial | None:
+    """What people judge now of the work that pauses for that."""
+    latest = latest_operation(operations)
+    return trial_of(latest) if latest and resource.state == ResourceState.ACTIVE else None
 
 
 def _progress(resource: Resource, operations: list[Operation]) -> Progress | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import secrets
 from typing import Final
 
@@ -46,3 +49,13 @@ def decrypt(version: int, ciphertext: bytes, *, bound_to: bytes) -> str:
         )
     except (InvalidTag, ValueError) as error:
         raise Undecipherable("the text does not belong to this key and place") from error
+
+
+def derive_password(purpose: str) -> str:
+    """A password that is kept nowhere: the same for the same purpose and newest key.
+
+    43 characters of A-Z, a-z, 0-9, hyphen and underscore, behind one of each kind.
+    """
+    key = settings.ENCRYPTION_KEYS[max(settings.ENCRYPTION_KEYS)]
+    digest = hmac.digest(key, f"cloudloket password {purpose}".encode(), hashlib.sha256)
+    return "Aa1-" + base64.urlsafe_b64encode(digest).decode().rstrip("=")

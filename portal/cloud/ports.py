@@ -133,10 +133,12 @@ class CloudObject:
 
 
 class Listing(StrEnum):
-    """What a cloud can list. The first four also settle what waits in one cloud project."""
+    """What a cloud can list. The first six also settle what waits in one cloud project."""
 
     SERVERS = "servers"
     VOLUMES = "volumes"
+    SNAPSHOTS = "snapshots"
+    BACKUPS = "backups"
     LOAD_BALANCERS = "load_balancers"
     ZONES = "zones"
     NETWORKS = "networks"
@@ -144,10 +146,12 @@ class Listing(StrEnum):
     FLOATING_IPS = "floating_ips"
     SECURITY_GROUPS = "security_groups"
     CONTAINERS = "containers"
+    QUOTAS = "quotas"
 
 
-# Swift lists the containers of one account; every other service lists those of all projects.
-LISTED_PER_PROJECT: Final = frozenset({Listing.CONTAINERS})
+# Swift lists the containers of one account, and limits are asked of one project at a time; every
+# other list is of all projects.
+LISTED_PER_PROJECT: Final = frozenset({Listing.CONTAINERS, Listing.QUOTAS})
 LARGEST_PAGE: Final = 1000  # more than this no service gives at a time, as installed
 
 
@@ -186,6 +190,16 @@ class VolumeSpec:
     size_gib: int
     volume_type: str | None = None
     image_id: str | None = None  # makes it bootable
+    snapshot_id: str | None = None  # begins with what that holds
+    backup_id: str | None = None  # likewise
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopySpec:
+    """A snapshot or a backup of a volume: ``of_id`` says of which."""
+
+    name: str
+    of_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,10 +211,20 @@ class PortSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSpec:
+    """What a server is made of.
+
+    Args:
+        image_id: what its own disk is written from; "" with a ``boot_volume_id``.
+        boot_volume_id: a bootable volume that it starts from, and that stays when it goes.
+        server_group_id: what says beside which others it may stand.
+    """
+
     name: str
     flavor_id: str
-    image_id: str
     port_id: str
+    image_id: str = ""
+    boot_volume_id: str = ""
+    server_group_id: str = ""
     user_data: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
@@ -247,6 +271,16 @@ class ContainerSpec:
     quota_gib: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class IssuedCredential:
+    """An application credential as it is told once, and where it logs in."""
+
+    id: str
+    secret: str = field(repr=False)
+    auth_url: str
+    region: str
+
+
 class Cloud(Protocol):
     """One OpenStack cloud. Every call raises CloudUnavailable, CloudRefused or a subclass.
 
@@ -274,11 +308,63 @@ class Cloud(Protocol):
 
     def set_quota(self, project: str, limits: Mapping[str, int]) -> None:
         """Set the project's quotas, by our metric names: servers, vcpus, memory_gib, volumes,
-        volume_gib, snapshots, networks, routers, floating_ips; unnamed ones stay. Repeatable."""
+        volume_gib, snapshots, networks, routers, floating_ips, load_balancers, dns_zones,
+        object_gib; unnamed ones stay. Repeatable. A service that the cloud lacks is passed over."""
         ...
 
     def fetch_quota(self, project: str) -> dict[str, int]:
         """The project's quotas by the same metric names."""
+        ...
+
+    def fetch_usage(self, project: str) -> dict[str, int]:
+        """What the project uses of them, in the same units, rounded up."""
+        ...
+
+    def clear_project(self, project: str) -> dict[str, int]:
+        """Delete what stands in the project, whoever made it, as far as that is possible now.
+
+        Returns:
+            What is left, by kind of thing; nothing left is {}. Repeat until then.
+        """
+        ...
+
+    def delete_project(self, project: str) -> None:
+        """Delete an empty Keystone project."""
+        ...
+
+    # --- who comes in by itself ------------------------------------------------------------
+
+    def find_users(self, *, domain_name: str, name: str) -> list[CloudObject]: ...
+
+    def create_user(self, *, domain_name: str, name: str, project: str) -> CloudObject:
+        """Make a user who is a member of the project and of nothing else.
+
+        The name is unique in the domain, and that user is found. Nobody knows its password.
+        """
+        ...
+
+    def delete_user(self, user: str) -> None:
+        """Delete the user with its credentials and keypairs; its tokens work no longer."""
+        ...
+
+    def list_credentials(self, user: str) -> list[CloudObject]:
+        """The user's application credentials; ``details`` has ``expires_at`` in ISO 8601."""
+        ...
+
+    def create_credential(
+        self, project: str, user: str, *, name: str, expires_at: datetime | None
+    ) -> IssuedCredential:
+        """Make an application credential with which the user comes into the project.
+
+        Only this answer ever tells its secret.
+
+        Raises:
+            CloudUnavailable: also when the user has one of that name.
+        """
+        ...
+
+    def delete_credential(self, user: str, credential: str) -> None:
+        """From now on nobody logs in with it; tokens that it gave are refused."""
         ...
 
     def list_page(
@@ -287,7 +373,8 @@ class Cloud(Protocol):
         """One page of a list over all projects, in one call; nothing is passed over or repeated.
 
         Each thing tells its ``project``. Of a listing in ``LISTED_PER_PROJECT`` only that of the
-        named project is listed, without markers.
+        named project is listed, without markers. Its limits are one thing, with the project's own
+        id, and by the names of ``set_quota`` in ``details``; none when the project is gone.
         """
         ...
 
@@ -353,6 +440,16 @@ class Cloud(Protocol):
 
     def delete_floating_ip(self, project: str, floating_ip_id: str) -> None: ...
 
+    def point_floating_ip(self, project: str, floating_ip_id: str, port_id: str) -> None:
+        """Let it lead to this port, or with "" to nowhere; safe to repeat.
+
+        ``details`` of the address has ``port_id``; it leads nowhere once the port is gone.
+
+        Raises:
+            CloudRefused: the port's network has no way to the outside.
+        """
+        ...
+
     # --- volumes ---------------------------------------------------------------------------
 
     def find_volumes(self, project: str, marker: str) -> list[CloudObject]: ...
@@ -370,7 +467,50 @@ class Cloud(Protocol):
 
     def list_volumes(self, project: str) -> list[CloudObject]: ...
 
+    def find_snapshots(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_snapshot(self, project: str, spec: CopySpec, marker: str) -> CloudObject:
+        """Keep how a volume is now, attached or not; ``details`` has ``size_gib`` and ``of_id``.
+
+        As long as it is there, deleting the volume is refused as busy (CloudUnavailable); so is
+        a snapshot of a volume that is being worked on.
+        """
+        ...
+
+    def delete_snapshot(self, project: str, snapshot_id: str) -> None: ...
+
+    def list_snapshots(self, project: str) -> list[CloudObject]: ...
+
+    def find_backups(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_backup(self, project: str, spec: CopySpec, marker: str) -> CloudObject:
+        """Copy a volume to another place, attached or not; ``details`` as of a snapshot.
+
+        It stays when the volume goes. Meanwhile the volume is BACKING-UP.
+        """
+        ...
+
+    def delete_backup(self, project: str, backup_id: str) -> None: ...
+
+    def list_backups(self, project: str) -> list[CloudObject]: ...
+
     # --- servers ---------------------------------------------------------------------------
+
+    def find_server_groups(self, project: str, marker: str) -> list[CloudObject]:
+        """``details`` has ``policy`` and ``server_ids`` of the servers that are in it."""
+        ...
+
+    def create_server_group(self, project: str, policy: str, marker: str) -> CloudObject:
+        """Make a group that is called by its marker, for Nova keeps no other of it.
+
+        Args:
+            policy: affinity, anti-affinity, soft-affinity or soft-anti-affinity.
+        """
+        ...
+
+    def delete_server_group(self, project: str, server_group_id: str) -> None:
+        """Delete it; servers that are in it stay where they are."""
+        ...
 
     def find_servers(self, project: str, marker: str) -> list[CloudObject]: ...
 
@@ -414,6 +554,26 @@ class Cloud(Protocol):
 
         Success, and nothing more, while it is being confirmed: look afterwards.
         """
+        ...
+
+    def rebuild_server(self, project: str, server_id: str, image_id: str, *, mark: str) -> None:
+        """Write its own disk anew from the image; addresses and volumes stay.
+
+        ``details["rebuild"]`` tells the mark of the last one that the cloud took on, so look
+        before asking. It is REBUILD meanwhile; one that is busy is busy (CloudUnavailable).
+        """
+        ...
+
+    def rescue_server(self, project: str, server_id: str) -> None:
+        """Start it from a disk for repairs, with its own beside that; it becomes RESCUE."""
+        ...
+
+    def unrescue_server(self, project: str, server_id: str) -> None:
+        """Start it from its own disk again."""
+        ...
+
+    def open_console(self, project: str, server_id: str) -> str:
+        """The address of the server's screen, for a few minutes, to whoever has it."""
         ...
 
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
@@ -472,6 +632,14 @@ class Cloud(Protocol):
 
     def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
         """Make the container. Of one that is there the quota and marker are written anew."""
+        ...
+
+    def open_container(self, project: str, name: str, *, of_project: str, user: str) -> None:
+        """Let that user, coming from that project, read, write and delete in it; and only them."""
+        ...
+
+    def fetch_storage_url(self, project: str) -> str:
+        """Where the project's containers are reached."""
         ...
 
     def empty_container(self, project: str, name: str, *, at_most: int) -> bool:

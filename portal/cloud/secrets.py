@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
-from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
@@ -32,17 +32,36 @@ class Reader(Protocol):
     def pk(self) -> int: ...
 
 
-def store_secret(text: str, *, reader: Reader) -> Secret:
-    """Keep ``text`` for ``reader``. Belongs in the transaction that makes it worth reading."""
-    secret = Secret(reader_id=reader.pk, expires_at=now() + KEPT_FOR)
+def store_secret(text: str, *, reader: Reader, about: UUID, slot: str, form: str) -> Secret:
+    """Keep ``text`` for ``reader``. Belongs in the transaction that makes it worth reading.
+
+    Args:
+        about: public id of what it gives access to.
+        slot: which of its secrets this is; an older one in the slot is forgotten.
+        form: what the text is made of.
+    """
+    forget_secrets(about, slot=slot)
+    secret = Secret(
+        about=about, slot=slot, form=form, reader_id=reader.pk, expires_at=now() + KEPT_FOR
+    )
     secret.key_version, secret.ciphertext = encrypt(text, bound_to=_place(secret))
     secret.save(force_insert=True)
     return secret
 
 
-@transaction.atomic(durable=True)
-def read_secret_once(public_id: UUID, *, reader: Reader) -> str:
+def waiting_secrets(about: UUID, *, reader: Reader) -> QuerySet[Secret]:
+    """What this person may still read about it, without the text."""
+    return (
+        Secret.objects.filter(about=about, reader_id=reader.pk, expires_at__gt=now())
+        .defer("ciphertext")
+        .order_by("pk")
+    )
+
+
+def take_secret(about: UUID, slot: str, *, reader: Reader) -> tuple[Secret, str]:
     """Return the text and forget it: of two that ask at once, one gets it.
+
+    Call inside a transaction, which also writes down that it was read.
 
     Raises:
         SecretGone: there is nothing (left) for this reader.
@@ -50,14 +69,20 @@ def read_secret_once(public_id: UUID, *, reader: Reader) -> str:
     """
     secret = (
         Secret.objects.select_for_update()
-        .filter(public_id=public_id, reader_id=reader.pk, expires_at__gt=now())
+        .filter(about=about, slot=slot, reader_id=reader.pk, expires_at__gt=now())
         .first()
     )
     if secret is None:
         raise SecretGone()
     text = decrypt(secret.key_version, bytes(secret.ciphertext), bound_to=_place(secret))
-    secret.delete()
-    return text
+    Secret.objects.filter(pk=secret.pk).delete()
+    return secret, text
+
+
+def forget_secrets(about: UUID, *, slot: str = "") -> None:
+    """Forget what nobody read of this slot, or of all: it gives no access any more."""
+    secrets = Secret.objects.filter(about=about)
+    (secrets.filter(slot=slot) if slot else secrets).delete()
 
 
 def delete_expired_secrets() -> int:
@@ -67,5 +92,5 @@ def delete_expired_secrets() -> int:
 
 
 def _place(secret: Secret) -> bytes:
-    """Ties the ciphertext to its row and reader, so that neither can be swapped in the table."""
-    return f"{secret.public_id}:{secret.reader_id}".encode()
+    """Ties the ciphertext to its row, reader and subject, so that none can be swapped."""
+    return f"{secret.public_id}:{secret.reader_id}:{secret.about}:{secret.slot}".encode()

@@ -309,6 +309,15 @@ DRIFT_LOOK_EVERY = configuration.duration(
     "CLOUDLOKET_DRIFT_LOOK_SECONDS", default=timedelta(minutes=10)
 )
 DRIFT_GRACE = timedelta(minutes=5)
+ADOPT_UNMANAGED = (
+    configuration.choice(
+        "CLOUDLOKET_ADOPT_UNMANAGED", default="after", allowed=("after", "proposed")
+    )
+    == "after"
+)
+ADOPT_UNMANAGED_AFTER = configuration.duration(
+    "CLOUDLOKET_ADOPT_UNMANAGED_AFTER_SECONDS", default=timedelta(days=1)
+)
 DRIFT_SECOND_LOOK_AFTER = timedelta(minutes=1)
 CLOUD_GATEWAY = "portal.cloud.openstack.connect"
 

@@ -30,6 +30,6 @@ def names_of(order: Order) -> str:
 def address_of(operation: Operation) -> str:
     """Where its steps are shown: with the order that it carries out, else with the resource."""
     line = operation.order_line or operation.resource.order_line
-    if line is None or operation.kind == OperationKind.RETIRE:
+    if line is None or operation.kind in {OperationKind.RETIRE, OperationKind.RECREATE}:
         return reverse("catalog:resource", args=[operation.resource.public_id])
     return reverse("catalog:order", args=[line.order.public_id])

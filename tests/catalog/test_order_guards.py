@@ -87,8 +87,8 @@ def test_nothing_is_added_to_an_order_that_was_decided_on(
         copy_of(line, order).save(force_insert=True)
 
 
-def test_a_resource_comes_from_an_order(order, approver, sent_tasks):
+def test_a_resource_was_ordered_or_found(order, approver, sent_tasks):
     approve_order(order.public_id, approver=approver)
 
-    with refused("resource_comes_from_an_order"), transaction.atomic():
+    with refused("resource_was_ordered_or_found"), transaction.atomic():
         Resource.objects.update(order_line=None)

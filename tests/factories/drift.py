@@ -7,11 +7,27 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from catalog.models import Difference, DifferenceKind, DifferenceState, DriftRepair, Resource
+from catalog.models import (
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    DriftRepair,
+    Metric,
+    Resource,
+)
+from catalog.services.cloud_rooms import ROOMS
 from catalog.services.drift_repairs import propose_repair
 from portal.cloud.models import Cloud
 from portal.cloud.ports import Listing
 from portal.identity.models import Person, Project
+
+# What ``unordered`` would be as a resource.
+DISK = {
+    "kind": "volume",
+    "spec": {"volume_gib": 7, "volume_type": "standard"},
+    "facts": {},
+    "used_by": [],
+}
 
 
 def gone(resource: Resource, **changes: Any) -> Difference:
@@ -43,6 +59,42 @@ def unordered(project: Project, cloud: Cloud, **changes: Any) -> Difference:
         "theirs": "AVAILABLE",
     }
     return _make(project=project, cloud=cloud, kind=DifferenceKind.UNKNOWN, **{**facts, **changes})
+
+
+def grown(resource: Resource, **changes: Any) -> Difference:
+    """Somebody made its disk larger without the portal."""
+    facts = {
+        "listing": Listing.VOLUMES,
+        "part": "volume",
+        "field": "size_gib",
+        "ours": "40",
+        "theirs": "60",
+        "openstack_id": "volume-1",
+    }
+    return _difference(resource, kind=DifferenceKind.DIFFERS, **{**facts, **changes})
+
+
+def copied(resource: Resource, **changes: Any) -> Difference:
+    """A second server carries its mark."""
+    facts = {"ours": "server-1", "theirs": "ACTIVE", "openstack_id": "server-2"}
+    return _difference(resource, kind=DifferenceKind.DUPLICATE, **{**facts, **changes})
+
+
+def narrow(resource: Resource, **changes: Any) -> Difference:
+    """The cloud gives the project room for fewer servers than it has."""
+    place = resource.cloud_project
+    if not place.openstack_project_id:
+        place.openstack_project_id = f"project-{place.pk}"
+        place.save(update_fields=["openstack_project_id"])
+    facts = {
+        "listing": ROOMS,
+        "field": Metric.SERVERS,
+        "ours": "1",
+        "theirs": "0",
+        "openstack_id": place.openstack_project_id,
+    }
+    kind = DifferenceKind.QUOTA
+    return _make(project=resource.project, cloud=place.cloud, kind=kind, **{**facts, **changes})
 
 
 def proposed(difference: Difference, actor: Person, action: Any = "retire") -> DriftRepair:

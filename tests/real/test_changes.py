@@ -10,9 +10,12 @@ import pytest
 from openstack.connection import Connection
 
 from billing.models import UsageSpan
-from catalog.models import Operation, OperationState, Order, OrderState, Resource
+from catalog.kinds.server_extras import Extra
+from catalog.models import Operation, OperationKind, Order, OrderState, Resource
 from catalog.services.approvals import approve_order
+from catalog.services.cancellation import cancel_operation
 from catalog.services.changes import place_change
+from catalog.services.trials import end_trial, trial_of
 from portal.cloud.models import CloudProject, Flavor
 from tests.factories import OfferingVersionFactory, place, priced, withdrawn
 from tests.real.conftest import (
@@ -21,6 +24,7 @@ from tests.real.conftest import (
     order_spec,
     remove_project,
     smallest_version,
+    until,
 )
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
@@ -41,7 +45,11 @@ def server(
     )
     large = larger.order_by("memory_mib", "pk")[0]
     priced(**{f"server.{large.name}": "76.80"})
-    choices = {**version.choices, "flavors": [small.name, large.name]}
+    choices = {
+        **version.choices,
+        "flavors": [small.name, large.name],
+        "extras": [Extra.RESIZE_TRIAL.value],
+    }
     version = OfferingVersionFactory(
         offering=withdrawn(version).offering, cloud=version.cloud, choices=choices
     )
@@ -53,10 +61,10 @@ def server(
 
 
 @pytest.fixture
-def change(requester: Any, approver: Any) -> Callable[..., tuple[Resource, Order]]:
-    """Orders a change, approves it and waits for its end."""
+def begin(requester: Any, approver: Any) -> Callable[..., Operation]:
+    """Orders a change, approves it and waits until somebody may judge another size."""
 
-    def carry_out(resource: Resource, **answers: Any) -> tuple[Resource, Order]:
+    def ask(resource: Resource, **answers: Any) -> Operation:
         order, _is_new = place_change(
             requested_by=requester,
             resource=resource,
@@ -66,31 +74,36 @@ def change(requester: Any, approver: Any) -> Callable[..., tuple[Resource, Order
             idempotency_key=str(uuid4()),
         )
         approve_order(order.public_id, approver=approver)
-        changed = finished(Operation.objects.get(order_line__order=order))
-        order.refresh_from_db()
-        return changed, order
+        operation = Operation.objects.get(order_line__order=order)
+        if "flavor" in answers:
+            until(lambda: trial_of(Operation.objects.get(pk=operation.pk)), "it may be judged")
+        return operation
 
-    return carry_out
+    return ask
 
 
 def test_server_and_its_disk_grow_while_it_is_used(
-    server: Resource, change: Callable[..., tuple[Resource, Order]], operator: Connection
+    server: Resource, begin: Callable[..., Operation], requester: Any, operator: Connection
 ) -> None:
     small, large = server.order_line.offering_version.choices["flavors"]  # type: ignore[union-attr]  # it was ordered
 
-    grown, order = change(server, volume_gib=2)
-    assert (order.state, grown.spec["volume_gib"]) == (OrderState.COMPLETED, 2)
-    resized, order = change(grown, flavor=large, volume_gib=3)
-    assert order.state == OrderState.COMPLETED
-    again, order = change(resized, flavor=small)
+    grown = finished(begin(server, volume_gib=2))
+    assert grown.spec["volume_gib"] == 2
+    trial = begin(grown, flavor=large, volume_gib=3)
+    kept = finished(end_trial(trial.public_id, actor=requester))
+    assert (kept.spec["flavor"], kept.spec["volume_gib"]) == (large, 3)
+    trial = begin(kept, flavor=small)
+    cancel_operation(trial.public_id, actor=requester)
+    again = finished(Operation.objects.get(kind=OperationKind.REVERT))
 
-    assert (again.spec["flavor"], again.spec["volume_gib"]) == (small, 3)
+    assert (again.spec["flavor"], again.spec["volume_gib"]) == (large, 3)
     project = again.cloud_project.openstack_project_id
     with operator.connect_as_project({"id": project}) as cloud:
         (there,) = cloud.compute.servers(details=True)
         (volume,) = cloud.block_storage.volumes(details=True)
-    assert (there.status, there.flavor["original_name"], volume.size) == ("ACTIVE", small, 3)
+    assert (there.status, there.flavor["original_name"], volume.size) == ("ACTIVE", large, 3)
     assert there.id == again.cloud_ids["server"]
     spans = UsageSpan.objects.filter(ended_at=None).values_list("sku__code", "quantity")
-    assert dict(spans)[f"server.{small}"] == 1
-    assert not Operation.objects.exclude(state=OperationState.SUCCEEDED).exists()
+    assert dict(spans)[f"server.{large}"] == 1
+    ended = Order.objects.order_by("pk").values_list("state", flat=True)
+    assert list(ended) == [*[OrderState.COMPLETED] * 3, OrderState.CANCELED]

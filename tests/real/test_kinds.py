@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import pytest
 from openstack.connection import Connection
 
+from catalog.kinds.server_extras import Extra
 from catalog.models import Offering, Resource, ResourceState
 from catalog.services.approvals import approve_order
 from catalog.services.resources import act_on_resource, retire_resource
@@ -22,6 +24,8 @@ from tests.real.conftest import (
     remove_project,
     smallest_version,
 )
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGr8Yx0pL1z5nVtqJ8o3cM0s2rR9hQf7uW4bKe6dTgHa beheer"
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
@@ -43,7 +47,7 @@ def deliver(
     worker.start()
 
     def order(kind: str, **spec: Any) -> Resource:
-        spec = spec or {"server": order_spec(server)}.get(kind, {})
+        spec = {**(order_spec(server) if kind == "server" else {}), **spec}
         offering = Offering.objects.create(code=kind.replace("_", "-"), kind=kind)
         version = OfferingVersionFactory(
             offering=offering,
@@ -52,9 +56,11 @@ def deliver(
                 **server.choices,
                 "ways_out": ["outside", "none"],
                 "object_gib": {"minimum": 1, "maximum": 5000, "default": 100},
+                "extras": [extra.value for extra in Extra],
             },
         )
-        asked = place(requester, project, version, name="eerste", spec=spec)
+        name = f"{offering.code}-1"
+        asked = place(requester, project, version, name=name, spec=spec)
         return finished(delivery_of(approve_order(asked.public_id, approver=approver)))
 
     yield order
@@ -178,10 +184,55 @@ def test_container_goes_with_what_is_in_it(deliver, leave, operator):
         assert list(cloud.object_store.containers()) == []
 
 
-def test_server_is_stopped_and_started(deliver, operator, requester):
+def test_server_is_stopped_started_rescued_and_rebuilt(deliver, operator, requester):
     server = deliver("server")
 
-    for action, status in (("stop", "SHUTOFF"), ("start", "ACTIVE"), ("reboot", "ACTIVE")):
-        resource = finished(act_on_resource(server.public_id, action=action, actor=requester))
-        assert resource.facts["status"] == status
-        assert operator.compute.get_server(resource.cloud_ids["server"]).status == status
+    for action, status in (
+        ("stop", "SHUTOFF"),
+        ("start", "ACTIVE"),
+        ("reboot", "ACTIVE"),
+        ("rescue", "RESCUE"),
+        ("unrescue", "ACTIVE"),
+        ("rebuild", "ACTIVE"),
+    ):
+        operation = act_on_resource(
+            server.public_id, action=action, actor=requester, confirmation=server.name
+        )
+        resource = finished(operation)
+        there = operator.compute.get_server(resource.cloud_ids["server"])
+        assert resource.facts["status"] == there.status == status
+    assert there.metadata["cloudloket_rebuild"] == str(operation.public_id)
+    assert [found["id"] for found in there.attached_volumes] == [resource.cloud_ids["volume"]]
+
+
+def test_server_starts_from_a_volume_in_a_group_with_instructions(deliver, leave, operator):
+    group = deliver("security_group", rules="tcp 443 0.0.0.0/0")
+    smallest = min(operator.image.images(visibility="public"), key=lambda item: item.min_disk)
+
+    resource = deliver(
+        "server",
+        system_gib=max(1, smallest.min_disk),
+        group="web",
+        group_rule="anti-affinity",
+        security_groups=group.name,
+        user_data="#!/bin/sh\necho één",
+        ssh_public_key=KEY,
+    )
+
+    project = resource.cloud_project.openstack_project_id
+    with operator.connect_as_project({"id": project}) as cloud:
+        (there,) = cloud.compute.servers(details=True)
+        (together,) = cloud.compute.server_groups()
+        disks = {volume.id: volume for volume in cloud.block_storage.volumes(details=True)}
+    (port,) = operator.network.ports(project_id=project, device_id=there.id)
+    assert disks[resource.cloud_ids["system_volume"]].is_bootable
+    assert {found["id"] for found in there.attached_volumes} == disks.keys()
+    assert (together.policy, list(together.member_ids)) == ("anti-affinity", [there.id])
+    assert group.cloud_ids["security_group"] in port.security_group_ids
+    told = operator.compute.get(f"/servers/{there.id}", microversion="2.90").json()["server"]
+    user_data = base64.b64decode(told["OS-EXT-SRV-ATTR:user_data"]).decode()
+    assert "ssh_authorized_keys" in user_data
+    # What its project shares, the group of the other resource among it.
+    leave(resource, networks=1, ports=1, security_groups=3)
+    with operator.connect_as_project({"id": project}) as cloud:
+        assert list(cloud.compute.server_groups()) == []

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from openstack.connection import Connection
 
-from catalog.models import Resource
+from billing.models import UsageSpan
+from catalog.models import Difference, Operation, OperationKind, RepairAction, Resource
+from catalog.services.drift_repairs import confirm_repair
+from catalog.services.resources import retire_resource
 from portal.cloud import get_cloud
 from portal.cloud.ports import LISTED_PER_PROJECT, Listing
-from tests.real.conftest import KEY, differences_after_two_looks, finished
+from portal.identity.models import Role
+from tests.factories import PersonFactory, grant, priced
+from tests.factories.drift import proposed
+from tests.real.conftest import (
+    KEY,
+    assert_one_of_everything,
+    differences_after_two_looks,
+    finished,
+    listing,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
@@ -54,14 +67,102 @@ def test_disk_that_nobody_ordered_and_server_that_was_renamed_are_found(
     assert found["differs", "server", "name"].theirs == "anders"
 
 
-@pytest.mark.parametrize("listing", [item for item in Listing if item not in LISTED_PER_PROJECT])
-def test_pages_of_one_bring_what_one_large_page_brings(running, listing):
+@pytest.fixture
+def decide(project: Any) -> Callable[[Difference, RepairAction], None]:
+    """One operator proposes, another agrees."""
+    pair = [PersonFactory(), PersonFactory()]
+    for person in pair:
+        grant(person, Role.OPERATOR, project.parent)
+
+    def agree(difference: Difference, action: RepairAction) -> None:
+        repair = proposed(difference, pair[0], action)
+        confirm_repair(repair.public_id, actor=pair[1])
+
+    return agree
+
+
+@pytest.fixture
+def behind_our_back(running: Resource, operator: Connection) -> dict[str, str]:
+    """A server, a disk and a network that somebody makes past the portal; their ids by kind."""
+    priced(network="1.00")
+    project, spec = running.cloud_project.openstack_project_id, running.spec
+    operator.compute.update_quota_set(project, user=None, force=True, instances=5, cores=9)
+    operator.compute.update_quota_set(project, user=None, force=True, ram=32768)
+    operator.block_storage.update_quota_set(project, volumes=5, gigabytes=50)
+    operator.network.update_quota(project, networks=5)
+    with operator.connect_as_project({"id": project}) as cloud:
+        disk = cloud.block_storage.create_volume(name="tmp-export", size=1)
+        network = cloud.network.create_network(name="zijpad")
+        server = cloud.compute.create_server(
+            name="schaduw",
+            flavor_id=cloud.compute.find_flavor(spec["flavor"]).id,
+            image_id=cloud.image.find_image(spec["image"]).id,
+            networks=[{"uuid": running.cloud_ids["network"]}],
+        )
+        cloud.compute.wait_for_server(server)
+        cloud.block_storage.wait_for_status(disk, "available")
+    return {"server": server.id, "volume": disk.id, "network": network.id}
+
+
+def test_what_was_made_behind_our_back_is_adopted_charged_and_cleaned_up(
+    running, behind_our_back, decide, worker, requester, operator
+):
+    differences_after_two_looks()
+    strange = Difference.objects.filter(kind="unknown", state="open")
+    assert {row.openstack_id for row in strange} == set(behind_our_back.values())
+
+    for difference in strange:
+        decide(difference, RepairAction.ADOPT)
+
+    adopted = list(Resource.objects.filter(order_line=None))
+    ids = {one.kind: one.cloud_ids[one.kind] for one in adopted}
+    assert ids == behind_our_back
+    for one in adopted:
+        spans = UsageSpan.objects.filter(resource__public_id=one.public_id, ended_at=None)
+        assert spans.count() == 1
+    assert differences_after_two_looks() == {}
+
+    operations = [
+        retire_resource(one.public_id, actor=requester, confirmation=one.name) for one in adopted
+    ]
+    worker.start()
+    for operation in operations:
+        finished(operation)
+
+    there = listing(operator, running.cloud_project.openstack_project_id)
+    assert not set(behind_our_back.values()) & set.union(*there.values())
+    open_spans = UsageSpan.objects.filter(ended_at=None)
+    assert {span.resource.public_id for span in open_spans} == {running.public_id}
+    assert_one_of_everything(operator, running)
+
+
+def test_server_that_was_deleted_behind_our_back_is_made_again(running, operator, decide, worker):
+    lost, disk = running.cloud_ids["server"], running.cloud_ids["volume"]
+    operator.compute.delete_server(lost)
+    operator.compute.wait_for_delete(operator.compute.get_server(lost))
+    found = differences_after_two_looks()
+
+    decide(found["charged_but_absent", "server", ""], RepairAction.RECREATE)
+    assert not UsageSpan.objects.filter(ended_at=None).exists()
+    worker.start()
+    again = finished(Operation.objects.get(kind=OperationKind.RECREATE))
+    worker.kill()
+
+    assert again.cloud_ids["server"] != lost
+    assert again.cloud_ids["volume"] == disk
+    assert_one_of_everything(operator, again)
+    assert UsageSpan.objects.filter(ended_at=None).count() == 2
+    assert differences_after_two_looks() == {}
+
+
+@pytest.mark.parametrize("which", [item for item in Listing if item not in LISTED_PER_PROJECT])
+def test_pages_of_one_bring_what_one_large_page_brings(running, which):
     cloud = get_cloud(KEY)
-    whole = {thing.id: thing.project for thing in cloud.list_page(listing).things}
+    whole = {thing.id: thing.project for thing in cloud.list_page(which).things}
 
     paged, after = {}, ""
     for _ in range(len(whole) + 2):
-        page = cloud.list_page(listing, after=after, limit=1)
+        page = cloud.list_page(which, after=after, limit=1)
         paged.update({thing.id: thing.project for thing in page.things})
         after = page.after
         if not after:

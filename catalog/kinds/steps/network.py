@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Done, Outcome, StepContext, StepDefinition
-from catalog.kinds.parts import NAME, Part, Record
+from catalog.kinds.parts import Part, Record, called
 from catalog.kinds.steps.removal import delete_all
 from portal.cloud.ports import CloudObject, Listing, NetworkSpec
 
@@ -84,14 +84,14 @@ def _has_way_out(record: Record) -> bool:
 
 
 NETWORK_PART: Final = Part(
-    key="network", label=_("Network"), listing=Listing.NETWORKS, compared=[NAME]
+    key="network", label=_("Network"), listing=Listing.NETWORKS, compared=[called("network")]
 )
 ROUTER_PART: Final = Part(
     key="router",
     label=_("Way out"),
     listing=Listing.ROUTERS,
     is_expected=_has_way_out,
-    compared=[NAME],
+    compared=[called("router")],
 )
 NETWORK: Final = StepDefinition(name="network", label=_("Network"), run=_run_network)
 SUBNET: Final = StepDefinition(name="subnet", label=_("Addresses"), run=_run_subnet)

@@ -19,11 +19,15 @@ from catalog.kinds.base import (
     StepDefinition,
     Wait,
 )
-from portal.cloud.ports import CloudMissing, CloudObject, Listing
+from catalog.kinds.steps.knowing import find_part
+from portal.cloud.ports import CloudObject, Listing
 
 ON: Final = "ACTIVE"
 OFF: Final = "SHUTOFF"
-SETTLED: Final = (ON, OFF, "ERROR", "PAUSED", "SUSPENDED", "DELETED", "SOFT_DELETED")
+RESCUED: Final = "RESCUE"
+SETTLED: Final = (ON, OFF, RESCUED, "ERROR", "PAUSED", "SUSPENDED", "DELETED", "SOFT_DELETED")
+BOOTS_FROM: Final = "boots_from"  # key of what a server tells: whether its disk is its own
+IMAGE, VOLUME = "image", "volume"
 Ask = Callable[[StepContext, str], None]
 
 
@@ -33,10 +37,8 @@ def find_server(context: StepContext) -> CloudObject:
     Raises:
         CloudMissing: it is gone.
     """
-    found = context.cloud.find_servers(context.project, context.marker("server"))
-    if not found:
-        raise CloudMissing("the server is gone")
-    return found[0]
+    cloud = context.cloud
+    return find_part(context, "server", cloud.find_servers, cloud.list_servers)
 
 
 def _is(server: CloudObject, status: str) -> bool:
@@ -61,7 +63,7 @@ def _until(status: str) -> Callable[[StepContext, str, Look], Outcome]:
     return settle
 
 
-def _become(status: str, ask: Ask) -> Callable[[StepContext], Outcome]:
+def become(status: str, ask: Ask) -> Callable[[StepContext], Outcome]:
     """Ask for it unless it is so already."""
 
     def run(context: StepContext) -> Outcome:
@@ -85,7 +87,8 @@ def _reboot(*, is_hard: bool) -> Callable[[StepContext], Outcome]:
     return run
 
 
-def _plan(name: str, label: Any, run: Callable[[StepContext], Outcome], status: str) -> Plan:
+def one_step(name: str, label: Any, run: Callable[[StepContext], Outcome], status: str) -> Plan:
+    """The plan of what is done once the server has this status."""
     step = StepDefinition(
         name=name,
         label=label,
@@ -117,27 +120,27 @@ START: Final = Action(
     label=_("Start"),
     icon="player-play",
     consequence=_("The server starts. What ran on it has to be started too."),
-    plan=_plan("start", _("Server started"), _become(ON, _start), ON),
+    plan=one_step("start", _("Server started"), become(ON, _start), ON),
     is_offered=_is_off,
 )
 STOP: Final = Action(
     label=_("Stop"),
     icon="player-stop",
     consequence=_("Nobody reaches the server until you start it. It goes on costing money."),
-    plan=_plan("stop", _("Server stopped"), _become(OFF, _stop), OFF),
+    plan=one_step("stop", _("Server stopped"), become(OFF, _stop), OFF),
     is_offered=_runs,
 )
 REBOOT: Final = Action(
     label=_("Restart"),
     icon="refresh",
     consequence=_("Nobody reaches the server for about a minute."),
-    plan=_plan("reboot", _("Server restarted"), _reboot(is_hard=False), ON),
+    plan=one_step("reboot", _("Server restarted"), _reboot(is_hard=False), ON),
     is_offered=_runs,
 )
 RESET: Final = Action(
     label=_("Reset"),
     icon="refresh",
     consequence=_("For a server that no longer listens: the power is cut, and work may be lost."),
-    plan=_plan("reset", _("Server reset"), _reboot(is_hard=True), ON),
+    plan=one_step("reset", _("Server reset"), _reboot(is_hard=True), ON),
     is_offered=_runs,
 )

@@ -9,23 +9,39 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
+from catalog.kinds.base import (
+    Broken,
+    Done,
+    Look,
+    Outcome,
+    Pause,
+    StepContext,
+    StepDefinition,
+    Wait,
+)
 from catalog.kinds.steps.cloud_project import QUOTA
 from catalog.kinds.steps.inventory import openstack_id
-from catalog.kinds.steps.power import OFF, ON, find_server
+from catalog.kinds.steps.power import OFF, ON, RESCUED, find_server
 from portal.cloud.models import Flavor
-from portal.cloud.ports import CloudObject, Listing
+from portal.cloud.ports import CloudObject, CloudRefused, Listing
 
 RESIZED: Final = "VERIFY_RESIZE"
+ON_TRIAL: Final = "resize_trial"  # what an offering allows
+TRIAL_TERM: Final = timedelta(hours=24)
 GONE: Final = Broken("The server is gone.")
 _RUNS_OR_NOT: Final = frozenset({ON, OFF})
+_UNRESIZED: Final = _RUNS_OR_NOT | {RESCUED}
+_QUIET: Final = _UNRESIZED | {RESIZED}
 
 
 def _run_resize(context: StepContext) -> Outcome:
     """Ask for it unless it is so, or on its way, already."""
     server = find_server(context)
+    if server.status == RESCUED:
+        raise CloudRefused("the server is in rescue mode, and must leave that first")
     if _is_idle(server) and _flavor(server) != context.spec["flavor"]:
         flavor_id = openstack_id(Flavor, context, context.spec["flavor"])
         context.cloud.resize_server(context.project, server.id, flavor_id)
@@ -49,6 +65,12 @@ def _judge_resize(context: StepContext, server: CloudObject) -> Outcome:
     if _flavor(server) == context.spec["flavor"]:
         return Done(external_id=server.id)
     return Broken(server.fault or f"The server is still {_flavor(server)}.")
+
+
+def _run_trial(context: StepContext) -> Outcome:
+    """Leave people a day to find out whether it works; then go on."""
+    until = context.began_at + TRIAL_TERM
+    return Done() if now() >= until else Pause(until)
 
 
 def _run_confirmation(context: StepContext) -> Outcome:
@@ -89,7 +111,7 @@ def _settle_quiet(context: StepContext, server_id: str, look: Look) -> Outcome:
 def _judge_quiet(server: CloudObject) -> Outcome:
     if server.status == "ERROR":
         return _broken(server)
-    is_quiet = _is_idle(server) or (server.status == RESIZED and not _is_busy(server))
+    is_quiet = server.status in _QUIET and not _is_busy(server)
     return Done(external_id=server.id) if is_quiet else Wait(external_id=server.id)
 
 
@@ -110,7 +132,8 @@ def _settle_reversal(context: StepContext, server_id: str, look: Look) -> Outcom
 def _judge_reversal(server: CloudObject) -> Outcome:
     if server.status == "ERROR":
         return _broken(server)
-    return _as_it_is(server) if _is_idle(server) else Wait(external_id=server.id)
+    is_settled = server.status in _UNRESIZED and not _is_busy(server)
+    return _as_it_is(server) if is_settled else Wait(external_id=server.id)
 
 
 # --- what a server says ------------------------------------------------------------------------
@@ -152,6 +175,14 @@ def _step(name: str, label: Any, run: Any, settle: Any) -> StepDefinition:
 
 ROOM_BACK: Final = replace(QUOTA, parameter="flavor")
 RESIZE: Final = _step("resize", _("Other size"), _run_resize, _settle_resize)
+TRIAL: Final = StepDefinition(
+    name="trial",
+    label=_("Time to try it"),
+    run=_run_trial,
+    parameter="flavor",
+    extra=ON_TRIAL,
+    question=_("Does the server work well with its other size?"),
+)
 CONFIRMATION: Final = _step(
     "confirmation", _("Other size confirmed"), _run_confirmation, _settle_confirmation
 )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
-from catalog.kinds.parts import NAME, Compared, Part, Record, status
+from catalog.kinds.parts import Compared, Part, Record, called, status
+from catalog.kinds.steps import server_group, system_volume
+from catalog.kinds.steps.chosen_groups import chosen_groups
+from catalog.kinds.steps.first_start import user_data
 from catalog.kinds.steps.inventory import openstack_id
-from catalog.kinds.steps.power import SETTLED
+from catalog.kinds.steps.power import BOOTS_FROM, IMAGE, SETTLED, VOLUME
 from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.models import Flavor, Image
 from portal.cloud.ports import CloudObject, Listing, PortSpec, ServerSpec
+
+NO_HOST: Final = "No valid host"
 
 # --- making one --------------------------------------------------------------------------------
 
@@ -25,7 +29,7 @@ def _run_port(context: StepContext) -> Outcome:
         spec = PortSpec(
             name=context.name,
             network_id=context.cloud_ids["network"],
-            security_group_ids=[context.cloud_ids["security_group"]],
+            security_group_ids=[context.cloud_ids["security_group"], *chosen_groups(context)],
         )
         return cloud.create_port(project, spec, marker)
 
@@ -44,42 +48,54 @@ def _run_server(context: StepContext) -> Outcome:
         create=lambda: cloud.create_server(project, _server_spec(context), marker),
         remove=lambda double: cloud.delete_server(project, double.id),
     )
-    return _judge_server(server)
+    return _judge_server(context, server)
 
 
 def _server_spec(context: StepContext) -> ServerSpec:
+    volume_id = context.cloud_ids.get(system_volume.PART, "")
     return ServerSpec(
         name=context.name,
         flavor_id=openstack_id(Flavor, context, context.spec["flavor"]),
-        image_id=openstack_id(Image, context, context.spec["image"]),
+        image_id="" if volume_id else openstack_id(Image, context, context.spec["image"]),
+        boot_volume_id=volume_id,
         port_id=context.cloud_ids["port"],
-        user_data=_user_data(context.spec.get("ssh_public_key")),
+        server_group_id=context.cloud_ids.get(server_group.PART, ""),
+        user_data=user_data(context.spec.get("ssh_public_key"), context.spec.get("user_data")),
     )
-
-
-def _user_data(ssh_public_key: str | None) -> str:
-    """What cloud-init reads at the first boot. A JSON string is a YAML string too."""
-    if not ssh_public_key:
-        return ""
-    return f"#cloud-config\nssh_authorized_keys:\n  - {json.dumps(ssh_public_key)}\n"
 
 
 def _settle_server(context: StepContext, server_id: str, look: Look) -> Outcome:
     server = look[Listing.SERVERS].get(server_id)
-    return _judge_server(server) if server else Broken("The server is gone.")
+    return _judge_server(context, server) if server else Broken("The server is gone.")
 
 
-def _judge_server(server: CloudObject) -> Outcome:
+def _judge_server(context: StepContext, server: CloudObject) -> Outcome:
     if server.status == "ERROR":
-        return Broken(server.fault or "The server is in ERROR.")
+        return Broken(_why(context, server))
     if server.status != "ACTIVE":
         return Wait(external_id=server.id)
-    facts = {
+    boots_from = VOLUME if context.cloud_ids.get(system_volume.PART) else IMAGE
+    facts = {**server_facts(server), BOOTS_FROM: boots_from}
+    return Done(external_id=server.id, facts=facts)
+
+
+def server_facts(server: CloudObject) -> dict[str, Any]:
+    """What people want to know of it."""
+    return {
         "status": server.status,
         "addresses": server.details.get("addresses", []),
         "launched_at": server.details.get("launched_at"),
     }
-    return Done(external_id=server.id, facts=facts)
+
+
+def _why(context: StepContext, server: CloudObject) -> str:
+    """The cloud's explanation; it does not say that the rule of a group may be why."""
+    fault = server.fault or "The server is in ERROR."
+    group = context.spec.get(server_group.NAME)
+    if not group or NO_HOST not in fault:
+        return fault
+    rule = server_group.rule_of(context.spec)
+    return f"{fault} Perhaps none is left that suits group {group!r}, whose rule is {rule}."
 
 
 def _clear_server(context: StepContext, server_id: str) -> None:
@@ -153,9 +169,15 @@ SERVER_PART: Final = Part(
     label=_("Server"),
     listing=Listing.SERVERS,
     compared=[
-        NAME,
+        called("server"),
         status(ours=_status, settled=SETTLED, kept_as="status"),
-        Compared(key="flavor", label=_("Size"), ours=_flavor, cloud=_flavor_in_cloud),
+        Compared(
+            key="flavor",
+            label=_("Size"),
+            ours=_flavor,
+            cloud=_flavor_in_cloud,
+            changed_spec=lambda flavor: {"flavor": flavor},
+        ),
     ],
 )
 PORT: Final = StepDefinition(name="port", label=_("Network port"), run=_run_port)

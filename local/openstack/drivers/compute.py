@@ -52,6 +52,10 @@ class PretendingDriver(fake.FakeDriverWithoutFakeNodes):  # type: ignore[misc]
         self._remember(instance)
         super().power_off(instance, *args, **kwargs)
 
+    def unrescue(self, context: Any, instance: Any) -> None:
+        self._remember(instance)
+        super().unrescue(context, instance)
+
     def migrate_disk_and_power_off(
         self, context: Any, instance: Any, *args: Any, **kwargs: Any
     ) -> Any:

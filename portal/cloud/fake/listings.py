@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Final
 
 from portal.cloud.fake.memory import Memory, asked
+from portal.cloud.fake.projects import DEFAULT_LIMITS
 from portal.cloud.ports import LARGEST_PAGE, LISTED_PER_PROJECT, CloudObject, Listing, Page
 
 _KINDS: Final = {
     Listing.SERVERS: "server",
     Listing.VOLUMES: "volume",
+    Listing.SNAPSHOTS: "snapshot",
+    Listing.BACKUPS: "backup",
     Listing.LOAD_BALANCERS: "load_balancer",
     Listing.ZONES: "zone",
     Listing.NETWORKS: "network",
@@ -26,12 +29,25 @@ class FakeListings(Memory):
     def list_page(
         self, listing: Listing, *, project: str = "", after: str = "", limit: int = LARGEST_PAGE
     ) -> Page:
+        if listing is Listing.QUOTAS:
+            return Page(things=self._quotas(project))
         things = self._listed(listing, project)
         ids = [thing.id for thing in things]
         start = ids.index(after) + 1 if after else 0
         page = things[start : start + limit]
         is_last = start + limit >= len(things)
         return Page(things=page, after="" if is_last else page[-1].id)
+
+    def _quotas(self, project: str) -> list[CloudObject]:
+        thing = self.things.get(project)
+        if thing is None:
+            return []
+        limits = {**DEFAULT_LIMITS, **self.limits.get(project, {})}
+        return [
+            CloudObject(
+                id=project, name=thing.name, status="ACTIVE", project=project, details=limits
+            )
+        ]
 
     def _listed(self, listing: Listing, project: str) -> list[CloudObject]:
         there = [thing for thing in self.things.values() if thing.kind == _KINDS[listing]]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import uuid4
 
+from portal.cloud.fake.copies import FakeCopies
 from portal.cloud.fake.memory import Thing, asked
-from portal.cloud.fake.projects import FakeProjects, check_room
+from portal.cloud.fake.projects import check_room
 from portal.cloud.ports import (
     CloudObject,
     CloudRefused,
@@ -19,24 +21,23 @@ from portal.cloud.ports import (
 MIB_PER_GIB = 1024
 
 
-class FakeVolumes(FakeProjects):
+class FakeVolumes(FakeCopies):
     @asked
     def find_volumes(self, project: str, marker: str) -> list[CloudObject]:
         return self.found("volume", project, marker)
 
     @asked
     def create_volume(self, project: str, spec: VolumeSpec, marker: str) -> CloudObject:
-        volumes = self.of("volume", project)
-        used_gib = sum(volume.details["size_gib"] for volume in volumes)
         check_room(
             self,
             project,
             413,
-            volumes=(len(volumes), 1),
-            volume_gib=(used_gib, spec.size_gib),
+            volumes=(len(self.of("volume", project)), 1),
+            volume_gib=(self.used_gib(project), spec.size_gib),
         )
         if spec.volume_type is not None:
             self._offered(self.inventory.volume_types, spec.volume_type)
+        self._check_holds(project, spec)
         volume = self.add(
             "volume",
             project,
@@ -56,6 +57,8 @@ class FakeVolumes(FakeProjects):
         volume = self.get("volume", project, volume_id)
         if volume.details["server_ids"] or volume.status in {"CREATING", "DELETING"}:
             raise self.busy(f"volume {volume_id} status must be available or error")
+        if any(copy.details["of_id"] == volume_id for copy in self.of("snapshot", project)):
+            raise self.busy(f"volume {volume_id} must not have snapshots")
         volume.status = "DELETING"
         self.settle_later(volume, lambda: self._remove(volume))
 
@@ -67,8 +70,7 @@ class FakeVolumes(FakeProjects):
         more = size_gib - volume.details["size_gib"]
         if more <= 0:
             raise self.refusal(CloudRefused, 400, f"volume {volume_id} must become larger")
-        used_gib = sum(item.details["size_gib"] for item in self.of("volume", project))
-        check_room(self, project, 413, volume_gib=(used_gib, more))
+        check_room(self, project, 413, volume_gib=(self.used_gib(project), more))
         status, volume.status = volume.status, "EXTENDING"
 
         def settle() -> None:
@@ -79,6 +81,18 @@ class FakeVolumes(FakeProjects):
     @asked
     def list_volumes(self, project: str) -> list[CloudObject]:
         return self.polled(self.of("volume", project))
+
+    def _check_holds(self, project: str, spec: VolumeSpec) -> None:
+        """What it begins with must be there, ready, and fit in it."""
+        origins = {"snapshot": spec.snapshot_id, "backup": spec.backup_id}
+        for kind, thing_id in origins.items():
+            if thing_id is None:
+                continue
+            origin = self.get(kind, project, thing_id)
+            if origin.status != "AVAILABLE":
+                raise self.busy(f"{kind} {thing_id} is {origin.status}")
+            if origin.details["size_gib"] > spec.size_gib:
+                raise self.refusal(CloudRefused, 400, f"{kind} {thing_id} does not fit")
 
     def _offered(
         self, items: Sequence[FlavorFacts | ImageFacts | VolumeTypeFacts], wanted: str
@@ -94,6 +108,20 @@ class FakeServers(FakeVolumes):
     def __init__(self) -> None:
         super().__init__()
         self._sizes: dict[str, tuple[str, str]] = {}  # status and flavor before the resize
+        self.user_data: dict[str, str] = {}  # by server; a cloud tells it to the server alone
+
+    @asked
+    def find_server_groups(self, project: str, marker: str) -> list[CloudObject]:
+        return self.found("server_group", project, marker)
+
+    @asked
+    def create_server_group(self, project: str, policy: str, marker: str) -> CloudObject:
+        group = self.add("server_group", project, marker, marker, policy=policy, server_ids=[])
+        return group.facts()
+
+    @asked
+    def delete_server_group(self, project: str, server_group_id: str) -> None:
+        self._remove(self.get("server_group", project, server_group_id))
 
     @asked
     def find_servers(self, project: str, marker: str) -> list[CloudObject]:
@@ -102,7 +130,9 @@ class FakeServers(FakeVolumes):
     @asked
     def create_server(self, project: str, spec: ServerSpec, marker: str) -> CloudObject:
         self._offered(self.inventory.flavors, spec.flavor_id)
-        self._offered(self.inventory.images, spec.image_id)
+        disk = self._boot_volume(project, spec)
+        if spec.server_group_id:
+            self.get("server_group", project, spec.server_group_id)
         port = self.get("port", project, spec.port_id)
         if port.details["device_id"]:
             raise self.busy(f"port {port.id} is still in use")
@@ -125,12 +155,18 @@ class FakeServers(FakeVolumes):
             launched_at=None,
             task_state="spawning",
             power_state=0,
-            volume_ids=[],
+            volume_ids=[disk.id] if disk else [],
             flavor=flavor.name,
+            rebuild="",
             availability_zone="nova",
         )
         server.status = "BUILD"
         port.details["device_id"] = server.id
+        if disk:
+            disk.status, disk.details["server_ids"] = "IN-USE", [server.id]
+        if spec.server_group_id:
+            self.things[spec.server_group_id].details["server_ids"].append(server.id)
+        self.user_data[server.id] = spec.user_data
         self.settle_later(server, lambda: self._boot(server, port))
         return CloudObject(id=server.id, name=server.name, status="BUILD", marker=marker)
 
@@ -156,6 +192,11 @@ class FakeServers(FakeVolumes):
     def reboot_server(self, project: str, server_id: str, *, is_hard: bool) -> None:
         allowed = {"ACTIVE", "SHUTOFF"} if is_hard else {"ACTIVE"}
         self._power(self.get("server", project, server_id), allowed, "rebooting", "ACTIVE")
+
+    @asked
+    def open_console(self, project: str, server_id: str) -> str:
+        self._check_idle(self.get("server", project, server_id), {"ACTIVE"})
+        return f"https://console.example.nl/vnc_auto.html?path=%3Ftoken%3D{uuid4()}"
 
     @asked
     def resize_server(self, project: str, server_id: str, flavor_id: str) -> None:
@@ -202,6 +243,29 @@ class FakeServers(FakeVolumes):
         self.settle_later(server, settle)
 
     @asked
+    def rebuild_server(self, project: str, server_id: str, image_id: str, *, mark: str) -> None:
+        server = self.get("server", project, server_id)
+        self._check_idle(server, {"ACTIVE", "SHUTOFF", "ERROR"})
+        self._offered(self.inventory.images, image_id)
+        was = "SHUTOFF" if server.status == "SHUTOFF" else "ACTIVE"
+        server.status, server.fault, server.details["rebuild"] = "REBUILD", "", mark
+
+        def settle() -> None:
+            status, server.fault = self.server_outcome
+            server.status = was if status == "ACTIVE" else status
+
+        self.settle_later(server, settle)
+
+    @asked
+    def rescue_server(self, project: str, server_id: str) -> None:
+        server = self.get("server", project, server_id)
+        self._power(server, {"ACTIVE", "SHUTOFF", "ERROR"}, "rescuing", "RESCUE")
+
+    @asked
+    def unrescue_server(self, project: str, server_id: str) -> None:
+        self._power(self.get("server", project, server_id), {"RESCUE"}, "unrescuing", "ACTIVE")
+
+    @asked
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         server = self.get("server", project, server_id)
         volume = self.get("volume", project, volume_id)
@@ -221,6 +285,18 @@ class FakeServers(FakeVolumes):
         elif server is None and volume is not None and server_id in volume.details["server_ids"]:
             volume.details["server_ids"].remove(server_id)
             volume.status = "AVAILABLE"
+
+    def _boot_volume(self, project: str, spec: ServerSpec) -> Thing | None:
+        """The volume that it starts from; None for one that starts from an image."""
+        if not spec.boot_volume_id:
+            self._offered(self.inventory.images, spec.image_id)
+            return None
+        volume = self.get("volume", project, spec.boot_volume_id)
+        if not volume.details["is_bootable"]:
+            raise self.refusal(CloudRefused, 400, f"volume {volume.id} is not bootable")
+        if volume.status != "AVAILABLE":
+            raise self.busy(f"volume {volume.id} status must be available")
+        return volume
 
     def _power(self, server: Thing, allowed: set[str], task: str, status: str) -> None:
         """As Nova does: what is not in a state for it, or busy with something, is a conflict."""
@@ -258,6 +334,9 @@ class FakeServers(FakeVolumes):
         """As Nova does: a port that it did not make stays, and so does a volume."""
         for volume_id in list(server.details["volume_ids"]):
             _detach(server, self.things[volume_id])
+        for group in self.of("server_group", server.project):
+            if server.id in group.details["server_ids"]:
+                group.details["server_ids"].remove(server.id)
         for port in self.of("port", server.project):
             if port.details["device_id"] == server.id:
                 port.details["device_id"], port.status = "", "DOWN"

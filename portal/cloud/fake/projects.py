@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
+from uuid import uuid4
 
 from portal.cloud.fake.memory import Memory, asked
 from portal.cloud.ports import (
@@ -13,6 +15,7 @@ from portal.cloud.ports import (
     FlavorFacts,
     ImageFacts,
     Inventory,
+    IssuedCredential,
     VolumeTypeFacts,
 )
 
@@ -28,7 +31,20 @@ DEFAULT_LIMITS: Final[Mapping[str, int]] = {
     "networks": 100,
     "routers": 10,
     "floating_ips": 50,
+    "load_balancers": UNLIMITED,
+    "dns_zones": 10,
+    "object_gib": UNLIMITED,
 }
+_COUNTED: Final = {
+    "servers": "server",
+    "volumes": "volume",
+    "networks": "network",
+    "routers": "router",
+    "floating_ips": "floating_ip",
+    "load_balancers": "load_balancer",
+    "dns_zones": "zone",
+}
+_SLOW: Final = frozenset({"server", "volume", "load_balancer", "zone", "container"})
 INVENTORY: Final = Inventory(
     flavors=[
         FlavorFacts(id="flavor-1", name="gp.small", vcpus=2, memory_mib=4096, disk_gib=20),
@@ -81,6 +97,82 @@ class FakeProjects(Memory):
     def fetch_quota(self, project: str) -> dict[str, int]:
         self._check_project(project)
         return {**DEFAULT_LIMITS, **self.limits.get(project, {})}
+
+    @asked
+    def fetch_usage(self, project: str) -> dict[str, int]:
+        self._check_project(project)
+        servers, volumes = self.of("server", project), self.of("volume", project)
+        flavors = {flavor.name: flavor for flavor in self.inventory.flavors}
+        sizes = [flavors[server.details["flavor"]] for server in servers]
+        counted = {metric: len(self.of(kind, project)) for metric, kind in _COUNTED.items()}
+        return {
+            **dict.fromkeys(DEFAULT_LIMITS, 0),
+            **counted,
+            "vcpus": sum(size.vcpus for size in sizes),
+            "memory_gib": sum(size.memory_mib for size in sizes) // 1024,
+            "volume_gib": sum(volume.details["size_gib"] for volume in volumes),
+        }
+
+    @asked
+    def clear_project(self, project: str) -> dict[str, int]:
+        self._check_project(project)
+        there = [thing for thing in self.things.values() if thing.project == project]
+        left = [thing for thing in there if thing.kind in _SLOW]
+        for thing in there:
+            del self.things[thing.id]
+        return {"things": len(left)} if left else {}
+
+    @asked
+    def delete_project(self, project: str) -> None:
+        self._check_project(project)
+        del self.things[project]
+
+    @asked
+    def find_users(self, *, domain_name: str, name: str) -> list[CloudObject]:
+        return self.found("user", domain_name, name)
+
+    @asked
+    def create_user(self, *, domain_name: str, name: str, project: str) -> CloudObject:
+        self._check_project(project)
+        found = self.found("user", domain_name, name)
+        return found[0] if found else self.add("user", domain_name, name, name).facts()
+
+    @asked
+    def delete_user(self, user: str) -> None:
+        self._check_user(user)
+        for credential in self.of("credential", user):
+            del self.things[credential.id]
+        del self.things[user]
+
+    @asked
+    def list_credentials(self, user: str) -> list[CloudObject]:
+        self._check_user(user)
+        return [thing.facts() for thing in self.of("credential", user)]
+
+    @asked
+    def create_credential(
+        self, project: str, user: str, *, name: str, expires_at: datetime | None
+    ) -> IssuedCredential:
+        self._check_user(user)
+        if any(thing.name == name for thing in self.of("credential", user)):
+            raise self.busy("Conflict occurred attempting to store application_credential")
+        until = expires_at.isoformat() if expires_at else None
+        made = self.add("credential", user, name, "", expires_at=until)
+        return IssuedCredential(
+            id=made.id,
+            secret=f"s3cret-{made.id}-{uuid4().hex}",
+            auth_url="https://identity.example.nl/v3",
+            region="nl-west-1",
+        )
+
+    @asked
+    def delete_credential(self, user: str, credential: str) -> None:
+        del self.things[self.get("credential", user, credential).id]
+
+    def _check_user(self, user: str) -> None:
+        thing = self.things.get(user)
+        if thing is None or thing.kind != "user":
+            raise self.refusal(CloudMissing, 404, f"user {user} could not be found")
 
     def _check_project(self, project: str) -> None:
         thing = self.things.get(project)

@@ -104,6 +104,14 @@ class FakeContainers(FakeZones):
         return self._container(thing)
 
     @asked
+    def open_container(self, project: str, name: str, *, of_project: str, user: str) -> None:
+        self._named(project, name).details["open_to"] = f"{of_project}:{user}"
+
+    @asked
+    def fetch_storage_url(self, project: str) -> str:
+        return f"https://objects.example.nl/v1/AUTH_{project}"
+
+    @asked
     def empty_container(self, project: str, name: str, *, at_most: int) -> bool:
         container = self._named(project, name)
         container.details["objects"] = max(0, container.details["objects"] - at_most)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from portal.cloud.openstack.clearing import Clearing
 from portal.cloud.openstack.connections import Connections
 from portal.cloud.openstack.containers import Containers
+from portal.cloud.openstack.copies import Copies
 from portal.cloud.openstack.listings import Listings
 from portal.cloud.openstack.load_balancers import LoadBalancers
 from portal.cloud.openstack.network import Networks
-from portal.cloud.openstack.projects import Projects
-from portal.cloud.openstack.quotas import Quotas
+from portal.cloud.openstack.server_groups import ServerGroups
 from portal.cloud.openstack.servers import Servers
+from portal.cloud.openstack.users import Users
 from portal.cloud.openstack.volumes import Volumes
 from portal.cloud.openstack.zones import Zones
 from portal.cloud.ports import Cloud
@@ -18,7 +20,17 @@ __all__ = ["OpenStackCloud", "connect"]
 
 
 class OpenStackCloud(
-    Projects, Quotas, Networks, Volumes, Servers, LoadBalancers, Zones, Containers, Listings
+    Users,
+    Clearing,
+    Networks,
+    Volumes,
+    Copies,
+    Servers,
+    ServerGroups,
+    LoadBalancers,
+    Zones,
+    Containers,
+    Listings,
 ):
     """``portal.cloud.ports.Cloud`` on a real OpenStack, one part per service."""
 

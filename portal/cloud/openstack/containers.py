@@ -37,6 +37,18 @@ class Containers(OnCloud):
             raise_from_response(answer)
         return CloudObject(id=spec.name, name=spec.name, status="ACTIVE", marker=marker)
 
+    def open_container(self, project: str, name: str, *, of_project: str, user: str) -> None:
+        # By ids: a name may be given to somebody else. docs.openstack.org/swift, "Access Control
+        # Lists (ACLs)".
+        who = f"{of_project}:{user}"
+        with self._asking(SERVICE, "open container", project) as cloud:
+            headers = {"X-Container-Read": who, "X-Container-Write": who}
+            raise_from_response(cloud.object_store.post(f"/{name}", headers=headers))
+
+    def fetch_storage_url(self, project: str) -> str:
+        with self._asking(SERVICE, "find account", project) as cloud:
+            return str(cloud.session.get_endpoint(service_type=SERVICE))
+
     def empty_container(self, project: str, name: str, *, at_most: int) -> bool:
         with self._asking(SERVICE, "empty container", project) as cloud:
             for number, item in enumerate(cloud.object_store.objects(name)):

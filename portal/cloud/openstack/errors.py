@@ -57,10 +57,16 @@ MEANINGS: Final = (
     Meaning("network", ".*", 409, r'"OverQuota"', CloudQuotaRefused),
     Meaning("network", "create port", 409, r'"IpAddressGenerationFailure', CloudRefused),
     # The volume is still being made, attached or detached.
+    Meaning("compute", "create server", 400, r"status must be", CloudUnavailable),
     Meaning("compute", "attach volume", 400, r"status must be", CloudUnavailable),
     Meaning("compute", "detach volume", 400, r"status must be", CloudUnavailable),
     Meaning("block-storage", "delete volume", 400, r"status must be", CloudUnavailable),
     Meaning("block-storage", "extend volume", 400, r"status must be", CloudUnavailable),
+    # cinder.volume.flows.api.create_volume, where what it begins with is not ready yet.
+    Meaning("block-storage", "create volume", 400, r"status must be", CloudUnavailable),
+    Meaning(
+        "block-storage", "(create|delete) (snapshot|backup)", 400, r"must be", CloudUnavailable
+    ),
     # designate.exceptions.DuplicateZone and InvalidZone…: somebody has it, now and later.
     Meaning("dns", "create zone", 409, r"duplicate", CloudRefused),
     # neutron.extensions.quotasv2 takes no limit below what stands there: a second copy of something

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from openstack.block_storage.v3.backup import Backup
+from openstack.block_storage.v3.snapshot import Snapshot
 from openstack.block_storage.v3.volume import Volume
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 from openstack.dns.v2.zone import Zone
-from openstack.exceptions import raise_from_response
+from openstack.exceptions import NotFoundException, raise_from_response
 from openstack.load_balancer.v2.load_balancer import LoadBalancer
 from openstack.network.v2.floating_ip import FloatingIP
 from openstack.network.v2.network import Network
@@ -19,7 +21,7 @@ from openstack.network.v2.security_group import SecurityGroup
 from openstack.proxy import Proxy
 from openstack.resource import Resource
 
-from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.openstack.copies import read_backup, read_snapshot
 from portal.cloud.openstack.load_balancers import read_load_balancer
 from portal.cloud.openstack.network import (
     read_floating_ip,
@@ -27,6 +29,8 @@ from portal.cloud.openstack.network import (
     read_network,
     read_router,
 )
+from portal.cloud.openstack.projects import keystone
+from portal.cloud.openstack.quotas import Quotas
 from portal.cloud.openstack.servers import read_server
 from portal.cloud.openstack.volumes import read_volume
 from portal.cloud.openstack.zones import read_zone
@@ -55,6 +59,10 @@ class _Source:
 _SOURCES: Final = {
     Listing.SERVERS: _Source("compute", "/servers/detail", Server, read_server, _ALL_TENANTS),
     Listing.VOLUMES: _Source("block-storage", "/volumes/detail", Volume, read_volume, _ALL_TENANTS),
+    Listing.SNAPSHOTS: _Source(
+        "block-storage", "/snapshots/detail", Snapshot, read_snapshot, _ALL_TENANTS
+    ),
+    Listing.BACKUPS: _Source("block-storage", "/backups/detail", Backup, read_backup, _ALL_TENANTS),
     Listing.LOAD_BALANCERS: _Source(
         "load-balancer", "/lbaas/loadbalancers", LoadBalancer, read_load_balancer
     ),
@@ -68,7 +76,7 @@ _SOURCES: Final = {
 }
 
 
-class Listings(OnCloud):
+class Listings(Quotas):
     """The lists of the port."""
 
     def list_page(
@@ -76,6 +84,8 @@ class Listings(OnCloud):
     ) -> Page:
         query = {"limit": str(limit), **({"marker": after} if after else {})}
         source = _SOURCES.get(listing)
+        if listing is Listing.QUOTAS:
+            return self._quota_page(project)
         if source is None:
             return self._containers_page(project, query, limit)
         with self._asking(source.service, f"list {listing}") as cloud:
@@ -86,6 +96,17 @@ class Listings(OnCloud):
             )
             raise_from_response(answer)
             return _page(cloud, source, answer.json())
+
+    def _quota_page(self, project: str) -> Page:
+        """Nova and Cinder tell limits of a project that is gone, too."""
+        with self._asking("identity", "find project") as cloud:
+            try:
+                name = keystone(cloud).get_project(project).name
+            except NotFoundException:
+                return Page(things=[])
+        limits = self.fetch_quota(project)
+        found = CloudObject(id=project, name=name, status="ACTIVE", project=project, details=limits)
+        return Page(things=[found])
 
     def _containers_page(self, project: str, query: Mapping[str, str], limit: int) -> Page:
         """Swift tells by a full page alone that there may be more."""

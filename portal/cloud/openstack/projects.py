@@ -75,7 +75,7 @@ class Projects(OnCloud):
             domain_id = self._domain_id(cloud, domain_name)
             try:
                 project = _project(
-                    _keystone(cloud).create_project(
+                    keystone(cloud).create_project(
                         name=name, domain_id=domain_id, description=description
                     )
                 )
@@ -94,35 +94,39 @@ class Projects(OnCloud):
 
     def ensure_project_access(self, project: str) -> None:
         with self._asking("identity", "give project access") as cloud:
+            self._make_member(project, str(cloud.current_user_id))
+
+    def _make_member(self, project: str, user: str) -> None:
+        with self._asking("identity", "give project access") as cloud:
             # Keystone's PUT of an assignment that is there already changes nothing. Without the
             # SDK's verb for it, which keeps a refusal to itself.
-            path = f"/projects/{project}/users/{cloud.current_user_id}/roles/{self._member_role_id}"
-            raise_from_response(_keystone(cloud).put(path))
+            path = f"/projects/{project}/users/{user}/roles/{self._member_role_id}"
+            raise_from_response(keystone(cloud).put(path))
 
     @cached_property
     def _member_role_id(self) -> str:
         with self._asking("identity", "find the member role") as cloud:
-            roles = list(_keystone(cloud).roles(name=MEMBER_ROLE))
+            roles = list(keystone(cloud).roles(name=MEMBER_ROLE))
         if not roles:
             raise CloudRefused(f"the cloud has no role {MEMBER_ROLE!r}", service="identity")
         return str(roles[0].id)
 
     def _domain_id(self, cloud: Connection, name: str) -> str:
         if name not in self._domain_ids:
-            domains = list(_keystone(cloud).domains(name=name))
+            domains = list(keystone(cloud).domains(name=name))
             if not domains:
                 raise CloudRefused(f"the cloud has no domain {name!r}", service="identity")
             self._domain_ids[name] = str(domains[0].id)
         return self._domain_ids[name]
 
 
-def _keystone(cloud: Connection) -> Keystone:
+def keystone(cloud: Connection) -> Keystone:
     """Version 3 of the identity service; Keystone has had no other since 2018."""
     return cast(Keystone, cloud.identity)
 
 
 def _named(cloud: Connection, domain_id: str, name: str) -> list[CloudObject]:
-    found = _keystone(cloud).projects(domain_id=domain_id, name=name)
+    found = keystone(cloud).projects(domain_id=domain_id, name=name)
     return [_project(item) for item in found if item.name == name]
 
 

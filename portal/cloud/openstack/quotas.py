@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from openstack.connection import Connection
+from openstack.exceptions import raise_from_response
+
 from portal.cloud.openstack.connections import OnCloud
 
 MIB_PER_GIB: Final = 1024
+BYTES_PER_GIB: Final = 1024**3
 UNLIMITED: Final = -1
 
 
@@ -37,14 +41,26 @@ QUOTAS: Final[Mapping[str, CloudQuota]] = {
     "networks": CloudQuota("network", "networks"),
     "routers": CloudQuota("network", "routers"),
     "floating_ips": CloudQuota("network", "floating_ips"),
+    "load_balancers": CloudQuota("load-balancer", "load_balancers"),
+    "dns_zones": CloudQuota("dns", "zones"),
+    "object_gib": CloudQuota("object-store", "X-Account-Meta-Quota-Bytes", BYTES_PER_GIB),
 }
+# Set by the older name, Swift tells it by that or, since 2.35, by the newer one.
+OBJECT_LIMITS: Final = ("X-Account-Quota-Bytes", "X-Account-Meta-Quota-Bytes")
+# Of one project Designate tells and changes nothing to another, without this.
+OF_ALL_PROJECTS: Final = {"X-Auth-All-Projects": "True"}
 # Parts of what we count. Neutron's own limits (10 security groups, 100 rules) would refuse an
 # order that the tree of quotas allows.
 UNCOUNTED: Final = ("subnets", "ports", "security_groups", "security_group_rules")
+# Where backups are kept is no business of Cinder's: the tree counts them as object storage.
+UNCOUNTED_COPIES: Final = ("backups", "backup_gigabytes")
 
 
 class Quotas(OnCloud):
-    """The quota part of the port."""
+    """The quota part of the port.
+
+    A cloud that lacks a service needs no limit on it.
+    """
 
     def set_quota(self, project: str, limits: Mapping[str, int]) -> None:
         compute = _of_service("compute", limits)
@@ -55,25 +71,113 @@ class Quotas(OnCloud):
                 # force: the portal counts what it promised; what is used may be more for a moment.
                 cloud.compute.update_quota_set(project, user=None, force=True, **compute)
         if volume:
+            volume.update(dict.fromkeys(UNCOUNTED_COPIES, UNLIMITED))
             with self._asking("block-storage", "set quota") as cloud:
                 cloud.block_storage.update_quota_set(project, **volume)
         if network:
             network.update(dict.fromkeys(UNCOUNTED, UNLIMITED))
             with self._asking("network", "set quota") as cloud:
                 cloud.network.update_quota(project, **network)
+        self._set_optional(project, limits)
+
+    def _set_optional(self, project: str, limits: Mapping[str, int]) -> None:
+        balancers = _of_service("load-balancer", limits)
+        zones = _of_service("dns", limits)
+        objects = _of_service("object-store", limits)
+        with self._asking("load-balancer", "set quota") as cloud:
+            if balancers and has_service(cloud, "load-balancer"):
+                cloud.load_balancer.update_quota(project, **balancers)
+        with self._asking("dns", "set quota") as cloud:
+            if zones and has_service(cloud, "dns"):
+                path = f"/quotas/{project}"
+                raise_from_response(cloud.dns.patch(path, json=zones, headers=OF_ALL_PROJECTS))
+        with self._asking("object-store", "set quota") as cloud:
+            if objects and has_service(cloud, "object-store"):
+                headers = {name: str(limit) for name, limit in objects.items()}
+                answer = cloud.session.post(
+                    _account(cloud, project), headers=headers, raise_exc=False
+                )
+                raise_from_response(answer)
 
     def fetch_quota(self, project: str) -> dict[str, int]:
+        answers: dict[str, object] = {}
         with self._asking("compute", "read quota") as cloud:
-            compute = cloud.compute.get_quota_set(project)
+            answers["compute"] = cloud.compute.get_quota_set(project)
         with self._asking("block-storage", "read quota") as cloud:
-            volume = cloud.block_storage.get_quota_set(project)
+            answers["block-storage"] = cloud.block_storage.get_quota_set(project)
         with self._asking("network", "read quota") as cloud:
-            network = cloud.network.get_quota(project)
-        answers = {"compute": compute, "block-storage": volume, "network": network}
-        return {
+            answers["network"] = cloud.network.get_quota(project)
+        limits = {
             metric: quota.from_cloud(int(getattr(answers[quota.service], quota.name)))
             for metric, quota in QUOTAS.items()
+            if quota.service in answers
         }
+        return {**limits, **self._fetch_optional(project)}
+
+    def _fetch_optional(self, project: str) -> dict[str, int]:
+        limits: dict[str, int] = {}
+        with self._asking("load-balancer", "read quota") as cloud:
+            if has_service(cloud, "load-balancer"):
+                limits["load_balancers"] = cloud.load_balancer.get_quota(project).load_balancers
+        with self._asking("dns", "read quota") as cloud:
+            if has_service(cloud, "dns"):
+                answer = cloud.dns.get(f"/quotas/{project}", headers=OF_ALL_PROJECTS)
+                raise_from_response(answer)
+                limits["dns_zones"] = answer.json()["zones"]
+        with self._asking("object-store", "read quota") as cloud:
+            if has_service(cloud, "object-store"):
+                answer = cloud.session.head(_account(cloud, project), raise_exc=False)
+                told = [answer.headers.get(name) for name in OBJECT_LIMITS] if answer.ok else []
+                limit = next(filter(None, told), UNLIMITED)
+                limits["object_gib"] = QUOTAS["object_gib"].from_cloud(int(limit))
+        return limits
+
+    def fetch_usage(self, project: str) -> dict[str, int]:
+        with self._asking("compute", "read usage") as cloud:
+            used = {"compute": cloud.compute.get_quota_set(project, usage=True).usage}
+        with self._asking("block-storage", "read usage") as cloud:
+            used["block-storage"] = cloud.block_storage.get_quota_set(project, usage=True).usage
+        with self._asking("network", "read usage") as cloud:
+            details = cloud.network.get_quota(project, details=True)
+            names = [quota.name for quota in QUOTAS.values() if quota.service == "network"]
+            used["network"] = {name: getattr(details, name)["used"] for name in names}
+        counted = {
+            metric: -(-int(used[quota.service][quota.name]) // quota.per_unit)
+            for metric, quota in QUOTAS.items()
+            if quota.service in used
+        }
+        return {**counted, **self._count_optional(project)}
+
+    def _count_optional(self, project: str) -> dict[str, int]:
+        used: dict[str, int] = {}
+        with self._asking("load-balancer", "read usage") as cloud:
+            if has_service(cloud, "load-balancer"):
+                there = cloud.load_balancer.load_balancers(project_id=project)
+                used["load_balancers"] = len(list(there))
+        with self._asking("dns", "read usage", project) as cloud:
+            if has_service(cloud, "dns"):
+                used["dns_zones"] = len(list(cloud.dns.zones()))
+        with self._asking("object-store", "read usage") as cloud:
+            if has_service(cloud, "object-store"):
+                answer = cloud.session.head(_account(cloud, project), raise_exc=False)
+                stored = int(answer.headers.get("X-Account-Bytes-Used", 0)) if answer.ok else 0
+                used["object_gib"] = -(-stored // BYTES_PER_GIB)
+        return used
+
+
+def has_service(cloud: Connection, service: str) -> bool:
+    """Whether the cloud's catalogue knows a service of this type."""
+    return cloud.session.get_endpoint(service_type=service) is not None
+
+
+def _account(cloud: Connection, project: str) -> str:
+    """Where Swift keeps the project's account; our own stands in the catalogue.
+
+    Without the SDK's own client for it: what that discovers of our account, connections that are
+    for one project would take for theirs.
+    """
+    own = str(cloud.session.get_endpoint(service_type="object-store"))
+    return own.replace(str(cloud.current_project_id), project)
 
 
 def _of_service(service: str, limits: Mapping[str, int]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from openstack.block_storage.v3._proxy import Proxy as Cinder
 from openstack.compute.v2.server import Server
@@ -19,6 +19,8 @@ from portal.cloud.openstack.connections import OnCloud
 from portal.cloud.openstack.reading import carrying, iso, made, moment, ours
 from portal.cloud.ports import CloudObject, ServerSpec
 
+REBUILD_KEY: Final = "cloudloket_rebuild"
+
 
 class Servers(OnCloud):
     """The compute part of the port."""
@@ -29,17 +31,14 @@ class Servers(OnCloud):
             return carrying(marker, map(read_server, found))
 
     def create_server(self, project: str, spec: ServerSpec, marker: str) -> CloudObject:
-        user_data = base64.b64encode(spec.user_data.encode()).decode()
-        optional: dict[str, Any] = {"user_data": user_data} if user_data else {}
         with self._asking("compute", "create server", project) as cloud:
             server = cloud.compute.create_server(
                 name=spec.name,
                 flavor_id=spec.flavor_id,
-                image_id=spec.image_id,
                 networks=[{"port": spec.port_id}],
                 metadata=dict(spec.metadata),
                 tags=[marker],
-                **optional,
+                **_optional(spec),
             )
         # Nova answers with the id alone; the rest is told by the next listing.
         answer = CloudObject(id=server.id, name=spec.name, status="BUILD", marker=marker)
@@ -85,6 +84,31 @@ class Servers(OnCloud):
                 if not _may_be_confirmed(cloud, server_id):
                     raise
 
+    def rebuild_server(self, project: str, server_id: str, image_id: str, *, mark: str) -> None:
+        with self._asking("compute", "rebuild server", project) as cloud:
+            present = cloud.compute.get_server(server_id).metadata or {}
+            # Nova takes the metadata on with the request, and forgets what is not named.
+            told = {**present, REBUILD_KEY: mark}
+            body = {"rebuild": {"imageRef": image_id, "metadata": told}}
+            raise_from_response(cloud.compute.post(f"/servers/{server_id}/action", json=body))
+
+    def rescue_server(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "rescue server", project) as cloud:
+            cloud.compute.rescue_server(server_id)
+
+    def unrescue_server(self, project: str, server_id: str) -> None:
+        with self._asking("compute", "unrescue server", project) as cloud:
+            cloud.compute.unrescue_server(server_id)
+
+    def open_console(self, project: str, server_id: str) -> str:
+        with self._asking("compute", "open console", project) as cloud:
+            body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+            answer = cloud.compute.post(
+                f"/servers/{server_id}/remote-consoles", json=body, log=False
+            )
+            raise_from_response(answer)
+            return str(answer.json()["remote_console"]["url"])
+
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         with self._asking("compute", "attach volume", project) as cloud:
             try:
@@ -105,6 +129,22 @@ class Servers(OnCloud):
             except (BadRequestException, ConflictException):
                 if _stays_attached(cloud, server_id, volume_id):
                     raise
+
+
+def _optional(spec: ServerSpec) -> dict[str, Any]:
+    """What Nova must not see at all where it is not asked for."""
+    optional: dict[str, Any] = {}
+    if spec.boot_volume_id:
+        disk = {"uuid": spec.boot_volume_id, "source_type": "volume", "boot_index": 0}
+        kept = {"destination_type": "volume", "delete_on_termination": False}
+        optional["block_device_mapping"] = [{**disk, **kept}]
+    else:
+        optional["image_id"] = spec.image_id
+    if spec.server_group_id:
+        optional["scheduler_hints"] = {"group": spec.server_group_id}
+    if spec.user_data:
+        optional["user_data"] = base64.b64encode(spec.user_data.encode()).decode()
+    return optional
 
 
 def _may_be_confirmed(cloud: Connection, server_id: str) -> bool:
@@ -154,6 +194,7 @@ def read_server(item: Server) -> CloudObject:
             "power_state": item.power_state,
             "volume_ids": [found["id"] for found in item.attached_volumes or []],
             "flavor": (item.flavor or {}).get("original_name", ""),
+            "rebuild": (item.metadata or {}).get(REBUILD_KEY, ""),
             "availability_zone": item.availability_zone or "",
         },
     )

@@ -24,12 +24,29 @@ SKUS: Final = {
     "server.gp.large": ("Server, groot", "Server, large", *_SERVER, "153.60"),
     "server.gp.xlarge": ("Server, extra groot", "Server, extra large", *_SERVER, "307.20"),
     "volume.standard": ("Schijf, standaard", "Disk, standard", *_DISK, "0.085"),
+    "snapshot": ("Snapshot van een schijf", "Snapshot of a disk", *_DISK, "0.050"),
+    "backup": ("Back-up van een schijf", "Backup of a disk", *_OBJECTS, "0.030"),
     "network": ("Privénetwerk", "Private network", *_NETWORK, "1.20"),
     "router": ("Router naar buiten", "Router to the outside", *_NETWORK, "4.80"),
     "floating_ip": ("Publiek adres", "Public address", *_NETWORK, "2.90"),
     "load_balancer": ("Load balancer", "Load balancer", *_BALANCER, "18.00"),
     "object": ("Objectopslag", "Object storage", *_OBJECTS, "0.021"),
     "dns_zone": ("DNS-zone", "DNS zone", *_ROUTING, "0.50"),
+    "environment.vcpus": ("Omgeving, processor", "Environment, processor", *_SERVER, "9.60"),
+    "environment.memory_gib": (
+        "Omgeving, GiB geheugen",
+        "Environment, GiB memory",
+        *_SERVER,
+        "4.80",
+    ),
+    "environment.volume_gib": ("Omgeving, schijf", "Environment, disk", *_DISK, "0.085"),
+    "environment.object_gib": ("Omgeving, objecten", "Environment, objects", *_OBJECTS, "0.021"),
+    "environment.floating_ips": (
+        *("Omgeving, publiek adres", "Environment, public address", *_NETWORK, "2.90"),
+    ),
+    "environment.load_balancers": (
+        *("Omgeving, load balancer", "Environment, load balancer", *_BALANCER, "18.00"),
+    ),
 }
 
 # What a project, a directorate and a ministry or municipality may hold.

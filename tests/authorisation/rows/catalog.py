@@ -18,6 +18,7 @@ from tests.authorisation.rows.things import (
     pending_order,
     project,
     protected_resource,
+    resource_with_secret,
     running_assembly,
     running_operation,
     waiting_solution,
@@ -132,6 +133,7 @@ ROWS = [
     ),
     # operations
     act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
+    act("catalog:operation-keep", of=running_operation, by=REPAIRERS),
     act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
     act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS, is_strong=True),
     see("catalog:operations", by=OVERSEERS),
@@ -172,6 +174,14 @@ ROWS = [
     # resources
     see("catalog:resources"),
     see("catalog:resource", of=active_resource),
+    see(
+        "catalog:resource-act",
+        case="that loses something",
+        of=active_resource,
+        arguments=("rebuild",),
+        by=REPAIRERS,
+    ),
+    see("catalog:resource-act", of=active_resource, arguments=("stop",), by=REPAIRERS),
     act(
         "catalog:resource-act",
         of=active_resource,
@@ -211,6 +221,14 @@ ROWS = [
         by=REPAIRERS,
         answer=303,
         is_strong=True,
+    ),
+    act(
+        "catalog:resource-secret",
+        of=resource_with_secret,
+        body={"slot": "console"},
+        by={Who.ASKER},
+        answer=200,
+        refused=404,  # somebody else's secret does not exist
     ),
     see("catalog:resource-retire", of=active_resource, by=REPAIRERS),
     act(

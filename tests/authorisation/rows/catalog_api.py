@@ -21,6 +21,7 @@ from tests.authorisation.rows.things import (
     pending_order,
     project,
     protected_resource,
+    resource_with_secret,
     running_assembly,
     running_operation,
     solution_of_operation,
@@ -124,6 +125,15 @@ ROWS = [
         answer=200,
         is_strong=True,
     ),
+    see("api:resource-secrets", of=active_resource),
+    call(
+        "api:resource-secrets",
+        of=resource_with_secret,
+        body={"slot": "console"},
+        by={Who.ASKER},
+        answer=200,
+        refused=404,  # somebody else's secret does not exist
+    ),
     call(
         "api:assembly-retirement",
         of=running_assembly,
@@ -159,6 +169,7 @@ ROWS = [
         answer=202,
         is_strong=True,
     ),
+    call("api:operation-confirmation", of=running_operation, by=REPAIRERS, answer=409),
     call("api:operation-abandonment", of=failed_action, by=REPAIRERS, answer=202),
     call(
         "api:operation-cancellation",

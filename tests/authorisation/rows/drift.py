@@ -13,7 +13,17 @@ from portal.identity.models import Role
 from tests.authorisation.rows.things import drifting_resource, project
 from tests.authorisation.vocabulary import act, call, see
 from tests.authorisation.world import Tenant
-from tests.factories.drift import gone, proposed, stopped, uncharged
+from tests.factories.drift import (
+    DISK,
+    copied,
+    gone,
+    grown,
+    narrow,
+    proposed,
+    stopped,
+    uncharged,
+    unordered,
+)
 
 READERS: Final = {Role.OPERATOR, Role.AUDITOR}
 OPERATORS: Final = {Role.OPERATOR}
@@ -37,6 +47,24 @@ def uncharged_server(tenant: Tenant) -> Difference:
     return uncharged(drifting_resource(tenant))
 
 
+def strange_disk(tenant: Tenant) -> Difference:
+    resource = drifting_resource(tenant)
+    place = resource.cloud_project
+    return unordered(resource.project, place.cloud, finding=DISK, openstack_id=f"d-{place.pk}")
+
+
+def larger_disk(tenant: Tenant) -> Difference:
+    return grown(drifting_resource(tenant))
+
+
+def narrow_project(tenant: Tenant) -> Difference:
+    return narrow(drifting_resource(tenant))
+
+
+def second_server(tenant: Tenant) -> Difference:
+    return copied(drifting_resource(tenant))
+
+
 def repair_of_colleague(tenant: Tenant) -> DriftRepair:
     """Waits for another operator than the colleague who proposed it."""
     difference = gone(drifting_resource(tenant), openstack_id="weg-2")
@@ -57,6 +85,14 @@ ROWS = [
     act("catalog:drift-correct", of=stopped_server, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-retire", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-charge", of=uncharged_server, body=REASON, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-push", of=narrow_project, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-recreate", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-uncharge", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-adopt", of=strange_disk, body=REASON, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-remove", of=strange_disk, body=REASON, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-take-over", of=larger_disk, body=REASON, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-keep-copy", of=second_server, body=REASON, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-drop-copy", of=second_server, body=REASON, by=OPERATORS, seen_by=READERS),
     see("catalog:drift-repair", of=repair_of_colleague, by=READERS, seen_by=READERS),
     act(
         "catalog:drift-repair-confirm",

@@ -20,6 +20,7 @@ from catalog.services.carts import put_in_cart
 from catalog.services.protection import protect_resource
 from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
+from portal.cloud.secrets import store_secret
 from portal.identity.models import Person, Project, Role
 from tests.authorisation.world import Tenant
 from tests.factories import (
@@ -88,6 +89,15 @@ def _proposed_rule(tenant: Tenant, word: str, by: Person) -> ApprovalRuleVersion
 def active_resource(tenant: Tenant) -> Resource:
     """Runs, and costs money."""
     return delivered(_place(tenant, "draait"), approver=tenant.people[Role.APPROVER])
+
+
+def resource_with_secret(tenant: Tenant) -> Resource:
+    """Runs; its requester asked for a console and did not look yet."""
+    resource = delivered(_place(tenant, "opent"), approver=tenant.people[Role.APPROVER])
+    text = '{"url": "https://console.example.nl/"}'
+    about = resource.public_id
+    store_secret(text, reader=tenant.asker, about=about, slot="console", form="console")
+    return resource
 
 
 def protected_resource(tenant: Tenant) -> Resource:

@@ -6,7 +6,7 @@ import pytest
 from django.utils.timezone import localdate, now
 
 from billing.models import UsageSpan
-from catalog.errors import ConfirmationMismatch, NeededByOthers, ResourceProtected
+from catalog.errors import ConfirmationMismatch, ResourceNeeded, ResourceProtected
 from catalog.kinds import get_kind
 from catalog.models import (
     ClaimState,
@@ -290,7 +290,7 @@ class TestCleaningUp:
     def test_what_others_need_does_not_go_alone(self, delivered, requester):
         server = delivered.part("web-1")
 
-        with pytest.raises(NeededByOthers, match="zaak-entrance"):
+        with pytest.raises(ResourceNeeded, match="zaak-entrance"):
             retire_resource(server.public_id, actor=requester, confirmation=server.name)
 
     def test_what_nothing_needs_goes_alone_and_then_what_it_needed(

@@ -225,7 +225,13 @@ class TestPage:
 class TestApi:
     def test_tells_and_carries_out_actions(self, client, server, requester, engine):
         log_in(client, requester)
-        assert client.get(api(server)).json()["actions"] == ["stop", "reboot", "reset"]
+        assert client.get(api(server)).json()["actions"] == [
+            "stop",
+            "reboot",
+            "reset",
+            "rescue",
+            "rebuild",
+        ]
 
         response = post(client, server, {"action": "stop"})
 

@@ -8,7 +8,7 @@ import yaml
 from billing.meters import Meter
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import clean_spec
-from catalog.kinds.steps.server import _user_data
+from catalog.kinds.steps.first_start import user_data
 from catalog.models import Metric
 from portal.cloud.models import Flavor, Image
 from portal.core.errors import InvalidInput
@@ -113,10 +113,10 @@ def test_it_uses_its_size_once_and_its_disk_by_the_gib(version):
 def test_public_key_reaches_the_first_boot(version, key):
     spec = cleaned(version, ssh_public_key=f" {key}\n")
 
-    user_data = _user_data(spec["ssh_public_key"])
+    told = user_data(spec["ssh_public_key"], None)
 
-    assert user_data.startswith("#cloud-config\n")
-    assert yaml.safe_load(user_data) == {"ssh_authorized_keys": [key]}
+    assert told.startswith("#cloud-config\n")
+    assert yaml.safe_load(told) == {"ssh_authorized_keys": [key]}
 
 
 @pytest.mark.parametrize(
@@ -135,4 +135,4 @@ def test_anything_else_than_one_public_key_is_refused(version, key):
 
 
 def test_without_a_key_there_is_nothing_to_tell():
-    assert _user_data(None) == ""
+    assert user_data(None, None) == ""

@@ -7,13 +7,22 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from catalog.models import CloudLook, Difference, DifferenceState, DriftRepair, Order, OrderState
+from catalog.models import (
+    CloudLook,
+    Difference,
+    DifferenceState,
+    DriftRepair,
+    Order,
+    OrderState,
+    Resource,
+)
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
+from catalog.services.drift_repairs import confirm_repair
 from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.factories import PersonFactory, delivered, grant, make_project, place
-from tests.factories.drift import gone, proposed, stopped, unordered
+from tests.factories.drift import DISK, gone, narrow, proposed, stopped, unordered
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -296,3 +305,66 @@ def test_operators_see_in_the_menu_how_many_wait(operator, server):
 
     (drift,) = [link for link in links if link.url == "/drift"]
     assert drift.waiting == 1
+
+
+# --- what nobody ordered -----------------------------------------------------------------------
+
+
+def test_what_can_be_adopted_says_what_it_is_and_what_that_means(operator, server, project):
+    difference = unordered(project, server.cloud_project.cloud, finding=DISK)
+
+    page = text(operator.get(f"/drift/{difference.public_id}"))
+
+    assert "7 GiB, standard" in page
+    for proposal in ("adopt", "remove"):
+        assert f'formaction="/drift/{difference.public_id}/{proposal}"' in page
+    assert "for nothing before this month" in page
+
+
+def test_what_cannot_be_adopted_says_why(operator, server, project):
+    difference = unordered(project, server.cloud_project.cloud)
+
+    page = text(operator.get(f"/drift/{difference.public_id}"))
+
+    assert "This cannot be adopted now" in page
+    assert "does not tell what this holds or costs" in page
+    assert "/adopt" not in page
+
+
+def test_proposal_without_a_reason_stores_nothing(operator, server, project):
+    difference = unordered(project, server.cloud_project.cloud, finding=DISK)
+
+    text(operator.post(f"/drift/{difference.public_id}/adopt", {"reason": " "}), 422)
+
+    assert not DriftRepair.objects.exists()
+
+
+def test_what_was_adopted_says_so_and_is_changed_by_no_order(
+    operator, server, project, person_with, client
+):
+    difference = unordered(project, server.cloud_project.cloud, finding=DISK, name="oud")
+    repair = proposed(difference, person_with(Role.OPERATOR), "adopt")
+    confirm_repair(repair.public_id, actor=person_with(Role.OPERATOR))
+    adopted = Resource.objects.get(found_as=difference)
+    asker = log_in(client, person_with(Role.REQUESTER))
+
+    page = text(asker.get(f"/resources/{adopted.public_id}"))
+
+    assert "Nobody ordered this" in page
+    assert "Change or extend" not in page
+    assert "Clean it up" in page
+    assert asker.get(f"/resources/{adopted.public_id}/change").status_code == 403
+    assert "oud" in text(asker.get("/resources"))
+
+
+def test_quota_in_the_cloud_is_pushed_again_by_one_operator(operator, server):
+    difference = narrow(server)
+    assert "Quota of the project: servers" in text(operator.get("/drift"))
+    page = text(operator.get(f"/drift/{difference.public_id}"))
+    assert "Room in the cloud for servers is other than needed" in page
+
+    response = operator.post(f"/drift/{difference.public_id}/push")
+
+    assert response.status_code == 302
+    difference.refresh_from_db()
+    assert difference.state == DifferenceState.SOLVED

@@ -8,13 +8,24 @@ from django.conf import settings
 from django.test import Client
 from django.utils.timezone import now
 
-from catalog.models import CloudLook, Difference
+from catalog.models import CloudLook, Difference, Resource
 from catalog.services.drift import ignore_difference
+from catalog.services.drift_repairs import confirm_repair
 from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.chromium import find_violations, is_too_wide, running_chromium
 from tests.factories import PersonFactory, delivered, grant, make_project, place
-from tests.factories.drift import gone, proposed, stopped, uncharged, unordered
+from tests.factories.drift import (
+    DISK,
+    copied,
+    gone,
+    grown,
+    narrow,
+    proposed,
+    stopped,
+    uncharged,
+    unordered,
+)
 from tests.logins import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -46,6 +57,10 @@ def pages(operators, requester, approver, project, version, sent_tasks):
     stopped(server, field="flavor", ours="gp.small", theirs="gp.medium")
     stopped(server, field="name", ours="bodem-gis-07", theirs="tijdelijk-omdat-het-moest-van-piet")
     unordered(project, cloud, openstack_id="volume-10", name="")
+    copy, larger = copied(server), grown(server)
+    adoptable = unordered(project, cloud, openstack_id="volume-11", name="export", finding=DISK)
+    adopted = unordered(project, cloud, openstack_id="volume-12", name="oud", finding=DISK)
+    confirm_repair(proposed(adopted, operators[1], "adopt").public_id, actor=operators[0])
     ignored = stopped(server, field="marker", ours="", theirs="", part="volume")
     ignore_difference(
         ignored.public_id,
@@ -70,6 +85,12 @@ def pages(operators, requester, approver, project, version, sent_tasks):
         "unknown": f"/drift/{strange.public_id}",
         "stopped": f"/drift/{off.public_id}",
         "ignored": f"/drift/{ignored.public_id}",
+        "quota": f"/drift/{narrow(server).public_id}",
+        "copy": f"/drift/{copy.public_id}",
+        "larger": f"/drift/{larger.public_id}",
+        "adoptable": f"/drift/{adoptable.public_id}",
+        "adopted": f"/drift/{adopted.public_id}",
+        "unmanaged": f"/resources/{Resource.objects.get(found_as=adopted).public_id}",
     }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -84,6 +85,95 @@ class CloudContract:
         cloud.set_quota(project, {"memory_gib": 12, "volumes": 0})
 
         assert cloud.fetch_quota(project) == {**ROOM, "memory_gib": 12, "volumes": 0}
+
+    def test_limits_of_one_project_are_listed_until_it_is_gone(
+        self, cloud: Cloud, project: str
+    ) -> None:
+        (seen,) = cloud.list_page(Listing.QUOTAS, project=project).things
+        assert (seen.id, seen.project, dict(seen.details)) == (project, project, ROOM)
+
+        cloud.delete_project(project)
+
+        assert cloud.list_page(Listing.QUOTAS, project=project).things == []
+        with pytest.raises(CloudMissing):
+            cloud.delete_project(project)
+
+    def test_use_is_counted_by_the_same_names(self, work: Workspace) -> None:
+        assert set(work.cloud.fetch_usage(work.project).values()) == {0}
+
+        work.volume(size_gib=3)
+        work.network()
+
+        used = work.cloud.fetch_usage(work.project)
+        assert used.keys() == ROOM.keys()
+        assert {name: number for name, number in used.items() if number} == {
+            "volumes": 1,
+            "volume_gib": 3,
+            "networks": 1,
+        }
+        until(
+            lambda: work.cloud.list_volumes(work.project),
+            lambda seen: all(volume.status == "AVAILABLE" for volume in seen),
+        )
+
+    def test_project_is_emptied_of_whatever_is_in_it(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        network, router = work.network(), work.router()
+        work.connect(router, work.subnet(network.id))
+        server, volume = work.active_server(), work.available_volume()
+        cloud.attach_volume(project, server.id, volume.id)
+        work.security_group()
+        cloud.create_floating_ip(project, new_marker())
+        cloud.create_container(project, ContainerSpec(name="archief", quota_gib=1), new_marker())
+
+        until(lambda: cloud.clear_project(project), lambda left: not left)
+
+        assert set(cloud.fetch_usage(project).values()) == {0}
+        work.forget()
+        cloud.delete_project(project)
+
+    # --- who comes in by itself --------------------------------------------------------------
+
+    def test_user_made_twice_is_one_user(self, cloud: Cloud, project: str) -> None:
+        facts = {"domain_name": self.domain_name, "name": f"{MARKER_PREFIX}-{uuid4().hex}"}
+        assert cloud.find_users(**facts) == []
+
+        first = cloud.create_user(**facts, project=project)
+        second = cloud.create_user(**facts, project=project)
+
+        assert first.id == second.id
+        assert [(item.id, item.marker) for item in cloud.find_users(**facts)] == [
+            (first.id, facts["name"])
+        ]
+        cloud.delete_user(first.id)
+        assert cloud.find_users(**facts) == []
+        with pytest.raises(CloudMissing):
+            cloud.delete_user(first.id)
+
+    def test_credential_is_of_one_name_and_tells_its_secret_once(
+        self, cloud: Cloud, project: str
+    ) -> None:
+        name = f"{MARKER_PREFIX}-{uuid4().hex}"
+        user = cloud.create_user(domain_name=self.domain_name, name=name, project=project)
+        ends = datetime(2038, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+        issued = cloud.create_credential(project, user.id, name="ours", expires_at=ends)
+        with pytest.raises(CloudUnavailable):
+            cloud.create_credential(project, user.id, name="ours", expires_at=None)
+
+        assert issued.secret
+        assert issued.secret not in repr(issued)
+        assert issued.auth_url.startswith("http")
+        (found,) = cloud.list_credentials(user.id)
+        assert (found.id, found.name) == (issued.id, "ours")
+        assert found.details == {"expires_at": ends.isoformat()}
+        cloud.delete_credential(user.id, issued.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_credential(user.id, issued.id)
+        other = cloud.create_credential(project, user.id, name="ours", expires_at=None)
+        (found,) = cloud.list_credentials(user.id)
+        assert (found.id, found.details["expires_at"]) == (other.id, None)
+        cloud.delete_user(user.id)
 
     # --- markers -----------------------------------------------------------------------------
 
@@ -232,6 +322,27 @@ class CloudContract:
         with pytest.raises(CloudMissing):
             cloud.delete_floating_ip(project, made.id)
 
+    def test_floating_ip_leads_to_a_port_until_that_is_gone(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        network = work.network()
+        subnet = work.subnet(network.id)
+        port = work.port(network.id)
+        made = cloud.create_floating_ip(project, marker)
+
+        def leads_to() -> object:
+            (found,) = cloud.find_floating_ips(project, marker)
+            return found.details["port_id"]
+
+        with pytest.raises(CloudRefused):
+            cloud.point_floating_ip(project, made.id, port.id)
+        work.connect(work.router(), subnet)
+        for port_id in (port.id, port.id, "", "", port.id):
+            cloud.point_floating_ip(project, made.id, port_id)
+            assert leads_to() == port_id
+        cloud.delete_port(project, port.id)
+        assert leads_to() == ""
+        cloud.delete_floating_ip(project, made.id)
+
     def test_floating_ip_beyond_the_quota_is_refused(self, work: Workspace) -> None:
         work.cloud.set_quota(work.project, {"floating_ips": 0})
 
@@ -296,6 +407,85 @@ class CloudContract:
         cloud.reboot_server(project, server.id, is_hard=True)
         becomes("ACTIVE")
 
+    def test_server_is_rebuilt_and_tells_by_which_mark(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+        image = cloud.fetch_inventory().images[0].id
+
+        cloud.rebuild_server(project, server.id, image, mark="first")
+        assert work.seen_server(server.id).details["rebuild"] == "first"
+        rebuilt = work.settled_server(server.id, "ACTIVE")
+        cloud.stop_server(project, server.id)
+        work.settled_server(server.id, "SHUTOFF")
+        cloud.rebuild_server(project, server.id, image, mark="second")
+        again = work.settled_server(server.id, "SHUTOFF")
+
+        assert server.details["rebuild"] == ""
+        assert (rebuilt.details["rebuild"], again.details["rebuild"]) == ("first", "second")
+        assert rebuilt.details["addresses"] == server.details["addresses"]
+        assert rebuilt.marker == server.marker
+
+    def test_server_starts_from_a_volume_that_stays_when_it_goes(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        image = min(cloud.fetch_inventory().images, key=lambda item: item.min_disk_gib)
+        disk = work.volume(size_gib=max(1, image.min_disk_gib), image_id=image.id)
+        until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "AVAILABLE")
+
+        made = work.server(image_id="", boot_volume_id=disk.id)
+        server = work.settled_server(made.id, "ACTIVE")
+        in_use = until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "IN-USE")
+        cloud.extend_volume(project, disk.id, 20)
+        grown = until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "IN-USE")
+
+        assert server.details["volume_ids"] == [disk.id]
+        assert in_use.details["is_bootable"]
+        assert in_use.details["server_ids"] == [server.id]
+        assert grown.details["size_gib"] == 20
+        cloud.delete_server(project, server.id)
+        until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "AVAILABLE")
+
+    def test_server_group_is_found_by_its_marker_and_tells_who_is_in_it(
+        self, work: Workspace
+    ) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        group = cloud.create_server_group(project, "anti-affinity", marker)
+
+        made = work.server(server_group_id=group.id)
+        server = work.settled_server(made.id, "ACTIVE")
+        (found,) = cloud.find_server_groups(project, marker)
+
+        assert (found.id, found.marker) == (group.id, marker)
+        assert found.details == {"policy": "anti-affinity", "server_ids": [server.id]}
+        assert cloud.find_server_groups(project, new_marker()) == []
+        cloud.delete_server_group(project, group.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_server_group(project, group.id)
+        assert work.seen_server(server.id).status == "ACTIVE"
+
+    def test_server_is_rescued_and_started_from_its_own_disk_again(self, work: Workspace) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+
+        with pytest.raises(CloudUnavailable):
+            cloud.unrescue_server(project, server.id)
+        cloud.rescue_server(project, server.id)
+        work.settled_server(server.id, "RESCUE")
+        with pytest.raises(CloudUnavailable):
+            cloud.rescue_server(project, server.id)
+        with pytest.raises(CloudUnavailable):
+            cloud.stop_server(project, server.id)
+        cloud.unrescue_server(project, server.id)
+        work.settled_server(server.id, "ACTIVE")
+
+    def test_console_of_a_running_server_has_an_address_of_its_own(self, work: Workspace) -> None:
+        server = work.active_server()
+
+        first = work.cloud.open_console(work.project, server.id)
+        second = work.cloud.open_console(work.project, server.id)
+
+        assert first.startswith("http")
+        assert first != second
+        with pytest.raises(CloudMissing):
+            work.cloud.open_console(work.project, NOWHERE)
+
     def test_server_becomes_larger_once_that_is_confirmed(self, work: Workspace) -> None:
         cloud, project, server = work.cloud, work.project, work.active_server()
         small, large = sorted(cloud.fetch_inventory().flavors, key=lambda item: item.memory_mib)[:2]
@@ -354,6 +544,56 @@ class CloudContract:
         cloud.detach_volume(project, server.id, volume.id)
         until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
         cloud.detach_volume(project, server.id, volume.id)
+
+    # --- snapshots and backups ---------------------------------------------------------------
+
+    def test_snapshot_keeps_its_volume_and_begins_another(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        volume = work.available_volume()
+
+        snapshot = work.snapshot(volume.id, marker)
+
+        assert (snapshot.status, snapshot.marker) == ("AVAILABLE", marker)
+        assert snapshot.details == {"size_gib": 1, "of_id": volume.id}
+        assert [found.id for found in cloud.find_snapshots(project, marker)] == [snapshot.id]
+        assert cloud.find_snapshots(project, new_marker()) == []
+        with pytest.raises(CloudUnavailable):
+            cloud.delete_volume(project, volume.id)
+        again = work.settled_copy(snapshot_id=snapshot.id, size_gib=2)
+        assert (again.status, again.details["size_gib"]) == ("AVAILABLE", 2)
+        cloud.set_quota(project, {"snapshots": 1})
+        with pytest.raises(CloudQuotaRefused):
+            work.snapshot(volume.id)
+
+    def test_snapshot_is_also_made_of_a_volume_in_use(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        server, volume = work.active_server(), work.available_volume()
+        cloud.attach_volume(project, server.id, volume.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "IN-USE")
+
+        assert work.snapshot(volume.id).status == "AVAILABLE"
+        backup = work.backup(volume.id)
+        assert backup.status == "AVAILABLE"
+        work.remove_backup(backup.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_backup(project, backup.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "IN-USE")
+        cloud.detach_volume(project, server.id, volume.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
+
+    def test_backup_outlives_its_volume_and_begins_another(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        volume = work.available_volume()
+
+        backup = work.backup(volume.id, marker)
+
+        assert (backup.status, backup.marker) == ("AVAILABLE", marker)
+        assert backup.details == {"size_gib": 1, "of_id": volume.id}
+        assert [found.id for found in cloud.find_backups(project, marker)] == [backup.id]
+        assert work.settled_copy(backup_id=backup.id, size_gib=1).status == "AVAILABLE"
+        pages = [cloud.list_page(listing) for listing in (Listing.BACKUPS, Listing.VOLUMES)]
+        ids = {thing.id: thing.project for page in pages for thing in page.things}
+        assert (ids[backup.id], ids[volume.id]) == (project, project)
 
     # --- load balancers, DNS, object storage ---------------------------------------------------
 
@@ -422,6 +662,9 @@ class CloudContract:
         assert (found.id, found.marker) == (spec.name, marker)
         with pytest.raises(CloudRefused):
             cloud.find_containers(project, spec.name, new_marker())
+        assert cloud.fetch_storage_url(project).endswith(f"AUTH_{project}")
+        for _ in range(2):
+            cloud.open_container(project, spec.name, of_project=project, user=NOWHERE)
         assert cloud.empty_container(project, spec.name, at_most=10)
         cloud.delete_container(project, spec.name)
         assert cloud.find_containers(project, spec.name, marker) == []

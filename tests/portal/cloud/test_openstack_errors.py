@@ -178,6 +178,8 @@ def test_pause_that_is_asked_for_is_told(
         (DELETE_NETWORK, 404, neutron("NetworkNotFound"), CloudMissing),
         (CREATE_VOLUME, 413, {"overLimit": {"message": "no", "code": 413}}, CloudQuotaRefused),
         (CREATE_VOLUME, 403, {}, CloudRefused),
+        (CREATE_SERVER, 400, nova("Volume v status must be available", 400), CloudUnavailable),
+        (CREATE_SERVER, 400, nova("Invalid image", 400), CloudRefused),
         (DELETE_VOLUME, 400, nova("Invalid volume: Volume status must be", 400), CloudUnavailable),
         (DELETE_VOLUME, 400, nova("Malformed", 400), CloudRefused),
         (DELETE_VOLUME, 404, {}, CloudMissing),

@@ -1,0 +1,120 @@
+"""The steps of a credential that opens one container and nothing else.
+
+A role in the project's own Keystone project would open everything there. So who comes in by such
+a credential is a user with an empty project of its own, without any quota, and the container lets
+that user in (an access list of Swift).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDefinition
+from catalog.kinds.secrets import CONTAINER_CREDENTIAL, NewSecret
+from catalog.models import Metric
+from portal.cloud.ports import CloudMissing
+from portal.core.calendar import end_of_day
+
+OWN: Final = "container"
+_NOTHING: Final = {metric.value: 0 for metric in Metric if metric != Metric.MONTHLY_COST_EUR}
+
+
+def _run_entrance(context: StepContext) -> Outcome:
+    """The user with its empty project, and the container open for it."""
+    cloud, domain = context.cloud, context.domain
+    hall = cloud.create_project(
+        domain_name=domain, name=context.marker("entrance"), description=context.name
+    )
+    cloud.set_quota(hall.id, _NOTHING)
+    user = cloud.create_user(domain_name=domain, name=context.marker("user"), project=hall.id)
+    cloud.open_container(context.project, context.name, of_project=hall.id, user=user.id)
+    return Done()
+
+
+def _run_credential(context: StepContext) -> Outcome:
+    """Made anew each time: what has its name is deleted first, so that no answer is lost."""
+    cloud, domain = context.cloud, context.domain
+    (hall,) = cloud.find_projects(domain_name=domain, name=context.marker("entrance"))
+    (user,) = cloud.find_users(domain_name=domain, name=context.marker("user"))
+    for credential in cloud.list_credentials(user.id):
+        with suppress(CloudMissing):
+            cloud.delete_credential(user.id, credential.id)
+    expires_at = end_of_day(context.end_date) if context.end_date else None
+    issued = cloud.create_credential(hall.id, user.id, name=OWN, expires_at=expires_at)
+    values = {
+        "name": context.name,
+        "auth_url": issued.auth_url,
+        "region": issued.region,
+        "id": issued.id,
+        "secret": issued.secret,
+        "storage_url": cloud.fetch_storage_url(context.project),
+        "container": context.name,
+    }
+    facts = {
+        "credentials": [
+            {"person": None, "expires_at": expires_at.isoformat() if expires_at else None}
+        ]
+    }
+    return Done(facts=facts, secret=NewSecret(slot=OWN, form=CONTAINER_CREDENTIAL, values=values))
+
+
+def _run_withdrawn(context: StepContext) -> Outcome:
+    remove_access(context)
+    return Done(facts={"credentials": []})
+
+
+def remove_access(context: StepContext) -> None:
+    """Nobody gets in any more; what was never handed out is not there."""
+    cloud, domain = context.cloud, context.domain
+    for user in cloud.find_users(domain_name=domain, name=context.marker("user")):
+        with suppress(CloudMissing):
+            cloud.delete_user(user.id)
+    for hall in cloud.find_projects(domain_name=domain, name=context.marker("entrance")):
+        with suppress(CloudMissing):
+            cloud.delete_project(hall.id)
+
+
+def _always(facts: Mapping[str, Any]) -> bool:
+    return True
+
+
+def _has_credential(facts: Mapping[str, Any]) -> bool:
+    return bool(facts.get("credentials"))
+
+
+ACTIONS: Final = {
+    "rotate": Action(
+        label=_("New credentials"),
+        icon="key",
+        consequence=_(
+            "For this storage alone. You see them once; older ones stop working at once."
+        ),
+        plan=Plan(
+            version=1,
+            steps=[
+                StepDefinition(name="entrance", label=_("User in the cloud"), run=_run_entrance),
+                StepDefinition(name="credential", label=_("Credentials"), run=_run_credential),
+            ],
+        ),
+        is_offered=_always,
+        gives_access=True,
+    ),
+    "withdraw": Action(
+        label=_("Withdraw the credentials"),
+        icon="x",
+        consequence=_("Whoever uses them does not get in any more. What is stored stays."),
+        plan=Plan(
+            version=1,
+            steps=[
+                StepDefinition(
+                    name="withdrawn", label=_("Credentials withdrawn"), run=_run_withdrawn
+                )
+            ],
+        ),
+        is_offered=_has_credential,
+    ),
+}

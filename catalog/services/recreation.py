@@ -1,0 +1,73 @@
+"""Making again what the cloud lost: the same resource, with another id in the cloud.
+
+Nobody pays while it is gone. The steps are those of its delivery, and each looks first: what is
+still there with our mark is taken over, and only what is gone is made.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F
+from django.utils.timezone import now
+
+from billing.services.metering import UsageTime, end_metering
+from catalog.kinds import get_kind
+from catalog.kinds.parts import name_fact
+from catalog.models import Operation, OperationKind, Resource
+from catalog.services.operations import start_operation
+from catalog.services.placement import check_placement
+from catalog.services.resources import meter_resource
+from portal.audit.services import record
+from portal.core.calendar import month_of
+from portal.identity.models import Person
+
+
+def can_be_made_again(resource: Resource) -> bool:
+    """Only what was ordered: of what was found nobody knows how it was made."""
+    return not resource.is_unmanaged and OperationKind.PROVISION in get_kind(resource.kind).plans
+
+
+def begin_recreation(resource: Resource, *, actor: Person) -> Operation:
+    """Let the engine make what is gone. Call inside a transaction that locked the resource.
+
+    Raises:
+        PlacementRefused: by the rules of today it may not stand there any more.
+    """
+    check_placement(resource.project, resource.cloud_project.cloud)
+    _forget_other_names(resource)
+    operation = start_operation(resource, OperationKind.RECREATE, requested_by=actor)
+    operation.steps.update(outcome_unknown_at=now())  # as after a lost reply: look, then make
+    return operation
+
+
+def complete_recreation(operation: Operation, resource: Resource) -> None:
+    """It is there again: from now on it is paid for. Call with its order and it locked.
+
+    Steps that only looked because they were told to have nothing more to look for.
+    """
+    operation.steps.filter(outcome_unknown_at__lt=F("started_at")).update(outcome_unknown_at=None)
+    time = UsageTime(
+        cloud=get_kind(resource.kind).usage_started_at(resource.facts),
+        intended=operation.started_at,
+        observed=now(),
+    )
+    meter_resource(resource, time)
+    record("resource.recreated", resource, actor=None, node_id=resource.project_id)
+
+
+def stop_paying(resource: Resource, *, absent_since: datetime) -> None:
+    """Nobody pays for what is not there, from when that was first seen, in this month.
+
+    Call inside a transaction that locked the resource; of what nobody pays for nothing changes.
+    """
+    moment = now()
+    since = max(absent_since, month_of(moment).start)
+    end_metering(resource.public_id, time=UsageTime(cloud=None, intended=since, observed=moment))
+
+
+def _forget_other_names(resource: Resource) -> None:
+    """What is made again gets the name that we gave it."""
+    names = {name_fact(part.key) for part in get_kind(resource.kind).parts}
+    resource.facts = {key: value for key, value in resource.facts.items() if key not in names}
+    resource.save(update_fields=["facts"])

@@ -1,0 +1,130 @@
+"""Quotas in the cloud beside what the resources of each project hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils.timezone import now
+
+from catalog.errors import RepairNotOffered, ResourceBusy
+from catalog.models import CloudLook, Difference, DifferenceState
+from catalog.reconciliation.rooms import look_at_rooms
+from catalog.services.cloud_rooms import push_quota_again
+from catalog.services.resources import act_on_resource
+from portal.audit.models import AuditEntry
+from portal.cloud.models import Cloud
+from portal.cloud.ports import CloudUnavailable
+from tests.catalog.reconciliation.conftest import differences
+from tests.factories import PersonFactory
+from tests.factories.drift import gone
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def read_rooms(running, look):
+    """Reads the quotas, as if a day had passed."""
+    look()
+
+    def read():
+        CloudLook.objects.update(rooms_due_at=now())
+        look_at_rooms(Cloud.objects.get())
+
+    return read
+
+
+@pytest.fixture
+def place(running):
+    return running.cloud_project.openstack_project_id
+
+
+def test_what_the_engine_pushed_differs_in_nothing(read_rooms):
+    read_rooms()
+
+    assert differences() == []
+
+
+def test_other_room_is_found_pushed_again_and_solved(read_rooms, cloud, place, engine):
+    cloud.set_quota(place, {"servers": 9, "volume_gib": 1})
+    read_rooms()
+    read_rooms()
+    rows = Difference.objects.order_by("field").values_list("field", "ours", "theirs", "state")
+    assert list(rows) == [("servers", "1", "9", "open"), ("volume_gib", "40", "1", "open")]
+
+    actor = PersonFactory()
+    servers = Difference.objects.get(field="servers")
+    engine.call(push_quota_again, servers.public_id, actor=actor)
+    engine.run()
+
+    there = cloud.fetch_quota(place)
+    assert (there["servers"], there["volume_gib"]) == (1, 40)
+    assert AuditEntry.objects.get(event="drift.quota_pushed").actor_id == actor.pk
+    read_rooms()
+    assert not Difference.objects.exclude(state=DifferenceState.SOLVED).exists()
+
+
+def test_what_one_reading_suspects_is_read_again_within_the_day(read_rooms, cloud, place):
+    cloud.set_quota(place, {"servers": 9})
+
+    read_rooms()
+
+    assert differences() == [("quota", "", "servers", "suspected")]
+    assert CloudLook.objects.get().rooms_due_at < now() + timedelta(hours=2)
+
+
+def test_rooms_are_read_when_they_are_due(running, look, cloud):
+    look()
+    look_at_rooms(Cloud.objects.get())
+    asked = cloud.calls["fetch_quota"]
+
+    look_at_rooms(Cloud.objects.get())
+
+    assert cloud.calls["fetch_quota"] == asked == 1
+
+
+def test_project_in_which_something_is_done_is_left_alone(
+    read_rooms, cloud, place, running, requester, engine
+):
+    cloud.set_quota(place, {"servers": 9})
+    act_on_resource(running.public_id, action="stop", actor=requester)
+
+    read_rooms()
+
+    assert differences() == []
+
+
+def test_cloud_that_does_not_answer_changes_nothing(read_rooms, cloud, place):
+    cloud.set_quota(place, {"servers": 9})
+    read_rooms()
+    read_rooms()
+    cloud.fail_next("fetch_quota", CloudUnavailable("time-out"))
+
+    read_rooms()
+
+    assert differences() == [("quota", "", "servers", "open")]
+
+
+def test_look_at_the_lists_leaves_quotas_alone(read_rooms, cloud, place, look):
+    cloud.set_quota(place, {"servers": 9})
+    read_rooms()
+    read_rooms()
+
+    look()
+
+    assert differences() == [("quota", "", "servers", "open")]
+
+
+def test_nothing_is_pushed_while_something_is_done(read_rooms, cloud, place, running, requester):
+    cloud.set_quota(place, {"servers": 9})
+    read_rooms()
+    read_rooms()
+    act_on_resource(running.public_id, action="stop", actor=requester)
+
+    with pytest.raises(ResourceBusy):
+        push_quota_again(Difference.objects.get().public_id, actor=PersonFactory())
+
+
+def test_other_differences_are_not_pushed(running):
+    with pytest.raises(RepairNotOffered):
+        push_quota_again(gone(running).public_id, actor=PersonFactory())
