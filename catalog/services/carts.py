@@ -112,7 +112,7 @@ def order_cart(public_id: UUID, *, owner: Person, purpose: str, revision: int) -
         return cart.order
     if cart.revision != revision:
         raise CartChanged()
-    if not orderable_projects(owner).filter(pk=cart.project_id).exists():
+    if cart.project.ended_at or not has_role(owner, cart.project, Role.REQUESTER):
         raise NotAllowed()
     order, _is_new = place_order(
         requested_by=owner,
