@@ -196,6 +196,25 @@ class ResourceProtected(DomainError):
     message = _("{name} is protected, so it is not cleaned up. Switch protection off first.")
 
 
+class ResourceNeeded(DomainError):
+    """Context: ``name``, and ``others``: the names of what needs it."""
+
+    code = "resource_needed"
+    message = _("{name} is still needed by {others}. Clean that up first.")
+
+
+class SourceGone(DomainError):
+    code = "source_gone"
+    message = _("What this is to be made from does not run any more. Order it anew.")
+
+
+class SourceChanged(DomainError):
+    """Context: ``name``."""
+
+    code = "source_changed"
+    message = _("{name} is not what it was when this was ordered. Order it anew.")
+
+
 class ProjectEnded(DomainError):
     code = "project_ended"
     message = _("“{name}” has ended. Nothing can be ordered there any more.")

@@ -22,6 +22,7 @@ from catalog.models import OfferingVersion
 from catalog.services.comments import clean_comment
 from catalog.services.offers import Choice, OptionEffect
 from catalog.services.orders import check_end_date, check_name, clean_purpose
+from catalog.services.sources import find_sources, offered_in
 from portal.core.choices import ChoiceCard
 from portal.core.errors import InvalidInput
 from portal.core.formats import DATE_FORMATS, quantity
@@ -39,6 +40,7 @@ class ParameterField(forms.Field):
         super().__init__(
             label=str(parameter.label),
             help_text=_hint(parameter),
+            error_messages={"required": _("Fill this in.")},
             required=parameter.required,
             initial=_initial(parameter),
             widget=_widget(parameter),
@@ -87,7 +89,9 @@ def _refusal(effect: OptionEffect) -> str:
 
 
 def _hint(parameter: Parameter) -> str:
-    """The hint, and the bounds of a number."""
+    """The hint, and the bounds of a number; or that there is nothing to choose from."""
+    if parameter.of_kinds and not parameter.options:
+        return gettext("Nothing runs in this project that can be chosen here.")
     if parameter.widget is not Widget.NUMBER:
         return str(parameter.hint)
     bounds = gettext("From {minimum} to {maximum}.").format(
@@ -140,6 +144,11 @@ class Section:
     def has_cards(self) -> bool:
         """True when a price may stand in it."""
         return any(_has_cards(bound) for block in self.blocks for bound in block.questions)
+
+
+def _is_wide(parameter: Parameter) -> bool:
+    """Over the whole width; a question that another project draws anew stands alone too."""
+    return parameter.widget in WIDE or bool(parameter.of_kinds)
 
 
 def _has_cards(bound: BoundField) -> bool:
@@ -227,6 +236,19 @@ class OrderForm(forms.Form):
         """The project as it stands in the form, sent or not; None when it is not one of them."""
         return self._projects.get(str(self["project"].value()))
 
+    def offer_own(self) -> None:
+        """Let what runs in the chosen project be chosen, where a question asks for that.
+
+        Do this before anything reads what is chosen.
+        """
+        project = self.chosen_project()
+        if project is None:
+            return
+        self.parameters = offered_in(self.parameters, project, self._version.cloud)
+        for parameter in self.parameters:
+            if parameter.of_kinds:
+                self.fields[parameter.name] = ParameterField(parameter)
+
     def draw_cards(self, effects: Effects) -> None:
         """Show on each card what the option means in the chosen project.
 
@@ -242,7 +264,7 @@ class OrderForm(forms.Form):
         sections = [Section(gettext("What for"), [self._beside("project", "name"), purpose])]
         for title, parameters in groupby(self.parameters, lambda item: str(item.section)):
             blocks = []
-            for is_wide, neighbours in groupby(parameters, lambda item: item.widget in WIDE):
+            for is_wide, neighbours in groupby(parameters, _is_wide):
                 names = [parameter.name for parameter in neighbours]
                 if is_wide:
                     blocks += [Block([self[name]], is_wide=True) for name in names]
@@ -254,9 +276,10 @@ class OrderForm(forms.Form):
     def _beside(self, *names: str) -> Block:
         return Block([self[name] for name in names], is_wide=False)
 
-    def cards(self) -> list[BoundField]:
-        """The questions whose options carry prices."""
-        return [bound for bound in self if _has_cards(bound)]
+    def of_project(self) -> list[BoundField]:
+        """The questions that another project gives other options, or other prices."""
+        own = {parameter.name for parameter in self.parameters if parameter.of_kinds}
+        return [bound for bound in self if _has_cards(bound) or bound.name in own]
 
     def read_draft(self) -> Draft:
         """What can be read from it now, sent or not."""
@@ -264,7 +287,7 @@ class OrderForm(forms.Form):
         spec: dict[str, Any] | None = None
         raw = {item.name: self[item.name].value() for item in self.parameters}
         try:
-            spec = clean_spec(self.parameters, raw)
+            spec = self._settled(clean_spec(self.parameters, raw))
         except InvalidInput as error:
             problems += [self._problem(name, texts) for name, texts in error.errors.items()]
         project = self.chosen_project()
@@ -280,6 +303,14 @@ class OrderForm(forms.Form):
         except ValidationError as invalid:
             problems.append(self._problem("end_date", invalid.messages))
         return Draft(project=project, spec=spec, end_date=end_date, problems=problems)
+
+    def _settled(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """With what follows from what runs in the chosen project."""
+        project = self.chosen_project()
+        if project is None:
+            return self._kind.settle(self._version, spec, {})
+        sources = find_sources(self.parameters, spec, project, self._version.cloud)
+        return self._kind.settle(self._version, spec, sources)
 
     def _problem(self, name: str, texts: Sequence[str]) -> str:
         return f"{self.fields[name].label}: {' '.join(texts)}"

@@ -19,6 +19,7 @@ from catalog.models import (
     OfferingVersion,
     OperationState,
     OrderState,
+    Resource,
     ResourceState,
     SolutionState,
 )
@@ -171,6 +172,20 @@ class ActionInput(Input):
     """One of the actions that the resource offers now."""
 
     action = TextField(max_length=40)
+    answers = ObjectField(
+        required=False,
+        default=dict,
+        help_text="What the action asks: `questions` of the resource says what that is.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        resource: Resource = self.context["resource"]
+        action = get_kind(resource.kind).actions.get(attrs["action"])
+        misfits = find_misfits(action.parameters if action else [], attrs["answers"])
+        if action and misfits:
+            errors = {name: ErrorDetail(text, code="invalid") for name, text in misfits.items()}
+            raise serializers.ValidationError({"answers": errors})
+        return attrs
 
 
 class ResumptionInput(Input):

@@ -14,7 +14,10 @@ _OPTIONS: Final = {Widget.CARDS, Widget.SELECT}
 
 
 def json_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """Return the schema of a whole ``spec``, with the options and bounds of this moment."""
+    """Return the schema of a whole ``spec``, with the options and bounds of this moment.
+
+    What runs in a project is an option only where the project is known.
+    """
     return {"$schema": DIALECT, **_object(parameters, [_bounded(item) for item in parameters])}
 
 
@@ -65,6 +68,8 @@ def _described(parameter: Parameter) -> dict[str, Any]:
         "title": str(parameter.label),
         "type": kind if parameter.required else [kind, "null"],
     }
+    if parameter.of_kinds:
+        schema["format"] = "uuid"
     if parameter.hint:
         schema["description"] = str(parameter.hint)
     if parameter.widget in {Widget.TEXT, Widget.TEXTAREA}:
@@ -78,7 +83,7 @@ def _bounded(parameter: Parameter) -> dict[str, Any]:
     schema = _described(parameter)
     if parameter.widget is Widget.NUMBER:
         schema |= {"minimum": parameter.minimum, "maximum": parameter.maximum}
-    if parameter.widget in _OPTIONS:
+    if parameter.widget in _OPTIONS and (parameter.options or not parameter.of_kinds):
         schema["oneOf"] = [_constant(option) for option in parameter.options]
         if not parameter.required:
             schema["oneOf"].append({"const": None})

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from catalog.api.parameters import json_schema, partial_schema
 from catalog.kinds import get_kind
+from catalog.kinds.base import Action
 from catalog.models import (
     Decision,
     Metric,
@@ -28,6 +29,7 @@ from catalog.models import (
 )
 from catalog.services.changes import changeable_parameters
 from catalog.services.operations import repeatable_positions
+from catalog.services.resources import questions_of
 from portal.core.api import AmountField, MomentField
 from portal.identity.models import NodeKind
 
@@ -204,6 +206,14 @@ class OrderLinkOutput(Output):
     number = serializers.CharField()
 
 
+def _offered(resource: Resource) -> dict[str, Action]:
+    """The actions that make sense as it is now, by key."""
+    if resource.state != ResourceState.ACTIVE:
+        return {}
+    actions = get_kind(resource.kind).actions
+    return {key: action for key, action in actions.items() if action.is_offered(resource.facts)}
+
+
 class ResourceDetailOutput(ResourceOutput):
     """With its spec, what the cloud says of it, and all work on it, oldest first."""
 
@@ -213,6 +223,7 @@ class ResourceDetailOutput(ResourceOutput):
     order = OrderLinkOutput(source="order_line.order", allow_null=True)
     clean_up_on = serializers.SerializerMethodField()
     actions = serializers.SerializerMethodField()
+    questions = serializers.SerializerMethodField()
     changeable = serializers.SerializerMethodField()
     operations = OperationOutput(many=True)
 
@@ -229,9 +240,16 @@ class ResourceDetailOutput(ResourceOutput):
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_actions(self, resource: Resource) -> list[str]:
         """What can be done to it as it is now."""
-        actions = get_kind(resource.kind).actions.items()
-        is_running = resource.state == ResourceState.ACTIVE
-        return [key for key, action in actions if is_running and action.is_offered(resource.facts)]
+        return list(_offered(resource))
+
+    @extend_schema_field(serializers.DictField(child=serializers.DictField()))
+    def get_questions(self, resource: Resource) -> dict[str, Any]:
+        """JSON Schema of the ``answers`` to each of these that asks something."""
+        return {
+            key: json_schema(questions_of(resource, action))
+            for key, action in _offered(resource).items()
+            if action.parameters
+        }
 
     def get_changeable(self, resource: Resource) -> dict[str, Any]:
         """JSON Schema of what ``spec`` of a change may hold now; nothing of what does not run."""

@@ -315,13 +315,14 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Resourc
     @extend_schema(request=inputs.ActionInput, responses={202: outputs.OperationOutput})
     @action(detail=True, methods=["post"])
     def actions(self, request: ApiRequest, id: UUID) -> Response:
-        """Have one of the resource's actions carried out: stop, start, reboot …"""
+        """Have one of the resource's actions carried out: stop, start, attach …"""
         resource = self.get_object()
         if not may_act(request.user, resource):
             raise NotAllowed()
-        body = inputs.ActionInput(data=request.data)
+        context = {**self.get_serializer_context(), "resource": resource}
+        body = inputs.ActionInput(data=request.data, context=context)
         body.is_valid(raise_exception=True)
-        operation = act_on_resource(resource.public_id, actor=request.user, **body.validated_data)
+        operation = _act(request, resource, **body.validated_data)
         return Response(outputs.OperationOutput(operation).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -358,6 +359,18 @@ def _place(request: ApiRequest, key: str, asked: dict[str, Any]) -> tuple[Order,
         raise InvalidInput(
             {name if name in asked else f"spec.{name}": said for name, said in error.errors.items()}
         ) from error
+
+
+def _act(
+    request: ApiRequest, resource: Resource, action: str, answers: dict[str, Any]
+) -> Operation:
+    try:
+        return act_on_resource(
+            resource.public_id, action=action, actor=request.user, answers=answers
+        )
+    except InvalidInput as error:
+        said = {f"answers.{name}": texts for name, texts in error.errors.items()}
+        raise InvalidInput(said) from error
 
 
 def _place_change(

@@ -20,7 +20,7 @@ from billing.meters import Meter
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Part
-from catalog.models import Metric, OfferingVersion
+from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud as CloudRecord
 from portal.cloud.ports import Cloud, CloudObject, Listing
 
@@ -75,6 +75,7 @@ class StepContext(ABC):
         domain: name of the Keystone domain that holds every project of this installation.
         project: the Keystone project's id ("" before the step that makes it).
         cloud_ids: what earlier steps made, by step name.
+        answers: what a person answered to the questions of the action.
     """
 
     resource_id: UUID
@@ -85,7 +86,16 @@ class StepContext(ABC):
     domain: str
     project: str
     cloud_ids: Mapping[str, str]
+    answers: Mapping[str, Any]
     cloud: Cloud
+
+    @abstractmethod
+    def cloud_ids_of(self, public_id: str) -> Mapping[str, str]:
+        """``cloud_ids`` of another resource of the same cloud project.
+
+        Raises:
+            CloudMissing: there is none any more.
+        """
 
     @abstractmethod
     def marker(self, part: str, *, shared: bool = False) -> str:
@@ -159,6 +169,7 @@ class Action:
         consequence: what it means for who uses the resource, in one sentence.
         plan: the steps; each may be repeated, so it looks before it asks.
         is_offered: judges ``Resource.facts``, whether it makes sense now.
+        parameters: what is asked first; without questions one click is enough.
     """
 
     label: Text
@@ -166,9 +177,12 @@ class Action:
     consequence: Text
     plan: Plan
     is_offered: Callable[[Mapping[str, Any]], bool]
+    parameters: Sequence[Parameter] = ()
 
 
 ACT_PREFIX: Final = "act."
+# Key in ``Resource.facts``: public id of the resource that this one is attached to, or None.
+ATTACHED_TO: Final = "attached_to"
 
 
 class Kind(ABC):
@@ -179,7 +193,8 @@ class Kind(ABC):
     a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then.
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
     first. ``ends_with`` is the key of the action that ends its use when its term is over and loses
-    nothing; "" where there is none.
+    nothing; "" where there is none. ``made_from`` has the keys of all kinds that ``parameters`` may
+    ask for (``Parameter.of_kinds``), ``follows`` those keys of the spec that ``settle`` adds.
     """
 
     key: ClassVar[str]
@@ -194,6 +209,8 @@ class Kind(ABC):
     actions: ClassVar[Mapping[str, Action]] = {}
     ends_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
+    made_from: ClassVar[frozenset[str]] = frozenset()
+    follows: ClassVar[frozenset[str]] = frozenset()
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
@@ -230,6 +247,19 @@ class Kind(ABC):
     @abstractmethod
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         """The questions, with the options that this version and its cloud offer now."""
+
+    def settle(
+        self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
+    ) -> dict[str, Any]:
+        """The spec with what follows from the project's own resources that it names.
+
+        Args:
+            sources: by question. Without the answer to one: the least that it could be.
+
+        Raises:
+            InvalidInput: what was chosen does not go with a source.
+        """
+        return dict(spec)
 
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         """The questions that a running resource with this spec may have answered otherwise.

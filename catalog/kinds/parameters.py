@@ -47,6 +47,9 @@ class Parameter:
         name: key in the spec, in the form and in the API.
         section: heading under which a form shows it.
         options: the allowed values, for CARDS and SELECT.
+        of_kinds: keys of kinds, for a SELECT: the options are what runs of those in the project,
+            by public id (``catalog.services.sources`` fills them in). It is made from the answer.
+        is_needed: what is made needs the one that it was made from for as long as it lives.
         minimum, maximum: inclusive bounds, for NUMBER (whole numbers).
         unit: shown behind a NUMBER.
         pattern, pattern_hint: what a TEXT must match in full, and the same in words.
@@ -62,6 +65,8 @@ class Parameter:
     required: bool = True
     default: str | int | None = None
     options: Sequence[Option] = ()
+    of_kinds: Sequence[str] = ()
+    is_needed: bool = False
     minimum: int = 0
     maximum: int = 0
     unit: str = ""

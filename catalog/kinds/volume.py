@@ -8,23 +8,28 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.choices import Bounds, ChoiceField, Ticks
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
+from catalog.kinds.steps.attachment import ATTACH, DETACH
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA, ROOM
 from catalog.kinds.steps.volume import EXTENSION, MEASURING, VOLUME, VOLUME_GONE, VOLUME_PART
-from catalog.models import Metric, OfferingVersion
+from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud
+from portal.core.errors import InvalidInput
 
 LARGEST_GIB: Final = 16384
+SOURCES: Final = frozenset({"volume_snapshot", "volume_backup"})
 
 
 @register
 class Volume(Kind):
-    """Spec: ``volume_gib``, and ``volume_type`` where the offering leaves a choice.
+    """Spec: ``volume_gib``, ``volume_type`` where the offering leaves a choice, and ``source``, the
+    public id of the snapshot or backup that it begins with.
 
     The offering's choices: ``volume_types``, names in the order in which they are shown, and
     ``volume_gib``: {"minimum", "maximum", "default"}, where the minimum is at least 1.
@@ -40,12 +45,23 @@ class Volume(Kind):
         "revert": Plan(version=1, steps=[MEASURING, QUOTA]),
     }
     parts = [VOLUME_PART]
+    made_from = SOURCES
+    actions = {"attach": ATTACH, "detach": DETACH}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         return [size_bounds(lowest=1), offered_types(cloud)]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
-        return [size_parameter(version, label=_("Size")), *type_parameters(version)]
+        size = size_parameter(version, label=_("Size"))
+        return [size, *type_parameters(version), _source_parameter()]
+
+    def settle(
+        self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
+    ) -> dict[str, Any]:
+        source = sources.get("source")
+        if source is not None:
+            _check_fits(version, spec, source)
+        return dict(spec)
 
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         return larger_parameters(version, spec, label=_("Size"))
@@ -66,6 +82,54 @@ class Volume(Kind):
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         created_at = facts.get("volume_created_at")
         return datetime.fromisoformat(created_at) if created_at else None
+
+
+def _source_parameter() -> Parameter:
+    return Parameter(
+        name="source",
+        label=_("Begin with what is on"),
+        widget=Widget.SELECT,
+        section=_("Storage"),
+        hint=_("A snapshot or a backup of this project. Choose nothing for an empty disk."),
+        required=False,
+        of_kinds=sorted(SOURCES),
+    )
+
+
+def _check_fits(version: OfferingVersion, spec: Spec, source: Resource) -> None:
+    """Raise InvalidInput unless a disk of this size and type can hold what the source has."""
+    size = source.spec["volume_gib"]
+    if spec["volume_gib"] < size:
+        text = gettext("{name} has {size} GiB. Choose at least that.")
+        raise InvalidInput({"volume_gib": [text.format(name=source.name, size=size)]})
+    kept_type = source.spec.get("volume_type")
+    chosen = spec.get("volume_type") or version.choices["volume_types"][0]
+    if kept_type and kept_type != chosen:
+        asked = "volume_type" if "volume_type" in spec else "source"
+        text = gettext("A disk of the snapshot {name} must be of the kind {type}.")
+        raise InvalidInput({asked: [text.format(name=source.name, type=kept_type)]})
+
+
+def disk_parameter(*, is_needed: bool, hint: Text) -> Parameter:
+    """The question of which disk of the project."""
+    return Parameter(
+        name="volume",
+        label=_("Disk"),
+        widget=Widget.SELECT,
+        section=_("Storage"),
+        hint=hint,
+        of_kinds=["volume"],
+        is_needed=is_needed,
+    )
+
+
+def type_of(disk: Resource) -> str:
+    """The type of a disk, chosen or the only one that its offering had."""
+    if disk.spec.get("volume_type"):
+        return str(disk.spec["volume_type"])
+    if disk.order_line is None:
+        return ""
+    return str(disk.order_line.offering_version.choices["volume_types"][0])
 
 
 def size_bounds(*, lowest: int) -> Bounds:

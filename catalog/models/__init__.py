@@ -21,6 +21,7 @@ from catalog.models.operation import (
     CHANGING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
+    AnswerList,
     Operation,
     OperationKind,
     OperationQueue,
@@ -38,6 +39,7 @@ from catalog.models.order import (
     OrderLine,
     OrderState,
 )
+from catalog.models.origin import BEING_MADE, KEEPS_ITS_SOURCE, Origin
 from catalog.models.placement import PlacementDecision, PlacementVerdict
 from catalog.models.quota import (
     NEARLY_FULL,
@@ -52,8 +54,10 @@ from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceStat
 from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
+    "BEING_MADE",
     "CHANGING_KINDS",
     "COMMENT_LENGTH",
+    "KEEPS_ITS_SOURCE",
     "LIVING_STATES",
     "NEARLY_FULL",
     "OPEN_OPERATION_STATES",
@@ -61,6 +65,7 @@ __all__ = [
     "OPERATION_TRANSITIONS",
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",
+    "AnswerList",
     "Approval",
     "ClaimState",
     "CloudLook",
@@ -84,6 +89,7 @@ __all__ = [
     "OrderComment",
     "OrderLine",
     "OrderState",
+    "Origin",
     "PlacementDecision",
     "PlacementVerdict",
     "Publication",

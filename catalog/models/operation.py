@@ -6,10 +6,17 @@ from typing import Final
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.models import PublicIdModel
+
+
+class AnswerList(Func):
+    """What was answered as a JSON list, so that work is found by what it is about."""
+
+    template = "jsonb_path_query_array(answers, '$.*')"
+    output_field = models.JSONField()
 
 
 class OperationKind(models.TextChoices):
@@ -66,6 +73,7 @@ class Operation(PublicIdModel):
 
     Start-up refuses while an unfinished operation names a plan or step that the code lacks.
     ``order_line`` is what a change carries out, or what is undone of one that was given up.
+    ``answers``: what was answered to the questions of an action; it never changes.
     ``cancel_requested_at``: no step is begun any more; it ends as soon as no worker holds one.
     ``solved`` asks for a ``Solution``: a trigger sees to that.
     """
@@ -79,6 +87,7 @@ class Operation(PublicIdModel):
     )
     plan = models.CharField(max_length=60)  # e.g. "server.provision"
     plan_version = models.PositiveSmallIntegerField()
+    answers = models.JSONField(default=dict, db_default={})
     state = models.CharField(max_length=12, choices=OperationState, default=OperationState.RUNNING)
     queue = models.CharField(
         max_length=12, choices=OperationQueue, default=OperationQueue.INTERACTIVE
@@ -118,6 +127,9 @@ class Operation(PublicIdModel):
                 condition=Q(kind__in=["change", "revert"], order_line__isnull=False)
                 | (~Q(kind__in=["change", "revert"]) & Q(order_line=None)),
                 name="operation_that_changes_names_its_order_line",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="act") | Q(answers={}), name="operation_only_actions_have_answers"
             ),
         ]
         indexes = [

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
 from catalog.kinds.base import StepContext
-from catalog.models import OperationKind, Resource
+from catalog.models import OperationKind, Resource, ResourceState
 from catalog.provisioning.claims import Held
 from catalog.provisioning.cloud_quota import push_quota
 from portal.audit.services import record
@@ -48,10 +49,20 @@ class ResourceContext(StepContext):
         self.domain = cloud_project.cloud.domain_name
         self.project = cloud_project.openstack_project_id
         self.cloud_ids = resource.cloud_ids
+        self.answers: Mapping[str, Any] = {}
         self.cloud = get_cloud(cloud_project.cloud.key)
 
     def marker(self, part: str, *, shared: bool = False) -> str:
         return write_marker(self.cloud_project_id if shared else self.resource_id, part)
+
+    def cloud_ids_of(self, public_id: str) -> Mapping[str, str]:
+        found = Resource.objects.filter(
+            public_id=public_id, cloud_project=self._resource.cloud_project_id
+        ).first()
+        if found is None or found.state == ResourceState.RETIRED:
+            raise CloudMissing("what it is about is gone")
+        cloud_ids: dict[str, str] = found.cloud_ids
+        return cloud_ids
 
     def push_quota(self, project: str) -> None:
         push_quota(self._resource.cloud_project, project)
@@ -94,6 +105,7 @@ class WorkingContext(ResourceContext):
         super().__init__(step.operation.resource)
         if step.operation.kind == OperationKind.CHANGE and step.operation.order_line:
             self.spec = step.operation.order_line.spec
+        self.answers = step.operation.answers
         self._held = held
         self._must_look = step.outcome_unknown_at is not None
         self._unanswered_since = step.create_intended_at

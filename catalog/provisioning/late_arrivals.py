@@ -68,6 +68,7 @@ class LookingContext(ResourceContext):
 
     def __init__(self, resource: Resource, step: Step) -> None:
         super().__init__(resource)
+        self.answers = step.operation.answers
         self._belongs = resource.state != ResourceState.RETIRED
         self._known_id = step.external_id if step.state == StepState.DONE else ""
 

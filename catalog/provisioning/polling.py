@@ -86,6 +86,8 @@ def _look(
     ask = {
         Listing.SERVERS: cloud.list_servers,
         Listing.VOLUMES: cloud.list_volumes,
+        Listing.SNAPSHOTS: cloud.list_snapshots,
+        Listing.BACKUPS: cloud.list_backups,
         Listing.LOAD_BALANCERS: cloud.list_load_balancers,
         Listing.ZONES: cloud.list_zones,
     }

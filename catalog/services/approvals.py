@@ -70,6 +70,7 @@ def approve_order(
         PriceMissing: there is no price any more, so nobody knows what they would agree to.
         PlacementRefused: meanwhile the data may not stand there.
         IllegalTransition, ResourceBusy: what it changes does not run, or is being worked on.
+        SourceGone, SourceChanged: what it is made from went, or became something else.
     """
     try:
         return _approve(public_id, approver, _clean_reason(reason), accepts_changes)
@@ -204,7 +205,7 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
 
 def _no_longer_offered(line: OrderLine) -> dict[str, str]:
     if line.changes is None:
-        return no_longer_offered(line.offering_version, line.spec)
+        return no_longer_offered(line.offering_version, line.spec, line.order.project)
     asked = changeable_parameters(line.changes)
     return misfits(asked, {item.name: line.spec[item.name] for item in asked})
 

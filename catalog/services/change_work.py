@@ -34,6 +34,7 @@ from catalog.services.operations import move_order, settle_order, start_operatio
 from catalog.services.orders import end_order
 from catalog.services.preview import demand_of, quote_of
 from catalog.services.quotas import absorb_claim, release_claim
+from catalog.services.sources import is_being_copied
 from catalog.services.terms import is_longer
 from portal.audit.services import record
 from portal.core.states import IllegalTransition
@@ -50,7 +51,7 @@ def agree_on_change(line: OrderLine) -> None:
 
     Raises:
         IllegalTransition: the resource does not run any more.
-        ResourceBusy: something is being done to it.
+        ResourceBusy: something is being done to it, or made from it.
     """
     resource = line.changes
     if resource is None:
@@ -59,7 +60,9 @@ def agree_on_change(line: OrderLine) -> None:
         raise IllegalTransition(state=resource.get_state_display())
     if resource.spec == line.spec:
         _settle(resource, line)
-    elif resource.operations.filter(state__in=OPEN_OPERATION_STATES).exists():
+    elif resource.operations.filter(state__in=OPEN_OPERATION_STATES).exists() or is_being_copied(
+        resource
+    ):
         raise ResourceBusy(name=resource.name)
 
 

@@ -29,6 +29,7 @@ from catalog.models import (
 from catalog.services.cancellation import is_cancelable, request_cancellation
 from catalog.services.operations import lock_operation, lock_order_and_resource, start_operation
 from catalog.services.resources import begin_retirement, open_operation
+from catalog.services.sources import needing, work_about
 from catalog.services.terms import grace_of
 from portal.audit.services import record
 from portal.core.calendar import day_of
@@ -72,7 +73,7 @@ def retire_ended(*, at: datetime) -> int:
     """Have cleaned up what nobody renewed or protected within the grace. Return how many.
 
     A renewal that somebody has yet to decide on holds it up, and the grace begins anew when that
-    comes to nothing.
+    comes to nothing. What another resource needs waits for that one.
 
     Raises:
         ExceptionGroup: what went wrong, after every resource had its turn.
@@ -80,6 +81,7 @@ def retire_ended(*, at: datetime) -> int:
     due = Ending.objects.filter(
         ~Exists(_open_operations(of="resource")),
         ~Exists(_waiting_renewals(of=OuterRef("resource"), ended_on=OuterRef("end_date"))),
+        ~Exists(needing(OuterRef("resource"))),
         state=EndingState.OPEN,
         handled_at__isnull=False,
         clean_up_on__lte=day_of(at),
@@ -133,6 +135,8 @@ def _retire(ending_id: int, at: datetime) -> int:
     if resource.is_protected or open_operation(resource):
         return 0
     if _waiting_renewals(of=resource.pk, ended_on=ending.end_date).exists():
+        return 0
+    if needing(resource.pk).exists() or work_about(resource).exists():
         return 0
     begin_retirement(resource, actor=None)
     return 1

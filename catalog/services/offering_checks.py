@@ -32,7 +32,7 @@ def problems_of(version: OfferingVersion) -> list[str]:
     if problems:
         return problems
     parameters = get_kind(version.offering.kind).parameters(version)
-    empty = [item for item in parameters if item.widget in _CHOSEN and not item.options]
+    empty = [item for item in parameters if _is_chosen(item) and not item.options]
     if empty:
         return [
             _("“{question}” has nothing to choose from.").format(question=item.label)
@@ -62,7 +62,8 @@ def choice_problems(version: OfferingVersion) -> list[str]:
 def skus_of(version: OfferingVersion, parameters: Sequence[Parameter]) -> set[str]:
     """Every SKU that an order could use: each option once, and the largest of what is counted."""
     kind = get_kind(version.offering.kind)
-    return {meter.sku for spec in _specs(parameters) for meter in kind.meters(version, spec)} | {
+    specs = [kind.settle(version, spec, {}) for spec in _specs(parameters)]
+    return {meter.sku for spec in specs for meter in kind.meters(version, spec)} | {
         meter.sku for item in parameters for option in item.options for meter in option.meters
     }
 
@@ -78,6 +79,13 @@ def _specs(parameters: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
 def _usual(parameter: Parameter) -> Any:
     if parameter.widget is Widget.NUMBER:
         return parameter.maximum
-    if parameter.widget in _CHOSEN:
+    if parameter.of_kinds:
+        return None  # what runs in a project is not known here
+    if _is_chosen(parameter):
         return parameter.options[0].value
     return parameter.default or ""
+
+
+def _is_chosen(parameter: Parameter) -> bool:
+    """Whether one of the options that the offering has must be chosen."""
+    return parameter.widget in _CHOSEN and not parameter.of_kinds

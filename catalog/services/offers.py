@@ -11,12 +11,14 @@ from django.utils.text import Truncator
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from billing.meters import Meter
 from billing.services.pricing import quote_each
 from catalog.kinds import get_kind
-from catalog.kinds.parameters import Parameter, Widget, clean_spec
+from catalog.kinds.parameters import Parameter, Text, Widget, clean_spec
 from catalog.models import OfferingVersion
 from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.preview import QuotaEffect, demand_of, quota_effects
+from catalog.services.sources import offered_in
 from portal.core.errors import InvalidInput
 from portal.identity.models import Project
 
@@ -49,7 +51,7 @@ def starting_prices(
     }
     prices = _option_prices(parameters, project)
     meters = {
-        version.pk: get_kind(version.offering.kind).meters(version, spec)
+        version.pk: _meters(version, spec)
         for version in versions
         if (spec := _smallest_spec(parameters[version.pk], prices[version.pk])) is not None
     }
@@ -60,13 +62,20 @@ def starting_prices(
     }
 
 
+def _meters(version: OfferingVersion, spec: Mapping[str, Any]) -> list[Meter]:
+    """Of the least that the spec could become."""
+    kind = get_kind(version.offering.kind)
+    return kind.meters(version, kind.settle(version, spec, {}))
+
+
 def option_effects(
     version: OfferingVersion, parameters: Sequence[Parameter], project: Project
 ) -> dict[Choice, OptionEffect]:
     """What each option that is shown on a card means in the project."""
     kind = get_kind(version.offering.kind)
     prices = _option_prices({version.pk: parameters}, project)[version.pk]
-    smallest = _smallest_spec(parameters, prices) or {}
+    least = _smallest_spec(parameters, prices)
+    smallest = kind.settle(version, least, {}) if least is not None else {}
     specs = {
         (parameter.name, option.value): {**smallest, parameter.name: option.value}
         for parameter in parameters
@@ -100,9 +109,13 @@ def option_prices(parameters: Sequence[Parameter], project: Project) -> dict[Cho
     }
 
 
-def no_longer_offered(version: OfferingVersion, spec: Mapping[str, Any]) -> dict[str, str]:
+def no_longer_offered(
+    version: OfferingVersion, spec: Mapping[str, Any], project: Project
+) -> dict[str, str]:
     """What was chosen in a spec and cannot be chosen in the version now, in words by question."""
-    return misfits(get_kind(version.offering.kind).parameters(version), spec)
+    kind = get_kind(version.offering.kind)
+    chosen = {name: value for name, value in spec.items() if name not in kind.follows}
+    return misfits(offered_in(kind.parameters(version), project, version.cloud), chosen)
 
 
 def misfits(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> dict[str, str]:
@@ -112,13 +125,20 @@ def misfits(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> dict[st
     except InvalidInput as error:
         labels = {parameter.name: parameter.label for parameter in parameters}
         chosen = {name: spec[name] for name in error.errors if spec.get(name) is not None}
+        living = {parameter.name for parameter in parameters if parameter.of_kinds}
         return {
-            name: _("“{option}” ({question}) is no longer offered").format(
+            name: _not_there(labels[name])
+            if name in living
+            else _("“{option}” ({question}) is no longer offered").format(
                 option=Truncator(value).chars(60), question=labels.get(name, name)
             )
             for name, value in chosen.items()
         }
     return {}
+
+
+def _not_there(question: Text) -> str:
+    return _("What was chosen at “{question}” does not run any more").format(question=question)
 
 
 def withdrawn_offers(versions: Sequence[OfferingVersion], project: Project) -> list[str]:
@@ -159,7 +179,7 @@ def _smallest_spec(
     for parameter in parameters:
         name = parameter.name
         priced = [option.value for option in parameter.options if (name, option.value) in prices]
-        if not parameter.required:
+        if not parameter.required or parameter.of_kinds:
             spec[name] = None
         elif parameter.widget is Widget.NUMBER:
             spec[name] = parameter.minimum

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -53,6 +54,7 @@ def start_operation(
     *,
     requested_by: Person | None,
     action: str = "",
+    answers: Mapping[str, Any] | None = None,
     order_line: OrderLine | None = None,
 ) -> Operation:
     """Write down an operation with its steps and ring the engine. Call inside a transaction.
@@ -61,6 +63,7 @@ def start_operation(
 
     Args:
         action: key of the kind's action, for OperationKind.ACT.
+        answers: to its questions, checked.
         order_line: what is changed or reverted; steps about anything else are left out.
     """
     plan_name = f"{ACT_PREFIX}{action}" if action else _PLAN_OF_KIND.get(kind, kind.value)
@@ -71,6 +74,7 @@ def start_operation(
         queue=queue_for(kind, requested_by, order_line or resource.order_line),
         plan=f"{resource.kind}.{plan_name}",
         plan_version=plan.version,
+        answers=dict(answers or {}),
         requested_by=requested_by,
         order_line=order_line,
     )
@@ -304,22 +308,29 @@ def lock_operation(public_id: UUID) -> Operation:
     )
 
 
-def lock_order_and_resource(resource: Resource) -> Resource:
+def lock_order_and_resource(resource: Resource, *, first: Sequence[Resource] = ()) -> Resource:
     """Lock the resource, and before it the orders that it came from and that may change it.
 
     Returns the resource as it is now, with its order. Everything that changes one of them does
     this first. What was ordered while it waited is seen once the resource is locked; as orders
     come before it, both are then let go and locked anew.
+
+    Args:
+        first: resources that this one is to be attached to; locked before it, and their orders
+            with its own. Who lets go of what is attached locks in the same order.
     """
     lock_tree_shared()
-    came_from = OrderLine.objects.filter(resource=resource.pk).values("order")
-    changing = OrderLine.objects.filter(changes=resource.pk).values("order")
+    ids = [resource.pk, *(other.pk for other in first)]
+    came_from = OrderLine.objects.filter(resource__in=ids).values("order")
+    changing = OrderLine.objects.filter(changes__in=ids).values("order")
     orders = Order.objects.filter(
         Q(pk__in=came_from) | Q(pk__in=changing, state__in=OPEN_ORDER_STATES)
     )
     while True:
         before = transaction.savepoint()
         locked = {order.pk for order in orders.order_by("pk").select_for_update()}
+        for other in sorted(first, key=lambda other: other.pk):
+            lock_resource(other)
         found = lock_resource(resource)
         if locked.issuperset(orders.values_list("pk", flat=True)):
             transaction.savepoint_commit(before)

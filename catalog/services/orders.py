@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 from billing.services.budgets import BudgetPosition
 from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, ProjectEnded
 from catalog.kinds import Kind, get_kind
-from catalog.kinds.parameters import clean_spec
 from catalog.models import (
     ORDER_TRANSITIONS,
     OfferingVersion,
@@ -34,6 +33,7 @@ from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.placement import decide_placement
 from catalog.services.preview import budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, release_claim
+from catalog.services.sources import clean_answers, lock_sources
 from catalog.services.terms import grant_grace, is_longer
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
@@ -87,6 +87,7 @@ def place_order(
         InvalidInput: something is not right in a field.
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
         ProjectEnded: somebody ended the project meanwhile.
+        SourceGone, SourceChanged, ResourceBusy: what it is to be made from is not as it was.
         IdempotencyConflict: the key was used before for something else.
     """
     as_sent = [
@@ -97,7 +98,7 @@ def place_order(
     earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
         return earlier, False
-    cleaned = [_clean_line(line) for line in lines]
+    cleaned = [_clean_line(line, project) for line in lines]
     asked = Asked(
         requested_by=requested_by,
         project=project,
@@ -154,6 +155,8 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     lock_tree_shared()
     _check_project_lives(project)
     _check_offered(project, lines)
+    for line in lines:
+        lock_sources(line.version, line.spec, project)
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
     order = write_order(asked, expires_at, monthly_price, position)
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
@@ -270,7 +273,7 @@ def clean_purpose(purpose: str) -> str:
     return text
 
 
-def _clean_line(line: LineRequest) -> LineRequest:
+def _clean_line(line: LineRequest, project: Project) -> LineRequest:
     """Check everything that can be checked without a lock; all wrong fields in one answer."""
     if line.version.state != OfferingVersionState.PUBLISHED:
         raise OfferingUnavailable()
@@ -280,7 +283,7 @@ def _clean_line(line: LineRequest) -> LineRequest:
     checks: list[Callable[[], None]] = [
         lambda: check_name(kind, line.name),
         lambda: check_end_date(line.version, line.end_date),
-        lambda: spec.update(clean_spec(kind.parameters(line.version), line.spec)),
+        lambda: spec.update(clean_answers(line.version, project, line.spec)),
     ]
     for check in checks:
         try:

@@ -17,8 +17,11 @@ from catalog.errors import (
     NameTaken,
     ResourceBusy,
     ResourceProtected,
+    SourceGone,
 )
 from catalog.kinds import get_kind
+from catalog.kinds.base import ATTACHED_TO, Action
+from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
     OPEN_OPERATION_STATES,
     RESOURCE_TRANSITIONS,
@@ -29,6 +32,7 @@ from catalog.models import (
     Order,
     OrderLine,
     OrderState,
+    Origin,
     Resource,
     ResourceState,
 )
@@ -40,6 +44,7 @@ from catalog.services.operations import (
     start_operation,
 )
 from catalog.services.quotas import release_claim
+from catalog.services.sources import check_not_needed, find_sources, lock_sources, offered_in
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
 from portal.core.states import IllegalTransition, check_transition
@@ -55,12 +60,14 @@ def open_resource(line: OrderLine) -> Resource:
 
     Raises:
         NameTaken: meanwhile something else in the project got this name.
+        SourceGone, SourceChanged, ResourceBusy: what it is made from is not as it was.
     """
     order = line.order
     version = line.offering_version
+    origins = lock_sources(version, line.spec, order.project)
     try:
         with transaction.atomic():
-            return Resource.objects.create(
+            resource = Resource.objects.create(
                 kind=version.offering.kind,
                 name=line.name,
                 project=order.project,
@@ -75,6 +82,10 @@ def open_resource(line: OrderLine) -> Resource:
         if "resource_name_unique_among_living" in str(error):
             raise NameTaken(field="name", name=line.name) from error
         raise
+    for origin in origins:
+        origin.resource = resource
+    Origin.objects.bulk_create(origins)
+    return resource
 
 
 def activate_resource(
@@ -127,8 +138,9 @@ def retire_resource(public_id: UUID, *, actor: Person, confirmation: str) -> Ope
         ConfirmationMismatch: that is not its name.
         IllegalTransition: it does not run, or is being cleaned up already. A delivery that failed
             is undone instead (``compensate_operation``).
-        ResourceBusy: an action is being carried out on it.
+        ResourceBusy: an action is being carried out on it, or work on another is about it.
         ResourceProtected: somebody switched that on.
+        ResourceNeeded: another resource cannot do without it.
     """
     resource = Resource.objects.get(public_id=public_id)
     lock_order_and_resource(resource)
@@ -148,10 +160,12 @@ def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
 
     Raises:
         ResourceProtected: its protection goes off first.
-        ResourceBusy: an action is being carried out on it.
+        ResourceNeeded: another resource cannot do without it.
+        ResourceBusy: an action is being carried out on it, or work on another is about it.
     """
     if resource.is_protected:
         raise ResourceProtected(name=resource.name)
+    check_not_needed(resource)
     _settle_actions(resource)
     expire_waiting_changes(resource)
     resource.state = ResourceState.RETIRING
@@ -163,36 +177,92 @@ def begin_retirement(resource: Resource, *, actor: Person | None) -> Operation:
     return start_operation(resource, OperationKind.RETIRE, requested_by=actor)
 
 
-@transaction.atomic(durable=True)
-def act_on_resource(public_id: UUID, *, action: str, actor: Person) -> Operation:
-    """Have the engine carry out one of the kind's actions: stop, start, reboot …
+def find_action(resource: Resource, key: str) -> Action:
+    """What the kind declares by this key.
+
+    Raises:
+        ActionUnknown: nothing.
+    """
+    action = get_kind(resource.kind).actions.get(key)
+    if action is None:
+        raise ActionUnknown(field="action")
+    return action
+
+
+def questions_of(resource: Resource, action: Action) -> list[Parameter]:
+    """What is asked before the action, with what can be chosen for this resource now."""
+    return offered_in(action.parameters, resource.project, resource.cloud_project.cloud)
+
+
+def act_on_resource(
+    public_id: UUID, *, action: str, actor: Person, answers: Mapping[str, Any] | None = None
+) -> Operation:
+    """Have the engine carry out one of the kind's actions: stop, start, attach …
+
+    Args:
+        answers: to the action's questions, as they came in; nothing in them is trusted.
 
     Raises:
         ActionUnknown: the kind has no such action.
+        InvalidInput: an answer is not right, with a message by question.
         ActionNotOffered: it makes no sense as the resource is now.
         IllegalTransition: the resource does not run.
-        ResourceBusy: something else is being done to it.
+        ResourceBusy: something else is being done to it, or to what it is about.
+        SourceGone: what it is about does not run any more.
     """
-    resource = Resource.objects.get(public_id=public_id)
-    lock_order_and_resource(resource)
+    resource = Resource.objects.select_related("project", "cloud_project__cloud").get(
+        public_id=public_id
+    )
+    declared = find_action(resource, action)
+    questions = questions_of(resource, declared)
+    cleaned = clean_spec(questions, answers or {})
+    return _act(resource, action, declared, cleaned, actor)
+
+
+@transaction.atomic(durable=True)
+def _act(
+    resource: Resource, key: str, action: Action, answers: Mapping[str, Any], actor: Person
+) -> Operation:
+    cloud = resource.cloud_project.cloud
+    named = find_sources(action.parameters, answers, resource.project, cloud)
+    lock_order_and_resource(resource, first=list(named.values()))
     resource.refresh_from_db()
-    declared = get_kind(resource.kind).actions.get(action)
-    if declared is None:
-        raise ActionUnknown(field="action")
     if resource.state != ResourceState.ACTIVE:
         raise IllegalTransition(state=resource.get_state_display())
     if open_operation(resource):
         raise ResourceBusy(name=resource.name)
-    if not declared.is_offered(resource.facts):
-        raise ActionNotOffered(action=declared.label)
+    if not action.is_offered(resource.facts):
+        raise ActionNotOffered(action=action.label)
+    _check_named(resource, action, answers)
     record(
         "resource.action_requested",
         resource,
         actor=actor,
         node_id=resource.project_id,
-        data={"action": action},
+        data={"action": key, **_about(named)},
     )
-    return start_operation(resource, OperationKind.ACT, requested_by=actor, action=action)
+    return start_operation(
+        resource, OperationKind.ACT, requested_by=actor, action=key, answers=answers
+    )
+
+
+def _check_named(resource: Resource, action: Action, answers: Mapping[str, Any]) -> None:
+    """Raise unless all that the answers name runs and is idle. Call with it locked."""
+    cloud = resource.cloud_project.cloud
+    named = find_sources(action.parameters, answers, resource.project, cloud)
+    asked = {item.name for item in action.parameters if item.of_kinds and answers.get(item.name)}
+    if named.keys() != asked:
+        raise SourceGone()
+    for other in named.values():
+        if open_operation(other):
+            raise ResourceBusy(name=other.name)
+
+
+def _about(named: Mapping[str, Resource]) -> dict[str, Any]:
+    """What else it is about, by question; other answers may say something of people."""
+    if not named:
+        return {}
+    return {"about": {question: str(found.public_id) for question, found in named.items()}}
 
 
 def open_operation(resource: Resource) -> Operation | None:
@@ -224,11 +294,23 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
         resource.public_id,
         time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
     )
+    _let_go_of(resource)
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
     if operation.kind == OperationKind.COMPENSATE:
         _cancel_order(resource)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
+
+
+def _let_go_of(gone: Resource) -> None:
+    """What was attached to it is so no longer, and stays."""
+    public_id = str(gone.public_id)
+    attached = Resource.objects.filter(
+        project=gone.project_id, facts__contains={ATTACHED_TO: public_id}
+    )
+    for resource in attached.order_by("pk").select_for_update(of=("self",)):
+        resource.facts = {**resource.facts, ATTACHED_TO: None}
+        resource.save(update_fields=["facts"])
 
 
 def _managed_cloud_project(project: Project, cloud: Cloud) -> CloudProject:

@@ -58,4 +58,5 @@ def copy_of_order(request: PersonRequest, version: OfferingVersion) -> Copy | No
         line = None
     if line is None:
         raise Http404
-    return Copy(line=line, dropped=no_longer_offered(version, line.spec))
+    dropped = no_longer_offered(version, line.spec, line.order.project)
+    return Copy(line=line, dropped=dropped)

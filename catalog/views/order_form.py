@@ -24,6 +24,7 @@ from catalog.services.orders import LineRequest, place_order
 from catalog.views.catalogue import choose_project
 from catalog.views.order_copy import Copy, copy_of_order
 from catalog.views.order_panel import read_panel
+from catalog.views.order_source import made_from, source_in_address
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.models import Project
 from portal.identity.oidc.step_up import kept_input
@@ -47,8 +48,11 @@ def order_form(request: PersonRequest, code: str) -> HttpResponse:
     kept = kept_input(request, request.path, reverse("catalog:order-preview", args=[code]))
     project = choose_project(projects, request.GET.get("project", ""))
     copy = copy_of_order(request, version)
+    source = source_in_address(request)
     if kept:
         _show_again(form, kept)
+    elif source:
+        form.initial = made_from(source, form.parameters, projects)
     elif copy:
         form.initial = copy.answers(projects)
     elif project:
@@ -64,6 +68,7 @@ def order_preview(request: PersonRequest, code: str) -> HttpResponse:
     _show_again(form, request.POST)
     if not wants_panel(request):
         return _page(request, version, form)
+    form.offer_own()
     project = form.chosen_project()
     is_other_project = project and request.POST.get("cards_for") != str(project.public_id)
     if project and is_other_project:
@@ -96,6 +101,7 @@ def _submit(
     request: PersonRequest, version: OfferingVersion, projects: list[Project]
 ) -> HttpResponse:
     form = OrderForm(request.POST, version=version, projects=projects)
+    form.offer_own()
     refusal: DomainError | None = None
     if form.is_valid():
         try:
@@ -154,6 +160,8 @@ def _page(
     refusal: DomainError | None = None,
     copy: Copy | None = None,
 ) -> HttpResponse:
+    if not form.is_bound:
+        form.offer_own()
     project = form.chosen_project()
     if project:
         form.draw_cards(option_effects(version, form.parameters, project))

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
+from catalog.action_forms import ActionForm
 from catalog.errors import ConfirmationMismatch
 from catalog.kinds import get_kind
 from catalog.kinds.base import Action
@@ -35,10 +36,12 @@ from catalog.models import (
 from catalog.policies import may_act, may_change, may_repair, may_retire, visible_resources
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
-from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.resources import act_on_resource, find_action, retire_resource
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
+from catalog.views.order_source import makeable_from
 from catalog.views.progress import Progress, latest_operation, progress_of
+from catalog.views.relations import relations_of
 from catalog.views.wording import (
     RESOURCE_TONES,
     amount_in_words,
@@ -112,18 +115,38 @@ def resource_retire(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return render(request, "catalog/resources/retire.html", _consequences(request, resource))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpResponse:
-    """Stop, start, or whatever else the kind lets people do."""
+    """Stop, start, or whatever else the kind lets people do; what that asks is a page first."""
     resource = _get(request, public_id)
     if not may_act(request.user, resource):
         raise PermissionDenied
     try:
-        act_on_resource(resource.public_id, action=action, actor=request.user)
+        declared = find_action(resource, action)
+        if request.method != "POST":
+            if action not in dict(_offered_actions(request, resource)):
+                return redirect("catalog:resource", public_id=public_id)
+            return _ask(request, resource, declared, ActionForm(resource=resource, action=declared))
+        return _act(request, resource, action, declared)
     except DomainError as error:
         return _render(request, _get(request, resource.public_id), error=error)
+
+
+def _act(request: PersonRequest, resource: Resource, key: str, action: Action) -> HttpResponse:
+    form = ActionForm(request.POST, resource=resource, action=action)
+    if not form.is_valid():
+        return _ask(request, resource, action, form)
+    act_on_resource(resource.public_id, action=key, actor=request.user, answers=form.answers())
     address = reverse("catalog:resource", args=[resource.public_id])
     return HttpResponseRedirect(address, status=HTTPStatus.SEE_OTHER)
+
+
+def _ask(
+    request: PersonRequest, resource: Resource, action: Action, form: ActionForm
+) -> HttpResponse:
+    context = {"resource": resource, "action": action, "form": form}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "catalog/resources/act.html", context, status=status)
 
 
 @require_POST
@@ -195,7 +218,8 @@ def _render(
         "progress": _progress(resource, operations),
         "history": history_of(_subjects(resource, operations)),
         "may_retire": may_retire(request.user, resource),
-        "actions": _offered_actions(request, resource, operations),
+        "actions": _offered_actions(request, resource),
+        "makeable": makeable_from(resource, request.user),
         "may_repair": may_repair(request.user, resource),
         "is_operator": has_role(request.user, resource.project, Role.OPERATOR),
         "error": error,
@@ -264,10 +288,9 @@ def _state_in_words(resource: Resource, operations: list[Operation]) -> tuple[st
     return RESOURCE_TONES[resource.state], str(ResourceState(resource.state).label)
 
 
-def _offered_actions(
-    request: PersonRequest, resource: Resource, operations: list[Operation]
-) -> list[tuple[str, Action]]:
+def _offered_actions(request: PersonRequest, resource: Resource) -> list[tuple[str, Action]]:
     """What this person may do to it now: nothing while something is being done already."""
+    operations = resource.operations.all()
     is_busy = any(operation.state in OPEN_OPERATION_STATES for operation in operations)
     if resource.state != ResourceState.ACTIVE or is_busy or not may_act(request.user, resource):
         return []
@@ -287,6 +310,7 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
         "kind": kind,
         "confirmation": kept.get("confirmation", ""),
         "summary": kind.summary(resource.spec),
+        "relations": relations_of(resource),
         "freed": [
             (metric.label, amount_in_words(metric, freed[metric]))
             for metric in Metric

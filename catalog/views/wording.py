@@ -22,6 +22,7 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.placement import CloudFacts
+from catalog.services.sources import with_chosen
 from portal.cloud.models import Cloud
 from portal.core.formats import day, money, quantity
 
@@ -67,7 +68,7 @@ def amount_in_words(metric: Metric, amount: Decimal, *, with_unit: bool = True) 
 
 def spec_in_words(version: OfferingVersion, spec: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was chosen: question and answer, in the order of the form; without what was left out."""
-    parameters = get_kind(version.offering.kind).parameters(version)
+    parameters = with_chosen(get_kind(version.offering.kind).parameters(version), spec)
     return [
         (str(parameter.label), _answer(parameter, spec[parameter.name]))
         for parameter in parameters

@@ -133,10 +133,12 @@ class CloudObject:
 
 
 class Listing(StrEnum):
-    """What a cloud can list. The first four also settle what waits in one cloud project."""
+    """What a cloud can list. The first six also settle what waits in one cloud project."""
 
     SERVERS = "servers"
     VOLUMES = "volumes"
+    SNAPSHOTS = "snapshots"
+    BACKUPS = "backups"
     LOAD_BALANCERS = "load_balancers"
     ZONES = "zones"
     NETWORKS = "networks"
@@ -186,6 +188,16 @@ class VolumeSpec:
     size_gib: int
     volume_type: str | None = None
     image_id: str | None = None  # makes it bootable
+    snapshot_id: str | None = None  # begins with what that holds
+    backup_id: str | None = None  # likewise
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopySpec:
+    """A snapshot or a backup of a volume: ``of_id`` says of which."""
+
+    name: str
+    of_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -369,6 +381,33 @@ class Cloud(Protocol):
         ...
 
     def list_volumes(self, project: str) -> list[CloudObject]: ...
+
+    def find_snapshots(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_snapshot(self, project: str, spec: CopySpec, marker: str) -> CloudObject:
+        """Keep how a volume is now, attached or not; ``details`` has ``size_gib`` and ``of_id``.
+
+        As long as it is there, deleting the volume is refused as busy (CloudUnavailable); so is
+        a snapshot of a volume that is being worked on.
+        """
+        ...
+
+    def delete_snapshot(self, project: str, snapshot_id: str) -> None: ...
+
+    def list_snapshots(self, project: str) -> list[CloudObject]: ...
+
+    def find_backups(self, project: str, marker: str) -> list[CloudObject]: ...
+
+    def create_backup(self, project: str, spec: CopySpec, marker: str) -> CloudObject:
+        """Copy a volume to another place, attached or not; ``details`` as of a snapshot.
+
+        It stays when the volume goes. Meanwhile the volume is BACKING-UP.
+        """
+        ...
+
+    def delete_backup(self, project: str, backup_id: str) -> None: ...
+
+    def list_backups(self, project: str) -> list[CloudObject]: ...
 
     # --- servers ---------------------------------------------------------------------------
 

@@ -34,8 +34,14 @@ def _run_volume(context: StepContext) -> Outcome:
 def _volume_spec(context: StepContext) -> VolumeSpec:
     volume_type = context.spec.get("volume_type") or context.settings["volume_types"][0]
     openstack_id(VolumeType, context, volume_type)
+    source = context.spec.get("source")
+    begins_with = context.cloud_ids_of(source) if source else {}
     return VolumeSpec(
-        name=context.name, size_gib=context.spec["volume_gib"], volume_type=volume_type
+        name=context.name,
+        size_gib=context.spec["volume_gib"],
+        volume_type=volume_type,
+        snapshot_id=begins_with.get("volume_snapshot"),
+        backup_id=begins_with.get("volume_backup"),
     )
 
 
@@ -88,7 +94,12 @@ def _settle_volume_gone(context: StepContext, _id: str, look: Look) -> Outcome:
 # --- making one larger -------------------------------------------------------------------------
 
 
-def _find(context: StepContext) -> CloudObject:
+def find_volume(context: StepContext) -> CloudObject:
+    """The volume of this resource.
+
+    Raises:
+        CloudMissing: it is gone.
+    """
     found = context.cloud.find_volumes(context.project, context.marker("volume"))
     if not found:
         raise CloudMissing("the volume is gone")
@@ -97,7 +108,7 @@ def _find(context: StepContext) -> CloudObject:
 
 def _run_extension(context: StepContext) -> Outcome:
     """Ask for it unless it is so, or on its way, already."""
-    volume = _find(context)
+    volume = find_volume(context)
     if volume.status in SETTLED and _size_gib(volume) < context.spec["volume_gib"]:
         context.cloud.extend_volume(context.project, volume.id, context.spec["volume_gib"])
         return Wait(external_id=volume.id)
@@ -122,7 +133,7 @@ def _judge_extension(context: StepContext, volume: CloudObject) -> Outcome:
 
 def _run_measuring(context: StepContext) -> Outcome:
     """How large it is once the cloud is busy with it no longer: nothing makes it smaller."""
-    return _measure(_find(context))
+    return _measure(find_volume(context))
 
 
 def _settle_measuring(context: StepContext, volume_id: str, look: Look) -> Outcome:

@@ -11,6 +11,8 @@ from portal.cloud.ports import LARGEST_PAGE, LISTED_PER_PROJECT, CloudObject, Li
 _KINDS: Final = {
     Listing.SERVERS: "server",
     Listing.VOLUMES: "volume",
+    Listing.SNAPSHOTS: "snapshot",
+    Listing.BACKUPS: "backup",
     Listing.LOAD_BALANCERS: "load_balancer",
     Listing.ZONES: "zone",
     Listing.NETWORKS: "network",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from portal.cloud.fake.copies import FakeCopies
 from portal.cloud.fake.memory import Thing, asked
-from portal.cloud.fake.projects import FakeProjects, check_room
+from portal.cloud.fake.projects import check_room
 from portal.cloud.ports import (
     CloudObject,
     CloudRefused,
@@ -19,24 +20,23 @@ from portal.cloud.ports import (
 MIB_PER_GIB = 1024
 
 
-class FakeVolumes(FakeProjects):
+class FakeVolumes(FakeCopies):
     @asked
     def find_volumes(self, project: str, marker: str) -> list[CloudObject]:
         return self.found("volume", project, marker)
 
     @asked
     def create_volume(self, project: str, spec: VolumeSpec, marker: str) -> CloudObject:
-        volumes = self.of("volume", project)
-        used_gib = sum(volume.details["size_gib"] for volume in volumes)
         check_room(
             self,
             project,
             413,
-            volumes=(len(volumes), 1),
-            volume_gib=(used_gib, spec.size_gib),
+            volumes=(len(self.of("volume", project)), 1),
+            volume_gib=(self.used_gib(project), spec.size_gib),
         )
         if spec.volume_type is not None:
             self._offered(self.inventory.volume_types, spec.volume_type)
+        self._check_holds(project, spec)
         volume = self.add(
             "volume",
             project,
@@ -56,6 +56,8 @@ class FakeVolumes(FakeProjects):
         volume = self.get("volume", project, volume_id)
         if volume.details["server_ids"] or volume.status in {"CREATING", "DELETING"}:
             raise self.busy(f"volume {volume_id} status must be available or error")
+        if any(copy.details["of_id"] == volume_id for copy in self.of("snapshot", project)):
+            raise self.busy(f"volume {volume_id} must not have snapshots")
         volume.status = "DELETING"
         self.settle_later(volume, lambda: self._remove(volume))
 
@@ -67,8 +69,7 @@ class FakeVolumes(FakeProjects):
         more = size_gib - volume.details["size_gib"]
         if more <= 0:
             raise self.refusal(CloudRefused, 400, f"volume {volume_id} must become larger")
-        used_gib = sum(item.details["size_gib"] for item in self.of("volume", project))
-        check_room(self, project, 413, volume_gib=(used_gib, more))
+        check_room(self, project, 413, volume_gib=(self.used_gib(project), more))
         status, volume.status = volume.status, "EXTENDING"
 
         def settle() -> None:
@@ -79,6 +80,18 @@ class FakeVolumes(FakeProjects):
     @asked
     def list_volumes(self, project: str) -> list[CloudObject]:
         return self.polled(self.of("volume", project))
+
+    def _check_holds(self, project: str, spec: VolumeSpec) -> None:
+        """What it begins with must be there, ready, and fit in it."""
+        origins = {"snapshot": spec.snapshot_id, "backup": spec.backup_id}
+        for kind, thing_id in origins.items():
+            if thing_id is None:
+                continue
+            origin = self.get(kind, project, thing_id)
+            if origin.status != "AVAILABLE":
+                raise self.busy(f"{kind} {thing_id} is {origin.status}")
+            if origin.details["size_gib"] > spec.size_gib:
+                raise self.refusal(CloudRefused, 400, f"{kind} {thing_id} does not fit")
 
     def _offered(
         self, items: Sequence[FlavorFacts | ImageFacts | VolumeTypeFacts], wanted: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from portal.cloud.openstack.connections import Connections
 from portal.cloud.openstack.containers import Containers
+from portal.cloud.openstack.copies import Copies
 from portal.cloud.openstack.listings import Listings
 from portal.cloud.openstack.load_balancers import LoadBalancers
 from portal.cloud.openstack.network import Networks
@@ -18,7 +19,7 @@ __all__ = ["OpenStackCloud", "connect"]
 
 
 class OpenStackCloud(
-    Projects, Quotas, Networks, Volumes, Servers, LoadBalancers, Zones, Containers, Listings
+    Projects, Quotas, Networks, Volumes, Copies, Servers, LoadBalancers, Zones, Containers, Listings
 ):
     """``portal.cloud.ports.Cloud`` on a real OpenStack, one part per service."""
 

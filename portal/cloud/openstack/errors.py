@@ -61,6 +61,11 @@ MEANINGS: Final = (
     Meaning("compute", "detach volume", 400, r"status must be", CloudUnavailable),
     Meaning("block-storage", "delete volume", 400, r"status must be", CloudUnavailable),
     Meaning("block-storage", "extend volume", 400, r"status must be", CloudUnavailable),
+    # cinder.volume.flows.api.create_volume, where what it begins with is not ready yet.
+    Meaning("block-storage", "create volume", 400, r"status must be", CloudUnavailable),
+    Meaning(
+        "block-storage", "(create|delete) (snapshot|backup)", 400, r"must be", CloudUnavailable
+    ),
     # designate.exceptions.DuplicateZone and InvalidZone…: somebody has it, now and later.
     Meaning("dns", "create zone", 409, r"duplicate", CloudRefused),
     # neutron.extensions.quotasv2 takes no limit below what stands there: a second copy of something

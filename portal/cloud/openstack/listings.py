@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from openstack.block_storage.v3.backup import Backup
+from openstack.block_storage.v3.snapshot import Snapshot
 from openstack.block_storage.v3.volume import Volume
 from openstack.compute.v2.server import Server
 from openstack.connection import Connection
@@ -20,6 +22,7 @@ from openstack.proxy import Proxy
 from openstack.resource import Resource
 
 from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.openstack.copies import read_backup, read_snapshot
 from portal.cloud.openstack.load_balancers import read_load_balancer
 from portal.cloud.openstack.network import (
     read_floating_ip,
@@ -55,6 +58,10 @@ class _Source:
 _SOURCES: Final = {
     Listing.SERVERS: _Source("compute", "/servers/detail", Server, read_server, _ALL_TENANTS),
     Listing.VOLUMES: _Source("block-storage", "/volumes/detail", Volume, read_volume, _ALL_TENANTS),
+    Listing.SNAPSHOTS: _Source(
+        "block-storage", "/snapshots/detail", Snapshot, read_snapshot, _ALL_TENANTS
+    ),
+    Listing.BACKUPS: _Source("block-storage", "/backups/detail", Backup, read_backup, _ALL_TENANTS),
     Listing.LOAD_BALANCERS: _Source(
         "load-balancer", "/lbaas/loadbalancers", LoadBalancer, read_load_balancer
     ),

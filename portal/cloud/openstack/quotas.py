@@ -41,6 +41,8 @@ QUOTAS: Final[Mapping[str, CloudQuota]] = {
 # Parts of what we count. Neutron's own limits (10 security groups, 100 rules) would refuse an
 # order that the tree of quotas allows.
 UNCOUNTED: Final = ("subnets", "ports", "security_groups", "security_group_rules")
+# Where backups are kept is no business of Cinder's: the tree counts them as object storage.
+UNCOUNTED_COPIES: Final = ("backups", "backup_gigabytes")
 
 
 class Quotas(OnCloud):
@@ -55,6 +57,7 @@ class Quotas(OnCloud):
                 # force: the portal counts what it promised; what is used may be more for a moment.
                 cloud.compute.update_quota_set(project, user=None, force=True, **compute)
         if volume:
+            volume.update(dict.fromkeys(UNCOUNTED_COPIES, UNLIMITED))
             with self._asking("block-storage", "set quota") as cloud:
                 cloud.block_storage.update_quota_set(project, **volume)
         if network:

@@ -29,6 +29,8 @@ class Volumes(OnCloud):
                 size=spec.size_gib,
                 volume_type=spec.volume_type,
                 image_id=spec.image_id,
+                snapshot_id=spec.snapshot_id,
+                backup_id=spec.backup_id,
                 metadata={MARKER_KEY: marker},
             )
         return made(read_volume(volume), "create volume")

@@ -70,6 +70,22 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         },
     },
     {
+        "code": "disk-snapshot",
+        "kind": "volume_snapshot",
+        "name_nl": "Snapshot",
+        "name_en": "Snapshot",
+        "description_nl": "Hoe een schijf nu is, om later op terug te vallen.",
+        "description_en": "How a disk is now, to fall back on later.",
+    },
+    {
+        "code": "disk-backup",
+        "kind": "volume_backup",
+        "name_nl": "Back-up",
+        "name_en": "Backup",
+        "description_nl": "Een kopie van een schijf elders, die ook zonder die schijf blijft.",
+        "description_en": "A copy of a disk in another place, which stays when the disk goes.",
+    },
+    {
         "code": "private-network",
         "kind": "network",
         "name_nl": "Privénetwerk",

@@ -24,6 +24,8 @@ SKUS: Final = {
     "server.gp.large": ("Server, groot", "Server, large", *_SERVER, "153.60"),
     "server.gp.xlarge": ("Server, extra groot", "Server, extra large", *_SERVER, "307.20"),
     "volume.standard": ("Schijf, standaard", "Disk, standard", *_DISK, "0.085"),
+    "snapshot": ("Snapshot van een schijf", "Snapshot of a disk", *_DISK, "0.050"),
+    "backup": ("Back-up van een schijf", "Backup of a disk", *_OBJECTS, "0.030"),
     "network": ("Privénetwerk", "Private network", *_NETWORK, "1.20"),
     "router": ("Router naar buiten", "Router to the outside", *_NETWORK, "4.80"),
     "floating_ip": ("Publiek adres", "Public address", *_NETWORK, "2.90"),

@@ -68,7 +68,7 @@ def test_disk_grows_in_the_cloud_and_in_everything_that_counts_it(volume, change
 
     assert state_of(operation) == (OperationState.SUCCEEDED, OrderState.COMPLETED)
     (there,) = cloud.list_volumes(volume.cloud_project.openstack_project_id)
-    assert (there.details["size_gib"], volume.spec) == (25, {"volume_gib": 25})
+    assert (there.details["size_gib"], volume.spec["volume_gib"]) == (25, 25)
     assert running_spans(volume) == {"volume.standard": 25}
     old, new = UsageSpan.objects.order_by("pk")
     assert (old.quantity, old.ended_at) == (10, new.started_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ class Example:
 
     Attributes:
         choices: of the offering, where they differ from those of the virtual server.
+        made_from: the question that another thing is the answer to, and the kind of that.
         prices: by SKU; exactly these are metered.
         makes: what stands in the cloud beside what its project has anyway.
     """
@@ -53,6 +54,7 @@ class Example:
     prices: Mapping[str, str]
     makes: Mapping[str, int]
     choices: Mapping[str, Any] = field(default_factory=dict)
+    made_from: tuple[str, str] = ("", "")
 
 
 EXAMPLES = {
@@ -63,6 +65,18 @@ EXAMPLES = {
     ),
     "volume": Example(
         spec={"volume_gib": 40}, prices={"volume.standard": "0.085"}, makes={"volume": 1}
+    ),
+    "volume_snapshot": Example(
+        spec={"volume_gib": 40},
+        prices={"snapshot": "0.05"},
+        makes={"snapshot": 1},
+        made_from=("volume", "volume"),
+    ),
+    "volume_backup": Example(
+        spec={"volume_gib": 40},
+        prices={"backup": "0.03"},
+        makes={"backup": 1},
+        made_from=("volume", "volume"),
     ),
     "network": Example(
         spec={"cidr": "192.168.10.0/24", "way_out": "outside"},
@@ -101,10 +115,15 @@ EXAMPLES = {
     ),
 }
 _SHARED_NETWORK = {"network": 1, "subnet": 1, "router": 1}
-STAYS = {"server": {**_SHARED_NETWORK, "security_group": 1}, "load_balancer": _SHARED_NETWORK}
+STAYS = {
+    "server": {**_SHARED_NETWORK, "security_group": 1},
+    "load_balancer": _SHARED_NETWORK,
+    "volume_snapshot": {"volume": 1},
+    "volume_backup": {"volume": 1},
+}
 THINGS = (
     *("server", "volume", "port", "network", "subnet", "router", "security_group"),
-    *("floating_ip", "load_balancer", "zone", "container"),
+    *("floating_ip", "load_balancer", "zone", "container", "snapshot", "backup"),
 )
 
 
@@ -123,10 +142,30 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def ordered(kind, engine, requester, approver, project) -> Resource:
-    order = place(requester, project, version_of(kind), name="eerste", spec=EXAMPLES[kind].spec)
-    engine.call(approve_order, order.public_id, approver=approver)
-    return Resource.objects.get(order_line__order=order)
+def order(engine, requester, approver, project) -> Callable[..., Resource]:
+    def place_and_approve(kind: str, spec: Mapping[str, Any]) -> Resource:
+        order = place(requester, project, version_of(kind), name="eerste", spec=spec)
+        engine.call(approve_order, order.public_id, approver=approver)
+        return Resource.objects.get(order_line__order=order)
+
+    return place_and_approve
+
+
+@pytest.fixture
+def ordered(kind, engine, order) -> Resource:
+    """What it is made from runs already."""
+    example = EXAMPLES[kind]
+    question, source_kind = example.made_from
+    if not question:
+        return order(kind, example.spec)
+    source = order(source_kind, EXAMPLES[source_kind].spec)
+    engine.run()
+    return order(kind, {question: str(source.public_id)})
+
+
+def running_skus(resource: Resource) -> set[str]:
+    spans = UsageSpan.objects.filter(ended_at=None, resource__public_id=resource.public_id)
+    return {span.sku.code for span in spans.select_related("sku")}
 
 
 def in_cloud(cloud) -> dict[str, int]:
@@ -144,8 +183,7 @@ def test_it_comes_is_metered_and_goes_without_a_trace(kind, engine, cloud, order
     ordered.refresh_from_db()
     assert ordered.state == ResourceState.ACTIVE
     assert in_cloud(cloud) == {**stays, **example.makes}
-    spans = UsageSpan.objects.filter(ended_at=None)
-    assert {span.sku.code for span in spans.select_related("sku")} == set(example.prices)
+    assert running_skus(ordered) == set(example.prices)
 
     retire(ordered)
     engine.run()
@@ -153,7 +191,7 @@ def test_it_comes_is_metered_and_goes_without_a_trace(kind, engine, cloud, order
     ordered.refresh_from_db()
     assert ordered.state == ResourceState.RETIRED
     assert in_cloud(cloud) == stays
-    assert not UsageSpan.objects.filter(ended_at=None).exists()
+    assert running_skus(ordered) == set()
     assert ordered.claim.state == ClaimState.RELEASED
 
 
@@ -183,7 +221,7 @@ def test_refused_half_way_it_can_be_undone(kind, engine, cloud, ordered):
     ordered.refresh_from_db()
     assert ordered.state == ResourceState.RETIRED
     assert in_cloud(cloud) == STAYS.get(kind, {})
-    assert not UsageSpan.objects.exists()
+    assert running_skus(ordered) == set()
 
 
 def test_it_is_told_in_one_line(kind):

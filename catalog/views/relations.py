@@ -1,0 +1,55 @@
+"""What a resource has to do with others: attached to, made from, needed by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from catalog.kinds.base import ATTACHED_TO
+from catalog.models import Origin, Resource, ResourceState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relations:
+    """Other resources of the same project.
+
+    Attributes:
+        attached_to: what uses this one; None: nothing.
+        attached: what this one uses.
+        made_from: what this one was made from, also when that is gone.
+        made: what was made from this one and lives.
+        needed_by: those of ``made`` that it cannot be cleaned up before.
+    """
+
+    attached_to: Resource | None
+    attached: Collection[Resource]
+    made_from: Collection[Resource]
+    made: Collection[Resource]
+    needed_by: Collection[Resource]
+
+
+def relations_of(resource: Resource) -> Relations:
+    """Two queries."""
+    own_id = str(resource.public_id)
+    used_by = resource.facts.get(ATTACHED_TO)
+    others = Resource.objects.filter(
+        Q(facts__contains={ATTACHED_TO: own_id}) | Q(public_id=used_by),
+        project=resource.project_id,
+    ).exclude(state=ResourceState.RETIRED)
+    nearby = list(others.order_by("name"))
+    origins = Origin.objects.filter(Q(resource=resource) | Q(source=resource))
+    related = list(origins.select_related("resource", "source").order_by("pk"))
+    living = [
+        origin
+        for origin in related
+        if origin.source_id == resource.pk and origin.resource.state != ResourceState.RETIRED
+    ]
+    return Relations(
+        attached_to=next((one for one in nearby if str(one.public_id) == used_by), None),
+        attached=[one for one in nearby if one.facts.get(ATTACHED_TO) == own_id],
+        made_from=[origin.source for origin in related if origin.resource_id == resource.pk],
+        made=[origin.resource for origin in living],
+        needed_by=[origin.resource for origin in living if origin.keeps_its_source],
+    )
