@@ -114,7 +114,7 @@ def disk_parameter(*, is_needed: bool, hint: Text) -> Parameter:
     """The question of which disk of the project."""
     return Parameter(
         name="volume",
-        label=_("Disk"),
+        label=_("Which disk"),
         widget=Widget.SELECT,
         section=_("Storage"),
         hint=hint,

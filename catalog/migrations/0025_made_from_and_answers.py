@@ -11,13 +11,13 @@ from django.db import migrations, models
 PINNED = "SET search_path = pg_catalog, public, pg_temp"
 FORBID = f"""
 -- The lock keeps who cleans the source up outside until the row is there for them to see.
-CREATE FUNCTION public.catalog_guard_origin() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION public.catalog_guard_derivation() RETURNS trigger LANGUAGE plpgsql
     {PINNED} AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
         RAISE EXCEPTION 'what a resource was made from never changes'
             USING ERRCODE = 'integrity_constraint_violation',
-                  CONSTRAINT = 'origin_is_append_only';
+                  CONSTRAINT = 'derivation_is_append_only';
     END IF;
     PERFORM 1 FROM public.catalog_resource AS source
         JOIN public.catalog_resource AS made ON made.cloud_project_id = source.cloud_project_id
@@ -27,20 +27,20 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'a resource is made from what runs in its own project'
             USING ERRCODE = 'integrity_constraint_violation',
-                  CONSTRAINT = 'origin_runs_in_the_same_project';
+                  CONSTRAINT = 'derivation_runs_in_the_same_project';
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER origin_guard BEFORE INSERT OR UPDATE OR DELETE ON public.catalog_origin
-    FOR EACH ROW EXECUTE FUNCTION public.catalog_guard_origin();
+CREATE TRIGGER derivation_guard BEFORE INSERT OR UPDATE OR DELETE ON public.catalog_derivation
+    FOR EACH ROW EXECUTE FUNCTION public.catalog_guard_derivation();
 
 CREATE FUNCTION public.catalog_guard_source() RETURNS trigger LANGUAGE plpgsql
     {PINNED} AS $$
 BEGIN
-    IF EXISTS (SELECT FROM public.catalog_origin AS origin
-               JOIN public.catalog_resource AS made ON made.id = origin.resource_id
-               WHERE origin.source_id = NEW.id AND made.state <> 'retired'
-                   AND (origin.is_needed OR made.state IN ('provisioning', 'failed'))) THEN
+    IF EXISTS (SELECT FROM public.catalog_derivation AS derivation
+               JOIN public.catalog_resource AS made ON made.id = derivation.resource_id
+               WHERE derivation.source_id = NEW.id AND made.state <> 'retired'
+                   AND (derivation.is_needed OR made.state IN ('provisioning', 'failed'))) THEN
         RAISE EXCEPTION 'what another resource needs is not cleaned up'
             USING ERRCODE = 'integrity_constraint_violation',
                   CONSTRAINT = 'resource_needed_by_another_stays';
@@ -67,8 +67,8 @@ DROP TRIGGER operation_guard_answers ON public.catalog_operation;
 DROP FUNCTION public.catalog_guard_answers();
 DROP TRIGGER resource_guard_source ON public.catalog_resource;
 DROP FUNCTION public.catalog_guard_source();
-DROP TRIGGER origin_guard ON public.catalog_origin;
-DROP FUNCTION public.catalog_guard_origin();
+DROP TRIGGER derivation_guard ON public.catalog_derivation;
+DROP FUNCTION public.catalog_guard_derivation();
 """
 
 
@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Origin',
+            name='Derivation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('question', models.CharField(max_length=40)),
@@ -98,22 +98,22 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('kind', 'act'), ('answers', {}), _connector='OR'), name='operation_only_actions_have_answers'),
         ),
         migrations.AddField(
-            model_name='origin',
+            model_name='derivation',
             name='resource',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='origins', to='catalog.resource'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='derivations', to='catalog.resource'),
         ),
         migrations.AddField(
-            model_name='origin',
+            model_name='derivation',
             name='source',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='descents', to='catalog.resource'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='derived', to='catalog.resource'),
         ),
         migrations.AddConstraint(
-            model_name='origin',
-            constraint=models.UniqueConstraint(fields=('resource', 'question'), name='origin_one_per_question'),
+            model_name='derivation',
+            constraint=models.UniqueConstraint(fields=('resource', 'question'), name='derivation_one_per_question'),
         ),
         migrations.AddConstraint(
-            model_name='origin',
-            constraint=models.CheckConstraint(condition=models.Q(('resource', models.F('source')), _negated=True), name='origin_is_another_resource'),
+            model_name='derivation',
+            constraint=models.CheckConstraint(condition=models.Q(('resource', models.F('source')), _negated=True), name='derivation_is_another_resource'),
         ),
         migrations.RunSQL(FORBID, ALLOW),
     ]

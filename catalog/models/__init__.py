@@ -1,4 +1,5 @@
 from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
+from catalog.models.derivation import BEING_MADE, KEEPS_ITS_SOURCE, Derivation
 from catalog.models.difference import (
     LIVING_STATES,
     CloudLook,
@@ -39,7 +40,6 @@ from catalog.models.order import (
     OrderLine,
     OrderState,
 )
-from catalog.models.origin import BEING_MADE, KEEPS_ITS_SOURCE, Origin
 from catalog.models.placement import PlacementDecision, PlacementVerdict
 from catalog.models.quota import (
     NEARLY_FULL,
@@ -70,6 +70,7 @@ __all__ = [
     "ClaimState",
     "CloudLook",
     "Decision",
+    "Derivation",
     "Difference",
     "DifferenceKind",
     "DifferenceState",
@@ -89,7 +90,6 @@ __all__ = [
     "OrderComment",
     "OrderLine",
     "OrderState",
-    "Origin",
     "PlacementDecision",
     "PlacementVerdict",
     "Publication",

@@ -25,6 +25,7 @@ from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
     OPEN_OPERATION_STATES,
     RESOURCE_TRANSITIONS,
+    Derivation,
     EndingState,
     Operation,
     OperationKind,
@@ -32,7 +33,6 @@ from catalog.models import (
     Order,
     OrderLine,
     OrderState,
-    Origin,
     Resource,
     ResourceState,
 )
@@ -64,7 +64,7 @@ def open_resource(line: OrderLine) -> Resource:
     """
     order = line.order
     version = line.offering_version
-    origins = lock_sources(version, line.spec, order.project)
+    derivations = lock_sources(version, line.spec, order.project)
     try:
         with transaction.atomic():
             resource = Resource.objects.create(
@@ -82,9 +82,9 @@ def open_resource(line: OrderLine) -> Resource:
         if "resource_name_unique_among_living" in str(error):
             raise NameTaken(field="name", name=line.name) from error
         raise
-    for origin in origins:
-        origin.resource = resource
-    Origin.objects.bulk_create(origins)
+    for derivation in derivations:
+        derivation.resource = resource
+    Derivation.objects.bulk_create(derivations)
     return resource
 
 

@@ -18,10 +18,10 @@ from catalog.models import (
     KEEPS_ITS_SOURCE,
     OPEN_OPERATION_STATES,
     AnswerList,
+    Derivation,
     OfferingVersion,
     Operation,
     OperationState,
-    Origin,
     Resource,
     ResourceState,
 )
@@ -77,8 +77,8 @@ def find_sources(
 
 def lock_sources(
     version: OfferingVersion, spec: Mapping[str, Any], project: Project
-) -> list[Origin]:
-    """Keep what the spec names as it is until the transaction ends; as origins yet to be written.
+) -> list[Derivation]:
+    """Keep what the spec names as it is until the transaction ends; returned as rows to write.
 
     Raises:
         SourceGone: it does not run any more.
@@ -103,7 +103,7 @@ def lock_sources(
         raise SourceChanged(name=", ".join(source.name for source in found.values()))
     needed = {item.name for item in parameters if item.is_needed}
     return [
-        Origin(source=source, question=question, is_needed=question in needed)
+        Derivation(source=source, question=question, is_needed=question in needed)
         for question, source in found.items()
     ]
 
@@ -122,9 +122,9 @@ def check_not_needed(resource: Resource) -> None:
         raise ResourceBusy(name=resource.name)
 
 
-def needing(resource_id: int | OuterRef) -> QuerySet[Origin]:
+def needing(resource_id: int | OuterRef) -> QuerySet[Derivation]:
     """What keeps the resource from being cleaned up."""
-    return Origin.objects.filter(KEEPS_ITS_SOURCE, source=resource_id)
+    return Derivation.objects.filter(KEEPS_ITS_SOURCE, source=resource_id)
 
 
 def work_about(resource: Resource) -> QuerySet[Operation]:
@@ -138,7 +138,7 @@ def work_about(resource: Resource) -> QuerySet[Operation]:
 
 def is_being_copied(resource: Resource) -> bool:
     """True while something that is ordered already is being made from it."""
-    return Origin.objects.filter(source=resource, resource__state__in=BEING_MADE).exists()
+    return Derivation.objects.filter(source=resource, resource__state__in=BEING_MADE).exists()
 
 
 def _running(project: Project, cloud: Cloud) -> QuerySet[Resource]:

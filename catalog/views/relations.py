@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from catalog.kinds.base import ATTACHED_TO
-from catalog.models import Origin, Resource, ResourceState
+from catalog.models import Derivation, Resource, ResourceState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +18,12 @@ class Relations:
     Attributes:
         attached_to: what uses this one; None: nothing.
         attached: what this one uses.
-        made_from: what this one was made from, also when that is gone.
         made: what was made from this one and lives.
         needed_by: those of ``made`` that it cannot be cleaned up before.
     """
 
     attached_to: Resource | None
     attached: Collection[Resource]
-    made_from: Collection[Resource]
     made: Collection[Resource]
     needed_by: Collection[Resource]
 
@@ -39,17 +37,16 @@ def relations_of(resource: Resource) -> Relations:
         project=resource.project_id,
     ).exclude(state=ResourceState.RETIRED)
     nearby = list(others.order_by("name"))
-    origins = Origin.objects.filter(Q(resource=resource) | Q(source=resource))
-    related = list(origins.select_related("resource", "source").order_by("pk"))
+    derivations = Derivation.objects.filter(Q(resource=resource) | Q(source=resource))
+    related = list(derivations.select_related("resource", "source").order_by("pk"))
     living = [
-        origin
-        for origin in related
-        if origin.source_id == resource.pk and origin.resource.state != ResourceState.RETIRED
+        one
+        for one in related
+        if one.source_id == resource.pk and one.resource.state != ResourceState.RETIRED
     ]
     return Relations(
         attached_to=next((one for one in nearby if str(one.public_id) == used_by), None),
         attached=[one for one in nearby if one.facts.get(ATTACHED_TO) == own_id],
-        made_from=[origin.source for origin in related if origin.resource_id == resource.pk],
-        made=[origin.resource for origin in living],
-        needed_by=[origin.resource for origin in living if origin.keeps_its_source],
+        made=[one.resource for one in living],
+        needed_by=[one.resource for one in living if one.keeps_its_source],
     )

@@ -149,6 +149,7 @@ ROWS = [
     # resources
     see("catalog:resources"),
     see("catalog:resource", of=active_resource),
+    see("catalog:resource-act", of=active_resource, arguments=("stop",), by=REPAIRERS),
     act(
         "catalog:resource-act",
         of=active_resource,

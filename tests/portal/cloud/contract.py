@@ -355,6 +355,56 @@ class CloudContract:
         until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
         cloud.detach_volume(project, server.id, volume.id)
 
+    # --- snapshots and backups ---------------------------------------------------------------
+
+    def test_snapshot_keeps_its_volume_and_begins_another(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        volume = work.available_volume()
+
+        snapshot = work.snapshot(volume.id, marker)
+
+        assert (snapshot.status, snapshot.marker) == ("AVAILABLE", marker)
+        assert snapshot.details == {"size_gib": 1, "of_id": volume.id}
+        assert [found.id for found in cloud.find_snapshots(project, marker)] == [snapshot.id]
+        assert cloud.find_snapshots(project, new_marker()) == []
+        with pytest.raises(CloudUnavailable):
+            cloud.delete_volume(project, volume.id)
+        again = work.settled_copy(snapshot_id=snapshot.id, size_gib=2)
+        assert (again.status, again.details["size_gib"]) == ("AVAILABLE", 2)
+        cloud.set_quota(project, {"snapshots": 1})
+        with pytest.raises(CloudQuotaRefused):
+            work.snapshot(volume.id)
+
+    def test_snapshot_is_also_made_of_a_volume_in_use(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        server, volume = work.active_server(), work.available_volume()
+        cloud.attach_volume(project, server.id, volume.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "IN-USE")
+
+        assert work.snapshot(volume.id).status == "AVAILABLE"
+        backup = work.backup(volume.id)
+        assert backup.status == "AVAILABLE"
+        work.remove_backup(backup.id)
+        with pytest.raises(CloudMissing):
+            cloud.delete_backup(project, backup.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "IN-USE")
+        cloud.detach_volume(project, server.id, volume.id)
+        until(lambda: work.seen_volume(volume.id), lambda seen: seen.status == "AVAILABLE")
+
+    def test_backup_outlives_its_volume_and_begins_another(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        volume = work.available_volume()
+
+        backup = work.backup(volume.id, marker)
+
+        assert (backup.status, backup.marker) == ("AVAILABLE", marker)
+        assert backup.details == {"size_gib": 1, "of_id": volume.id}
+        assert [found.id for found in cloud.find_backups(project, marker)] == [backup.id]
+        assert work.settled_copy(backup_id=backup.id, size_gib=1).status == "AVAILABLE"
+        pages = [cloud.list_page(listing) for listing in (Listing.BACKUPS, Listing.VOLUMES)]
+        ids = {thing.id: thing.project for page in pages for thing in page.things}
+        assert (ids[backup.id], ids[volume.id]) == (project, project)
+
     # --- load balancers, DNS, object storage ---------------------------------------------------
 
     def test_load_balancer_is_made_whole_and_goes_whole(self, work: Workspace) -> None:

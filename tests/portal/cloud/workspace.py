@@ -13,6 +13,7 @@ from portal.cloud.ports import (
     CloudMissing,
     CloudObject,
     CloudUnavailable,
+    CopySpec,
     NetworkSpec,
     PortSpec,
     ServerSpec,
@@ -96,6 +97,50 @@ class Workspace:
         made = self.cloud.create_volume(self.project, spec, marker or new_marker())
         self._undo.append(lambda: self.cloud.delete_volume(self.project, made.id))
         return made
+
+    def snapshot(self, volume_id: str, marker: str = "") -> CloudObject:
+        """Settled, and gone before its volume goes."""
+        spec = CopySpec(name="then", of_id=volume_id)
+        made = self.cloud.create_snapshot(self.project, spec, marker or new_marker())
+        self._undo.append(lambda: self.remove_snapshot(made.id))
+        return until(lambda: self._seen_snapshot(made.id), lambda seen: seen.status != "CREATING")
+
+    def backup(self, volume_id: str, marker: str = "") -> CloudObject:
+        """Settled."""
+        spec = CopySpec(name="elsewhere", of_id=volume_id)
+        made = self.cloud.create_backup(self.project, spec, marker or new_marker())
+        self._undo.append(lambda: self.remove_backup(made.id))
+        return until(lambda: self._seen_backup(made.id), lambda seen: seen.status != "CREATING")
+
+    def settled_copy(self, *, size_gib: int, **begins_with: str) -> CloudObject:
+        """A volume that begins with what a snapshot or backup holds."""
+        spec = VolumeSpec(name="again", size_gib=size_gib, **begins_with)
+        made = self.cloud.create_volume(self.project, spec, new_marker())
+        self._undo.append(lambda: self.cloud.delete_volume(self.project, made.id))
+        busy = {"CREATING", "DOWNLOADING", "RESTORING-BACKUP"}
+        return until(lambda: self.seen_volume(made.id), lambda seen: seen.status not in busy)
+
+    def remove_snapshot(self, snapshot_id: str) -> None:
+        self.cloud.delete_snapshot(self.project, snapshot_id)
+        until(
+            lambda: self.cloud.list_snapshots(self.project),
+            lambda left: snapshot_id not in {item.id for item in left},
+        )
+
+    def remove_backup(self, backup_id: str) -> None:
+        self.cloud.delete_backup(self.project, backup_id)
+        until(
+            lambda: self.cloud.list_backups(self.project),
+            lambda left: backup_id not in {item.id for item in left},
+        )
+
+    def _seen_snapshot(self, snapshot_id: str) -> CloudObject:
+        listed = self.cloud.list_snapshots(self.project)
+        return next(item for item in listed if item.id == snapshot_id)
+
+    def _seen_backup(self, backup_id: str) -> CloudObject:
+        listed = self.cloud.list_backups(self.project)
+        return next(item for item in listed if item.id == backup_id)
 
     def server(self, marker: str = "", **changes: object) -> CloudObject:
         """A server of the smallest flavor, on a network of its own."""

@@ -23,7 +23,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "identity_identity": ("email", "last_login_at", "node_id", "person_id"),
     "identity_linkproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "catalog_ordercomment": (),
-    "catalog_origin": (),
+    "catalog_derivation": (),
     "catalog_solution": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "catalog_ending": ("handled_at", "stop_id", "clean_up_on", "state", "settled_at"),
     "catalog_endreminder": ("due_at", "sent_at", "attempts"),

@@ -8,25 +8,25 @@ from django.db.models import F, Q
 from catalog.models.resource import Resource, ResourceState
 
 
-class Origin(models.Model):
+class Derivation(models.Model):
     """A resource was ordered with another one as the answer to a question of its kind.
 
     ``is_needed``: the resource needs its source as long as it lives; else only until it was made.
     Until then the source stays: a trigger sees to that. Written once, never changed.
     """
 
-    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="origins")
-    source = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="descents")
+    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="derivations")
+    source = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="derived")
     question = models.CharField(max_length=40)
     is_needed = models.BooleanField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["resource", "question"], name="origin_one_per_question"
+                fields=["resource", "question"], name="derivation_one_per_question"
             ),
             models.CheckConstraint(
-                condition=~Q(resource=F("source")), name="origin_is_another_resource"
+                condition=~Q(resource=F("source")), name="derivation_is_another_resource"
             ),
         ]
 
@@ -41,7 +41,7 @@ class Origin(models.Model):
 
 
 BEING_MADE = frozenset({ResourceState.PROVISIONING, ResourceState.FAILED})
-# Of an origin: what still keeps its source from being cleaned up.
+# Of a derivation: what still keeps its source from being cleaned up.
 KEEPS_ITS_SOURCE = Q(resource__state__in=BEING_MADE) | (
     Q(is_needed=True) & ~Q(resource__state=ResourceState.RETIRED)
 )

@@ -1,0 +1,77 @@
+"""A disk is attached to a server while that is cleaned up: real threads, real transactions."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.models import Operation, OperationState, ResourceState
+from catalog.services import resources
+from catalog.services.approvals import approve_order
+from catalog.services.resources import act_on_resource, retire_resource
+from tests.factories import delivered
+from tests.factories.catalog import SPEC
+from tests.races import at_once, meeting
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sent_tasks")]
+
+
+@pytest.fixture
+def running(ask, approver):
+    """A server and a disk."""
+    server = delivered(ask("server", "web-1", **SPEC), approver=approver)
+    disk = delivered(
+        ask("volume", "archief", volume_gib=20, volume_type="standard"), approver=approver
+    )
+    return server, disk
+
+
+@pytest.fixture
+def attach_and_retire_at_once(running, requester, monkeypatch):
+    """Both have looked before either writes; returns what became of each."""
+    server, disk = running
+
+    def act() -> list[str]:
+        monkeypatch.setattr(resources, "open_operation", meeting(resources.open_operation))
+        return at_once(
+            lambda: act_on_resource(
+                disk.public_id,
+                action="attach",
+                actor=requester,
+                answers={"server": str(server.public_id)},
+            ),
+            lambda: retire_resource(server.public_id, actor=requester, confirmation=server.name),
+        )
+
+    return act
+
+
+def test_the_race_is_real_when_the_lock_is_taken_out(
+    attach_and_retire_at_once, running, monkeypatch
+):
+    # Proves that the next test can fail: if this one breaks, that one means nothing.
+    monkeypatch.setattr(resources, "lock_order_and_resource", lambda resource, first=(): None)
+
+    assert attach_and_retire_at_once() == ["done", "done"]
+
+
+def test_nothing_is_attached_to_what_is_cleaned_up(attach_and_retire_at_once, running):
+    outcomes = attach_and_retire_at_once()
+
+    assert outcomes in (["done", "ResourceBusy"], ["SourceGone", "done"])
+    server, _disk = running
+    server.refresh_from_db()
+    is_gone = server.state == ResourceState.RETIRING
+    attaching = Operation.objects.filter(kind="act", state=OperationState.RUNNING)
+    assert attaching.exists() != is_gone
+
+
+def test_snapshot_and_its_disk_do_not_miss_each_other(running, ask, approver, requester):
+    _server, disk = running
+    order = ask("volume_snapshot", "kiek", volume=str(disk.public_id))
+
+    outcomes = at_once(
+        lambda: approve_order(order.public_id, approver=approver, accepts_changes=True),
+        lambda: retire_resource(disk.public_id, actor=requester, confirmation=disk.name),
+    )
+
+    assert outcomes in (["done", "ResourceNeeded"], ["SourceGone", "done"])
