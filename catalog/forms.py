@@ -205,13 +205,13 @@ class OrderForm(forms.Form):
     ) -> None:
         super().__init__(data, **options)
         self._version = version
-        self._kind = get_kind(version.offering.kind)
+        self.kind = get_kind(version.offering.kind)
         self._projects = {str(project.public_id): project for project in projects}
-        self.parameters = self._kind.parameters(version)
+        self.parameters = self.kind.parameters(version)
         project = self.fields["project"]
         project.choices = _by_organization(projects)  # type: ignore[attr-defined]  # a ChoiceField
         project.initial = next(iter(self._projects))
-        self.fields["name"].help_text = str(self._kind.name_hint)
+        self.fields["name"].help_text = str(self.kind.name_hint)
         self.fields["end_date"].help_text = self._say_the_term()
         for parameter in self.parameters:
             self.fields[parameter.name] = ParameterField(parameter)
@@ -219,7 +219,7 @@ class OrderForm(forms.Form):
         self._say_what_is_missing()
 
     def _say_the_term(self) -> str:
-        then = self._kind.after_the_term(self._version.grace_days)
+        then = self.kind.after_the_term(self._version.grace_days)
         return f"{gettext('Day-month-year, for example 31-12-2026.')} {then}"
 
     def _say_what_is_missing(self) -> None:
@@ -308,9 +308,9 @@ class OrderForm(forms.Form):
         """With what follows from what runs in the chosen project."""
         project = self.chosen_project()
         if project is None:
-            return self._kind.settle(self._version, spec, {})
+            return self.kind.settle(self._version, spec, {})
         sources = find_sources(self.parameters, spec, project, self._version.cloud)
-        return self._kind.settle(self._version, spec, sources)
+        return self.kind.settle(self._version, spec, sources)
 
     def _problem(self, name: str, texts: Sequence[str]) -> str:
         return f"{self.fields[name].label}: {' '.join(texts)}"
@@ -326,7 +326,7 @@ class OrderForm(forms.Form):
         name: str = self.cleaned_data["name"]
         try:
             with _at_the_field():
-                check_name(self._kind, name)
+                check_name(self.kind, name)
         except ValidationError:
             self["name"].help_text = ""  # the error says the same
             raise

@@ -261,6 +261,10 @@ class Kind(ABC):
         """
         return dict(spec)
 
+    def begun_from(self, source: Resource) -> dict[str, Any]:
+        """Answers with which a form begins, to make one from the source; beside which that is."""
+        return {}
+
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         """The questions that a running resource with this spec may have answered otherwise.
 

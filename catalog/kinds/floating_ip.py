@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import (
+    ATTACHED_TO,
+    Action,
     Done,
     Kind,
     Outcome,
@@ -22,10 +24,11 @@ from catalog.kinds.base import (
 )
 from catalog.kinds.parameters import Parameter
 from catalog.kinds.parts import Compared, Part, Record
+from catalog.kinds.steps.attachment import is_attached, is_free, server_parameter
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.ports import CloudObject, Listing
+from portal.cloud.ports import CloudMissing, CloudObject, Listing
 
 PART: Final = "floating_ip"
 
@@ -45,6 +48,60 @@ def _run_gone(context: StepContext) -> Outcome:
     cloud = context.cloud
     delete_all(context, PART, cloud.find_floating_ips, cloud.delete_floating_ip)
     return Done()
+
+
+def _find(context: StepContext) -> CloudObject:
+    """The address of this resource.
+
+    Raises:
+        CloudMissing: it is gone.
+    """
+    found = context.cloud.find_floating_ips(context.project, context.marker(PART))
+    if not found:
+        raise CloudMissing("the address is gone")
+    return found[0]
+
+
+def _run_attach(context: StepContext) -> Outcome:
+    """Neutron does it at once, and once more without harm."""
+    port_id = context.cloud_ids_of(context.answers["server"]).get("port")
+    if port_id is None:
+        raise CloudMissing("the server has no port")
+    address = _find(context)
+    context.cloud.point_floating_ip(context.project, address.id, port_id)
+    return Done(external_id=address.id, facts={ATTACHED_TO: context.answers["server"]})
+
+
+def _run_detach(context: StepContext) -> Outcome:
+    address = _find(context)
+    context.cloud.point_floating_ip(context.project, address.id, "")
+    return Done(external_id=address.id, facts={ATTACHED_TO: None})
+
+
+ATTACH: Final = Action(
+    label=_("Attach"),
+    icon="server",
+    consequence=_(
+        "The outside world reaches a server of this project at this address, as far as its "
+        "security group lets it in."
+    ),
+    plan=Plan(
+        version=1,
+        steps=[StepDefinition(name="attach", label=_("Address attached"), run=_run_attach)],
+    ),
+    is_offered=is_free,
+    parameters=[server_parameter()],
+)
+DETACH: Final = Action(
+    label=_("Detach"),
+    icon="x",
+    consequence=_("From outside nobody reaches the server at this address any more."),
+    plan=Plan(
+        version=1,
+        steps=[StepDefinition(name="detach", label=_("Address detached"), run=_run_detach)],
+    ),
+    is_offered=is_attached,
+)
 
 
 def _address(record: Record) -> str | None:
@@ -80,6 +137,7 @@ class FloatingIp(Kind):
         ),
     }
 
+    actions = {"attach": ATTACH, "detach": DETACH}
     parts = [
         Part(
             key=PART,

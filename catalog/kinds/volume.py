@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
@@ -37,7 +37,7 @@ class Volume(Kind):
 
     key = "volume"
     icon = "database"
-    label = _("Disk")
+    label = pgettext_lazy("kind of resource", "Disk")
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, VOLUME]),
         "retire": Plan(version=1, steps=[VOLUME_GONE, QUOTA]),
@@ -62,6 +62,10 @@ class Volume(Kind):
         if source is not None:
             _check_fits(version, spec, source)
         return dict(spec)
+
+    def begun_from(self, source: Resource) -> dict[str, Any]:
+        kept = {name: source.spec.get(name) for name in ("volume_gib", "volume_type")}
+        return {name: value for name, value in kept.items() if value}
 
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         return larger_parameters(version, spec, label=_("Size"))

@@ -52,7 +52,7 @@ def order_form(request: PersonRequest, code: str) -> HttpResponse:
     if kept:
         _show_again(form, kept)
     elif source:
-        form.initial = made_from(source, form.parameters, projects)
+        form.initial = made_from(source, form, projects)
     elif copy:
         form.initial = copy.answers(projects)
     elif project:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.http import Http404
 
+from catalog.forms import OrderForm
 from catalog.kinds import all_kinds
-from catalog.kinds.parameters import Parameter
 from catalog.models import OfferingVersion, Resource, ResourceState
 from catalog.offering_policies import is_offered_to, published_versions
 from catalog.policies import may_change, visible_resources
@@ -51,14 +51,13 @@ def source_in_address(request: PersonRequest) -> Resource | None:
     return source
 
 
-def made_from(
-    source: Resource, parameters: Sequence[Parameter], projects: Sequence[Project]
-) -> dict[str, Any]:
+def made_from(source: Resource, form: OrderForm, projects: Sequence[Project]) -> dict[str, Any]:
     """What a form for these projects begins with, to make something from the resource."""
     if source.project not in projects:
         return {}
-    asked = [item.name for item in parameters if source.kind in item.of_kinds]
+    asked = [item.name for item in form.parameters if source.kind in item.of_kinds]
     return {
+        **form.kind.begun_from(source),
         "project": str(source.project.public_id),
         **dict.fromkeys(asked, str(source.public_id)),
     }

@@ -365,6 +365,16 @@ class Cloud(Protocol):
 
     def delete_floating_ip(self, project: str, floating_ip_id: str) -> None: ...
 
+    def point_floating_ip(self, project: str, floating_ip_id: str, port_id: str) -> None:
+        """Let it lead to this port, or with "" to nowhere; safe to repeat.
+
+        ``details`` of the address has ``port_id``; it leads nowhere once the port is gone.
+
+        Raises:
+            CloudRefused: the port's network has no way to the outside.
+        """
+        ...
+
     # --- volumes ---------------------------------------------------------------------------
 
     def find_volumes(self, project: str, marker: str) -> list[CloudObject]: ...

@@ -28,6 +28,18 @@ FREE: Final = "AVAILABLE"
 IN_USE: Final = "IN-USE"
 
 
+def server_parameter() -> Parameter:
+    """The question to which server of the project."""
+    return Parameter(
+        name="server",
+        label=_("Server"),
+        widget=Widget.SELECT,
+        section=_("Server"),
+        hint=_("A server of this project that runs."),
+        of_kinds=["server"],
+    )
+
+
 def _servers_of(volume: CloudObject) -> list[str]:
     return cast("list[str]", volume.details["server_ids"])
 
@@ -85,12 +97,12 @@ def _settle_detach(context: StepContext, volume_id: str, look: Look) -> Outcome:
     return Wait(external_id=volume.id)
 
 
-def _is_attached(facts: Mapping[str, Any]) -> bool:
+def is_attached(facts: Mapping[str, Any]) -> bool:
     return bool(facts.get(ATTACHED_TO))
 
 
-def _is_free(facts: Mapping[str, Any]) -> bool:
-    return not _is_attached(facts)
+def is_free(facts: Mapping[str, Any]) -> bool:
+    return not is_attached(facts)
 
 
 ATTACH: Final = Action(
@@ -110,17 +122,8 @@ ATTACH: Final = Action(
             )
         ],
     ),
-    is_offered=_is_free,
-    parameters=[
-        Parameter(
-            name="server",
-            label=_("Server"),
-            widget=Widget.SELECT,
-            section=_("Server"),
-            hint=_("A server of this project that runs."),
-            of_kinds=["server"],
-        )
-    ],
+    is_offered=is_free,
+    parameters=[server_parameter()],
 )
 DETACH: Final = Action(
     label=_("Detach"),
@@ -141,5 +144,5 @@ DETACH: Final = Action(
             )
         ],
     ),
-    is_offered=_is_attached,
+    is_offered=is_attached,
 )

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 from portal.cloud.fake.memory import Memory, Thing, asked
 from portal.cloud.fake.projects import check_room
-from portal.cloud.ports import CloudObject, NetworkSpec, PortSpec, SecurityRule
+from portal.cloud.ports import CloudMissing, CloudObject, NetworkSpec, PortSpec, SecurityRule
 
 OUTSIDE = ip_network("203.0.113.0/24")  # addresses that no machine has (RFC 5737)
 FIRST_HOST = 10  # addresses below are for the router and the like
@@ -143,6 +143,9 @@ class FakeNetworks(Memory):
     def delete_port(self, project: str, port_id: str) -> None:
         self.get("port", project, port_id)
         del self.things[port_id]
+        for address in self.of("floating_ip", project):
+            if address.details["port_id"] == port_id:
+                self._point(address, "")
 
     @asked
     def find_floating_ips(self, project: str, marker: str) -> list[CloudObject]:
@@ -161,6 +164,21 @@ class FakeNetworks(Memory):
     def delete_floating_ip(self, project: str, floating_ip_id: str) -> None:
         self.get("floating_ip", project, floating_ip_id)
         del self.things[floating_ip_id]
+
+    @asked
+    def point_floating_ip(self, project: str, floating_ip_id: str, port_id: str) -> None:
+        address = self.get("floating_ip", project, floating_ip_id)
+        if port_id:
+            port = self.get("port", project, port_id)
+            network = self.get("network", project, port.details["network_id"])
+            if not self._subnets_on_routers(network):
+                said = f"the external network is not reachable from port {port_id}"
+                raise self.refusal(CloudMissing, 404, said)
+        self._point(address, port_id)
+
+    def _point(self, address: Thing, port_id: str) -> None:
+        address.details["port_id"] = port_id
+        address.status = "ACTIVE" if port_id else "DOWN"
 
     def _ports_of(self, network: Thing) -> list[Thing]:
         ports = self.of("port", network.project)

@@ -157,6 +157,10 @@ class Networks(OnCloud):
         with self._asking("network", "delete floating IP", project) as cloud:
             cloud.network.delete_ip(floating_ip_id, ignore_missing=False)
 
+    def point_floating_ip(self, project: str, floating_ip_id: str, port_id: str) -> None:
+        with self._asking("network", "point floating IP", project) as cloud:
+            cloud.network.update_ip(floating_ip_id, port_id=port_id or None)
+
 
 def _outside_network_id(cloud: Connection) -> str | None:
     """The cloud's external network; of several the first by name."""

@@ -22,12 +22,13 @@ PRICES = {
     "volume.fast": "0.200",
     "snapshot": "0.050",
     "backup": "0.030",
+    "floating_ip": "2.90",
 }
 
 
 @pytest.fixture
 def offerings(db: None) -> Mapping[str, OfferingVersion]:
-    """One of each kind that has to do with disks."""
+    """One of each kind that has to do with disks, and a public address."""
     priced(**PRICES)
     server = OfferingVersionFactory()
     cloud = server.cloud
@@ -36,7 +37,12 @@ def offerings(db: None) -> Mapping[str, OfferingVersion]:
         "volume_types": ["standard", "fast"],
         "volume_gib": {"minimum": 1, "maximum": 500, "default": 10},
     }
-    choices: dict[str, Any] = {"volume": disks, "volume_snapshot": {}, "volume_backup": {}}
+    choices: dict[str, Any] = {
+        "volume": disks,
+        "volume_snapshot": {},
+        "volume_backup": {},
+        "floating_ip": {},
+    }
     made = {
         kind: OfferingVersionFactory(
             offering=Offering.objects.create(code=kind.replace("_", "-"), kind=kind, position=2),

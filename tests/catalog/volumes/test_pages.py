@@ -93,6 +93,13 @@ def test_too_small_a_disk_is_told_at_its_field_and_in_the_panel(browser, snapsho
     assert refused.context["form"].errors["volume_gib"] == [said]
 
 
+def test_form_of_a_disk_begins_as_large_as_what_it_is_made_from(browser, snapshot):
+    form = browser.get(f"{form_url('volume')}?from={snapshot.public_id}").context["form"]
+
+    assert form["source"].value() == str(snapshot.public_id)
+    assert (form["volume_gib"].value(), form["volume_type"].value()) == (20, "standard")
+
+
 def test_other_project_offers_its_own_disks_alone(browser, disk, requester):
     other = make_project(name="Elders")
     generous_limits(other)
@@ -142,6 +149,7 @@ def test_disk_and_server_name_each_other(browser, attached, server, snapshot):
     assert "Attached to web-1" in disk
     assert "Made from this voor-de-wijziging" in disk
     assert "First clean up what needs it: voor-de-wijziging" in disk
+    assert "Clean it up" not in disk.split("No longer needed?")[1].split("Protect it")[0]
     assert "Attached archief" in page
     retire = reverse("catalog:resource-retire", args=[server.public_id])
     assert "stays, and goes on costing money: archief" in text_of(browser.get(retire))

@@ -232,6 +232,27 @@ class CloudContract:
         with pytest.raises(CloudMissing):
             cloud.delete_floating_ip(project, made.id)
 
+    def test_floating_ip_leads_to_a_port_until_that_is_gone(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        network = work.network()
+        subnet = work.subnet(network.id)
+        port = work.port(network.id)
+        made = cloud.create_floating_ip(project, marker)
+
+        def leads_to() -> object:
+            (found,) = cloud.find_floating_ips(project, marker)
+            return found.details["port_id"]
+
+        with pytest.raises(CloudRefused):
+            cloud.point_floating_ip(project, made.id, port.id)
+        work.connect(work.router(), subnet)
+        for port_id in (port.id, port.id, "", "", port.id):
+            cloud.point_floating_ip(project, made.id, port_id)
+            assert leads_to() == port_id
+        cloud.delete_port(project, port.id)
+        assert leads_to() == ""
+        cloud.delete_floating_ip(project, made.id)
+
     def test_floating_ip_beyond_the_quota_is_refused(self, work: Workspace) -> None:
         work.cloud.set_quota(work.project, {"floating_ips": 0})
 
