@@ -234,7 +234,8 @@ def _short(difference: Difference) -> tuple[str, str]:
 
 def _ours(difference: Difference, short: str, agreed: OrderLine | None) -> list[Fact]:
     if difference.kind == DifferenceKind.QUOTA:
-        return [Fact(_("Needed by its resources"), short, is_other=True)]
+        needed = Fact(_("Needed by its resources"), short, is_other=True)
+        return [needed, Fact(_("Project"), difference.project.name)]
     resource = difference.resource
     if resource is None:
         return []

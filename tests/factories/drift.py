@@ -17,7 +17,7 @@ from catalog.models import (
 )
 from catalog.services.cloud_rooms import ROOMS
 from catalog.services.drift_repairs import propose_repair
-from portal.cloud.models import Cloud
+from portal.cloud.models import Cloud, CloudProject
 from portal.cloud.ports import Listing
 from portal.identity.models import Person, Project
 
@@ -80,9 +80,8 @@ def copied(resource: Resource, **changes: Any) -> Difference:
     return _difference(resource, kind=DifferenceKind.DUPLICATE, **{**facts, **changes})
 
 
-def narrow(resource: Resource, **changes: Any) -> Difference:
+def narrow(place: CloudProject, **changes: Any) -> Difference:
     """The cloud gives the project room for fewer servers than it has."""
-    place = resource.cloud_project
     if not place.openstack_project_id:
         place.openstack_project_id = f"project-{place.pk}"
         place.save(update_fields=["openstack_project_id"])
@@ -94,7 +93,7 @@ def narrow(resource: Resource, **changes: Any) -> Difference:
         "openstack_id": place.openstack_project_id,
     }
     kind = DifferenceKind.QUOTA
-    return _make(project=resource.project, cloud=place.cloud, kind=kind, **{**facts, **changes})
+    return _make(project=place.project, cloud=place.cloud, kind=kind, **{**facts, **changes})
 
 
 def proposed(difference: Difference, actor: Person, action: Any = "retire") -> DriftRepair:

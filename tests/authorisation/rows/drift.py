@@ -8,11 +8,13 @@ from typing import Final
 from django.utils.timezone import now
 
 from catalog.models import Difference, DriftRepair
+from portal.cloud.models import CloudProject, CloudProjectPurpose
 from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.authorisation.rows.things import drifting_resource, project
 from tests.authorisation.vocabulary import act, call, see
 from tests.authorisation.world import Tenant
+from tests.factories import CloudFactory
 from tests.factories.drift import (
     DISK,
     copied,
@@ -58,7 +60,13 @@ def larger_disk(tenant: Tenant) -> Difference:
 
 
 def narrow_project(tenant: Tenant) -> Difference:
-    return narrow(drifting_resource(tenant))
+    """In a cloud of its own, where nothing is being done."""
+    place = CloudProject.objects.create(
+        project=tenant.project,
+        cloud=CloudFactory(key=f"rust-{tenant.project.pk}"),
+        purpose=CloudProjectPurpose.MANAGED,
+    )
+    return narrow(place)
 
 
 def second_server(tenant: Tenant) -> Difference:

@@ -358,7 +358,7 @@ def test_what_was_adopted_says_so_and_is_changed_by_no_order(
 
 
 def test_quota_in_the_cloud_is_pushed_again_by_one_operator(operator, server):
-    difference = narrow(server)
+    difference = narrow(server.cloud_project)
     assert "Quota of the project: servers" in text(operator.get("/drift"))
     page = text(operator.get(f"/drift/{difference.public_id}"))
     assert "Room in the cloud for servers is other than needed" in page

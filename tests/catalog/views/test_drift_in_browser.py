@@ -85,7 +85,7 @@ def pages(operators, requester, approver, project, version, sent_tasks):
         "unknown": f"/drift/{strange.public_id}",
         "stopped": f"/drift/{off.public_id}",
         "ignored": f"/drift/{ignored.public_id}",
-        "quota": f"/drift/{narrow(server).public_id}",
+        "quota": f"/drift/{narrow(server.cloud_project).public_id}",
         "copy": f"/drift/{copy.public_id}",
         "larger": f"/drift/{larger.public_id}",
         "adoptable": f"/drift/{adoptable.public_id}",
