@@ -228,7 +228,7 @@ class TestPage:
 class TestApi:
     def test_tells_and_carries_out_actions(self, client, server, requester, engine):
         log_in(client, requester)
-        assert client.get(api(server)).json()["actions"] == ["stop", "reboot", "reset"]
+        assert client.get(api(server)).json()["actions"] == ["stop", "reboot", "reset", "console"]
 
         response = post(client, server, {"action": "stop"})
 
