@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from catalog.api.serializers import Output
+from catalog.api.serializers import Output, ResourceLinkOutput
 from catalog.models import Resource
 from catalog.policies import find_secret, secrets_for
 from catalog.services.secrets import ShownSecret, read_secret
+from portal.cloud.models import Secret
 from portal.core.api import Input, MomentField, TextField
 from portal.identity.requests import ApiRequest
 
@@ -21,9 +23,15 @@ from portal.identity.requests import ApiRequest
 class WaitingSecretOutput(Output):
     """A secret that you did not read yet. After that, or when it expires, it is gone."""
 
+    resource = serializers.SerializerMethodField()
     slot = serializers.CharField()
     form = serializers.CharField()
     expires_at = MomentField()
+
+    @extend_schema_field(ResourceLinkOutput)
+    def get_resource(self, secret: Secret) -> Any:
+        """What it gives access to."""
+        return ResourceLinkOutput(self.context["resource"]).data
 
 
 class SecretInput(Input):
@@ -50,8 +58,10 @@ class SecretsOfResource(GenericViewSet[Resource]):
     @action(detail=True, methods=["get"], pagination_class=None)
     def secrets(self, request: ApiRequest, id: UUID) -> Response:
         """What waits for you: made because you asked for it, and not read yet."""
-        waiting = secrets_for(request.user, self.get_object())
-        return Response(WaitingSecretOutput(waiting, many=True).data)
+        resource = self.get_object()
+        waiting = secrets_for(request.user, resource)
+        context = {"resource": resource}
+        return Response(WaitingSecretOutput(waiting, many=True, context=context).data)
 
     @extend_schema(request=SecretInput, responses=SecretOutput)
     @secrets.mapping.post

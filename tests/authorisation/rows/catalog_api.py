@@ -125,7 +125,7 @@ ROWS = [
         answer=200,
         is_strong=True,
     ),
-    see("api:resource-secrets", of=active_resource),
+    see("api:resource-secrets", of=resource_with_secret),
     call(
         "api:resource-secrets",
         of=resource_with_secret,

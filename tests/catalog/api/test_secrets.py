@@ -33,6 +33,7 @@ def resource(requester, approver, project, version, sent_tasks):
 def test_secret_is_listed_and_read_once(as_requester, resource):
     address = f"/resources/{resource.public_id}/secrets"
     (waiting,) = as_requester.get(address).json()
+    assert waiting["resource"]["name"] == resource.name
     assert (waiting["slot"], waiting["form"]) == ("environment", "application-credential")
 
     told = as_requester.post(address, {"slot": "environment"})

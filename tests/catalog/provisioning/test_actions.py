@@ -231,6 +231,7 @@ class TestApi:
             "reset",
             "rescue",
             "rebuild",
+            "console",
         ]
 
         response = post(client, server, {"action": "stop"})
