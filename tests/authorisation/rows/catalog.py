@@ -11,6 +11,7 @@ from tests.authorisation.rows.things import (
     failed_action,
     failed_operation,
     node_of_project,
+    operation_on_trial,
     own_solution,
     pending_order,
     project,
@@ -109,7 +110,7 @@ ROWS = [
     ),
     # operations
     act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
-    act("catalog:operation-keep", of=running_operation, by=REPAIRERS),
+    act("catalog:operation-keep", of=operation_on_trial, by=REPAIRERS),
     act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
     act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS, is_strong=True),
     see("catalog:operations", by=OVERSEERS),

@@ -16,6 +16,7 @@ from tests.authorisation.rows.things import (
     failed_action,
     failed_operation,
     node_of_project,
+    operation_on_trial,
     own_solution_of_operation,
     pending_order,
     project,
@@ -149,7 +150,7 @@ ROWS = [
         answer=202,
         is_strong=True,
     ),
-    call("api:operation-confirmation", of=running_operation, by=REPAIRERS, answer=409),
+    call("api:operation-confirmation", of=operation_on_trial, by=REPAIRERS, answer=202),
     call("api:operation-abandonment", of=failed_action, by=REPAIRERS, answer=202),
     call(
         "api:operation-cancellation",
