@@ -14,6 +14,7 @@ from tests.authorisation.rows.things import (
     line_in_cart,
     name_of_assembly,
     node_of_project,
+    operation_on_trial,
     own_solution,
     pending_order,
     project,
@@ -133,7 +134,7 @@ ROWS = [
     ),
     # operations
     act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
-    act("catalog:operation-keep", of=running_operation, by=REPAIRERS),
+    act("catalog:operation-keep", of=operation_on_trial, by=REPAIRERS),
     act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
     act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS, is_strong=True),
     see("catalog:operations", by=OVERSEERS),

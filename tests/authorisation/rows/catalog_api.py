@@ -17,6 +17,7 @@ from tests.authorisation.rows.things import (
     failed_operation,
     name_of_assembly,
     node_of_project,
+    operation_on_trial,
     own_solution_of_operation,
     pending_order,
     project,
@@ -169,7 +170,7 @@ ROWS = [
         answer=202,
         is_strong=True,
     ),
-    call("api:operation-confirmation", of=running_operation, by=REPAIRERS, answer=409),
+    call("api:operation-confirmation", of=operation_on_trial, by=REPAIRERS, answer=202),
     call("api:operation-abandonment", of=failed_action, by=REPAIRERS, answer=202),
     call(
         "api:operation-cancellation",

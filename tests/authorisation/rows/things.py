@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
+
+from django.utils.timezone import now
 
 from catalog.models import (
     ApprovalRule,
@@ -16,7 +19,9 @@ from catalog.models import (
     Solution,
 )
 from catalog.services.approval_rules import RuleSays, confirm_version, propose_rule
+from catalog.services.approvals import approve_order
 from catalog.services.carts import put_in_cart
+from catalog.services.changes import place_change
 from catalog.services.protection import protect_resource
 from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
@@ -145,6 +150,25 @@ def failed_action(tenant: Tenant) -> Operation:
 def running_operation(tenant: Tenant) -> Operation:
     """A delivery that goes on by itself."""
     return begun(_place(tenant, "loopt"), approver=tenant.people[Role.APPROVER])
+
+
+def operation_on_trial(tenant: Tenant) -> Operation:
+    """A change that pauses for people."""
+    approver = tenant.people[Role.APPROVER]
+    resource = delivered(_place(tenant, "proef"), approver=approver)
+    order, _is_new = place_change(
+        requested_by=tenant.asker,
+        resource=resource,
+        purpose=tenant.named("doel"),
+        answers={"volume_gib": 50},
+        end_date=None,
+        idempotency_key=tenant.named("proef"),
+    )
+    approve_order(order.public_id, approver=approver)
+    operation = Operation.objects.get(order_line__order=order)
+    later = now() + timedelta(hours=24)
+    operation.steps.filter(position=1).update(name="trial", started_at=now(), due_at=later)
+    return operation
 
 
 def waiting_solution(tenant: Tenant) -> Solution:

@@ -8,11 +8,14 @@ from django.conf import settings
 from django.test import Client
 
 from catalog.kinds.server_extras import Extra
+from catalog.services.approvals import approve_order
+from catalog.services.changes import place_change
 from catalog.services.resources import act_on_resource
+from portal.cloud.models import Flavor
 from tests.catalog.provisioning.conftest import cloud, deliver, engine, start
 from tests.catalog.views.ordering import FORM
 from tests.chromium import find_violations, is_too_wide, running_chromium
-from tests.factories import reoffered
+from tests.factories import priced, reoffered
 from tests.logins import log_in
 
 __all__ = ["cloud", "deliver", "engine", "start"]
@@ -27,11 +30,38 @@ SCRIPT = "#cloud-config\npackages:\n  - nginx\nwrite_files:\n" + "".join(
 
 @pytest.fixture
 def version(version):
-    return reoffered(version, extras=[extra.value for extra in Extra])
+    priced(**{"server.gp.medium": "76.80"})
+    Flavor.objects.create(
+        cloud=version.cloud,
+        name="gp.medium",
+        vcpus=4,
+        memory_mib=8192,
+        disk_gib=20,
+        openstack_id="flavor-2",
+    )
+    extras = [extra.value for extra in Extra]
+    return reoffered(version, extras=extras, flavors=["gp.small", "gp.medium"])
 
 
 @pytest.fixture
-def pages(deliver, engine, requester):
+def on_trial(deliver, engine, requester, approver):
+    """A server with another size, which somebody may judge."""
+    server = deliver()
+    order, _is_new = place_change(
+        requested_by=requester,
+        resource=server,
+        purpose="Meer zaken",
+        answers={"flavor": "gp.medium"},
+        end_date=None,
+        idempotency_key="trial",
+    )
+    engine.call(approve_order, order.public_id, approver=approver)
+    engine.run()
+    return server
+
+
+@pytest.fixture
+def pages(deliver, engine, requester, on_trial):
     """Every page in its fullest state, and what is typed on it before it is sent."""
     plain = deliver(group="web", group_rule="anti-affinity", user_data=SCRIPT)
     rescued, on_volume = deliver(), deliver(system_gib=25)
@@ -43,6 +73,7 @@ def pages(deliver, engine, requester):
         "rebuild": (f"/resources/{plain.public_id}/actions/rebuild", {"confirmation": "zaak"}),
         "order": (f"/orders/{plain.order_line.order.public_id}", {}),
         "plain": (f"/resources/{plain.public_id}", {}),
+        "on-trial": (f"/resources/{on_trial.public_id}", {}),
         "rescued": (f"/resources/{rescued.public_id}", {}),
         "on-volume": (f"/resources/{on_volume.public_id}", {}),
     }
