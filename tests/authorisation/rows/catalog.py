@@ -56,6 +56,13 @@ def change_answers(tenant: Tenant) -> dict[str, Any]:
     }
 
 
+def cart_as_seen(tenant: Tenant) -> dict[str, str]:
+    """What the page of the cart sends."""
+    cart = tenant.things[filled_cart]
+    cart.refresh_from_db()
+    return {"purpose": "Zaken behandelen", "revision": str(cart.revision)}
+
+
 def name_of_resource(tenant: Tenant) -> dict[str, str]:
     return {"confirmation": tenant.things[active_resource].name}
 
@@ -88,7 +95,7 @@ ROWS = [
     act(
         "catalog:cart-order",
         of=filled_cart,
-        body={"purpose": "Zaken behandelen", "revision": "1"},
+        body=cart_as_seen,
         by={Who.ASKER},
         seen_by={Who.ASKER},
         answer=303,

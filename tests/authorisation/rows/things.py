@@ -53,17 +53,21 @@ def pending_order(tenant: Tenant) -> Order:
 
 
 def filled_cart(tenant: Tenant) -> Cart:
-    """Holds one thing that the asker of the table collected."""
-    return line_in_cart(tenant).cart
+    """Holds what the asker of the table collected."""
+    return _put_in_cart(tenant, "mandje").cart
 
 
 def line_in_cart(tenant: Tenant) -> CartLine:
-    """What is in it."""
+    """One more thing in it."""
+    return _put_in_cart(tenant, "mandje-erbij")
+
+
+def _put_in_cart(tenant: Tenant, word: str) -> CartLine:
     return put_in_cart(
         owner=tenant.asker,
         project=tenant.project,
         offering=tenant.version.offering,
-        name=tenant.named("mandje"),
+        name=tenant.named(word),
         spec=SPEC,
         end_date=None,
     )
