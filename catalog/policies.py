@@ -36,7 +36,13 @@ from catalog.offering_policies import (
 )
 from portal.cloud.models import Secret
 from portal.cloud.secrets import SecretGone, waiting_secrets
-from portal.identity.access import absent_ids, has_role, reached_nodes, reached_projects
+from portal.identity.access import (
+    absent_ids,
+    granted_node_ids,
+    has_role,
+    reached_nodes,
+    reached_projects,
+)
 from portal.identity.four_eyes import logins_of
 from portal.identity.models import Node, Person, Project, Role
 from portal.identity.models.proposed import DecisionState
@@ -95,8 +101,10 @@ def orders_to_decide(person: Person) -> QuerySet[Order]:
     Also what was asked for with another login of theirs is their own.
     """
     own = logins_of([person.pk, *absent_ids(person)])
-    on_project = Q(waits_for=None, project__in=reached_projects(person, Role.APPROVER))
-    on_node = Q(waits_for__in=reached_nodes(person, Role.APPROVER))
+    granted = granted_node_ids(person, (Role.APPROVER,))
+    on_project = Q(project__in=granted) | Q(project__ancestor_ids__overlap=granted)
+    on_project = Q(waits_for=None) & on_project
+    on_node = Q(waits_for__in=granted) | Q(waits_for__ancestor_ids__overlap=granted)
     waiting = Order.objects.filter(on_project | on_node, state=OrderState.PENDING_APPROVAL)
     said = Approval.objects.filter(order=OuterRef("pk"), approver__in=own.values("pk"))
     return waiting.exclude(requested_by__in=own.values("pk")).exclude(Exists(said))

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -30,6 +31,7 @@ from catalog.views.rule_wording import rule_in_words
 from portal.core.errors import DomainError
 from portal.identity.access import roles_of
 from portal.identity.models.proposed import DecisionState
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 
@@ -180,7 +182,7 @@ def _page(
         "is_own": is_own,
         "may_propose": governs and not waiting,
         "form": form or RuleForm(initial=answers_of(newest)),
-        "decision_form": decision or RuleDecisionForm(),
+        "decision_form": decision or _begun_decision(request, waiting),
         "is_typed": form is not None,
         "error": error,
         "history": reversed(rule.versions.all()),
@@ -188,6 +190,17 @@ def _page(
     is_wrong = form is not None and form.errors
     status = error.http_status if error else 422 if is_wrong else 200
     return render(request, "catalog/approval_rules/detail.html", context, status=status)
+
+
+def _begun_decision(
+    request: PersonRequest, waiting: ApprovalRuleVersion | None
+) -> RuleDecisionForm:
+    """With what the person wrote when they had to log in again."""
+    if waiting is None:
+        return RuleDecisionForm()
+    routes = ("catalog:approval-rule-refuse", "catalog:approval-rule-confirm")
+    kept = kept_input(request, *[reverse(route, args=[waiting.public_id]) for route in routes])
+    return RuleDecisionForm(initial={"reason": kept.get("reason", "") if kept else ""})
 
 
 def _rule_on_page(rule: ApprovalRule) -> dict[str, Any]:

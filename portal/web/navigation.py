@@ -26,7 +26,6 @@ from catalog.policies import (
     mendable_differences,
     operations_to_repair,
     orders_to_decide,
-    own_carts,
     rules_to_decide,
 )
 from portal.identity.models import Person, Role
@@ -70,7 +69,7 @@ def _count_decisions(person: Person) -> int:
 
 
 def _count_collected(person: Person) -> int:
-    return CartLine.objects.filter(cart__in=own_carts(person)).count()
+    return CartLine.objects.filter(cart__owner=person, cart__order=None).count()
 
 
 def _count_repairs(person: Person) -> int:
