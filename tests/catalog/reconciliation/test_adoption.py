@@ -436,9 +436,7 @@ def test_nothing_is_taken_into_a_project_that_has_ended(
     retire(running)
     engine.run()
     look_twice()
-    end_node(
-        project.public_id, actor=administrator_of(project.parent), confirmation=project.name
-    )
+    end_node(project.public_id, actor=administrator_of(project.parent), confirmation=project.name)
     Difference.objects.update(first_seen_at=now() - timedelta(days=2))
 
     look()
