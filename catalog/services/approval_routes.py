@@ -77,6 +77,7 @@ def rules_for(project: Project) -> list[Rule]:
         Rule(
             id=version.public_id,
             node=version.rule.node.public_id,
+            height=len(project.ancestor_ids) - len(version.rule.node.ancestor_ids),
             amount_from=version.amount_from,
             kinds=frozenset(version.kinds),
             protection_level=version.protection_level,

@@ -160,6 +160,22 @@ class TestHigherInTheTree:
         with pytest.raises(NotAllowed):
             approve_order(placed.public_id, approver=of_project)
 
+    def test_a_rule_of_the_project_does_not_undo_that_of_its_organization(
+        self, rule, order, of_project, colleagues, project
+    ):
+        rule(people_of_project=0, people_of_node=1)
+        rule(people_of_project=2, node=project)
+        placed = order()
+        second = PersonFactory(name="Ook van het project")
+        grant(second, Role.APPROVER, project)
+
+        approve_order(placed.public_id, approver=of_project)
+        with pytest.raises(NotAllowed):
+            approve_order(placed.public_id, approver=second)
+        approve_order(placed.public_id, approver=colleagues[0])
+
+        assert state(placed) == OrderState.PROVISIONING
+
 
 class TestByRule:
     def test_nobody_need_look_below_the_amount(self, rule, order, requester):
