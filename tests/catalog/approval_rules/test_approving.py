@@ -19,6 +19,7 @@ from catalog.services.approvals import (
     approve_waiting_by_rule,
     reject_order,
 )
+from catalog.services.comments import ask_about_order
 from catalog.services.orders import withdraw_order
 from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed
@@ -224,6 +225,29 @@ class TestByRule:
 
         assert not approve_by_rule(placed.pk)
         assert orders_to_decide(approver).get() == placed
+
+    def test_what_somebody_asked_about_waits_for_a_person(self, rule, order, approver):
+        rule(automatic_below="50")
+        placed = order()
+        ask_about_order(placed.public_id, author=approver, text="Waarom nog een?")
+
+        assert not approve_by_rule(placed.pk)
+
+    def test_a_rule_that_ended_meanwhile_lets_nothing_through(self, rule, order, administrators):
+        version = rule(automatic_below="50")
+        placed = order()
+        says = RuleSays(ends_rule=True)
+        ending = propose_version(version.rule.public_id, says=says, actor=administrators[0])
+        confirm_version(ending.public_id, actor=administrators[1])
+
+        assert not approve_by_rule(placed.pk)
+
+    def test_a_stricter_rule_that_came_meanwhile_has_a_person_look(self, rule, order):
+        rule(automatic_below="50")
+        placed = order()
+        rule(people_of_project=1, name="Strenger")
+
+        assert not approve_by_rule(placed.pk)
 
     def test_the_database_knows_which_rule_may(self, rule, order):
         rule(automatic_below="50")
