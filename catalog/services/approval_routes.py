@@ -10,9 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+from django.db.models import Q, Sum
+from django.utils.timezone import now
 
 from billing.services.budgets import BudgetPosition
 from catalog.approval_rules import (
@@ -25,15 +29,20 @@ from catalog.approval_rules import (
     step_at,
 )
 from catalog.models import (
+    Approval,
     ApprovalRuleVersion,
     Decision,
     OfferingVersion,
     Order,
+    OrderLine,
+    OrderState,
     Resource,
 )
 from portal.identity.four_eyes import logins_of
-from portal.identity.models import Node, Project
+from portal.identity.models import Node, Person, Project
 from portal.identity.models.proposed import DecisionState
+
+ONE_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,20 +58,55 @@ class Waiting:
 def route_for(
     project: Project,
     *,
+    requested_by: Person,
     monthly: Decimal,
     versions: Iterable[OfferingVersion],
     budget: BudgetPosition | None,
     changes: Resource | None = None,
+    placed: Order | None = None,
 ) -> Route:
-    """How an order in the project is approved by the rules that hold now."""
+    """How an order in the project is approved by the rules that hold now.
+
+    Args:
+        placed: the order itself, where it is there already.
+    """
+    rules = rules_for(project)
+    if not rules:
+        return ONE_APPROVER
     facts = OrderFacts(
         monthly=monthly,
         kinds=frozenset(version.offering.kind for version in versions),
         protection_level=project.protection_level,
         has_personal_data=project.has_personal_data,
         is_delicate=bool((changes and changes.is_protected) or (budget and budget.free_after < 0)),
+        let_through=_let_through(project, requested_by, changes, placed),
     )
-    return find_route(rules_for(project), facts)
+    return find_route(rules, facts)
+
+
+def _let_through(
+    project: Project, person: Person, changes: Resource | None, placed: Order | None
+) -> Decimal:
+    """What rules approved, or are about to, of this human in the project since a day ago.
+
+    What the order changes costs what it says itself, so earlier orders of that do not count.
+    """
+    by_rule = Approval.objects.filter(rule_version__isnull=False)
+    others = Order.objects.filter(
+        Q(pk__in=by_rule.values("order"))
+        | Q(state=OrderState.PENDING_APPROVAL, conditions__approval__has_key="automatic")
+        & ~Q(conditions__approval__automatic=None),
+        project=project,
+        requested_by__in=logins_of([person.pk]).values("pk"),
+        submitted_at__gt=now() - ONE_DAY,
+    )
+    if placed is not None:  # of two that wait the first one goes first
+        is_later = Q(state=OrderState.PENDING_APPROVAL, pk__gt=placed.pk)
+        others = others.exclude(pk=placed.pk).exclude(is_later)
+    if changes is not None:
+        of_it = OrderLine.objects.filter(Q(resource=changes) | Q(changes=changes))
+        others = others.exclude(pk__in=of_it.values("order"))
+    return others.aggregate(total=Sum("monthly_price"))["total"] or Decimal(0)
 
 
 def rules_for(project: Project) -> list[Rule]:

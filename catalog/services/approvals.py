@@ -158,10 +158,12 @@ def _route_now(order: Order, lines: list[OrderLine]) -> Route:
     things = [*lines, *wholes]
     return route_for(
         order.project,
+        requested_by=order.requested_by,
         monthly=order.monthly_price,
         versions=[thing.offering_version for thing in things],
         budget=None,  # that is among the conditions
         changes=next((line.changes for line in lines if line.changes), None),
+        placed=order,
     )
 
 

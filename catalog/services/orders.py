@@ -189,6 +189,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
     route = route_for(
         project,
+        requested_by=asked.requested_by,
         monthly=monthly_price,
         versions=[version for line in lines for version in line.versions],
         budget=position,

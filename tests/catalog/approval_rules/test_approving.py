@@ -1,5 +1,6 @@
 """Orders that need several humans, people of a higher part of the tree, or nobody at all."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -10,7 +11,7 @@ from billing.models import Budget
 from catalog.errors import AlreadyApproved
 from catalog.models import Approval, Operation, Order, OrderState, Resource
 from catalog.policies import orders_to_decide
-from catalog.services import approvals
+from catalog.services import approval_routes, approvals
 from catalog.services.approval_routes import waiting_step
 from catalog.services.approval_rules import RuleSays, confirm_version, propose_version
 from catalog.services.approvals import (
@@ -248,6 +249,26 @@ class TestByRule:
         rule(people_of_project=1, name="Strenger")
 
         assert not approve_by_rule(placed.pk)
+
+    def test_a_large_order_is_not_small_in_pieces(self, rule, order, requester, project, version):
+        rule(automatic_below="50")
+        first, second = order(), order()
+
+        assert not approve_by_rule(second.pk)
+        assert approve_by_rule(first.pk)
+        assert not approve_by_rule(second.pk)
+        assert order().conditions["approval"]["automatic"] is None
+
+        colleague = PersonFactory(name="Iemand anders")
+        grant(colleague, Role.REQUESTER, project)
+        assert approve_by_rule(place(colleague, project, version).pk)
+
+    def test_a_day_later_there_is_room_again(self, rule, order, monkeypatch):
+        rule(automatic_below="50")
+        assert approve_by_rule(order().pk)
+
+        monkeypatch.setattr(approval_routes, "ONE_DAY", timedelta(0))
+        assert approve_by_rule(order().pk)
 
     def test_the_database_knows_which_rule_may(self, rule, order):
         rule(automatic_below="50")
