@@ -28,8 +28,11 @@ def adopt_what_stayed(cloud: Cloud) -> None:
         state=DifferenceState.OPEN,
         first_seen_at__lte=now() - settings.ADOPT_UNMANAGED_AFTER,
     ).exclude(finding={})
-    for public_id in stayed.order_by("pk").values_list("public_id", flat=True)[:MOST_AT_ONCE]:
+    adopted = 0
+    for public_id in stayed.order_by("pk").values_list("public_id", flat=True):
         try:
-            adopt_by_itself(public_id)
+            adopted += adopt_by_itself(public_id) is not None
         except DomainError as refusal:
             logger.warning("adopt %s: %s", public_id, refusal)
+        if adopted >= MOST_AT_ONCE:  # what cannot be adopted, by itself, holds nothing up
+            return

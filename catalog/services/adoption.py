@@ -22,6 +22,7 @@ from catalog.errors import (
     AdoptedAlready,
     CannotBeTold,
     NameTaken,
+    ProjectEnded,
     RepairNotOffered,
     StillInUse,
 )
@@ -86,6 +87,7 @@ def adopt(difference: Difference, *, actor: Person | None) -> Resource:
         PriceMissing: it has no price.
         AdoptedAlready: a resource refers to it.
         NameTaken: something else got its name a moment ago.
+        ProjectEnded: its project has ended, and so may have nothing any more.
     """
     resource = _take_in(difference, _priced_demand(difference))
     began = month_of(now()).start
@@ -179,10 +181,12 @@ def _bare_demand(difference: Difference) -> dict[Metric, Decimal]:
     """What it holds, but for what it costs.
 
     Raises:
-        RepairNotOffered, CannotBeTold: as ``adopt``.
+        RepairNotOffered, CannotBeTold, ProjectEnded: as ``adopt``.
     """
     if difference.kind != DifferenceKind.UNKNOWN:
         raise RepairNotOffered()
+    if difference.project.ended_at:  # sure under the tree lock, which ending takes too
+        raise ProjectEnded(name=difference.project.name)
     found = difference.finding
     if not found:
         raise CannotBeTold()

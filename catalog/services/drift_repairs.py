@@ -74,8 +74,8 @@ def confirm_repair(public_id: UUID, *, actor: Person) -> DriftRepair:
         RepairSettled, DifferenceSettled: somebody was first, or it came right.
         RepairNotOffered, ResourceBusy: meanwhile it makes no sense, or something else is done.
         ResourceProtected: it is to be cleaned up, and somebody switched that off.
-        AdoptedAlready, CannotBeTold, NameTaken, PlacementRefused, PriceMissing, StillInUse: as
-            ``carry_out``.
+        AdoptedAlready, CannotBeTold, NameTaken, PlacementRefused, PriceMissing, ProjectEnded,
+            StillInUse: as ``carry_out``.
     """
     return _deciding(public_id, actor, lambda: _confirm(public_id, actor))
 

@@ -66,7 +66,8 @@ def carry_out(
     """Do what two operators agreed on. Call inside a transaction that locked both.
 
     Raises:
-        AdoptedAlready, CannotBeTold, NameTaken, PriceMissing, StillInUse: of what nobody ordered.
+        AdoptedAlready, CannotBeTold, NameTaken, PriceMissing, ProjectEnded, StillInUse: of what
+            nobody ordered.
         PlacementRefused: by the rules of today it may not be made again.
         ResourceProtected: its protection goes off first.
     """

@@ -15,6 +15,7 @@ from catalog.errors import (
     AdoptedAlready,
     CannotBeTold,
     NotOrdered,
+    ProjectEnded,
     QuotaExceeded,
     RepairNotOffered,
     StillInUse,
@@ -31,12 +32,14 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.reconciliation import adopting
 from catalog.services.adoption import why_not_adopted
 from catalog.services.changes import Term, place_change
 from catalog.services.drift_repairs import confirm_repair, propose_repair
 from catalog.services.quotas import claim_quota, find_differences, set_limit
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.tree import end_node
 from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.audit.models import AuditEntry
 from portal.core.calendar import month_of
@@ -44,7 +47,7 @@ from portal.core.states import IllegalTransition
 from portal.identity.models import Role
 from tests.catalog.reconciliation.conftest import differences
 from tests.constraints import execute, refused_by
-from tests.factories import PersonFactory, grant, priced
+from tests.factories import PersonFactory, administrator_of, grant, priced
 from tests.factories.drift import proposed, unordered
 
 pytestmark = pytest.mark.django_db
@@ -423,6 +426,39 @@ def test_a_setting_leaves_it_to_people(stray, look, look_twice, settings):
     look()
 
     assert not Resource.objects.filter(order_line=None).exists()
+
+
+def test_nothing_is_taken_into_a_project_that_has_ended(
+    stray, running, engine, retire, look, look_twice, project
+):
+    """The database refuses that; one such thing would stop every look at every cloud."""
+    stray()
+    retire(running)
+    engine.run()
+    look_twice()
+    end_node(
+        project.public_id, actor=administrator_of(project.parent), confirmation=project.name
+    )
+    Difference.objects.update(first_seen_at=now() - timedelta(days=2))
+
+    look()
+
+    difference = the_difference()
+    assert difference.state == DifferenceState.OPEN
+    assert isinstance(why_not_adopted(difference), ProjectEnded)
+    assert offered_repairs(difference, None) == []
+
+
+def test_what_cannot_be_adopted_does_not_hold_up_the_rest(stray, look, look_twice, monkeypatch):
+    monkeypatch.setattr(adopting, "MOST_AT_ONCE", 1)
+    stray("volume", volume_type="unpriced")
+    stray("network")
+    look_twice()
+    Difference.objects.update(first_seen_at=now() - timedelta(days=2))
+
+    look()
+
+    assert Resource.objects.get(order_line=None).kind == "network"
 
 
 # --- removing ----------------------------------------------------------------------------------
