@@ -8,7 +8,7 @@ about which no rule speaks has none: one approver will do. Triggers read ``neede
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -166,11 +166,31 @@ def route_of(order: Order) -> Route:
     )
 
 
-def waiting_node(steps: Sequence[ApprovalStep], given: int) -> Node | None:
-    """On which node the next to approve must have the role; None: on the project."""
+def waiting_node(project: Project, steps: Sequence[ApprovalStep], given: int) -> Node | None:
+    """On which node the next to approve must have the role; None: on the project.
+
+    Of a project that was moved away from under that node it is what it stands under now.
+    """
     number = step_at(steps, given)
-    node = steps[number].node if number is not None else None
-    return Node.objects.get(public_id=node) if node else None
+    asked = steps[number].node if number is not None else None
+    if asked is None:
+        return None
+    node = Node.objects.get(public_id=asked)
+    return node if node.pk in project.lineage_ids else project.parent
+
+
+def wait_where_they_stand(projects: Collection[int]) -> None:
+    """Let the undecided orders of projects that were moved wait for who decides there now.
+
+    Call inside the transaction that moves them, with the tree locked.
+    """
+    orders = Order.objects.filter(
+        project__in=projects, state=OrderState.PENDING_APPROVAL, waits_for__isnull=False
+    )
+    for order in orders.select_related("project__parent").order_by("pk"):
+        given = len(humans_who_approved(order))
+        order.waits_for = waiting_node(order.project, route_of(order).steps, given)
+        order.save(update_fields=["waits_for"])
 
 
 def humans_who_approved(order: Order) -> list[int]:

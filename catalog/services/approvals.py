@@ -101,7 +101,7 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
     _decide(order, approver, Decision.APPROVED, reason)
     steps, given = route_of(order).steps, len(humans_who_approved(order))
     if step_at(steps, given) is not None:
-        order.waits_for = waiting_node(steps, given)
+        order.waits_for = waiting_node(order.project, steps, given)
         order.save(update_fields=["waits_for"])
         data = {"given": given}
         record("order.approved_in_part", order, actor=approver, node_id=order.project_id, data=data)

@@ -275,7 +275,7 @@ def write_order(
             "budget_free": str(position.free_after) if position else None,
             **as_conditions(route),
         },
-        waits_for=waiting_node(route.steps, 0),
+        waits_for=waiting_node(asked.project, route.steps, 0),
     )
 
 

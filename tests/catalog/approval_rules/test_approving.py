@@ -5,11 +5,11 @@ from functools import partial
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from billing.models import Budget
 from catalog.errors import AlreadyApproved
-from catalog.models import Approval, Operation, Order, OrderState, Resource
+from catalog.models import Approval, Metric, Operation, Order, OrderState, Resource
 from catalog.policies import orders_to_decide
 from catalog.services import approval_routes, approvals
 from catalog.services.approval_routes import waiting_step
@@ -22,6 +22,8 @@ from catalog.services.approvals import (
 )
 from catalog.services.comments import ask_about_order
 from catalog.services.orders import withdraw_order
+from catalog.services.quotas import set_limit
+from catalog.services.tree import move_node
 from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed
 from portal.identity.four_eyes import SameHuman
@@ -161,6 +163,34 @@ class TestHigherInTheTree:
         assert not orders_to_decide(of_project).exists()
         with pytest.raises(NotAllowed):
             approve_order(placed.public_id, approver=of_project)
+
+    def test_of_a_project_that_moves_the_new_organization_decides(
+        self, rule, order, project, administrators, of_project
+    ):
+        ministry = project.parent
+        old, new = [make_organization(ministry, name=name) for name in ("Oud", "Nieuw")]
+        before, after = PersonFactory(name="Van oud"), PersonFactory(name="Van nieuw")
+        for person, node in ((before, old), (after, new)):
+            grant(person, Role.APPROVER, node)
+            for metric in Metric:
+                set_limit(node, metric, None, valid_from=now(), actor=None)
+
+        def move(parent):
+            move_node(project.public_id, new_parent=parent.public_id, actor=administrators[0])
+            project.refresh_from_db()
+
+        move(old)
+        rule(people_of_project=1, people_of_node=1, node=old)
+        first, second = order(), order()
+        approve_order(first.public_id, approver=of_project)
+        move(new)
+        approve_order(second.public_id, approver=of_project)
+
+        assert not orders_to_decide(before).exists()
+        assert set(orders_to_decide(after)) == {first, second}
+        for placed in (first, second):
+            approve_order(placed.public_id, approver=after)
+            assert state(placed) == OrderState.PROVISIONING
 
     def test_a_rule_of_the_project_does_not_undo_that_of_its_organization(
         self, rule, order, of_project, colleagues, project
