@@ -16,6 +16,8 @@ class OrderFacts:
         monthly: what all of it costs per month, in euros.
         protection_level: of the project's data, 1 (highest) to 4; None is not known.
         is_delicate: it changes something protected, or goes beyond the budget.
+        let_through: what rules approved of the same human in the project since a day ago, in euros
+            per month: a large order is not small in pieces.
     """
 
     monthly: Decimal
@@ -23,6 +25,7 @@ class OrderFacts:
     protection_level: int | None
     has_personal_data: bool | None
     is_delicate: bool
+    let_through: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,8 @@ class Rule:
         protection_level: about data of this level and higher ones; any when None. What is not
             known counts as the highest.
         personal_data: about projects with personal data alone; what is not known counts as that.
-        automatic_below: no person is needed below this amount per month; None: always one.
+        automatic_below: no person is needed below this amount per month, for all that one human
+            orders in a day; None: always one.
         people: how many approvers of the project; of the node: how many who have the role on the
             rule's node or above it.
         height: how far the node is above the project; 0 is the project itself.
@@ -116,7 +120,8 @@ def find_route(rules: Sequence[Rule], order: OrderFacts) -> Route:
 
 
 def _lets_through(rule: Rule, order: OrderFacts) -> bool:
-    return rule.automatic_below is not None and order.monthly < rule.automatic_below
+    together = order.let_through + order.monthly
+    return rule.automatic_below is not None and together < rule.automatic_below
 
 
 def _steps(rules: Sequence[Rule]) -> tuple[ApprovalStep, ...]:
