@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.parameters import Parameter
+from catalog.kinds.parts import Finding
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.copy import Copying
 from catalog.kinds.volume import disk_parameter
 from catalog.models import Metric, OfferingVersion, Resource
-from portal.cloud.ports import Listing
+from portal.cloud.ports import CloudObject, Listing
 
 BACKUP: Final = Copying(
     part="volume_backup",
@@ -66,6 +67,9 @@ class VolumeBackup(Kind):
 
     def summary(self, spec: Spec) -> str:
         return f"{spec['volume_gib']} GiB"
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        return BACKUP.found(thing)
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         kept_at = facts.get("kept_at")

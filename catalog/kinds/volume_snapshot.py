@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -12,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.parameters import Parameter
+from catalog.kinds.parts import Finding
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.copy import Copying
 from catalog.kinds.volume import disk_parameter, type_of
 from catalog.models import Metric, OfferingVersion, Resource
-from portal.cloud.ports import Listing
+from portal.cloud.ports import CloudObject, Listing
 
 SNAPSHOT: Final = Copying(
     part="volume_snapshot",
@@ -67,6 +69,10 @@ class VolumeSnapshot(Kind):
 
     def summary(self, spec: Spec) -> str:
         return f"{spec['volume_gib']} GiB"
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        finding = SNAPSHOT.found(thing)
+        return finding and replace(finding, spec={**finding.spec, "volume_type": ""})
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         kept_at = facts.get("kept_at")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.timezone import now
 
 from catalog.errors import NotRepeatable
@@ -289,6 +289,17 @@ def end_operation(operation: Operation, state: OperationState) -> None:
         lapse_solution(operation)
     operation.state, operation.finished_at = state, now()
     operation.save(update_fields=["state", "finished_at"])
+    if operation.kind == OperationKind.RECREATE:
+        _forget_what_was_told(operation)
+
+
+def _forget_what_was_told(operation: Operation) -> None:
+    """Steps that looked, or would have, because they were told to have no late copy to look for.
+
+    A later look would do such a step again, and some hand out new credentials.
+    """
+    told = Q(started_at=None) | Q(outcome_unknown_at__lt=F("started_at"))
+    operation.steps.filter(told).update(outcome_unknown_at=None)
 
 
 def asker_of(operation: Operation) -> Person | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import F
 from django.utils.timezone import now
 
 from billing.services.metering import UsageTime, end_metering
@@ -19,13 +18,19 @@ from catalog.services.operations import start_operation
 from catalog.services.placement import check_placement
 from catalog.services.resources import meter_resource
 from portal.audit.services import record
+from portal.cloud.models import CloudProjectPurpose
 from portal.core.calendar import month_of
 from portal.identity.models import Person
 
 
 def can_be_made_again(resource: Resource) -> bool:
-    """Only what was ordered: of what was found nobody knows how it was made."""
-    return not resource.is_unmanaged and OperationKind.PROVISION in get_kind(resource.kind).plans
+    """Only what was ordered: of what was found nobody knows how it was made.
+
+    A place of its own went with all that its users made there, and so did their way in.
+    """
+    kind = get_kind(resource.kind)
+    is_among_others = kind.stands_in == CloudProjectPurpose.MANAGED
+    return is_among_others and not resource.is_unmanaged and OperationKind.PROVISION in kind.plans
 
 
 def begin_recreation(resource: Resource, *, actor: Person) -> Operation:
@@ -42,11 +47,7 @@ def begin_recreation(resource: Resource, *, actor: Person) -> Operation:
 
 
 def complete_recreation(operation: Operation, resource: Resource) -> None:
-    """It is there again: from now on it is paid for. Call with its order and it locked.
-
-    Steps that only looked because they were told to have nothing more to look for.
-    """
-    operation.steps.filter(outcome_unknown_at__lt=F("started_at")).update(outcome_unknown_at=None)
+    """It is there again: from now on it is paid for. Call with its order and it locked."""
     time = UsageTime(
         cloud=get_kind(resource.kind).usage_started_at(resource.facts),
         intended=operation.started_at,

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDefinition
 from catalog.kinds.secrets import CONTAINER_CREDENTIAL, NewSecret
 from catalog.models import Metric
-from portal.cloud.ports import CloudMissing
+from portal.cloud.ports import CloudMissing, CloudUnavailable
 from portal.core.calendar import end_of_day
 
 OWN: Final = "container"
@@ -68,13 +68,22 @@ def _run_withdrawn(context: StepContext) -> Outcome:
 
 
 def remove_access(context: StepContext) -> None:
-    """Nobody gets in any more; what was never handed out is not there."""
+    """Nobody gets in any more; what was never handed out is not there.
+
+    Some of what a user may make no quota limits, e.g. images, and outlives the project it is in.
+
+    Raises:
+        CloudUnavailable: that is still being removed.
+    """
     cloud, domain = context.cloud, context.domain
     for user in cloud.find_users(domain_name=domain, name=context.marker("user")):
         with suppress(CloudMissing):
             cloud.delete_user(user.id)
     for hall in cloud.find_projects(domain_name=domain, name=context.marker("entrance")):
         with suppress(CloudMissing):
+            cloud.ensure_project_access(hall.id)
+            if cloud.clear_project(hall.id):
+                raise CloudUnavailable("what was made with the credentials is being removed")
             cloud.delete_project(hall.id)
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
 from catalog.kinds.parameters import Text
-from catalog.kinds.parts import Part, called, size_gib
+from catalog.kinds.parts import Finding, Part, called, size_gib
 from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.ports import Cloud, CloudMissing, CloudObject, CopySpec, Listing
 
 FAILED = frozenset({"ERROR", "ERROR_DELETING"})
+
+
+def _copy_facts(copy: CloudObject) -> dict[str, Any]:
+    """Since when it is kept, by the cloud's clock."""
+    return {"kept_at": copy.created_at.isoformat() if copy.created_at else None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +90,15 @@ class Copying:
             return Broken(copy.fault or f"It is in {copy.status}.")
         if copy.status != "AVAILABLE":
             return Wait(external_id=copy.id)
-        kept_at = copy.created_at.isoformat() if copy.created_at else None
-        return Done(external_id=copy.id, facts={"kept_at": kept_at})
+        return Done(external_id=copy.id, facts=_copy_facts(copy))
+
+    def found(self, copy: CloudObject) -> Finding | None:
+        """One that nobody ordered; of which of our disks it is nobody told us."""
+        size = copy.details.get("size_gib")
+        if not size:
+            return None
+        spec = {self.question: None, "volume_gib": size}
+        return Finding(spec=spec, facts=_copy_facts(copy))
 
     def _clear(self, context: StepContext, copy_id: str) -> None:
         there = {copy.id: copy for copy in self.list(context.cloud, context.project)}

@@ -42,6 +42,6 @@ def fits(ssh_public_key: str, written: str) -> bool:
 
 
 def _key_config(ssh_public_key: str, *, merge: str = "") -> str:
-    """A JSON string is a YAML string too."""
-    key = json.dumps(ssh_public_key)
+    """A JSON string is a YAML string too, but YAML reads no character from two escapes."""
+    key = json.dumps(ssh_public_key, ensure_ascii=False)
     return f"{CLOUD_CONFIG}\n{merge}ssh_authorized_keys:\n  - {key}\n"

@@ -62,6 +62,13 @@ def _own_groups(admin: Connection, inside: Connection, project: str) -> Iterator
             yield group
 
 
+def _own_zones(admin: Connection, inside: Connection, project: str) -> Iterator[Any]:
+    """Without those that another project shares with this one: they are not ours to delete."""
+    for zone in inside.dns.zones():
+        if zone.project_id == project:
+            yield zone
+
+
 def _delete_image(admin: Connection, inside: Connection, image: Any) -> None:
     if image.is_protected:
         inside.image.update_image(image, is_protected=False)
@@ -152,7 +159,7 @@ _GROUPS: Final = (
     _Group(
         "DNS zones",
         "dns",
-        lambda admin, inside, project: inside.dns.zones(),
+        _own_zones,
         lambda admin, inside, item: inside.dns.delete_zone(item),
         is_slow=True,
     ),

@@ -156,7 +156,8 @@ class Quotas(OnCloud):
                 used["load_balancers"] = len(list(there))
         with self._asking("dns", "read usage", project) as cloud:
             if has_service(cloud, "dns"):
-                used["dns_zones"] = len(list(cloud.dns.zones()))
+                zones = cloud.dns.zones()  # also what other projects share with this one
+                used["dns_zones"] = sum(zone.project_id == project for zone in zones)
         with self._asking("object-store", "read usage") as cloud:
             if has_service(cloud, "object-store"):
                 answer = cloud.session.head(_account(cloud, project), raise_exc=False)

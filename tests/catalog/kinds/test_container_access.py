@@ -10,6 +10,7 @@ from catalog.services.resources import act_on_resource
 from catalog.services.secrets import read_secret
 from portal.cloud.models import Secret
 from tests.factories import OfferingVersionFactory, place, priced
+from tests.portal.cloud.workspace import Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +101,17 @@ def test_it_goes_with_the_container(act, container, cloud, engine, retire):
     assert {thing.kind for thing in cloud.things.values()} == {"project"}
     assert len(things(cloud, "project")) == 1
     assert not Secret.objects.exists()
+
+
+def test_what_was_made_with_it_goes_first(act, container, cloud, engine, retire):
+    act("rotate")
+    managed = container.cloud_project.openstack_project_id
+    (hall,) = [found for found in things(cloud, "project") if found.id != managed]
+    Workspace(cloud, hall.id).security_group()
+
+    retire(container)
+    engine.run()
+
+    container.refresh_from_db()
+    assert container.state == ResourceState.RETIRED
+    assert not things(cloud, "security_group")

@@ -24,6 +24,7 @@ from catalog.models import (
     OperationState,
     OrderState,
     Quota,
+    RepairAction,
     Resource,
     ResourceState,
 )
@@ -32,6 +33,7 @@ from catalog.services.approvals import approve_order
 from catalog.services.changes import Term, place_change
 from catalog.services.operations import abandon_operation
 from catalog.services.quotas import set_limit
+from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource
 from catalog.services.secrets import read_secret
 from portal.audit.models import AuditEntry
@@ -317,6 +319,16 @@ class TestQuota:
         act("quota")
 
         assert cloud.fetch_quota(in_place(environment)) == SPEC
+
+    def test_one_that_is_gone_is_closed_and_not_made_again(self, environment, cloud, settings):
+        settings.DRIFT_SECOND_LOOK_AFTER = settings.DRIFT_GRACE = timedelta(microseconds=1)
+        del cloud.things[in_place(environment)]
+        for _ in range(2):
+            look_at(Cloud.objects.get())
+
+        offered = offered_repairs(Difference.objects.get(), environment)
+
+        assert offered == [RepairAction.RETIRE, RepairAction.UNCHARGE]
 
     def test_use_is_looked_up(self, act, environment, cloud):
         Workspace(cloud, in_place(environment)).volume(size_gib=15)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from email import message_from_string
+
 import pytest
+import yaml
 
 from catalog.kinds import get_kind
 from catalog.kinds.choices import clean_choices
 from catalog.kinds.parameters import clean_spec
 from catalog.kinds.server_extras import Extra
+from catalog.kinds.steps.first_start import user_data
 from catalog.models import Metric
 from portal.cloud.models import Image
 from portal.core.errors import InvalidInput
@@ -135,3 +139,15 @@ def test_line_endings_of_a_form_become_those_of_linux(everything):
     spec = cleaned(everything, user_data="#!/bin/sh\r\necho a\r\n")
 
     assert spec["user_data"] == "#!/bin/sh\necho a"
+
+
+@pytest.mark.parametrize("written", [None, "#!/bin/sh\necho a"])
+def test_key_is_read_as_it_was_given(written):
+    """A comment beside a key may hold anything that has one line."""
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIexample Jan 😀 'x': \"y\""
+
+    text = user_data(key, written)
+
+    parts = message_from_string(text).get_payload() if written else None
+    config = parts[1].get_payload(decode=True).decode() if parts else text
+    assert yaml.safe_load(config)["ssh_authorized_keys"] == [key]

@@ -64,6 +64,8 @@ STRANGERS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
         {"size_gib": 7, "volume_type": "standard", "server_ids": []},
         {"volume.standard": "7"},
     ),
+    "volume_snapshot": ("snapshot", {"size_gib": 7, "of_id": "volume-9"}, {"snapshot": "7"}),
+    "volume_backup": ("backup", {"size_gib": 7, "of_id": "volume-9"}, {"backup": "7"}),
     "network": ("network", {}, {"network": "1"}),
     "floating_ip": (
         "floating_ip",
@@ -124,7 +126,14 @@ def operators(project):
 @pytest.fixture
 def stray(running, cloud):
     """Somebody makes a thing in our project in the cloud, past the portal."""
-    priced(network="1.00", floating_ip="2.50", load_balancer="18.00", dns_zone="0.50")
+    priced(
+        snapshot="0.05",
+        backup="0.03",
+        network="1.00",
+        floating_ip="2.50",
+        load_balancer="18.00",
+        dns_zone="0.50",
+    )
 
     def make(kind: str = "volume", **details: Any):
         thing_kind, usual, _cost = STRANGERS[kind]

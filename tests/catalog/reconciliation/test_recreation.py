@@ -158,6 +158,7 @@ def test_refused_by_the_cloud_it_waits_and_may_be_left(
     running.refresh_from_db()
     assert running.state == ResourceState.ACTIVE
     assert open_spans(running) == {}
+    assert not Step.objects.exclude(outcome_unknown_at=None).exists()  # nothing is done again
     long_ago()
     look_twice()
     assert ("missing", "server", "", "open") in differences()
