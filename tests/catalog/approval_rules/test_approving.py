@@ -28,6 +28,8 @@ from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed
 from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Person, Role
+from portal.identity.services.links import WantedLink, confirm_link, propose_link
+from tests.constraints import refused_by
 from tests.factories import PersonFactory, change_price, deputize, grant, make_organization, place
 from tests.races import at_once, meeting
 
@@ -100,6 +102,21 @@ class TestSeveralHumans:
 
         with pytest.raises(SameHuman):
             approve_order(placed.public_id, approver=colleagues[1])
+
+    def test_the_database_counts_humans_and_not_logins(
+        self, rule, order, colleagues, administrators
+    ):
+        known, twin, _ = colleagues
+        rule(people_of_project=2)
+        placed = order()
+        wanted = WantedLink(holder=twin, receiver=known, reason="Liet beide passen zien")
+        link = propose_link(wanted, actor=administrators[0])
+        confirm_link(link.public_id, actor=administrators[1])
+        yes = {"order": placed, "requester_id": placed.requested_by_id, "decided_at": now()}
+        Approval.objects.create(**yes, approver=known, decision="approved")
+
+        with refused_by("approval_one_per_order_and_human"):
+            Approval.objects.create(**yes, approver=twin, decision="approved")
 
     def test_after_one_yes_another_may_refuse(self, rule, order, colleagues):
         rule(people_of_project=2)
