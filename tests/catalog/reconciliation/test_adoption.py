@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from billing.errors import PriceMissing
 from billing.models import UsageSpan
 from catalog.errors import (
+    ActionNotOffered,
     AdoptedAlready,
     CannotBeTold,
     NotOrdered,
@@ -350,6 +351,21 @@ def test_adopted_server_is_stopped_like_any_other(
 
     adopted.refresh_from_db()
     assert (thing.status, adopted.facts["status"]) == ("SHUTOFF", "SHUTOFF")
+
+
+@pytest.mark.parametrize("action", ["rebuild", "rescue"])
+def test_adopted_server_is_not_repaired_without_knowing_its_image(
+    action, stray, look_twice, decided, requester
+):
+    stray("server", power_state=1, task_state="")
+    look_twice()
+    decided(the_difference(), RepairAction.ADOPT)
+    adopted = Resource.objects.get(order_line=None)
+
+    with pytest.raises(ActionNotOffered):
+        act_on_resource(
+            adopted.public_id, action=action, actor=requester, confirmation=adopted.name
+        )
 
 
 def test_an_order_does_not_change_what_was_adopted(stray, look_twice, decided, requester):
