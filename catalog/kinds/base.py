@@ -304,6 +304,7 @@ class Kind(ABC):
     parts: ClassVar[Sequence[Part]] = ()
     results: ClassVar[Mapping[str, Callable[[Made], str]]] = {}
     made_from: ClassVar[frozenset[str]] = frozenset()
+    keeps_a_moment: ClassVar[bool] = False
     follows: ClassVar[frozenset[str]] = frozenset()
     stands_in: ClassVar[CloudProjectPurpose] = CloudProjectPurpose.MANAGED
     goes_with_it: ClassVar[Text] = ""

@@ -39,7 +39,16 @@ from catalog.kinds.server_options import (
 )
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
 from catalog.kinds.steps.console import CONSOLE
-from catalog.kinds.steps.power import OFF, REBOOT, RESCUED, RESET, START, STOP
+from catalog.kinds.steps.power import (
+    BOOTS_FROM,
+    OFF,
+    REBOOT,
+    RESCUED,
+    RESET,
+    START,
+    STOP,
+    UNTOLD,
+)
 from catalog.kinds.steps.repair import REBUILD, RESCUE, UNRESCUE
 from catalog.kinds.steps.resize import CONFIRMATION, QUIET, RESIZE, REVERSAL, ROOM_BACK, TRIAL
 from catalog.kinds.steps.server import (
@@ -258,7 +267,7 @@ class Server(Kind):
             "volume_gib": 0,
             "ssh_public_key": None,
         }
-        return Finding(spec=spec, facts=server_facts(thing))
+        return Finding(spec=spec, facts={**server_facts(thing), BOOTS_FROM: UNTOLD})
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
         conditions = {OFF: _("Stopped"), RESCUED: _("In rescue mode")}

@@ -42,6 +42,7 @@ class VolumeBackup(Kind):
     icon = "copy"
     label = _("Backup of a disk")
     made_from = frozenset({"volume"})
+    keeps_a_moment = True
     follows = frozenset({"volume_gib"})
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, BACKUP.making()]),

@@ -42,6 +42,7 @@ class VolumeSnapshot(Kind):
     icon = "history"
     label = _("Snapshot of a disk")
     made_from = frozenset({"volume"})
+    keeps_a_moment = True
     follows = frozenset({"volume_gib", "volume_type"})
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, SNAPSHOT.making()]),

@@ -22,7 +22,6 @@ from catalog.reconciliation.rooms import look_at_rooms
 from portal.cloud import get_cloud
 from portal.cloud.models import Cloud
 from portal.cloud.ports import LISTED_PER_PROJECT, CloudError, CloudObject, Listing
-from portal.core.faults import each_by_itself
 
 logger = logging.getLogger(__name__)
 
@@ -39,19 +38,11 @@ class Tally:
 
 
 def look_at_due_clouds() -> None:
-    """Look at each cloud whose time has come, and say when its next time is.
-
-    Raises:
-        ExceptionGroup: what went wrong, after every cloud had its turn.
-    """
+    """Look at each cloud whose time has come, and say when its next time is."""
     clouds = Cloud.objects.filter(key__in=settings.CLOUDS)
-    each_by_itself(_look_at_all_of, clouds.filter(Q(look=None) | Q(look__due_at__lte=now())))
-
-
-def _look_at_all_of(cloud: Cloud) -> int:
-    look_at(cloud)
-    look_at_rooms(cloud)
-    return 1
+    for cloud in clouds.filter(Q(look=None) | Q(look__due_at__lte=now())):
+        look_at(cloud)
+        look_at_rooms(cloud)
 
 
 def look_at(cloud: Cloud) -> Tally:

@@ -26,11 +26,13 @@ from portal.identity.models import Person
 def can_be_made_again(resource: Resource) -> bool:
     """Only what was ordered: of what was found nobody knows how it was made.
 
-    A place of its own went with all that its users made there, and so did their way in.
+    A place of its own went with all that its users made there, and so did their way in. A moment
+    that was kept does not come back: what is made now would not be what its name and date say.
     """
     kind = get_kind(resource.kind)
-    is_among_others = kind.stands_in == CloudProjectPurpose.MANAGED
-    return is_among_others and not resource.is_unmanaged and OperationKind.PROVISION in kind.plans
+    if kind.keeps_a_moment or kind.stands_in != CloudProjectPurpose.MANAGED:
+        return False
+    return not resource.is_unmanaged and OperationKind.PROVISION in kind.plans
 
 
 def begin_recreation(resource: Resource, *, actor: Person) -> Operation:

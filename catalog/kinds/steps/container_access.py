@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDefinition
 from catalog.kinds.secrets import CONTAINER_CREDENTIAL, NewSecret
+from catalog.kinds.steps.environment import check_lasts
 from catalog.models import Metric
 from portal.cloud.ports import CloudMissing, CloudUnavailable
 from portal.core.calendar import end_of_day
@@ -37,13 +38,14 @@ def _run_entrance(context: StepContext) -> Outcome:
 
 def _run_credential(context: StepContext) -> Outcome:
     """Made anew each time: what has its name is deleted first, so that no answer is lost."""
+    expires_at = end_of_day(context.end_date) if context.end_date else None
+    check_lasts(expires_at)
     cloud, domain = context.cloud, context.domain
     (hall,) = cloud.find_projects(domain_name=domain, name=context.marker("entrance"))
     (user,) = cloud.find_users(domain_name=domain, name=context.marker("user"))
     for credential in cloud.list_credentials(user.id):
         with suppress(CloudMissing):
             cloud.delete_credential(user.id, credential.id)
-    expires_at = end_of_day(context.end_date) if context.end_date else None
     issued = cloud.create_credential(hall.id, user.id, name=OWN, expires_at=expires_at)
     values = {
         "name": context.name,

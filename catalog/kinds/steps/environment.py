@@ -85,13 +85,28 @@ def _run_all_withdrawn(context: StepContext) -> Outcome:
 
 
 def _renewed(context: StepContext, name: str, expires_at: datetime | None) -> Done:
-    """A credential of that name, whose secret goes to who asked; what had the name is gone."""
+    """A credential of that name, whose secret goes to who asked; what had the name is gone.
+
+    Raises:
+        CloudRefused: its term is over, so that what there is would go and nothing come instead.
+    """
+    check_lasts(expires_at)
     user = _user_of(context)
     _delete(context, lambda there: there == name)
     issued = context.cloud.create_credential(
         context.project, user, name=name, expires_at=expires_at
     )
     return Done(facts=_facts(context), secret=_secret(context, name, issued))
+
+
+def check_lasts(expires_at: datetime | None) -> None:
+    """Keystone makes no credential that has expired.
+
+    Raises:
+        CloudRefused: this one would have.
+    """
+    if expires_at is not None and expires_at <= now():
+        raise CloudRefused("the term is over; new credentials come with a later end date")
 
 
 def _delete(context: StepContext, is_meant: Callable[[str], bool]) -> None:

@@ -27,7 +27,7 @@ OFF: Final = "SHUTOFF"
 RESCUED: Final = "RESCUE"
 SETTLED: Final = (ON, OFF, RESCUED, "ERROR", "PAUSED", "SUSPENDED", "DELETED", "SOFT_DELETED")
 BOOTS_FROM: Final = "boots_from"  # key of what a server tells: whether its disk is its own
-IMAGE, VOLUME = "image", "volume"
+IMAGE, VOLUME, UNTOLD = "image", "volume", "untold"
 Ask = Callable[[StepContext, str], None]
 
 

@@ -1,7 +1,7 @@
 """The steps that repair a server: writing its disk anew, and starting it from another one.
 
 Both are for a server on a disk of its own. On a volume Nova writes nothing anew, and rescues only
-what its hypervisor and image can.
+what its hypervisor and image can. What was found in the cloud does not tell which it has.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from catalog.kinds.base import (
 from catalog.kinds.steps.inventory import openstack_id
 from catalog.kinds.steps.power import (
     BOOTS_FROM,
+    IMAGE,
     OFF,
     ON,
     RESCUED,
-    VOLUME,
     become,
     find_server,
     one_step,
@@ -86,7 +86,7 @@ def _unrescue(context: StepContext, server_id: str) -> None:
 
 
 def _is_repairable(facts: Mapping[str, Any]) -> bool:
-    return facts.get("status") in _RUNS_OR_NOT and facts.get(BOOTS_FROM) != VOLUME
+    return facts.get("status") in _RUNS_OR_NOT and facts.get(BOOTS_FROM, IMAGE) == IMAGE
 
 
 def _is_rescued(facts: Mapping[str, Any]) -> bool:

@@ -248,6 +248,21 @@ class TestWhoGetsIn:
             own_secret(environment, requester)
         assert own_secret(environment, colleague)
 
+    def test_after_the_term_the_old_ones_are_not_traded_for_none(
+        self, environment, engine, cloud, requester
+    ):
+        before = credentials(cloud)
+        Resource.objects.update(end_date=localdate() - timedelta(days=1))
+
+        asked = engine.call(
+            act_on_resource, environment.public_id, action="rotate", actor=requester
+        )
+        engine.run()
+
+        asked.refresh_from_db()
+        assert asked.state == OperationState.FAILED
+        assert credentials(cloud) == before
+
     def test_person_has_credentials_of_their_own_for_a_while(
         self, act, environment, cloud, colleague, requester
     ):

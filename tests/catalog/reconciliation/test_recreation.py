@@ -27,6 +27,7 @@ from catalog.services.drift import correct_record
 from catalog.services.drift_repairs import confirm_repair
 from catalog.services.operations import abandon_operation
 from catalog.services.quotas import amounts_of, find_differences, set_limit
+from catalog.services.recreation import can_be_made_again
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
@@ -162,6 +163,13 @@ def test_refused_by_the_cloud_it_waits_and_may_be_left(
     long_ago()
     look_twice()
     assert ("missing", "server", "", "open") in differences()
+
+
+@pytest.mark.parametrize("kind", ["volume_snapshot", "volume_backup", "environment"])
+def test_what_would_be_something_else_is_not_made_again(kind, running):
+    running.kind = kind
+
+    assert not can_be_made_again(running)
 
 
 def test_where_it_may_not_stand_any_more_it_is_not_made_again(running, cloud, look_twice, decided):
