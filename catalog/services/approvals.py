@@ -155,12 +155,12 @@ def _somebody_looked(order: Order) -> bool:
 def _route_now(order: Order, lines: list[OrderLine]) -> Route:
     """How it would be approved by the rules, and about the data, of this moment."""
     wholes = order.assemblies.select_related("offering_version__offering")
-    versions = [line.offering_version for line in lines]
+    versions = [whole.offering_version for whole in wholes]
     return route_for(
         order.project,
         requested_by=order.requested_by,
         monthly=order.monthly_price,
-        versions=[*versions, *(whole.offering_version for whole in wholes)],
+        versions=[*versions, *(line.offering_version for line in lines)],
         budget=None,  # that is among the conditions
         changes=next((line.changes for line in lines if line.changes), None),
         placed=order,

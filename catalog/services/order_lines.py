@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -27,7 +27,8 @@ MOST_LINES: Final = 50  # of one order
 class LineRequest:
     """One thing asked for, as it came in; nothing in it is trusted.
 
-    ``membership`` is added to what is a part of something that was asked for as a whole.
+    ``membership`` is added to what is a part of something that was asked for as a whole, and
+    ``number`` says which of the lines that were sent asked for it, from 1.
     """
 
     version: OfferingVersion
@@ -35,6 +36,7 @@ class LineRequest:
     spec: Mapping[str, Any]
     end_date: date | None
     membership: Membership | None = None
+    number: int = 1
 
     @property
     def versions(self) -> list[OfferingVersion]:
@@ -45,7 +47,7 @@ class LineRequest:
 
 @contextmanager
 def refusals_of(line: LineRequest, number: int, *, of: int) -> Iterator[None]:
-    """Say of which line a refusal is, where there are several."""
+    """Say of which line a refusal is, where several were sent."""
     try:
         yield
     except InvalidInput as error:
@@ -63,18 +65,30 @@ def clean_lines(lines: Sequence[LineRequest], project: Project) -> list[LineRequ
     """Check all lines; what is wrong in their fields comes in one answer.
 
     Of a line that asks for a whole, the parts are returned.
+
+    Raises:
+        InvalidInput: also where all parts together are more than one order may ask.
     """
     cleaned: list[LineRequest] = []
     errors: dict[str, list[str]] = {}
     for number, line in enumerate(lines, start=1):
         try:
             with refusals_of(line, number, of=len(lines)):
-                cleaned += _parts_of(clean_line(line, project))
+                parts = _parts_of(clean_line(line, project))
+                cleaned += [replace(part, number=number) for part in parts]
         except InvalidInput as error:
             errors |= error.errors
     if errors:
         raise InvalidInput(errors)
+    check_count(len(cleaned))
     return cleaned
+
+
+def check_count(lines: int) -> None:
+    """Raise InvalidInput where that is not how many things one order may ask."""
+    if not 0 < lines <= MOST_LINES:
+        message = _("Ask for at least 1 thing, and for {most} at most.").format(most=MOST_LINES)
+        raise InvalidInput({"lines": [message]})
 
 
 def clean_line(line: LineRequest, project: Project) -> LineRequest:

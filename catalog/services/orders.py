@@ -38,7 +38,7 @@ from catalog.models import (
 )
 from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.approval_routes import as_conditions, route_for, waiting_node
-from catalog.services.order_lines import MOST_LINES, LineRequest, clean_lines, refusals_of
+from catalog.services.order_lines import LineRequest, check_count, clean_lines, refusals_of
 from catalog.services.placement import decide_placement
 from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
@@ -102,9 +102,7 @@ def place_order(
         IdempotencyConflict: the key was used before for something else.
         CartChanged: the cart is no longer as it was read.
     """
-    if not 0 < len(lines) <= MOST_LINES:
-        message = _("Ask for at least 1 thing, and for {most} at most.").format(most=MOST_LINES)
-        raise InvalidInput({"lines": [message]})
+    check_count(len(lines))
     as_sent = [
         (line.version.offering.public_id, line.name, line.spec, line.end_date) for line in lines
     ]
@@ -183,8 +181,9 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
         return ended_in, False
     _check_project_lives(project)
     _check_offered(project, lines)
-    for number, line in enumerate(lines, start=1):
-        with refusals_of(line, number, of=len(lines)):
+    sent = lines[-1].number
+    for line in lines:
+        with refusals_of(line, line.number, of=sent):
             lock_sources(line.version, line.spec, project)
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
     route = route_for(
@@ -204,7 +203,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     )
     memberships = Memberships(order)
     for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
-        with refusals_of(line, number, of=len(lines)):
+        with refusals_of(line, line.number, of=sent):
             _write_line(order, number, line, price, memberships)
     if asked.cart:
         Cart.objects.filter(pk=asked.cart.pk).update(order=order)

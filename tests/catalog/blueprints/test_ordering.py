@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils.timezone import now
 from django.utils.translation import override
 
-from catalog.errors import OfferingUnavailable, QuotaExceeded
+from catalog.errors import LineRefused, OfferingUnavailable, QuotaExceeded
 from catalog.kinds import get_kind
 from catalog.kinds.base import PartRequest
 from catalog.models import (
@@ -32,7 +32,14 @@ from portal.core.errors import InvalidInput
 from portal.web.demo.catalogue import WEB_APPLICATION
 from tests.catalog.blueprints.conftest import ANSWERS
 from tests.constraints import refused_by
-from tests.factories import OfferingVersionFactory, end_price, place, withdrawn
+from tests.factories import (
+    OfferingVersionFactory,
+    asked,
+    end_price,
+    place,
+    place_lines,
+    withdrawn,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +59,14 @@ def reread(version):
 
 
 class TestPlacing:
+    def test_parts_count_among_what_one_order_may_ask(self, requester, project, blueprint):
+        wholes = [asked(blueprint, f"zaak-{number}", spec=ANSWERS) for number in range(9)]
+
+        with pytest.raises(InvalidInput) as refusal:
+            place_lines(requester, project, *wholes)
+        assert refusal.value.errors.keys() == {"lines"}
+        assert not Order.objects.exists()
+
     def test_it_becomes_a_line_for_every_part_after_what_that_needs(self, order):
         keys = [item.part for item in order.lines.all()]
 
@@ -98,6 +113,14 @@ class TestPlacing:
         assert not Order.objects.exists()
         assert not QuotaClaim.objects.exists()
         assert not Quota.objects.exclude(claimed=0).exists()
+
+    def test_of_several_the_line_that_was_sent_is_named(self, requester, project, blueprint):
+        set_limit(project, Metric.SERVERS, Decimal(3), valid_from=now(), actor=None)
+        wholes = [asked(blueprint, name, spec=ANSWERS) for name in ("een", "twee")]
+
+        with pytest.raises(LineRefused) as refusal:
+            place_lines(requester, project, *wholes)
+        assert refusal.value.field == "lines.2"
 
     def test_what_a_part_refuses_stands_at_its_question(self, requester, project, blueprint):
         wrong = {**ANSWERS, "zone": "not a domain", "flavor": "gp.huge"}
