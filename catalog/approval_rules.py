@@ -16,6 +16,8 @@ class OrderFacts:
         monthly: what all of it costs per month, in euros.
         protection_level: of the project's data, 1 (highest) to 4; None is not known.
         is_delicate: it changes something protected, or goes beyond the budget.
+        let_through: what rules approved of the same human in the project since a day ago, in euros
+            per month: a large order is not small in pieces.
     """
 
     monthly: Decimal
@@ -23,6 +25,7 @@ class OrderFacts:
     protection_level: int | None
     has_personal_data: bool | None
     is_delicate: bool
+    let_through: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +38,16 @@ class Rule:
         protection_level: about data of this level and higher ones; any when None. What is not
             known counts as the highest.
         personal_data: about projects with personal data alone; what is not known counts as that.
-        automatic_below: no person is needed below this amount per month; None: always one.
+        automatic_below: no person is needed below this amount per month, for all that one human
+            orders in a day; None: always one.
         people: how many approvers of the project; of the node: how many who have the role on the
             rule's node or above it.
+        height: how far the node is above the project; 0 is the project itself.
     """
 
     id: UUID
     node: UUID
+    height: int
     amount_from: Decimal
     kinds: frozenset[str]
     protection_level: int | None
@@ -67,8 +73,8 @@ class ApprovalStep:
 class Route:
     """How an order is approved: ``steps`` one after another, or by ``automatic``, a rule.
 
-    ``rule``: the one whose steps they are; None where no rule speaks and one approver will do. The
-    steps of an order that is approved automatically are for when that can no longer be.
+    ``rule``: the one that asks the most people; None where no rule speaks and one approver will
+    do. The steps of an order that is approved automatically are for when that can no longer be.
     """
 
     steps: tuple[ApprovalStep, ...]
@@ -99,8 +105,8 @@ def is_about(rule: Rule, order: OrderFacts) -> bool:
 def find_route(rules: Sequence[Rule], order: OrderFacts) -> Route:
     """How the order is approved by the rules of its project and everything above.
 
-    The most demanding of those that speak about it counts. By itself only where each of them
-    agrees, and nothing about the order is delicate.
+    All that speak about it get what they ask, by as few people as that takes. By itself only where
+    each of them agrees, and nothing about the order is delicate.
     """
     speaking = [rule for rule in rules if is_about(rule, order)]
     if not speaking:
@@ -110,19 +116,26 @@ def find_route(rules: Sequence[Rule], order: OrderFacts) -> Route:
         strictest = min(speaking, key=lambda rule: (rule.automatic_below or 0, rule.id))
         automatic = strictest.id
     demanding = max(speaking, key=lambda rule: (rule.people, rule.people_of_node, rule.id))
-    return Route(steps=_steps(demanding), rule=demanding.id, automatic=automatic)
+    return Route(steps=_steps(speaking), rule=demanding.id, automatic=automatic)
 
 
 def _lets_through(rule: Rule, order: OrderFacts) -> bool:
-    return rule.automatic_below is not None and order.monthly < rule.automatic_below
+    together = order.let_through + order.monthly
+    return rule.automatic_below is not None and together < rule.automatic_below
 
 
-def _steps(rule: Rule) -> tuple[ApprovalStep, ...]:
-    steps = (
-        ApprovalStep(node=None, people=rule.people_of_project),
-        ApprovalStep(node=rule.node, people=rule.people_of_node),
-    )
-    return tuple(step for step in steps if step.people) or ONE_APPROVER.steps
+def _steps(rules: Sequence[Rule]) -> tuple[ApprovalStep, ...]:
+    """From the project up. Who approves for a higher node counts for every lower one as well."""
+    steps: list[ApprovalStep] = []
+    asked = 0
+    for rule in sorted(rules, key=lambda rule: (-rule.height, -rule.people_of_node, rule.node)):
+        if rule.people_of_node > asked:
+            steps.insert(0, ApprovalStep(node=rule.node, people=rule.people_of_node - asked))
+            asked = rule.people_of_node
+    of_project = max(rule.people for rule in rules) - asked
+    if of_project > 0:
+        steps.insert(0, ApprovalStep(node=None, people=of_project))
+    return tuple(steps) or ONE_APPROVER.steps
 
 
 def step_at(steps: Sequence[ApprovalStep], given: int) -> int | None:

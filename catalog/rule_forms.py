@@ -49,7 +49,10 @@ class RuleForm(RefusableForm):
     personal_data = forms.BooleanField(label=_("With personal data alone"), required=False)
     automatic_below = forms.DecimalField(
         label=_("Approved by itself below"),
-        help_text=_("Euros per month. Leave it empty if somebody must always look."),
+        help_text=_(
+            "Euros per month, for all that one person orders in a day. Leave it empty if somebody "
+            "must always look."
+        ),
         required=False,
         max_value=LARGEST_AMOUNT,
         decimal_places=2,

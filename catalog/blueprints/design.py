@@ -9,11 +9,16 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
+from portal.core.text import clean_text
+
 MOST_PARTS: Final = 20
 LABEL_LENGTH: Final = 80
+WIRE_LENGTH: Final = 10_000
 _KEY: Final = re.compile(r"[a-z][a-z0-9-]{0,29}")
 _QUESTION: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NAME_TEMPLATE: Final = re.compile(r"[a-z0-9-]*\{name\}[a-z0-9-]*")
+# What every order asks: a form has each name once.
+_ASKED_ALREADY: Final = frozenset({"idempotency_key", "project", "name", "purpose", "end_date"})
 # {part.result}
 _RESULT: Final = re.compile(r"\{([a-z][a-z0-9-]*)\.([a-z_]+)\}")
 _FIELDS: Final = {
@@ -169,14 +174,22 @@ def filled_in(template: str, results: Mapping[Result, str]) -> str:
 def _read_question(raw: object) -> Question:
     if not isinstance(raw, Mapping) or raw.keys() != _FIELDS["question"]:
         raise ValueError(_("Write “name”, “label_nl” and “label_en” of every parameter."))
-    texts = {name: raw[name] for name in _FIELDS["question"]}
-    if not all(isinstance(text, str) and 0 < len(text) <= LABEL_LENGTH for text in texts.values()):
+    texts = {name: _read_text(raw[name]) for name in _FIELDS["question"]}
+    if not all(texts.values()):
         message = _("Write 1 to {most} characters in what a parameter says.")
         raise ValueError(message.format(most=LABEL_LENGTH))
     if not _QUESTION.fullmatch(texts["name"]):
         message = _("“{name}” is no name of a parameter: use a to z, 0 to 9 and _.")
         raise ValueError(message.format(name=texts["name"]))
+    if texts["name"] in _ASKED_ALREADY:
+        message = _("“{name}” is asked of every order: choose another name.")
+        raise ValueError(message.format(name=texts["name"]))
     return Question(**texts)
+
+
+def _read_text(raw: object) -> str:
+    """The text as it is kept; empty where it is none."""
+    return clean_text(raw, max_length=LABEL_LENGTH) if isinstance(raw, str) else ""
 
 
 def _read_part(raw: object) -> Part:
@@ -221,7 +234,10 @@ def _read_wire(part: str, template: str) -> Wired:
     if not results_in(template) or "{" in rest or "}" in rest:
         message = _("{part}: write what is taken of a part as {example}.")
         raise ValueError(message.format(part=part, example="{part.result}"))
-    return Wired(template)
+    try:
+        return Wired(clean_text(template, max_length=WIRE_LENGTH, multiline=True))
+    except ValueError as error:
+        raise ValueError(f"{part}: {error}") from error
 
 
 def _problems(questions: Sequence[Question], parts: Sequence[Part]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,8 +40,10 @@ class DesignField(Written):
 
     def read(self, text: str) -> Any:
         try:
-            return json.loads(text)
-        except ValueError:
+            value = json.loads(text)
+            json.dumps(value, ensure_ascii=False).encode()  # half a character cannot be shown
+            return value
+        except (ValueError, RecursionError):
             return text
 
     def write(self, value: Any) -> str:
@@ -71,12 +74,17 @@ def _problems(design: Design, offered: Mapping[str, OfferingVersion]) -> Iterato
         for part in design.parts
         if part.offering in offered
     }
+    called = Counter((part.name, kinds[part.key].key) for part in design.parts if part.key in kinds)
     for part in design.parts:
         kind = kinds.get(part.key)
         if kind is None or not kind.plans:
             message = _("{part}: “{offering}” is not offered in this cloud.")
             yield message.format(part=part.key, offering=part.offering)
             continue
+        if called[part.name, kind.key] > 1:
+            message = _("{part}: another {kind} has the name “{name}” too.")
+            kind_label = str(kind.label).lower()
+            yield message.format(part=part.key, kind=kind_label, name=part.name)
         parameters = {item.name: item for item in kind.parameters(offered[part.offering])}
         for name in part.spec.keys() - parameters.keys():
             message = _("{part}: “{name}” is not asked of a {kind}.")

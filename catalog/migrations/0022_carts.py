@@ -94,4 +94,10 @@ class Migration(migrations.Migration):
                 name="cart_one_open_per_person_and_project",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="cartline",
+            constraint=models.UniqueConstraint(
+                fields=("cart", "offering", "name"), name="cart_line_one_of_a_name"
+            ),
+        ),
     ]

@@ -38,7 +38,10 @@ class Cart(PublicIdModel):
 
 
 class CartLine(PublicIdModel):
-    """One thing in a cart: what it shall be called and be like, in the offering as it is then."""
+    """One thing in a cart: what it shall be called and be like, in the offering as it is then.
+
+    A name stands in it once for an offering, so that what is sent twice is in it once.
+    """
 
     cart = models.ForeignKey(Cart, on_delete=models.CASCADE, related_name="lines")
     offering = models.ForeignKey("catalog.Offering", on_delete=models.PROTECT, related_name="+")
@@ -47,6 +50,11 @@ class CartLine(PublicIdModel):
     end_date = models.DateField(null=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cart", "offering", "name"], name="cart_line_one_of_a_name"
+            ),
+        ]
         ordering = ["pk"]
 
     def __str__(self) -> str:

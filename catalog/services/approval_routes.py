@@ -8,11 +8,15 @@ about which no rule speaks has none: one approver will do. Triggers read ``neede
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+from django.db.models import Q, Sum
+from django.utils.timezone import now
 
 from billing.services.budgets import BudgetPosition
 from catalog.approval_rules import (
@@ -25,15 +29,20 @@ from catalog.approval_rules import (
     step_at,
 )
 from catalog.models import (
+    Approval,
     ApprovalRuleVersion,
     Decision,
     OfferingVersion,
     Order,
+    OrderLine,
+    OrderState,
     Resource,
 )
 from portal.identity.four_eyes import logins_of
-from portal.identity.models import Node, Project
+from portal.identity.models import Node, Person, Project
 from portal.identity.models.proposed import DecisionState
+
+ONE_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,20 +58,55 @@ class Waiting:
 def route_for(
     project: Project,
     *,
+    requested_by: Person,
     monthly: Decimal,
     versions: Iterable[OfferingVersion],
     budget: BudgetPosition | None,
     changes: Resource | None = None,
+    placed: Order | None = None,
 ) -> Route:
-    """How an order in the project is approved by the rules that hold now."""
+    """How an order in the project is approved by the rules that hold now.
+
+    Args:
+        placed: the order itself, where it is there already.
+    """
+    rules = rules_for(project)
+    if not rules:
+        return ONE_APPROVER
     facts = OrderFacts(
         monthly=monthly,
         kinds=frozenset(version.offering.kind for version in versions),
         protection_level=project.protection_level,
         has_personal_data=project.has_personal_data,
         is_delicate=bool((changes and changes.is_protected) or (budget and budget.free_after < 0)),
+        let_through=_let_through(project, requested_by, changes, placed),
     )
-    return find_route(rules_for(project), facts)
+    return find_route(rules, facts)
+
+
+def _let_through(
+    project: Project, person: Person, changes: Resource | None, placed: Order | None
+) -> Decimal:
+    """What rules approved, or are about to, of this human in the project since a day ago.
+
+    What the order changes costs what it says itself, so earlier orders of that do not count.
+    """
+    by_rule = Approval.objects.filter(rule_version__isnull=False)
+    others = Order.objects.filter(
+        Q(pk__in=by_rule.values("order"))
+        | Q(state=OrderState.PENDING_APPROVAL, conditions__approval__has_key="automatic")
+        & ~Q(conditions__approval__automatic=None),
+        project=project,
+        requested_by__in=logins_of([person.pk]).values("pk"),
+        submitted_at__gt=now() - ONE_DAY,
+    )
+    if placed is not None:  # of two that wait the first one goes first
+        is_later = Q(state=OrderState.PENDING_APPROVAL, pk__gt=placed.pk)
+        others = others.exclude(pk=placed.pk).exclude(is_later)
+    if changes is not None:
+        of_it = OrderLine.objects.filter(Q(resource=changes) | Q(changes=changes))
+        others = others.exclude(pk__in=of_it.values("order"))
+    return others.aggregate(total=Sum("monthly_price"))["total"] or Decimal(0)
 
 
 def rules_for(project: Project) -> list[Rule]:
@@ -77,6 +121,7 @@ def rules_for(project: Project) -> list[Rule]:
         Rule(
             id=version.public_id,
             node=version.rule.node.public_id,
+            height=len(project.ancestor_ids) - len(version.rule.node.ancestor_ids),
             amount_from=version.amount_from,
             kinds=frozenset(version.kinds),
             protection_level=version.protection_level,
@@ -121,11 +166,31 @@ def route_of(order: Order) -> Route:
     )
 
 
-def waiting_node(steps: Sequence[ApprovalStep], given: int) -> Node | None:
-    """On which node the next to approve must have the role; None: on the project."""
+def waiting_node(project: Project, steps: Sequence[ApprovalStep], given: int) -> Node | None:
+    """On which node the next to approve must have the role; None: on the project.
+
+    Of a project that was moved away from under that node it is what it stands under now.
+    """
     number = step_at(steps, given)
-    node = steps[number].node if number is not None else None
-    return Node.objects.get(public_id=node) if node else None
+    asked = steps[number].node if number is not None else None
+    if asked is None:
+        return None
+    node = Node.objects.get(public_id=asked)
+    return node if node.pk in project.lineage_ids else project.parent
+
+
+def wait_where_they_stand(projects: Collection[int]) -> None:
+    """Let the undecided orders of projects that were moved wait for who decides there now.
+
+    Call inside the transaction that moves them, with the tree locked.
+    """
+    orders = Order.objects.filter(
+        project__in=projects, state=OrderState.PENDING_APPROVAL, waits_for__isnull=False
+    )
+    for order in orders.select_related("project__parent").order_by("pk"):
+        given = len(humans_who_approved(order))
+        order.waits_for = waiting_node(order.project, route_of(order).steps, given)
+        order.save(update_fields=["waits_for"])
 
 
 def humans_who_approved(order: Order) -> list[int]:

@@ -11,7 +11,7 @@ from django.utils.formats import number_format
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from catalog.approval_rules import step_at
+from catalog.approval_rules import Route, step_at
 from catalog.errors import (
     AlreadyApproved,
     AlreadyDecided,
@@ -19,7 +19,6 @@ from catalog.errors import (
     ConditionsChanged,
     EndDatePassed,
     ReasonRequired,
-    ResourceProtected,
     SelfApproval,
 )
 from catalog.models import (
@@ -35,6 +34,7 @@ from catalog.models import (
 from catalog.services.approval_routes import (
     humans_who_approved,
     is_one_of,
+    route_for,
     route_of,
     waiting_node,
 )
@@ -101,7 +101,7 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
     _decide(order, approver, Decision.APPROVED, reason)
     steps, given = route_of(order).steps, len(humans_who_approved(order))
     if step_at(steps, given) is not None:
-        order.waits_for = waiting_node(steps, given)
+        order.waits_for = waiting_node(order.project, steps, given)
         order.save(update_fields=["waits_for"])
         data = {"given": given}
         record("order.approved_in_part", order, actor=approver, node_id=order.project_id, data=data)
@@ -125,17 +125,20 @@ def approve_by_rule(order_id: int) -> bool:
     """Approve an order that a rule lets through; True when that happened now.
 
     What got worse since it was placed waits for a person after all, as does what somebody decided
-    or asked about.
+    or asked about, and what the rules of this moment would not let through.
     """
     order = _lock_order(Order.objects.values_list("public_id", flat=True).get(pk=order_id))
     automatic = route_of(order).automatic
     is_waiting = order.state == OrderState.PENDING_APPROVAL and order.expires_at > now()
-    if automatic is None or not is_waiting or order.approvals.exists():
+    if automatic is None or not is_waiting or _somebody_looked(order):
         return False
     lines = _lines_of(order)
+    if _route_now(order, lines).automatic != automatic:
+        return False
     try:
         with transaction.atomic():
-            _check_by_rule(order, lines)
+            _check_end_dates(lines)
+            _check_conditions(order, lines, accepts_changes=False)
             version = ApprovalRuleVersion.objects.select_related("rule").get(public_id=automatic)
             _say_yes_by_rule(order, version)
             data = {"rule": str(version.public_id)}
@@ -145,13 +148,23 @@ def approve_by_rule(order_id: int) -> bool:
     return True
 
 
-def _check_by_rule(order: Order, lines: list[OrderLine]) -> None:
-    """Raise a DomainError when a person must look after all."""
-    _check_end_dates(lines)
-    _check_conditions(order, lines, accepts_changes=False)
-    for line in lines:
-        if line.changes and line.changes.is_protected:
-            raise ResourceProtected(name=line.name)
+def _somebody_looked(order: Order) -> bool:
+    return order.approvals.exists() or order.comments.filter(is_question=True).exists()
+
+
+def _route_now(order: Order, lines: list[OrderLine]) -> Route:
+    """How it would be approved by the rules, and about the data, of this moment."""
+    wholes = order.assemblies.select_related("offering_version__offering")
+    things = [*lines, *wholes]
+    return route_for(
+        order.project,
+        requested_by=order.requested_by,
+        monthly=order.monthly_price,
+        versions=[thing.offering_version for thing in things],
+        budget=None,  # that is among the conditions
+        changes=next((line.changes for line in lines if line.changes), None),
+        placed=order,
+    )
 
 
 def _say_yes_by_rule(order: Order, version: ApprovalRuleVersion) -> None:

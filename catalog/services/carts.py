@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from catalog.errors import CartChanged, CartFull, OfferingUnavailable
 from catalog.models import Cart, CartLine, Offering, OfferingVersion, Order
@@ -48,8 +48,10 @@ def put_in_cart(
 ) -> CartLine:
     """Put something in the person's cart of the project; nothing is held for it.
 
+    What the cart has of the same name and offering is replaced, so this may be repeated.
+
     Args:
-        instead_of: public id of a line of that cart that it replaces.
+        instead_of: public id of a line of that cart that it replaces as well.
 
     Raises:
         NotAllowed: the person orders nothing there.
@@ -65,8 +67,8 @@ def put_in_cart(
     request = LineRequest(version=version, name=name, spec=spec, end_date=end_date)
     asked = clean_line(request, project)
     cart = _open_cart(owner, project)
-    if instead_of:
-        cart.lines.filter(public_id=instead_of).delete()
+    same = Q(offering=offering, name=asked.name)
+    cart.lines.filter(same | Q(public_id=instead_of) if instead_of else same).delete()
     if cart.lines.count() >= MOST_LINES:
         raise CartFull(most=MOST_LINES)
     line = CartLine.objects.create(

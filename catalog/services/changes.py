@@ -224,7 +224,12 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
     expires_at = last_moment_to_decide(asked, version, wanted.end_date)
     budget = preview.consequences.budget
     route = route_for(
-        asked.project, monthly=price.monthly, versions=[version], budget=budget, changes=resource
+        asked.project,
+        requested_by=asked.requested_by,
+        monthly=price.monthly,
+        versions=[version],
+        budget=budget,
+        changes=resource,
     )
     order = write_order(asked, expires_at, price.monthly, budget, route=route)
     more = _more(resource, demand_of(version, wanted.spec, price))

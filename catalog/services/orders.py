@@ -189,6 +189,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     monthly_price = sum((price.monthly for price in quotes), Decimal(0))
     route = route_for(
         project,
+        requested_by=asked.requested_by,
         monthly=monthly_price,
         versions=[version for line in lines for version in line.versions],
         budget=position,
@@ -274,7 +275,7 @@ def write_order(
             "budget_free": str(position.free_after) if position else None,
             **as_conditions(route),
         },
-        waits_for=waiting_node(route.steps, 0),
+        waits_for=waiting_node(asked.project, route.steps, 0),
     )
 
 

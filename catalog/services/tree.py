@@ -25,6 +25,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.services.approval_routes import wait_where_they_stand
 from catalog.services.quotas import end_limits, held_by, move_claims
 from portal.audit.services import record
 from portal.core.calendar import whole_second
@@ -133,6 +134,7 @@ def move_node(public_id: UUID, *, new_parent: UUID, actor: Person) -> Node:
         leaving, entering = _levels(node, parent)
         move_claims(_project_ids(node), leaving=leaving, entering=entering[::-1])
         _hang(node, parent)
+        wait_where_they_stand(_project_ids(node))
         data = {"from": str(old_parent.public_id), "to": str(parent.public_id)}
         record("node.moved", node, actor=actor, node_id=node.pk, data=data)
         data = {"node": str(node.public_id), "to": str(parent.public_id)}

@@ -69,8 +69,8 @@ def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
 
 def _lock_with_companions(public_id: UUID) -> list[Resource]:
     """Lock what the operation is about with all that was ordered as one with it, if anything."""
-    line = OrderLine.objects.get(resource__operations__public_id=public_id)
-    if line.assembly_id is None:
+    line = OrderLine.objects.filter(resource__operations__public_id=public_id).first()
+    if line is None or line.assembly_id is None:  # what was adopted nobody ordered
         return []
     return lock_together(list(Resource.objects.filter(order_line__assembly=line.assembly_id)))
 

@@ -76,7 +76,7 @@ def fill_in(requester: Visitor, name: str) -> None:
     page = requester.page
     page.get_by_label("Naam").fill(name)
     page.get_by_label("Doel").fill(PURPOSE)
-    page.get_by_label("Besturingssysteem").select_option("Ubuntu 24.04 LTS")
+    page.get_by_label("Besturingssysteem", exact=True).select_option("Ubuntu 24.04 LTS")
     page.get_by_label("Netwerk").select_option(NETWORK)
     page.get_by_label("Nodig tot en met").fill("31-12-2027")
     watch_change(requester, page.get_by_role("radio", name="gp.medium").check, euros("80,20"), BOTH)

@@ -84,6 +84,13 @@ def test_a_line_is_changed_in_its_place_and_taken_out(cart, put):
     assert names(cart) == ["web-03"]
 
 
+def test_what_is_put_in_twice_is_in_it_once(cart, put):
+    put("web-02", end_date=localdate() + timedelta(days=9))
+
+    assert names(cart) == ["web-01", "web-02"]
+    assert cart.lines.last().end_date == localdate() + timedelta(days=9)
+
+
 def test_there_is_a_most(cart, put, monkeypatch):
     monkeypatch.setattr(carts, "MOST_LINES", 2)
 

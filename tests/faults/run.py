@@ -51,6 +51,8 @@ SPECS: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     },
     "container": lambda number: {"object_gib": 1},
 }
+# Kinds that are made from something that runs: of each, the question what from.
+MADE_FROM: Final = {"volume_snapshot": "volume", "volume_backup": "volume"}
 KINDS: Final = ("server", *SPECS)
 LOOK_SECONDS: Final = 0.5
 
@@ -92,13 +94,30 @@ class Run:
             order = insist(partial(place, project, version, name, spec))
             _once(partial(approve_order, UUID(order), approver=self.approver))
 
+    def copy(self, place: Place) -> None:
+        """Order one of every kind of copy of each thing that such a copy can be made from."""
+        for kind, source in MADE_FROM.items():
+            for original in insist(lambda source=source: list(_living().filter(kind=source))):
+                spec = {source: str(original.public_id)}
+                name = f"{kind.replace('_', '-')}-of-{original.name}"
+                project = original.project
+                order = insist(partial(place, project, self.versions[kind], name, spec))
+                _once(partial(approve_order, UUID(order), approver=self.approver))
+
     def act(self, action: str) -> None:
         """Have it done to every server that runs."""
         for server in insist(lambda: list(_living().filter(kind="server"))):
             _once(partial(act_on_resource, server.public_id, action=action, actor=self.requester))
 
+    def retire_copies(self) -> None:
+        """What was made from others goes before those."""
+        self._retire(lambda: _living().filter(kind__in=MADE_FROM))
+
     def retire_all(self) -> None:
-        for resource in insist(lambda: list(_living())):
+        self._retire(_living)
+
+    def _retire(self, find: Callable[[], Any]) -> None:
+        for resource in insist(lambda: list(find())):
             _once(
                 partial(
                     retire_resource,
@@ -143,6 +162,8 @@ def offer_all(server: OfferingVersion) -> dict[str, OfferingVersion]:
         load_balancer="18.00",
         dns_zone="0.50",
         object="0.02",
+        snapshot="0.05",
+        backup="0.03",
     )
     choices = {
         **server.choices,
@@ -156,7 +177,7 @@ def offer_all(server: OfferingVersion) -> dict[str, OfferingVersion]:
             choices=choices,
             compensate_after_hours=0,
         )
-        for kind in KINDS
+        for kind in (*KINDS, *MADE_FROM)
     }
 
 

@@ -31,7 +31,7 @@ from catalog.models import (
 from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
 from portal.celery import app
-from portal.cloud import forget_clouds
+from portal.cloud import forget_clouds, get_cloud
 from portal.cloud.models import Cloud, CloudProject, Flavor, Image, VolumeType
 from portal.cloud.ports import MARKER_PREFIX
 from portal.cloud.services import sync_inventory
@@ -232,24 +232,8 @@ def differences_after_two_looks() -> dict[tuple[str, str, str], Difference]:
 
 
 def remove_project(operator: Connection, project: str) -> None:
-    """Remove the Keystone project and everything in it."""
-    network = operator.network
-    with operator.connect_as_project({"id": project}) as cloud:
-        for server in cloud.compute.servers():
-            cloud.compute.delete_server(server)
-            cloud.compute.wait_for_delete(server)
-        for volume in cloud.block_storage.volumes():
-            cloud.block_storage.wait_for_status(volume, "available")
-            cloud.block_storage.delete_volume(volume)
-            cloud.block_storage.wait_for_delete(volume)
-    for router in list(network.routers(project_id=project)):
-        for port in list(network.ports(device_id=router.id, project_id=project)):
-            network.remove_interface_from_router(router, port_id=port.id)
-        network.delete_router(router)
-    for port in list(network.ports(project_id=project)):
-        network.delete_port(port)
-    for found in list(network.networks(project_id=project)):
-        network.delete_network(found)
-    for group in list(network.security_groups(project_id=project)):
-        network.delete_security_group(group)
+    """Remove the Keystone project and everything in it, whatever a test that failed left there."""
+    until(lambda: not get_cloud(KEY).clear_project(project), f"project {project} is empty")
+    for group in list(operator.network.security_groups(project_id=project)):
+        operator.network.delete_security_group(group)
     operator.identity.delete_project(project)

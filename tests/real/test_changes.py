@@ -13,9 +13,9 @@ from billing.models import UsageSpan
 from catalog.kinds.server_extras import Extra
 from catalog.models import Operation, OperationKind, Order, OrderState, Resource
 from catalog.services.approvals import approve_order
-from catalog.services.cancellation import cancel_operation
 from catalog.services.changes import place_change
 from catalog.services.trials import end_trial, trial_of
+from catalog.services.undoing import cancel_operation
 from portal.cloud.models import CloudProject, Flavor
 from tests.factories import OfferingVersionFactory, place, priced, withdrawn
 from tests.real.conftest import (

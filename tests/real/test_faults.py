@@ -140,14 +140,17 @@ def test_everything_ends_well_without_a_person(run, programs, dealer, operator, 
     with killer(seed=SCALE.seed) as first:
         run.order(SCALE.orders, place)
         run.wait()
+        run.copy(place)
+        run.wait()
     connection.close()
     assert prove(operator) == []
     with killer(seed=SCALE.seed + 1) as second:
         for action in ("stop", "start"):
             run.act(action)
             run.wait()
-        run.retire_all()
-        run.wait()
+        for retire in (run.retire_copies, run.retire_all):
+            retire()
+            run.wait()
     connection.close()
     dealer.stop()
     assert prove(operator) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -48,8 +49,8 @@ def deliver(
 
     def order(kind: str, **spec: Any) -> Resource:
         spec = {**(order_spec(server) if kind == "server" else {}), **spec}
-        offering = Offering.objects.create(code=kind.replace("_", "-"), kind=kind)
-        version = OfferingVersionFactory(
+        offering, _new = Offering.objects.get_or_create(code=kind.replace("_", "-"), kind=kind)
+        version = offering.versions.first() or OfferingVersionFactory(
             offering=offering,
             cloud=server.cloud,
             choices={
@@ -83,7 +84,24 @@ def leave(requester: Any, operator: Connection) -> Callable[..., None]:
     return retire
 
 
-def test_volume(deliver, leave, operator):
+def test_each_comes_and_leaves_nothing_behind(deliver, leave, operator, subtests):
+    lives = {
+        "volume": volume_comes_and_goes,
+        "network with a way out": partial(network_comes_and_goes, way_out="outside"),
+        "network of its own": partial(network_comes_and_goes, way_out="none"),
+        "floating IP": floating_ip_comes_and_goes,
+        "security group": security_group_comes_and_goes,
+        "DNS zone": dns_zone_comes_and_goes,
+        "container": container_goes_with_what_is_in_it,
+        # Last: the network that it stands in stays.
+        "load balancer": load_balancer_comes_and_goes,
+    }
+    for name, comes_and_goes in lives.items():
+        with subtests.test(name):
+            comes_and_goes(deliver, leave, operator)
+
+
+def volume_comes_and_goes(deliver, leave, operator):
     resource = deliver("volume", volume_gib=2)
 
     with operator.connect_as_project({"id": resource.cloud_project.openstack_project_id}) as cloud:
@@ -93,8 +111,7 @@ def test_volume(deliver, leave, operator):
     leave(resource)
 
 
-@pytest.mark.parametrize("way_out", ["outside", "none"])
-def test_network(deliver, leave, operator, way_out):
+def network_comes_and_goes(deliver, leave, operator, way_out):
     resource = deliver("network", cidr="192.168.10.0/24", way_out=way_out)
 
     project = resource.cloud_project.openstack_project_id
@@ -105,7 +122,7 @@ def test_network(deliver, leave, operator, way_out):
     leave(resource)
 
 
-def test_floating_ip(deliver, leave, operator):
+def floating_ip_comes_and_goes(deliver, leave, operator):
     resource = deliver("floating_ip")
 
     project = resource.cloud_project.openstack_project_id
@@ -116,7 +133,7 @@ def test_floating_ip(deliver, leave, operator):
     assert list(operator.network.ips(project_id=project)) == []
 
 
-def test_security_group(deliver, leave, operator):
+def security_group_comes_and_goes(deliver, leave, operator):
     resource = deliver(
         "security_group", rules="tcp 443 0.0.0.0/0\nudp 5000-5010 2001:db8::/32\nicmp 10.0.0.0/8"
     )
@@ -136,7 +153,7 @@ def test_security_group(deliver, leave, operator):
     leave(resource)
 
 
-def test_load_balancer(deliver, leave, operator):
+def load_balancer_comes_and_goes(deliver, leave, operator):
     members = "10.20.4.12:8080\n10.20.4.13:8080"
     resource = deliver("load_balancer", network="intern", protocol="HTTP", port=80, members=members)
 
@@ -152,7 +169,7 @@ def test_load_balancer(deliver, leave, operator):
     assert list(operator.load_balancer.load_balancers(project_id=project)) == []
 
 
-def test_dns_zone(deliver, leave, operator):
+def dns_zone_comes_and_goes(deliver, leave, operator):
     name = f"{uuid4().hex}.example.nl"
     records = f"@ A 192.0.2.10\nwww CNAME {name}\n@ MX 10 mail.{name}\n@ TXT v=spf1 -all"
     resource = deliver("dns_zone", zone=name, email="beheer@example.nl", records=records)
@@ -171,7 +188,7 @@ def test_dns_zone(deliver, leave, operator):
         assert list(cloud.dns.zones()) == []
 
 
-def test_container_goes_with_what_is_in_it(deliver, leave, operator):
+def container_goes_with_what_is_in_it(deliver, leave, operator):
     resource = deliver("container", object_gib=2)
 
     project = {"id": resource.cloud_project.openstack_project_id}

@@ -70,6 +70,15 @@ window.addEventListener("pageshow", (event) => {
   }
 });
 
+// What a form asks while it is filled in goes where the form says: htmx would take the address of
+// the button that somebody is about to press (its formaction) and do at once what that is for.
+document.addEventListener("htmx:configRequest", (event) => {
+  const form = event.detail.elt;
+  if (event.detail.triggeringEvent?.type !== "submit" && form.matches("form[hx-post]")) {
+    event.detail.path = form.getAttribute("hx-post");
+  }
+});
+
 // An answer that swaps nothing leaves the person in the dark; say so.
 for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
   document.addEventListener(failure, () => {

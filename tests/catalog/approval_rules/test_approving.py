@@ -1,16 +1,17 @@
 """Orders that need several humans, people of a higher part of the tree, or nobody at all."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from billing.models import Budget
 from catalog.errors import AlreadyApproved
-from catalog.models import Approval, Operation, Order, OrderState, Resource
+from catalog.models import Approval, Metric, Operation, Order, OrderState, Resource
 from catalog.policies import orders_to_decide
-from catalog.services import approvals
+from catalog.services import approval_routes, approvals
 from catalog.services.approval_routes import waiting_step
 from catalog.services.approval_rules import RuleSays, confirm_version, propose_version
 from catalog.services.approvals import (
@@ -19,11 +20,16 @@ from catalog.services.approvals import (
     approve_waiting_by_rule,
     reject_order,
 )
+from catalog.services.comments import ask_about_order
 from catalog.services.orders import withdraw_order
+from catalog.services.quotas import set_limit
+from catalog.services.tree import move_node
 from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed
 from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Person, Role
+from portal.identity.services.links import WantedLink, confirm_link, propose_link
+from tests.constraints import refused_by
 from tests.factories import PersonFactory, change_price, deputize, grant, make_organization, place
 from tests.races import at_once, meeting
 
@@ -97,6 +103,21 @@ class TestSeveralHumans:
         with pytest.raises(SameHuman):
             approve_order(placed.public_id, approver=colleagues[1])
 
+    def test_the_database_counts_humans_and_not_logins(
+        self, rule, order, colleagues, administrators
+    ):
+        known, twin, _ = colleagues
+        rule(people_of_project=2)
+        placed = order()
+        wanted = WantedLink(holder=twin, receiver=known, reason="Liet beide passen zien")
+        link = propose_link(wanted, actor=administrators[0])
+        confirm_link(link.public_id, actor=administrators[1])
+        yes = {"order": placed, "requester_id": placed.requested_by_id, "decided_at": now()}
+        Approval.objects.create(**yes, approver=known, decision="approved")
+
+        with refused_by("approval_one_per_order_and_human"):
+            Approval.objects.create(**yes, approver=twin, decision="approved")
+
     def test_after_one_yes_another_may_refuse(self, rule, order, colleagues):
         rule(people_of_project=2)
         placed = order()
@@ -160,6 +181,50 @@ class TestHigherInTheTree:
         with pytest.raises(NotAllowed):
             approve_order(placed.public_id, approver=of_project)
 
+    def test_of_a_project_that_moves_the_new_organization_decides(
+        self, rule, order, project, administrators, of_project
+    ):
+        ministry = project.parent
+        old, new = [make_organization(ministry, name=name) for name in ("Oud", "Nieuw")]
+        before, after = PersonFactory(name="Van oud"), PersonFactory(name="Van nieuw")
+        for person, node in ((before, old), (after, new)):
+            grant(person, Role.APPROVER, node)
+            for metric in Metric:
+                set_limit(node, metric, None, valid_from=now(), actor=None)
+
+        def move(parent):
+            move_node(project.public_id, new_parent=parent.public_id, actor=administrators[0])
+            project.refresh_from_db()
+
+        move(old)
+        rule(people_of_project=1, people_of_node=1, node=old)
+        first, second = order(), order()
+        approve_order(first.public_id, approver=of_project)
+        move(new)
+        approve_order(second.public_id, approver=of_project)
+
+        assert not orders_to_decide(before).exists()
+        assert set(orders_to_decide(after)) == {first, second}
+        for placed in (first, second):
+            approve_order(placed.public_id, approver=after)
+            assert state(placed) == OrderState.PROVISIONING
+
+    def test_a_rule_of_the_project_does_not_undo_that_of_its_organization(
+        self, rule, order, of_project, colleagues, project
+    ):
+        rule(people_of_project=0, people_of_node=1)
+        rule(people_of_project=2, node=project)
+        placed = order()
+        second = PersonFactory(name="Ook van het project")
+        grant(second, Role.APPROVER, project)
+
+        approve_order(placed.public_id, approver=of_project)
+        with pytest.raises(NotAllowed):
+            approve_order(placed.public_id, approver=second)
+        approve_order(placed.public_id, approver=colleagues[0])
+
+        assert state(placed) == OrderState.PROVISIONING
+
 
 class TestByRule:
     def test_nobody_need_look_below_the_amount(self, rule, order, requester):
@@ -208,6 +273,49 @@ class TestByRule:
 
         assert not approve_by_rule(placed.pk)
         assert orders_to_decide(approver).get() == placed
+
+    def test_what_somebody_asked_about_waits_for_a_person(self, rule, order, approver):
+        rule(automatic_below="50")
+        placed = order()
+        ask_about_order(placed.public_id, author=approver, text="Waarom nog een?")
+
+        assert not approve_by_rule(placed.pk)
+
+    def test_a_rule_that_ended_meanwhile_lets_nothing_through(self, rule, order, administrators):
+        version = rule(automatic_below="50")
+        placed = order()
+        says = RuleSays(ends_rule=True)
+        ending = propose_version(version.rule.public_id, says=says, actor=administrators[0])
+        confirm_version(ending.public_id, actor=administrators[1])
+
+        assert not approve_by_rule(placed.pk)
+
+    def test_a_stricter_rule_that_came_meanwhile_has_a_person_look(self, rule, order):
+        rule(automatic_below="50")
+        placed = order()
+        rule(people_of_project=1, name="Strenger")
+
+        assert not approve_by_rule(placed.pk)
+
+    def test_a_large_order_is_not_small_in_pieces(self, rule, order, requester, project, version):
+        rule(automatic_below="50")
+        first, second = order(), order()
+
+        assert not approve_by_rule(second.pk)
+        assert approve_by_rule(first.pk)
+        assert not approve_by_rule(second.pk)
+        assert order().conditions["approval"]["automatic"] is None
+
+        colleague = PersonFactory(name="Iemand anders")
+        grant(colleague, Role.REQUESTER, project)
+        assert approve_by_rule(place(colleague, project, version).pk)
+
+    def test_a_day_later_there_is_room_again(self, rule, order, monkeypatch):
+        rule(automatic_below="50")
+        assert approve_by_rule(order().pk)
+
+        monkeypatch.setattr(approval_routes, "ONE_DAY", timedelta(0))
+        assert approve_by_rule(order().pk)
 
     def test_the_database_knows_which_rule_may(self, rule, order):
         rule(automatic_below="50")

@@ -1,5 +1,6 @@
-"""Which rule counts: the most demanding of those that speak, and no person only where all agree."""
+"""Which rules count: all that speak get what they ask, and no person only where all agree."""
 
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -16,13 +17,15 @@ from catalog.approval_rules import (
     step_at,
 )
 
+NODE = UUID(int=7)
 amounts = st.integers(0, 2000).map(Decimal)
 levels = st.sampled_from([None, 1, 2, 3, 4])
 kinds = st.frozensets(st.sampled_from(["server", "volume", "network"]))
 rules = st.builds(
     Rule,
     id=st.integers(0, 10**6).map(lambda number: UUID(int=number)),
-    node=st.integers(0, 5).map(lambda number: UUID(int=number)),
+    node=st.just(NODE),
+    height=st.just(0),
     amount_from=amounts,
     kinds=kinds,
     protection_level=levels,
@@ -31,6 +34,12 @@ rules = st.builds(
     people_of_project=st.integers(0, 3),
     people_of_node=st.integers(0, 3),
 )
+# Of a project in three layers: a rule stands on the node of its height.
+rules = st.builds(
+    lambda rule, height: replace(rule, height=height, node=UUID(int=height)),
+    rules,
+    st.integers(0, 3),
+)
 orders = st.builds(
     OrderFacts,
     monthly=amounts,
@@ -38,8 +47,8 @@ orders = st.builds(
     protection_level=levels,
     has_personal_data=st.sampled_from([None, True, False]),
     is_delicate=st.booleans(),
+    let_through=amounts,
 )
-NODE = UUID(int=7)
 ORDER = OrderFacts(
     monthly=Decimal(100),
     kinds=frozenset({"server"}),
@@ -53,6 +62,7 @@ def rule(**changes):
     says = {
         "id": UUID(int=1),
         "node": NODE,
+        "height": 1,
         "amount_from": Decimal(0),
         "kinds": frozenset(),
         "protection_level": None,
@@ -76,6 +86,39 @@ def test_the_project_comes_first_and_then_the_node_of_the_rule():
     assert [step_at(route.steps, given) for given in range(4)] == [0, 0, 1, None]
 
 
+def test_a_rule_of_the_project_takes_nobody_from_the_organization():
+    above = rule(people_of_project=0, people_of_node=1)
+    below = rule(id=UUID(int=2), node=UUID(int=9), height=0, people_of_project=3)
+
+    assert find_route([above, below], ORDER).steps == (
+        ApprovalStep(node=None, people=2),
+        ApprovalStep(node=NODE, people=1),
+    )
+
+
+def test_who_approves_for_the_ministry_counts_for_the_agency_too():
+    ministry = rule(node=UUID(int=8), height=2, people_of_project=0, people_of_node=1)
+    agency = rule(id=UUID(int=2), people_of_project=0, people_of_node=2)
+
+    assert find_route([ministry, agency], ORDER).steps == (
+        ApprovalStep(node=NODE, people=1),
+        ApprovalStep(node=UUID(int=8), people=1),
+    )
+
+
+@given(st.lists(rules), orders)
+def test_every_rule_that_speaks_gets_what_it_asks(found, order):
+    route = find_route(found, order)
+    heights = [step.node.int if step.node else 0 for step in route.steps]
+    assert heights == sorted(heights)
+
+    for item in found:
+        if is_about(item, order):
+            there = [step for step in route.steps if step.node and step.node.int >= item.height]
+            assert sum(step.people for step in there) >= item.people_of_node
+            assert route.people >= item.people
+
+
 def test_the_limit_itself_is_not_below_it():
     assert find_route([rule(automatic_below=Decimal("100.01"))], ORDER).automatic
     assert not find_route([rule(automatic_below=Decimal(100))], ORDER).automatic
@@ -96,7 +139,8 @@ def test_nobody_looks_only_when_all_agree_and_nothing_is_delicate(found, order):
     if route.automatic:
         assert not order.is_delicate
         assert all(
-            item.automatic_below is not None and order.monthly < item.automatic_below
+            item.automatic_below is not None
+            and order.monthly + order.let_through < item.automatic_below
             for item in speaking
         )
     assert route.people >= 1

@@ -11,8 +11,8 @@ from billing.models import UsageSpan
 from catalog.errors import NotOnTrial
 from catalog.models import OperationState, OrderState, Resource, StepState
 from catalog.provisioning.cloud_quota import needed_quota
-from catalog.services.cancellation import cancel_operation
 from catalog.services.trials import end_trial
+from catalog.services.undoing import cancel_operation
 from portal.audit.models import AuditEntry
 from portal.identity.models import Role
 from tests.factories import PersonFactory, grant, reoffered

@@ -23,8 +23,9 @@ from catalog.models import (
 from catalog.provisioning.cloud_quota import needed_quota
 from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
-from catalog.services.operations import compensate_operation, resume_operation
+from catalog.services.operations import resume_operation
 from catalog.services.resources import act_on_resource
+from catalog.services.undoing import compensate_operation
 from portal.cloud.ports import CloudUnavailable
 from tests.factories import OfferingVersionFactory, place, reoffered
 from tests.factories.catalog import SPEC

@@ -4,10 +4,10 @@ import pytest
 
 from catalog.models import ClaimState, Operation, OperationKind, OrderState, ResourceState
 from catalog.services.approvals import approve_order
-from catalog.services.cancellation import cancel_operation
-from catalog.services.operations import compensate_operation, resume_operation
+from catalog.services.operations import resume_operation
 from catalog.services.quotas import find_differences
 from catalog.services.resources import retire_resource
+from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudRefused
 from tests.factories import asked, place_lines

@@ -26,6 +26,7 @@ from catalog.models import (
     DifferenceState,
     Metric,
     OperationKind,
+    OperationState,
     PlacementVerdict,
     Quota,
     RepairAction,
@@ -40,8 +41,10 @@ from catalog.services.quotas import claim_quota, find_differences, set_limit
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.services.tree import end_node
+from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.audit.models import AuditEntry
 from portal.core.calendar import month_of
+from portal.core.states import IllegalTransition
 from portal.identity.models import Role
 from tests.catalog.reconciliation.conftest import differences
 from tests.constraints import execute, refused_by
@@ -366,6 +369,23 @@ def test_adopted_server_is_not_repaired_without_knowing_its_image(
         act_on_resource(
             adopted.public_id, action=action, actor=requester, confirmation=adopted.name
         )
+
+
+def test_work_on_what_was_adopted_is_cancelled_like_any_other(
+    stray, look_twice, decided, engine, requester
+):
+    stray("server", power_state=1, task_state="")
+    look_twice()
+    decided(the_difference(), RepairAction.ADOPT)
+    adopted = Resource.objects.get(order_line=None)
+    stop = engine.call(act_on_resource, adopted.public_id, action="stop", actor=requester)
+
+    with pytest.raises(IllegalTransition):
+        compensate_operation(stop.public_id, actor=requester)
+    engine.call(cancel_operation, stop.public_id, actor=requester)
+
+    stop.refresh_from_db()
+    assert stop.state == OperationState.CANCELED
 
 
 def test_an_order_does_not_change_what_was_adopted(stray, look_twice, decided, requester):

@@ -86,3 +86,28 @@ def visit(chromium, site, session, pages, width, scheme, language):
         if is_too_wide(page):
             yield f"{name} at {width}: too wide"
     context.close()
+
+
+def test_what_is_typed_and_put_in_the_cart_at_once_is_sent_there_once(somebody, pages, live_server):
+    """The form is asked for its price as a field is left, just when the button is pressed."""
+    session = log_in(Client(), somebody).cookies[settings.SESSION_COOKIE_NAME].value
+    sent = []
+    with running_chromium() as chromium:
+        context = chromium.new_context(locale="en")
+        context.add_cookies(
+            [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}]
+        )
+        page = context.new_page()
+        page.on("request", lambda request: sent.append((request.method, request.url)))
+        page.goto(f"{live_server.url}{pages['form']}")
+        page.get_by_label("Name", exact=True).fill("zaken-web-13")
+        page.get_by_label("Purpose").fill("Zaken behandelen")
+        button = page.get_by_role("button", name="Put in the cart")
+        with page.expect_request(lambda request: request.url.endswith("/order/preview")):
+            button.focus()
+        button.click()
+        page.wait_for_url("**/cart")
+        context.close()
+
+    posts = [url for method, url in sent if method == "POST" and url.endswith("/order/cart")]
+    assert len(posts) == 1
