@@ -132,12 +132,12 @@ def resource_act(request: PersonRequest, public_id: UUID, action: str) -> HttpRe
     if not may_act(request.user, resource, action):
         raise PermissionDenied
     try:
-        declared = find_action(resource, action)
-        if request.method != "POST":
-            if action not in dict(_offered_actions(request, resource)):
-                return redirect("catalog:resource", public_id=public_id)
-            return _ask(request, resource, declared, ActionForm(resource=resource, action=declared))
-        return _act(request, resource, action, declared)
+        if request.method == "POST":
+            return _act(request, resource, action, find_action(resource, action))
+        offered = dict(_offered_actions(request, resource)).get(action)
+        if offered is None or not offered.asks_first:
+            return redirect("catalog:resource", public_id=public_id)
+        return _ask(request, resource, offered, ActionForm(resource=resource, action=offered))
     except DomainError as error:
         return _render(request, _get(request, resource.public_id), error=error)
 

@@ -152,7 +152,9 @@ class TestSystemVolume:
 
         for action in ("rebuild", "rescue"):
             with pytest.raises(ActionNotOffered):
-                act_on_resource(server.public_id, action=action, actor=requester)
+                act_on_resource(
+                    server.public_id, action=action, actor=requester, confirmation=server.name
+                )
 
     def test_who_compares_finds_nothing_and_then_what_somebody_changed(
         self, deliver, cloud, settings

@@ -356,6 +356,21 @@ def test_adopted_server_is_stopped_like_any_other(
     assert (thing.status, adopted.facts["status"]) == ("SHUTOFF", "SHUTOFF")
 
 
+@pytest.mark.parametrize("action", ["rebuild", "rescue"])
+def test_adopted_server_is_not_repaired_without_knowing_its_image(
+    action, stray, look_twice, decided, requester
+):
+    stray("server", power_state=1, task_state="")
+    look_twice()
+    decided(the_difference(), RepairAction.ADOPT)
+    adopted = Resource.objects.get(order_line=None)
+
+    with pytest.raises(ActionNotOffered):
+        act_on_resource(
+            adopted.public_id, action=action, actor=requester, confirmation=adopted.name
+        )
+
+
 def test_work_on_what_was_adopted_is_cancelled_like_any_other(
     stray, look_twice, decided, engine, requester
 ):
@@ -371,21 +386,6 @@ def test_work_on_what_was_adopted_is_cancelled_like_any_other(
 
     stop.refresh_from_db()
     assert stop.state == OperationState.CANCELED
-
-
-@pytest.mark.parametrize("action", ["rebuild", "rescue"])
-def test_adopted_server_is_not_repaired_without_knowing_its_image(
-    action, stray, look_twice, decided, requester
-):
-    stray("server", power_state=1, task_state="")
-    look_twice()
-    decided(the_difference(), RepairAction.ADOPT)
-    adopted = Resource.objects.get(order_line=None)
-
-    with pytest.raises(ActionNotOffered):
-        act_on_resource(
-            adopted.public_id, action=action, actor=requester, confirmation=adopted.name
-        )
 
 
 def test_an_order_does_not_change_what_was_adopted(stray, look_twice, decided, requester):
