@@ -86,9 +86,14 @@ def test_one_and_several_do_not_go_together(as_requester, several, nothing_happe
     nothing_happens()
 
 
-def test_what_is_not_offered_there_does_not_exist(as_requester, several, version, nothing_happens):
+@pytest.fixture
+def hidden(version):
+    """Something that exists for another organization alone."""
     other = Offering.objects.create(code="elders", kind="server")
-    hidden = OfferingVersionFactory(offering=other, visible_to=[make_organization()])
+    return OfferingVersionFactory(offering=other, visible_to=[make_organization()])
+
+
+def test_what_is_not_offered_there_does_not_exist(as_requester, several, hidden, nothing_happens):
     several["lines"][1]["offering"] = str(hidden.offering.public_id)
 
     assert_problem(as_requester.order(several), 400, "invalid_input", "lines.2.offering")
