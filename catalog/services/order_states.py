@@ -25,9 +25,15 @@ class LineState(StrEnum):
     UNDONE = "undone"
 
 
-def line_state(state: ResourceState, activated_at: datetime | None) -> LineState:
-    """How the line stands that a resource was made for."""
-    if activated_at is not None:
+def line_state(
+    state: ResourceState, activated_at: datetime | None, *, is_part: bool = False
+) -> LineState:
+    """How the line stands that a resource was made for.
+
+    Args:
+        is_part: of a whole, which is delivered as one: what ran and is gone again is undone.
+    """
+    if activated_at is not None and (state == ResourceState.ACTIVE or not is_part):
         return LineState.DELIVERED
     if state == ResourceState.PROVISIONING:
         return LineState.UNDER_WAY
@@ -52,9 +58,14 @@ def follow_lines(order: Order) -> bool:
 
     Call with the order and the resource that moved locked, after that was written.
     """
-    made = Resource.objects.filter(order_line__order=order).values_list("state", "activated_at")
+    made = Resource.objects.filter(order_line__order=order).values_list(
+        "state", "activated_at", "order_line__assembly"
+    )
     target = state_of_lines(
-        [line_state(ResourceState(state), activated_at) for state, activated_at in made]
+        [
+            line_state(ResourceState(state), activated_at, is_part=whole is not None)
+            for state, activated_at, whole in made
+        ]
     )
     if order.state == target or order.is_settled:
         return False

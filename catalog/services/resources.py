@@ -349,8 +349,10 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
     forget_secrets(resource.public_id)
-    if operation.kind == OperationKind.COMPENSATE:
-        _cancel_line(resource)
+    if resource.order_line is not None:
+        _follow(resource.order_line.order)
+        if operation.kind == OperationKind.COMPENSATE:
+            record("operation.compensated", resource, actor=None, node_id=resource.project_id)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
 
 
@@ -378,9 +380,3 @@ def _follow(order: Order) -> None:
     """Complete or end the order once its last line came to an end; the others may still go on."""
     if follow_lines(order) and order.state == OrderState.COMPLETED:
         record("order.completed", order, actor=None, node_id=order.project_id)
-
-
-def _cancel_line(resource: Resource) -> None:
-    if resource.order_line is not None:
-        _follow(resource.order_line.order)
-        record("operation.compensated", resource, actor=None, node_id=resource.project_id)

@@ -7,6 +7,7 @@ from django.test import Client
 
 from catalog.models import Operation, Resource
 from catalog.services.approvals import approve_order
+from catalog.services.operations import lock_order_and_resource
 from catalog.services.resources import activate_resource
 from portal.identity.models import Role
 from tests.catalog.blueprints.conftest import ANSWERS
@@ -54,7 +55,10 @@ def run(operation):
     operation.steps.update(state="done")
     Operation.objects.filter(pk=operation.pk).update(state="succeeded")
     with transaction.atomic():
-        activate_resource(operation.resource, operation=operation, facts={"addresses": addresses})
+        resource = lock_order_and_resource(operation.resource)
+        resource.facts = {"addresses": addresses}
+        resource.save(update_fields=["facts"])
+        activate_resource(resource, operation=operation)
 
 
 def test_pages_are_accessible_and_fit(live_server, pages, approver):

@@ -146,7 +146,7 @@ class TestCleaningUp:
         )
 
         assert response.status_code == 409
-        assert "zaak-entrance needs" in text_of(response)
+        assert "needed by zaak-entrance" in text_of(response)
 
     def test_the_page_names_all_in_the_order_in_which_they_go(self, browser, delivered):
         text = text_of(page(browser, "assembly-retire", delivered.assembly.public_id))
