@@ -393,6 +393,7 @@ WITH_API: Final = (
     "order.approve",
     "order.reject",
     "resource.retire",
+    "assembly.retire",
     "resource.unprotect",
     "operation.cancel",
     "operation.compensate",
