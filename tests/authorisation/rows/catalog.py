@@ -189,7 +189,6 @@ ROWS = [
         arguments=("rebuild",),
         by=REPAIRERS,
     ),
-    see("catalog:resource-act", of=active_resource, arguments=("stop",), by=REPAIRERS),
     act(
         "catalog:resource-act",
         of=active_resource,

@@ -441,6 +441,7 @@ class CloudContract:
         assert in_use.details["server_ids"] == [server.id]
         assert grown.details["size_gib"] == 20
         cloud.delete_server(project, server.id)
+        until(lambda: cloud.list_servers(project), lambda left: not left)
         until(lambda: work.seen_volume(disk.id), lambda seen: seen.status == "AVAILABLE")
 
     def test_server_group_is_found_by_its_marker_and_tells_who_is_in_it(
