@@ -13,7 +13,7 @@ from tests.faults.passing import Answer, PassOn, Proxy, Request, serving
 
 BODY = b'{"things": [1, 2, 3], "next": "http://toy.example/things?page=2"}'
 NAMED = "http://toy.example"
-STALL_SECONDS = 0.3
+STALL_SECONDS = 1.5
 
 
 class Toy(Proxy):
