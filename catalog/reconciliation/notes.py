@@ -116,10 +116,12 @@ def _difference(cloud: Cloud, found: Found, at: datetime) -> Difference:
 def close_look(cloud: Cloud, listings: Collection[Listing], at: datetime) -> None:
     """After everything was compared: open what was seen twice, end what was not seen any more.
 
-    What could not be judged in this look stays: lists that were not answered, and resources
-    that somebody is busy with.
+    What could not be judged in this look stays: lists that were not answered, resources that
+    somebody is busy with, and the quotas of whole projects (``close_rooms``).
     """
-    living = Difference.objects.filter(cloud=cloud, state__in=LIVING_STATES, listing__in=listings)
+    living = Difference.objects.filter(
+        cloud=cloud, state__in=LIVING_STATES, listing__in=listings
+    ).exclude(kind=DifferenceKind.QUOTA)
     _settle(living, at)
     _forget(_not_seen(living, at), at)
 
