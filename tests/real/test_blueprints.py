@@ -119,7 +119,7 @@ def test_it_is_wired_in_the_cloud_and_goes_as_one(
         (record,) = [found for found in cloud.dns.recordsets(zone) if found.type == "A"]
         assert (record.name.split(".")[0], record.records) == ("www", [balancer.vip_address])
 
-        assembly = parts["web-1"].order_line.assembly  # type: ignore[union-attr]
+        assembly = parts["web-1"].order_line.assembly  # type: ignore[union-attr]  # it was ordered
         retire_assembly(assembly.public_id, actor=requester, confirmation="zaak")
         until(
             lambda: not Resource.objects.exclude(state=ResourceState.RETIRED).exists(),
