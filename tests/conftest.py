@@ -72,7 +72,7 @@ def sent_tasks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any
     """Collects (task name, arguments) instead of publishing to a broker."""
     sent: list[tuple[str, dict[str, Any]]] = []
 
-    def collect(name: str, *, kwargs: dict[str, Any], queue: str, countdown: float | None) -> None:
+    def collect(name: str, *, kwargs: dict[str, Any], **_options: Any) -> None:
         sent.append((name, kwargs))
 
     monkeypatch.setattr("portal.core.dispatch.current_app.send_task", collect)

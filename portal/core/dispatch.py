@@ -24,7 +24,11 @@ def enqueue_on_commit(
 
     def send() -> None:
         current_app.send_task(
-            task_name, kwargs=kwargs, queue=queue, countdown=pause.total_seconds() or None
+            task_name,
+            kwargs=kwargs,
+            queue=queue,
+            countdown=pause.total_seconds() or None,
+            confirm_timeout=settings.BROKER_TIMEOUT,
         )
 
     transaction.on_commit(send, robust=True)

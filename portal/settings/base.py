@@ -217,19 +217,21 @@ CELERY_TASK_QUEUES = [
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_TASK_DEFAULT_QUEUE_TYPE = "quorum" if _IS_RABBITMQ else "classic"
 CELERY_WORKER_DETECT_QUORUM_QUEUES = _IS_RABBITMQ
-_BROKER_TIMEOUT = 2  # seconds; a lost doorbell is found by the sweep, and a person must not wait
-CELERY_BROKER_CONNECTION_TIMEOUT = _BROKER_TIMEOUT
+# Seconds; a lost doorbell is found by the sweep, and a person must not wait. Also for a queue's
+# word that it has the message: a quorum queue without a leader never gives it.
+BROKER_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_TIMEOUT = BROKER_TIMEOUT
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "max_retries": 1,
     "interval_start": 0,
-    "connect_retries_timeout": _BROKER_TIMEOUT,
+    "connect_retries_timeout": BROKER_TIMEOUT,
     **(
         {"confirm_publish": True}
         if _IS_RABBITMQ
         else {
             "visibility_timeout": 3600,  # longer than any task, or Valkey delivers it twice
-            "socket_timeout": 2 * _BROKER_TIMEOUT,
-            "socket_connect_timeout": _BROKER_TIMEOUT,
+            "socket_timeout": 2 * BROKER_TIMEOUT,
+            "socket_connect_timeout": BROKER_TIMEOUT,
         }
     ),
 }
@@ -243,12 +245,15 @@ CELERY_TASK_SOFT_TIME_LIMIT = 110  # seconds
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# After a lost connection Celery lets a worker take less until its running tasks end; on a quorum
+# queue, whose prefetch cannot be changed any more, that would last until the worker stops.
+CELERY_WORKER_ENABLE_PREFETCH_COUNT_REDUCTION = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = os.environ.get(
     "CLOUDLOKET_BEAT_SCHEDULE_FILE", "celerybeat-schedule"
 )
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "catalog.sweep", "schedule": 5.0},
     "sync-inventory": {"task": "catalog.sync_inventory", "schedule": 60.0},
     "look-for-drift": {
@@ -284,6 +289,13 @@ CELERY_BEAT_SCHEDULE = {
     "anchor-audit": {"task": "audit.anchor", "schedule": crontab(minute="0")},
     "write-refusal-tallies": {"task": "audit.write_tallies", "schedule": 60.0},
 }
+# Beat keeps one connection for good, and only a retry opens it again after the broker was away.
+for _entry in CELERY_BEAT_SCHEDULE.values():
+    _entry["options"] = {
+        "retry": True,
+        "confirm_timeout": BROKER_TIMEOUT,
+        **_entry.get("options", {}),
+    }
 
 # --- mail --------------------------------------------------------------------------------------
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import runpy
+import signal
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,6 +47,17 @@ class Broker:
         address = urlsplit(self.url)
         with socket.socket() as client:
             return client.connect_ex((str(address.hostname), int(address.port or 0))) == 0
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Its connections stay open, and nothing is answered any more."""
+        file = Path(os.environ["CLOUDLOKET_TEST_HOME"]) / "run" / f"{self.name}.pid"
+        process = int(file.read_text().split()[0])
+        os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process, signal.SIGCONT)
 
     def kill(self) -> None:
         """Without a chance to tidy up; the stack's supervisor starts it again."""
@@ -127,6 +141,8 @@ def test_work_goes_on_after_the_broker_was_killed(broker, approve, worker, opera
     until(operation.steps.exclude(external_id="").exists, "the worker is on its way")
 
     broker.kill()
+    until(broker.is_up, f"{broker.name} answers")
+    purge(broker)  # what it kept is lost: the sweep has to find the work
 
     assert_one_of_everything(operator, finished(operation))
 
@@ -154,6 +170,22 @@ def test_approval_stands_while_the_broker_is_down(
     assert order.state == OrderState.PROVISIONING
     worker.start()
     assert_one_of_everything(operator, finished(delivery_of(order)))
+
+
+def test_nobody_waits_long_for_a_broker_that_stands_still(broker, client, submit, approver):
+    order = submit()
+    log_in(client, approver)
+    # One connection that is open; an earlier test may have left one that is not.
+    broker.app.send_task("catalog.sweep", queue="interactive", retry=True)
+
+    with broker.standing_still():
+        began = time.monotonic()
+        client.post(reverse("catalog:approval-approve", args=[order.public_id]))
+        waited = time.monotonic() - began
+
+    order.refresh_from_db()
+    assert order.state == OrderState.PROVISIONING
+    assert waited < 5 * settings.BROKER_TIMEOUT
 
 
 @pytest.mark.rabbitmq

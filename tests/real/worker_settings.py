@@ -6,4 +6,4 @@ from tests.settings import *  # noqa: F403  (Django reads settings from one name
 
 STEP_LEASE = timedelta(seconds=5)
 UNKNOWN_OUTCOME_WAIT = timedelta(seconds=5)
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "catalog.sweep", "schedule": 1.0}}
+CELERY_BEAT_SCHEDULE = {"sweep": {**CELERY_BEAT_SCHEDULE["sweep"], "schedule": 1.0}}  # noqa: F405

@@ -35,9 +35,7 @@ class Engine:
     cloud: FakeCloud
     messages: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
 
-    def send(
-        self, name: str, *, kwargs: dict[str, Any], queue: str, countdown: float | None
-    ) -> None:
+    def send(self, name: str, *, kwargs: dict[str, Any], **_options: Any) -> None:
         self.messages.append((name, kwargs))
 
     def call(self, action: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
