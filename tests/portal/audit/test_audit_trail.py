@@ -237,11 +237,8 @@ class TestDatabase:
         "table", ["auditentry", "auditanchor", "auditseal", "auditverification", "auditchain"]
     )
     def test_refuses_to_truncate_the_trail(self, entries, table):
-        name = f"audit_{table.removeprefix('audit')}_never_truncated"
-        with connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE audit_{table} ENABLE TRIGGER {name}")
-            with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
-                cursor.execute(f"TRUNCATE audit_{table}")
+        with pytest.raises(IntegrityError, match="never changed"), transaction.atomic():
+            connection.cursor().execute(f"TRUNCATE audit_{table}")
 
     @pytest.mark.parametrize("length", ["length - 1", "length + 2", "0"])
     def test_moves_a_head_one_place_at_a_time(self, entries, length):
