@@ -9,22 +9,33 @@ from django.urls import reverse
 
 from billing.models import UsageSpan
 from catalog.errors import ResourceNeeded, SourceChanged
-from catalog.models import Derivation, Metric, OperationState, Order, Resource, ResourceState
+from catalog.models import (
+    Derivation,
+    Metric,
+    Offering,
+    OperationState,
+    Order,
+    Resource,
+    ResourceState,
+)
 from catalog.services.approvals import approve_order
 from catalog.services.changes import changeable_parameters
 from catalog.services.offers import no_longer_offered
 from catalog.services.quotas import amounts_of
+from catalog.services.resources import act_on_resource
 from portal.cloud.models import Flavor, Image
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.core.errors import InvalidInput
-from tests.factories import make_project, place
+from tests.factories import OfferingVersionFactory, make_project, place
 from tests.factories.catalog import SPEC
+from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def image(deliver, server) -> Resource:
+    Image.objects.filter(name=SPEC["image"]).update(min_memory_mib=512)
     return deliver("server_image", "gouden", server=str(server.public_id))
 
 
@@ -38,7 +49,7 @@ def test_image_holds_and_costs_the_whole_disk_of_its_server(image, server, cloud
     assert image.spec == {
         "server": str(server.public_id),
         "image_gib": 20,
-        "image_memory_mib": Image.objects.get(name=SPEC["image"]).min_memory_mib,
+        "image_memory_mib": 512,
     }
     assert amounts_of(image.claim)[Metric.OBJECT_GIB] == 20
     (span,) = UsageSpan.objects.filter(resource__public_id=image.public_id)
@@ -68,23 +79,31 @@ def test_server_is_made_from_an_image_of_the_project(deliver, image, own, cloud)
 
 
 def test_system_on_a_volume_begins_with_an_image_of_the_project(deliver, offerings, own):
-    version = offerings["server"]
-    version.choices = {**version.choices, "extras": ["system_volume"]}
-    type(version).objects.filter(pk=version.pk).update(choices=version.choices)
+    offered = offerings["server"]
+    offerings["on-volume"] = OfferingVersionFactory(
+        offering=Offering.objects.create(code="op-schijf", kind="server", position=3),
+        cloud=offered.cloud,
+        choices={**offered.choices, "extras": ["system_volume"]},
+    )
     with pytest.raises(InvalidInput) as refusal:
-        deliver("server", "web-2", **own, system_gib=19)
+        deliver("on-volume", "web-2", **own, system_gib=19)
     assert list(refusal.value.errors) == ["system_gib"]
 
-    made = deliver("server", "web-2", **own, system_gib=20)
+    made = deliver("on-volume", "web-2", **own, system_gib=20)
 
     assert made.state == ResourceState.ACTIVE
 
 
 def test_image_stays_as_long_as_a_server_needs_it_and_rebuilds_that(
-    deliver, act, image, own, retire, engine
+    deliver, requester, image, own, retire, engine
 ):
     made = deliver("server", "web-2", **own)
-    assert act(made, "rebuild").state == OperationState.DONE
+    rebuilt = engine.call(
+        act_on_resource, made.public_id, action="rebuild", actor=requester, confirmation="web-2"
+    )
+    engine.run()
+    rebuilt.refresh_from_db()
+    assert rebuilt.state == OperationState.DONE
     with pytest.raises(ResourceNeeded, match="web-2"):
         retire(image)
 
@@ -104,10 +123,11 @@ def test_image_stays_as_long_as_a_server_needs_it_and_rebuilds_that(
 def test_size_that_the_image_does_not_fit_on_is_refused(ask, own, facts, said):
     Flavor.objects.filter(name=own["flavor"]).update(**facts)
 
-    with pytest.raises(InvalidInput, match="gouden") as refusal:
+    with pytest.raises(InvalidInput) as refusal:
         ask("server", "web-2", **own)
 
     assert list(refusal.value.errors) == ["flavor"]
+    assert "gouden" in refusal.value.errors["flavor"][0]
     assert said in refusal.value.errors["flavor"][0]
 
 
@@ -124,10 +144,10 @@ def test_server_that_starts_from_a_volume_is_refused(ask, server):
     server.facts["boots_from"] = "volume"
     server.save(update_fields=["facts"])
 
-    with pytest.raises(InvalidInput, match="web-1") as refusal:
+    with pytest.raises(InvalidInput) as refusal:
         ask("server_image", "gouden", server=str(server.public_id))
 
-    assert list(refusal.value.errors) == ["server"]
+    assert "web-1" in refusal.value.errors["server"][0]
 
 
 def test_image_of_another_project_cannot_be_chosen(own, requester, offerings):
@@ -208,7 +228,7 @@ def test_image_that_nova_gave_up_is_made_anew(ask, approver, engine, server, clo
 class TestPages:
     @pytest.fixture
     def browser(self, client, requester):
-        client.force_login(requester)
+        log_in(client, requester)
         return client
 
     def test_page_of_a_server_leads_to_the_form_of_its_image(self, browser, server):
