@@ -190,7 +190,10 @@ class Server(Kind):
                 label=_("Operating system"),
                 widget=Widget.SELECT,
                 section=_("Server"),
-                hint=_("Or an image of this project. It stays as long as servers that need it."),
+                hint=_(
+                    "You can also choose an image of this project. It cannot be cleaned up before the "
+                    "servers that are made from it."
+                ),
                 options=[Option(value=image.name, label=image.name) for image in images],
                 of_kinds=[PART],
                 is_own_only=False,
