@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from billing.models import UsageSpan
 from catalog.errors import ResourceNeeded, SourceChanged
 from catalog.models import (
     Derivation,
+    Difference,
     Metric,
     Offering,
     OperationState,
@@ -18,6 +20,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
 from catalog.services.changes import changeable_parameters
 from catalog.services.offers import no_longer_offered
@@ -260,3 +263,42 @@ class TestPages:
         assert "gouden" in page
         assert str(image.public_id) not in page
         assert Order.objects.latest("pk") == order
+
+
+class TestReconciliation:
+    @pytest.fixture
+    def looked_at(self, settings, image, cloud):
+        """What differs after a change to the image in the cloud, once two looks agree."""
+        settings.DRIFT_SECOND_LOOK_AFTER = timedelta(microseconds=1)
+        settings.DRIFT_GRACE = timedelta()
+
+        def look_after(change):
+            change(cloud.things[image.cloud_ids["server_image"]])
+            for _ in range(2):
+                assert look_at(image.cloud_project.cloud).unanswered == []
+            rows = Difference.objects.filter(listing="images", state="open")
+            return sorted(rows.values_list("kind", "field"))
+
+        return look_after
+
+    def test_image_as_it_was_ordered_differs_in_nothing(self, looked_at):
+        assert looked_at(lambda thing: None) == []
+
+    def test_image_that_is_gone_is_told(self, looked_at, cloud):
+        gone = looked_at(lambda thing: cloud.things.pop(thing.id))
+
+        assert gone == [("charged_but_absent", "")]
+
+    def test_image_that_nobody_ordered_is_told_and_so_is_a_second_copy(self, looked_at, cloud):
+        def add(thing):
+            for marker in ("", thing.marker):
+                copy = cloud.add("image", thing.project, "vreemd", marker, **thing.details)
+                copy.created_at = thing.created_at
+
+        assert looked_at(add) == [("duplicate", ""), ("unknown", "")]
+
+    def test_name_and_state_of_an_image_are_compared(self, looked_at):
+        def spoil(thing):
+            thing.name, thing.status = "anders", "DEACTIVATED"
+
+        assert looked_at(spoil) == [("differs", "name"), ("differs", "status")]
