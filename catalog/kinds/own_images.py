@@ -11,13 +11,11 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from catalog.kinds.base import Spec
-from catalog.kinds.steps.chosen_image import OWN, PART, QUESTION
+from catalog.kinds.steps.chosen_image import OWN, QUESTION
 from catalog.kinds.steps.system_volume import SIZE as SYSTEM_SIZE
 from catalog.models import OfferingVersion, Resource
 from portal.cloud.models import Cloud, Flavor
 from portal.core.errors import InvalidInput
-
-__all__ = ["MEMORY", "OWN", "PART", "SIZE", "from_own_image", "image_name", "least_of"]
 
 SIZE: Final = "image_gib"
 MEMORY: Final = "image_memory_mib"

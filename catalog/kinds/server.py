@@ -14,7 +14,7 @@ from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, first_address, register
 from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import NETWORKS, network_parameter
-from catalog.kinds.own_images import OWN, PART, from_own_image, image_name
+from catalog.kinds.own_images import from_own_image, image_name
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding
 from catalog.kinds.server_disks import (
@@ -38,6 +38,7 @@ from catalog.kinds.server_options import (
     other_flavors,
     ssh_key_parameter,
 )
+from catalog.kinds.steps.chosen_image import OWN, PART
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
 from catalog.kinds.steps.console import CONSOLE
 from catalog.kinds.steps.power import (
@@ -191,8 +192,8 @@ class Server(Kind):
                 widget=Widget.SELECT,
                 section=_("Server"),
                 hint=_(
-                    "You can also choose an image of this project. It cannot be cleaned up before the "
-                    "servers that are made from it."
+                    "You can also choose an image of this project. It cannot be cleaned up before "
+                    "the servers that are made from it."
                 ),
                 options=[Option(value=image.name, label=image.name) for image in images],
                 of_kinds=[PART],

@@ -11,14 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Spec, register
 from catalog.kinds.copies import Copy
-from catalog.kinds.own_images import (
-    MEMORY,
-    PART,
-    SIZE,
-    least_of,
-)
+from catalog.kinds.own_images import MEMORY, SIZE, least_of
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.kinds.parts import Finding, Record, status
+from catalog.kinds.steps.chosen_image import PART
 from catalog.kinds.steps.copy import Copying
 from catalog.kinds.steps.power import BOOTS_FROM, IMAGE
 from catalog.models import Metric, OfferingVersion, Resource

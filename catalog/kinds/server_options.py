@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Spec
-from catalog.kinds.own_images import MEMORY, OWN
+from catalog.kinds.own_images import MEMORY
 from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.steps.chosen_image import OWN
 from catalog.models import OfferingVersion
 from portal.cloud.models import Flavor, Image
 
