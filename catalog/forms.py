@@ -91,7 +91,7 @@ def _refusal(effect: OptionEffect) -> str:
 
 def _hint(parameter: Parameter) -> str:
     """The hint, and the bounds of a number; or that there is nothing to choose from."""
-    if parameter.of_kinds and not parameter.options:
+    if parameter.asks_for_own and not parameter.options:
         return gettext("Nothing runs in this project that can be chosen here.")
     if parameter.widget is not Widget.NUMBER:
         return str(parameter.hint)

@@ -11,6 +11,10 @@ from catalog.kinds.parameters import Option, Parameter, Widget
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _OPTIONS: Final = {Widget.CARDS, Widget.SELECT}
+_OWN: Final = {
+    "title": "The id of something that runs in the project",
+    "pattern": "^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+}
 
 
 def json_schema(parameters: Sequence[Parameter]) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def _described(parameter: Parameter) -> dict[str, Any]:
         "title": str(parameter.label),
         "type": kind if parameter.required else [kind, "null"],
     }
-    if parameter.of_kinds:
+    if parameter.asks_for_own:
         schema["format"] = "uuid"
     if parameter.hint:
         schema["description"] = str(parameter.hint)
@@ -83,8 +87,10 @@ def _bounded(parameter: Parameter) -> dict[str, Any]:
     schema = _described(parameter)
     if parameter.widget is Widget.NUMBER:
         schema |= {"minimum": parameter.minimum, "maximum": parameter.maximum}
-    if parameter.widget in _OPTIONS and (parameter.options or not parameter.of_kinds):
+    if parameter.widget in _OPTIONS and (parameter.options or not parameter.asks_for_own):
         schema["oneOf"] = [_constant(option) for option in parameter.options]
+        if parameter.of_kinds and not parameter.asks_for_own:
+            schema["oneOf"].append(dict(_OWN))
         if not parameter.required:
             schema["oneOf"].append({"const": None})
     if parameter.default is not None:

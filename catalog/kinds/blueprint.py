@@ -194,6 +194,7 @@ def _parameter(question: Question, pieces: list[_Piece]) -> Parameter:
         minimum=max(item.minimum for item in takers),
         maximum=min(item.maximum for item in takers),
         required=any(item.required for item in takers),
+        of_kinds=(),  # a design is not about what runs already in somebody's project
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -49,6 +50,7 @@ class Parameter:
         options: the allowed values, for CARDS and SELECT.
         of_kinds: keys of kinds, for a SELECT: the options are what runs of those in the project,
             by public id (``catalog.services.sources`` fills them in). It is made from the answer.
+        is_own_only: with ``of_kinds``: there are no other options than those.
         is_needed: what is made needs the one that it was made from for as long as it lives.
         minimum, maximum: inclusive bounds, for NUMBER (whole numbers).
         unit: shown behind a NUMBER.
@@ -68,6 +70,7 @@ class Parameter:
     default: str | int | None = None
     options: Sequence[Option] = ()
     of_kinds: Sequence[str] = ()
+    is_own_only: bool = True
     is_needed: bool = False
     minimum: int = 0
     maximum: int = 0
@@ -78,6 +81,20 @@ class Parameter:
     max_length: int = 200
     takes: str = ""
     taken_in_words: Callable[[str], str] = str
+
+    @property
+    def asks_for_own(self) -> bool:
+        """Whether nothing can be chosen but what runs in the project."""
+        return bool(self.of_kinds) and self.is_own_only
+
+    def own(self, value: object) -> UUID | None:
+        """The public id of what runs in the project, where that is what the answer names."""
+        if not self.of_kinds or not value:
+            return None
+        try:
+            return UUID(str(value))
+        except ValueError:
+            return None
 
     def clean_wired(self, text: str) -> str | int | None:
         """Return what came from other parts as the spec keeps it.

@@ -14,6 +14,7 @@ from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, first_address, register
 from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.networks import NETWORKS, network_parameter
+from catalog.kinds.own_images import from_own_image, image_name
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding
 from catalog.kinds.server_disks import (
@@ -37,6 +38,7 @@ from catalog.kinds.server_options import (
     other_flavors,
     ssh_key_parameter,
 )
+from catalog.kinds.steps.chosen_image import OWN, PART
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
 from catalog.kinds.steps.console import CONSOLE
 from catalog.kinds.steps.power import (
@@ -76,7 +78,7 @@ from catalog.kinds.volume import (
     size_parameter,
     type_parameters,
 )
-from catalog.models import Metric, OfferingVersion
+from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud, Flavor
 from portal.cloud.ports import CloudObject
 
@@ -87,7 +89,8 @@ DATA_DISK = _("Disk for your data")
 class Server(Kind):
     """Spec: ``flavor``, ``image``, ``network``, ``volume_gib``, ``ssh_public_key``, and
     ``volume_type`` where the offering leaves a choice; ``system_gib``, ``group``, ``group_rule``,
-    ``security_groups`` and ``user_data`` where it allows them. The offering's choices:
+    ``security_groups`` and ``user_data`` where it allows them; ``own_image`` (see ``own_images``)
+    where the image is one of the project. The offering's choices:
 
     ``flavors``, ``images``, ``volume_types``: names, in the order in which they are shown;
     ``networks``: [{"name", "label_nl", "label_en", "cidr"}];
@@ -141,6 +144,8 @@ class Server(Kind):
         "rebuild": REBUILD,
         "console": CONSOLE,
     }
+    made_from = frozenset({PART})
+    follows = frozenset({OWN})
     ends_with = "stop"
     results = {"address": first_address}
 
@@ -186,7 +191,14 @@ class Server(Kind):
                 label=_("Operating system"),
                 widget=Widget.SELECT,
                 section=_("Server"),
+                hint=_(
+                    "You can also choose an image of this project. It cannot be cleaned up before "
+                    "the servers that are made from it."
+                ),
                 options=[Option(value=image.name, label=image.name) for image in images],
+                of_kinds=[PART],
+                is_own_only=False,
+                is_needed=True,
             ),
             network_parameter(version, section=_("Server")),
             *group_parameters(version),
@@ -201,6 +213,12 @@ class Server(Kind):
             *security_parameters(version),
             *first_start_parameters(version),
         ]
+
+    def settle(
+        self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
+    ) -> dict[str, Any]:
+        image = sources.get("image")
+        return from_own_image(version, spec, image) if image else dict(spec)
 
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         size = Parameter(
@@ -248,7 +266,7 @@ class Server(Kind):
         return [Meter(f"server.{spec['flavor']}", Decimal(1)), *disk_meters(version, spec)]
 
     def summary(self, spec: Spec) -> str:
-        parts = [spec["flavor"], spec["image"]]
+        parts = [spec["flavor"], image_name(spec)]
         if spec.get("system_gib"):
             parts.append(gettext("system on {size} GiB").format(size=spec["system_gib"]))
         if spec["volume_gib"]:

@@ -10,7 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Spec
+from catalog.kinds.own_images import MEMORY
 from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.steps.chosen_image import OWN
 from catalog.models import OfferingVersion
 from portal.cloud.models import Flavor, Image
 
@@ -35,11 +37,15 @@ def offered_flavors(version: OfferingVersion) -> list[Flavor]:
 def other_flavors(version: OfferingVersion, spec: Spec) -> list[Flavor]:
     """What a server may become: what it is, and what its disk and image fit on. Disks grow only."""
     present = version.cloud.flavors.get(name=spec["flavor"])
-    image = version.cloud.images.filter(name=spec["image"]).first()
+    own = spec.get(OWN)
+    image = None if own else version.cloud.images.filter(name=spec["image"]).first()
+    memory_mib = own[MEMORY] if own else 0
     others = [
         flavor
         for flavor in offered_flavors(version)
-        if flavor.disk_gib >= present.disk_gib and (image is None or _fits(image, flavor))
+        if flavor.disk_gib >= present.disk_gib
+        and flavor.memory_mib >= memory_mib
+        and (image is None or _fits(image, flavor))
     ]
     return others if present in others else [present, *others]
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from billing.meters import Meter
-from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.base import Spec, register
+from catalog.kinds.copies import Copy
 from catalog.kinds.parameters import Parameter
-from catalog.kinds.parts import Finding
-from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.copy import Copying
 from catalog.kinds.volume import disk_parameter
 from catalog.models import Metric, OfferingVersion, Resource
-from portal.cloud.ports import CloudObject, Listing
+from portal.cloud.ports import Listing
 
 BACKUP: Final = Copying(
     part="volume_backup",
@@ -32,22 +29,19 @@ BACKUP: Final = Copying(
 
 
 @register
-class VolumeBackup(Kind):
+class VolumeBackup(Copy):
     """Spec: ``volume``, the public id of the disk, and ``volume_gib``, what that was when it was
-    ordered. Backups are kept where objects are, so that quota holds them. An offering decides
-    nothing.
+    ordered. Backups are kept where objects are, so that quota holds them.
     """
 
     key = "volume_backup"
     icon = "copy"
     label = _("Backup of a disk")
     made_from = frozenset({"volume"})
-    keeps_a_moment = True
     follows = frozenset({"volume_gib"})
-    plans = {
-        "provision": Plan(version=1, steps=[PROJECT, BACKUP.making()]),
-        "retire": Plan(version=1, steps=[BACKUP.removing(), QUOTA]),
-    }
+    copying = BACKUP
+    sku = "backup"
+    plans = BACKUP.plans()
     parts = [BACKUP.cloud_part()]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
@@ -62,16 +56,3 @@ class VolumeBackup(Kind):
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return {Metric.OBJECT_GIB: Decimal(spec["volume_gib"])}
-
-    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
-        return [Meter("backup", Decimal(spec["volume_gib"]))]
-
-    def summary(self, spec: Spec) -> str:
-        return f"{spec['volume_gib']} GiB"
-
-    def found(self, thing: CloudObject) -> Finding | None:
-        return BACKUP.found(thing)
-
-    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
-        kept_at = facts.get("kept_at")
-        return datetime.fromisoformat(kept_at) if kept_at else None

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from billing.meters import Meter
-from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.kinds.base import Spec, register
+from catalog.kinds.copies import Copy
 from catalog.kinds.parameters import Parameter
 from catalog.kinds.parts import Finding
-from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.copy import Copying
 from catalog.kinds.volume import disk_parameter, type_of
 from catalog.models import Metric, OfferingVersion, Resource
@@ -33,21 +31,19 @@ SNAPSHOT: Final = Copying(
 
 
 @register
-class VolumeSnapshot(Kind):
+class VolumeSnapshot(Copy):
     """Spec: ``volume``, the public id of the disk, and what that was when it was ordered:
-    ``volume_gib`` and ``volume_type``. An offering decides nothing.
+    ``volume_gib`` and ``volume_type``.
     """
 
     key = "volume_snapshot"
     icon = "history"
     label = _("Snapshot of a disk")
     made_from = frozenset({"volume"})
-    keeps_a_moment = True
     follows = frozenset({"volume_gib", "volume_type"})
-    plans = {
-        "provision": Plan(version=1, steps=[PROJECT, SNAPSHOT.making()]),
-        "retire": Plan(version=1, steps=[SNAPSHOT.removing(), QUOTA]),
-    }
+    copying = SNAPSHOT
+    sku = "snapshot"
+    plans = SNAPSHOT.plans()
     parts = [SNAPSHOT.cloud_part()]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
@@ -65,16 +61,6 @@ class VolumeSnapshot(Kind):
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return {Metric.SNAPSHOTS: Decimal(1), Metric.VOLUME_GIB: Decimal(spec["volume_gib"])}
 
-    def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
-        return [Meter("snapshot", Decimal(spec["volume_gib"]))]
-
-    def summary(self, spec: Spec) -> str:
-        return f"{spec['volume_gib']} GiB"
-
     def found(self, thing: CloudObject) -> Finding | None:
-        finding = SNAPSHOT.found(thing)
+        finding = super().found(thing)
         return finding and replace(finding, spec={**finding.spec, "volume_type": ""})
-
-    def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
-        kept_at = facts.get("kept_at")
-        return datetime.fromisoformat(kept_at) if kept_at else None

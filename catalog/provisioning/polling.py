@@ -88,6 +88,7 @@ def _look(
         Listing.VOLUMES: cloud.list_volumes,
         Listing.SNAPSHOTS: cloud.list_snapshots,
         Listing.BACKUPS: cloud.list_backups,
+        Listing.IMAGES: cloud.list_images,
         Listing.LOAD_BALANCERS: cloud.list_load_balancers,
         Listing.ZONES: cloud.list_zones,
     }

@@ -79,7 +79,7 @@ def _specs(parameters: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
 def _usual(parameter: Parameter) -> Any:
     if parameter.widget is Widget.NUMBER:
         return parameter.maximum
-    if parameter.of_kinds:
+    if parameter.asks_for_own:
         return None  # what runs in a project is not known here
     if _is_chosen(parameter):
         return parameter.options[0].value
@@ -88,4 +88,4 @@ def _usual(parameter: Parameter) -> Any:
 
 def _is_chosen(parameter: Parameter) -> bool:
     """Whether one of the options that the offering has must be chosen."""
-    return parameter.widget in _CHOSEN and not parameter.of_kinds
+    return parameter.widget in _CHOSEN and not parameter.asks_for_own

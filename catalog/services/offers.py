@@ -125,7 +125,7 @@ def misfits(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> dict[st
     except InvalidInput as error:
         labels = {parameter.name: parameter.label for parameter in parameters}
         chosen = {name: spec[name] for name in error.errors if spec.get(name) is not None}
-        living = {parameter.name for parameter in parameters if parameter.of_kinds}
+        living = {item.name for item in parameters if item.own(spec.get(item.name))}
         return {
             name: _not_there(labels[name])
             if name in living
@@ -179,7 +179,7 @@ def _smallest_spec(
     for parameter in parameters:
         name = parameter.name
         priced = [option.value for option in parameter.options if (name, option.value) in prices]
-        if not parameter.required or parameter.of_kinds:
+        if not parameter.required or parameter.asks_for_own:
             spec[name] = None
         elif parameter.widget is Widget.NUMBER:
             spec[name] = parameter.minimum

@@ -157,9 +157,9 @@ def _running(project: Project, cloud: Cloud) -> QuerySet[Resource]:
 def _named(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> dict[str, UUID]:
     """The public ids that the spec names, by question."""
     return {
-        item.name: UUID(str(spec[item.name]))
+        item.name: public_id
         for item in parameters
-        if item.of_kinds and spec.get(item.name)
+        if (public_id := item.own(spec.get(item.name))) is not None
     }
 
 
@@ -172,14 +172,16 @@ def _with_options(
     parameters: Sequence[Parameter], resources: Sequence[Resource]
 ) -> list[Parameter]:
     return [
-        replace(
-            parameter,
-            options=[_option(found) for found in resources if found.kind in parameter.of_kinds],
-        )
-        if parameter.of_kinds
-        else parameter
-        for parameter in parameters
+        replace(item, options=_options(item, resources)) if item.of_kinds else item
+        for item in parameters
     ]
+
+
+def _options(parameter: Parameter, resources: Sequence[Resource]) -> list[Option]:
+    """Those of the offering first, where it has any."""
+    offered = [item for item in parameter.options if parameter.own(item.value) is None]
+    own = [_option(found) for found in resources if found.kind in parameter.of_kinds]
+    return offered + own
 
 
 def _option(resource: Resource) -> Option:

@@ -63,7 +63,7 @@ def _answers(parameter: Parameter) -> str:
             maximum=quantity(parameter.maximum, parameter.unit),
             default=quantity(int(parameter.default or parameter.minimum), parameter.unit),
         )
-    if parameter.of_kinds:
+    if parameter.asks_for_own:
         return _("What runs in the project itself")
     if parameter.options:
         return ", ".join(str(option.label) for option in parameter.options)

@@ -13,6 +13,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
+from portal.cloud.image_port import ImagePort
+from portal.cloud.objects import CloudObject as CloudObject
+from portal.cloud.objects import CopySpec as CopySpec
+
 # Every marker starts with this, so that a listing tells what the portal made from what others did.
 MARKER_PREFIX: Final = "cloudloket"
 
@@ -108,37 +112,14 @@ class Inventory:
     volume_types: Sequence[VolumeTypeFacts]
 
 
-@dataclass(frozen=True, kw_only=True)
-class CloudObject:
-    """Something in the cloud, of any service, with the facts that every kind of thing has.
-
-    Attributes:
-        status: the cloud's own word, upper case (``ACTIVE``, ``AVAILABLE``, ``IN-USE``, ``ERROR``).
-        created_at: by the cloud's clock; orders copies of the same marker. None in the answer to
-            a create call of a service that does not tell.
-        marker: what it was made with; "" for what the portal did not make.
-        project: the Keystone project's id, where a listing over all projects tells it.
-        fault: the cloud's explanation when the status is ``ERROR``.
-        details: kind-specific, JSON-ready (addresses, attachments, launched_at in ISO 8601 …).
-    """
-
-    id: str
-    name: str
-    status: str
-    created_at: datetime | None = None
-    marker: str = ""
-    project: str = ""
-    fault: str = ""
-    details: Mapping[str, object] = field(default_factory=dict)
-
-
 class Listing(StrEnum):
-    """What a cloud can list. The first six also settle what waits in one cloud project."""
+    """What a cloud can list. The first seven also settle what waits in one cloud project."""
 
     SERVERS = "servers"
     VOLUMES = "volumes"
     SNAPSHOTS = "snapshots"
     BACKUPS = "backups"
+    IMAGES = "images"
     LOAD_BALANCERS = "load_balancers"
     ZONES = "zones"
     NETWORKS = "networks"
@@ -192,14 +173,6 @@ class VolumeSpec:
     image_id: str | None = None  # makes it bootable
     snapshot_id: str | None = None  # begins with what that holds
     backup_id: str | None = None  # likewise
-
-
-@dataclass(frozen=True, kw_only=True)
-class CopySpec:
-    """A snapshot or a backup of a volume: ``of_id`` says of which."""
-
-    name: str
-    of_id: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,7 +254,7 @@ class IssuedCredential:
     region: str
 
 
-class Cloud(Protocol):
+class Cloud(ImagePort, Protocol):
     """One OpenStack cloud. Every call raises CloudUnavailable, CloudRefused or a subclass.
 
     ``project`` is always the Keystone project's id. No call waits for the cloud to finish. A

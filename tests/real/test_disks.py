@@ -31,7 +31,7 @@ def deliver(
 ) -> Iterator[Callable[..., Resource]]:
     """Orders something, approves it and waits."""
     server = smallest_version()
-    priced(snapshot="0.05", backup="0.03")
+    priced(snapshot="0.05", backup="0.03", image="0.04")
     worker.start()
 
     def order(kind: str, name: str, **spec: Any) -> Resource:

@@ -1,18 +1,29 @@
-"""The steps that make a snapshot or a backup of a volume, and those that remove it again."""
+"""The steps that make a copy of a volume or a server, and those that remove it again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
+from catalog.kinds.base import (
+    Broken,
+    Done,
+    Look,
+    Outcome,
+    Plan,
+    StepContext,
+    StepDefinition,
+    Wait,
+)
 from catalog.kinds.parameters import Text
-from catalog.kinds.parts import Finding, Part, called, size_gib
+from catalog.kinds.parts import Compared, Finding, Part, called, size_gib
+from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.ports import Cloud, CloudMissing, CloudObject, CopySpec, Listing
 
-FAILED = frozenset({"ERROR", "ERROR_DELETING"})
+FAILED = frozenset({"ERROR", "ERROR_DELETING", "KILLED"})
+SIZE_OF_VOLUME = size_gib(lambda record: str(record.spec["volume_gib"]))
 
 
 def _copy_facts(copy: CloudObject) -> dict[str, Any]:
@@ -22,11 +33,14 @@ def _copy_facts(copy: CloudObject) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Copying:
-    """How one sort of copy of a volume is made: by which calls of the port.
+    """How one sort of copy is made: by which calls of the port.
 
     Attributes:
         part: the name of its step, and of its part in the marker.
-        question: the parameter that names the disk; ``volume_gib`` in the spec is its size.
+        of: the parameter that names what it is a copy of, and the part of that which is copied.
+        size: the key in the spec that says how large that was, in GiB.
+        ready: the cloud's word for one that can be used.
+        compared: beside its name.
     """
 
     part: str
@@ -37,17 +51,26 @@ class Copying:
     create: Callable[[Cloud, str, CopySpec, str], CloudObject]
     delete: Callable[[Cloud, str, str], None]
     list: Callable[[Cloud, str], list[CloudObject]]
-    question: str = "volume"
+    of: str = "volume"
+    size: str = "volume_gib"
+    ready: str = "AVAILABLE"
+    compared: Sequence[Compared] = (SIZE_OF_VOLUME,)
+
+    def plans(self) -> dict[str, Plan]:
+        return {
+            "provision": Plan(version=1, steps=[PROJECT, self._making()]),
+            "retire": Plan(version=1, steps=[self._removing(), QUOTA]),
+        }
 
     def cloud_part(self) -> Part:
         return Part(
             key=self.part,
             label=self.label,
             listing=self.listing,
-            compared=[called(self.part), size_gib(lambda record: str(record.spec["volume_gib"]))],
+            compared=[called(self.part), *self.compared],
         )
 
-    def making(self) -> StepDefinition:
+    def _making(self) -> StepDefinition:
         return StepDefinition(
             name=self.part,
             label=self.label,
@@ -57,7 +80,7 @@ class Copying:
             reads=frozenset({self.listing}),
         )
 
-    def removing(self) -> StepDefinition:
+    def _removing(self) -> StepDefinition:
         return StepDefinition(
             name=self.part,
             label=self.gone_label,
@@ -70,8 +93,8 @@ class Copying:
         project, cloud, marker = context.project, context.cloud, context.marker(self.part)
 
         def create() -> CloudObject:
-            volume_id = context.cloud_ids_of(context.spec[self.question])["volume"]
-            spec = CopySpec(name=context.name, of_id=volume_id)
+            of_id = context.cloud_ids_of(context.spec[self.of])[self.of]
+            spec = CopySpec(name=context.name, of_id=of_id)
             return self.create(cloud, project, spec, marker)
 
         copy = context.ensure(
@@ -88,16 +111,16 @@ class Copying:
     def _judge(self, copy: CloudObject) -> Outcome:
         if copy.status in FAILED:
             return Broken(copy.fault or f"It is in {copy.status}.")
-        if copy.status != "AVAILABLE":
+        if copy.status != self.ready:
             return Wait(external_id=copy.id)
         return Done(external_id=copy.id, facts=_copy_facts(copy))
 
     def found(self, copy: CloudObject) -> Finding | None:
-        """One that nobody ordered; of which of our disks it is nobody told us."""
+        """One that nobody ordered; of what of ours it is a copy nobody told us."""
         size = copy.details.get("size_gib")
         if not size:
             return None
-        spec = {self.question: None, "volume_gib": size}
+        spec = {self.of: None, self.size: size}
         return Finding(spec=spec, facts=_copy_facts(copy))
 
     def _clear(self, context: StepContext, copy_id: str) -> None:

@@ -22,7 +22,7 @@ from catalog.kinds.base import (
     StepDefinition,
     Wait,
 )
-from catalog.kinds.steps.inventory import openstack_id
+from catalog.kinds.steps.chosen_image import image_id
 from catalog.kinds.steps.power import (
     BOOTS_FROM,
     IMAGE,
@@ -33,7 +33,6 @@ from catalog.kinds.steps.power import (
     find_server,
     one_step,
 )
-from portal.cloud.models import Image
 from portal.cloud.ports import CloudObject, Listing
 
 BROKEN: Final = "ERROR"
@@ -45,10 +44,8 @@ def _run_rebuild(context: StepContext) -> Outcome:
     """Ask for it unless this work did already; of what that broke, once more."""
     server = find_server(context)
     if _is_idle(server) and (not _is_asked(context, server) or server.status == BROKEN):
-        image_id = openstack_id(Image, context, context.spec["image"])
-        context.cloud.rebuild_server(
-            context.project, server.id, image_id, mark=str(context.operation_id)
-        )
+        mark = str(context.operation_id)
+        context.cloud.rebuild_server(context.project, server.id, image_id(context), mark=mark)
         return Wait(external_id=server.id)
     return _judge_rebuild(context, server)
 

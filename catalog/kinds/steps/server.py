@@ -10,11 +10,12 @@ from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDef
 from catalog.kinds.parts import Compared, Part, Record, called, status
 from catalog.kinds.steps import server_group, system_volume
 from catalog.kinds.steps.chosen_groups import chosen_groups
+from catalog.kinds.steps.chosen_image import image_id
 from catalog.kinds.steps.first_start import user_data
 from catalog.kinds.steps.inventory import openstack_id
 from catalog.kinds.steps.power import BOOTS_FROM, IMAGE, SETTLED, VOLUME
 from catalog.kinds.steps.removal import delete_all, remaining
-from portal.cloud.models import Flavor, Image
+from portal.cloud.models import Flavor
 from portal.cloud.ports import CloudObject, Listing, PortSpec, ServerSpec
 
 NO_HOST: Final = "No valid host"
@@ -56,7 +57,7 @@ def _server_spec(context: StepContext) -> ServerSpec:
     return ServerSpec(
         name=context.name,
         flavor_id=openstack_id(Flavor, context, context.spec["flavor"]),
-        image_id="" if volume_id else openstack_id(Image, context, context.spec["image"]),
+        image_id="" if volume_id else image_id(context),
         boot_volume_id=volume_id,
         port_id=context.cloud_ids["port"],
         server_group_id=context.cloud_ids.get(server_group.PART, ""),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Look, Outcome, StepContext, StepDefinition
 from catalog.kinds.parts import Compared, Part, Record, size_gib
-from catalog.kinds.steps.inventory import openstack_id
+from catalog.kinds.steps.chosen_image import image_id
 from catalog.kinds.steps.volume import (
     clear_volume,
     extension_step,
@@ -22,7 +22,6 @@ from catalog.kinds.steps.volume import (
     settle_volume,
     volume_type_of,
 )
-from portal.cloud.models import Image
 from portal.cloud.ports import Listing, VolumeSpec
 
 PART: Final = "system_volume"
@@ -44,7 +43,7 @@ def _spec(context: StepContext) -> VolumeSpec:
         name=_name(context.name),
         size_gib=context.spec[SIZE],
         volume_type=volume_type_of(context),
-        image_id=openstack_id(Image, context, context.spec["image"]),
+        image_id=image_id(context),
     )
 
 

@@ -14,6 +14,7 @@ _KINDS: Final = {
     Listing.VOLUMES: "volume",
     Listing.SNAPSHOTS: "snapshot",
     Listing.BACKUPS: "backup",
+    Listing.IMAGES: "image",
     Listing.LOAD_BALANCERS: "load_balancer",
     Listing.ZONES: "zone",
     Listing.NETWORKS: "network",

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from portal.cloud.fake.copies import FakeCopies
+from portal.cloud.fake.images import FakeImages
 from portal.cloud.fake.memory import Thing, asked
 from portal.cloud.fake.projects import check_room
 from portal.cloud.ports import (
     CloudObject,
     CloudRefused,
     FlavorFacts,
-    ImageFacts,
     ServerSpec,
     VolumeSpec,
     VolumeTypeFacts,
@@ -94,9 +94,7 @@ class FakeVolumes(FakeCopies):
             if origin.details["size_gib"] > spec.size_gib:
                 raise self.refusal(CloudRefused, 400, f"{kind} {thing_id} does not fit")
 
-    def _offered(
-        self, items: Sequence[FlavorFacts | ImageFacts | VolumeTypeFacts], wanted: str
-    ) -> None:
+    def _offered(self, items: Sequence[FlavorFacts | VolumeTypeFacts], wanted: str) -> None:
         if not any(wanted in {item.id, item.name} for item in items):
             raise self.refusal(CloudRefused, 400, f"{wanted} could not be found")
 
@@ -104,7 +102,7 @@ class FakeVolumes(FakeCopies):
         self.things.pop(thing.id, None)
 
 
-class FakeServers(FakeVolumes):
+class FakeServers(FakeVolumes, FakeImages):
     def __init__(self) -> None:
         super().__init__()
         self._sizes: dict[str, tuple[str, str]] = {}  # status and flavor before the resize
@@ -246,7 +244,7 @@ class FakeServers(FakeVolumes):
     def rebuild_server(self, project: str, server_id: str, image_id: str, *, mark: str) -> None:
         server = self.get("server", project, server_id)
         self._check_idle(server, {"ACTIVE", "SHUTOFF", "ERROR"})
-        self._offered(self.inventory.images, image_id)
+        self.check_image(project, image_id)
         was = "SHUTOFF" if server.status == "SHUTOFF" else "ACTIVE"
         server.status, server.fault, server.details["rebuild"] = "REBUILD", "", mark
 
@@ -289,7 +287,7 @@ class FakeServers(FakeVolumes):
     def _boot_volume(self, project: str, spec: ServerSpec) -> Thing | None:
         """The volume that it starts from; None for one that starts from an image."""
         if not spec.boot_volume_id:
-            self._offered(self.inventory.images, spec.image_id)
+            self.check_image(project, spec.image_id)
             return None
         volume = self.get("volume", project, spec.boot_volume_id)
         if not volume.details["is_bootable"]:

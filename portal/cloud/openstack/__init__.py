@@ -6,6 +6,7 @@ from portal.cloud.openstack.clearing import Clearing
 from portal.cloud.openstack.connections import Connections
 from portal.cloud.openstack.containers import Containers
 from portal.cloud.openstack.copies import Copies
+from portal.cloud.openstack.images import Images
 from portal.cloud.openstack.listings import Listings
 from portal.cloud.openstack.load_balancers import LoadBalancers
 from portal.cloud.openstack.network import Networks
@@ -25,6 +26,7 @@ class OpenStackCloud(
     Networks,
     Volumes,
     Copies,
+    Images,
     Servers,
     ServerGroups,
     LoadBalancers,

@@ -13,6 +13,7 @@ from openstack.compute.v2.server import Server
 from openstack.connection import Connection
 from openstack.dns.v2.zone import Zone
 from openstack.exceptions import NotFoundException, raise_from_response
+from openstack.image.v2.image import Image
 from openstack.load_balancer.v2.load_balancer import LoadBalancer
 from openstack.network.v2.floating_ip import FloatingIP
 from openstack.network.v2.network import Network
@@ -22,6 +23,7 @@ from openstack.proxy import Proxy
 from openstack.resource import Resource
 
 from portal.cloud.openstack.copies import read_backup, read_snapshot
+from portal.cloud.openstack.images import read_image
 from portal.cloud.openstack.load_balancers import read_load_balancer
 from portal.cloud.openstack.network import (
     read_floating_ip,
@@ -46,6 +48,7 @@ class _Source:
     Attributes:
         service: as errors name it; with an underscore it is the connection's attribute.
         query, headers: what makes it a list over all projects, where the role alone does not.
+        owner: the attribute of a row that names its project.
     """
 
     service: str
@@ -54,6 +57,7 @@ class _Source:
     read: Callable[[Any], CloudObject]
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    owner: str = "project_id"
 
 
 _SOURCES: Final = {
@@ -63,6 +67,9 @@ _SOURCES: Final = {
         "block-storage", "/snapshots/detail", Snapshot, read_snapshot, _ALL_TENANTS
     ),
     Listing.BACKUPS: _Source("block-storage", "/backups/detail", Backup, read_backup, _ALL_TENANTS),
+    Listing.IMAGES: _Source(
+        "image", "/images", Image, read_image, {"visibility": "all"}, owner="owner"
+    ),
     Listing.LOAD_BALANCERS: _Source(
         "load-balancer", "/lbaas/loadbalancers", LoadBalancer, read_load_balancer
     ),
@@ -122,9 +129,15 @@ class Listings(Quotas):
 
 def _page(cloud: Connection, source: _Source, body: Mapping[str, Any]) -> Page:
     """What the answer holds. A service that has more says so with a link called "next"."""
-    rows = [source.row.existing(connection=cloud, **row) for row in body[_key(source)]]
-    things = [replace(source.read(row), project=row.project_id or "") for row in rows]
+    rows = [_row(cloud, source, facts) for facts in body[_key(source)]]
+    things = [replace(source.read(row), project=getattr(row, source.owner) or "") for row in rows]
     return Page(things=things, after=things[-1].id if things and _has_next(source, body) else "")
+
+
+def _row(cloud: Connection, source: _Source, facts: Mapping[str, Any]) -> Resource:
+    """Glance links a row to itself with a name that Python keeps for another use."""
+    told = {name: value for name, value in facts.items() if name != "self"}
+    return source.row.existing(connection=cloud, **told)
 
 
 def _key(source: _Source) -> str:
@@ -132,7 +145,9 @@ def _key(source: _Source) -> str:
 
 
 def _has_next(source: _Source, body: Mapping[str, Any]) -> bool:
-    """Designate has one object of links, the others a list beside the rows."""
+    """Glance has the link itself, Designate one object of links, the others a list of them."""
+    if body.get("next"):
+        return True
     links = body.get(f"{_key(source)}_links") or body.get("links") or []
     if isinstance(links, dict):
         return bool(links.get("next"))

@@ -172,6 +172,14 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "description_en": "A copy of a disk in another place, which stays when the disk goes.",
     },
     {
+        "code": "server-image",
+        "kind": "server_image",
+        "name_nl": "Image van een server",
+        "name_en": "Image of a server",
+        "description_nl": "Hoe een server nu is, om andere servers van te maken.",
+        "description_en": "How a server is now, to make other servers from.",
+    },
+    {
         "code": "private-network",
         "kind": "network",
         "name_nl": "Privénetwerk",

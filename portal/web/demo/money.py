@@ -26,6 +26,7 @@ SKUS: Final = {
     "volume.standard": ("Schijf, standaard", "Disk, standard", *_DISK, "0.085"),
     "snapshot": ("Snapshot van een schijf", "Snapshot of a disk", *_DISK, "0.050"),
     "backup": ("Back-up van een schijf", "Backup of a disk", *_OBJECTS, "0.030"),
+    "image": ("Image van een server", "Image of a server", *_OBJECTS, "0.040"),
     "network": ("Privénetwerk", "Private network", *_NETWORK, "1.20"),
     "router": ("Router naar buiten", "Router to the outside", *_NETWORK, "4.80"),
     "floating_ip": ("Publiek adres", "Public address", *_NETWORK, "2.90"),

@@ -86,6 +86,12 @@ EXAMPLES = {
         makes={"backup": 1},
         made_from=("volume", "volume"),
     ),
+    "server_image": Example(
+        spec={"image_gib": 20},
+        prices={"image": "0.04"},
+        makes={"image": 1},
+        made_from=("server", "server"),
+    ),
     "network": Example(
         spec={"cidr": "192.168.10.0/24", "way_out": "outside"},
         prices={"network": "1.00", "router": "4.00"},
@@ -134,10 +140,18 @@ STAYS = {
     "load_balancer": _SHARED_NETWORK,
     "volume_snapshot": {"volume": 1},
     "volume_backup": {"volume": 1},
+    "server_image": {
+        **_SHARED_NETWORK,
+        "security_group": 1,
+        "volume": 1,
+        "port": 1,
+        "server": 1,
+    },
 }
 THINGS = (
     *("server", "volume", "port", "network", "subnet", "router", "security_group"),
     *("floating_ip", "load_balancer", "zone", "container", "snapshot", "backup"),
+    "image",
     *("project", "user", "credential"),
 )
 

@@ -67,6 +67,11 @@ STRANGERS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
     ),
     "volume_snapshot": ("snapshot", {"size_gib": 7, "of_id": "volume-9"}, {"snapshot": "7"}),
     "volume_backup": ("backup", {"size_gib": 7, "of_id": "volume-9"}, {"backup": "7"}),
+    "server_image": (
+        "image",
+        {"size_gib": 2, "min_disk_gib": 10, "min_memory_mib": 512, "of_id": "server-9"},
+        {"image": "10"},
+    ),
     "network": ("network", {}, {"network": "1"}),
     "floating_ip": (
         "floating_ip",
@@ -130,6 +135,7 @@ def stray(running, cloud):
     priced(
         snapshot="0.05",
         backup="0.03",
+        image="0.04",
         network="1.00",
         floating_ip="2.50",
         load_balancer="18.00",

@@ -309,7 +309,7 @@ def test_number_of_calls_is_the_number_of_pages(running, deliver, cloud, look, l
     tally = look()
 
     assert dict(cloud.calls) == {"list_page": tally.pages}
-    assert tally.pages == 10  # one for each list; there are no containers
+    assert tally.pages == 11  # one for each list; there are no containers
 
 
 def test_every_page_is_asked_for_and_compared(running, deliver, cloud, look_twice, monkeypatch):
@@ -324,7 +324,7 @@ def test_every_page_is_asked_for_and_compared(running, deliver, cloud, look_twic
 
     assert differences() == []
     assert last_look().things == 5 + 5 + 1 + 1 + 1  # servers, disks, network, router, group
-    assert last_look().pages == 3 + 3 + 8 * 1
+    assert last_look().pages == 3 + 3 + 9 * 1
 
 
 def test_questions_do_not_grow_with_the_number_of_things(running, deliver, look, long_ago):

@@ -165,7 +165,9 @@ def test_refused_by_the_cloud_it_waits_and_may_be_left(
     assert ("missing", "server", "", "open") in differences()
 
 
-@pytest.mark.parametrize("kind", ["volume_snapshot", "volume_backup", "environment"])
+@pytest.mark.parametrize(
+    "kind", ["volume_snapshot", "volume_backup", "server_image", "environment"]
+)
 def test_what_would_be_something_else_is_not_made_again(kind, running):
     running.kind = kind
 

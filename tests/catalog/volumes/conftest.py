@@ -22,6 +22,7 @@ PRICES = {
     "volume.fast": "0.200",
     "snapshot": "0.050",
     "backup": "0.030",
+    "image": "0.040",
     "floating_ip": "2.90",
 }
 
@@ -41,6 +42,7 @@ def offerings(db: None) -> Mapping[str, OfferingVersion]:
         "volume": disks,
         "volume_snapshot": {},
         "volume_backup": {},
+        "server_image": {},
         "floating_ip": {},
     }
     made = {

@@ -14,9 +14,11 @@ SCREENS = [(1280, "light", "nl"), (360, "dark", "en"), (360, "light", "nl")]
 
 
 @pytest.fixture
-def pages(attached, snapshot, server, deliver, ask):
+def pages(attached, snapshot, server, deliver, ask, offerings):
     """What somebody sees who works with disks."""
     free = deliver("volume", "zaakdocumenten-2026", volume_gib=40, volume_type="fast")
+    image = deliver("server_image", "gouden-image", server=str(server.public_id))
+    from_image = f"/catalogue/{offerings['server'].offering.code}/order?from={image.public_id}"
     waiting = ask("volume_snapshot", "voor-de-migratie", volume=str(free.public_id))
     return {
         "disk-attached": f"/resources/{attached.public_id}",
@@ -28,6 +30,9 @@ def pages(attached, snapshot, server, deliver, ask):
         "disk-attach-wrong": f"/resources/{free.public_id}/actions/attach",
         "disk-order-snapshot": f"/catalogue/volume-snapshot/order?from={free.public_id}",
         "disk-order-restore": f"/catalogue/volume/order?from={snapshot.public_id}",
+        "disk-image": f"/resources/{image.public_id}",
+        "disk-order-image": f"/catalogue/server-image/order?from={server.public_id}",
+        "disk-order-from-image": from_image,
         "disk-ordered": f"/orders/{waiting.public_id}",
     }
 

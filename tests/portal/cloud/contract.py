@@ -596,6 +596,76 @@ class CloudContract:
         ids = {thing.id: thing.project for page in pages for thing in page.things}
         assert (ids[backup.id], ids[volume.id]) == (project, project)
 
+    # --- images of servers -------------------------------------------------------------------
+
+    def test_image_of_a_server_begins_another_and_goes(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        server = work.active_server()
+
+        image = work.image(server.id, marker)
+
+        assert (image.status, image.marker, image.name) == ("ACTIVE", marker, "golden")
+        assert image.details["of_id"] == server.id
+        assert image.details["size_gib"] == 1
+        assert image.details.keys() == {"of_id", "min_disk_gib", "min_memory_mib", "size_gib"}
+        assert image.created_at is not None
+        assert [found.id for found in cloud.find_images(project, marker)] == [image.id]
+        assert cloud.find_images(project, new_marker()) == []
+        made = work.server(image_id=image.id)
+        assert work.settled_server(made.id, "ACTIVE").fault == ""
+        cloud.delete_image(project, image.id)
+        assert cloud.list_images(project) == []
+        with pytest.raises(CloudMissing):
+            cloud.delete_image(project, image.id)
+
+    def test_image_is_made_of_a_server_that_stands_still_and_of_none_that_is_rescued(
+        self, work: Workspace
+    ) -> None:
+        cloud, project, server = work.cloud, work.project, work.active_server()
+        cloud.stop_server(project, server.id)
+        work.settled_server(server.id, "SHUTOFF")
+        work.image(server.id)
+        work.settled_server(server.id, "SHUTOFF")
+
+        cloud.rescue_server(project, server.id)
+        work.settled_server(server.id, "RESCUE")
+
+        with pytest.raises(CloudUnavailable) as busy:
+            work.image(server.id)
+        assert not busy.value.outcome_unknown
+        with pytest.raises(CloudMissing):
+            work.image(NOWHERE)
+
+    def test_pages_of_images_tell_whose_they_are(self, work: Workspace) -> None:
+        cloud, markers = work.cloud, {new_marker(), new_marker()}
+        server = work.active_server()
+        for marker in markers:
+            work.image(server.id, marker)
+            work.settled_server(server.id, "ACTIVE")
+        found: list[str] = []
+        after, is_last = "", False
+
+        while not is_last:
+            page = cloud.list_page(Listing.IMAGES, after=after, limit=1)
+            found += [thing.marker for thing in page.things if thing.project == work.project]
+            after, is_last = page.after, not page.after
+            assert len(page.things) <= 1
+
+        assert sorted(found) == sorted(markers)
+
+    def test_image_of_a_server_that_was_made_from_one_has_its_own_marker(
+        self, work: Workspace
+    ) -> None:
+        first, second = new_marker(), new_marker()
+        image = work.image(work.active_server().id, first)
+        made = work.server(image_id=image.id)
+        work.settled_server(made.id, "ACTIVE")
+
+        again = work.image(made.id, second)
+
+        assert again.marker == second
+        assert [item.id for item in work.cloud.find_images(work.project, first)] == [image.id]
+
     # --- load balancers, DNS, object storage ---------------------------------------------------
 
     def test_load_balancer_is_made_whole_and_goes_whole(self, work: Workspace) -> None:
@@ -693,7 +763,8 @@ class CloudContract:
         assert refused.value.status == 400
 
     @pytest.mark.parametrize(
-        "thing", ["network", "subnet", "router", "security_group", "port", "volume", "server"]
+        "thing",
+        ["network", "subnet", "router", "security_group", "port", "volume", "server", "image"],
     )
     def test_what_is_not_there_is_missing(self, cloud: Cloud, project: str, thing: str) -> None:
         with pytest.raises(CloudMissing) as missing:

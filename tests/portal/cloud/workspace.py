@@ -117,6 +117,14 @@ class Workspace:
         self._undo.append(lambda: self.remove_backup(made.id))
         return until(lambda: self._seen_backup(made.id), lambda seen: seen.status != "CREATING")
 
+    def image(self, server_id: str, marker: str = "") -> CloudObject:
+        """Settled."""
+        spec = CopySpec(name="golden", of_id=server_id)
+        made = self.cloud.create_image(self.project, spec, marker or new_marker())
+        self._undo.append(lambda: self.cloud.delete_image(self.project, made.id))
+        busy = {"QUEUED", "SAVING"}
+        return until(lambda: self._seen_image(made.id), lambda seen: seen.status not in busy)
+
     def settled_copy(self, *, size_gib: int, **begins_with: str) -> CloudObject:
         """A volume that begins with what a snapshot or backup holds."""
         spec = VolumeSpec(name="again", size_gib=size_gib, **begins_with)
@@ -146,6 +154,10 @@ class Workspace:
     def _seen_backup(self, backup_id: str) -> CloudObject:
         listed = self.cloud.list_backups(self.project)
         return next(item for item in listed if item.id == backup_id)
+
+    def _seen_image(self, image_id: str) -> CloudObject:
+        listed = self.cloud.list_images(self.project)
+        return next(item for item in listed if item.id == image_id)
 
     def server(self, marker: str = "", **changes: object) -> CloudObject:
         """A server of the smallest flavor, on a network of its own."""

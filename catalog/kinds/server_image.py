@@ -1,0 +1,108 @@
+"""An image of a server: how its disk was at one moment, to make other servers from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from catalog.kinds.base import Spec, register
+from catalog.kinds.copies import Copy
+from catalog.kinds.own_images import MEMORY, SIZE, least_of
+from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.parts import Finding, Record, status
+from catalog.kinds.steps.chosen_image import PART
+from catalog.kinds.steps.copy import Copying
+from catalog.kinds.steps.power import BOOTS_FROM, IMAGE
+from catalog.models import Metric, OfferingVersion, Resource
+from portal.cloud.ports import CloudObject, Listing
+from portal.core.errors import InvalidInput
+
+READY: Final = "ACTIVE"
+
+
+def _usable(record: Record) -> str:
+    return READY
+
+
+SERVER_IMAGE: Final = Copying(
+    part=PART,
+    label=_("Image"),
+    gone_label=_("Image removed"),
+    listing=Listing.IMAGES,
+    find=lambda cloud, project, marker: cloud.find_images(project, marker),
+    create=lambda cloud, project, spec, marker: cloud.create_image(project, spec, marker),
+    delete=lambda cloud, project, copy_id: cloud.delete_image(project, copy_id),
+    list=lambda cloud, project: cloud.list_images(project),
+    of="server",
+    size=SIZE,
+    ready=READY,
+    compared=[status(ours=_usable, settled=[READY, "DEACTIVATED"])],
+)
+
+
+@register
+class ServerImage(Copy):
+    """Spec: ``server``, the public id of the server, and what a server from it needs at least, as
+    it was when it was ordered: ``image_gib``, which is charged too, and ``image_memory_mib``.
+    Images are kept where objects are, so that quota holds them.
+    """
+
+    key = "server_image"
+    icon = "copy"
+    label = _("Image of a server")
+    made_from = frozenset({"server"})
+    follows = frozenset({SIZE, MEMORY})
+    copying = SERVER_IMAGE
+    sku = "image"
+    plans = SERVER_IMAGE.plans()
+    parts = [SERVER_IMAGE.cloud_part()]
+
+    def parameters(self, version: OfferingVersion) -> list[Parameter]:
+        return [
+            Parameter(
+                name="server",
+                label=_("Which server"),
+                widget=Widget.SELECT,
+                section=_("Server"),
+                hint=_(
+                    "The server stays in use. Stop it first for an image in which nothing is half "
+                    "written. What is on a disk for data is not in it."
+                ),
+                of_kinds=["server"],
+            )
+        ]
+
+    def settle(
+        self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
+    ) -> dict[str, Any]:
+        server = sources.get("server")
+        if server is None:
+            return {**spec, SIZE: 1, MEMORY: 0}
+        _check_has_own_disk(server)
+        return {**spec, **least_of(version.cloud, server)}
+
+    def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
+        return {Metric.OBJECT_GIB: Decimal(spec[SIZE])}
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        """As large as the disk that it needs, where the cloud tells that it needs more."""
+        finding = super().found(thing)
+        if finding is None:
+            return None
+        size = max(finding.spec[SIZE], thing.details["min_disk_gib"])
+        memory = thing.details["min_memory_mib"]
+        return Finding(spec={**finding.spec, SIZE: size, MEMORY: memory}, facts=finding.facts)
+
+
+def _check_has_own_disk(server: Resource) -> None:
+    """Raise InvalidInput for one that starts from a volume: of that Nova keeps an empty image."""
+    if server.facts.get(BOOTS_FROM, IMAGE) != IMAGE:
+        text = gettext(
+            "No image can be made of {name}: it starts from a disk in storage. Make a snapshot "
+            "of the disk that your data is on."
+        )
+        raise InvalidInput({"server": [text.format(name=server.name)]})

@@ -1,0 +1,39 @@
+"""What a cloud tells of anything that is in it, and what is said of a copy that it must keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudObject:
+    """Something in the cloud, of any service, with the facts that every kind of thing has.
+
+    Attributes:
+        status: the cloud's own word, upper case (``ACTIVE``, ``AVAILABLE``, ``IN-USE``, ``ERROR``).
+        created_at: by the cloud's clock; orders copies of the same marker. None in the answer to
+            a create call of a service that does not tell.
+        marker: what it was made with; "" for what the portal did not make.
+        project: the Keystone project's id, where a listing over all projects tells it.
+        fault: the cloud's explanation when the status is ``ERROR``.
+        details: kind-specific, JSON-ready (addresses, attachments, launched_at in ISO 8601 …).
+    """
+
+    id: str
+    name: str
+    status: str
+    created_at: datetime | None = None
+    marker: str = ""
+    project: str = ""
+    fault: str = ""
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopySpec:
+    """A snapshot or a backup of a volume, or an image of a server: ``of_id`` says of which."""
+
+    name: str
+    of_id: str
