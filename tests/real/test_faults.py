@@ -20,19 +20,20 @@ import yaml
 from django.db import connection
 from openstack.connection import Connection
 
-from catalog.models import Operation
+from catalog.models import Operation, ResourceState
 from local.ports import choose_port
 from portal.celery import app
-from portal.cloud.models import CloudProject
+from portal.cloud.models import CloudProject, CloudProjectPurpose
 from portal.identity.models import Role
 from tests.factories import generous_limits, grant, make_project
 from tests.faults import worker_settings
 from tests.faults.catalogue import faulty_cloud
 from tests.faults.dealing import Dealer
 from tests.faults.desk import WebDesk
+from tests.faults.offers import ALL_KINDS, ENVIRONMENT, KINDS, offer_all
 from tests.faults.processes import Kill, Killer, Program, killed_in_stack
 from tests.faults.proofs import find_faults
-from tests.faults.run import Run, offer_all
+from tests.faults.run import Run
 from tests.faults.scale import Scale
 from tests.real.conftest import KEY, Worker, remove_project, smallest_version
 
@@ -40,6 +41,14 @@ pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
 SCALE = Scale.from_environment(os.environ)
 WEB_PORT = choose_port(taken=())
+SHORT_ACTIONS = ({"server": "stop"}, {"server": "start"})
+ACTIONS = (
+    {"server": "stop", "container": "rotate", ENVIRONMENT: "rotate"},
+    {"server": "start", "container": "withdraw", ENVIRONMENT: "credential"},
+    {"server": "rebuild", "container": "rotate", ENVIRONMENT: "withdraw"},
+    {"server": "rescue", ENVIRONMENT: "credential"},
+    {"server": "unrescue", ENVIRONMENT: "count"},
+)
 PAUSE = (30, 80)  # requests to the cloud between two kills
 PROOF_SECONDS = 60  # in which a late arrival is found and removed
 
@@ -101,7 +110,8 @@ def run(project: Any, requester: Any, approver: Any, operator: Connection) -> It
     chance = random.Random(SCALE.seed)  # noqa: S311  (no secret)
     yield Run(requester, approver, projects, versions, chance, SCALE.patience_seconds)
     for cloud_project in CloudProject.objects.exclude(openstack_project_id=""):
-        remove_project(operator, cloud_project.openstack_project_id)
+        if operator.identity.find_project(cloud_project.openstack_project_id):
+            remove_project(operator, cloud_project.openstack_project_id)
 
 
 @pytest.fixture
@@ -124,6 +134,17 @@ def victims_among(programs: dict[str, Program]) -> dict[str, Kill]:
     return victims
 
 
+def furnish(operator: Connection) -> None:
+    """Put something in every environment, as its users do: it has to go with it."""
+    for place in CloudProject.objects.filter(
+        purpose=CloudProjectPurpose.ENVIRONMENT, resources__state=ResourceState.ACTIVE
+    ):
+        with operator.connect_as_project({"id": place.openstack_project_id}) as inside:
+            inside.block_storage.create_volume(size=1, name="van-henzelf")
+            network = inside.network.create_network(name="van-henzelf")
+            inside.network.create_subnet(network_id=network.id, ip_version=4, cidr="10.9.0.0/24")
+
+
 def prove(operator: Connection) -> list[str]:
     """What is wrong, and stays so: what arrives late is removed within moments."""
     deadline = time.monotonic() + PROOF_SECONDS
@@ -138,16 +159,22 @@ def test_everything_ends_well_without_a_person(run, programs, dealer, operator, 
     place = WebDesk(WEB_PORT, run.requester).place if SCALE.home else run.place
     killer = partial(Killer, victims, work=lambda: dealer.requests, pause=PAUSE)
     with killer(seed=SCALE.seed) as first:
-        run.order(SCALE.orders, place)
+        run.order(SCALE.orders, ALL_KINDS if SCALE.with_all else KINDS, place)
         run.wait()
         run.copy(place)
         run.wait()
     connection.close()
     assert prove(operator) == []
     with killer(seed=SCALE.seed + 1) as second:
-        for action in ("stop", "start"):
-            run.act(action)
+        for actions in ACTIONS if SCALE.with_all else SHORT_ACTIONS:
+            run.act(actions)
             run.wait()
+        if SCALE.with_all:
+            run.change()
+            run.judge()
+            run.wait()
+            connection.close()
+            furnish(operator)
         for retire in (run.retire_copies, run.retire_all):
             retire()
             run.wait()
