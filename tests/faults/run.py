@@ -129,7 +129,7 @@ class Run:
         trying = Operation.objects.filter(
             kind=OperationKind.CHANGE, state=OperationState.RUNNING, resource__kind="server"
         )
-        self._until_none(lambda: [item for item in trying if trial_of(item) is None])
+        self._until_none(lambda: [item for item in trying.all() if trial_of(item) is None])
         for number, operation in enumerate(insist(lambda: list(trying.order_by("pk")))):
             end = cancel_operation if number % 2 else end_trial
             _once(partial(end, operation.public_id, actor=self.requester))
@@ -176,7 +176,7 @@ class Run:
             for_a_person = list(describe(stuck))
             if for_a_person:
                 raise NeedsAPerson("\n".join(for_a_person))
-            return list(under_way)
+            return list(under_way.all())
 
         self._until_none(left)
 

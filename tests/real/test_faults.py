@@ -31,6 +31,7 @@ from tests.faults.catalogue import faulty_cloud
 from tests.faults.dealing import Dealer
 from tests.faults.desk import WebDesk
 from tests.faults.offers import ALL_KINDS, ENVIRONMENT, KINDS, offer_all
+from tests.faults.persistence import insist
 from tests.faults.processes import Kill, Killer, Program, killed_in_stack
 from tests.faults.proofs import find_faults
 from tests.faults.run import Run
@@ -148,46 +149,65 @@ def furnish(operator: Connection) -> None:
 def prove(operator: Connection) -> list[str]:
     """What is wrong, and stays so: what arrives late is removed within moments."""
     deadline = time.monotonic() + PROOF_SECONDS
-    while (faults := find_faults(operator)) and time.monotonic() < deadline:
+    while (faults := insist(partial(find_faults, operator))) and time.monotonic() < deadline:
         time.sleep(1)
     return faults
 
 
+def deliver(run: Run) -> None:
+    place = WebDesk(WEB_PORT, run.requester).place if SCALE.home else run.place
+    run.order(SCALE.orders, ALL_KINDS if SCALE.with_all else KINDS, place)
+    run.wait()
+    run.copy(place)
+    run.wait()
+
+
+def work_with(run: Run) -> None:
+    for actions in ACTIONS if SCALE.with_all else SHORT_ACTIONS:
+        run.act(actions)
+        run.wait()
+    if not SCALE.with_all:
+        clean_up(run)
+        return
+    run.change()
+    run.judge()
+    run.wait()
+
+
+def clean_up(run: Run) -> None:
+    run.retire_copies()
+    run.wait()
+    run.retire_all()
+    run.wait()
+
+
 def test_everything_ends_well_without_a_person(run, programs, dealer, operator, tell):
     started = time.monotonic()
-    victims = victims_among(programs)
-    place = WebDesk(WEB_PORT, run.requester).place if SCALE.home else run.place
-    killer = partial(Killer, victims, work=lambda: dealer.requests, pause=PAUSE)
-    with killer(seed=SCALE.seed) as first:
-        run.order(SCALE.orders, ALL_KINDS if SCALE.with_all else KINDS, place)
-        run.wait()
-        run.copy(place)
-        run.wait()
-    connection.close()
-    assert prove(operator) == []
-    with killer(seed=SCALE.seed + 1) as second:
-        for actions in ACTIONS if SCALE.with_all else SHORT_ACTIONS:
-            run.act(actions)
-            run.wait()
-        if SCALE.with_all:
-            run.change()
-            run.judge()
-            run.wait()
-            connection.close()
-            furnish(operator)
-        for retire in (run.retire_copies, run.retire_all):
-            retire()
-            run.wait()
-    connection.close()
-    dealer.stop()
-    assert prove(operator) == []
+    killed: Counter[str] = Counter()
+    stages = (deliver, work_with, clean_up) if SCALE.with_all else (deliver, work_with)
+    for number, stage in enumerate(stages):
+        if stage == clean_up:
+            insist(partial(furnish, operator))
+        victims, seed = victims_among(programs), SCALE.seed + number
+        with Killer(victims, seed=seed, work=lambda: dealer.requests, pause=PAUSE) as killer:
+            stage(run)
+        connection.close()
+        if stage == stages[-1]:
+            dealer.stop()
+        assert prove(operator) == [], stage.__name__
+        assert killer.killed, stage.__name__
+        killed += killer.killed
+    tell(told(dealer, killed, time.monotonic() - started))
+    assert dealer.dealt.total() > SCALE.share / 2 * dealer.requests
+
+
+def told(dealer: Dealer, killed: Counter[str], seconds: float) -> str:
+    """The figures of a run."""
     ended = Counter(Operation.objects.values_list("kind", "state"))
-    faults, killed = dealer.dealt.total(), first.killed + second.killed
-    tell(
-        f"{ended.total()} operations {dict(ended)}, {dealer.requests} requests,"
-        f" {faults} faults {dict(dealer.dealt)}, {killed.total()} kills {dict(killed)},"
-        f" {time.monotonic() - started:.0f} s"
+    operations = {f"{kind} {state}": number for (kind, state), number in sorted(ended.items())}
+    by_sort = {fault.value: number for fault, number in dealer.dealt.items()}
+    return (
+        f"{ended.total()} operations {operations}, {dealer.requests} requests,"
+        f" {dealer.dealt.total()} faults {by_sort},"
+        f" {killed.total()} kills {dict(killed)}, {seconds:.0f} s"
     )
-    assert faults > SCALE.share / 2 * dealer.requests
-    assert first.killed
-    assert second.killed
