@@ -51,7 +51,7 @@ ACTIONS = (
     {"server": "unrescue", ENVIRONMENT: "count"},
 )
 PAUSE = (30, 80)  # requests to the cloud between two kills
-PROOF_SECONDS = 60  # in which a late arrival is found and removed
+PROOF_SECONDS = 120  # in which a late arrival is found and removed
 
 
 @pytest.fixture
