@@ -80,7 +80,7 @@ def _unreadable_secrets(living: Iterable[Resource]) -> Iterator[str]:
 
 
 def _unequal(what: str, found: Iterable[str], expected: Iterable[str]) -> Iterator[str]:
-    there, wanted = Counter(found), Counter(expected)
+    there, wanted = Counter(list(found)), Counter(list(expected))
     if there != wanted:
         yield f"{what}: {sorted((there - wanted).elements())} too many"
         yield f"{what}: {sorted((wanted - there).elements())} missing"

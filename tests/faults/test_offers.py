@@ -9,6 +9,6 @@ def test_something_of_every_kind_is_ordered():
 
 
 def test_every_other_whole_is_one_that_fails():
-    places = range(ALL_KINDS.index(WEB), 4 * len(ALL_KINDS), len(ALL_KINDS))
+    wholes = [number for number in range(22) if ALL_KINDS[number % len(ALL_KINDS)] == WEB]
 
-    assert ["fail" in name_for(WEB, number) for number in places] == [False, True, False, True]
+    assert ["fail" in name_for(WEB, number) for number in wholes] == [False, True, False, True]

@@ -18,4 +18,4 @@ def test_every_setting_can_be_asked_for():
 
 
 def test_so_many_orders_lead_to_at_least_so_many_operations():
-    assert [orders_for(50), orders_for(51), orders_for(200)] == [10, 11, 40]
+    assert [orders_for(60), orders_for(61), orders_for(200)] == [11, 12, 37]

@@ -52,7 +52,7 @@ def _ran_at(span: UsageSpan, moment: datetime) -> bool:
 
 
 def _sizes_it_had(resource: Resource) -> list[dict[str, Decimal]]:
-    """As ordered, and after each change that was carried out."""
+    """As ordered, and after each change that was carried out; nothing of what nobody pays for."""
     if resource.activated_at is None:
         return []
     line = resource.order_line
@@ -60,7 +60,9 @@ def _sizes_it_had(resource: Resource) -> list[dict[str, Decimal]]:
     changed = OrderLine.objects.filter(changes=resource, order__state=OrderState.COMPLETED)
     specs = [line.spec, *changed.order_by("order").values_list("spec", flat=True)]
     sizes = [dict(quantity_by_sku(kind.meters(version, spec))) for spec in specs]
-    return [size for size, before in zip(sizes, [None, *sizes], strict=False) if size != before]
+    return [
+        size for size, before in zip(sizes, [{}, *sizes], strict=False) if size and size != before
+    ]
 
 
 def _moment(resource: Resource, kind: OperationKind) -> datetime:
