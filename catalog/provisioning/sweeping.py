@@ -21,6 +21,9 @@ from portal.core.states import IllegalTransition
 # What was due so recently has a message on its way.
 GRACE: Final = timedelta(seconds=3)
 MOST_AT_ONCE: Final = 200
+# Every sweep rings again. Where workers fall behind, rings that lasted would pile up before the
+# work that they are about, faster than they are found useless.
+RING_LASTS: Final = timedelta(seconds=15)
 
 
 def sweep() -> None:
@@ -47,6 +50,7 @@ def _ring_operations() -> None:
         enqueue_on_commit(
             "catalog.run_operation",
             queue=step.operation.queue,
+            lasts=RING_LASTS,
             operation_id=step.operation_id,
         )
 
@@ -55,7 +59,12 @@ def _ring_cancellations() -> None:
     """Whoever held a step when its operation was to stop may have died since."""
     asked_before = Q(cancel_requested_at__lte=now() - GRACE)
     for operation in Operation.objects.filter(waiting_cancellations(), asked_before)[:MOST_AT_ONCE]:
-        enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
+        enqueue_on_commit(
+            "catalog.run_operation",
+            queue=operation.queue,
+            lasts=RING_LASTS,
+            operation_id=operation.pk,
+        )
 
 
 def _ring_polls() -> None:
@@ -68,12 +77,16 @@ def _ring_polls() -> None:
     )
     cloud_projects = waiting.order_by().values_list("operation__resource__cloud_project", flat=True)
     for cloud_project_id in cloud_projects.distinct()[:MOST_AT_ONCE]:
-        enqueue_on_commit("catalog.poll_cloud_project", cloud_project_id=cloud_project_id)
+        enqueue_on_commit(
+            "catalog.poll_cloud_project", lasts=RING_LASTS, cloud_project_id=cloud_project_id
+        )
 
 
 def _ring_late_arrivals() -> None:
     for step_id in due_for_a_look().values_list("pk", flat=True)[:MOST_AT_ONCE]:
-        enqueue_on_commit("catalog.look_for_late_arrivals", queue="bulk", step_id=step_id)
+        enqueue_on_commit(
+            "catalog.look_for_late_arrivals", queue="bulk", lasts=RING_LASTS, step_id=step_id
+        )
 
 
 def compensate_overdue() -> None:

@@ -290,10 +290,14 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "write-refusal-tallies": {"task": "audit.write_tallies", "schedule": 60.0},
 }
 # Beat keeps one connection for good, and only a retry opens it again after the broker was away.
+# While no worker comes to it, what it sends would pile up: some of the same is enough.
+_ROUNDS_KEPT = 12
 for _entry in CELERY_BEAT_SCHEDULE.values():
+    _is_often = isinstance(_entry["schedule"], float)
     _entry["options"] = {
         "retry": True,
         "confirm_timeout": BROKER_TIMEOUT,
+        **({"expires": _ROUNDS_KEPT * _entry["schedule"]} if _is_often else {}),
         **_entry.get("options", {}),
     }
 

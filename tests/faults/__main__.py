@@ -42,6 +42,7 @@ def main(arguments: list[str]) -> int:
             "CLOUDLOKET_TEST_HOME": str(_CLOUD_HOME),  # where clouds.yaml will be
             f"{PREFIX}HOME": str(_PORTAL_HOME),
             f"{PREFIX}BROKER": "rabbitmq" if asked.rabbitmq else "valkey",
+            f"{PREFIX}WITH_ALL": str(True),
             f"{PREFIX}ORDERS": str(orders_for(asked.operations)),
             f"{PREFIX}PROJECTS": str(asked.projects),
             f"{PREFIX}SEED": str(asked.seed),

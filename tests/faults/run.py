@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from catalog.errors import ActionNotOffered, ResourceBusy
+from catalog.errors import ActionNotOffered, NotCancelable, NotOnTrial, ResourceBusy
 from catalog.models import (
     OPEN_OPERATION_STATES,
-    Offering,
+    Assembly,
     OfferingVersion,
     Operation,
     OperationKind,
@@ -23,38 +23,26 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.services.approvals import approve_order
+from catalog.services.assemblies import retire_assembly
+from catalog.services.changes import place_change
 from catalog.services.resources import act_on_resource, retire_resource
+from catalog.services.trials import end_trial, trial_of
+from catalog.services.undoing import cancel_operation
 from portal.core.states import IllegalTransition
 from portal.identity.models import Person, Project
-from tests.factories import OfferingVersionFactory, place, priced
+from tests.factories import place
+from tests.faults.offers import MADE_FROM, name_for, spec_for
 from tests.faults.persistence import insist
-from tests.real.conftest import order_spec
 
-SPECS: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
-    "volume": lambda number: {"volume_gib": 1 + number % 2},
-    "network": lambda number: {
-        "cidr": f"192.168.{number % 250}.0/24",
-        "way_out": ("outside", "none")[number % 2],
-    },
-    "floating_ip": lambda number: {},
-    "security_group": lambda number: {"rules": "tcp 443 0.0.0.0/0\nicmp 10.0.0.0/8"},
-    "load_balancer": lambda number: {
-        "network": "intern",
-        "protocol": "HTTP",
-        "port": 80,
-        "members": "10.20.4.12:8080\n10.20.4.13:8080",
-    },
-    "dns_zone": lambda number: {
-        "zone": f"zone-{number}-{time.time_ns()}.example.nl",
-        "email": "beheer@example.nl",
-        "records": "@ A 192.0.2.10\n@ MX 10 mail.example.nl",
-    },
-    "container": lambda number: {"object_gib": 1},
-}
-# Kinds that are made from something that runs: of each, the question what from.
-MADE_FROM: Final = {"volume_snapshot": "volume", "volume_backup": "volume"}
-KINDS: Final = ("server", *SPECS)
 LOOK_SECONDS: Final = 0.5
+_UNDONE_BY_ITSELF: Final = (OperationKind.PROVISION, OperationKind.CHANGE)
+_DONE_ALREADY: Final = (
+    IllegalTransition,
+    ResourceBusy,
+    ActionNotOffered,
+    NotOnTrial,
+    NotCancelable,
+)
 
 
 class NeedsAPerson(AssertionError):
@@ -82,17 +70,16 @@ class Run:
         order = place(self.requester, project, version, name=name, spec=spec, key=f"key-{name}")
         return str(order.public_id)
 
-    def order(self, count: int, place: Place) -> None:
-        """Order so many things of all kinds, in any order, and have them approved."""
-        kinds = [KINDS[number % len(KINDS)] for number in range(count)]
-        self.chance.shuffle(kinds)
-        for number, kind in enumerate(kinds):
-            version = self.versions[kind]
-            spec = SPECS[kind](number) if kind in SPECS else order_spec(version)
-            name = f"{kind.replace('_', '-')}-{number}"
+    def order(self, count: int, kinds: Sequence[str], place: Place) -> None:
+        """Order so many things of these kinds, in any order, and have them approved."""
+        wanted = [(number, kinds[number % len(kinds)]) for number in range(count)]
+        self.chance.shuffle(wanted)
+        for number, kind in wanted:
+            version, name = self.versions[kind], name_for(kind, number)
+            spec = spec_for(kind, number, self.versions["server"])
             project = self.projects[number % len(self.projects)]
             order = insist(partial(place, project, version, name, spec))
-            _once(partial(approve_order, UUID(order), approver=self.approver))
+            self._approve(UUID(order))
 
     def copy(self, place: Place) -> None:
         """Order one of every kind of copy of each thing that such a copy can be made from."""
@@ -102,19 +89,67 @@ class Run:
                 name = f"{kind.replace('_', '-')}-of-{original.name}"
                 project = original.project
                 order = insist(partial(place, project, self.versions[kind], name, spec))
-                _once(partial(approve_order, UUID(order), approver=self.approver))
+                self._approve(UUID(order))
 
-    def act(self, action: str) -> None:
-        """Have it done to every server that runs."""
-        for server in insist(lambda: list(_living().filter(kind="server"))):
-            _once(partial(act_on_resource, server.public_id, action=action, actor=self.requester))
+    def act(self, actions: Mapping[str, str]) -> None:
+        """Have the action of its kind done to everything that runs, at once."""
+        for resource in insist(lambda: list(_living().filter(kind__in=actions))):
+            _once(
+                partial(
+                    act_on_resource,
+                    resource.public_id,
+                    action=actions[resource.kind],
+                    actor=self.requester,
+                    confirmation=resource.name,
+                )
+            )
+
+    def change(self) -> None:
+        """Have every server and disk become larger; of a server that is a trial."""
+        large = self.versions["server"].choices["flavors"][-1]
+        for resource in insist(lambda: list(_living().filter(kind__in=["server", "volume"]))):
+            larger = {"volume_gib": resource.spec["volume_gib"] + 1}
+            answers = {"flavor": large} if resource.kind == "server" else larger
+            self._approve(insist(partial(self._place_change, resource.public_id, answers)))
+
+    def _place_change(self, public_id: UUID, answers: Mapping[str, Any]) -> UUID:
+        resource = Resource.objects.select_related("project").get(public_id=public_id)
+        order, _is_new = place_change(
+            requested_by=self.requester,
+            resource=resource,
+            purpose="Meer zaken",
+            answers=answers,
+            end_date=None,
+            idempotency_key=f"change-{resource.name}",
+        )
+        return order.public_id
+
+    def judge(self) -> None:
+        """Wait for the trials; find every other one well, and take the rest back."""
+        trying = Operation.objects.filter(
+            kind=OperationKind.CHANGE, state=OperationState.RUNNING, resource__kind="server"
+        )
+        self._until_none(lambda: [item for item in trying.all() if trial_of(item) is None])
+        for number, operation in enumerate(insist(lambda: list(trying.order_by("pk")))):
+            end = cancel_operation if number % 2 else end_trial
+            _once(partial(end, operation.public_id, actor=self.requester))
 
     def retire_copies(self) -> None:
         """What was made from others goes before those."""
         self._retire(lambda: _living().filter(kind__in=MADE_FROM))
 
     def retire_all(self) -> None:
-        self._retire(_living)
+        """Each by itself, but what was ordered as a whole goes as one."""
+        for whole in insist(lambda: list(Assembly.objects.order_by("pk"))):
+            _once(
+                partial(
+                    retire_assembly,
+                    whole.public_id,
+                    actor=self.requester,
+                    confirmation=whole.name,
+                )
+            )
+        self._retire(lambda: _living().filter(order_line__assembly=None))
 
     def _retire(self, find: Callable[[], Any]) -> None:
         for resource in insist(lambda: list(find())):
@@ -134,51 +169,34 @@ class Run:
             NeedsAPerson: something failed that the engine does not undo by itself.
             AssertionError: it does not end.
         """
-        deadline = time.monotonic() + self.patience_seconds
         under_way = Operation.objects.filter(state__in=OPEN_OPERATION_STATES)
-        stuck = under_way.filter(state=OperationState.FAILED).exclude(kind=OperationKind.PROVISION)
-        while time.monotonic() < deadline:
-            for_a_person = insist(lambda: list(describe(stuck)))
+        stuck = under_way.filter(state=OperationState.FAILED).exclude(kind__in=_UNDONE_BY_ITSELF)
+
+        def left() -> list[Operation]:
+            for_a_person = list(describe(stuck))
             if for_a_person:
                 raise NeedsAPerson("\n".join(for_a_person))
-            if not insist(under_way.exists):
-                return
+            return list(under_way.all())
+
+        self._until_none(left)
+
+    def _until_none(self, find: Callable[[], list[Operation]]) -> None:
+        deadline = time.monotonic() + self.patience_seconds
+        while left := insist(find):
+            if time.monotonic() > deadline:
+                pks = [operation.pk for operation in left]
+                lines = describe(Operation.objects.filter(pk__in=pks))
+                raise AssertionError("it does not end:\n" + "\n".join(lines))
             time.sleep(LOOK_SECONDS)
-        raise AssertionError("it does not end:\n" + "\n".join(describe(under_way)))
+
+    def _approve(self, order: UUID) -> None:
+        _once(partial(approve_order, order, approver=self.approver))
 
 
 def _once(action: Callable[[], object]) -> None:
     """Do it; where the first try got through but its answer did not, the second is refused."""
-    with suppress(IllegalTransition, ResourceBusy, ActionNotOffered):
+    with suppress(*_DONE_ALREADY):
         insist(action)
-
-
-def offer_all(server: OfferingVersion) -> dict[str, OfferingVersion]:
-    """An offering of every kind; what fails is undone at the next sweep."""
-    priced(
-        network="1.00",
-        router="4.00",
-        floating_ip="2.50",
-        load_balancer="18.00",
-        dns_zone="0.50",
-        object="0.02",
-        snapshot="0.05",
-        backup="0.03",
-    )
-    choices = {
-        **server.choices,
-        "ways_out": ["outside", "none"],
-        "object_gib": {"minimum": 1, "maximum": 10, "default": 1},
-    }
-    return {
-        kind: OfferingVersionFactory(
-            offering=Offering.objects.create(code=f"faulty-{kind.replace('_', '-')}", kind=kind),
-            cloud=server.cloud,
-            choices=choices,
-            compensate_after_hours=0,
-        )
-        for kind in (*KINDS, *MADE_FROM)
-    }
 
 
 def describe(operations: Any) -> Iterator[str]:

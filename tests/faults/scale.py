@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 PREFIX: Final = "CLOUDLOKET_TEST_FAULTS_"
-OPERATIONS_OF_EIGHT: Final = 18  # one of each kind comes and goes; the server stops and starts
+OPERATIONS_OF_ELEVEN: Final = 60  # one of each kind, and two wholes; all that is done to them
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Scale:
         home: of a stack whose database and broker may be killed; without one they are not, and
             orders come without a web server.
         broker: the name of its broker there: valkey or rabbitmq.
+        with_all: environments and wholes too, and everything that people may do with what runs.
     """
 
     orders: int = 8
@@ -31,6 +32,7 @@ class Scale:
     patience_seconds: float = 300
     home: Path | None = None
     broker: str = "valkey"
+    with_all: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Scale:
@@ -40,10 +42,16 @@ class Scale:
             for name in cls.__dataclass_fields__
             if f"{PREFIX}{name.upper()}" in environment
         }
-        types = {"share": float, "patience_seconds": float, "home": Path, "broker": str}
+        types = {
+            "share": float,
+            "patience_seconds": float,
+            "home": Path,
+            "broker": str,
+            "with_all": lambda text: text == "True",
+        }
         return cls(**{name: types.get(name, int)(text) for name, text in asked.items()})
 
 
 def orders_for(operations: int) -> int:
     """How many orders lead to at least so many operations."""
-    return -(-operations * 8 // OPERATIONS_OF_EIGHT)
+    return -(-operations * 11 // OPERATIONS_OF_ELEVEN)

@@ -10,7 +10,7 @@ def test_without_a_word_it_is_short():
 
 
 def test_every_setting_can_be_asked_for():
-    asked = Scale(24, 3, 7, 0.5, 60.0, Path("/home/of/it"), "rabbitmq")
+    asked = Scale(24, 3, 7, 0.5, 60.0, Path("/home/of/it"), "rabbitmq", True)
     names = Scale.__dataclass_fields__
     environment = {f"{PREFIX}{name.upper()}": str(getattr(asked, name)) for name in names}
 
@@ -18,4 +18,4 @@ def test_every_setting_can_be_asked_for():
 
 
 def test_so_many_orders_lead_to_at_least_so_many_operations():
-    assert [orders_for(18), orders_for(19), orders_for(200)] == [8, 9, 89]
+    assert [orders_for(60), orders_for(61), orders_for(200)] == [11, 12, 37]

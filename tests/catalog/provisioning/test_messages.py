@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from catalog.models import ResourceState, Step, StepState
 from catalog.provisioning.delays import LONGEST_DELAY, poll_delay, retry_delay
 from catalog.provisioning.polling import poll_cloud_project
+from catalog.provisioning.sweeping import RING_LASTS
 from portal.cloud.models import CloudProject
 from portal.cloud.ports import CloudUnavailable
 
@@ -49,6 +50,32 @@ def test_sweep_rings_for_nothing_that_is_on_its_way(engine, operation):
     engine.call(current_app.tasks["catalog.sweep"])
 
     assert not engine.messages
+
+
+@pytest.mark.parametrize(
+    ("ring", "lasts"), [("run_operation", None), ("sweep", RING_LASTS.total_seconds())]
+)
+def test_only_what_is_rung_again_anyway_is_thrown_away(engine, operation, monkeypatch, ring, lasts):
+    engine.let_delays_pass()
+    engine.messages.clear()
+    sent = []
+    monkeypatch.setattr(
+        "portal.core.dispatch.current_app.send_task",
+        lambda _name, *, expires, **_options: sent.append(expires),
+    )
+    facts = {} if ring == "sweep" else {"operation_id": operation.pk}
+
+    engine.call(current_app.tasks[f"catalog.{ring}"], **facts)
+
+    assert set(sent) == {lasts}
+
+
+def test_what_beat_sends_often_does_not_pile_up(settings):
+    entries = settings.CELERY_BEAT_SCHEDULE.values()
+    often = [entry for entry in entries if isinstance(entry["schedule"], float)]
+
+    assert often
+    assert all(entry["options"]["expires"] >= 2 * entry["schedule"] for entry in often)
 
 
 def test_tasks_that_are_named_in_messages_and_in_the_schedule_exist(settings):
