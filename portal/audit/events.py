@@ -114,6 +114,7 @@ EVENTS: Final = frozenset(
         "resource.protected",
         "resource.unprotected",
         "secret.read",
+        "resource.access_ended",
         "operation.started",
         "operation.succeeded",
         "operation.failed",

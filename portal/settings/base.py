@@ -266,6 +266,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "bulk"},
     },
+    "withdraw-access": {"task": "catalog.withdraw_access", "schedule": 30.0},
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",

@@ -75,13 +75,26 @@ def _run_personal(context: StepContext) -> Outcome:
 
 
 def _run_withdrawn(context: StepContext) -> Outcome:
-    _delete(context, lambda name: name == _personal_name(context))
-    return Done(facts=_facts(context))
+    own = _personal_name(context)
+    _delete(context, lambda name: name == own)
+    return Done(facts=_facts(context), ended=[own])
 
 
 def _run_all_withdrawn(context: StepContext) -> Outcome:
-    _delete(context, lambda name: name != OWN)
-    return Done(facts=_facts(context))
+    ended = _delete(context, lambda name: name != OWN)
+    return Done(facts=_facts(context), ended=ended)
+
+
+def _run_lapsed(context: StepContext) -> Outcome:
+    """Withdraw what people have who may not get in any more, as that is now."""
+    try:
+        there = context.cloud.list_credentials(_user_of(context))
+        people = {UUID(person) for item in there if (person := _person_in(item.name))}
+        staying = {f"{_OF_A_PERSON}{person.hex}" for person in context.who_gets_in(people)}
+        ended = _delete(context, lambda name: name != OWN and name not in staying)
+        return Done(facts=_facts(context), ended=ended)
+    except CloudMissing:  # nobody gets in without the user
+        return Done(facts={"credentials": []})
 
 
 def _renewed(context: StepContext, name: str, expires_at: datetime | None) -> Done:
@@ -93,6 +106,7 @@ def _renewed(context: StepContext, name: str, expires_at: datetime | None) -> Do
     check_lasts(expires_at)
     user = _user_of(context)
     _delete(context, lambda there: there == name)
+    context.hold()
     issued = context.cloud.create_credential(
         context.project, user, name=name, expires_at=expires_at
     )
@@ -109,12 +123,15 @@ def check_lasts(expires_at: datetime | None) -> None:
         raise CloudRefused("the term is over; new credentials come with a later end date")
 
 
-def _delete(context: StepContext, is_meant: Callable[[str], bool]) -> None:
+def _delete(context: StepContext, is_meant: Callable[[str], bool]) -> list[str]:
+    """Delete the credentials whose names are meant; return those names."""
     user = _user_of(context)
-    for credential in context.cloud.list_credentials(user):
-        if is_meant(credential.name):
-            with suppress(CloudMissing):
-                context.cloud.delete_credential(user, credential.id)
+    meant = [item for item in context.cloud.list_credentials(user) if is_meant(item.name)]
+    for credential in meant:
+        context.hold()
+        with suppress(CloudMissing):
+            context.cloud.delete_credential(user, credential.id)
+    return [credential.name for credential in meant]
 
 
 def _facts(context: StepContext) -> dict[str, Any]:
@@ -241,6 +258,7 @@ CREDENTIAL: Final = StepDefinition(name="credential", label=_("Credentials"), ru
 QUOTA: Final = StepDefinition(name="quota", label=_("Quota in the cloud"), run=_run_quota)
 QUOTA_BACK: Final = replace(QUOTA, run=_run_quota_again)
 LOCKED: Final = StepDefinition(name="user", label=_("Credentials withdrawn"), run=_run_locked)
+LAPSED: Final = StepDefinition(name="withdrawn", label=_("Credentials withdrawn"), run=_run_lapsed)
 EMPTY: Final = StepDefinition(name="contents", label=_("What is in it removed"), run=_run_empty)
 GONE: Final = StepDefinition(name=PART, label=_("Environment removed"), run=_run_gone)
 
