@@ -115,6 +115,7 @@ EVENTS: Final = frozenset(
         "resource.unprotected",
         "secret.read",
         "resource.access_ended",
+        "resource.all_access_ended",
         "operation.started",
         "operation.succeeded",
         "operation.failed",

@@ -7,13 +7,15 @@ from datetime import timedelta
 import pytest
 from celery import current_app
 from django.db import IntegrityError, transaction
-from django.utils.timezone import now
+from django.urls import reverse
+from django.utils.timezone import localdate, now
 
 from catalog.errors import ResourceBusy
 from catalog.models import (
     Operation,
     OperationKind,
     OperationState,
+    Resource,
     ResourceState,
 )
 from catalog.services import access
@@ -25,6 +27,7 @@ from portal.audit.models import AuditEntry
 from portal.cloud.models import Secret
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.cloud.secrets import SecretGone
+from portal.core.formats import day
 from portal.identity.models import Node, Person, Role, RoleGrant
 from tests.catalog.kinds.test_environment import (
     act,
@@ -36,6 +39,7 @@ from tests.catalog.kinds.test_environment import (
     version,
 )
 from tests.factories import PersonFactory, grant, grant_in_portal
+from tests.logins import log_in
 from tests.portal.cloud.workspace import Workspace
 
 __all__ = ["act", "change", "colleague", "environment", "order", "version"]
@@ -231,6 +235,94 @@ class TestHow:
 
         with django_assert_num_queries(4):  # two pages, of which the last is empty
             assert list(access._lapsed()) == []
+
+
+class TestTerm:
+    def test_when_it_is_over_nobody_gets_in(self, leaver, environment, cloud, strike):
+        Resource.objects.update(end_date=localdate() - timedelta(days=1))
+
+        strike(carry_out=False)
+
+        assert not Secret.objects.exists()
+        strike()
+        assert credentials(cloud) == {}
+        environment.refresh_from_db()
+        assert environment.facts["credentials"] == []
+        events = AuditEntry.objects.filter(event__endswith="access_ended")
+        assert events.get().event == "resource.all_access_ended"
+        strike()
+        assert len(withdrawals()) == 1
+
+    @pytest.mark.parametrize("days", [0, 365])
+    def test_on_the_last_day_and_once_renewed_they_go_on(self, leaver, cloud, strike, days):
+        before = credentials(cloud)
+        Resource.objects.update(end_date=localdate() + timedelta(days=days))
+
+        strike()
+
+        assert credentials(cloud) == before
+
+    def test_who_renewed_it_by_then_keeps_them(self, leaver, engine, cloud, strike):
+        before = credentials(cloud)
+        Resource.objects.update(end_date=localdate() - timedelta(days=1))
+        strike(carry_out=False)
+
+        Resource.objects.update(end_date=localdate() + timedelta(days=1))
+        engine.run()
+
+        assert credentials(cloud) == before
+
+    def test_page_says_until_when(self, environment, client, requester):
+        Resource.objects.update(end_date=localdate() + timedelta(days=1))
+        log_in(client, requester)
+
+        page = client.get(reverse("catalog:resource", args=[environment.public_id]))
+
+        assert day(localdate() + timedelta(days=2)) in page.content.decode()
+
+
+class TestWithdrawing:
+    @pytest.mark.parametrize("action", ["withdraw", "withdraw-all"])
+    def test_forgets_what_was_not_read(self, act, leaver, environment, action):
+        act(action, leaver)
+
+        assert not Secret.objects.filter(slot=name_of(leaver)).exists()
+        assert Secret.objects.filter(slot=OWN).exists()
+
+
+class TestLostLease:
+    """A worker that stood still for longer than its lease makes and deletes nothing more."""
+
+    @pytest.fixture
+    def stand_still_at(self, environment, engine, cloud, requester, monkeypatch):
+        """The first worker goes to sleep there; a second one does all of the work meanwhile."""
+
+        def begin(call: str) -> None:
+            engine.call(act_on_resource, environment.public_id, action="rotate", actor=requester)
+            original = getattr(cloud, call)
+
+            def sleep(*arguments, **more):
+                answer = original(*arguments, **more)
+                setattr(cloud, call, original)
+                engine.let_leases_end()
+                engine.sweep()
+                engine.run()
+                return answer
+
+            setattr(cloud, call, sleep)
+            engine.run()
+
+        return begin
+
+    @pytest.mark.parametrize("call", ["list_credentials", "delete_credential"])
+    def test_one_credential_is_left_of_which_the_secret_is_known(
+        self, stand_still_at, environment, cloud, requester, call
+    ):
+        stand_still_at(call)
+
+        assert list(credentials(cloud)) == [OWN]
+        shown = read_secret(environment, OWN, reader=requester)
+        assert shown.values["id"] == credentials(cloud)[OWN]
 
 
 class TestRaces:
