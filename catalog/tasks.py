@@ -17,6 +17,7 @@ from catalog.provisioning import late_arrivals, polling, runner, sweeping
 from catalog.provisioning.cloud_quota import push_quota
 from catalog.reconciliation.looking import look_at_due_clouds
 from catalog.services import approvals, orders
+from catalog.services.access import withdraw_access as withdraw_all_access
 from catalog.services.end_dates import end_uses, retire_ended, withdraw_endings
 from catalog.services.end_reminders import remind, send_reminder
 from portal.cloud.models import Cloud, CloudProject
@@ -24,7 +25,7 @@ from portal.cloud.ports import CloudError
 from portal.cloud.services import sync_inventory as sync_inventory_of
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.faults import each_by_itself
-from portal.core.locks import DRIFT, END_DATES, INVENTORY, SWEEP, only_one
+from portal.core.locks import ACCESS, DRIFT, END_DATES, INVENTORY, SWEEP, only_one
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +127,14 @@ def mind_end_dates() -> None:
             moment = now()
             acts = [withdraw_endings, remind, end_uses, retire_ended]
             each_by_itself(lambda act: act(at=moment), acts)
+
+
+@shared_task(name="catalog.withdraw_access")
+def withdraw_access() -> None:
+    """Begin to withdraw credentials of who may not get in any more; one process at a time."""
+    with only_one(ACCESS) as is_mine:
+        if is_mine:
+            withdraw_all_access()
 
 
 @shared_task(name="catalog.send_end_reminder")

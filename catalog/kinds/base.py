@@ -6,7 +6,7 @@ The engine, quotas, billing, pages and API know kinds only through this class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -39,6 +39,7 @@ class Done:
         project: the Keystone project's id, from the step that made or found it.
         spec: parameters as the cloud has them from now on; of a step that changes something.
         secret: what only the person who asked may see, once; it is stored with this outcome.
+        ended: slots of secrets that work no longer; what nobody read of them is forgotten.
     """
 
     external_id: str = ""
@@ -46,6 +47,7 @@ class Done:
     project: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
     secret: NewSecret | None = None
+    ended: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,17 @@ class StepContext(ABC):
         again; of two it keeps the oldest and removes the rest, with an audit entry. What is
         shared may be there already, so it is always looked for first.
         """
+
+    @abstractmethod
+    def hold(self) -> None:
+        """Go on only as who has the step, which nobody else takes before a whole lease is over.
+
+        For what is not created by ``ensure``: call it before each request that changes something.
+        """
+
+    @abstractmethod
+    def who_gets_in(self, people: Collection[UUID]) -> set[UUID]:
+        """Those of the people, by public id, who may have a credential of their own now."""
 
     @abstractmethod
     def push_quota(self, project: str) -> None:
@@ -280,7 +293,9 @@ class Kind(ABC):
 
     ``plans`` needs "provision" and "retire"; "retire" also undoes a half-made resource, so its
     steps accept that anything is missing. What is ``changeable`` needs "change", and "revert" for
-    a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then.
+    a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then. What
+    lets people in by credentials of their own needs "withdraw", which ends those of who may not
+    get in any more.
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
     first. ``stands_in`` is whether it stands among the project's other things or is a place of its
     own. ``ends_with`` is the key of the action that ends its use when its term is over and loses

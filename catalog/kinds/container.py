@@ -25,7 +25,7 @@ from catalog.kinds.choices import Bounds, ChoiceField
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.kinds.parts import Part
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
-from catalog.kinds.steps.container_access import ACTIONS, remove_access
+from catalog.kinds.steps.container_access import ACTIONS, LAPSED, remove_access
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec, Listing
@@ -88,6 +88,7 @@ class Container(Kind):
                 QUOTA,
             ],
         ),
+        "withdraw": Plan(version=1, steps=[LAPSED]),
     }
 
     actions = ACTIONS

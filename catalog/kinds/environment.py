@@ -21,6 +21,7 @@ from catalog.kinds.steps.environment import (
     CREDENTIAL,
     EMPTY,
     GONE,
+    LAPSED,
     LOCKED,
     PART,
     PROJECT,
@@ -99,6 +100,7 @@ class Environment(Kind):
         "retire": Plan(version=1, steps=[LOCKED, EMPTY, GONE]),
         "change": Plan(version=1, steps=[QUOTA]),
         "revert": Plan(version=1, steps=[QUOTA_BACK]),
+        "withdraw": Plan(version=1, steps=[LAPSED]),
     }
     actions = ACTIONS
     parts = [

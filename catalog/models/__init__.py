@@ -28,6 +28,7 @@ from catalog.models.offering import (
 )
 from catalog.models.operation import (
     CHANGING_KINDS,
+    HOLDS_UP,
     MAKING_KINDS,
     OPEN_OPERATION_STATES,
     OPERATION_TRANSITIONS,
@@ -59,13 +60,19 @@ from catalog.models.quota import (
     QuotaClaimLine,
     QuotaLimit,
 )
-from catalog.models.resource import RESOURCE_TRANSITIONS, Resource, ResourceState
+from catalog.models.resource import (
+    RESOURCE_TRANSITIONS,
+    PeopleWithAccess,
+    Resource,
+    ResourceState,
+)
 from catalog.models.solution import Solution, SolutionState
 
 __all__ = [
     "BEING_MADE",
     "CHANGING_KINDS",
     "COMMENT_LENGTH",
+    "HOLDS_UP",
     "KEEPS_ITS_SOURCE",
     "LIVING_STATES",
     "MAKING_KINDS",
@@ -107,6 +114,7 @@ __all__ = [
     "OrderComment",
     "OrderLine",
     "OrderState",
+    "PeopleWithAccess",
     "PlacementDecision",
     "PlacementVerdict",
     "Publication",

@@ -27,6 +27,7 @@ class OperationKind(models.TextChoices):
     COMPENSATE = "compensate", _("Undo")
     REVERT = "revert", _("Undo the change")
     RECREATE = "recreate", _("Make again")
+    WITHDRAW = "withdraw", _("Withdraw access")
 
 
 class OperationQueue(models.TextChoices):
@@ -69,6 +70,11 @@ OPERATION_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
 OPEN_OPERATION_STATES: Final = frozenset(
     state for state, targets in OPERATION_TRANSITIONS.items() if targets
 )
+# Work that holds up other work on the same resource. To withdraw access goes beside what hangs,
+# and hangs beside what goes on.
+HOLDS_UP: Final = Q(state__in=sorted(OPEN_OPERATION_STATES)) & ~Q(
+    kind=OperationKind.WITHDRAW, state=OperationState.FAILED
+)
 
 
 class Operation(PublicIdModel):
@@ -76,6 +82,7 @@ class Operation(PublicIdModel):
 
     Start-up refuses while an unfinished operation names a plan or step that the code lacks.
     ``order_line`` is what a change carries out, or what is undone of one that was given up.
+    Access is withdrawn beside other work on the resource, and by itself once at a time.
     ``answers``: what was answered to the questions of an action; it never changes.
     ``cancel_requested_at``: no step is begun any more; it ends as soon as no worker holds one.
     ``solved`` asks for a ``Solution``: a trigger sees to that.
@@ -110,8 +117,13 @@ class Operation(PublicIdModel):
         constraints = [
             models.UniqueConstraint(
                 fields=["resource"],
-                condition=Q(state__in=["running", "failed"]),
+                condition=Q(state__in=["running", "failed"]) & ~Q(kind="withdraw"),
                 name="operation_one_open_per_resource",
+            ),
+            models.UniqueConstraint(
+                fields=["resource"],
+                condition=Q(state__in=["running", "failed"], kind="withdraw"),
+                name="operation_one_withdrawal_per_resource",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=OperationState.values), name="operation_state_known"
@@ -145,6 +157,12 @@ class Operation(PublicIdModel):
 
     def __str__(self) -> str:
         return f"{self.plan} for {self.resource_id}"
+
+    @property
+    def holds_up(self) -> bool:
+        """``HOLDS_UP``, of a row that was read."""
+        hangs_beside = (self.kind, self.state) == (OperationKind.WITHDRAW, OperationState.FAILED)
+        return self.state in OPEN_OPERATION_STATES and not hangs_beside
 
 
 class StepState(models.TextChoices):

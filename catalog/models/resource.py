@@ -19,6 +19,13 @@ class CloudIdList(Func):
     output_field = models.JSONField()
 
 
+class PeopleWithAccess(Func):
+    """Public ids, as a JSON list, of people with a credential of their own."""
+
+    template = "jsonb_path_query_array(facts, '$.credentials[*].person ? (@ != null)')"
+    output_field = models.JSONField()
+
+
 class ResourceState(models.TextChoices):
     PROVISIONING = "provisioning", _("Being made")
     ACTIVE = "active", _("Running")
@@ -113,6 +120,11 @@ class Resource(PublicIdModel):
                 fields=["end_date"],
                 condition=Q(state="active", end_date__isnull=False),
                 name="resource_by_end_date",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=["active", "retiring"], facts__has_key="credentials"),
+                name="resource_by_credentials",
             ),
         ]
 

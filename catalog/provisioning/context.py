@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from catalog.kinds.base import StepContext
 from catalog.models import OperationKind, Resource, ResourceState
 from catalog.provisioning.claims import Held
 from catalog.provisioning.cloud_quota import push_quota
+from catalog.services.access import who_gets_in
 from catalog.services.operations import asker_of
 from portal.audit.services import record
 from portal.cloud import get_cloud
@@ -66,6 +67,9 @@ class ResourceContext(StepContext):
             raise CloudMissing("what it is about is gone")
         cloud_ids: dict[str, str] = found.cloud_ids
         return cloud_ids
+
+    def who_gets_in(self, people: Collection[UUID]) -> set[UUID]:
+        return who_gets_in(self._resource.project, people)
 
     def push_quota(self, project: str) -> None:
         push_quota(self._resource.cloud_project, project)
@@ -136,6 +140,14 @@ class WorkingContext(ResourceContext):
             if self._may_still_arrive():
                 raise OutcomeUnknown
         return self._create(create, shared=shared)
+
+    def hold(self) -> None:
+        """See ``StepContext.hold``.
+
+        Raises:
+            Overtaken: another worker has the step.
+        """
+        self._held.write(leased_until=now() + settings.STEP_LEASE)
 
     def _may_still_arrive(self) -> bool:
         since = self._unanswered_since

@@ -89,5 +89,13 @@ class LookingContext(ResourceContext):
             self.remove_double(late, remove, kept=None)
         raise NothingThere
 
+    def hold(self) -> None:
+        """Who only looks has no step.
+
+        Raises:
+            NothingThere: always.
+        """
+        raise NothingThere
+
     def push_quota(self, project: str) -> None:
         """Nothing: looking changes no quota."""

@@ -37,6 +37,7 @@ from catalog.services.secrets import keep_for_asker
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
 from portal.cloud.ports import CloudError, CloudUnavailable
+from portal.cloud.secrets import forget_secrets
 from portal.core.dispatch import enqueue_on_commit
 
 MOST_REMAKES: Final = 2
@@ -232,6 +233,8 @@ def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> N
     )
     resource.cloud_ids = {**resource.cloud_ids, **made}
     resource.facts = {**resource.facts, **done.facts}
+    for slot in done.ended:
+        forget_secrets(resource.public_id, slot=slot)
     if done.secret:
         keep_for_asker(resource, step.operation, done.secret)
     if step.operation.kind in CHANGING_KINDS:

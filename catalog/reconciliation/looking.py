@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from django.conf import settings
 from django.db.models import Q
@@ -21,20 +22,37 @@ from catalog.reconciliation.reading import Records, places_in
 from catalog.reconciliation.rooms import look_at_rooms
 from portal.cloud import get_cloud
 from portal.cloud.models import Cloud
-from portal.cloud.ports import LISTED_PER_PROJECT, CloudError, CloudObject, Listing
+from portal.cloud.ports import (
+    LISTED_IN_TURNS,
+    LISTED_PER_PROJECT,
+    CloudError,
+    CloudObject,
+    CloudUnavailable,
+    Listing,
+)
 
 logger = logging.getLogger(__name__)
+
+PROJECTS_A_TURN: Final = 25  # each takes a call to every service: a look costs the same with many
 
 
 @dataclass
 class Tally:
-    """What a look came by."""
+    """What a look came by.
+
+    ``passed_over`` has, by list, the Keystone projects of which it was not asked or not answered.
+    """
 
     resources: int = 0
     things: int = 0
     pages: int = 0
     answered: set[Listing] = field(default_factory=set)
     unanswered: list[str] = field(default_factory=list)
+    passed_over: dict[Listing, set[str]] = field(default_factory=dict)
+
+    def tells_of(self, place: str) -> set[Listing]:
+        """The lists that were answered for this Keystone project."""
+        return {one for one in self.answered if place not in self.passed_over.get(one, ())}
 
 
 def look_at_due_clouds() -> None:
@@ -55,7 +73,7 @@ def look_at(cloud: Cloud) -> Tally:
     _plan_next(cloud, began)
     tally = Tally()
     _compare(cloud, began, tally)
-    close_look(cloud, tally.answered, began)
+    close_look(cloud, tally.answered, began, passed_over=tally.passed_over)
     adopt_what_stayed(cloud)
     CloudLook.objects.filter(cloud=cloud).update(
         ended_at=now(),
@@ -79,17 +97,21 @@ def _compare(cloud: Cloud, began: datetime, tally: Tally) -> None:
     places = places_in(cloud)
     comparison, records = Comparison(parts, places, since), Records(cloud, since)
     for listing in _listings(parts.values()):
-        try:
-            for things in _pages(cloud, listing, records, tally):
-                note(cloud, comparison.meet(listing, things, records.about(things)), began)
-        except CloudError as error:
-            logger.warning("look at %s: %s: %s", cloud.key, listing, error)
-            tally.unanswered.append(listing.value)
+        for project in _in_turn(listing, records, tally, began):
+            try:
+                for things in _pages(cloud, listing, project, tally):
+                    note(cloud, comparison.meet(listing, things, records.about(things)), began)
+            except CloudError as error:
+                logger.warning("look at %s: %s: %s", cloud.key, listing, error)
+                if not _goes_on_after(error, listing, project, tally):
+                    break
         else:
             tally.answered.add(listing)
     for page in records.pages():
         tally.resources += len(page)
-        missing = [found for ours in page for found in comparison.miss(ours, tally.answered)]
+        missing = [
+            found for ours in page for found in comparison.miss(ours, tally.tells_of(ours.place))
+        ]
         note(cloud, missing, began)
 
 
@@ -97,17 +119,37 @@ def _listings(parts: Iterable[Sequence[Part]]) -> list[Listing]:
     return sorted({part.listing for group in parts for part in group})
 
 
+def _in_turn(listing: Listing, records: Records, tally: Tally, at: datetime) -> list[str]:
+    """The projects to ask the list of: "" is all at once, else those in which we made some."""
+    if listing not in LISTED_PER_PROJECT:
+        return [""]
+    places = records.places_with(listing)
+    if listing not in LISTED_IN_TURNS:
+        return places
+    turn = records.take_turns(places, PROJECTS_A_TURN, at)
+    tally.passed_over[listing] = set(places) - set(turn)
+    return turn
+
+
+def _goes_on_after(error: CloudError, listing: Listing, project: str, tally: Tally) -> bool:
+    """Whether the others can still be asked: only of one project the cloud refused an answer."""
+    if listing.value not in tally.unanswered:
+        tally.unanswered.append(listing.value)
+    if not project or isinstance(error, CloudUnavailable):
+        return False
+    tally.passed_over.setdefault(listing, set()).add(project)
+    return True
+
+
 def _pages(
-    cloud: Cloud, listing: Listing, records: Records, tally: Tally
+    cloud: Cloud, listing: Listing, project: str, tally: Tally
 ) -> Iterator[list[CloudObject]]:
-    """Each page of the list: over all projects, or of those projects in which we made some."""
+    """Each page of the list, of one project or ("") of all."""
     gateway = get_cloud(cloud.key)
-    projects = records.places_with(listing) if listing in LISTED_PER_PROJECT else [""]
-    for project in projects:
-        after, is_first = "", True
-        while after or is_first:
-            page = gateway.list_page(listing, project=project, after=after)
-            after, is_first = page.after, False
-            tally.pages += 1
-            tally.things += len(page.things)
-            yield list(page.things)
+    after, is_first = "", True
+    while after or is_first:
+        page = gateway.list_page(listing, project=project, after=after)
+        after, is_first = page.after, False
+        tally.pages += 1
+        tally.things += len(page.things)
+        yield list(page.things)

@@ -6,7 +6,7 @@ what came right by itself in between never was one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from catalog.models.difference import VALUE_LENGTH
 from catalog.reconciliation.comparison import Found
 from catalog.reconciliation.describing import describe
 from catalog.reconciliation.reading import is_settled
-from portal.cloud.models import Cloud
+from portal.cloud.models import Cloud, CloudProject
 from portal.cloud.ports import Listing
 
 _Key = tuple[int | None, str, str, str, str, str]
@@ -113,15 +113,29 @@ def _difference(cloud: Cloud, found: Found, at: datetime) -> Difference:
 
 
 @transaction.atomic(durable=True)
-def close_look(cloud: Cloud, listings: Collection[Listing], at: datetime) -> None:
+def close_look(
+    cloud: Cloud,
+    listings: Collection[Listing],
+    at: datetime,
+    *,
+    passed_over: Mapping[Listing, Collection[str]],
+) -> None:
     """After everything was compared: open what was seen twice, end what was not seen any more.
 
     What could not be judged in this look stays: lists that were not answered, resources that
     somebody is busy with, and the quotas of whole projects (``close_rooms``).
+
+    Args:
+        passed_over: by list, the Keystone projects of which it did not tell.
     """
     living = Difference.objects.filter(
         cloud=cloud, state__in=LIVING_STATES, listing__in=listings
     ).exclude(kind=DifferenceKind.QUOTA)
+    for listing, places in passed_over.items():
+        rooms = CloudProject.objects.filter(cloud=cloud, openstack_project_id__in=places)
+        about = Resource.objects.filter(cloud_project__in=rooms)
+        untold = Q(resource__in=about) | Q(resource=None, project__in=rooms.values("project"))
+        living = living.exclude(pk__in=Difference.objects.filter(untold, listing=listing))
     _settle(living, at)
     _forget(_not_seen(living, at), at)
 

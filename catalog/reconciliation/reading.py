@@ -104,6 +104,17 @@ class Records:
         )
         return sorted(set(places.values_list("cloud_project__openstack_project_id", flat=True)))
 
+    def take_turns(self, places: Sequence[str], most: int, at: datetime) -> list[str]:
+        """Those of the Keystone projects whose limits were asked longest ago; it is their turn."""
+        rows = CloudProject.objects.filter(cloud=self._cloud, openstack_project_id__in=places)
+        turn = dict(
+            rows.order_by(F("limits_asked_at").asc(nulls_first=True), "pk").values_list(
+                "pk", "openstack_project_id"
+            )[:most]
+        )
+        CloudProject.objects.filter(pk__in=turn).update(limits_asked_at=at)
+        return list(turn.values())
+
     def pages(self) -> Iterator[list[Ours]]:
         """Every resource that should be there, in pages by primary key."""
         last = 0

@@ -18,7 +18,7 @@ from billing.services.pricing import Quote
 from catalog.errors import ResourceBusy
 from catalog.kinds import get_kind
 from catalog.models import (
-    OPEN_OPERATION_STATES,
+    HOLDS_UP,
     OPEN_ORDER_STATES,
     Metric,
     Offering,
@@ -63,9 +63,7 @@ def agree_on_change(line: OrderLine) -> None:
         raise IllegalTransition(state=resource.get_state_display())
     if resource.spec == line.spec:
         _settle(resource, line)
-    elif resource.operations.filter(state__in=OPEN_OPERATION_STATES).exists() or is_being_copied(
-        resource
-    ):
+    elif resource.operations.filter(HOLDS_UP).exists() or is_being_copied(resource):
         raise ResourceBusy(name=resource.name)
 
 

@@ -15,7 +15,7 @@ from catalog.errors import DifferenceSettled, LookedJustNow, RepairNotOffered, R
 from catalog.kinds import get_kind
 from catalog.kinds.parts import Compared
 from catalog.models import (
-    OPEN_OPERATION_STATES,
+    HOLDS_UP,
     CloudLook,
     Difference,
     DifferenceKind,
@@ -174,7 +174,7 @@ def lock_idle_resource(resource: Resource) -> Resource:
     resource.refresh_from_db()
     if resource.state != ResourceState.ACTIVE:
         raise RepairNotOffered()
-    if resource.operations.filter(state__in=OPEN_OPERATION_STATES).exists():
+    if resource.operations.filter(HOLDS_UP).exists():
         raise ResourceBusy(name=resource.name)
     return resource
 

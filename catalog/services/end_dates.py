@@ -16,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from catalog.kinds import get_kind
 from catalog.models import (
-    OPEN_OPERATION_STATES,
+    HOLDS_UP,
     Ending,
     EndingState,
     Operation,
@@ -169,7 +169,7 @@ def _handle(ending: Ending, resource: Resource, at: datetime) -> None:
 
 
 def _open_operations(of: str = "pk") -> QuerySet[Operation]:
-    return Operation.objects.filter(resource=OuterRef(of), state__in=OPEN_OPERATION_STATES)
+    return Operation.objects.filter(HOLDS_UP, resource=OuterRef(of))
 
 
 def _waiting_renewals(*, of: int | OuterRef, ended_on: date | OuterRef) -> QuerySet[OrderLine]:

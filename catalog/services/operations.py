@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
-from catalog.errors import NotRepeatable
+from catalog.errors import NotRepeatable, ResourceBusy
 from catalog.kinds import get_kind
 from catalog.kinds.base import ACT_PREFIX, StepDefinition
 from catalog.models import (
@@ -66,7 +66,8 @@ def start_operation(
 ) -> Operation:
     """Write down an operation with its steps and ring the engine. Call inside a transaction.
 
-    The constraint ``operation_one_open_per_resource`` refuses a second one.
+    The constraint ``operation_one_open_per_resource`` refuses a second one; access is withdrawn
+    beside it.
 
     Args:
         action: key of the kind's action, for OperationKind.ACT.
@@ -123,6 +124,7 @@ def resume_operation(public_id: UUID, *, actor: Person) -> Operation:
 
     Raises:
         IllegalTransition: the operation is not waiting for a person.
+        ResourceBusy: other work on the resource goes on.
     """
     operation = lock_operation(public_id)
     set_going(operation)
@@ -143,6 +145,7 @@ def retry_operation(public_id: UUID, *, position: int, actor: Person) -> Operati
     Raises:
         IllegalTransition: the operation is not waiting for a person.
         NotRepeatable: there is no such step, or doing it twice would do harm.
+        ResourceBusy: other work on the resource goes on.
     """
     operation = lock_operation(public_id)
     if position not in repeatable_positions(operation):
@@ -184,8 +187,12 @@ def set_going(operation: Operation) -> None:
 
     Raises:
         IllegalTransition: the operation is not waiting for a person.
+        ResourceBusy: other work on the resource goes on.
     """
     check_transition(OPERATION_TRANSITIONS, operation.state, OperationState.RUNNING)
+    going_on = operation.resource.operations.filter(state=OperationState.RUNNING)
+    if going_on.exclude(pk=operation.pk).exists():
+        raise ResourceBusy(name=operation.resource.name)
     lapse_solution(operation)
     operation.steps.filter(state=StepState.FAILED).update(
         state=StepState.TODO, due_at=now(), failures=0, remakes=0, started_at=None

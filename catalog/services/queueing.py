@@ -19,11 +19,14 @@ def queue_for(
 ) -> OperationQueue:
     """The queue for a new operation. What was ordered counts for who did, not for who approved.
 
-    What the clock begins is nobody's to wait for.
+    What the clock begins is nobody's to wait for, but who may not get in any more does not stay
+    in because of a batch.
 
     Args:
         order_line: of a delivery or a change, what asked for it.
     """
+    if kind == OperationKind.WITHDRAW:
+        return OperationQueue.INTERACTIVE
     if requested_by is None:
         return OperationQueue.BULK
     person_id: int = requested_by.pk

@@ -27,6 +27,7 @@ from catalog.kinds import Kind, get_kind
 from catalog.kinds.base import ATTACHED_TO, Action
 from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
+    HOLDS_UP,
     OPEN_OPERATION_STATES,
     RESOURCE_TRANSITIONS,
     Derivation,
@@ -316,7 +317,7 @@ def _about(named: Mapping[str, Resource]) -> dict[str, Any]:
 
 def open_operation(resource: Resource) -> Operation | None:
     """What is being done to it, or hangs; sure only while the resource is locked."""
-    return resource.operations.filter(state__in=OPEN_OPERATION_STATES).first()
+    return resource.operations.filter(HOLDS_UP).first()
 
 
 def _settle_actions(resource: Resource) -> None:
@@ -325,12 +326,10 @@ def _settle_actions(resource: Resource) -> None:
     Raises:
         ResourceBusy: something is being done to it.
     """
-    operation = open_operation(resource)
-    if operation is None:
-        return
-    if operation.state != OperationState.FAILED:
-        raise ResourceBusy(name=resource.name)
-    give_up(operation)
+    for operation in resource.operations.filter(state__in=OPEN_OPERATION_STATES):
+        if operation.state != OperationState.FAILED:
+            raise ResourceBusy(name=resource.name)
+        give_up(operation)
 
 
 def close_resource(resource: Resource, *, operation: Operation) -> None:

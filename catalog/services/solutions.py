@@ -171,8 +171,8 @@ def withdraw_solution(public_id: UUID, *, actor: Person) -> Solution:
 
 
 def moves_money(operation: Operation) -> bool:
-    """False of an action alone: the resource costs what it did, and holds what it held."""
-    return operation.kind != OperationKind.ACT
+    """False of an action, or of access that ends: the resource costs and holds what it did."""
+    return operation.kind not in {OperationKind.ACT, OperationKind.WITHDRAW}
 
 
 def _is_operator(person: Person, operation: Operation) -> bool:

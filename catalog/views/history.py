@@ -56,6 +56,10 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "resource.protected": _("{actor} protected it: nobody cleans it up."),
     "resource.unprotected": _("{actor} switched its protection off."),
     "secret.read": _("{actor} was shown the secret. Now nobody can see it any more."),
+    "resource.all_access_ended": _("The term has ended: Cloudloket withdraws all credentials."),
+    "resource.access_ended": _(
+        "Somebody may not get in any more: Cloudloket withdraws the credentials they made."
+    ),
     "resource.retirement_requested": _("{actor} had it cleaned up."),
     "resource.changed": _("The change is done."),
     "resource.term_shortened": _("{actor} brought the end date forward to {end_date}."),

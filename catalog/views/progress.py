@@ -11,7 +11,14 @@ from django.utils.translation import gettext as _
 
 from catalog.kinds import get_kind
 from catalog.kinds.base import ACT_PREFIX
-from catalog.models import Operation, OperationKind, OperationState, Step, StepState
+from catalog.models import (
+    OPEN_OPERATION_STATES,
+    Operation,
+    OperationKind,
+    OperationState,
+    Step,
+    StepState,
+)
 from catalog.provisioning.plans import get_definition
 from catalog.services.cancellation import is_cancelable
 from portal.core.formats import clock, seconds
@@ -100,8 +107,14 @@ def progress_of(operation: Operation, *, waits_for: Sequence[str] = ()) -> Progr
 
 
 def latest_operation(operations: list[Operation]) -> Operation | None:
-    """The operation that tells how things stand now."""
-    return max(operations, key=lambda operation: operation.pk, default=None)
+    """The operation that tells how things stand now: access is withdrawn beside it."""
+
+    def weight(operation: Operation) -> tuple[bool, bool, int]:
+        is_open = operation.state in OPEN_OPERATION_STATES
+        is_beside = operation.kind == OperationKind.WITHDRAW
+        return is_open and not is_beside, is_open or not is_beside, operation.pk
+
+    return max(operations, key=weight, default=None)
 
 
 def _poll_seconds(operation: Operation) -> int:

@@ -339,7 +339,7 @@ def _state_in_words(resource: Resource, operations: list[Operation]) -> tuple[st
 def _offered_actions(request: PersonRequest, resource: Resource) -> list[tuple[str, Action]]:
     """What this person may do to it now: nothing while something is being done already."""
     operations = resource.operations.all()
-    is_busy = any(operation.state in OPEN_OPERATION_STATES for operation in operations)
+    is_busy = any(operation.holds_up for operation in operations)
     if resource.state != ResourceState.ACTIVE or is_busy:
         return []
     actions = get_kind(resource.kind).actions.items()

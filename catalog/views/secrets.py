@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -16,6 +16,7 @@ from catalog.kinds.secrets import FORMS, SecretForm
 from catalog.models import Resource, ResourceState
 from catalog.policies import find_secret, secrets_for
 from catalog.services.secrets import ShownSecret, read_secret
+from portal.core.calendar import end_of_day
 from portal.identity.models import Person
 from portal.identity.requests import PersonRequest
 
@@ -57,7 +58,7 @@ def access_of(request: PersonRequest, resource: Resource) -> AccessCard | None:
         access = []
     if not waiting and not access:
         return None
-    return AccessCard(waiting=waiting, open=_named(access, kind))
+    return AccessCard(waiting=waiting, open=_named(access, kind, resource.end_date))
 
 
 def show_secret(request: PersonRequest, resource: Resource) -> HttpResponse:
@@ -88,11 +89,15 @@ def _context(resource: Resource, shown: ShownSecret) -> Mapping[str, Any]:
     }
 
 
-def _named(access: list[Access], kind: Kind) -> list[AccessRow]:
-    """With the names of whom they belong to. One query."""
+def _named(access: list[Access], kind: Kind, last_day: date | None) -> list[AccessRow]:
+    """With the names of whom they belong to. None outlives the term. One query."""
+    term = end_of_day(last_day) if last_day else None
     people = [row.person for row in access if row.person]
     names = dict(Person.objects.filter(public_id__in=people).values_list("public_id", "name"))
     return [
-        AccessRow(names.get(row.person, "") if row.person else str(kind.label), row.expires_at)
+        AccessRow(
+            whose=names.get(row.person, "") if row.person else str(kind.label),
+            expires_at=min(filter(None, [row.expires_at, term]), default=None),
+        )
         for row in access
     ]

@@ -114,6 +114,8 @@ EVENTS: Final = frozenset(
         "resource.protected",
         "resource.unprotected",
         "secret.read",
+        "resource.access_ended",
+        "resource.all_access_ended",
         "operation.started",
         "operation.succeeded",
         "operation.failed",

@@ -133,6 +133,8 @@ class Listing(StrEnum):
 # Swift lists the containers of one account, and limits are asked of one project at a time; every
 # other list is of all projects.
 LISTED_PER_PROJECT: Final = frozenset({Listing.CONTAINERS, Listing.QUOTAS})
+# For these each project takes several calls, so that the projects take turns.
+LISTED_IN_TURNS: Final = frozenset({Listing.QUOTAS})
 LARGEST_PAGE: Final = 1000  # more than this no service gives at a time, as installed
 
 
@@ -325,11 +327,21 @@ class Cloud(ImagePort, Protocol):
         ...
 
     def create_credential(
-        self, project: str, user: str, *, name: str, expires_at: datetime | None
+        self,
+        project: str,
+        user: str,
+        *,
+        name: str,
+        expires_at: datetime | None,
+        storage_path: str = "",
     ) -> IssuedCredential:
         """Make an application credential with which the user comes into the project.
 
         Only this answer ever tells its secret.
+
+        Args:
+            storage_path: the path in object storage that alone it opens, with what is below it;
+                "": all that the user may do.
 
         Raises:
             CloudUnavailable: also when the user has one of that name.

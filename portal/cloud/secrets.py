@@ -79,10 +79,18 @@ def take_secret(about: UUID, slot: str, *, reader: Reader) -> tuple[Secret, str]
     return secret, text
 
 
-def forget_secrets(about: UUID, *, slot: str = "") -> None:
-    """Forget what nobody read of this slot, or of all: it gives no access any more."""
+def forget_secrets(about: UUID, *, slot: str = "", reader: Reader | None = None) -> None:
+    """Forget what nobody read of this slot, or of all: it gives no access any more.
+
+    Args:
+        reader: the only one whose secrets are forgotten.
+    """
     secrets = Secret.objects.filter(about=about)
-    (secrets.filter(slot=slot) if slot else secrets).delete()
+    if slot:
+        secrets = secrets.filter(slot=slot)
+    if reader:
+        secrets = secrets.filter(reader_id=reader.pk)
+    secrets.delete()
 
 
 def delete_expired_secrets() -> int:

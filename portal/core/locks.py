@@ -18,6 +18,7 @@ INVENTORY: Final = 3
 REVIEWS: Final = 4
 DRIFT: Final = 5
 END_DATES: Final = 6
+ACCESS: Final = 7
 BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20

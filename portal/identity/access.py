@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -25,6 +25,7 @@ from portal.identity.models import (
 from portal.identity.services.break_glass import ISSUER as EMERGENCY
 
 EVERYTHING: Final = Q()
+CREDENTIAL_OUTLIVES_CLAIM: Final = timedelta(days=30)
 # During a request of somebody whose login counts for one branch alone: they, and its node.
 _confined: ContextVar[tuple[int, int] | None] = ContextVar("confined login", default=None)
 
@@ -62,6 +63,15 @@ def standing_grants(*roles: Role, at: datetime | None = None) -> QuerySet[RoleGr
         is_in_force(at or now()) | comes_back, person__is_active=True
     ).exclude(issuer=EMERGENCY)
     return grants.filter(role__in=roles) if roles else grants
+
+
+def grants_for_credentials(*roles: Role) -> QuerySet[RoleGrant]:
+    """The roles by which people keep a credential of their own, for tools that work by themselves.
+
+    As ``standing_grants``; but who does not log in for a month loses what a claim gave for good.
+    """
+    lapsed_lately = Q(valid_until=None) | Q(valid_until__gt=now() - CREDENTIAL_OUTLIVES_CLAIM)
+    return standing_grants(*roles).filter(lapsed_lately)
 
 
 def later_grants() -> QuerySet[RoleGrant]:

@@ -266,6 +266,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "bulk"},
     },
+    "withdraw-access": {"task": "catalog.withdraw_access", "schedule": 30.0},
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",
@@ -320,6 +321,9 @@ STEP_LEASE = configuration.duration("CLOUDLOKET_STEP_LEASE_SECONDS", default=tim
 CLOUD_STEPS_PER_SECOND = configuration.rates("CLOUDLOKET_CLOUD_STEPS_PER_SECOND", keys=CLOUDS)
 UNKNOWN_OUTCOME_WAIT = timedelta(minutes=2)  # how long a create without an answer is looked for
 LATE_ARRIVAL_PAUSE = timedelta(minutes=10)  # between two looks for what it may have made later
+CREDENTIAL_ACCESS_RULES = (
+    configuration.choice("CLOUDLOKET_ACCESS_RULES", default="on", allowed=("on", "off")) == "on"
+)
 # Reconciliation: what changed so recently is not judged, and one look alone opens nothing.
 DRIFT_LOOK_EVERY = configuration.duration(
     "CLOUDLOKET_DRIFT_LOOK_SECONDS", default=timedelta(minutes=10)

@@ -9,6 +9,10 @@ from django.urls import reverse
 
 from catalog.models import Operation, OperationKind, Order, OrderLine
 
+# These say more about the resource than about the order that it came from.
+_OF_THE_RESOURCE: Final = frozenset(
+    {OperationKind.RETIRE.value, OperationKind.RECREATE.value, OperationKind.WITHDRAW.value}
+)
 SHOWN: Final = 5  # of each kind; the rest stands on its own page
 
 
@@ -30,6 +34,6 @@ def names_of(order: Order) -> str:
 def address_of(operation: Operation) -> str:
     """Where its steps are shown: with the order that it carries out, else with the resource."""
     line = operation.order_line or operation.resource.order_line
-    if line is None or operation.kind in {OperationKind.RETIRE, OperationKind.RECREATE}:
+    if line is None or operation.kind in _OF_THE_RESOURCE:
         return reverse("catalog:resource", args=[operation.resource.public_id])
     return reverse("catalog:order", args=[line.order.public_id])

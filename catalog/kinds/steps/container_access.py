@@ -2,7 +2,8 @@
 
 A role in the project's own Keystone project would open everything there. So who comes in by such
 a credential is a user with an empty project of its own, without any quota, and the container lets
-that user in (an access list of Swift).
+that user in (an access list of Swift). Its credential says besides which path it opens (access
+rules of Keystone): else it makes whatever no quota limits, e.g. images.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDefinition
 from catalog.kinds.secrets import CONTAINER_CREDENTIAL, NewSecret
-from catalog.kinds.steps.environment import check_lasts
+from catalog.kinds.steps.environment import check_goes_on, is_over
 from catalog.models import Metric
 from portal.cloud.ports import CloudMissing, CloudUnavailable
-from portal.core.calendar import end_of_day
 
 OWN: Final = "container"
 _NOTHING: Final = {metric.value: 0 for metric in Metric if metric != Metric.MONTHLY_COST_EUR}
@@ -38,35 +39,44 @@ def _run_entrance(context: StepContext) -> Outcome:
 
 def _run_credential(context: StepContext) -> Outcome:
     """Made anew each time: what has its name is deleted first, so that no answer is lost."""
-    expires_at = end_of_day(context.end_date) if context.end_date else None
-    check_lasts(expires_at)
+    check_goes_on(context)
     cloud, domain = context.cloud, context.domain
     (hall,) = cloud.find_projects(domain_name=domain, name=context.marker("entrance"))
     (user,) = cloud.find_users(domain_name=domain, name=context.marker("user"))
     for credential in cloud.list_credentials(user.id):
+        context.hold()
         with suppress(CloudMissing):
             cloud.delete_credential(user.id, credential.id)
-    issued = cloud.create_credential(hall.id, user.id, name=OWN, expires_at=expires_at)
+    context.hold()
+    storage_url = cloud.fetch_storage_url(context.project)
+    issued = cloud.create_credential(
+        hall.id,
+        user.id,
+        name=OWN,
+        expires_at=None,
+        storage_path=f"{urlsplit(storage_url).path.rstrip('/')}/{context.name}",
+    )
     values = {
         "name": context.name,
         "auth_url": issued.auth_url,
         "region": issued.region,
         "id": issued.id,
         "secret": issued.secret,
-        "storage_url": cloud.fetch_storage_url(context.project),
+        "storage_url": storage_url,
         "container": context.name,
     }
-    facts = {
-        "credentials": [
-            {"person": None, "expires_at": expires_at.isoformat() if expires_at else None}
-        ]
-    }
+    facts = {"credentials": [{"person": None, "expires_at": None}]}
     return Done(facts=facts, secret=NewSecret(slot=OWN, form=CONTAINER_CREDENTIAL, values=values))
 
 
 def _run_withdrawn(context: StepContext) -> Outcome:
     remove_access(context)
-    return Done(facts={"credentials": []})
+    return Done(facts={"credentials": []}, ended=[OWN])
+
+
+def _run_lapsed(context: StepContext) -> Outcome:
+    """Nobody gets in once the term is over; who renewed it meanwhile keeps what there is."""
+    return _run_withdrawn(context) if is_over(context) else Done()
 
 
 def remove_access(context: StepContext) -> None:
@@ -87,6 +97,9 @@ def remove_access(context: StepContext) -> None:
             if cloud.clear_project(hall.id):
                 raise CloudUnavailable("what was made with the credentials is being removed")
             cloud.delete_project(hall.id)
+
+
+LAPSED: Final = StepDefinition(name="withdrawn", label=_("Credentials withdrawn"), run=_run_lapsed)
 
 
 def _always(facts: Mapping[str, Any]) -> bool:

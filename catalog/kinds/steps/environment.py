@@ -1,7 +1,8 @@
 """The steps of an environment: a Keystone project of its own, and who comes in by themselves.
 
 A credential step makes its credential anew each time that it runs: what has that name is deleted
-first, so a lost answer leaves no secret that nobody has.
+first, so a lost answer leaves no secret that nobody has. Keystone is told no end of the term, for
+that may be renewed and a credential cannot: the portal withdraws it when the term is over.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ OWN: Final = "environment"  # the name of the credential that belongs to no pers
 _OF_A_PERSON: Final = "person-"
 # Who leaves may keep what was handed to them, but not for longer than this.
 PERSONAL_TERM: Final = timedelta(days=90)
+
+# What is held by nothing is gone within minutes; what is stuck in use never goes.
+CLEARING_PATIENCE: Final = timedelta(hours=2)
+STORED: Final = "containers"  # in the cloud's words
 
 
 def _run_project(context: StepContext) -> Outcome:
@@ -66,22 +71,38 @@ def _run_user(context: StepContext) -> Outcome:
 
 
 def _run_own(context: StepContext) -> Outcome:
-    return _renewed(context, OWN, _end_of_term(context))
+    return _renewed(context, OWN, None)
 
 
 def _run_personal(context: StepContext) -> Outcome:
-    ends = [now() + PERSONAL_TERM, _end_of_term(context)]
-    return _renewed(context, _personal_name(context), min(filter(None, ends)))
+    return _renewed(context, _personal_name(context), now() + PERSONAL_TERM)
 
 
 def _run_withdrawn(context: StepContext) -> Outcome:
-    _delete(context, lambda name: name == _personal_name(context))
-    return Done(facts=_facts(context))
+    own = _personal_name(context)
+    _delete(context, lambda name: name == own)
+    return Done(facts=_facts(context), ended=[own])
 
 
 def _run_all_withdrawn(context: StepContext) -> Outcome:
-    _delete(context, lambda name: name != OWN)
-    return Done(facts=_facts(context))
+    ended = _delete(context, lambda name: name != OWN)
+    return Done(facts=_facts(context), ended=ended)
+
+
+def _run_lapsed(context: StepContext) -> Outcome:
+    """Withdraw what people have who may not get in any more, as that is now; or all, if over."""
+    try:
+        there = context.cloud.list_credentials(_user_of(context))
+        people = {UUID(person) for item in there if (person := _person_in(item.name))}
+        staying = {f"{_OF_A_PERSON}{person.hex}" for person in context.who_gets_in(people)}
+        if not is_over(context):
+            staying.add(OWN)
+            ended = _delete(context, lambda name: name not in staying)
+        else:
+            ended = _delete(context, lambda name: True)
+        return Done(facts=_facts(context), ended=ended)
+    except CloudMissing:  # nobody gets in without the user
+        return Done(facts={"credentials": []})
 
 
 def _renewed(context: StepContext, name: str, expires_at: datetime | None) -> Done:
@@ -90,31 +111,40 @@ def _renewed(context: StepContext, name: str, expires_at: datetime | None) -> Do
     Raises:
         CloudRefused: its term is over, so that what there is would go and nothing come instead.
     """
-    check_lasts(expires_at)
+    check_goes_on(context)
     user = _user_of(context)
     _delete(context, lambda there: there == name)
+    context.hold()
     issued = context.cloud.create_credential(
         context.project, user, name=name, expires_at=expires_at
     )
     return Done(facts=_facts(context), secret=_secret(context, name, issued))
 
 
-def check_lasts(expires_at: datetime | None) -> None:
-    """Keystone makes no credential that has expired.
+def is_over(context: StepContext) -> bool:
+    """True once the last day has passed that it is needed; then nobody gets in."""
+    return context.end_date is not None and end_of_day(context.end_date) <= now()
+
+
+def check_goes_on(context: StepContext) -> None:
+    """What is over hands out no credential: it would be withdrawn at once.
 
     Raises:
-        CloudRefused: this one would have.
+        CloudRefused: it is.
     """
-    if expires_at is not None and expires_at <= now():
+    if is_over(context):
         raise CloudRefused("the term is over; new credentials come with a later end date")
 
 
-def _delete(context: StepContext, is_meant: Callable[[str], bool]) -> None:
+def _delete(context: StepContext, is_meant: Callable[[str], bool]) -> list[str]:
+    """Delete the credentials whose names are meant; return those names."""
     user = _user_of(context)
-    for credential in context.cloud.list_credentials(user):
-        if is_meant(credential.name):
-            with suppress(CloudMissing):
-                context.cloud.delete_credential(user, credential.id)
+    meant = [item for item in context.cloud.list_credentials(user) if is_meant(item.name)]
+    for credential in meant:
+        context.hold()
+        with suppress(CloudMissing):
+            context.cloud.delete_credential(user, credential.id)
+    return [credential.name for credential in meant]
 
 
 def _facts(context: StepContext) -> dict[str, Any]:
@@ -158,10 +188,6 @@ def _person_in(name: str) -> str | None:
     if not name.startswith(_OF_A_PERSON):
         return None
     return str(UUID(name.removeprefix(_OF_A_PERSON)))
-
-
-def _end_of_term(context: StepContext) -> datetime | None:
-    return end_of_day(context.end_date) if context.end_date else None
 
 
 # --- another quota -----------------------------------------------------------------------------
@@ -213,12 +239,22 @@ def _users_left(context: StepContext) -> set[str]:
 
 
 def _run_empty(context: StepContext) -> Outcome:
-    """Remove whatever its users made, in turns: one thing holds another."""
+    """Remove whatever its users made, in turns: one thing holds another.
+
+    Raises:
+        CloudUnavailable: something is left for the next turn.
+        CloudRefused: the same for hours: it does not go by itself. Stored objects may take as long.
+    """
     if not context.project or not _projects_left(context):
         return Done()
     left = context.cloud.clear_project(context.project)
     if left:
         things = ", ".join(f"{number} {name}" for name, number in sorted(left.items()))
+        if STORED not in left and now() - context.began_at > CLEARING_PATIENCE:
+            raise CloudRefused(
+                f"not removed after hours of trying: {things}; see in the cloud what holds them, "
+                "then try again"
+            )
         raise CloudUnavailable(f"still being removed: {things}")
     return Done()
 
@@ -241,6 +277,7 @@ CREDENTIAL: Final = StepDefinition(name="credential", label=_("Credentials"), ru
 QUOTA: Final = StepDefinition(name="quota", label=_("Quota in the cloud"), run=_run_quota)
 QUOTA_BACK: Final = replace(QUOTA, run=_run_quota_again)
 LOCKED: Final = StepDefinition(name="user", label=_("Credentials withdrawn"), run=_run_locked)
+LAPSED: Final = StepDefinition(name="withdrawn", label=_("Credentials withdrawn"), run=_run_lapsed)
 EMPTY: Final = StepDefinition(name="contents", label=_("What is in it removed"), run=_run_empty)
 GONE: Final = StepDefinition(name=PART, label=_("Environment removed"), run=_run_gone)
 

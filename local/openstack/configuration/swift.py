@@ -73,6 +73,7 @@ def _proxy(site: Site) -> Sections:
             "paste.filter_factory": "keystonemiddleware.auth_token:filter_factory",
             **token_check(site, "swift"),
             "delay_auth_decision": True,
+            "service_type": "object-store",  # else Swift refuses credentials with access rules
         },
         "filter:keystoneauth": {
             "use": "egg:swift#keystoneauth",

@@ -151,13 +151,19 @@ class FakeProjects(Memory):
 
     @asked
     def create_credential(
-        self, project: str, user: str, *, name: str, expires_at: datetime | None
+        self,
+        project: str,
+        user: str,
+        *,
+        name: str,
+        expires_at: datetime | None,
+        storage_path: str = "",
     ) -> IssuedCredential:
         self._check_user(user)
         if any(thing.name == name for thing in self.of("credential", user)):
             raise self.busy("Conflict occurred attempting to store application_credential")
         until = expires_at.isoformat() if expires_at else None
-        made = self.add("credential", user, name, "", expires_at=until)
+        made = self.add("credential", user, name, "", expires_at=until, storage_path=storage_path)
         return IssuedCredential(
             id=made.id,
             secret=f"s3cret-{made.id}-{uuid4().hex}",

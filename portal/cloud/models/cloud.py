@@ -39,7 +39,8 @@ class CloudProject(PublicIdModel):
     """A portal project's Keystone project in one cloud.
 
     ``openstack_project_id`` is empty until the first operation made it there. While it waits
-    for something, ``next_poll_at`` says when its one list call is due.
+    for something, ``next_poll_at`` says when its one list call is due. ``limits_asked_at`` is when
+    its limits in the cloud were last asked for: the projects take turns.
     """
 
     project = models.ForeignKey(
@@ -51,6 +52,7 @@ class CloudProject(PublicIdModel):
     )
     openstack_project_id = models.CharField(max_length=64, blank=True)
     next_poll_at = models.DateTimeField(null=True)
+    limits_asked_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from django.conf import settings
 from keystoneauth1.exceptions import Unauthorized
 from openstack.connection import Connection
 from openstack.exceptions import ConflictException, raise_from_response
@@ -14,6 +15,8 @@ from portal.cloud.crypto import derive_password
 from portal.cloud.openstack.projects import Projects, keystone
 from portal.cloud.openstack.reading import iso, made
 from portal.cloud.ports import CloudObject, CloudUnavailable, IssuedCredential
+
+_METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE")  # of those that Keystone knows
 
 
 class Users(Projects):
@@ -77,9 +80,17 @@ class Users(Projects):
             ]
 
     def create_credential(
-        self, project: str, user: str, *, name: str, expires_at: datetime | None
+        self,
+        project: str,
+        user: str,
+        *,
+        name: str,
+        expires_at: datetime | None,
+        storage_path: str = "",
     ) -> IssuedCredential:
         facts: dict[str, Any] = {"name": name, "unrestricted": False}
+        if storage_path and settings.CREDENTIAL_ACCESS_RULES:
+            facts["access_rules"] = _access_rules(storage_path)
         if expires_at:
             facts["expires_at"] = expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
         with self._asking("identity", "create application credential") as cloud:
@@ -120,6 +131,15 @@ class Users(Projects):
     def _set_password(self, cloud: Connection, user: str, password: str) -> None:
         body = {"user": {"password": password}}
         raise_from_response(keystone(cloud).patch(f"/users/{user}", json=body, log=False))
+
+
+def _access_rules(storage_path: str) -> list[dict[str, str]]:
+    """Whatever else it asks for, of any service, is refused."""
+    return [
+        {"service": "object-store", "method": method, "path": path}
+        for method in _METHODS
+        for path in (storage_path, f"{storage_path}/**")
+    ]
 
 
 def _user(item: User) -> CloudObject:

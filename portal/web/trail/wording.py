@@ -54,6 +54,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "resource.term_ended": _("Term of a resource ended"),
     "resource.ending_withdrawn": _("Ending of a resource withdrawn"),
     "secret.read": _("Secret shown once"),
+    "resource.all_access_ended": _("All access to a resource ended with its term"),
+    "resource.access_ended": _("Access of somebody to a resource ended"),
     "resource.protected": _("Resource protected against clean-up"),
     "resource.unprotected": _("Protection of a resource switched off"),
     "resource.activated": _("Resource in use"),

@@ -58,13 +58,15 @@ def test_user_has_no_room_anywhere_and_the_container_lets_it_in(act, container, 
     assert made.details["open_to"] == f"{hall.id}:{user.id}"
 
 
-def test_secret_says_where_the_storage_is(act, container, requester):
+def test_secret_says_where_the_storage_is(act, container, cloud, requester):
     act("rotate")
 
     shown = read_secret(container, "container", reader=requester)
 
     place = container.cloud_project.openstack_project_id
     assert shown.values["storage_url"].endswith(f"AUTH_{place}")
+    (credential,) = things(cloud, "credential")
+    assert credential.details["storage_path"].endswith(f"AUTH_{place}/{container.name}")
     assert f"AUTH_{place}" in shown.file("clouds.yaml")
 
 

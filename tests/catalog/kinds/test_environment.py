@@ -27,7 +27,9 @@ from catalog.models import (
     RepairAction,
     Resource,
     ResourceState,
+    StepState,
 )
+from catalog.reconciliation import looking
 from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
 from catalog.services.changes import Term, place_change
@@ -38,9 +40,8 @@ from catalog.services.resources import act_on_resource
 from catalog.services.secrets import read_secret
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud, CloudProject, Secret
-from portal.cloud.ports import CloudQuotaRefused, CloudUnavailable
+from portal.cloud.ports import CloudQuotaRefused, CloudRefused, CloudUnavailable
 from portal.cloud.secrets import SecretGone
-from portal.core.calendar import end_of_day
 from portal.identity.models import Role
 from tests.factories import OfferingVersionFactory, PersonFactory, grant, place, priced
 from tests.logins import log_in
@@ -68,8 +69,8 @@ def version(db):
 
 @pytest.fixture
 def order(engine, requester, approver, project, version):
-    def ask(spec=SPEC, **changes) -> Resource:
-        asked = place(requester, project, version, name="proeftuin", spec=spec, **changes)
+    def ask(spec=SPEC, name="proeftuin", **changes) -> Resource:
+        asked = place(requester, project, version, name=name, spec=spec, **changes)
         engine.call(approve_order, asked.public_id, approver=approver)
         engine.run()
         return Resource.objects.select_related("cloud_project").get(order_line__order=asked)
@@ -174,12 +175,10 @@ class TestDelivery:
         places = CloudProject.objects.values_list("openstack_project_id", flat=True)
         assert len(set(places)) == 2
 
-    def test_credential_ends_with_the_environment(self, order, cloud, version):
-        ends = localdate() + timedelta(days=40)
-        environment = order(end_date=ends)
+    def test_keystone_is_told_no_end_that_could_not_be_renewed(self, order, cloud, version):
+        environment = order(end_date=localdate() + timedelta(days=40))
 
-        (found,) = environment.facts["credentials"]
-        assert found == {"person": None, "expires_at": end_of_day(ends).isoformat()}
+        assert environment.facts["credentials"] == [{"person": None, "expires_at": None}]
 
 
 class TestSecret:
@@ -335,6 +334,47 @@ class TestQuota:
 
         assert cloud.fetch_quota(in_place(environment)) == SPEC
 
+    def test_environments_take_turns_to_be_compared(
+        self, environment, order, cloud, settings, monkeypatch
+    ):
+        """Each look asks of one, and judges nothing of the other."""
+        settings.DRIFT_SECOND_LOOK_AFTER = settings.DRIFT_GRACE = timedelta(microseconds=1)
+        monkeypatch.setattr(looking, "PROJECTS_A_TURN", 1)
+        other = order(name="tweede")
+        for each in (environment, other):
+            cloud.set_quota(in_place(each), {"vcpus": 400})
+
+        pages = [look_at(Cloud.objects.get()).pages for _ in range(4)]
+
+        assert len(set(pages)) == 1
+        found = Difference.objects.filter(state="open", field="vcpus")
+        assert {row.resource_id for row in found} == {environment.pk, other.pk}
+        assert Difference.objects.count() == 2
+
+    def test_project_that_is_refused_an_answer_hides_no_other(
+        self, environment, order, cloud, settings
+    ):
+        settings.DRIFT_SECOND_LOOK_AFTER = settings.DRIFT_GRACE = timedelta(microseconds=1)
+        other = order(name="tweede")
+        for each in (environment, other):
+            cloud.set_quota(in_place(each), {"vcpus": 400})
+        for _ in range(2):
+            look_at(Cloud.objects.get())
+        list_page = cloud.list_page
+
+        def refuse(listing, *, project="", **more):
+            if project == in_place(environment):
+                raise CloudRefused("403")
+            return list_page(listing, project=project, **more)
+
+        cloud.list_page = refuse
+        cloud.set_quota(in_place(other), {"vcpus": SPEC["vcpus"]})
+        tally = look_at(Cloud.objects.get())
+
+        assert tally.unanswered == ["quotas"]
+        states = dict(Difference.objects.values_list("resource", "state"))
+        assert states == {environment.pk: "open", other.pk: "solved"}
+
     def test_one_that_is_gone_is_closed_and_not_made_again(self, environment, cloud, settings):
         settings.DRIFT_SECOND_LOOK_AFTER = settings.DRIFT_GRACE = timedelta(microseconds=1)
         del cloud.things[in_place(environment)]
@@ -377,6 +417,30 @@ class TestCleaningUp:
 
         assert credentials(cloud) == {}
         assert cloud.count("volume") == 1
+
+    @pytest.mark.parametrize(
+        ("left", "hours", "state"),
+        [
+            ({"volumes": 1, "servers": 2}, 3, StepState.FAILED),
+            ({"volumes": 1, "servers": 2}, 1, StepState.TODO),
+            ({"volumes": 1, "containers": 1}, 3, StepState.TODO),
+        ],
+    )
+    def test_what_does_not_go_needs_a_person_after_hours(
+        self, environment, engine, cloud, retire, left, hours, state
+    ):
+        cloud.clear_project = lambda project: left
+        operation = retire(environment)
+        engine.run_one()
+        step = operation.steps.filter(name="contents")
+        assert step.get().state == StepState.TODO
+
+        step.update(started_at=now() - timedelta(hours=hours))
+        engine.let_delays_pass()
+        engine.run_one()
+
+        assert step.get().state == state
+        assert "1 volumes" in step.get().last_error
 
     def test_page_says_that_all_of_it_goes(self, environment, client, requester):
         log_in(client, requester)
