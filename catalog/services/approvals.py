@@ -25,6 +25,7 @@ from catalog.models import (
     Approval,
     ApprovalRuleVersion,
     Decision,
+    OfferingVersion,
     OperationKind,
     Order,
     OrderLine,
@@ -154,17 +155,20 @@ def _somebody_looked(order: Order) -> bool:
 
 def _route_now(order: Order, lines: list[OrderLine]) -> Route:
     """How it would be approved by the rules, and about the data, of this moment."""
-    wholes = order.assemblies.select_related("offering_version__offering")
-    versions = [whole.offering_version for whole in wholes]
     return route_for(
         order.project,
         requested_by=order.requested_by,
         monthly=order.monthly_price,
-        versions=[*versions, *(line.offering_version for line in lines)],
+        lines=[_versions_of(line) for line in lines],
         budget=None,  # that is among the conditions
         changes=next((line.changes for line in lines if line.changes), None),
         placed=order,
     )
+
+
+def _versions_of(line: OrderLine) -> list[OfferingVersion]:
+    whole = [line.assembly.offering_version] if line.assembly else []
+    return [line.offering_version, *whole]
 
 
 def _say_yes_by_rule(order: Order, version: ApprovalRuleVersion) -> None:
@@ -202,7 +206,11 @@ def _deliver(
 def _lines_of(order: Order) -> list[OrderLine]:
     return list(
         order.lines.select_related(
-            "offering_version__offering", "offering_version__cloud", "claim", "changes"
+            "offering_version__offering",
+            "offering_version__cloud",
+            "assembly__offering_version__offering",
+            "claim",
+            "changes",
         )
     )
 

@@ -190,7 +190,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
         project,
         requested_by=asked.requested_by,
         monthly=monthly_price,
-        versions=[version for line in lines for version in line.versions],
+        lines=[line.versions for line in lines],
         budget=position,
     )
     order = write_order(asked, expires_at, monthly_price, position, route=route)

@@ -26,7 +26,7 @@ def rule_in_words(version: ApprovalRuleVersion) -> list[tuple[str, str]]:
             if version.amount_from
             else _("Any amount"),
         ),
-        (_("What is ordered"), ", ".join(kinds) or _("Everything")),
+        (_("What is ordered"), _offering_in_words(version) or ", ".join(kinds) or _("Everything")),
         (
             _("Interest to protect"),
             _("TBB {level} and higher").format(level=level) if level else _("Any"),
@@ -40,6 +40,14 @@ def rule_in_words(version: ApprovalRuleVersion) -> list[tuple[str, str]]:
         ),
         (_("Else approved by"), _people_in_words(version)),
     ]
+
+
+def _offering_in_words(version: ApprovalRuleVersion) -> str:
+    """As its newest version is called; uses ``versions``."""
+    if version.offering is None:
+        return ""
+    newest = max(version.offering.versions.all(), key=lambda each: each.number)
+    return _("{name}, in every version").format(name=newest.name)
 
 
 def _people_in_words(version: ApprovalRuleVersion) -> str:

@@ -9,7 +9,7 @@ from django.utils.timezone import localdate, now
 
 from billing.models import Budget
 from catalog.errors import AlreadyApproved
-from catalog.models import Approval, Metric, Operation, Order, OrderState, Resource
+from catalog.models import Approval, Metric, Offering, Operation, Order, OrderState, Resource
 from catalog.policies import orders_to_decide
 from catalog.services import approval_routes, approvals
 from catalog.services.approval_routes import waiting_step
@@ -30,7 +30,15 @@ from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Person, Role
 from portal.identity.services.links import WantedLink, confirm_link, propose_link
 from tests.constraints import refused_by
-from tests.factories import PersonFactory, change_price, deputize, grant, make_organization, place
+from tests.factories import (
+    OfferingVersionFactory,
+    PersonFactory,
+    change_price,
+    deputize,
+    grant,
+    make_organization,
+    place,
+)
 from tests.races import at_once, meeting
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +69,17 @@ class TestSeveralHumans:
         approve_order(placed.public_id, approver=second)
         assert state(placed) == OrderState.PROVISIONING
         assert Resource.objects.count() == 1
+
+    def test_a_rule_of_one_offering_asks_them_for_orders_of_that(self, rule, order, version):
+        another = Offering.objects.create(code="another", kind="server")
+        OfferingVersionFactory(offering=another)
+        rule(offering=another.public_id, people_of_project=3)
+        rule(offering=version.offering.public_id, people_of_project=2, name="Deze")
+
+        waiting = waiting_step(order())
+
+        assert waiting
+        assert waiting.people_left == 2
 
     def test_one_human_says_yes_once(self, rule, order, colleagues):
         rule(people_of_project=2)
