@@ -30,6 +30,7 @@ from catalog.approval_rules import (
     step_at,
 )
 from catalog.models import (
+    UNDECIDED_ORDER_STATES,
     Approval,
     ApprovalRuleVersion,
     Decision,
@@ -194,7 +195,7 @@ def wait_where_they_stand(projects: Collection[int]) -> None:
     Call inside the transaction that moves them, with the tree locked.
     """
     orders = Order.objects.filter(
-        project__in=projects, state=OrderState.PENDING_APPROVAL, waits_for__isnull=False
+        project__in=projects, state__in=UNDECIDED_ORDER_STATES, waits_for__isnull=False
     )
     for order in orders.select_related("project__parent").order_by("pk"):
         given = len(humans_who_approved(order))

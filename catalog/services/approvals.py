@@ -15,6 +15,7 @@ from catalog.approval_rules import Route, step_at
 from catalog.errors import (
     AlreadyApproved,
     AlreadyDecided,
+    AnswerAwaited,
     ApprovalAboveLimit,
     ConditionsChanged,
     EndDatePassed,
@@ -77,6 +78,7 @@ def approve_order(
         NotAllowed, ApprovalAboveLimit: the approver's role does not reach it.
         SameHuman: the approver may be who asked for it, with another login.
         AlreadyDecided: somebody was first, or it was withdrawn or expired.
+        AnswerAwaited: somebody asked the requester something, and there is no answer yet.
         AlreadyApproved: of several that are needed, this human was one already.
         EndDatePassed: something was needed until a day that is over.
         ConditionsChanged: price, budget or choice got worse and ``accepts_changes`` is False.
@@ -95,6 +97,8 @@ def approve_order(
 @transaction.atomic(durable=True)
 def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bool) -> Order:
     order = _lock_for_decision(public_id, approver)
+    if order.state == OrderState.NEEDS_INFORMATION:
+        raise AnswerAwaited()
     _check_amount(order, approver)
     lines = _lines_of(order)
     _check_end_dates(lines)
@@ -257,7 +261,7 @@ def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
     check_other_humans([order.requested_by_id], deciding)
     if not has_role(approver, order.waits_for or order.project, Role.APPROVER):
         raise NotAllowed()
-    if order.state != OrderState.PENDING_APPROVAL:
+    if not order.is_undecided:
         raise AlreadyDecided(state=order.get_state_display())
     if order.expires_at <= now():
         raise AlreadyDecided(state=OrderState.EXPIRED.label)  # the clock has yet to write it

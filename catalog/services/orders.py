@@ -27,6 +27,7 @@ from catalog.errors import (
 )
 from catalog.models import (
     ORDER_TRANSITIONS,
+    UNDECIDED_ORDER_STATES,
     Cart,
     OfferingVersion,
     OperationQueue,
@@ -311,7 +312,7 @@ def withdraw_order(public_id: UUID, *, actor: Person) -> Order:
 
 def expire_orders() -> int:
     """End every order whose time to decide has passed; returns how many."""
-    overdue = Order.objects.filter(state=OrderState.PENDING_APPROVAL, expires_at__lte=now())
+    overdue = Order.objects.filter(state__in=UNDECIDED_ORDER_STATES, expires_at__lte=now())
     return sum(_expire(pk) for pk in overdue.values_list("pk", flat=True))
 
 
@@ -319,7 +320,7 @@ def expire_orders() -> int:
 def _expire(order_id: int) -> bool:
     lock_tree_shared()
     order = Order.objects.select_for_update().get(pk=order_id)
-    if order.state != OrderState.PENDING_APPROVAL:
+    if not order.is_undecided:
         return False
     end_undecided(order, OrderState.EXPIRED, actor=None)
     return True
@@ -386,7 +387,7 @@ def _check_name_is_free(project: Project, line: LineRequest) -> None:
     )
     waiting = OrderLine.objects.filter(
         order__project=project,
-        order__state=OrderState.PENDING_APPROVAL,
+        order__state__in=UNDECIDED_ORDER_STATES,
         offering_version__offering__kind=kind,
         name=line.name,
         changes=None,
