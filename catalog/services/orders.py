@@ -43,13 +43,14 @@ from catalog.services.order_lines import LineRequest, check_count, clean_lines, 
 from catalog.services.placement import decide_placement
 from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
-from catalog.services.sources import lock_sources
+from catalog.services.sources import lock_all_sources, lock_sources
 from catalog.services.terms import grant_grace, is_longer
 from catalog.services.wholes import Memberships
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
 from portal.core.text import clean_text
@@ -183,6 +184,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     _check_project_lives(project)
     _check_offered(project, lines)
     sent = lines[-1].number
+    lock_all_sources([(line.version, line.spec) for line in lines], project)
     for line in lines:
         with refusals_of(line, line.number, of=sent):
             lock_sources(line.version, line.spec, project)
@@ -313,7 +315,7 @@ def withdraw_order(public_id: UUID, *, actor: Person) -> Order:
 def expire_orders() -> int:
     """End every order whose time to decide has passed; returns how many."""
     overdue = Order.objects.filter(state__in=UNDECIDED_ORDER_STATES, expires_at__lte=now())
-    return sum(_expire(pk) for pk in overdue.values_list("pk", flat=True))
+    return each_by_itself(_expire, overdue.values_list("pk", flat=True))
 
 
 @transaction.atomic(durable=True)

@@ -263,7 +263,7 @@ def preview_of_order(order: Order) -> Consequences:
     """What approving the order would mean now: its quota is held already, so it asks nothing more.
 
     The price is today's tariff for all lines; where that differs from the quote, the approver
-    is told so (``approvals.changed_conditions``).
+    is told so (``conditions.changed_conditions``).
     """
     lines = list(
         order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")

@@ -25,10 +25,10 @@ from catalog.placement import REASONS
 from catalog.policies import orders_to_judge, visible_orders
 from catalog.services.approvals import (
     approve_order,
-    changed_conditions,
     reject_order,
 )
 from catalog.services.comments import ask_about_order
+from catalog.services.conditions import changed_conditions
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
 from catalog.views.assemblies import wholes_of
 from catalog.views.comments import begun_form, comments_of

@@ -271,6 +271,46 @@ class TestByRule:
         assert approve_waiting_by_rule() == 1
         assert approve_waiting_by_rule() == 0
 
+    def test_one_that_breaks_holds_up_no_other(self, rule, order, requester, project, version):
+        rule(automatic_below="500")
+        broken = order()
+        other = place(requester, project, version, name="web-02")
+        deliver = approvals._deliver
+
+        def break_one(found, *arguments, **options):
+            if found.pk == broken.pk:
+                raise ZeroDivisionError
+            deliver(found, *arguments, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(approvals, "_deliver", break_one)
+            with pytest.raises(ExceptionGroup):
+                approve_waiting_by_rule()
+
+        assert (state(broken), state(other)) == (
+            OrderState.PENDING_APPROVAL,
+            OrderState.PROVISIONING,
+        )
+        assert approve_waiting_by_rule() == 1
+
+    def test_it_is_said_as_long_as_it_is_so(self, rule, order, administrators):
+        version = rule(automatic_below="50")
+        placed = order()
+        assert approvals.waits_for_rule(placed)
+
+        says = RuleSays(ends_rule=True)
+        end = propose_version(version.rule.public_id, says=says, actor=administrators[0])
+        confirm_version(end.public_id, actor=administrators[1])
+
+        assert not approvals.waits_for_rule(placed)
+
+    def test_what_failed_for_minutes_is_not_promised_any_more(self, rule, order, monkeypatch):
+        rule(automatic_below="50")
+        placed = order()
+        monkeypatch.setattr(approvals, "RULE_DECIDES_WITHIN", timedelta(0))
+
+        assert not approvals.waits_for_rule(placed)
+
     def test_from_the_amount_on_somebody_looks(self, rule, order, approver):
         rule(automatic_below="41.80")
         placed = order()
