@@ -58,10 +58,13 @@ def orderable_projects(person: Person) -> QuerySet[Project]:
 
 
 def projects_to_order_in(person: Person, version: OfferingVersion) -> QuerySet[Project]:
-    """Those of the projects for which this version exists."""
-    organizations = list(version.visible_to.values_list("pk", flat=True))
+    """Those of the projects for which this version exists, and everything that it is made of."""
     projects = orderable_projects(person)
-    return projects.filter(ancestor_ids__overlap=organizations) if organizations else projects
+    for needed in (version, *get_kind(version.offering.kind).made_of(version)):
+        organizations = list(needed.visible_to.values_list("pk", flat=True))
+        if organizations:
+            projects = projects.filter(ancestor_ids__overlap=organizations)
+    return projects
 
 
 def visible_offerings(person: Person) -> QuerySet[OfferingVersion]:
