@@ -9,6 +9,14 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, kw_only=True)
+class LineFacts:
+    """What a line asks for; of a part also the whole that it belongs to."""
+
+    kinds: frozenset[str]
+    offerings: frozenset[UUID]
+
+
+@dataclass(frozen=True, kw_only=True)
 class OrderFacts:
     """What a rule may ask about an order.
 
@@ -21,7 +29,7 @@ class OrderFacts:
     """
 
     monthly: Decimal
-    kinds: frozenset[str]
+    lines: tuple[LineFacts, ...]
     protection_level: int | None
     has_personal_data: bool | None
     is_delicate: bool
@@ -35,6 +43,7 @@ class Rule:
     Attributes:
         amount_from: it is about orders of this much per month and more.
         kinds: about orders with one of these; any when empty.
+        offering: about orders with this one, in whichever version; any when None.
         protection_level: about data of this level and higher ones; any when None. What is not
             known counts as the highest.
         personal_data: about projects with personal data alone; what is not known counts as that.
@@ -50,6 +59,7 @@ class Rule:
     height: int
     amount_from: Decimal
     kinds: frozenset[str]
+    offering: UUID | None
     protection_level: int | None
     personal_data: bool
     automatic_below: Decimal | None
@@ -93,7 +103,7 @@ def is_about(rule: Rule, order: OrderFacts) -> bool:
     """Whether the rule speaks about the order."""
     if order.monthly < rule.amount_from:
         return False
-    if rule.kinds and rule.kinds.isdisjoint(order.kinds):
+    if not any(_is_about_line(rule, line) for line in order.lines):
         return False
     if rule.personal_data and order.has_personal_data is False:
         return False
@@ -102,21 +112,34 @@ def is_about(rule: Rule, order: OrderFacts) -> bool:
     return order.protection_level <= rule.protection_level
 
 
+def _is_about_line(rule: Rule, line: LineFacts) -> bool:
+    if rule.kinds and rule.kinds.isdisjoint(line.kinds):
+        return False
+    return rule.offering is None or rule.offering in line.offerings
+
+
 def find_route(rules: Sequence[Rule], order: OrderFacts) -> Route:
     """How the order is approved by the rules of its project and everything above.
 
     All that speak about it get what they ask, by as few people as that takes. By itself only where
-    each of them agrees, and nothing about the order is delicate.
+    each of them agrees, no line is without one, and nothing about the order is delicate.
     """
     speaking = [rule for rule in rules if is_about(rule, order)]
     if not speaking:
         return ONE_APPROVER
     automatic = None
-    if not order.is_delicate and all(_lets_through(rule, order) for rule in speaking):
+    if not order.is_delicate and _all_agree(speaking, order):
         strictest = min(speaking, key=lambda rule: (rule.automatic_below or 0, rule.id))
         automatic = strictest.id
     demanding = max(speaking, key=lambda rule: (rule.people, rule.people_of_node, rule.id))
     return Route(steps=_steps(speaking), rule=demanding.id, automatic=automatic)
+
+
+def _all_agree(speaking: Sequence[Rule], order: OrderFacts) -> bool:
+    """What no rule is about waits for a person, also beside what a rule lets through."""
+    return all(_lets_through(rule, order) for rule in speaking) and all(
+        any(_is_about_line(rule, line) for rule in speaking) for line in order.lines
+    )
 
 
 def _lets_through(rule: Rule, order: OrderFacts) -> bool:

@@ -50,6 +50,11 @@ class AlreadyDecided(DomainError):
     message = _("Somebody was first: this order is now “{state}”.")
 
 
+class AnswerAwaited(DomainError):
+    code = "answer_awaited"
+    message = _("The requester has not answered yet what was asked. Until then nobody approves it.")
+
+
 class AlreadyApproved(DomainError):
     code = "already_approved"
     http_status = 403

@@ -160,13 +160,15 @@ def _has_cards(bound: BoundField) -> bool:
 class Draft:
     """What a form says so far, as far as the price depends on it.
 
-    ``problems``: what is missing or wrong, in words; then ``spec`` or ``project`` may be None.
+    ``problems``: what is missing or wrong, in words; then ``spec`` or ``project`` may be None, and
+    ``answers`` has what is right already.
     """
 
     project: Project | None
     spec: dict[str, Any] | None
     end_date: date | None
     problems: list[str]
+    answers: Mapping[str, Any]
 
 
 class OrderForm(forms.Form):
@@ -286,11 +288,14 @@ class OrderForm(forms.Form):
         """What can be read from it now, sent or not."""
         problems: list[str] = []
         spec: dict[str, Any] | None = None
+        answers: dict[str, Any] = {}
         raw = {item.name: self[item.name].value() for item in self.parameters}
         try:
             spec = self._settled(clean_spec(self.parameters, raw))
         except InvalidInput as error:
             problems += [self._problem(name, texts) for name, texts in error.errors.items()]
+            right = [item for item in self.parameters if item.name not in error.errors]
+            answers = clean_spec(right, {item.name: raw[item.name] for item in right})
         project = self.chosen_project()
         if project is None:
             problems.append(gettext("Choose one of your projects."))
@@ -303,7 +308,9 @@ class OrderForm(forms.Form):
             problems += [self._problem(name, texts) for name, texts in error.errors.items()]
         except ValidationError as invalid:
             problems.append(self._problem("end_date", invalid.messages))
-        return Draft(project=project, spec=spec, end_date=end_date, problems=problems)
+        return Draft(
+            project=project, spec=spec, end_date=end_date, problems=problems, answers=answers
+        )
 
     def _settled(self, spec: dict[str, Any]) -> dict[str, Any]:
         """With what follows from what runs in the chosen project."""

@@ -37,6 +37,24 @@ def may_look_behind(person: Person) -> bool:
     return _governs(person, *READERS)
 
 
+def nameable_versions(person: Person) -> QuerySet[OfferingVersion]:
+    """What a rule may name, one version of each offering, with the offering.
+
+    Those that are on offer where the person has a role; for who may look behind the catalogue
+    also what is not yet, or no longer.
+    """
+    versions = published_versions().filter(is_offered_in_reach_of(person))
+    if may_look_behind(person):
+        versions = OfferingVersion.objects.all()
+    return newest_versions(versions)
+
+
+def newest_versions(versions: QuerySet[OfferingVersion]) -> QuerySet[OfferingVersion]:
+    """Of each offering the newest of these versions, in the order of the catalogue."""
+    newest = versions.order_by("offering__position", "offering__code", "-number")
+    return newest.distinct("offering__position", "offering__code").select_related("offering")
+
+
 def may_draft(person: Person) -> bool:
     """An operator of the governing organization makes drafts and proposes them."""
     return _governs(person, *DRAFTERS)

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.kinds import get_kind
 from catalog.models import (
+    UNDECIDED_ORDER_STATES,
     Approval,
     ApprovalRule,
     ApprovalRuleVersion,
@@ -26,7 +27,6 @@ from catalog.models import (
     Resource,
     ResourceState,
     Solution,
-    with_open_question,
 )
 from catalog.offering_policies import (
     is_offered_in,
@@ -58,10 +58,13 @@ def orderable_projects(person: Person) -> QuerySet[Project]:
 
 
 def projects_to_order_in(person: Person, version: OfferingVersion) -> QuerySet[Project]:
-    """Those of the projects for which this version exists."""
-    organizations = list(version.visible_to.values_list("pk", flat=True))
+    """Those of the projects for which this version exists, and everything that it is made of."""
     projects = orderable_projects(person)
-    return projects.filter(ancestor_ids__overlap=organizations) if organizations else projects
+    for needed in (version, *get_kind(version.offering.kind).made_of(version)):
+        organizations = list(needed.visible_to.values_list("pk", flat=True))
+        if organizations:
+            projects = projects.filter(ancestor_ids__overlap=organizations)
+    return projects
 
 
 def visible_offerings(person: Person) -> QuerySet[OfferingVersion]:
@@ -100,12 +103,20 @@ def orders_to_decide(person: Person) -> QuerySet[Order]:
 
     Also what was asked for with another login of theirs is their own.
     """
+    return orders_to_judge(person).filter(state=OrderState.PENDING_APPROVAL)
+
+
+def orders_to_judge(person: Person) -> QuerySet[Order]:
+    """The same, and those that will wait for this person again once their requester answered.
+
+    These can be refused meanwhile.
+    """
     own = logins_of([person.pk, *absent_ids(person)])
     granted = granted_node_ids(person, (Role.APPROVER,))
     on_project = Q(project__in=granted) | Q(project__ancestor_ids__overlap=granted)
     on_project = Q(waits_for=None) & on_project
     on_node = Q(waits_for__in=granted) | Q(waits_for__ancestor_ids__overlap=granted)
-    waiting = Order.objects.filter(on_project | on_node, state=OrderState.PENDING_APPROVAL)
+    waiting = Order.objects.filter(on_project | on_node, state__in=UNDECIDED_ORDER_STATES)
     said = Approval.objects.filter(order=OuterRef("pk"), approver__in=own.values("pk"))
     return waiting.exclude(requested_by__in=own.values("pk")).exclude(Exists(said))
 
@@ -225,12 +236,13 @@ def may_comment(person: Person, order: Order) -> bool:
 
 def orders_to_answer(person: Person) -> QuerySet[Order]:
     """The person's own orders about which somebody wants to know more before deciding."""
-    return with_open_question(visible_orders(person).filter(requested_by=person))
+    own = visible_orders(person).filter(requested_by=person)
+    return own.filter(state=OrderState.NEEDS_INFORMATION)
 
 
 def may_withdraw(person: Person, order: Order) -> bool:
     """Who asked may take it back, as long as nobody decided."""
-    return order.state == OrderState.PENDING_APPROVAL and order.requested_by_id == person.pk
+    return order.is_undecided and order.requested_by_id == person.pk
 
 
 def may_retire(person: Person, resource: Resource) -> bool:

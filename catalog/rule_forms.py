@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds import all_kinds
-from catalog.models import RULE_NAME_LENGTH, ApprovalRuleVersion
+from catalog.models import RULE_NAME_LENGTH, ApprovalRuleVersion, OfferingVersion
 from catalog.services.approval_rules import LARGEST_AMOUNT, MOST_PEOPLE, RuleSays
 from portal.core.forms import RefusableForm
 from portal.identity.models import Node
@@ -35,6 +37,13 @@ class RuleForm(RefusableForm):
         help_text=_("Choose nothing for everything that can be ordered."),
         required=False,
         widget=forms.CheckboxSelectMultiple,
+    )
+    offering = forms.TypedChoiceField(
+        label=_("With this offering alone"),
+        help_text=_("In whichever version, also as a part of something."),
+        required=False,
+        coerce=UUID,
+        empty_value=None,
     )
     protection_level = forms.TypedChoiceField(
         label=_("For data with this interest to protect, or a higher one"),
@@ -69,8 +78,12 @@ class RuleForm(RefusableForm):
         initial=0,
     )
 
-    def __init__(self, data: Any = None, **options: Any) -> None:
+    def __init__(
+        self, data: Any = None, *, offerings: Iterable[OfferingVersion], **options: Any
+    ) -> None:
         super().__init__(data, **options)
+        names = [(str(version.offering.public_id), version.name) for version in offerings]
+        self.fields["offering"].choices = [("", _("Any")), *names]  # type: ignore[attr-defined]  # a choice field
         kinds = self.fields["kinds"]
         kinds.choices = [(kind.key, kind.label) for kind in all_kinds()]  # type: ignore[attr-defined]  # a choice field
 
@@ -114,5 +127,6 @@ class RuleDecisionForm(RefusableForm):
 
 def answers_of(version: ApprovalRuleVersion) -> dict[str, Any]:
     """What a form about the next version begins with."""
-    names = RuleSays.__dataclass_fields__.keys() - {"ends_rule"}
-    return {name: getattr(version, name) for name in names}
+    names = RuleSays.__dataclass_fields__.keys() - {"ends_rule", "offering"}
+    answers = {name: getattr(version, name) for name in names}
+    return {**answers, "offering": str(version.offering.public_id) if version.offering else ""}

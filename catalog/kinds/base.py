@@ -367,6 +367,10 @@ class Kind(ABC):
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         """The questions, with the options that this version and its cloud offer now."""
 
+    def made_of(self, version: OfferingVersion) -> list[OfferingVersion]:
+        """What else must be on offer for it, where it is a whole: what delivers its parts."""
+        return []
+
     def settle(
         self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
     ) -> dict[str, Any]:

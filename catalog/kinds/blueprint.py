@@ -82,6 +82,9 @@ class Blueprint(Kind):
             return [_unanswerable(question) for question in design.questions]
         return [_parameter(question, pieces) for question in design.questions]
 
+    def made_of(self, version: OfferingVersion) -> list[OfferingVersion]:
+        return [piece.version for piece in _pieces(version, read_design(version.choices["design"]))]
+
     def expand(self, version: OfferingVersion, name: str, spec: Spec) -> list[PartRequest]:
         errors: defaultdict[str, list[str]] = defaultdict(list)
         requests = []

@@ -91,6 +91,18 @@ def _problems(design: Design, offered: Mapping[str, OfferingVersion]) -> Iterato
             yield message.format(part=part.key, name=name, kind=str(kind.label).lower())
         for name, parameter in parameters.items():
             yield from _problems_of_value(part, name, parameter, kinds)
+            if isinstance(part.spec.get(name), Wired) and name in _decides_on_steps(kind):
+                yield _cannot_be_wired(part, name)
+
+
+def _decides_on_steps(kind: Kind) -> set[str]:
+    """The parameters without which a step is left out, and a wire is empty when that is judged."""
+    return {step.only_with for plan in kind.plans.values() for step in plan.steps}
+
+
+def _cannot_be_wired(part: Part, name: str) -> str:
+    message = _("{part}, {name}: this cannot come from another part.")
+    return message.format(part=part.key, name=name)
 
 
 def _problems_of_value(
@@ -121,5 +133,4 @@ def _problems_of_wire(
     is_choice = parameter.widget in _PRICED or bool(parameter.options)
     is_taken = [f"{{{key}.{parameter.takes}}}" for key, _result in wired.results]
     if is_choice and is_taken != [wired.template]:
-        message = _("{part}, {name}: this cannot come from another part.")
-        yield message.format(part=part.key, name=name)
+        yield _cannot_be_wired(part, name)

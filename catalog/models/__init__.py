@@ -5,7 +5,7 @@ from catalog.models.approval_rule import (
 )
 from catalog.models.assembly import Assembly, LineNeed
 from catalog.models.cart import Cart, CartLine
-from catalog.models.comment import COMMENT_LENGTH, OrderComment, with_open_question
+from catalog.models.comment import COMMENT_LENGTH, OrderComment
 from catalog.models.derivation import BEING_MADE, KEEPS_ITS_SOURCE, Derivation
 from catalog.models.difference import (
     LIVING_STATES,
@@ -44,6 +44,7 @@ from catalog.models.operation import (
 from catalog.models.order import (
     OPEN_ORDER_STATES,
     ORDER_TRANSITIONS,
+    UNDECIDED_ORDER_STATES,
     Approval,
     Decision,
     Order,
@@ -83,6 +84,7 @@ __all__ = [
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",
     "RULE_NAME_LENGTH",
+    "UNDECIDED_ORDER_STATES",
     "AnswerList",
     "Approval",
     "ApprovalRule",
@@ -133,5 +135,4 @@ __all__ = [
     "StepFault",
     "StepState",
     "neighbours_in",
-    "with_open_question",
 ]

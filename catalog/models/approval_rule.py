@@ -34,14 +34,18 @@ class ApprovalRule(PublicIdModel):
 class ApprovalRuleVersion(Proposed):
     """What a rule says from its confirmation on, until ``ended_at``; of a rule one is in force.
 
-    The conditions are those of ``catalog.approval_rules.Rule``. ``ends_rule``: from this version
-    on the rule says nothing any more. What was proposed never changes (trigger).
+    The conditions are those of ``catalog.approval_rules.Rule``; ``offering`` is about all versions
+    of it. ``ends_rule``: from this version on the rule says nothing any more. What was proposed
+    never changes (trigger).
     """
 
     rule = models.ForeignKey(ApprovalRule, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveSmallIntegerField()
     amount_from = models.DecimalField(max_digits=14, decimal_places=2, default=0)
     kinds = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    offering = models.ForeignKey(
+        "catalog.Offering", null=True, on_delete=models.PROTECT, related_name="rule_versions"
+    )
     protection_level = models.PositiveSmallIntegerField(null=True)
     personal_data = models.BooleanField(default=False)
     automatic_below = models.DecimalField(max_digits=14, decimal_places=2, null=True)
@@ -70,6 +74,10 @@ class ApprovalRuleVersion(Proposed):
             models.CheckConstraint(
                 condition=Q(protection_level=None) | Q(protection_level__range=(1, 4)),
                 name="approval_rule_protection_level_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(offering=None) | Q(kinds=[]),
+                name="approval_rule_of_an_offering_names_no_kinds",
             ),
             models.CheckConstraint(
                 condition=Q(people_of_project__gte=1) | Q(people_of_node__gte=1),

@@ -6,9 +6,8 @@ from typing import Final
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q
 
-from catalog.models.order import Order, OrderState
 from portal.core.models import PublicIdModel
 
 COMMENT_LENGTH: Final = 1000  # characters
@@ -17,8 +16,8 @@ COMMENT_LENGTH: Final = 1000  # characters
 class OrderComment(PublicIdModel):
     """One remark, kept as it was written (triggers).
 
-    ``is_question``: whoever decides wants to know more first. It is open until the requester of
-    the order wrote something after it.
+    ``is_question``: whoever decides wants to know more first. Until the requester of the order
+    wrote something after it the order is in ``needs_information``.
     """
 
     order = models.ForeignKey("catalog.Order", on_delete=models.PROTECT, related_name="comments")
@@ -35,14 +34,3 @@ class OrderComment(PublicIdModel):
 
     def __str__(self) -> str:
         return f"{self.pk} on {self.order_id}"
-
-
-def with_open_question(orders: QuerySet[Order]) -> QuerySet[Order]:
-    """Those of the orders about which something was asked that has no answer yet."""
-    answers = OrderComment.objects.filter(
-        order=OuterRef("order"), author=OuterRef("order__requested_by"), pk__gt=OuterRef("pk")
-    )
-    open_ones = OrderComment.objects.filter(order=OuterRef("pk"), is_question=True)
-    return orders.filter(
-        Exists(open_ones.exclude(Exists(answers))), state=OrderState.PENDING_APPROVAL
-    )

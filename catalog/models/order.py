@@ -15,6 +15,7 @@ from portal.core.models import PublicIdModel
 
 class OrderState(models.TextChoices):
     PENDING_APPROVAL = "pending_approval", _("Waiting for approval")
+    NEEDS_INFORMATION = "needs_information", _("Waiting for an answer")
     PROVISIONING = "provisioning", _("Being delivered")
     COMPLETED = "completed", _("Delivered")
     FAILED = "failed", _("Needs attention")
@@ -26,7 +27,22 @@ class OrderState(models.TextChoices):
 
 ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     OrderState.PENDING_APPROVAL: frozenset(
-        {OrderState.PROVISIONING, OrderState.REJECTED, OrderState.WITHDRAWN, OrderState.EXPIRED}
+        {
+            OrderState.NEEDS_INFORMATION,
+            OrderState.PROVISIONING,
+            OrderState.REJECTED,
+            OrderState.WITHDRAWN,
+            OrderState.EXPIRED,
+        }
+    ),
+    # Nobody approves what they asked about: an answer, or time, leads out of it.
+    OrderState.NEEDS_INFORMATION: frozenset(
+        {
+            OrderState.PENDING_APPROVAL,
+            OrderState.REJECTED,
+            OrderState.WITHDRAWN,
+            OrderState.EXPIRED,
+        }
     ),
     OrderState.PROVISIONING: frozenset({OrderState.COMPLETED, OrderState.FAILED}),
     OrderState.FAILED: frozenset(
@@ -40,6 +56,10 @@ ORDER_TRANSITIONS: Final[dict[str, frozenset[str]]] = {
 }
 OPEN_ORDER_STATES: Final = frozenset(
     state for state, targets in ORDER_TRANSITIONS.items() if targets
+)
+# Nobody has decided yet: its quota is reserved, and ``expires_at`` ends it.
+UNDECIDED_ORDER_STATES: Final = frozenset(
+    {OrderState.PENDING_APPROVAL, OrderState.NEEDS_INFORMATION}
 )
 
 
@@ -116,6 +136,11 @@ class Order(PublicIdModel):
         """What it asks, a few words for each thing, of a whole once; uses ``lines``."""
         things = (line.assembly or line for line in self.lines.all())
         return list(dict.fromkeys(thing.title for thing in things))
+
+    @property
+    def is_undecided(self) -> bool:
+        """True while somebody may still approve or refuse it, also where an answer comes first."""
+        return self.state in UNDECIDED_ORDER_STATES
 
     @property
     def is_settled(self) -> bool:

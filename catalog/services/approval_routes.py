@@ -22,6 +22,7 @@ from billing.services.budgets import BudgetPosition
 from catalog.approval_rules import (
     ONE_APPROVER,
     ApprovalStep,
+    LineFacts,
     OrderFacts,
     Route,
     Rule,
@@ -29,6 +30,7 @@ from catalog.approval_rules import (
     step_at,
 )
 from catalog.models import (
+    UNDECIDED_ORDER_STATES,
     Approval,
     ApprovalRuleVersion,
     Decision,
@@ -60,7 +62,7 @@ def route_for(
     *,
     requested_by: Person,
     monthly: Decimal,
-    versions: Iterable[OfferingVersion],
+    lines: Iterable[Collection[OfferingVersion]],
     budget: BudgetPosition | None,
     changes: Resource | None = None,
     placed: Order | None = None,
@@ -68,6 +70,7 @@ def route_for(
     """How an order in the project is approved by the rules that hold now.
 
     Args:
+        lines: what each line asks for, and the whole that it is a part of.
         placed: the order itself, where it is there already.
     """
     rules = rules_for(project)
@@ -75,7 +78,13 @@ def route_for(
         return ONE_APPROVER
     facts = OrderFacts(
         monthly=monthly,
-        kinds=frozenset(version.offering.kind for version in versions),
+        lines=tuple(
+            LineFacts(
+                kinds=frozenset(version.offering.kind for version in versions),
+                offerings=frozenset(version.offering.public_id for version in versions),
+            )
+            for versions in lines
+        ),
         protection_level=project.protection_level,
         has_personal_data=project.has_personal_data,
         is_delicate=bool((changes and changes.is_protected) or (budget and budget.free_after < 0)),
@@ -124,13 +133,14 @@ def rules_for(project: Project) -> list[Rule]:
             height=len(project.ancestor_ids) - len(version.rule.node.ancestor_ids),
             amount_from=version.amount_from,
             kinds=frozenset(version.kinds),
+            offering=version.offering.public_id if version.offering else None,
             protection_level=version.protection_level,
             personal_data=version.personal_data,
             automatic_below=version.automatic_below,
             people_of_project=version.people_of_project,
             people_of_node=version.people_of_node,
         )
-        for version in versions.select_related("rule__node").order_by("pk")
+        for version in versions.select_related("rule__node", "offering").order_by("pk")
     ]
 
 
@@ -185,7 +195,7 @@ def wait_where_they_stand(projects: Collection[int]) -> None:
     Call inside the transaction that moves them, with the tree locked.
     """
     orders = Order.objects.filter(
-        project__in=projects, state=OrderState.PENDING_APPROVAL, waits_for__isnull=False
+        project__in=projects, state__in=UNDECIDED_ORDER_STATES, waits_for__isnull=False
     )
     for order in orders.select_related("project__parent").order_by("pk"):
         given = len(humans_who_approved(order))

@@ -14,7 +14,14 @@ from django.utils.translation import gettext as _
 
 from catalog.errors import OwnRule, ReasonRequired, RuleSettled, RuleWaits
 from catalog.kinds import all_kinds
-from catalog.models import RULE_NAME_LENGTH, ApprovalRule, ApprovalRuleVersion
+from catalog.models import (
+    RULE_NAME_LENGTH,
+    ApprovalRule,
+    ApprovalRuleVersion,
+    Offering,
+    OfferingVersion,
+)
+from catalog.offering_policies import nameable_versions, newest_versions
 from portal.audit.services import record, record_refusal
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
@@ -34,16 +41,33 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, kw_only=True)
 class RuleSays:
-    """What a rule shall say; the conditions are those of ``catalog.approval_rules.Rule``."""
+    """What a rule shall say; the conditions are those of ``catalog.approval_rules.Rule``.
+
+    ``offering``: the public id of one.
+    """
 
     amount_from: Decimal = Decimal(0)
     kinds: tuple[str, ...] = ()
+    offering: UUID | None = None
     protection_level: int | None = None
     personal_data: bool = False
     automatic_below: Decimal | None = None
     people_of_project: int = 1
     people_of_node: int = 0
     ends_rule: bool = False
+
+
+def offerings_to_name(actor: Person, rule: ApprovalRule | None = None) -> list[OfferingVersion]:
+    """One version of each offering that the actor may let a rule name.
+
+    Also what this rule named before, though it may no longer exist for the actor.
+    """
+    versions = list(nameable_versions(actor))
+    if rule is None:
+        return versions
+    kept = Offering.objects.filter(rule_versions__rule=rule)
+    others = kept.exclude(pk__in=[version.offering_id for version in versions])
+    return versions + list(newest_versions(OfferingVersion.objects.filter(offering__in=others)))
 
 
 def propose_rule(*, node: Node, name: str, says: RuleSays, actor: Person) -> ApprovalRuleVersion:
@@ -197,15 +221,26 @@ def _check_governs(actor: Person, node: Node) -> None:
 def _write_version(
     rule: ApprovalRule, number: int, says: RuleSays, actor: Person
 ) -> ApprovalRuleVersion:
+    offering = _find_offering(rule, says, actor)
     version = ApprovalRuleVersion.objects.create(
         rule=rule,
         number=number,
         proposed_by=actor,
         proposed_at=now(),
-        **{**asdict(says), "kinds": sorted(says.kinds)},
+        **{**asdict(says), "kinds": sorted(says.kinds), "offering": offering},
     )
     _tell("approval_rule.proposed", version, actor)
     return version
+
+
+def _find_offering(rule: ApprovalRule, says: RuleSays, actor: Person) -> Offering | None:
+    if says.offering is None:
+        return None
+    offerings = [version.offering for version in offerings_to_name(actor, rule)]
+    named = next((each for each in offerings if each.public_id == says.offering), None)
+    if named is None:
+        raise InvalidInput({"offering": [_("Choose from these.")]})
+    return named
 
 
 def _settle(version: ApprovalRuleVersion, state: DecisionState, actor: Person) -> None:
@@ -233,6 +268,8 @@ def _check_says(says: RuleSays) -> None:
             errors[name] = [_("Fill in an amount in euros, such as 250.")]
     if not set(says.kinds) <= {kind.key for kind in all_kinds()}:
         errors["kinds"] = [_("Choose from these.")]
+    if says.offering and says.kinds:
+        errors["offering"] = [_("Choose kinds or 1 offering, not both.")]
     if says.protection_level not in {None, 1, 2, 3, 4}:
         errors["protection_level"] = [_("Choose from these.")]
     people = {"people_of_project": says.people_of_project, "people_of_node": says.people_of_node}

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils.formats import number_format
 from django.utils.timezone import now
-from django.utils.translation import gettext as _
 
 from catalog.approval_rules import Route, step_at
 from catalog.errors import (
     AlreadyApproved,
     AlreadyDecided,
+    AnswerAwaited,
     ApprovalAboveLimit,
-    ConditionsChanged,
     EndDatePassed,
     ReasonRequired,
     SelfApproval,
@@ -25,6 +24,7 @@ from catalog.models import (
     Approval,
     ApprovalRuleVersion,
     Decision,
+    OfferingVersion,
     OperationKind,
     Order,
     OrderLine,
@@ -39,20 +39,19 @@ from catalog.services.approval_routes import (
     waiting_node,
 )
 from catalog.services.change_work import agree_on_change, carry_out_change
-from catalog.services.changes import changeable_parameters
-from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
+from catalog.services.conditions import check_conditions, lines_of
 from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_undecided
 from catalog.services.placement import decide_placement
-from catalog.services.preview import budget_effect, cost_of, quote_of
 from catalog.services.quotas import commit_claim
 from catalog.services.resources import open_resource
+from catalog.services.sources import lock_all_sources
 from portal.audit.services import record, record_refusal
 from portal.core.calendar import end_of_day
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
+from portal.core.faults import each_by_itself
 from portal.core.formats import day
 from portal.core.locks import lock_tree_shared
-from portal.core.money import to_cents
 from portal.core.text import clean_text
 from portal.identity.access import absent_ids, approval_limit, has_role
 from portal.identity.four_eyes import check_other_humans
@@ -60,6 +59,7 @@ from portal.identity.models import Deputy, Person, Role
 from portal.identity.sensitive import sensitive
 
 REASON_LENGTH = 1000
+RULE_DECIDES_WITHIN = timedelta(minutes=5)  # or what it meets is in the way
 
 
 @sensitive("order.approve")
@@ -76,6 +76,7 @@ def approve_order(
         NotAllowed, ApprovalAboveLimit: the approver's role does not reach it.
         SameHuman: the approver may be who asked for it, with another login.
         AlreadyDecided: somebody was first, or it was withdrawn or expired.
+        AnswerAwaited: somebody asked the requester something, and there is no answer yet.
         AlreadyApproved: of several that are needed, this human was one already.
         EndDatePassed: something was needed until a day that is over.
         ConditionsChanged: price, budget or choice got worse and ``accepts_changes`` is False.
@@ -94,10 +95,12 @@ def approve_order(
 @transaction.atomic(durable=True)
 def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bool) -> Order:
     order = _lock_for_decision(public_id, approver)
+    if order.state == OrderState.NEEDS_INFORMATION:
+        raise AnswerAwaited()
     _check_amount(order, approver)
-    lines = _lines_of(order)
+    lines = lines_of(order)
     _check_end_dates(lines)
-    _check_conditions(order, lines, accepts_changes)
+    check_conditions(order, lines, accepts_changes=accepts_changes)
     _decide(order, approver, Decision.APPROVED, reason)
     steps, given = route_of(order).steps, len(humans_who_approved(order))
     if step_at(steps, given) is not None:
@@ -111,13 +114,17 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
 
 
 def approve_waiting_by_rule() -> int:
-    """Approve what a rule lets through and no message was heard about. Return how many."""
+    """Approve what a rule lets through and no message was heard about. Return how many.
+
+    Raises:
+        ExceptionGroup: what went wrong with some; all others had their turn.
+    """
     waiting = Order.objects.filter(
         state=OrderState.PENDING_APPROVAL,
         conditions__approval__automatic__isnull=False,
         expires_at__gt=now(),
     ).exclude(conditions__approval__automatic=None)
-    return sum(approve_by_rule(pk) for pk in waiting.values_list("pk", flat=True))
+    return each_by_itself(approve_by_rule, waiting.values_list("pk", flat=True))
 
 
 @transaction.atomic(durable=True)
@@ -128,24 +135,40 @@ def approve_by_rule(order_id: int) -> bool:
     or asked about, and what the rules of this moment would not let through.
     """
     order = _lock_order(Order.objects.values_list("public_id", flat=True).get(pk=order_id))
-    automatic = route_of(order).automatic
-    is_waiting = order.state == OrderState.PENDING_APPROVAL and order.expires_at > now()
-    if automatic is None or not is_waiting or _somebody_looked(order):
+    lines = lines_of(order)
+    automatic = _rule_that_agrees(order, lines)
+    if automatic is None:
         return False
-    lines = _lines_of(order)
-    if _route_now(order, lines).automatic != automatic:
-        return False
+    version = ApprovalRuleVersion.objects.select_related("rule").get(public_id=automatic)
     try:
         with transaction.atomic():
-            _check_end_dates(lines)
-            _check_conditions(order, lines, accepts_changes=False)
-            version = ApprovalRuleVersion.objects.select_related("rule").get(public_id=automatic)
             _say_yes_by_rule(order, version)
-            data = {"rule": str(version.public_id)}
-            _deliver(order, lines, approver=None, data=data)
+            _deliver(order, lines, approver=None, data={"rule": str(automatic)})
     except DomainError:
         return False
     return True
+
+
+def waits_for_rule(order: Order) -> bool:
+    """Whether a rule is about to approve it; False too when that should have happened by now."""
+    is_new = order.submitted_at > now() - RULE_DECIDES_WITHIN
+    return is_new and _rule_that_agrees(order, lines_of(order)) is not None
+
+
+def _rule_that_agrees(order: Order, lines: list[OrderLine]) -> UUID | None:
+    """The rule by which the order needs no person, as things are now."""
+    automatic = route_of(order).automatic
+    is_waiting = order.state == OrderState.PENDING_APPROVAL and order.expires_at > now()
+    if automatic is None or not is_waiting or _somebody_looked(order):
+        return None
+    if _route_now(order, lines).automatic != automatic:
+        return None
+    try:
+        _check_end_dates(lines)
+        check_conditions(order, lines, accepts_changes=False)
+    except DomainError:
+        return None
+    return automatic
 
 
 def _somebody_looked(order: Order) -> bool:
@@ -154,17 +177,20 @@ def _somebody_looked(order: Order) -> bool:
 
 def _route_now(order: Order, lines: list[OrderLine]) -> Route:
     """How it would be approved by the rules, and about the data, of this moment."""
-    wholes = order.assemblies.select_related("offering_version__offering")
-    versions = [whole.offering_version for whole in wholes]
     return route_for(
         order.project,
         requested_by=order.requested_by,
         monthly=order.monthly_price,
-        versions=[*versions, *(line.offering_version for line in lines)],
+        lines=[_versions_of(line) for line in lines],
         budget=None,  # that is among the conditions
         changes=next((line.changes for line in lines if line.changes), None),
         placed=order,
     )
+
+
+def _versions_of(line: OrderLine) -> list[OfferingVersion]:
+    whole = [line.assembly.offering_version] if line.assembly else []
+    return [line.offering_version, *whole]
 
 
 def _say_yes_by_rule(order: Order, version: ApprovalRuleVersion) -> None:
@@ -185,26 +211,20 @@ def _deliver(
     """Let come into being what was approved, by the last approver or by a rule (None)."""
     order.state, order.waits_for = OrderState.PROVISIONING, None
     order.save(update_fields=["state", "waits_for"])
+    new = [line for line in lines if line.changes_id is None]
+    lock_all_sources([(line.offering_version, line.spec) for line in new], order.project)
     for line in lines:
         line.order = order
         line.placement = decide_placement(order.project, line.offering_version.cloud)
         commit_claim(line.claim)
         agree_on_change(line)
-    resources = [open_resource(line) for line in lines if line.changes_id is None]
+    resources = [open_resource(line) for line in new]
     record("order.approved", order, actor=approver, node_id=order.project_id, data=data)
     asked_by = approver or order.requested_by
     for resource in resources:
         start_operation(resource, OperationKind.PROVISION, requested_by=asked_by)
     for line in lines:
         carry_out_change(line, approver=asked_by)
-
-
-def _lines_of(order: Order) -> list[OrderLine]:
-    return list(
-        order.lines.select_related(
-            "offering_version__offering", "offering_version__cloud", "claim", "changes"
-        )
-    )
 
 
 @sensitive("order.reject")
@@ -232,15 +252,6 @@ def _reject(public_id: UUID, approver: Person, reason: str) -> Order:
     return end_undecided(order, OrderState.REJECTED, actor=approver)
 
 
-def changed_conditions(order: Order) -> list[str]:
-    """What got worse since the order was submitted, in words; empty when nothing did.
-
-    Raises:
-        PriceMissing: there is no price any more.
-    """
-    return _changes(order, _lines_of(order))
-
-
 def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
     order = _lock_order(public_id)
     deciding = {approver.pk, *absent_ids(approver)}
@@ -249,7 +260,7 @@ def _lock_for_decision(public_id: UUID, approver: Person) -> Order:
     check_other_humans([order.requested_by_id], deciding)
     if not has_role(approver, order.waits_for or order.project, Role.APPROVER):
         raise NotAllowed()
-    if order.state != OrderState.PENDING_APPROVAL:
+    if not order.is_undecided:
         raise AlreadyDecided(state=order.get_state_display())
     if order.expires_at <= now():
         raise AlreadyDecided(state=OrderState.EXPIRED.label)  # the clock has yet to write it
@@ -298,46 +309,6 @@ def _check_end_dates(lines: list[OrderLine]) -> None:
     for line in lines:
         if line.end_date and end_of_day(line.end_date) <= now():
             raise EndDatePassed(name=line.name, day=day(line.end_date))
-
-
-def _check_conditions(order: Order, lines: list[OrderLine], accepts_changes: bool) -> None:
-    changes = _changes(order, lines)
-    if changes and not accepts_changes:
-        raise ConditionsChanged(changes="; ".join(changes))
-
-
-def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
-    quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
-    price = sum((quote.monthly for quote in quotes), Decimal(0))
-    new = [line.offering_version for line in lines if line.changes_id is None]
-    changes = withdrawn_offers(new, order.project) if new else []
-    changes += [
-        _of_line(text, line, lines) for line in lines for text in _no_longer_offered(line).values()
-    ]
-    if to_cents(price) > to_cents(order.monthly_price):
-        changes.append(
-            _("the price per month rose from € {old} to € {new}").format(
-                old=number_format(to_cents(order.monthly_price), 2),
-                new=number_format(to_cents(price), 2),
-            )
-        )
-    free_then = order.conditions.get("budget_free")
-    costs = [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)]
-    position = budget_effect(order.project, costs, besides=order)
-    if position and position.free_after < 0 <= Decimal(free_then or 0):
-        changes.append(_("it no longer fits in the budget"))
-    return changes
-
-
-def _of_line(text: str, line: OrderLine, lines: list[OrderLine]) -> str:
-    return f"{line.name}: {text}" if len(lines) > 1 else text
-
-
-def _no_longer_offered(line: OrderLine) -> dict[str, str]:
-    if line.changes is None:
-        return no_longer_offered(line.offering_version, line.spec, line.order.project)
-    asked = changeable_parameters(line.changes)
-    return misfits(asked, {item.name: line.spec[item.name] for item in asked})
 
 
 def _decide(order: Order, approver: Person, decision: Decision, reason: str) -> None:

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from catalog.errors import CartChanged, CartFull, OfferingUnavailable
 from catalog.models import Cart, CartLine, Offering, OfferingVersion, Order
 from catalog.offering_policies import is_offered_to, published_versions
-from catalog.services.order_lines import MOST_LINES, LineRequest, clean_line
+from catalog.services.order_lines import MOST_LINES, LineRequest, check_count, clean_line, parts_of
 from catalog.services.orders import place_order
 from catalog.services.preview import Consequences, Wish, preview_together
 from portal.audit.services import record
@@ -66,6 +66,7 @@ def put_in_cart(
         raise OfferingUnavailable()
     request = LineRequest(version=version, name=name, spec=spec, end_date=end_date)
     asked = clean_line(request, project)
+    check_count(len(parts_of(asked)))  # or what is wrong with a part would be told at the end
     cart = _open_cart(owner, project)
     same = Q(offering=offering, name=asked.name)
     cart.lines.filter(same | Q(public_id=instead_of) if instead_of else same).delete()
@@ -153,6 +154,7 @@ def _look_at_line(project: Project, line: CartLine, version: OfferingVersion | N
         return Looked(line=line, version=None, problem=str(OfferingUnavailable()))
     try:
         asked = clean_line(_request(line, version), project)
+        check_count(len(parts_of(asked)))
         wish = Wish(version=version, spec=asked.spec, end_date=asked.end_date)
         return Looked(line=line, version=version, consequences=preview_together(project, [wish]))
     except InvalidInput as error:

@@ -20,6 +20,7 @@ from catalog.kinds import get_kind
 from catalog.models import (
     HOLDS_UP,
     OPEN_ORDER_STATES,
+    UNDECIDED_ORDER_STATES,
     Metric,
     Offering,
     OfferingVersion,
@@ -130,7 +131,7 @@ def complete_reversal(operation: Operation, resource: Resource) -> None:
 def expire_waiting_changes(resources: Sequence[Resource]) -> None:
     """Nobody need decide on changes of what goes. Call inside a transaction with all locked."""
     waiting = Order.objects.filter(
-        lines__changes__in=resources, state=OrderState.PENDING_APPROVAL
+        lines__changes__in=resources, state__in=UNDECIDED_ORDER_STATES
     ).distinct()
     orders = list(waiting)
     for order in orders:

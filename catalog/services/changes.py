@@ -227,7 +227,7 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
         asked.project,
         requested_by=asked.requested_by,
         monthly=price.monthly,
-        versions=[version],
+        lines=[[version]],
         budget=budget,
         changes=resource,
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from catalog.errors import CommentsFull, SelfApproval
 from catalog.models import COMMENT_LENGTH, Order, OrderComment, OrderState
+from catalog.services.order_states import move_order_to
 from portal.audit.services import record
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
@@ -24,7 +25,9 @@ MOST_COMMENTS: Final = 200  # under one order; they are all shown
 
 @transaction.atomic(durable=True)
 def comment_on_order(public_id: UUID, *, author: Person, text: str) -> OrderComment:
-    """Say something about an order, or answer a question as the one who asked for it.
+    """Say something about an order; what its requester says is the answer to what was asked.
+
+    With the answer the order waits for a decision again.
 
     Raises:
         InvalidInput: the text is empty, too long, or holds what cannot be shown.
@@ -39,13 +42,19 @@ def comment_on_order(public_id: UUID, *, author: Person, text: str) -> OrderComm
     if order.is_settled:
         raise IllegalTransition(state=order.get_state_display())
     comment = _write(order, author, text, is_question=False)
-    record("order.commented", order, actor=author, node_id=order.project_id)
+    event = "order.commented"
+    if order.state == OrderState.NEEDS_INFORMATION and order.requested_by_id == author.pk:
+        move_order_to(order, OrderState.PENDING_APPROVAL)
+        event = "order.question_answered"
+    record(event, order, actor=author, node_id=order.project_id)
     return comment
 
 
 @transaction.atomic(durable=True)
 def ask_about_order(public_id: UUID, *, author: Person, text: str) -> OrderComment:
-    """Ask the requester something before deciding; the order goes on waiting meanwhile.
+    """Ask the requester something before deciding: the order waits for the answer.
+
+    Its quota stays reserved, and its time to decide runs on.
 
     Raises:
         InvalidInput, CommentsFull: as in ``comment_on_order``.
@@ -59,9 +68,11 @@ def ask_about_order(public_id: UUID, *, author: Person, text: str) -> OrderComme
         raise SelfApproval()
     if not has_role(author, order.project, Role.APPROVER):
         raise NotAllowed()
-    if order.state != OrderState.PENDING_APPROVAL:
+    if not order.is_undecided:
         raise IllegalTransition(state=order.get_state_display())
     comment = _write(order, author, text, is_question=True)
+    if order.state == OrderState.PENDING_APPROVAL:
+        move_order_to(order, OrderState.NEEDS_INFORMATION)
     record("order.question_asked", order, actor=author, node_id=order.project_id)
     return comment
 

@@ -17,12 +17,12 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from catalog.kinds import get_kind
 from catalog.models import (
     HOLDS_UP,
+    UNDECIDED_ORDER_STATES,
     Ending,
     EndingState,
     Operation,
     OperationKind,
     OrderLine,
-    OrderState,
     Resource,
     ResourceState,
 )
@@ -177,7 +177,7 @@ def _waiting_renewals(*, of: int | OuterRef, ended_on: date | OuterRef) -> Query
     return OrderLine.objects.filter(
         Q(end_date=None) | Q(end_date__gt=ended_on),
         changes=of,
-        order__state=OrderState.PENDING_APPROVAL,
+        order__state__in=UNDECIDED_ORDER_STATES,
     )
 
 

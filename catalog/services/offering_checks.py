@@ -38,12 +38,30 @@ def problems_of(version: OfferingVersion) -> list[str]:
             _("“{question}” has nothing to choose from.").format(question=item.label)
             for item in empty
         ]
+    hidden = hidden_parts(version)
+    if hidden:
+        return [
+            _("“{part}” is not offered to everybody for whom this is.").format(part=name)
+            for name in hidden
+        ]
     missing = unpriced_skus(
         skus_of(version, parameters), organizations=version.visible_to.all(), at=now()
     )
     if missing:
         return [_("Without a price: {skus}.").format(skus=", ".join(missing))]
     return []
+
+
+def hidden_parts(version: OfferingVersion) -> list[str]:
+    """Names of what it is made of that does not exist for some for whom the whole does."""
+    lineages = [set(organization.lineage_ids) for organization in version.visible_to.all()]
+    names = []
+    for part in get_kind(version.offering.kind).made_of(version):
+        chosen = set(part.visible_to.values_list("pk", flat=True))
+        is_for_all = not chosen or (lineages and all(chosen & lineage for lineage in lineages))
+        if not is_for_all:
+            names.append(part.name)
+    return list(dict.fromkeys(names))
 
 
 def choice_problems(version: OfferingVersion) -> list[str]:

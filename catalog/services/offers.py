@@ -62,6 +62,28 @@ def starting_prices(
     }
 
 
+def least_price(
+    version: OfferingVersion,
+    parameters: Sequence[Parameter],
+    project: Project,
+    answers: Mapping[str, Any],
+) -> Decimal | None:
+    """The lowest monthly price in the project with these answers, whatever the others become.
+
+    None: there is no price yet for something that it needs.
+    """
+    prices = _option_prices({version.pk: parameters}, project)[version.pk]
+    least = _smallest_spec(parameters, prices)
+    if least is None:
+        return None
+    try:
+        meters = _meters(version, {**least, **answers})
+    except InvalidInput:  # these answers do not go together with the least of the others
+        return None
+    quotes = quote_each({version.pk: meters}, project=project, at=now())
+    return quotes[version.pk].monthly if version.pk in quotes else None
+
+
 def _meters(version: OfferingVersion, spec: Mapping[str, Any]) -> list[Meter]:
     """Of the least that the spec could become."""
     kind = get_kind(version.offering.kind)

@@ -74,7 +74,7 @@ def clean_lines(lines: Sequence[LineRequest], project: Project) -> list[LineRequ
     for number, line in enumerate(lines, start=1):
         try:
             with refusals_of(line, number, of=len(lines)):
-                parts = _parts_of(clean_line(line, project))
+                parts = parts_of(clean_line(line, project))
                 cleaned += [replace(part, number=number) for part in parts]
         except InvalidInput as error:
             errors |= error.errors
@@ -113,8 +113,12 @@ def clean_line(line: LineRequest, project: Project) -> LineRequest:
     return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
 
 
-def _parts_of(line: LineRequest) -> list[LineRequest]:
-    """What is made for a line that was checked: it, or the parts that it is made of."""
+def parts_of(line: LineRequest) -> list[LineRequest]:
+    """What is made for a line that was checked: it, or the parts that it is made of.
+
+    Raises:
+        InvalidInput: a part cannot be called or made so.
+    """
     kind = get_kind(line.version.offering.kind)
     requests = kind.expand(line.version, line.name, line.spec)
     if not requests:

@@ -27,6 +27,7 @@ from catalog.errors import (
 )
 from catalog.models import (
     ORDER_TRANSITIONS,
+    UNDECIDED_ORDER_STATES,
     Cart,
     OfferingVersion,
     OperationQueue,
@@ -42,13 +43,14 @@ from catalog.services.order_lines import LineRequest, check_count, clean_lines, 
 from catalog.services.placement import decide_placement
 from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
-from catalog.services.sources import lock_sources
+from catalog.services.sources import lock_all_sources, lock_sources
 from catalog.services.terms import grant_grace, is_longer
 from catalog.services.wholes import Memberships
 from portal.audit.services import record
 from portal.core.calendar import end_of_day
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_shared
 from portal.core.states import check_transition
 from portal.core.text import clean_text
@@ -182,6 +184,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     _check_project_lives(project)
     _check_offered(project, lines)
     sent = lines[-1].number
+    lock_all_sources([(line.version, line.spec) for line in lines], project)
     for line in lines:
         with refusals_of(line, line.number, of=sent):
             lock_sources(line.version, line.spec, project)
@@ -190,7 +193,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
         project,
         requested_by=asked.requested_by,
         monthly=monthly_price,
-        versions=[version for line in lines for version in line.versions],
+        lines=[line.versions for line in lines],
         budget=position,
     )
     order = write_order(asked, expires_at, monthly_price, position, route=route)
@@ -311,15 +314,15 @@ def withdraw_order(public_id: UUID, *, actor: Person) -> Order:
 
 def expire_orders() -> int:
     """End every order whose time to decide has passed; returns how many."""
-    overdue = Order.objects.filter(state=OrderState.PENDING_APPROVAL, expires_at__lte=now())
-    return sum(_expire(pk) for pk in overdue.values_list("pk", flat=True))
+    overdue = Order.objects.filter(state__in=UNDECIDED_ORDER_STATES, expires_at__lte=now())
+    return each_by_itself(_expire, overdue.values_list("pk", flat=True))
 
 
 @transaction.atomic(durable=True)
 def _expire(order_id: int) -> bool:
     lock_tree_shared()
     order = Order.objects.select_for_update().get(pk=order_id)
-    if order.state != OrderState.PENDING_APPROVAL:
+    if not order.is_undecided:
         return False
     end_undecided(order, OrderState.EXPIRED, actor=None)
     return True
@@ -386,7 +389,7 @@ def _check_name_is_free(project: Project, line: LineRequest) -> None:
     )
     waiting = OrderLine.objects.filter(
         order__project=project,
-        order__state=OrderState.PENDING_APPROVAL,
+        order__state__in=UNDECIDED_ORDER_STATES,
         offering_version__offering__kind=kind,
         name=line.name,
         changes=None,

@@ -18,7 +18,14 @@ from django.utils.timezone import now
 from billing.services.budgets import BudgetPosition, find_budget, position_of
 from billing.services.pricing import Quote, quote
 from catalog.kinds import get_kind
-from catalog.models import Metric, OfferingVersion, Order, OrderLine, OrderState, Quota
+from catalog.models import (
+    OPEN_ORDER_STATES,
+    Metric,
+    OfferingVersion,
+    Order,
+    OrderLine,
+    Quota,
+)
 from catalog.placement import Verdict
 from catalog.services.placement import judge_placement
 from catalog.services.quotas import amounts_of
@@ -202,7 +209,7 @@ def _pending(node: Node, besides: Order | None, moment: datetime) -> Decimal:
     """What orders below ``node`` that wait or are being delivered will cost this year."""
     orders = Order.objects.filter(
         Q(project=node.pk) | Q(project__ancestor_ids__contains=[node.pk]),
-        state__in=[OrderState.PENDING_APPROVAL, OrderState.PROVISIONING, OrderState.FAILED],
+        state__in=OPEN_ORDER_STATES,
     ).prefetch_related("lines")
     if besides is not None:
         orders = orders.exclude(pk=besides.pk)
@@ -256,7 +263,7 @@ def preview_of_order(order: Order) -> Consequences:
     """What approving the order would mean now: its quota is held already, so it asks nothing more.
 
     The price is today's tariff for all lines; where that differs from the quote, the approver
-    is told so (``approvals.changed_conditions``).
+    is told so (``conditions.changed_conditions``).
     """
     lines = list(
         order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -73,6 +73,23 @@ def find_sources(
     if not named:
         return {}
     return _by_question(named, _running(project, cloud))
+
+
+def lock_all_sources(
+    asked: Iterable[tuple[OfferingVersion, Mapping[str, Any]]], project: Project
+) -> None:
+    """Lock what several specs name, in the one order of resources, before any is looked at.
+
+    In the order of lines two orders could wait for each other.
+    """
+    named = [
+        public_id
+        for version, spec in asked
+        for public_id in _named(get_kind(version.offering.kind).parameters(version), spec).values()
+    ]
+    if named:
+        sources = Resource.objects.filter(project=project, public_id__in=named).order_by("pk")
+        list(sources.select_for_update(of=("self",), no_key=True).values_list("pk"))
 
 
 def lock_sources(

@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 
 from catalog.errors import ConfirmationMismatch, NodeInUse
 from catalog.models import (
+    OPEN_ORDER_STATES,
     ClaimState,
     Metric,
     Order,
-    OrderState,
     Quota,
     QuotaClaim,
     Resource,
@@ -43,7 +43,6 @@ UPDATE identity_node
 SET ancestor_ids = %(above)s::bigint[] || ancestor_ids[%(kept_from)s::int:]
 WHERE ancestor_ids @> ARRAY[%(node)s]::bigint[]
 """
-UNSETTLED: Final = (OrderState.PENDING_APPROVAL, OrderState.PROVISIONING, OrderState.FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +238,7 @@ def end_node(public_id: UUID, *, actor: Person, confirmation: str) -> Node:
 
 def find_obstacles(node: Node) -> Obstacles:
     """What still lives in a node. Claims only where no order or resource of these shows them."""
-    orders = Order.objects.filter(project=node.pk, state__in=UNSETTLED)
+    orders = Order.objects.filter(project=node.pk, state__in=OPEN_ORDER_STATES)
     resources = Resource.objects.filter(project=node.pk).exclude(state=ResourceState.RETIRED)
     claims = QuotaClaim.objects.filter(project=node.pk).exclude(state=ClaimState.RELEASED)
     return Obstacles(

@@ -9,19 +9,20 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from catalog.models import ApprovalRule, ApprovalRuleVersion
+from catalog.models import ApprovalRule, ApprovalRuleVersion, Offering
 from catalog.policies import RULE_READERS, governed_nodes, visible_rules
 from catalog.rule_forms import NewRuleForm, RuleDecisionForm, RuleForm, answers_of
 from catalog.services.approval_rules import (
     RuleSays,
     confirm_version,
+    offerings_to_name,
     propose_rule,
     propose_version,
     refuse_version,
@@ -51,7 +52,12 @@ def rule_new(request: PersonRequest) -> HttpResponse:
     nodes = list(governed_nodes(request.user).order_by("name"))
     if not nodes:
         raise PermissionDenied
-    form = NewRuleForm(request.POST if request.method == "POST" else None, nodes=nodes)
+    form = NewRuleForm(
+        request.POST if request.method == "POST" else None,
+        nodes=nodes,
+        offerings=offerings_to_name(request.user),
+        initial={"offering": request.GET.get("offering", "")},
+    )
     if form.is_valid():
         try:
             version = propose_rule(
@@ -85,7 +91,7 @@ def rule_proposal(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def rule_propose(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Propose that it say something else."""
     rule = _governed(request, get_object_or_404(_with_versions(request), public_id=public_id))
-    form = RuleForm(request.POST)
+    form = RuleForm(request.POST, offerings=offerings_to_name(request.user, rule))
     if not form.is_valid():
         return _page(request, rule, form=form)
     done = _("Proposed. A second person decides.")
@@ -141,6 +147,16 @@ def rule_take_back(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return _do(request, rule, lambda: take_back_version(public_id, actor=request.user), done)
 
 
+def rules_naming(request: PersonRequest, offering: Offering) -> list[dict[str, Any]]:
+    """The rules that the person may read and that are about this offering, or are to be."""
+    versions = ApprovalRuleVersion.objects.filter(
+        Q(state=DecisionState.PROPOSED) | Q(state=DecisionState.CONFIRMED, ended_at=None),
+        offering=offering,
+    )
+    rules = _with_versions(request).filter(pk__in=versions.values("rule"))
+    return [_rule_on_page(rule) for rule in rules.order_by("node__name", "name")]
+
+
 def _do(
     request: PersonRequest,
     rule: ApprovalRule,
@@ -181,7 +197,8 @@ def _page(
         "may_decide": governs and waiting and not is_own,
         "is_own": is_own,
         "may_propose": governs and not waiting,
-        "form": form or RuleForm(initial=answers_of(newest)),
+        "form": form
+        or RuleForm(initial=answers_of(newest), offerings=offerings_to_name(request.user, rule)),
         "decision_form": decision or _begun_decision(request, waiting),
         "is_typed": form is not None,
         "error": error,
@@ -219,7 +236,9 @@ def _rule_on_page(rule: ApprovalRule) -> dict[str, Any]:
 
 
 def _with_versions(request: PersonRequest) -> QuerySet[ApprovalRule]:
-    versions = ApprovalRuleVersion.objects.select_related("rule__node", "proposed_by", "decided_by")
+    versions = ApprovalRuleVersion.objects.select_related(
+        "rule__node", "proposed_by", "decided_by", "offering"
+    ).prefetch_related("offering__versions")
     return (
         visible_rules(request.user)
         .select_related("node")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -19,15 +20,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog.forms import QuestionForm
-from catalog.models import Order, OrderState, with_open_question
+from catalog.models import Order, OrderState
 from catalog.placement import REASONS
-from catalog.policies import orders_to_decide, visible_orders
+from catalog.policies import orders_to_judge, visible_orders
 from catalog.services.approvals import (
     approve_order,
-    changed_conditions,
     reject_order,
 )
 from catalog.services.comments import ask_about_order
+from catalog.services.conditions import changed_conditions
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
 from catalog.views.assemblies import wholes_of
 from catalog.views.comments import begun_form, comments_of
@@ -62,11 +63,14 @@ class Figures:
 
 @require_safe
 def approval_queue(request: PersonRequest) -> HttpResponse:
-    """The orders that wait for this person, with the oldest one opened."""
+    """The orders that wait for this person, with the oldest one opened.
+
+    Apart from them those that wait for an answer first.
+    """
     queue = list(_queue(request))
     if not queue:
         return render(request, "catalog/approvals/empty.html", _replacements(request))
-    return _render(request, queue, queue[0])
+    return _render(request, queue, min(queue, key=_waits_for_an_answer))
 
 
 @require_safe
@@ -113,7 +117,10 @@ def approval_question(request: PersonRequest, public_id: UUID) -> HttpResponse:
         ask_about_order(order.public_id, author=request.user, text=form.data.get("text", ""))
     except DomainError as error:
         return _refused(request, order, error, question=form)
-    messages.success(request, _("Asked. The requester sees your question on the first page."))
+    done = _(
+        "Asked. The requester sees your question on the first page. The order waits for the answer."
+    )
+    messages.success(request, done)
     return redirect("catalog:approval", public_id=public_id)
 
 
@@ -166,10 +173,13 @@ def _render(
     figures = _figures(order)
     login = current_login(request)
     kept = _kept(request, order)
+    waiting = [item for item in queue if not _waits_for_an_answer(item)]
     context = {
-        "queue": queue,
+        "queue": waiting,
+        "asked": [item for item in queue if _waits_for_an_answer(item)],
         "order": order,
-        "total": sum(item.monthly_price for item in queue),
+        "is_asked": _waits_for_an_answer(order),
+        "total": sum((item.monthly_price for item in waiting), Decimal(0)),
         "wholes": wholes_of(request.user, lines),
         "lines": [
             (line, spec_in_words(line.offering_version, line.spec))
@@ -187,7 +197,6 @@ def _render(
         "comments": comments_of(order),
         "question": question
         or begun_form(request, QuestionForm, "catalog:approval-question", order),
-        "asked": _asked(request),
         "reason": kept.get("reason", "") if reason is None else reason,
         "accepts_changes": "accepts_changes" in kept,
         "valid_until": _valid_until(login.auth_time) if login else None,
@@ -207,7 +216,7 @@ def _replacements(request: PersonRequest) -> dict[str, Any]:
 
 def _queue(request: PersonRequest) -> QuerySet[Order]:
     return (
-        orders_to_decide(request.user)
+        orders_to_judge(request.user)
         .select_related("project__parent", "requested_by", "waits_for")
         .prefetch_related(
             "lines__offering_version__offering",
@@ -228,9 +237,8 @@ def _figures(order: Order) -> Figures:
         return Figures(missing=str(error))
 
 
-def _asked(request: PersonRequest) -> set[int]:
-    """Which of the queue wait for an answer of who asked for them."""
-    return set(with_open_question(orders_to_decide(request.user)).values_list("pk", flat=True))
+def _waits_for_an_answer(order: Order) -> bool:
+    return order.state == OrderState.NEEDS_INFORMATION
 
 
 def _limit_in_words(effect: QuotaEffect) -> str:

@@ -20,6 +20,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "order.submitted": _("{actor} sent the order. The quota is reserved."),
     "order.commented": _("{actor} wrote a remark."),
     "order.question_asked": _("{actor} asked the requester something."),
+    "order.question_answered": _("{actor} answered. The order waits for a decision again."),
     "order.approved": _("{actor} approved the order."),
     "order.approval_refused": _("{actor} tried to approve the order, but may not."),
     "order.rejected": _("{actor} refused the order. The quota is free again."),

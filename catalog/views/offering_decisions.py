@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.models import (
+    UNDECIDED_ORDER_STATES,
     OfferingVersion,
     OfferingVersionState,
     OrderLine,
-    OrderState,
     Publication,
 )
 from catalog.offering_forms import RefusalForm
@@ -109,7 +109,7 @@ def version_withdraw(request: PersonRequest, public_id: UUID) -> HttpResponse:
         done = _("The draft is dropped.") if is_draft else _("Withdrawn. Nobody orders it now.")
         return _do(request, version, lambda: withdraw(public_id, actor=request.user), done)
     waiting = OrderLine.objects.filter(
-        offering_version=version, order__state=OrderState.PENDING_APPROVAL
+        offering_version=version, order__state__in=UNDECIDED_ORDER_STATES
     )
     context = {"version": version, "is_draft": is_draft, "waiting": waiting.count()}
     return render(request, "catalog/offerings/withdraw.html", context)

@@ -31,8 +31,10 @@ from catalog.offering_policies import (
     may_draft,
     may_look_behind,
 )
+from catalog.policies import governed_nodes
 from catalog.services.offering_checks import problems_of
 from catalog.services.offering_facts import changes_between, words_of
+from catalog.views.approval_rules import rules_naming
 from catalog.views.offering_preview import previews_of
 from portal.core.errors import DomainError
 from portal.identity.models import Person
@@ -115,6 +117,8 @@ def render_version(
         "may_withdraw": decides and version.state == OfferingVersionState.PUBLISHED,
         "history": [row_of(each) for each in versions],
         "settled": _settled(versions),
+        "rules": rules_naming(request, version.offering),
+        "may_propose_rule": governed_nodes(request.user).exists(),
         "decision_form": form or _begun_refusal(request, waiting),
         "form": form,
         "error": error if form is None or not form.errors else None,

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.kinds import get_kind
-from catalog.models import Operation, OperationKind
+from catalog.models import Operation, OperationKind, OperationState
 from catalog.policies import may_oversee, may_repair, may_solve, visible_operations
+from catalog.services.assemblies import living_parts
 from catalog.services.cancellation import is_cancelable
 from catalog.services.operations import abandon_operation, resume_operation, retry_operation
 from catalog.services.trials import end_trial
@@ -48,11 +49,27 @@ def operation_retry(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return _settle(request, operation, retry, _("We try it again from that step."))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def operation_compensate(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Undo the delivery: remove what was made."""
-    done = _("We remove what was made. After that your quota is free again.")
-    return _repair(request, public_id, compensate_operation, done)
+    """Undo the delivery: remove what was made, of a whole after a page that names all of it."""
+    if request.method == "POST":
+        done = _("We remove what was made. After that your quota is free again.")
+        return _repair(request, public_id, compensate_operation, done)
+    operation = _get(request, public_id)
+    if not may_repair(request.user, operation.resource):
+        raise PermissionDenied
+    is_failed = operation.state == OperationState.FAILED
+    if operation.kind != OperationKind.PROVISION or not is_failed:
+        return _back(request, operation)
+    line = operation.resource.order_line
+    whole = line.assembly if line else None
+    context = {
+        "operation": operation,
+        "name": whole.name if whole else operation.resource.name,
+        "parts": living_parts(whole) if whole else [operation.resource],
+        "back": BACK if (kept_input(request) or request.GET).get("back") == BACK else "",
+    }
+    return render(request, "catalog/operations/undo.html", context)
 
 
 @require_POST

@@ -135,7 +135,7 @@ def order_preview(request: PersonRequest, code: str) -> HttpResponse:
         form.draw_cards(option_effects(version, form.parameters, project))
     context = {
         "form": form,
-        "panel": read_panel(version, form.read_draft()),
+        "panel": read_panel(version, form.read_draft(), form.parameters),
         "project": project,
         "redraws_cards": is_other_project,
     }
@@ -228,7 +228,7 @@ def _page(
     context: dict[str, Any] = {
         "version": version,
         "form": form,
-        "panel": read_panel(version, form.read_draft()),
+        "panel": read_panel(version, form.read_draft(), form.parameters),
         "project": project,
         "refusal": refusal,
         "copy": copy,

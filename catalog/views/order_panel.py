@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -10,8 +11,10 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.forms import Draft
+from catalog.kinds.parameters import Parameter
 from catalog.models import NEARLY_FULL, OfferingVersion
 from catalog.placement import REASONS
+from catalog.services.offers import least_price
 from catalog.services.preview import Consequences, QuotaEffect, preview
 from catalog.views.wording import amount_in_words, place_in_words
 from portal.core.calendar import end_of_day
@@ -38,6 +41,7 @@ class Panel:
 
     Attributes:
         problems: why nothing can be said yet; then the rest is empty.
+        least: what it costs per month at least, where that much is known.
         end_date: the last day of the term, where one was given.
         total: what it costs from now until and including that day.
         refusals: why the project's data may not stand there.
@@ -48,6 +52,7 @@ class Panel:
     """
 
     problems: list[str]
+    least: Decimal | None = None
     consequences: Consequences | None = None
     end_date: date | None = None
     total: Decimal | None = None
@@ -77,7 +82,9 @@ class Panel:
     def announcement(self) -> str:
         """The panel in one short sentence, for who does not see it change."""
         if self.consequences is None:
-            return _("No price yet")
+            if self.least is None:
+                return _("No price yet")
+            return _("From {price} per month").format(price=money(self.least))
         price = _("{price} per month").format(price=money(self.consequences.quote.monthly))
         if self.refusals:
             return f"{price}. {_('It may not stand there.')}"
@@ -86,10 +93,13 @@ class Panel:
         return f"{price}."
 
 
-def read_panel(version: OfferingVersion, draft: Draft) -> Panel:
+def read_panel(version: OfferingVersion, draft: Draft, parameters: Sequence[Parameter]) -> Panel:
     """Ask what the draft would mean, if it says enough."""
-    if draft.project is None or draft.spec is None:
+    if draft.project is None:
         return Panel(problems=draft.problems)
+    if draft.spec is None:
+        least = least_price(version, parameters, draft.project, draft.answers)
+        return Panel(problems=draft.problems, least=least)
     try:
         consequences = preview(
             project=draft.project, version=version, spec=draft.spec, end_date=draft.end_date

@@ -23,6 +23,7 @@ from catalog.policies import (
     may_order_again,
     may_repair,
     may_withdraw,
+    orders_to_answer,
     visible_orders,
 )
 from catalog.services.comments import comment_on_order
@@ -113,7 +114,9 @@ def render_order(
     progress = _progress(order)
     context = {
         "order": order,
-        "waits": waiting_in_words(order) if order.state == OrderState.PENDING_APPROVAL else "",
+        "waits": waiting_in_words(order) if order.is_undecided else "",
+        "is_asked": order.state == OrderState.NEEDS_INFORMATION,
+        "is_to_answer": orders_to_answer(request.user).filter(pk=order.pk).exists(),
         "tone": ORDER_TONES[order.state],
         "lines": lines,
         "wholes": wholes,

@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 from catalog.kinds import all_kinds
 from catalog.models import ApprovalRuleVersion, Order
 from catalog.services.approval_routes import Waiting, route_of, waiting_step
+from catalog.services.approvals import waits_for_rule
 from portal.core.formats import money
 
 
@@ -26,7 +27,7 @@ def rule_in_words(version: ApprovalRuleVersion) -> list[tuple[str, str]]:
             if version.amount_from
             else _("Any amount"),
         ),
-        (_("What is ordered"), ", ".join(kinds) or _("Everything")),
+        (_("What is ordered"), _offering_in_words(version) or ", ".join(kinds) or _("Everything")),
         (
             _("Interest to protect"),
             _("TBB {level} and higher").format(level=level) if level else _("Any"),
@@ -40,6 +41,14 @@ def rule_in_words(version: ApprovalRuleVersion) -> list[tuple[str, str]]:
         ),
         (_("Else approved by"), _people_in_words(version)),
     ]
+
+
+def _offering_in_words(version: ApprovalRuleVersion) -> str:
+    """As its newest version is called; uses ``versions``."""
+    if version.offering is None:
+        return ""
+    newest = max(version.offering.versions.all(), key=lambda each: each.number)
+    return _("{name}, in every version").format(name=newest.name)
 
 
 def _people_in_words(version: ApprovalRuleVersion) -> str:
@@ -62,10 +71,14 @@ def waiting_in_words(order: Order) -> str:
     """Whom an order waits for; nothing where one approver of the project will do."""
     if "approval" not in order.conditions:
         return ""
-    if route_of(order).automatic:
+    if waits_for_rule(order):
         return _("A rule approves this by itself. If something got worse, a person decides.")
     waiting = waiting_step(order)
-    return _step_in_words(waiting, order) if waiting else ""
+    if waiting:
+        return _step_in_words(waiting, order)
+    if route_of(order).automatic:
+        return _("A rule would approve this by itself, but not as it is now. So a person decides.")
+    return ""
 
 
 def _step_in_words(waiting: Waiting, order: Order) -> str:

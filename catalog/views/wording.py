@@ -28,6 +28,7 @@ from portal.core.formats import day, money, quantity
 
 ORDER_TONES: Final[Mapping[str, str]] = {
     OrderState.PENDING_APPROVAL: "neutral",
+    OrderState.NEEDS_INFORMATION: "warning",
     OrderState.PROVISIONING: "active",
     OrderState.COMPLETED: "success",
     OrderState.FAILED: "error",

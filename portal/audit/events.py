@@ -82,6 +82,7 @@ EVENTS: Final = frozenset(
         "order.submitted",
         "order.commented",
         "order.question_asked",
+        "order.question_answered",
         "order.approved",
         "order.approved_in_part",
         "order.approval_refused",

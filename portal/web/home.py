@@ -16,14 +16,15 @@ from billing.services.budgets import BudgetTotal, total_position
 from billing.services.charging import costs, expected_costs
 from catalog.models import (
     NEARLY_FULL,
+    UNDECIDED_ORDER_STATES,
     Metric,
     Operation,
     OperationState,
     Order,
-    OrderState,
     Quota,
 )
 from catalog.policies import (
+    orders_to_answer,
     orders_to_decide,
     visible_operations,
     visible_orders,
@@ -84,8 +85,9 @@ def find_running(person: Person) -> list[Running]:
     )
     waiting = (
         with_lines(visible_orders(person))
-        .filter(state=OrderState.PENDING_APPROVAL)
+        .filter(state__in=UNDECIDED_ORDER_STATES)
         .exclude(pk__in=orders_to_decide(person).values("pk"))
+        .exclude(pk__in=orders_to_answer(person).values("pk"))
         .order_by("-submitted_at")
     )
     return [

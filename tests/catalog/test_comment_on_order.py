@@ -2,17 +2,20 @@
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils.timezone import now
 
-from catalog.errors import CommentsFull, SelfApproval
-from catalog.models import Order, OrderComment, with_open_question
+from catalog.errors import AnswerAwaited, CommentsFull, NameTaken, SelfApproval
+from catalog.models import Approval, ClaimState, Order, OrderComment, OrderState
+from catalog.policies import orders_to_decide, orders_to_judge
 from catalog.services import comments
-from catalog.services.approvals import reject_order
+from catalog.services.approvals import approve_order, reject_order
 from catalog.services.comments import ask_about_order, comment_on_order
-from catalog.services.orders import withdraw_order
+from catalog.services.orders import expire_orders, withdraw_order
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
 from portal.identity.models import Role
+from tests.constraints import refused_by
 from tests.factories import PersonFactory, grant, place
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +27,7 @@ def order(requester, project, version):
 
 
 def open_questions():
-    return list(with_open_question(Order.objects.all()))
+    return list(Order.objects.filter(state=OrderState.NEEDS_INFORMATION))
 
 
 @pytest.mark.parametrize("write", [comment_on_order, ask_about_order])
@@ -65,10 +68,70 @@ class TestQuestion:
 
         assert open_questions() == []
 
-    def test_the_order_can_be_decided_on_meanwhile(self, order, approver):
+    def test_the_answer_is_in_the_trail_and_lets_the_order_be_approved(
+        self, order, approver, requester
+    ):
+        ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+        comment_on_order(order.public_id, author=requester, text="Voor de piek")
+
+        entry = AuditEntry.objects.get(event="order.question_answered")
+        assert (entry.actor_id, entry.node_id) == (requester.pk, order.project_id)
+        assert "piek" not in str(entry.data)
+        assert not AuditEntry.objects.filter(event="order.commented").exists()
+        assert approve_order(order.public_id, approver=approver).state == OrderState.PROVISIONING
+
+    def test_nobody_approves_before_the_answer(self, order, approver):
+        ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+
+        with pytest.raises(AnswerAwaited):
+            approve_order(order.public_id, approver=approver)
+
+        assert open_questions() == [order]
+        assert orders_to_decide(approver).count() == 0
+        assert orders_to_judge(approver).get() == order
+
+    def test_the_order_can_be_refused_meanwhile(self, order, approver):
         ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
 
         reject_order(order.public_id, approver=approver, reason="Te groot")
+
+        assert order.lines.get().claim.state == ClaimState.RELEASED
+
+    def test_its_quota_stays_reserved_and_its_time_runs_on(self, order, approver):
+        ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+
+        asked = Order.objects.get()
+        assert asked.expires_at == order.expires_at
+        assert order.lines.get().claim.state == ClaimState.RESERVED
+
+        Order.objects.update(expires_at=now())
+        assert expire_orders() == 1
+        assert order.lines.get().claim.state == ClaimState.RELEASED
+
+    def test_a_second_question_leaves_it_waiting(self, order, approver):
+        ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+        ask_about_order(order.public_id, author=approver, text="En waarom nu?")
+
+        assert open_questions() == [order]
+
+    def test_its_name_stays_taken(self, order, approver, requester, project, version):
+        ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+
+        with pytest.raises(NameTaken):
+            place(requester, project, version)
+
+    def test_the_database_lets_nobody_approve_it_past_the_service(self, order, approver):
+        ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+
+        Approval.objects.create(
+            order=order,
+            requester=order.requested_by,
+            approver=approver,
+            decision="approved",
+            decided_at=now(),
+        )
+        with refused_by("order_goes_only_where_its_state_leads"):
+            Order.objects.update(state=OrderState.PROVISIONING)
 
     def test_nobody_asks_themselves(self, order, requester, project):
         grant(requester, Role.APPROVER, project)

@@ -10,7 +10,8 @@ from catalog.errors import (
     VersionSettled,
 )
 from catalog.models import OfferingVersionState, PublicationState
-from catalog.services.approvals import approve_order, changed_conditions
+from catalog.services.approvals import approve_order
+from catalog.services.conditions import changed_conditions
 from catalog.services.offerings import edit_draft
 from catalog.services.publications import (
     propose_publication,

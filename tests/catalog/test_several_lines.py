@@ -22,7 +22,8 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.services import orders
-from catalog.services.approvals import approve_order, changed_conditions
+from catalog.services.approvals import approve_order
+from catalog.services.conditions import changed_conditions
 from catalog.services.order_lines import MOST_LINES
 from catalog.services.order_states import LineState, line_state, state_of_lines
 from catalog.services.orders import withdraw_order

@@ -7,7 +7,8 @@ from django.test import Client
 
 from catalog.errors import OfferingUnavailable
 from catalog.policies import may_order_again, offerings_for, visible_offerings
-from catalog.services.approvals import approve_order, changed_conditions
+from catalog.services.approvals import approve_order
+from catalog.services.conditions import changed_conditions
 from portal.identity.models import Role
 from tests.catalog.views.ordering import HTMX
 from tests.factories import (

@@ -40,6 +40,7 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "order.submitted": _("Order sent"),
     "order.commented": _("Remark about an order"),
     "order.question_asked": _("Question about an order"),
+    "order.question_answered": _("Question about an order answered"),
     "order.approved": _("Order approved"),
     "order.approved_in_part": _("One of the approvals of an order given"),
     "order.approval_refused": _("Approval of an order refused"),

@@ -143,6 +143,7 @@ ROWS = [
     act("catalog:operation-resume", of=failed_operation, by=REPAIRERS),
     act("catalog:operation-keep", of=operation_on_trial, by=REPAIRERS),
     act("catalog:operation-abandon", of=failed_action, by=REPAIRERS),
+    see("catalog:operation-compensate", of=failed_operation, by=REPAIRERS),
     act("catalog:operation-compensate", of=failed_operation, by=REPAIRERS, is_strong=True),
     see("catalog:operations", by=OVERSEERS),
     see("catalog:operation", of=failed_operation, by=OVERSEERS, refused=302),  # to the resource

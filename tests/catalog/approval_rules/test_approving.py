@@ -9,7 +9,7 @@ from django.utils.timezone import localdate, now
 
 from billing.models import Budget
 from catalog.errors import AlreadyApproved
-from catalog.models import Approval, Metric, Operation, Order, OrderState, Resource
+from catalog.models import Approval, Metric, Offering, Operation, Order, OrderState, Resource
 from catalog.policies import orders_to_decide
 from catalog.services import approval_routes, approvals
 from catalog.services.approval_routes import waiting_step
@@ -30,7 +30,15 @@ from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Person, Role
 from portal.identity.services.links import WantedLink, confirm_link, propose_link
 from tests.constraints import refused_by
-from tests.factories import PersonFactory, change_price, deputize, grant, make_organization, place
+from tests.factories import (
+    OfferingVersionFactory,
+    PersonFactory,
+    change_price,
+    deputize,
+    grant,
+    make_organization,
+    place,
+)
 from tests.races import at_once, meeting
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +69,17 @@ class TestSeveralHumans:
         approve_order(placed.public_id, approver=second)
         assert state(placed) == OrderState.PROVISIONING
         assert Resource.objects.count() == 1
+
+    def test_a_rule_of_one_offering_asks_them_for_orders_of_that(self, rule, order, version):
+        another = Offering.objects.create(code="another", kind="server")
+        OfferingVersionFactory(offering=another)
+        rule(offering=another.public_id, people_of_project=3)
+        rule(offering=version.offering.public_id, people_of_project=2, name="Deze")
+
+        waiting = waiting_step(order())
+
+        assert waiting
+        assert waiting.people_left == 2
 
     def test_one_human_says_yes_once(self, rule, order, colleagues):
         rule(people_of_project=2)
@@ -251,6 +270,46 @@ class TestByRule:
 
         assert approve_waiting_by_rule() == 1
         assert approve_waiting_by_rule() == 0
+
+    def test_one_that_breaks_holds_up_no_other(self, rule, order, requester, project, version):
+        rule(automatic_below="500")
+        broken = order()
+        other = place(requester, project, version, name="web-02")
+        deliver = approvals._deliver
+
+        def break_one(found, *arguments, **options):
+            if found.pk == broken.pk:
+                raise ZeroDivisionError
+            deliver(found, *arguments, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(approvals, "_deliver", break_one)
+            with pytest.raises(ExceptionGroup):
+                approve_waiting_by_rule()
+
+        assert (state(broken), state(other)) == (
+            OrderState.PENDING_APPROVAL,
+            OrderState.PROVISIONING,
+        )
+        assert approve_waiting_by_rule() == 1
+
+    def test_it_is_said_as_long_as_it_is_so(self, rule, order, administrators):
+        version = rule(automatic_below="50")
+        placed = order()
+        assert approvals.waits_for_rule(placed)
+
+        says = RuleSays(ends_rule=True)
+        end = propose_version(version.rule.public_id, says=says, actor=administrators[0])
+        confirm_version(end.public_id, actor=administrators[1])
+
+        assert not approvals.waits_for_rule(placed)
+
+    def test_what_failed_for_minutes_is_not_promised_any_more(self, rule, order, monkeypatch):
+        rule(automatic_below="50")
+        placed = order()
+        monkeypatch.setattr(approvals, "RULE_DECIDES_WITHIN", timedelta(0))
+
+        assert not approvals.waits_for_rule(placed)
 
     def test_from_the_amount_on_somebody_looks(self, rule, order, approver):
         rule(automatic_below="41.80")

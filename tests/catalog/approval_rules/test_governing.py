@@ -1,12 +1,13 @@
 """What a rule says takes two quota administrators, and stays as it was said."""
 
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError
 
 from catalog.errors import OwnRule, ReasonRequired, RuleSettled, RuleWaits
-from catalog.models import ApprovalRule, ApprovalRuleVersion
+from catalog.models import ApprovalRule, ApprovalRuleVersion, Offering
 from catalog.services.approval_routes import rules_for
 from catalog.services.approval_rules import (
     RuleSays,
@@ -18,7 +19,13 @@ from catalog.services.approval_rules import (
 )
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
-from tests.factories import PersonFactory, make_project
+from tests.factories import (
+    OfferingVersionFactory,
+    PersonFactory,
+    make_organization,
+    make_project,
+    withdrawn,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +130,43 @@ def test_what_cannot_be_is_refused_at_its_field(project, administrators, says, f
     assert not ApprovalRule.objects.exists()
 
 
+def test_it_may_name_one_offering_in_every_version(rule, project, version):
+    rule(offering=version.offering.public_id)
+
+    assert [item.offering for item in rules_for(project)] == [version.offering.public_id]
+
+
+def test_an_offering_and_kinds_at_once_are_refused(project, administrators, version):
+    says = RuleSays(offering=version.offering.public_id, kinds=("server",))
+    with pytest.raises(InvalidInput) as refusal:
+        propose_rule(node=project.parent, name="Regel", says=says, actor=administrators[0])
+
+    assert set(refusal.value.errors) == {"offering"}
+
+
+def test_an_offering_that_does_not_exist_for_who_proposes_is_refused(
+    project, administrators, version
+):
+    theirs = Offering.objects.create(code="theirs", kind="server")
+    OfferingVersionFactory(offering=theirs, visible_to=[make_organization()])
+    says = RuleSays(offering=theirs.public_id)
+    with pytest.raises(InvalidInput) as refusal:
+        propose_rule(node=project.parent, name="Regel", says=says, actor=administrators[0])
+
+    assert set(refusal.value.errors) == {"offering"}
+    assert not ApprovalRule.objects.exists()
+
+
+def test_what_it_named_it_may_go_on_naming(rule, project, administrators, version):
+    says = RuleSays(offering=version.offering.public_id, people_of_project=2)
+    named = rule(offering=version.offering.public_id).rule
+    withdrawn(version)
+
+    again = propose_version(named.public_id, says=says, actor=administrators[0])
+
+    assert again.offering_id == version.offering_id
+
+
 def refused(match):
     return pytest.raises(IntegrityError, match=match)
 
@@ -140,6 +184,13 @@ def test_the_database_keeps_what_was_proposed(rule, change):
 
     with refused("never changes"):
         ApprovalRuleVersion.objects.update(**change)
+
+
+def test_the_database_refuses_an_offering_beside_kinds(proposed, version):
+    proposed.pk, proposed.public_id, proposed.number = None, uuid4(), 2
+    proposed.offering, proposed.kinds = version.offering, ["server"]
+    with refused("approval_rule_of_an_offering_names_no_kinds"):
+        proposed.save(force_insert=True)
 
 
 def test_the_database_lets_no_rule_begin_in_force(proposed, administrators):

@@ -6,6 +6,7 @@ import pytest
 
 from catalog.kinds.designs import DesignField
 from portal.web.demo.catalogue import WEB_APPLICATION
+from tests.factories import reoffered
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,20 @@ def test_what_is_wired_can_be_stored(field, design):
     wired["spec"]["records"]["wire"] += "\0"
 
     assert refused(field, design).startswith("domain: ")
+
+
+def test_no_wire_decides_whether_there_is_a_step(version, blueprint, design):
+    reoffered(version, extras=["server_group"])
+    field = DesignField(name="design", label="Design", cloud=blueprint.cloud)
+    server = next(part for part in design["parts"] if part["offering"] == "virtual-server")
+    server["spec"]["group"] = "samen"
+    server["spec"]["group_rule"] = "anti-affinity"
+    field.clean(design)
+
+    server["spec"]["group"] = {"wire": "{network.network}"}
+
+    said = f"{server['key']}, group: dit kan niet van een ander onderdeel komen."
+    assert said in refused(field, design)
 
 
 @pytest.mark.parametrize("name", ["name", "project", "purpose", "end_date", "idempotency_key"])

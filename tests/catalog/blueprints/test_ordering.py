@@ -22,7 +22,9 @@ from catalog.models import (
     Quota,
     QuotaClaim,
 )
-from catalog.services.approvals import changed_conditions
+from catalog.policies import projects_to_order_in
+from catalog.services.carts import put_in_cart
+from catalog.services.conditions import changed_conditions
 from catalog.services.offering_checks import problems_of
 from catalog.services.offering_facts import words_of
 from catalog.services.offers import starting_prices
@@ -36,6 +38,7 @@ from tests.factories import (
     OfferingVersionFactory,
     asked,
     end_price,
+    make_organization,
     place,
     place_lines,
     withdrawn,
@@ -235,6 +238,43 @@ class TestPublishing:
         end_price("router")
 
         assert "router" in problems_of(reread(blueprint))[0]
+
+
+class TestHiddenPart:
+    @pytest.fixture(autouse=True)
+    def hidden(self, parts):
+        """The network is from now on for another organization alone."""
+        network = withdrawn(parts[0])
+        OfferingVersionFactory(
+            offering=network.offering,
+            cloud=network.cloud,
+            name_en="Network",
+            choices=network.choices,
+            visible_to=[make_organization()],
+        )
+
+    def test_keeps_the_whole_from_being_published(self, blueprint):
+        said = "“Network” is not offered to everybody for whom this is."
+        assert problems_of(reread(blueprint)) == [said]
+
+    def test_leaves_no_form_where_it_cannot_be_ordered(self, blueprint, requester):
+        assert not projects_to_order_in(requester, reread(blueprint)).exists()
+
+
+def test_a_wrong_name_of_a_part_is_told_before_the_whole_is_in_the_cart(
+    blueprint, requester, project
+):
+    with pytest.raises(InvalidInput) as refusal:
+        put_in_cart(
+            owner=requester,
+            project=project,
+            offering=blueprint.offering,
+            name="z" * 60,
+            spec=ANSWERS,
+            end_date=None,
+        )
+
+    assert set(refusal.value.errors) == {"name"}
 
 
 class TestGuards:

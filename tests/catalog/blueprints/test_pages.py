@@ -5,8 +5,16 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
-from catalog.models import Assembly, Order, OrderState, ResourceState
+from catalog.models import (
+    Assembly,
+    Operation,
+    OperationState,
+    Order,
+    OrderState,
+    ResourceState,
+)
 from catalog.services.approvals import approve_order
+from portal.cloud.ports import CloudRefused
 from tests.catalog.blueprints.conftest import ANSWERS
 from tests.logins import log_in
 
@@ -125,6 +133,24 @@ class TestFollowing:
         assert "Web application zaak" in text
         assert "103.70" in text
         assert "zaak-web-2" in text
+
+
+def test_undoing_the_delivery_names_all_that_goes_first(browser, approved, engine, cloud):
+    cloud.fail_next("create_load_balancer", CloudRefused("no"))
+    engine.run()
+    failed = Operation.objects.get(state=OperationState.FAILED)
+    address = reverse("catalog:operation-compensate", args=[failed.public_id])
+    order = page(browser, "order", approved.order.public_id)
+    assert f'href="{address}"' in text_of(order)
+
+    asked = text_of(browser.get(address))
+    assert "Undo the delivery of zaak?" in asked
+    assert "zaak-web-1 (" in asked
+
+    engine.call(browser.post, address)
+    engine.run()
+    assert set(approved.states().values()) == {ResourceState.RETIRED}
+    assert browser.get(address).status_code == 302
 
 
 class TestCleaningUp:

@@ -20,8 +20,9 @@ from catalog.models import (
     Resource,
 )
 from catalog.reconciliation.looking import look_at
-from catalog.services.approvals import approve_order, changed_conditions, reject_order
+from catalog.services.approvals import approve_order, reject_order
 from catalog.services.changes import Wanted, preview_change, shorten_term
+from catalog.services.conditions import changed_conditions
 from catalog.services.orders import withdraw_order
 from catalog.services.preview import preview_of_order
 from catalog.services.quotas import amounts_of, find_differences, set_limit

@@ -30,6 +30,7 @@ from catalog.models import (
     OPERATION_TRANSITIONS,
     ORDER_TRANSITIONS,
     RESOURCE_TRANSITIONS,
+    UNDECIDED_ORDER_STATES,
     ClaimState,
     Operation,
     OperationState,
@@ -41,6 +42,7 @@ from catalog.models import (
     StepState,
 )
 from catalog.services.approvals import approve_order, reject_order
+from catalog.services.comments import ask_about_order, comment_on_order
 from catalog.services.operations import abandon_operation, resume_operation, retry_operation
 from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.resources import act_on_resource, retire_resource
@@ -58,6 +60,7 @@ OWN_KINDS: Final = ("server", "volume", "port")  # networks and such stay for th
 # What may be true of a resource (None: there is none) while its order is in a state.
 STORIES: Final[dict[str, set[str | None]]] = {
     OrderState.PENDING_APPROVAL: {None},
+    OrderState.NEEDS_INFORMATION: {None},
     OrderState.REJECTED: {None},
     OrderState.WITHDRAWN: {None},
     OrderState.EXPIRED: {None},
@@ -100,7 +103,27 @@ class Delivery(RuleBasedStateMachine):
         self.engine.call(approve_order, self.placed.public_id, approver=self.approver)
         assert self.state == OrderState.PROVISIONING
 
-    @precondition(lambda self: self.state != OrderState.PENDING_APPROVAL)
+    @precondition(lambda self: self.state in UNDECIDED_ORDER_STATES)
+    @rule()
+    def ask(self) -> None:
+        self.engine.call(
+            ask_about_order, self.placed.public_id, author=self.approver, text="Waarom?"
+        )
+        assert self.state == OrderState.NEEDS_INFORMATION
+
+    @precondition(lambda self: self.state == OrderState.NEEDS_INFORMATION)
+    @rule(answers=st.booleans())
+    def answer_or_approve_too_soon(self, answers: bool) -> None:
+        if answers:
+            self.engine.call(
+                comment_on_order, self.placed.public_id, author=self.requester, text="Daarom"
+            )
+            assert self.state == OrderState.PENDING_APPROVAL
+        else:
+            self.refused(approve_order, self.placed.public_id, approver=self.approver)
+            assert self.state == OrderState.NEEDS_INFORMATION
+
+    @precondition(lambda self: self.state not in UNDECIDED_ORDER_STATES)
     @rule()
     def decide_too_late(self) -> None:
         self.refused(approve_order, self.placed.public_id, approver=self.approver)
@@ -108,8 +131,9 @@ class Delivery(RuleBasedStateMachine):
             reject_order, self.placed.public_id, approver=self.approver, reason="Toch niet"
         )
         self.refused(withdraw_order, self.placed.public_id, actor=self.requester)
+        self.refused(ask_about_order, self.placed.public_id, author=self.approver, text="Nog?")
 
-    @precondition(lambda self: self.state == OrderState.PENDING_APPROVAL)
+    @precondition(lambda self: self.state in UNDECIDED_ORDER_STATES)
     @rule(how=st.sampled_from(["reject", "withdraw", "let expire"]))
     def do_without(self, how: str) -> None:
         public_id = self.placed.public_id
@@ -214,7 +238,7 @@ class Delivery(RuleBasedStateMachine):
             is_over = resource.state == ResourceState.RETIRED
             expected = ClaimState.RELEASED if is_over else ClaimState.COMMITTED
         else:
-            waits = self.state == OrderState.PENDING_APPROVAL
+            waits = self.state in UNDECIDED_ORDER_STATES
             expected = ClaimState.RESERVED if waits else ClaimState.RELEASED
         assert claim.state == expected
 

@@ -71,6 +71,31 @@ def test_proposed_on_one_page_and_confirmed_on_another(as_first, governors, answ
     assert "Holds now" in text_of(client.get(RULES))
 
 
+def test_a_rule_of_one_offering_is_proposed_from_the_offering(as_first, answers, version):
+    offering = version.offering.public_id
+    page = as_first.get(f"{RULES}/new?offering={offering}")
+    assert f'<option value="{offering}" selected>' in page.content.decode()
+
+    response = as_first.post(f"{RULES}/new", {**answers, "kinds": [], "offering": str(offering)})
+
+    assert "Virtual server, in every version" in text_of(as_first.get(response["Location"]))
+
+
+def test_kinds_beside_an_offering_are_refused_at_the_field(as_first, answers, version):
+    page = as_first.post(f"{RULES}/new", {**answers, "offering": str(version.offering.public_id)})
+
+    assert page.status_code == 422
+    assert "Choose kinds or 1 offering, not both." in text_of(page)
+
+
+@pytest.mark.parametrize("offering", ["x", "00000000-0000-0000-0000-000000000001"])
+def test_an_offering_that_is_not_there_is_refused(as_first, answers, offering):
+    page = as_first.post(f"{RULES}/new", {**answers, "kinds": [], "offering": offering})
+
+    assert page.status_code == 422
+    assert not ApprovalRule.objects.exists()
+
+
 def test_what_was_typed_wrong_stays(as_first, answers):
     page = as_first.post(f"{RULES}/new", {**answers, "amount_from": "veel", "people_of_node": "9"})
 

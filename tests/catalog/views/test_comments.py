@@ -30,18 +30,43 @@ def page(client, person, route, *arguments):
 def test_a_question_and_its_answer_go_back_and_forth(client, order, approver, requester):
     asked = post(client, approver, "approval-question", order, "Waarom zo groot?")
     assert asked.headers["Location"] == reverse("catalog:approval", args=[order.public_id])
-    assert "waits for an answer" in text_of(page(client, approver, "catalog:approvals"))
+    queue = page(client, approver, "catalog:approvals")
+    assert [item.pk for item in queue.context["asked"]] == [order.pk]
+    assert queue.context["queue"] == []
+    assert "Nothing waits for your decision" in text_of(queue)
+    assert "Approve for" not in text_of(queue)
 
     home = text_of(page(client, requester, "web:home"))
     assert f"There is a question about order {order.number}." in home
-    assert "Waarom zo groot?" in text_of(page(client, requester, "catalog:order", order.public_id))
+    shown = text_of(page(client, requester, "catalog:order", order.public_id))
+    assert "Waarom zo groot?" in shown
+    assert "Waiting for an answer" in shown
+    assert "Send your answer" in shown
+    assert "Withdraw the order" in shown
+    assert "waits for an answer of Aanvrager" in text_of(
+        page(client, approver, "catalog:order", order.public_id)
+    )
 
     answered = post(client, requester, "order-comment", order, "Voor 500 zaken")
     assert answered.status_code == 303
     assert "There is a question" not in text_of(page(client, requester, "web:home"))
     decision = text_of(page(client, approver, "catalog:approvals"))
     assert "Voor 500 zaken" in decision
-    assert "waits for an answer" not in decision
+    assert "Approve for" in decision
+    assert "Waiting for an answer" not in decision
+
+
+def test_what_waits_for_an_answer_can_be_refused_and_not_approved(client, order, approver):
+    post(client, approver, "approval-question", order, "Waarom zo groot?")
+    address = reverse("catalog:approval-approve", args=[order.public_id])
+    response = client.post(address, headers={"accept-language": "en"})
+    assert response.status_code == 409
+    assert "has not answered yet" in text_of(response)
+
+    address = reverse("catalog:approval-reject", args=[order.public_id])
+    client.post(address, {"reason": "Te groot"}, headers={"accept-language": "en"})
+    order.refresh_from_db()
+    assert order.state == "rejected"
 
 
 @pytest.mark.parametrize("route", ["order-comment", "approval-question"])

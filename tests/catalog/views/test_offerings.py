@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from catalog.models import Offering, OfferingVersion, OfferingVersionState, PublicationState
+from catalog.services.approval_rules import RuleSays, confirm_version, propose_rule
 from catalog.services.publications import propose_publication
 from portal.identity.models import Organization, Role
 from portal.identity.oidc.assurance import Assurance
@@ -51,6 +52,30 @@ def answers_of(browser, version, **changes):
     form = browser.get(page_of(version, "edit")).context["form"]
     shown = {bound.html_name: bound.value() for bound in form}
     return {**{name: value for name, value in shown.items() if value is not None}, **changes}
+
+
+class TestRules:
+    def test_who_may_not_read_rules_sees_none(self, drafter, draft):
+        page = drafter.get(page_of(draft))
+
+        assert "No rule that you can see names this offering" in text_of(page)
+        assert "approval-rules/new" not in page.content.decode()
+
+    def test_who_governs_sees_them_and_proposes_one(self, platform, draft):
+        governor, second = PersonFactory(), PersonFactory()
+        node = Organization.objects.get(pk=platform.organization.pk)
+        for person in (governor, second):
+            grant(person, Role.QUOTA_ADMINISTRATOR, node)
+        says = RuleSays(offering=draft.offering.public_id, people_of_project=2)
+        proposed = propose_rule(node=node, name="Servers", says=says, actor=governor)
+        browser = browser_of(governor)
+        assert "Waits for a second person" in text_of(browser.get(page_of(draft)))
+
+        confirm_version(proposed.public_id, actor=second)
+
+        page = browser.get(page_of(draft))
+        assert "2 approvers of the project" in text_of(page)
+        assert f"approval-rules/new?offering={draft.offering.public_id}" in page.content.decode()
 
 
 class TestList:

@@ -104,6 +104,23 @@ def test_says_what_is_missing_or_wrong(browser, answers, field, value, said):
     assert said in text_of(response)
 
 
+def test_says_from_what_it_costs_before_everything_is_answered(browser, answers):
+    del answers["flavor"]
+    answers["volume_gib"] = "100"
+
+    response = browser.post(PREVIEW, answers, headers=HTMX)
+
+    assert "from €46.90 per month" in text_of(response)
+    assert "No price yet" not in text_of(response)
+    assert "From €46.90 per month" in unescape(response.content.decode())
+
+
+def test_without_a_project_there_is_no_price_yet(browser, answers):
+    answers["project"] = ""
+
+    assert "No price yet" in text_of(browser.post(PREVIEW, answers, headers=HTMX))
+
+
 def test_does_not_mind_a_name_that_comes_later(browser, answers):
     answers |= {"name": "", "purpose": ""}
 

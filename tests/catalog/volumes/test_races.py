@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from catalog.models import Operation, OperationState, ResourceState
-from catalog.services import resources
+from catalog.services import orders, resources
 from catalog.services.approvals import approve_order
+from catalog.services.order_lines import LineRequest
 from catalog.services.resources import act_on_resource, retire_resource
-from tests.factories import delivered
+from tests.factories import delivered, place_lines
 from tests.factories.catalog import SPEC
 from tests.races import at_once, meeting
 
@@ -63,6 +64,50 @@ def test_nothing_is_attached_to_what_is_cleaned_up(attach_and_retire_at_once, ru
     is_gone = server.state == ResourceState.RETIRING
     attaching = Operation.objects.filter(kind="act", state=OperationState.RUNNING)
     assert attaching.exists() != is_gone
+
+
+@pytest.fixture
+def order_crosswise(ask, approver, offerings, requester, project, monkeypatch):
+    """Two orders of snapshots of the same two disks, in the other order of lines."""
+    disks = [
+        delivered(ask("volume", name, volume_gib=20, volume_type="standard"), approver=approver)
+        for name in ("archief", "zaken")
+    ]
+
+    def order(*names):
+        lines = [
+            LineRequest(
+                version=offerings["volume_snapshot"],
+                name=name,
+                spec={"volume": str(disk.public_id)},
+                end_date=None,
+            )
+            for name, disk in names
+        ]
+        place_lines(requester, project, *lines)
+
+    def act() -> list[str]:
+        monkeypatch.setattr(orders, "lock_sources", meeting(orders.lock_sources))
+        first, second = disks
+        return at_once(
+            lambda: order(("kiek-1", first), ("kiek-2", second)),
+            lambda: order(("kiek-3", second), ("kiek-4", first)),
+        )
+
+    return act
+
+
+def test_orders_of_the_same_things_wait_for_each_other_without_the_one_order_of_locks(
+    order_crosswise, monkeypatch
+):
+    # Proves that the next test can fail: if this one breaks, that one means nothing.
+    monkeypatch.setattr(orders, "lock_all_sources", lambda asked, project: None)
+
+    assert sorted(order_crosswise()) == ["OperationalError", "done"]
+
+
+def test_orders_of_the_same_things_in_another_order_both_succeed(order_crosswise):
+    assert order_crosswise() == ["done", "done"]
 
 
 def test_snapshot_and_its_disk_do_not_miss_each_other(running, ask, approver, requester):

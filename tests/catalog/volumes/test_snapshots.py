@@ -20,8 +20,9 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.approvals import approve_order, changed_conditions
+from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
+from catalog.services.conditions import changed_conditions
 from catalog.services.end_dates import end_uses, retire_ended
 from catalog.services.quotas import amounts_of
 from catalog.services.sources import offered_in

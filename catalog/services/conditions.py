@@ -1,0 +1,78 @@
+"""What got worse between the submission of an order and its approval."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from catalog.errors import ConditionsChanged
+from catalog.models import Order, OrderLine
+from catalog.services.changes import changeable_parameters
+from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
+from catalog.services.preview import budget_effect, cost_of, quote_of
+from portal.core.money import to_cents
+
+
+def changed_conditions(order: Order) -> list[str]:
+    """What got worse since the order was submitted, in words; empty when nothing did.
+
+    Raises:
+        PriceMissing: there is no price any more.
+    """
+    return _changes(order, lines_of(order))
+
+
+def lines_of(order: Order) -> list[OrderLine]:
+    """Its lines, with all that a decision looks at."""
+    return list(
+        order.lines.select_related(
+            "offering_version__offering",
+            "offering_version__cloud",
+            "assembly__offering_version__offering",
+            "claim",
+            "changes",
+        )
+    )
+
+
+def check_conditions(order: Order, lines: list[OrderLine], *, accepts_changes: bool) -> None:
+    """Raise ConditionsChanged when something got worse, unless the approver accepts that."""
+    changes = _changes(order, lines)
+    if changes and not accepts_changes:
+        raise ConditionsChanged(changes="; ".join(changes))
+
+
+def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
+    quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
+    price = sum((quote.monthly for quote in quotes), Decimal(0))
+    new = [line.offering_version for line in lines if line.changes_id is None]
+    changes = withdrawn_offers(new, order.project) if new else []
+    changes += [
+        _of_line(text, line, lines) for line in lines for text in _no_longer_offered(line).values()
+    ]
+    if to_cents(price) > to_cents(order.monthly_price):
+        changes.append(
+            _("the price per month rose from € {old} to € {new}").format(
+                old=number_format(to_cents(order.monthly_price), 2),
+                new=number_format(to_cents(price), 2),
+            )
+        )
+    free_then = order.conditions.get("budget_free")
+    costs = [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)]
+    position = budget_effect(order.project, costs, besides=order)
+    if position and position.free_after < 0 <= Decimal(free_then or 0):
+        changes.append(_("it no longer fits in the budget"))
+    return changes
+
+
+def _of_line(text: str, line: OrderLine, lines: list[OrderLine]) -> str:
+    return f"{line.name}: {text}" if len(lines) > 1 else text
+
+
+def _no_longer_offered(line: OrderLine) -> dict[str, str]:
+    if line.changes is None:
+        return no_longer_offered(line.offering_version, line.spec, line.order.project)
+    asked = changeable_parameters(line.changes)
+    return misfits(asked, {item.name: line.spec[item.name] for item in asked})
