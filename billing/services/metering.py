@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Max
@@ -83,16 +84,19 @@ def start_metering(
     Raises:
         SkuUnknown: a meter names a SKU that is not in the price list.
     """
-    MeteredResource.objects.get_or_create(
+    known_by: dict[str, Any] = {"openstack_id": openstack_id, "end_date": end_date}
+    resource, is_new = MeteredResource.objects.get_or_create(
         public_id=public_id,
-        defaults={"project": project, "cloud": cloud, "kind": kind, "name": name},
+        defaults={"project": project, "cloud": cloud, "kind": kind, "name": name, **known_by},
     )
-    resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
-    if resource.spans.filter(ended_at=None).exists():
-        return resource
-    resource.openstack_id, resource.end_date = openstack_id, end_date
-    resource.save(update_fields=["openstack_id", "end_date"])
-    moment = _not_before_history(resource, time.start)
+    moment = time.start
+    if not is_new:  # nobody else sees a new row before it is committed, so that needs no lock
+        resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
+        if resource.spans.filter(ended_at=None).exists():
+            return resource
+        resource.openstack_id, resource.end_date = openstack_id, end_date
+        resource.save(update_fields=["openstack_id", "end_date"])
+        moment = _not_before_history(resource, moment)
     _open_spans(resource, quantity_by_sku(meters), moment, time)
     return resource
 

@@ -113,6 +113,13 @@ class StepContext(ABC):
         """Public id of who asked for this, or (of a delivery) ordered it; None is the clock."""
         return None
 
+    def is_done_beside(self, step: str) -> bool:
+        """True when this step was done for another part of the same order, in the same place.
+
+        Never while looking again: after a lost reply, or when a person wants it done once more.
+        """
+        return False
+
     @abstractmethod
     def cloud_ids_of(self, public_id: str) -> Mapping[str, str]:
         """``cloud_ids`` of another resource of the same cloud project.

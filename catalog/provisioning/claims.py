@@ -32,14 +32,13 @@ WITH_EVERYTHING = (
     "operation__order_line",
 )
 
-
+# The operation of a step, while it runs and nobody had it stopped.
+_GOING = Operation.objects.filter(
+    pk=OuterRef("operation_id"), state=OperationState.RUNNING, cancel_requested_at=None
+)
 # True of a step whose operation runs, waits for nothing else and was not stopped by anybody, and
 # whose earlier steps are done.
-IS_NEXT = Exists(
-    Operation.objects.filter(
-        pk=OuterRef("operation_id"), state=OperationState.RUNNING, cancel_requested_at=None
-    ).exclude(HAS_TO_WAIT)
-) & ~Exists(
+IS_NEXT = Exists(_GOING.exclude(HAS_TO_WAIT)) & ~Exists(
     Step.objects.filter(
         operation_id=OuterRef("operation_id"), position__lt=OuterRef("position")
     ).exclude(state=StepState.DONE)
@@ -103,7 +102,8 @@ def claim_following(held: Held, rest: Sequence[Step]) -> Held | None:
 
     That holds the lock of the resource, so nobody has the operation stopped meanwhile. What is
     known of the operation serves for the next step too, and so do the rows of its steps: nothing
-    but an attempt changes them while it runs, and what they were stands in the UPDATE.
+    but an attempt changes them while it runs, and what they were stands in the UPDATE. That the
+    steps before it are done, and that the operation may begin, need not be asked again.
 
     Returns:
         None when there is none, it must wait, or somebody had the operation stopped.
@@ -112,16 +112,19 @@ def claim_following(held: Held, rest: Sequence[Step]) -> Held | None:
         return None
     step, *after = rest
     step.operation = held.step.operation
-    return _claim(step, after)
+    return _claim(step, after, follows=True)
 
 
-def _claim(step: Step, rest: Sequence[Step] | None = None) -> Held | None:
+def _claim(step: Step, rest: Sequence[Step] | None = None, *, follows: bool = False) -> Held | None:
     if step.state not in _TAKEABLE:
         return None
     definition = get_definition(step)
     if definition.exclusive and not _is_alone(step):
         return None
-    if _must_wait_for_its_turn(step) or not take(step, now()):
+    if _must_wait_for_its_turn(step):
+        return None
+    is_taken = take_if(Exists(_GOING), step, now()) if follows else take(step, now())
+    if not is_taken:
         return None
     return Held(step, definition, StepState.RUNNING, rest)
 
@@ -147,6 +150,11 @@ def _must_wait_for_its_turn(step: Step) -> bool:
 
 
 def take(step: Step, at: datetime) -> bool:
+    """Take the step if it is the next one."""
+    return take_if(IS_NEXT, step, at)
+
+
+def take_if(condition: Exists | Q, step: Step, at: datetime) -> bool:
     """The one conditional UPDATE that makes a step ours, as it was seen.
 
     What rivals change (state, attempt, lease, when due) stands in its own WHERE: PostgreSQL judges
@@ -163,7 +171,7 @@ def take(step: Step, at: datetime) -> bool:
     }
     is_taken = Step.objects.filter(
         Q(state=StepState.TODO) | Q(state=StepState.RUNNING, leased_until__lte=at),
-        IS_NEXT,
+        condition,
         pk=step.pk,
         state=step.state,
         attempts=step.attempts,

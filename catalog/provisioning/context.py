@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from catalog.kinds.base import StepContext
-from catalog.models import OperationKind, Resource, ResourceState
+from catalog.models import OperationKind, Resource, ResourceState, Step, StepState
 from catalog.provisioning.claims import Held
 from catalog.provisioning.cloud_quota import push_quota
 from catalog.services.access import who_gets_in
@@ -116,6 +116,7 @@ class WorkingContext(ResourceContext):
             self.spec = step.operation.order_line.spec
         self.answers = step.operation.answers
         self._held = held
+        self._delivers = step.operation.kind == OperationKind.PROVISION
         self._must_look = step.outcome_unknown_at is not None
         self._unanswered_since = step.create_intended_at
 
@@ -123,6 +124,19 @@ class WorkingContext(ResourceContext):
     def asked_by(self) -> UUID | None:
         asker = asker_of(self._held.step.operation)
         return asker.public_id if asker else None
+
+    def is_done_beside(self, step: str) -> bool:
+        """See ``StepContext.is_done_beside``. All deliveries of an order begin together."""
+        line = self._resource.order_line
+        if line is None or self._must_look or not self._delivers:
+            return False
+        return Step.objects.filter(
+            name=step,
+            state=StepState.DONE,
+            operation__kind=OperationKind.PROVISION,
+            operation__resource__order_line__order=line.order_id,
+            operation__resource__cloud_project=self._resource.cloud_project_id,
+        ).exists()
 
     def ensure(
         self, *, find: Find, create: Create, remove: Remove, shared: bool = False

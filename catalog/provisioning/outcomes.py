@@ -89,7 +89,7 @@ def complete_step(held: Held, done: Done, *, goes_on: bool = False) -> Held | No
         state=StepState.DONE, finished_at=now(), external_id=external_id, **_RELEASED, **_CLEAN
     )
     if not rest:
-        _succeed(_fresh_operation(step), resource)
+        _succeed(_operation_now(step, resource), resource)
     _ring_next_exclusive(held)
     return claim_following(held, rest) if goes_on else None
 
@@ -203,7 +203,7 @@ def fail_step(
     held: Held, message: str, *, fault: StepFault = StepFault.REFUSED, request_id: str = ""
 ) -> None:
     """A person must look. What was made stays, and so does the claim on quota."""
-    lock_order_and_resource(held.step.operation.resource)
+    resource = lock_order_and_resource(held.step.operation.resource)
     held.write(
         state=StepState.FAILED,
         fault=fault,
@@ -211,14 +211,15 @@ def fail_step(
         last_request_id=request_id[:80],
         **_RELEASED,
     )
-    fail_operation(_fresh_operation(held.step))
+    fail_operation(_operation_now(held.step, resource))
     _ring_next_exclusive(held)
 
 
-def _fresh_operation(step: Step) -> Operation:
-    return Operation.objects.select_related("resource__order_line__order", "order_line__order").get(
-        pk=step.operation_id
-    )
+def _operation_now(step: Step, resource: Resource) -> Operation:
+    """The operation as it is by now, of the resource as it was locked."""
+    operation = Operation.objects.get(pk=step.operation_id)
+    operation.resource = resource
+    return operation
 
 
 def _remember(resource: Resource, step: Step, external_id: str, done: Done) -> None:

@@ -292,7 +292,7 @@ def end_operation(operation: Operation, state: OperationState) -> None:
         IllegalTransition: it cannot end so from where it is.
     """
     check_transition(OPERATION_TRANSITIONS, operation.state, state)
-    if state != OperationState.SOLVED:
+    if operation.state == OperationState.FAILED and state != OperationState.SOLVED:
         lapse_solution(operation)
     operation.state, operation.finished_at = state, now()
     operation.save(update_fields=["state", "finished_at"])
@@ -398,7 +398,9 @@ def lock_resource(resource: Resource) -> Resource:
     """Lock the resource alone, for what is no concern of its order's: its facts."""
     return (
         Resource.objects.select_for_update(of=("self",))
-        .select_related("order_line__order", "cloud_project__cloud")
+        .select_related(
+            "order_line__order", "order_line__offering_version", "cloud_project__cloud", "project"
+        )
         .get(pk=resource.pk)
     )
 

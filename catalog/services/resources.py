@@ -109,9 +109,6 @@ def activate_resource(resource: Resource, *, operation: Operation) -> None:
     kind = get_kind(resource.kind)
     resource.state, resource.activated_at = ResourceState.ACTIVE, now()
     resource.save(update_fields=["state", "activated_at"])
-    line = OrderLine.objects.select_related("order", "offering_version__cloud").get(
-        resource=resource
-    )
     time = UsageTime(
         cloud=kind.usage_started_at(resource.facts),
         intended=operation.started_at,
@@ -119,7 +116,8 @@ def activate_resource(resource: Resource, *, operation: Operation) -> None:
     )
     meter_resource(resource, time)
     record("resource.activated", resource, actor=None, node_id=resource.project_id)
-    _follow(line.order)
+    if resource.order_line:
+        _follow(resource.order_line.order)
 
 
 def meter_resource(resource: Resource, time: UsageTime) -> None:

@@ -46,6 +46,8 @@ def ring_those_that_waited(resource: Resource) -> None:
     Call inside the transaction that made it so, with its order locked: of two that come to their
     end at the same moment the second one then sees the first.
     """
+    if resource.order_line is None or resource.order_line.assembly_id is None:
+        return  # only parts of a whole wait for each other
     line = resource.order_line_id
     if resource.state == ResourceState.ACTIVE:
         waited = Q(kind=OperationKind.PROVISION, resource__order_line__needs__needed=line)

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from openstack.connection import Connection
 
-from catalog.models import Offering, OfferingVersion, Order, OrderState, Resource, ResourceState
+from catalog.models import OfferingVersion, Order, OrderState, Resource, ResourceState
 from catalog.services.approvals import approve_order
 from catalog.services.assemblies import retire_assembly
 from portal.cloud.models import CloudProject
-from portal.web.demo.catalogue import WEB_APPLICATION
-from tests.factories import OfferingVersionFactory, place, priced
-from tests.real.conftest import listing, order_spec, remove_project, smallest_version, until
+from tests.factories import place
+from tests.real.conftest import listing, remove_project, smallest_version, until
+from tests.real.web_application import answers, make_blueprint
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
-
-PARTS = {
-    "private-network": "network",
-    "volume": "volume",
-    "load-balancer": "load_balancer",
-    "dns-zone": "dns_zone",
-}
 
 
 @pytest.fixture
@@ -35,23 +26,7 @@ def server(transactional_db: None) -> OfferingVersion:
 
 @pytest.fixture
 def blueprint(server: OfferingVersion) -> OfferingVersion:
-    """The demonstration's web application, with the smallest of everything."""
-    priced(network="1.00", router="4.00", load_balancer="18.00", dns_zone="0.50")
-    for code, kind in PARTS.items():
-        OfferingVersionFactory(
-            offering=Offering.objects.create(code=code, kind=kind),
-            cloud=server.cloud,
-            choices={**server.choices, "ways_out": ["outside", "none"]},
-        )
-    design = deepcopy(WEB_APPLICATION)
-    for part in design["parts"]:
-        if "volume_gib" in part["spec"] and part["offering"] == "virtual-server":
-            part["spec"]["volume_gib"] = 1
-    return OfferingVersionFactory(
-        offering=Offering.objects.create(code="web-application", kind="blueprint"),
-        cloud=server.cloud,
-        choices={"design": design},
-    )
+    return make_blueprint(server)
 
 
 @pytest.fixture
@@ -65,17 +40,8 @@ def parts(
     operator: Connection,
 ) -> Iterator[dict[str, Resource]]:
     """Everything of a web application, delivered; afterwards nothing of it is left."""
-    chosen = order_spec(server)
-    answers = {
-        "flavor": chosen["flavor"],
-        "image": chosen["image"],
-        "ssh_public_key": None,
-        "database_gib": 2,
-        "zone": f"{uuid4().hex}.example.nl",
-        "email": "beheer@example.nl",
-    }
     worker.start()
-    order = place(requester, project, blueprint, name="zaak", spec=answers)
+    order = place(requester, project, blueprint, name="zaak", spec=answers(server))
     approve_order(order.public_id, approver=approver)
     try:
         until(lambda: _state(order) != OrderState.PROVISIONING, "the order is delivered")

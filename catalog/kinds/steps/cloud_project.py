@@ -14,11 +14,13 @@ SSH_PORT: Final = 22
 
 
 def _run_project(context: StepContext) -> Done:
-    """Make or find the Keystone project and make room in it.
+    """Make or find the Keystone project and make room in it, for all of an order at once.
 
     Its name is unique in the domain, so two of them cannot come into being.
     """
     project = context.project
+    if project and context.is_done_beside(PROJECT.name):
+        return Done(external_id=project)
     if not project:
         made = context.cloud.create_project(
             domain_name=context.domain,

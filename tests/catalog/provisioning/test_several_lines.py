@@ -4,7 +4,7 @@ import pytest
 
 from catalog.models import ClaimState, Operation, OperationKind, OrderState, ResourceState
 from catalog.services.approvals import approve_order
-from catalog.services.operations import resume_operation
+from catalog.services.operations import resume_operation, retry_operation
 from catalog.services.quotas import find_differences
 from catalog.services.resources import retire_resource
 from catalog.services.undoing import cancel_operation, compensate_operation
@@ -50,6 +50,21 @@ def test_all_lines_are_delivered(engine, order):
     assert state(order) == OrderState.COMPLETED
     assert order.settled_at is not None
     assert AuditEntry.objects.filter(event="order.completed").count() == 1
+
+
+def test_room_is_made_once_for_all_lines(engine, cloud, order):
+    engine.run()
+
+    assert cloud.calls["set_quota"] == 1
+
+
+def test_a_line_that_is_tried_from_the_start_makes_room_again(engine, cloud, stopped, requester):
+    cloud.calls.clear()
+
+    engine.call(retry_operation, delivery_that_failed().public_id, position=1, actor=requester)
+    engine.run()
+
+    assert cloud.calls["set_quota"] == 1
 
 
 def test_one_that_fails_holds_up_no_other(stopped):
