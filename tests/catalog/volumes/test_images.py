@@ -106,7 +106,7 @@ def test_image_stays_as_long_as_a_server_needs_it_and_rebuilds_that(
     )
     engine.run()
     rebuilt.refresh_from_db()
-    assert rebuilt.state == OperationState.DONE
+    assert rebuilt.state == OperationState.SUCCEEDED
     with pytest.raises(ResourceNeeded, match="web-2"):
         retire(image)
 
@@ -242,7 +242,7 @@ class TestPages:
         form = browser.get(address)
 
         assert form.context["form"]["server"].value() == str(server.public_id)
-        assert "20 GiB" in form.content.decode()
+        assert "0,80" in form.content.decode()  # 20 GiB of image
 
     def test_form_of_a_server_offers_images_of_the_project_beside_those_of_the_cloud(
         self, browser, image, offerings, project
