@@ -16,6 +16,7 @@ from openstack.exceptions import BadRequestException, ConflictException, NotFoun
 
 from portal.cloud.openstack.connections import OnCloud
 from portal.cloud.openstack.quotas import has_service
+from portal.cloud.ports import CloudUnavailable
 
 BY_NEUTRON: Final = "network:"  # what owns a port that goes with a router or an address
 OF_A_ROUTER: Final = "network:router_interface"
@@ -185,9 +186,22 @@ class Clearing(OnCloud):
     def clear_project(self, project: str) -> dict[str, int]:
         left: dict[str, int] = {}
         for group in _GROUPS:
-            if number := self._clear(group, project):
+            if number := self._clear_insisting(group, project):
                 left[group.name] = number
         return left
+
+    def _clear_insisting(self, group: _Group, project: str) -> int:
+        """As ``_clear``, once more after a failure, unless the cloud asks for a pause.
+
+        A turn counts when all of it is answered, which with so many questions would else be seldom
+        where some go wrong.
+        """
+        try:
+            return self._clear(group, project)
+        except CloudUnavailable as error:
+            if error.retry_after:
+                raise
+            return self._clear(group, project)
 
     def _clear(self, group: _Group, project: str) -> int:
         """How many of a kind are left, or may be."""
