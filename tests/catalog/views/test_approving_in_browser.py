@@ -8,9 +8,10 @@ from django.test import Client
 
 from catalog.services.approval_rules import RuleSays, confirm_version, propose_rule, propose_version
 from catalog.services.carts import put_in_cart
+from catalog.services.comments import ask_about_order
 from portal.identity.models import Role
 from tests.chromium import find_violations, is_too_wide, running_chromium
-from tests.factories import SPEC, PersonFactory, asked, grant, place_lines
+from tests.factories import SPEC, PersonFactory, asked, grant, place, place_lines
 from tests.logins import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -46,9 +47,21 @@ def pages(somebody, requester, project, version):
             spec=SPEC,
             end_date=None,
         )
+    says = RuleSays(offering=version.offering.public_id)
+    of_one = propose_rule(node=project.parent, name="Servers", says=says, actor=somebody)
+    asked_about = place(requester, project, version, name="zaken-db-01")
+    ask_about_order(asked_about.public_id, author=somebody, text="Waarom zo groot?")
+    grant(other, Role.APPROVER, project.parent)
+    to_answer = place(somebody, project, version, name="zaken-db-02")
+    ask_about_order(to_answer.public_id, author=other, text="Waarom nog een?\nEr is er al een.")
     return {
         "cart": "/cart",
         "form": "/catalogue/virtual-server/order",
+        "form-begun": f"/catalogue/virtual-server/order?project={project.public_id}",
+        "rule-of-one": f"/approval-rules/proposals/{of_one.public_id}",
+        "order-asked": f"/orders/{asked_about.public_id}",
+        "order-to-answer": f"/orders/{to_answer.public_id}",
+        "approval-asked": f"/approvals/{asked_about.public_id}",
         "order": f"/orders/{order.public_id}",
         "approval": f"/approvals/{order.public_id}",
         "rules": "/approval-rules",
