@@ -326,9 +326,9 @@ def test_every_part_is_compensated_by_the_plan_of_its_kind(approved, engine, clo
     engine.run()
 
     kinds = dict(
-        Operation.objects.filter(state=OperationState.SUCCEEDED).values_list(
-            "resource__order_line__part", "kind"
-        )
+        Operation.objects.filter(state=OperationState.SUCCEEDED)
+        .order_by("pk")
+        .values_list("resource__order_line__part", "kind")
     )
     assert kinds["entrance"] == OperationKind.COMPENSATE
     assert kinds["database"] == OperationKind.RETIRE
