@@ -119,7 +119,7 @@ CHOICES = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0029_rules_of_one_offering")]
+    dependencies = [("catalog", "0028_rules_of_one_offering")]
     operations = [
         migrations.AlterField(
             model_name="order",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0028_access_withdrawn'),
+        ('catalog', '0027_access_withdrawn'),
     ]
 
     operations = [
