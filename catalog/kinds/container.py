@@ -25,7 +25,7 @@ from catalog.kinds.choices import Bounds, ChoiceField
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.kinds.parts import Part
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
-from catalog.kinds.steps.container_access import ACTIONS, LAPSED, remove_access
+from catalog.kinds.steps.container_access import ACTIONS, EMPTY, GONE, LAPSED, LOCKED
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec, Listing
@@ -58,11 +58,6 @@ def _run_gone(context: StepContext) -> Outcome:
     return Done()
 
 
-def _run_access_gone(context: StepContext) -> Outcome:
-    remove_access(context)
-    return Done(facts={"credentials": []})
-
-
 @register
 class Container(Kind):
     """Spec: ``object_gib``, the most that it takes. What is stored comes in and goes by Swift.
@@ -79,16 +74,16 @@ class Container(Kind):
             steps=[PROJECT, StepDefinition(name=PART, label=_("Object storage"), run=_run)],
         ),
         "retire": Plan(
-            version=2,
+            version=3,
             steps=[
-                StepDefinition(
-                    name="access", label=_("Credentials withdrawn"), run=_run_access_gone
-                ),
+                LOCKED,
+                EMPTY,
+                GONE,
                 StepDefinition(name=PART, label=_("Object storage removed"), run=_run_gone),
                 QUOTA,
             ],
         ),
-        "withdraw": Plan(version=1, steps=[LAPSED]),
+        "withdraw": Plan(version=2, steps=[LAPSED, EMPTY, GONE]),
     }
 
     actions = ACTIONS

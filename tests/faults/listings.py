@@ -43,6 +43,8 @@ def list_things(operator: Connection, project: str) -> Iterator[Thing]:
             yield Thing("volume", volume.id, volume.metadata.get(MARKER_PREFIX, ""))
         for copy in (*cloud.block_storage.snapshots(details=True), *cloud.block_storage.backups()):
             yield Thing("copy", copy.id, (copy.metadata or {}).get(MARKER_PREFIX, ""))
+        for image in cloud.image.images(owner=project):
+            yield Thing("image", image.id, image.properties.get(MARKER_PREFIX, ""))
         for container in cloud.object_store.containers():
             headers = cloud.object_store.head(f"/{container.name}").headers
             marker = headers.get("X-Container-Meta-Cloudloket", "")

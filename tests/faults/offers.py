@@ -22,7 +22,11 @@ _ROOM: Final = {Metric.SERVERS: 1, Metric.VCPUS: 2, Metric.MEMORY_GIB: 4, Metric
 _DISKS: Final = {Metric.VOLUMES: 2, Metric.VOLUME_GIB: 4}
 _LIMITS: Final = {metric.value: {"minimum": 0, "maximum": 10, "default": 0} for metric in QUOTA_OF}
 # Kinds that are made from something that runs: of each, the question what from.
-MADE_FROM: Final = {"volume_snapshot": "volume", "volume_backup": "volume"}
+MADE_FROM: Final = {
+    "volume_snapshot": "volume",
+    "volume_backup": "volume",
+    "server_image": "server",
+}
 _OFFERING_IN_DESIGN: Final = {
     "private-network": "network",
     "volume": "volume",
@@ -97,6 +101,7 @@ def offer_all(server: OfferingVersion) -> dict[str, OfferingVersion]:
         object="0.02",
         snapshot="0.05",
         backup="0.03",
+        image="0.04",
         **{f"{ENVIRONMENT}.{metric}": "1.00" for metric in CHARGED},
     )
     small, large = _flavors(server)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDef
 from catalog.kinds.secrets import CONTAINER_CREDENTIAL, NewSecret
 from catalog.kinds.steps.environment import check_goes_on, is_over
 from catalog.models import Metric
-from portal.cloud.ports import CloudMissing, CloudUnavailable
+from portal.cloud.ports import CloudMissing, CloudObject, CloudUnavailable
 
 OWN: Final = "container"
 _NOTHING: Final = {metric.value: 0 for metric in Metric if metric != Metric.MONTHLY_COST_EUR}
@@ -40,9 +41,9 @@ def _run_entrance(context: StepContext) -> Outcome:
 def _run_credential(context: StepContext) -> Outcome:
     """Made anew each time: what has its name is deleted first, so that no answer is lost."""
     check_goes_on(context)
-    cloud, domain = context.cloud, context.domain
-    (hall,) = cloud.find_projects(domain_name=domain, name=context.marker("entrance"))
-    (user,) = cloud.find_users(domain_name=domain, name=context.marker("user"))
+    cloud = context.cloud
+    (hall,) = _halls(context)
+    (user,) = _users(context)
     for credential in cloud.list_credentials(user.id):
         context.hold()
         with suppress(CloudMissing):
@@ -69,37 +70,59 @@ def _run_credential(context: StepContext) -> Outcome:
     return Done(facts=facts, secret=NewSecret(slot=OWN, form=CONTAINER_CREDENTIAL, values=values))
 
 
-def _run_withdrawn(context: StepContext) -> Outcome:
-    remove_access(context)
+def _run_locked(context: StepContext) -> Outcome:
+    """Nobody gets in any more; what was never handed out is not there."""
+    for user in _users(context):
+        with suppress(CloudMissing):
+            context.cloud.delete_user(user.id)
     return Done(facts={"credentials": []}, ended=[OWN])
 
 
 def _run_lapsed(context: StepContext) -> Outcome:
     """Nobody gets in once the term is over; who renewed it meanwhile keeps what there is."""
-    return _run_withdrawn(context) if is_over(context) else Done()
+    return _run_locked(context) if is_over(context) else Done()
 
 
-def remove_access(context: StepContext) -> None:
-    """Nobody gets in any more; what was never handed out is not there.
-
-    Some of what a user may make no quota limits, e.g. images, and outlives the project it is in.
+def _run_empty(context: StepContext) -> Outcome:
+    """Some of what a user may make no quota limits, e.g. images, and outlives its project.
 
     Raises:
         CloudUnavailable: that is still being removed.
     """
-    cloud, domain = context.cloud, context.domain
-    for user in cloud.find_users(domain_name=domain, name=context.marker("user")):
+    for hall in _abandoned(context):
         with suppress(CloudMissing):
-            cloud.delete_user(user.id)
-    for hall in cloud.find_projects(domain_name=domain, name=context.marker("entrance")):
-        with suppress(CloudMissing):
-            cloud.ensure_project_access(hall.id)
-            if cloud.clear_project(hall.id):
+            context.cloud.ensure_project_access(hall.id)
+            if context.cloud.clear_project(hall.id):
                 raise CloudUnavailable("what was made with the credentials is being removed")
-            cloud.delete_project(hall.id)
+    return Done()
 
 
-LAPSED: Final = StepDefinition(name="withdrawn", label=_("Credentials withdrawn"), run=_run_lapsed)
+def _run_gone(context: StepContext) -> Outcome:
+    for hall in _abandoned(context):
+        with suppress(CloudMissing):
+            context.cloud.delete_project(hall.id)
+    return Done()
+
+
+def _users(context: StepContext) -> list[CloudObject]:
+    return context.cloud.find_users(domain_name=context.domain, name=context.marker("user"))
+
+
+def _halls(context: StepContext) -> list[CloudObject]:
+    return context.cloud.find_projects(domain_name=context.domain, name=context.marker("entrance"))
+
+
+def _abandoned(context: StepContext) -> list[CloudObject]:
+    """The empty projects that nobody gets into; one whose term was renewed is none."""
+    return [] if _users(context) else _halls(context)
+
+
+LOCKED: Final = StepDefinition(name="user", label=_("Credentials withdrawn"), run=_run_locked)
+LAPSED: Final = replace(LOCKED, run=_run_lapsed)
+EMPTY: Final = StepDefinition(
+    name="contents", label=_("What was made with them removed"), run=_run_empty
+)
+GONE: Final = StepDefinition(name="entrance", label=_("User in the cloud removed"), run=_run_gone)
 
 
 def _always(facts: Mapping[str, Any]) -> bool:
@@ -132,12 +155,8 @@ ACTIONS: Final = {
         icon="x",
         consequence=_("Whoever uses them does not get in any more. What is stored stays."),
         plan=Plan(
-            version=1,
-            steps=[
-                StepDefinition(
-                    name="withdrawn", label=_("Credentials withdrawn"), run=_run_withdrawn
-                )
-            ],
+            version=2,
+            steps=[LOCKED, EMPTY, GONE],
         ),
         is_offered=_has_credential,
     ),
