@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.blueprints.design import Asked, Design, Part, Question, Wired, read_design
+from catalog.errors import OfferingUnavailable
 from catalog.kinds.base import Kind, PartRequest, Spec, get_kind, register
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.designs import DesignField
@@ -86,9 +87,13 @@ class Blueprint(Kind):
         return [piece.version for piece in _pieces(version, read_design(version.choices["design"]))]
 
     def expand(self, version: OfferingVersion, name: str, spec: Spec) -> list[PartRequest]:
+        design = read_design(version.choices["design"])
+        pieces = _pieces(version, design)
+        if not _can_be_made(design, pieces):
+            raise OfferingUnavailable()
         errors: defaultdict[str, list[str]] = defaultdict(list)
         requests = []
-        for piece in _pieces(version, read_design(version.choices["design"])):
+        for piece in pieces:
             part, called = piece.part, piece.part.named(name)
             if not re.fullmatch(piece.kind.name_pattern, called):
                 errors["name"].append(f"“{called}”: {piece.kind.name_hint}")

@@ -83,7 +83,7 @@ class Container(Kind):
                 QUOTA,
             ],
         ),
-        "withdraw": Plan(version=2, steps=[LAPSED, EMPTY, GONE]),
+        "withdraw": Plan(version=2, steps=LAPSED),
     }
 
     actions = ACTIONS

@@ -98,6 +98,10 @@ WHERE state = 'pending_approval' AND EXISTS (
         SELECT FROM public.catalog_ordercomment AS answer
         WHERE answer.order_id = asked.id AND answer.author_id = asked.requested_by_id
             AND answer.id > question.id
+    ) AND NOT EXISTS (
+        SELECT FROM public.catalog_approval AS said
+        WHERE said.order_id = asked.id AND said.approver_id = question.author_id
+            AND said.decided_at > question.written_at
     )
 );
 """

@@ -23,7 +23,7 @@ GRACE: Final = timedelta(seconds=3)
 MOST_AT_ONCE: Final = 200
 # Every sweep rings again. Where workers fall behind, rings that lasted would pile up before the
 # work that they are about, faster than they are found useless.
-RING_LASTS: Final = timedelta(seconds=15)
+RING_LASTS: Final = timedelta(minutes=1)
 
 
 def sweep() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -31,7 +32,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.services.operations import lock_order_and_resource, start_operation
+from catalog.services.operations import lock_order_and_resource, set_going, start_operation
 from portal.audit.services import record
 from portal.cloud.secrets import forget_secrets
 from portal.core.calendar import day_of
@@ -40,6 +41,7 @@ from portal.identity.access import grants_for_credentials
 from portal.identity.models import Person, Project, Role
 
 PAGE_SIZE: Final = 500
+TRIED_AGAIN_AFTER: Final = timedelta(hours=1)
 # What is being cleaned up may have to wait for something else first.
 _OPEN_TO_PEOPLE: Final = [ResourceState.ACTIVE, ResourceState.RETIRING]
 
@@ -58,7 +60,7 @@ def withdraw_access() -> int:
     Raises:
         ExceptionGroup: what went wrong, after every resource had its turn.
     """
-    return each_by_itself(_withdraw, chain(_over(), _lapsed()))
+    return each_by_itself(_withdraw, chain(_over(), _lapsed(), _hanging()))
 
 
 def _open() -> QuerySet[Resource]:
@@ -105,15 +107,42 @@ def _lapsed_of(page: Sequence[tuple[int, int, list[str]]]) -> Iterator[int]:
             yield pk
 
 
+def _hanging() -> Iterator[int]:
+    """Primary keys of what the cloud did not let us withdraw from an hour ago."""
+    yield from _hanging_withdrawals().order_by("pk").values_list("resource", flat=True).iterator()
+
+
+def _hanging_withdrawals() -> QuerySet[Operation]:
+    return Operation.objects.filter(
+        kind=OperationKind.WITHDRAW,
+        state=OperationState.FAILED,
+        failed_at__lte=now() - TRIED_AGAIN_AFTER,
+    )
+
+
 @transaction.atomic(durable=True)
 def _withdraw(resource_id: int) -> int:
-    """Begin to withdraw, unless that is no longer needed, or cannot be sure yet."""
+    """Begin to withdraw, unless that is no longer needed, or cannot be sure yet.
+
+    What hangs is tried again, and finds then who may not get in since.
+    """
     resource = lock_order_and_resource(Resource.objects.get(pk=resource_id))
+    hanging = _hanging_withdrawals().filter(resource=resource).first()
+    if hanging:
+        return _try_again(hanging)
     if resource.state not in _OPEN_TO_PEOPLE or _stands_in_the_way(resource):
         return 0
     if not (_end_all(resource) or _end_of_people(resource)):
         return 0
     start_operation(resource, OperationKind.WITHDRAW, requested_by=None)
+    return 1
+
+
+def _try_again(operation: Operation) -> int:
+    if operation.resource.operations.filter(state=OperationState.RUNNING).exists():
+        return 0
+    set_going(operation)
+    record("operation.resumed", operation, actor=None, node_id=operation.resource.project_id)
     return 1
 
 

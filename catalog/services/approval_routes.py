@@ -57,6 +57,15 @@ class Waiting:
     people_left: int
 
 
+def wholes_of(line: OrderLine | None) -> list[OfferingVersion]:
+    """What was ordered as a whole with what the line asks for, or changes; nothing if it was not.
+
+    A rule about the whole is about each of its parts, also later on.
+    """
+    origin = line.changes.order_line if line and line.changes else line
+    return [origin.assembly.offering_version] if origin and origin.assembly else []
+
+
 def route_for(
     project: Project,
     *,

@@ -37,6 +37,7 @@ from catalog.services.approval_routes import (
     route_for,
     route_of,
     waiting_node,
+    wholes_of,
 )
 from catalog.services.change_work import agree_on_change, carry_out_change
 from catalog.services.conditions import check_conditions, lines_of
@@ -189,8 +190,7 @@ def _route_now(order: Order, lines: list[OrderLine]) -> Route:
 
 
 def _versions_of(line: OrderLine) -> list[OfferingVersion]:
-    whole = [line.assembly.offering_version] if line.assembly else []
-    return [line.offering_version, *whole]
+    return [line.offering_version, *wholes_of(line)]
 
 
 def _say_yes_by_rule(order: Order, version: ApprovalRuleVersion) -> None:

@@ -28,7 +28,7 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.offering_policies import is_offered_to, published_versions
-from catalog.services.approval_routes import route_for, route_of
+from catalog.services.approval_routes import route_for, route_of, wholes_of
 from catalog.services.change_work import end_on, open_change, version_of
 from catalog.services.operations import lock_order_and_resource
 from catalog.services.order_lines import check_end_date
@@ -227,7 +227,7 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
         asked.project,
         requested_by=asked.requested_by,
         monthly=price.monthly,
-        lines=[[version]],
+        lines=[[version, *wholes_of(resource.order_line)]],
         budget=budget,
         changes=resource,
     )

@@ -27,7 +27,8 @@ MOST_COMMENTS: Final = 200  # under one order; they are all shown
 def comment_on_order(public_id: UUID, *, author: Person, text: str) -> OrderComment:
     """Say something about an order; what its requester says is the answer to what was asked.
 
-    With the answer the order waits for a decision again.
+    With the answer the order waits for a decision again. Who asked may have heard it in another
+    way, or need it no longer: what they say then will do as well.
 
     Raises:
         InvalidInput: the text is empty, too long, or holds what cannot be shown.
@@ -41,9 +42,13 @@ def comment_on_order(public_id: UUID, *, author: Person, text: str) -> OrderComm
         raise NotAllowed()
     if order.is_settled:
         raise IllegalTransition(state=order.get_state_display())
-    comment = _write(order, author, text, is_question=False)
+    settles_question = order.state == OrderState.NEEDS_INFORMATION and author.pk in {
+        order.requested_by_id,
+        _who_asked_last(order),
+    }
+    comment = _write(order, author, text, most=MOST_COMMENTS + settles_question)
     event = "order.commented"
-    if order.state == OrderState.NEEDS_INFORMATION and order.requested_by_id == author.pk:
+    if settles_question:
         move_order_to(order, OrderState.PENDING_APPROVAL)
         event = "order.question_answered"
     record(event, order, actor=author, node_id=order.project_id)
@@ -59,18 +64,18 @@ def ask_about_order(public_id: UUID, *, author: Person, text: str) -> OrderComme
     Raises:
         InvalidInput, CommentsFull: as in ``comment_on_order``.
         SelfApproval: the author asked for it, or stands in for who did.
-        NotAllowed: the author does not decide in its project.
+        NotAllowed: the author does not decide on it, where it waits now.
         IllegalTransition: it was decided on, has expired or was taken back.
     """
     text = clean_comment(text)
     order = _lock(public_id)
     if order.requested_by_id in {author.pk, *absent_ids(author)}:
         raise SelfApproval()
-    if not has_role(author, order.project, Role.APPROVER):
+    if not has_role(author, order.waits_for or order.project, Role.APPROVER):
         raise NotAllowed()
     if not order.is_undecided:
         raise IllegalTransition(state=order.get_state_display())
-    comment = _write(order, author, text, is_question=True)
+    comment = _write(order, author, text, most=MOST_COMMENTS, is_question=True)
     if order.state == OrderState.PENDING_APPROVAL:
         move_order_to(order, OrderState.NEEDS_INFORMATION)
     record("order.question_asked", order, actor=author, node_id=order.project_id)
@@ -79,8 +84,13 @@ def ask_about_order(public_id: UUID, *, author: Person, text: str) -> OrderComme
 
 def _lock(public_id: UUID) -> Order:
     lock_tree_shared()
-    orders = Order.objects.select_for_update(of=("self",)).select_related("project")
+    orders = Order.objects.select_for_update(of=("self",)).select_related("project", "waits_for")
     return orders.get(public_id=public_id)
+
+
+def _who_asked_last(order: Order) -> int:
+    questions = OrderComment.objects.filter(order=order, is_question=True)
+    return questions.order_by("pk").values_list("author_id", flat=True).reverse()[0]
 
 
 def clean_comment(text: str) -> str:
@@ -98,8 +108,11 @@ def clean_comment(text: str) -> str:
     return cleaned
 
 
-def _write(order: Order, author: Person, text: str, *, is_question: bool) -> OrderComment:
-    if OrderComment.objects.filter(order=order).count() >= MOST_COMMENTS:
+def _write(
+    order: Order, author: Person, text: str, *, most: int, is_question: bool = False
+) -> OrderComment:
+    """Write it down, where there are fewer than ``most``: a question never bars its answer."""
+    if OrderComment.objects.filter(order=order).count() >= most:
         raise CommentsFull(most=MOST_COMMENTS)
     return OrderComment.objects.create(
         order=order, author=author, text=text, is_question=is_question, written_at=now()

@@ -58,6 +58,7 @@ from catalog.services.waiting import needed_by
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
 from portal.cloud.secrets import forget_secrets
+from portal.core.calendar import day_of
 from portal.core.states import IllegalTransition, check_transition
 from portal.identity.models import Person, Project
 from portal.identity.sensitive import sensitive
@@ -279,7 +280,8 @@ def _act(
         raise IllegalTransition(state=resource.get_state_display())
     if open_operation(resource):
         raise ResourceBusy(name=resource.name)
-    if not action.is_offered(resource.facts):
+    is_over = resource.end_date is not None and resource.end_date < day_of(now())
+    if not action.is_offered(resource.facts) or (action.gives_access and is_over):
         raise ActionNotOffered(action=action.label)
     _check_named(resource, action, answers)
     record(

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from catalog.kinds import all_kinds
-from catalog.models import ApprovalRuleVersion, Order
+from catalog.models import ApprovalRuleVersion, OfferingVersionState, Order
 from catalog.services.approval_routes import Waiting, route_of, waiting_step
 from catalog.services.approvals import waits_for_rule
 from portal.core.formats import money
@@ -47,7 +47,10 @@ def _offering_in_words(version: ApprovalRuleVersion) -> str:
     """As its newest version is called; uses ``versions``."""
     if version.offering is None:
         return ""
-    newest = max(version.offering.versions.all(), key=lambda each: each.number)
+    versions = version.offering.versions.all()
+    # A draft is for those who work on it; what was only ever one has no other name.
+    known = [each for each in versions if each.state != OfferingVersionState.DRAFT]
+    newest = max(known or versions, key=lambda each: each.number)
     return _("{name}, in every version").format(name=newest.name)
 
 

@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Greatest
 from django.utils.timezone import now
 
 from portal.core.models import is_in_force, is_not_over
 from portal.identity.models import (
     Deputy,
+    Identity,
     LoginSession,
     Node,
     Person,
@@ -68,10 +70,18 @@ def standing_grants(*roles: Role, at: datetime | None = None) -> QuerySet[RoleGr
 def grants_for_credentials(*roles: Role) -> QuerySet[RoleGrant]:
     """The roles by which people keep a credential of their own, for tools that work by themselves.
 
-    As ``standing_grants``; but who does not log in for a month loses what a claim gave for good.
+    As ``standing_grants``; but who does not log in for a month loses what a claim gave for good,
+    and only a login at the provider of a claim tells that it is no longer made.
     """
-    lapsed_lately = Q(valid_until=None) | Q(valid_until__gt=now() - CREDENTIAL_OUTLIVES_CLAIM)
-    return standing_grants(*roles).filter(lapsed_lately)
+    logins = Identity.objects.filter(person=OuterRef("person"), issuer=OuterRef("issuer"))
+    last_there = logins.order_by(F("last_login_at").desc(nulls_last=True)).values("last_login_at")
+    comes_back = ~Q(issuer="") & Q(
+        end_reason="",
+        valid_until__gt=Greatest(Subquery(last_there[:1]), now() - CREDENTIAL_OUTLIVES_CLAIM),
+        person__absent_since=None,
+    )
+    grants = RoleGrant.objects.filter(is_in_force(now()) | comes_back, person__is_active=True)
+    return grants.exclude(issuer=EMERGENCY).filter(role__in=roles)
 
 
 def later_grants() -> QuerySet[RoleGrant]:

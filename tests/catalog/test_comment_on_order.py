@@ -14,7 +14,7 @@ from catalog.services.orders import expire_orders, withdraw_order
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
-from portal.identity.models import Role
+from portal.identity.models import Node, Role
 from tests.constraints import refused_by
 from tests.factories import PersonFactory, grant, place
 
@@ -60,6 +60,36 @@ class TestQuestion:
         comment_on_order(order.public_id, author=colleague, text="Dat weet Aanvrager")
 
         assert open_questions() == [order]
+
+    def test_who_asked_may_have_heard_it_in_another_way(self, order, approver, project):
+        other = PersonFactory()
+        grant(other, Role.APPROVER, project)
+        ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+
+        comment_on_order(order.public_id, author=other, text="Dat vraag ik mij ook af")
+        assert open_questions() == [order]
+        comment_on_order(order.public_id, author=approver, text="Aan de telefoon verteld")
+
+        assert open_questions() == []
+
+    def test_where_it_waits_higher_up_an_approver_below_does_not_hold_it_up(
+        self, order, approver, project
+    ):
+        above = Node.objects.get(pk=project.ancestor_ids[0])
+        Order.objects.update(waits_for=above)
+
+        with pytest.raises(NotAllowed):
+            ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+
+        assert open_questions() == []
+
+    def test_a_full_page_bars_no_answer(self, order, approver, requester, monkeypatch):
+        monkeypatch.setattr(comments, "MOST_COMMENTS", 1)
+        ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+
+        comment_on_order(order.public_id, author=requester, text="Voor de piek")
+
+        assert open_questions() == []
 
     def test_an_order_that_ended_waits_for_nobody(self, order, approver, requester):
         ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")

@@ -28,6 +28,7 @@ _NOTHING: Final = {metric.value: 0 for metric in Metric if metric != Metric.MONT
 
 def _run_entrance(context: StepContext) -> Outcome:
     """The user with its empty project, and the container open for it."""
+    check_goes_on(context)
     cloud, domain = context.cloud, context.domain
     hall = cloud.create_project(
         domain_name=domain, name=context.marker("entrance"), description=context.name
@@ -40,7 +41,7 @@ def _run_entrance(context: StepContext) -> Outcome:
 
 def _run_credential(context: StepContext) -> Outcome:
     """Made anew each time: what has its name is deleted first, so that no answer is lost."""
-    check_goes_on(context)
+    _run_entrance(context)  # once more: all may have been withdrawn since
     cloud = context.cloud
     (hall,) = _halls(context)
     (user,) = _users(context)
@@ -89,7 +90,7 @@ def _run_empty(context: StepContext) -> Outcome:
     Raises:
         CloudUnavailable: that is still being removed.
     """
-    for hall in _abandoned(context):
+    for hall in _halls(context):
         with suppress(CloudMissing):
             context.cloud.ensure_project_access(hall.id)
             if context.cloud.clear_project(hall.id):
@@ -98,10 +99,16 @@ def _run_empty(context: StepContext) -> Outcome:
 
 
 def _run_gone(context: StepContext) -> Outcome:
-    for hall in _abandoned(context):
+    _run_locked(context)  # once more: the cloud may have made the user late
+    for hall in _halls(context):
         with suppress(CloudMissing):
             context.cloud.delete_project(hall.id)
     return Done()
+
+
+def _if_abandoned(step: StepDefinition) -> StepDefinition:
+    """The same, but nothing where somebody gets in: its term was renewed."""
+    return replace(step, run=lambda context: Done() if _users(context) else step.run(context))
 
 
 def _users(context: StepContext) -> list[CloudObject]:
@@ -112,17 +119,13 @@ def _halls(context: StepContext) -> list[CloudObject]:
     return context.cloud.find_projects(domain_name=context.domain, name=context.marker("entrance"))
 
 
-def _abandoned(context: StepContext) -> list[CloudObject]:
-    """The empty projects that nobody gets into; one whose term was renewed is none."""
-    return [] if _users(context) else _halls(context)
-
-
 LOCKED: Final = StepDefinition(name="user", label=_("Credentials withdrawn"), run=_run_locked)
-LAPSED: Final = replace(LOCKED, run=_run_lapsed)
 EMPTY: Final = StepDefinition(
     name="contents", label=_("What was made with them removed"), run=_run_empty
 )
 GONE: Final = StepDefinition(name="entrance", label=_("User in the cloud removed"), run=_run_gone)
+# Once the term is over.
+LAPSED: Final = (replace(LOCKED, run=_run_lapsed), _if_abandoned(EMPTY), _if_abandoned(GONE))
 
 
 def _always(facts: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from openstack.connection import Connection
 from openstack.exceptions import BadRequestException, ConflictException, NotFoundException
 
 from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.openstack.images import all_images
 from portal.cloud.openstack.quotas import has_service
 from portal.cloud.ports import CloudUnavailable
 
@@ -167,7 +168,7 @@ _GROUPS: Final = (
     _Group(
         "images",
         "image",
-        lambda admin, inside, project: inside.image.images(owner=project),
+        lambda admin, inside, project: all_images(inside, project),
         _delete_image,
     ),
     _Group(

@@ -8,8 +8,10 @@ where both agree is the marker what this image was made with.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Final
 
+from openstack.connection import Connection
 from openstack.exceptions import raise_from_response
 
 from portal.cloud.openstack.connections import OnCloud
@@ -45,7 +47,13 @@ class Images(OnCloud):
 
     def list_images(self, project: str) -> list[CloudObject]:
         with self._asking("image", "list images", project) as cloud:
-            return [read_image(item) for item in cloud.image.images(owner=project)]
+            return [read_image(item) for item in all_images(cloud, project)]
+
+
+def all_images(cloud: Connection, project: str) -> Iterator[Any]:
+    """Of a project, also those that somebody hides: Glance tells only one sort at a time."""
+    for is_hidden in (False, True):
+        yield from cloud.image.images(owner=project, is_hidden=is_hidden)
 
 
 def read_image(item: Any) -> CloudObject:

@@ -174,6 +174,12 @@ class TestKind:
         assert len(asked["flavor"].options[0].meters) == 2, "it is paid for twice"
         assert (asked["database_gib"].minimum, asked["database_gib"].maximum) == (1, 100)
 
+    def test_it_is_never_made_without_one_of_its_parts(self, blueprint, parts):
+        withdrawn(parts[0])
+
+        with pytest.raises(OfferingUnavailable):
+            get_kind("blueprint").expand(reread(blueprint), "zaak", ANSWERS)
+
     def test_every_part_says_what_it_needs(self, blueprint):
         requests = get_kind("blueprint").expand(blueprint, "zaak", ANSWERS)
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 
-from catalog.errors import ResourceBusy
+from catalog.errors import ActionNotOffered, ResourceBusy
 from catalog.models import (
     Operation,
     OperationKind,
@@ -28,7 +28,7 @@ from portal.cloud.models import Secret
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.cloud.secrets import SecretGone
 from portal.core.formats import day
-from portal.identity.models import Node, Person, Role, RoleGrant
+from portal.identity.models import Identity, Node, Person, Role, RoleGrant
 from tests.catalog.kinds.test_environment import (
     act,
     change,
@@ -126,16 +126,28 @@ class TestWhoLosesIt:
     def test_claim_that_the_last_login_did_not_bring(self, leaver, cloud, strike):
         moment = now()
         RoleGrant.objects.filter(person=leaver).update(valid_until=moment)
-        Person.objects.filter(pk=leaver.pk).update(last_login=moment)
+        Identity.objects.filter(person=leaver).update(last_login_at=moment)
 
         strike()
 
         assert list(credentials(cloud)) == [OWN]
 
+    def test_login_elsewhere_tells_nothing_of_a_claim(self, leaver, cloud, strike):
+        lapsed = now() - timedelta(days=2)
+        RoleGrant.objects.filter(person=leaver).update(
+            valid_from=lapsed - timedelta(days=1), valid_until=lapsed
+        )
+        Identity.objects.filter(person=leaver).update(last_login_at=lapsed - timedelta(days=1))
+        Person.objects.filter(pk=leaver.pk).update(last_login=now())
+
+        strike()
+
+        assert name_of(leaver) in credentials(cloud)
+
     @pytest.mark.parametrize(("days", "stays"), [(29, True), (31, False)])
     def test_claim_that_lapsed_counts_for_a_month(self, leaver, cloud, strike, days, stays):
         lapsed = now() - timedelta(days=days)
-        Person.objects.filter(pk=leaver.pk).update(last_login=lapsed - timedelta(days=1))
+        Identity.objects.filter(person=leaver).update(last_login_at=lapsed - timedelta(days=1))
         RoleGrant.objects.filter(person=leaver).update(
             valid_from=lapsed - timedelta(days=1), valid_until=lapsed
         )
@@ -252,6 +264,18 @@ class TestTerm:
         assert events.get().event == "resource.all_access_ended"
         strike()
         assert len(withdrawals()) == 1
+
+    def test_once_it_is_over_nothing_new_is_given(self, environment, requester, engine):
+        Resource.objects.update(end_date=localdate() - timedelta(days=1))
+
+        with pytest.raises(ActionNotOffered):
+            act_on_resource(environment.public_id, action="rotate", actor=requester)
+
+        assert (
+            not environment.operations.filter(kind=OperationKind.ACT)
+            .exclude(state=OperationState.SUCCEEDED)
+            .exists()
+        )
 
     @pytest.mark.parametrize("days", [0, 365])
     def test_on_the_last_day_and_once_renewed_they_go_on(self, leaver, cloud, strike, days):
@@ -385,6 +409,23 @@ class TestRaces:
 
         engine.run()
         engine.call(resume_operation, hanging.public_id, actor=requester)
+
+    def test_one_that_hangs_itself_is_tried_again(self, leaver, act, requester, cloud, strike):
+        act("credential", requester)
+        end_roles(leaver)
+        cloud.fail_next("list_credentials", CloudRefused("no"))
+        strike()
+        end_roles(requester)
+        strike()
+        assert name_of(leaver) in credentials(cloud)
+
+        Operation.objects.filter(kind=OperationKind.WITHDRAW).update(
+            failed_at=now() - access.TRIED_AGAIN_AFTER
+        )
+        strike()
+
+        assert list(credentials(cloud)) == [OWN]
+        assert [operation.state for operation in withdrawals()] == [OperationState.SUCCEEDED]
 
     def test_one_that_hangs_itself_holds_nothing_up(
         self, leaver, environment, engine, cloud, requester, retire, strike
