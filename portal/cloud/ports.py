@@ -277,8 +277,10 @@ class Cloud(ImagePort, Protocol):
         """
         ...
 
-    def ensure_project_access(self, project: str) -> None:
-        """Give the portal's service user the member role in the project; safe to repeat."""
+    def ensure_project_access(self, project: str, *, user: str = "") -> None:
+        """Give the user, or else the portal's own, the member role in the project; may be
+        repeated.
+        """
         ...
 
     def set_quota(self, project: str, limits: Mapping[str, int]) -> None:

@@ -14,7 +14,7 @@ from catalog.services.orders import expire_orders, withdraw_order
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
-from portal.identity.models import Node, Role
+from portal.identity.models import Role
 from tests.constraints import refused_by
 from tests.factories import PersonFactory, grant, place
 
@@ -72,14 +72,13 @@ class TestQuestion:
 
         assert open_questions() == []
 
-    def test_where_it_waits_higher_up_an_approver_below_does_not_hold_it_up(
-        self, order, approver, project
-    ):
-        above = Node.objects.get(pk=project.ancestor_ids[0])
-        Order.objects.update(waits_for=above)
+    def test_where_it_waits_higher_up_an_approver_below_does_not_hold_it_up(self, order, project):
+        below = PersonFactory()
+        grant(below, Role.APPROVER, project)
+        Order.objects.update(waits_for=project.parent)
 
         with pytest.raises(NotAllowed):
-            ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
+            ask_about_order(order.public_id, author=below, text="Waarom zo groot?")
 
         assert open_questions() == []
 
@@ -148,7 +147,7 @@ class TestQuestion:
         ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")
 
         with pytest.raises(NameTaken):
-            place(requester, project, version)
+            place(requester, project, version, name=order.lines.get().name)
 
     def test_the_database_lets_nobody_approve_it_past_the_service(self, order, approver):
         ask_about_order(order.public_id, author=approver, text="Waarom zo groot?")

@@ -114,6 +114,8 @@ def _renewed(context: StepContext, name: str, expires_at: datetime | None) -> Do
     check_goes_on(context)
     user = _user_of(context)
     _delete(context, lambda there: there == name)
+    # A user that was made by halves has no role yet, which a credential passes on.
+    context.cloud.ensure_project_access(context.project, user=user)
     context.hold()
     issued = context.cloud.create_credential(
         context.project, user, name=name, expires_at=expires_at

@@ -12,6 +12,7 @@ from portal.cloud.ports import (
     CloudMissing,
     CloudObject,
     CloudQuotaRefused,
+    CloudRefused,
     FlavorFacts,
     ImageFacts,
     Inventory,
@@ -82,8 +83,11 @@ class FakeProjects(Memory):
         return self.add("project", domain_name, name, name).facts()
 
     @asked
-    def ensure_project_access(self, project: str) -> None:
+    def ensure_project_access(self, project: str, *, user: str = "") -> None:
         self._check_project(project)
+        if user:
+            self._check_user(user)
+            self.things[user].details["member_of"] = project
 
     @asked
     def set_quota(self, project: str, limits: Mapping[str, int]) -> None:
@@ -135,7 +139,9 @@ class FakeProjects(Memory):
     def create_user(self, *, domain_name: str, name: str, project: str) -> CloudObject:
         self._check_project(project)
         found = self.found("user", domain_name, name)
-        return found[0] if found else self.add("user", domain_name, name, name).facts()
+        user_id = found[0].id if found else self.add("user", domain_name, name, name).id
+        self.things[user_id].details["member_of"] = project
+        return self.things[user_id].facts()
 
     @asked
     def delete_user(self, user: str) -> None:
@@ -160,10 +166,13 @@ class FakeProjects(Memory):
         storage_path: str = "",
     ) -> IssuedCredential:
         self._check_user(user)
+        if self.things[user].details.get("member_of") != project:
+            raise self.refusal(CloudRefused, 400, "Could not find role assignment")
         if any(thing.name == name for thing in self.of("credential", user)):
             raise self.busy("Conflict occurred attempting to store application_credential")
         until = expires_at.isoformat() if expires_at else None
-        made = self.add("credential", user, name, "", expires_at=until, storage_path=storage_path)
+        only = {"storage_path": storage_path} if storage_path else {}
+        made = self.add("credential", user, name, "", expires_at=until, **only)
         return IssuedCredential(
             id=made.id,
             secret=f"s3cret-{made.id}-{uuid4().hex}",

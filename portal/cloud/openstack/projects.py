@@ -92,9 +92,9 @@ class Projects(OnCloud):
             raise
         return project
 
-    def ensure_project_access(self, project: str) -> None:
+    def ensure_project_access(self, project: str, *, user: str = "") -> None:
         with self._asking("identity", "give project access") as cloud:
-            self._make_member(project, str(cloud.current_user_id))
+            self._make_member(project, user or str(cloud.current_user_id))
 
     def _make_member(self, project: str, user: str) -> None:
         with self._asking("identity", "give project access") as cloud:

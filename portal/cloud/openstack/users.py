@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from portal.cloud.openstack.projects import Projects, keystone
 from portal.cloud.openstack.reading import iso, made
 from portal.cloud.ports import CloudObject, CloudUnavailable, IssuedCredential
 
+ROLE_NOT_FOUND: Final = "Could not find role assignment"
 _METHODS: Final = ("GET", "HEAD", "PUT", "POST", "DELETE")  # of those that Keystone knows
 
 
@@ -108,6 +110,9 @@ class Users(Projects):
                 json={"application_credential": facts},
                 log=False,
             )
+            if answer.status_code == HTTPStatus.BAD_REQUEST and ROLE_NOT_FOUND in answer.text:
+                # It was let in by that role a moment ago: a busy Keystone finds it next time.
+                raise CloudUnavailable(f"create application credential: {answer.text[:300]}")
             raise_from_response(answer)
             issued = answer.json()["application_credential"]
             return IssuedCredential(

@@ -410,7 +410,9 @@ class TestRaces:
         engine.run()
         engine.call(resume_operation, hanging.public_id, actor=requester)
 
-    def test_one_that_hangs_itself_is_tried_again(self, leaver, act, requester, cloud, strike):
+    def test_one_that_hangs_itself_is_tried_again(
+        self, leaver, act, requester, engine, cloud, strike
+    ):
         act("credential", requester)
         end_roles(leaver)
         cloud.fail_next("list_credentials", CloudRefused("no"))
@@ -423,6 +425,9 @@ class TestRaces:
             failed_at=now() - access.TRIED_AGAIN_AFTER
         )
         strike()
+        engine.let_delays_pass()
+        engine.sweep()
+        engine.run()
 
         assert list(credentials(cloud)) == [OWN]
         assert [operation.state for operation in withdrawals()] == [OperationState.SUCCEEDED]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -42,6 +42,7 @@ from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud, CloudProject, Secret
 from portal.cloud.ports import CloudQuotaRefused, CloudRefused, CloudUnavailable
 from portal.cloud.secrets import SecretGone
+from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.factories import OfferingVersionFactory, PersonFactory, grant, place, priced
 from tests.logins import log_in
@@ -213,6 +214,20 @@ class TestSecret:
         assert secret not in caplog.text
         assert tables_with(environment.name), "the search finds what is there"
 
+    def test_user_that_was_made_by_halves_becomes_a_member(self, cloud, order, monkeypatch):
+        make = cloud.create_user
+
+        def make_by_halves(**facts):
+            cloud.things[make(**facts).id].details["member_of"] = None
+            raise CloudUnavailable("gone", outcome_unknown=True)
+
+        monkeypatch.setattr(cloud, "create_user", make_by_halves)
+
+        made = order()
+
+        assert made.state == ResourceState.ACTIVE
+        assert list(credentials(cloud)) == ["environment"]
+
     def test_lost_answer_leaves_one_credential_whose_secret_is_known(self, cloud, order, requester):
         cloud.lose_next_reply("create_credential")
 
@@ -251,11 +266,11 @@ class TestWhoGetsIn:
         self, environment, engine, cloud, requester
     ):
         before = credentials(cloud)
-        Resource.objects.update(end_date=localdate() - timedelta(days=1))
-
         asked = engine.call(
             act_on_resource, environment.public_id, action="rotate", actor=requester
         )
+
+        Resource.objects.update(end_date=localdate() - timedelta(days=1))
         engine.run()
 
         asked.refresh_from_db()
@@ -271,7 +286,8 @@ class TestWhoGetsIn:
         assert set(credentials(cloud)) == {"environment", slot}
         own, personal = environment.facts["credentials"]
         assert (own["person"], personal["person"]) == (None, str(colleague.public_id))
-        assert date.fromisoformat(personal["expires_at"][:10]) == localdate() + timedelta(days=90)
+        last_day = day_of(datetime.fromisoformat(personal["expires_at"]))
+        assert last_day == localdate() + timedelta(days=90)
         with pytest.raises(SecretGone):
             read_secret(environment, slot, reader=requester)
         assert read_secret(environment, slot, reader=colleague).values["secret"]

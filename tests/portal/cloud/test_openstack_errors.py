@@ -403,6 +403,17 @@ def test_project_without_access_is_not_taken_for_ready(
     assert openstack.asked[grant] == 2
 
 
+def test_role_that_a_busy_keystone_does_not_find_is_asked_for_again(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    said = "Invalid application credential: Could not find role assignment with role: r"
+    error = {"error": {"code": 400, "message": said, "title": "Bad Request"}}
+    openstack.plan("POST /identity/v3/users/u/application_credentials", answer(400, error))
+
+    with pytest.raises(CloudUnavailable):
+        cloud.create_credential(PROJECT, "u", name="ours", expires_at=None)
+
+
 def test_changed_password_is_read_without_a_restart(
     cloud: OpenStackCloud, openstack: OpenStackServer, tmp_path: Path
 ) -> None:
