@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from portal.audit.models import AuditEntry
 from portal.core.calendar import day_of
@@ -19,11 +19,10 @@ from portal.identity.services.people import end_person
 from tests.factories import PersonFactory, deputize, grant, make_organization, make_project
 
 pytestmark = pytest.mark.django_db
-TODAY = day_of(now())
 
 
 def appoint(absent, deputy, **days):
-    period = {"first_day": TODAY, "last_day": TODAY + timedelta(days=14), **days}
+    period = {"first_day": localdate(), "last_day": localdate() + timedelta(days=14), **days}
     return appoint_deputy(deputy, actor=absent, **period)
 
 
@@ -32,13 +31,15 @@ class TestAppointing:
         appointed = appoint(approver, employee)
 
         assert has_role(employee, project, Role.APPROVER)
-        assert day_of(appointed.valid_until - timedelta(seconds=1)) == TODAY + timedelta(days=14)
+        assert day_of(appointed.valid_until - timedelta(seconds=1)) == localdate() + timedelta(
+            days=14
+        )
         entry = AuditEntry.objects.get(event="deputy.appointed")
         assert entry.data == {"absent": approver.pk, "deputy": employee.pk}
         assert entry.node_id == approver.grants.get().node_id
 
     def test_not_before_the_first_day(self, approver, employee, project):
-        appoint(approver, employee, first_day=TODAY + timedelta(days=1))
+        appoint(approver, employee, first_day=localdate() + timedelta(days=1))
 
         assert not has_role(employee, project, Role.APPROVER)
 
@@ -63,14 +64,14 @@ class TestAppointing:
     @pytest.mark.parametrize(
         ("field", "days"),
         [
-            ("first_day", {"first_day": TODAY - timedelta(days=1)}),
-            ("last_day", {"last_day": TODAY - timedelta(days=1)}),
-            ("last_day", {"last_day": TODAY + timedelta(days=367)}),
+            ("first_day", -1),
+            ("last_day", -1),
+            ("last_day", 367),
         ],
     )
     def test_the_period_makes_sense(self, approver, employee, field, days):
         with pytest.raises(InvalidInput) as refusal:
-            appoint(approver, employee, **days)
+            appoint(approver, employee, **{field: localdate() + timedelta(days=days)})
 
         assert set(refusal.value.errors) == {field}
 
@@ -78,7 +79,7 @@ class TestAppointing:
         appoint(approver, employee)
 
         with pytest.raises(DeputyNamed):
-            appoint(approver, employee, first_day=TODAY + timedelta(days=3))
+            appoint(approver, employee, first_day=localdate() + timedelta(days=3))
 
     def test_what_else_the_database_refuses_is_not_called_so(self, approver, employee, monkeypatch):
         monkeypatch.setattr(deputies, "check_deputy", lambda absent, deputy: None)
@@ -111,7 +112,7 @@ class TestEnding:
             end_deputy(appointed.public_id, actor=approver)
 
     def test_before_it_begins_it_works_once(self, approver, employee, administrator):
-        appointed = appoint(approver, employee, first_day=TODAY + timedelta(days=3))
+        appointed = appoint(approver, employee, first_day=localdate() + timedelta(days=3))
         end_deputy(appointed.public_id, actor=approver)
 
         with pytest.raises(DeputyHasEnded):

@@ -37,8 +37,6 @@ from tests.factories import (
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
-TODAY = localdate()
-DAY = TODAY.strftime(DATE_FORMATS[0])
 
 
 def one_human(one, other, address="sanne@example.nl"):
@@ -157,8 +155,8 @@ class TestRoles:
             person=employee,
             node=directorate,
             role=Role.FINANCE,
-            first_day=TODAY,
-            last_day=TODAY,
+            first_day=localdate(),
+            last_day=localdate(),
             reason="Nieuw",
         )
 
@@ -192,7 +190,8 @@ class TestRoles:
 class TestPeople:
     def test_nobody_appoints_their_other_login(self, client, approver, employee):
         one_human(approver, employee)
-        answers = {"deputy": str(employee.public_id), "first_day": DAY, "last_day": DAY}
+        day = localdate().strftime(DATE_FORMATS[0])
+        answers = {"deputy": str(employee.public_id), "first_day": day, "last_day": day}
 
         response = log_in(client, approver).post("/account/deputy", answers)
 
@@ -204,7 +203,11 @@ class TestPeople:
     def test_nor_proposes_one_as_a_deputy(self, request, approver, administrator, employee, whose):
         one_human(request.getfixturevalue(whose), employee)
         wanted = WantedDeputy(
-            absent=approver, deputy=employee, first_day=TODAY, last_day=TODAY, reason="Vakantie"
+            absent=approver,
+            deputy=employee,
+            first_day=localdate(),
+            last_day=localdate(),
+            reason="Vakantie",
         )
 
         with pytest.raises(SameHuman):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from portal.audit.models import AuditEntry
 from portal.core.calendar import day_of
@@ -28,9 +28,8 @@ from portal.identity.services.proposals import grant_role, refuse_role, withdraw
 from tests.factories import PersonFactory, administrator_of, grant, make_organization, propose
 
 pytestmark = pytest.mark.django_db
-TODAY = day_of(now())
 CHANGE = "UPDATE identity_roleproposal SET {}"
-LAST_DAY = TODAY + timedelta(days=14)
+TERM = timedelta(days=14)
 
 
 @pytest.fixture
@@ -41,8 +40,8 @@ def wanted(approver, employee):
         facts = {
             "absent": approver,
             "deputy": employee,
-            "first_day": TODAY,
-            "last_day": LAST_DAY,
+            "first_day": localdate(),
+            "last_day": localdate() + TERM,
             "reason": "Els is ziek",
         }
         return WantedDeputy(**{**facts, **changes})
@@ -102,7 +101,7 @@ class TestProposing:
         with pytest.raises(RefusalNeedsReason):
             propose_deputy(wanted(reason=" "), actor=administrator)
         with pytest.raises(InvalidInput):
-            propose_deputy(wanted(last_day=TODAY + timedelta(days=367)), actor=administrator)
+            propose_deputy(wanted(last_day=localdate() + timedelta(days=367)), actor=administrator)
 
     def test_the_same_waits_once_and_beside_a_role_for_the_same_person(
         self, proposal, wanted, colleague
@@ -123,7 +122,7 @@ class TestDeciding:
 
         assert (appointed.absent, appointed.deputy) == (approver, employee)
         assert (appointed.appointed_by, appointed.proposal) == (decider, proposal)
-        assert day_of(appointed.valid_until - timedelta(seconds=1)) == LAST_DAY
+        assert day_of(appointed.valid_until - timedelta(seconds=1)) == localdate() + TERM
         assert has_role(employee, project, Role.APPROVER)
         assert not employee.grants.filter(role=Role.APPROVER).exists()
         entry = AuditEntry.objects.get(event="deputy.appointed")
@@ -178,7 +177,7 @@ class TestDeciding:
         assert not Deputy.objects.exists()
 
     def test_not_twice_in_the_same_days(self, proposal, approver, employee):
-        appoint_deputy(employee, first_day=TODAY, last_day=TODAY, actor=approver)
+        appoint_deputy(employee, first_day=localdate(), last_day=localdate(), actor=approver)
 
         with pytest.raises(DeputyNamed):
             grant_role(proposal.public_id, actor=approver)

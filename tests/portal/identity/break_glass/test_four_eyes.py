@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from portal.audit.models import AuditEntry
-from portal.core.calendar import day_of
 from portal.identity.errors import EmergencyDecidesNothing
 from portal.identity.models import (
     Deputy,
@@ -35,7 +34,6 @@ from tests.portal.identity.break_glass.emergency import try_password
 from tests.portal.identity.conftest import somebody
 
 pytestmark = pytest.mark.django_db
-TODAY = day_of(now())
 
 
 @pytest.fixture
@@ -97,8 +95,8 @@ def test_nor_does_it_propose_what_a_colleague_then_decides(
         person=employee,
         node=ministry,
         role=Role.AUDITOR,
-        first_day=TODAY,
-        last_day=TODAY,
+        first_day=localdate(),
+        last_day=localdate(),
         reason="Nood",
     )
     with pytest.raises(EmergencyDecidesNothing):
@@ -110,7 +108,7 @@ def test_nor_does_it_propose_what_a_colleague_then_decides(
 
 def test_nor_does_it_appoint_a_deputy(employee: Person, emergency: Person) -> None:
     with pytest.raises(EmergencyDecidesNothing):
-        appoint_deputy(employee, first_day=TODAY, last_day=TODAY, actor=emergency)
+        appoint_deputy(employee, first_day=localdate(), last_day=localdate(), actor=emergency)
 
     assert not Deputy.objects.exists()
 

@@ -5,9 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.urls import reverse
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
-from portal.core.calendar import day_of
 from portal.identity.models import (
     Deputy,
     Role,
@@ -26,7 +25,6 @@ from tests.logins import log_in
 from tests.portal.identity.role_pages.reading import text_of, url
 
 pytestmark = pytest.mark.django_db
-TODAY = day_of(now())
 
 
 class TestPeople:
@@ -77,8 +75,8 @@ class TestDeputies:
     def deputy_answers(self, employee):
         return {
             "deputy": str(employee.public_id),
-            "first_day": f"{TODAY:%d-%m-%Y}",
-            "last_day": f"{TODAY + timedelta(days=7):%d-%m-%Y}",
+            "first_day": f"{localdate():%d-%m-%Y}",
+            "last_day": f"{localdate() + timedelta(days=7):%d-%m-%Y}",
         }
 
     def test_an_approver_appoints_one(self, client, approver, employee, deputy_answers):

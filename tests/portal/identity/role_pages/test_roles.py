@@ -5,7 +5,7 @@ from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.utils.timezone import now
+from django.utils.timezone import localdate
 
 from portal.core.calendar import day_of
 from portal.identity.access import has_role
@@ -20,7 +20,6 @@ from tests.logins import log_in
 from tests.portal.identity.role_pages.reading import text_of, url
 
 pytestmark = pytest.mark.django_db
-TODAY = day_of(now())
 
 
 @pytest.fixture
@@ -29,8 +28,8 @@ def answers(employee):
         "person": str(employee.public_id),
         "role": "approver",
         "amount_limit": "1.500,50",
-        "first_day": f"{TODAY:%d-%m-%Y}",
-        "last_day": f"{TODAY + timedelta(days=100):%d-%m-%Y}",
+        "first_day": f"{localdate():%d-%m-%Y}",
+        "last_day": f"{localdate() + timedelta(days=100):%d-%m-%Y}",
         "reason": "Vervangt Els",
     }
 
@@ -105,7 +104,9 @@ class TestProposing:
             Role.APPROVER,
         )
         assert proposal.amount_limit == Decimal("1500.50")
-        assert day_of(proposal.valid_until - timedelta(seconds=1)) == TODAY + timedelta(days=100)
+        assert day_of(proposal.valid_until - timedelta(seconds=1)) == localdate() + timedelta(
+            days=100
+        )
 
     @pytest.mark.parametrize(
         ("field", "value"),

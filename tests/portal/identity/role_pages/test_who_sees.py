@@ -6,9 +6,8 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils.timezone import now
+from django.utils.timezone import localdate
 
-from portal.core.calendar import day_of
 from portal.identity.models import (
     ClaimBar,
     Deputy,
@@ -19,7 +18,6 @@ from tests.logins import log_in
 from tests.portal.identity.role_pages.reading import text_of, url
 
 pytestmark = pytest.mark.django_db
-TODAY = day_of(now())
 
 
 @pytest.fixture
@@ -28,8 +26,8 @@ def answers(employee):
         "person": str(employee.public_id),
         "role": "approver",
         "amount_limit": "1.500,50",
-        "first_day": f"{TODAY:%d-%m-%Y}",
-        "last_day": f"{TODAY + timedelta(days=100):%d-%m-%Y}",
+        "first_day": f"{localdate():%d-%m-%Y}",
+        "last_day": f"{localdate() + timedelta(days=100):%d-%m-%Y}",
         "reason": "Vervangt Els",
     }
 
