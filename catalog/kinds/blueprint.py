@@ -202,6 +202,7 @@ def _parameter(question: Question, pieces: list[_Piece]) -> Parameter:
         minimum=max(item.minimum for item in takers),
         maximum=min(item.maximum for item in takers),
         required=any(item.required for item in takers),
+        hint="" if first.of_kinds else first.hint,
         of_kinds=(),  # a design is not about what runs already in somebody's project
     )
 

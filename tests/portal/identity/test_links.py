@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from catalog.models import Approval, Decision, OrderState
 from catalog.policies import orders_to_decide
@@ -615,7 +615,7 @@ class TestFourEyes:
         confirm_link(link.public_id, actor=third)
         with pytest.raises(JoinedHuman):
             check_other_humans([colleague.pk], [known.pk])
-        day = now().date()
+        day = localdate()
         wanted = WantedRole(
             person=known,
             node=directorate,
