@@ -11,6 +11,7 @@ from django.db import Error, connection
 from portal.core.errors import DomainError
 
 PATIENCE: Final = 20  # seconds
+HELD_OUTSIDE: Final = 2  # seconds; long enough for a busy machine to start a thread
 
 
 def at_once(*actions: Callable[[], Any]) -> list[str]:
@@ -37,14 +38,14 @@ def at_once(*actions: Callable[[], Any]) -> list[str]:
 def meeting(look: Callable[..., Any], *, people: int = 2) -> Callable[..., Any]:
     """``look``, after which everybody waits until all have looked.
 
-    They never meet while a lock keeps the others outside: then each goes on after a second.
+    They never meet while a lock keeps the others outside: then each goes on after a while.
     """
     all_looked = threading.Barrier(people)
 
     def look_then_wait(*arguments: Any) -> Any:
         found = look(*arguments)
         try:
-            all_looked.wait(timeout=1)
+            all_looked.wait(timeout=HELD_OUTSIDE)
         except threading.BrokenBarrierError:
             return found
         return found

@@ -68,7 +68,8 @@ def test_the_second_of_two_rings(monkeypatch, sent_tasks, last_needs):
 def test_without_the_lock_on_the_order_nobody_rings(monkeypatch, sent_tasks, last_needs):
     """The twin: each sees only its own, and only the sweep finds what waits."""
     held, entrance = last_needs
-    meet_before_ringing(monkeypatch)
+    look = meeting(completion.ring_those_that_waited)
+    monkeypatch.setattr(completion, "ring_those_that_waited", look)
     monkeypatch.setattr(outcomes, "lock_order_and_resource", lock_resource)
     monkeypatch.setattr(resources, "lock_order_and_resource", lock_resource)
     monkeypatch.setattr(resources, "_follow", lambda order: None)
