@@ -28,6 +28,22 @@ def _keep_memory_in(folder: Path) -> None:
     compute.create_engine = network.create_engine = own_engine
 
 
+def _close_sessions() -> None:
+    """Give a request's database connection back when it was answered.
+
+    Upstream leaves that to the garbage collector, and a few minutes of many requests, some of
+    which fail, find no connection any more.
+    """
+    from octavia.api.common.hooks import ContextHook
+
+    def after(hook: ContextHook, state: Any) -> None:
+        context = state.request.context.get("octavia_context")
+        if context is not None:
+            context.session.close()
+
+    ContextHook.after = after
+
+
 def main() -> None:
     configuration, state, port = sys.argv[1:]
     sys.argv = ["octavia", "--config-file", configuration]
@@ -35,6 +51,7 @@ def main() -> None:
         from octavia.wsgi import api  # reads the configuration
 
         _keep_memory_in(Path(state))
+        _close_sessions()
         from octavia.controller.queue.v2 import consumer
         from oslo_config import cfg
 
