@@ -183,6 +183,8 @@ class StepDefinition:
             goes without the step.
         only_with: a parameter of which a resource that leaves it empty goes without the step.
         extra: what the offering must allow, in its choice ``extras``, for the step to be there.
+        uses: the parameters that it reads, and it is given no others; None is all. In a whole, the
+            first steps that use nothing of other parts are done before those are there.
         question: of a step that pauses for people: what they judge meanwhile. Who finds it well
             has the step end at once; who does not has the work stopped.
     """
@@ -198,6 +200,7 @@ class StepDefinition:
     parameter: str = ""
     only_with: str = ""
     extra: str = ""
+    uses: frozenset[str] | None = None
     question: Text = ""
 
 

@@ -183,6 +183,7 @@ class DnsZone(Kind):
                     clear=_clear,
                     reads=frozenset({Listing.ZONES}),
                     timeout=timedelta(minutes=15),
+                    uses=frozenset({"zone", "email"}),
                 ),
                 StepDefinition(name="records", label=_("Records"), run=_run_records),
             ],

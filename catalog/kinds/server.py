@@ -103,14 +103,14 @@ class Server(Kind):
     label = _("Virtual server")
     plans = {
         "provision": Plan(
-            version=2,
+            version=3,
             steps=[
                 PROJECT,
+                SYSTEM_VOLUME,
+                VOLUME,
                 NETWORK,
                 SECURITY_GROUP,
                 SERVER_GROUP,
-                SYSTEM_VOLUME,
-                VOLUME,
                 PORT,
                 SERVER,
                 ATTACHMENT,

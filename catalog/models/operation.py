@@ -195,12 +195,14 @@ class Step(models.Model):
     asked may exist. ``outcome_unknown_at`` is the last time that such an answer did not come;
     from then on the step looks before it creates, and second copies are looked for until a day
     later. A step that awaits the cloud does so since ``due_at``. ``started_at`` is the first try
-    since it was begun, or since a person had it tried again.
+    since it was begun, or since a person had it tried again. A step that ``goes_ahead`` needs
+    nothing of what its operation waits for, and is done meanwhile.
     """
 
     operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="steps")
     position = models.PositiveSmallIntegerField()
     name = models.CharField(max_length=40)
+    goes_ahead = models.BooleanField(default=False, db_default=False)
     state = models.CharField(max_length=10, choices=StepState, default=StepState.TODO)
     attempts = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)  # in a row; decides the next delay

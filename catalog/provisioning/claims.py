@@ -36,12 +36,20 @@ WITH_EVERYTHING = (
 _GOING = Operation.objects.filter(
     pk=OuterRef("operation_id"), state=OperationState.RUNNING, cancel_requested_at=None
 )
-# True of a step whose operation runs, waits for nothing else and was not stopped by anybody, and
-# whose earlier steps are done.
-IS_NEXT = Exists(_GOING.exclude(HAS_TO_WAIT)) & ~Exists(
-    Step.objects.filter(
-        operation_id=OuterRef("operation_id"), position__lt=OuterRef("position")
-    ).exclude(state=StepState.DONE)
+# True of a step whose operation waits for nothing else, or that needs nothing of that.
+_NEED_NOT_WAIT = Q(goes_ahead=True) | ~Exists(
+    Operation.objects.filter(HAS_TO_WAIT, pk=OuterRef("operation_id"))
+)
+# True of a step that need not wait, whose operation runs and was not stopped by anybody, and whose
+# earlier steps are done.
+IS_NEXT = (
+    Exists(_GOING)
+    & _NEED_NOT_WAIT
+    & ~Exists(
+        Step.objects.filter(
+            operation_id=OuterRef("operation_id"), position__lt=OuterRef("position")
+        ).exclude(state=StepState.DONE)
+    )
 )
 
 _TAKEABLE = frozenset({StepState.TODO.value, StepState.RUNNING.value})
@@ -86,11 +94,11 @@ def claim_next_step(operation_id: int) -> Held | None:
     step = (
         Step.objects.select_related(*WITH_EVERYTHING)
         .filter(
+            _NEED_NOT_WAIT,
             operation_id=operation_id,
             operation__state=OperationState.RUNNING,
             operation__cancel_requested_at=None,
         )
-        .exclude(Exists(Operation.objects.filter(HAS_TO_WAIT, pk=OuterRef("operation_id"))))
         .exclude(state=StepState.DONE)
         .first()
     )
@@ -106,9 +114,11 @@ def claim_following(held: Held, rest: Sequence[Step]) -> Held | None:
     steps before it are done, and that the operation may begin, need not be asked again.
 
     Returns:
-        None when there is none, it must wait, or somebody had the operation stopped.
+        None when there is none, it must wait, somebody had the operation stopped, or the last step
+        that goes ahead is done: what the next one needs may come about at this very moment, so
+        that is asked once this is written down, by ``claim_next_step``.
     """
-    if not rest:
+    if not rest or (held.step.goes_ahead and not rest[0].goes_ahead):
         return None
     step, *after = rest
     step.operation = held.step.operation

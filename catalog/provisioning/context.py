@@ -114,6 +114,9 @@ class WorkingContext(ResourceContext):
         self.began_at = step.started_at or now()
         if step.operation.kind == OperationKind.CHANGE and step.operation.order_line:
             self.spec = step.operation.order_line.spec
+        uses = held.definition.uses
+        if uses is not None:
+            self.spec = {name: value for name, value in self.spec.items() if name in uses}
         self.answers = step.operation.answers
         self._held = held
         self._delivers = step.operation.kind == OperationKind.PROVISION

@@ -53,7 +53,8 @@ def advance(operation_id: int) -> None:
         if following is None and time.monotonic() > stop_at:
             enqueue_on_commit("catalog.run_operation", queue=queue, operation_id=operation_id)
             return
-        held = following
+        is_last_ahead = following is None and held.step.goes_ahead
+        held = claim_next_step(operation_id) if is_last_ahead else following
     carry_out_cancellation(operation_id)
 
 

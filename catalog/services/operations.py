@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Final
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from catalog.models import (
 )
 from catalog.services.order_states import follow_lines, move_order_to
 from catalog.services.queueing import queue_for
+from catalog.services.waiting import parameters_awaited
 from portal.audit.services import record
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.locks import lock_tree_shared
@@ -87,8 +89,15 @@ def start_operation(
         order_line=order_line,
     )
     steps = [step for step in plan.steps if _is_part_of(step, resource, order_line)]
+    ahead = _going_ahead(steps, resource) if kind == OperationKind.PROVISION else 0
     Step.objects.bulk_create(
-        Step(operation=operation, position=position, name=step.name, due_at=now())
+        Step(
+            operation=operation,
+            position=position,
+            name=step.name,
+            due_at=now(),
+            goes_ahead=position <= ahead,
+        )
         for position, step in enumerate(steps, start=1)
     )
     record(
@@ -110,6 +119,17 @@ def _is_part_of(step: StepDefinition, resource: Resource, line: OrderLine | None
     if line is None or line.before is None or not step.parameter:
         return True
     return bool(line.before["spec"].get(step.parameter) != line.spec.get(step.parameter))
+
+
+def _going_ahead(steps: Sequence[StepDefinition], resource: Resource) -> int:
+    """How many of the first steps need nothing of other parts that are not there yet."""
+    awaited = parameters_awaited(resource)
+    if not awaited:
+        return 0
+    need_nothing = takewhile(
+        lambda step: step.uses is not None and step.uses.isdisjoint(awaited), steps
+    )
+    return len(list(need_nothing))
 
 
 def _extras(resource: Resource) -> list[str]:

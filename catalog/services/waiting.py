@@ -5,10 +5,12 @@ Nothing holds a worker meanwhile. The rows say who waits; who ends the waiting r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from catalog.blueprints.design import results_in
 from catalog.models import (
     LineNeed,
     Operation,
@@ -26,7 +28,7 @@ _NOT_THERE_YET: Final = LineNeed.objects.filter(line__resource=OuterRef("resourc
 _STILL_THERE: Final = LineNeed.objects.filter(
     needed__resource=OuterRef("resource"), line__resource__isnull=False
 ).exclude(line__resource__state=ResourceState.RETIRED)
-# True of an operation that may not begin yet.
+# True of an operation that may not begin yet, but for steps that go ahead.
 HAS_TO_WAIT: Final = (Q(kind=OperationKind.PROVISION) & Q(Exists(_NOT_THERE_YET))) | (
     Q(kind__in=REMOVING_KINDS) & Q(Exists(_STILL_THERE))
 )
@@ -56,6 +58,21 @@ def ring_those_that_waited(resource: Resource) -> None:
     running = Operation.objects.filter(waited, state=OperationState.RUNNING)
     for operation in running.exclude(HAS_TO_WAIT).order_by("pk"):
         enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
+
+
+def parameters_awaited(resource: Resource) -> Collection[str] | None:
+    """The parameters that are filled in once other parts run; None when it waits for more.
+
+    That is so where whoever made the blueprint wants another part to run first, for a reason of
+    their own.
+    """
+    line = resource.order_line
+    if line is None or line.assembly_id is None:
+        return ()
+    wiring: dict[str, str] = line.wiring
+    taken_of = {key for template in wiring.values() for key, _name in results_in(template)}
+    needed = line.needs.values_list("needed__part", flat=True)
+    return wiring.keys() if taken_of.issuperset(needed) else None
 
 
 def waited_for(operation: Operation) -> QuerySet[Resource]:

@@ -95,6 +95,8 @@ def progress_of(operation: Operation, *, waits_for: Sequence[str] = ()) -> Progr
     """
     steps = list(operation.steps.all())
     current = next((step for step in steps if step.state != StepState.DONE), None)
+    if current and current.goes_ahead:
+        waits_for = ()  # it has work to do meanwhile
     return Progress(
         operation=operation,
         lines=[

@@ -104,7 +104,11 @@ def network_spec(context: StepContext) -> NetworkSpec:
 
 
 PROJECT: Final = StepDefinition(
-    name="project", label=_("Room in the cloud"), run=_run_project, exclusive=True
+    name="project",
+    label=_("Room in the cloud"),
+    run=_run_project,
+    exclusive=True,
+    uses=frozenset(),
 )
 NETWORK: Final = StepDefinition(
     name="network", label=_("Network"), run=_run_network, exclusive=True

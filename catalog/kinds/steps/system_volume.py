@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Look, Outcome, StepContext, StepDefinition
 from catalog.kinds.parts import Compared, Part, Record, size_gib
-from catalog.kinds.steps.chosen_image import image_id
+from catalog.kinds.steps.chosen_image import OWN, QUESTION, image_id
 from catalog.kinds.steps.volume import (
     clear_volume,
     extension_step,
@@ -90,6 +90,7 @@ SYSTEM_VOLUME: Final = StepDefinition(
     clear=clear_volume,
     reads=frozenset({Listing.VOLUMES}),
     only_with=SIZE,
+    uses=frozenset({SIZE, "volume_type", QUESTION, OWN}),
 )
 SYSTEM_EXTENSION: Final = extension_step(
     "system_extension", _("Disk of the system made larger"), part=PART, parameter=SIZE

@@ -221,6 +221,7 @@ VOLUME: Final = StepDefinition(
     settle=settle_volume,
     clear=clear_volume,
     reads=frozenset({Listing.VOLUMES}),
+    uses=frozenset({"volume_gib", "volume_type", "source"}),
 )
 EXTENSION: Final = extension_step(
     "extension", _("Disk made larger"), part="volume", parameter="volume_gib"

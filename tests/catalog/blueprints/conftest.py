@@ -14,6 +14,8 @@ from catalog.models import (
     OperationKind,
     Order,
     Resource,
+    Step,
+    StepState,
 )
 from catalog.services.approvals import approve_order
 from portal.web.demo.catalogue import WEB_APPLICATION
@@ -95,6 +97,14 @@ class Whole:
     def states(self) -> dict[str, str]:
         resources = Resource.objects.filter(order_line__order=self.order)
         return dict(resources.values_list("order_line__part", "state"))
+
+    def steps_left(self) -> dict[str, list[str]]:
+        """By part, what is still to be done for its delivery."""
+        left: dict[str, list[str]] = {key: [] for key in self.states()}
+        steps = Step.objects.exclude(state=StepState.DONE).order_by("operation", "position")
+        for key, name in steps.values_list("operation__resource__order_line__part", "name"):
+            left[key].append(name)
+        return left
 
     def order_state(self) -> str:
         return Order.objects.get(pk=self.order.pk).state

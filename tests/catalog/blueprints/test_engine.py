@@ -1,5 +1,6 @@
 """Delivering and cleaning up a whole: what needs nothing at once, the rest as soon as it can."""
 
+from copy import deepcopy
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,13 @@ from django.utils.timezone import localdate, now
 from billing.models import UsageSpan
 from catalog.errors import ConfirmationMismatch, ResourceNeeded, ResourceProtected
 from catalog.kinds import get_kind
+from catalog.kinds.base import Done
+from catalog.kinds.steps.volume import VOLUME
 from catalog.models import (
     ClaimState,
     Ending,
     LineNeed,
+    Offering,
     Operation,
     OperationKind,
     OperationState,
@@ -23,7 +27,9 @@ from catalog.models import (
     StepFault,
     StepState,
 )
+from catalog.provisioning import runner
 from catalog.provisioning.claims import claim_next_step
+from catalog.services.approvals import approve_order
 from catalog.services.assemblies import retire_assembly
 from catalog.services.end_dates import retire_ended
 from catalog.services.operations import resume_operation
@@ -33,6 +39,9 @@ from catalog.services.resources import retire_resource
 from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudRefused
+from portal.web.demo.catalogue import WEB_APPLICATION
+from tests.catalog.blueprints.conftest import ANSWERS, Whole
+from tests.factories import OfferingVersionFactory, place
 
 pytestmark = pytest.mark.django_db
 THINGS = ("server", "volume", "port", "network", "subnet", "router", "load_balancer", "zone")
@@ -41,12 +50,6 @@ ALL = {"network", "database", "web-1", "web-2", "entrance", "domain"}
 
 def left_in(cloud):
     return {name: cloud.count(name) for name in THINGS if cloud.count(name)}
-
-
-def begun():
-    """The parts of which a step was ever taken."""
-    steps = Step.objects.exclude(started_at=None)
-    return set(steps.values_list("operation__resource__order_line__part", flat=True))
 
 
 def retired_in_order():
@@ -59,6 +62,38 @@ def retired_in_order():
 def goes_after_what_needs_it(order):
     pairs = LineNeed.objects.values_list("line__part", "needed__part")
     return all(order.index(line) < order.index(needed) for line, needed in pairs)
+
+
+@pytest.fixture
+def hold_up(engine, cloud, approver):
+    """Approves an order of which the network does not come."""
+
+    def hold_up(order):
+        cloud.fail_next("create_network", CloudRefused("no"))
+        engine.call(approve_order, order.public_id, approver=approver)
+        engine.run()
+        return Whole(order, engine)
+
+    return hold_up
+
+
+@pytest.fixture
+def held_up(hold_up, order):
+    return hold_up(order)
+
+
+@pytest.fixture
+def held_up_in_order(hold_up, requester, project, blueprint):
+    design = deepcopy(WEB_APPLICATION)
+    for part in design["parts"]:
+        if part["key"] == "web-1":
+            part["after"] = ["database"]
+    in_order = OfferingVersionFactory(
+        offering=Offering.objects.create(code="in-order", kind="blueprint"),
+        cloud=blueprint.cloud,
+        choices={"design": design},
+    )
+    return hold_up(place(requester, project, in_order, name="zaak", spec=ANSWERS))
 
 
 class TestDelivery:
@@ -85,23 +120,53 @@ class TestDelivery:
         }
         assert find_differences() == []
 
-    def test_only_what_needs_nothing_is_begun_at_first(self, approved):
-        for operation in Operation.objects.all():
-            claim_next_step(operation.pk)
-            Step.objects.filter(state=StepState.RUNNING).update(
-                state=StepState.TODO, leased_until=None
-            )
+    def test_what_needs_nothing_of_others_goes_ahead_of_them(self, held_up, cloud):
+        assert held_up.steps_left() == {
+            "network": ["network", "subnet", "router"],
+            "database": [],
+            "web-1": ["network", "security_group", "port", "server", "attachment"],
+            "web-2": ["network", "security_group", "port", "server", "attachment"],
+            "entrance": ["network", "load_balancer"],
+            "domain": ["records"],
+        }
+        assert left_in(cloud) == {"volume": 3, "zone": 1}
+        assert held_up.part("web-1").spec["network"] is None
 
-        assert begun() == {"network", "database"}
+    def test_a_part_that_is_wanted_after_another_does_not_go_ahead(self, held_up_in_order):
+        left = held_up_in_order.steps_left()
 
-    def test_what_waits_costs_no_messages(self, approved, engine):
-        waiting = {approved.delivery(key).pk for key in ALL - {"network", "database"}}
+        assert left["web-1"][0] == "project"
+        assert left["web-2"][0] == "network"
+
+    def test_what_waits_costs_no_messages(self, held_up, engine):
         engine.sweep()
 
-        rung = {message.get("operation_id") for _name, message in engine.messages}
-        assert rung == {approved.delivery(key).pk for key in ("network", "database")}
-        for operation_id in waiting:
-            assert claim_next_step(operation_id) is None
+        assert not engine.messages
+        for key in ALL - {"database"}:
+            assert claim_next_step(held_up.delivery(key).pk) is None
+
+    def test_what_went_ahead_goes_on_when_the_rest_came_at_that_moment(
+        self, held_up, engine, requester, monkeypatch
+    ):
+        """The ring comes while the step is still held, so whoever held it looks once more."""
+        web = held_up.delivery("web-1")
+        web.steps.filter(name="volume").update(state=StepState.TODO, external_id="")
+        engine.call(resume_operation, held_up.delivery("network").public_id, actor=requester)
+        write = runner.write_outcome
+
+        def let_the_network_come(held, outcome, **how):
+            following = write(held, outcome, **how)
+            if held.step.name == "volume":
+                engine.run_until("router", StepState.DONE)
+                engine.messages.clear()
+            return following
+
+        monkeypatch.setattr(runner, "write_outcome", let_the_network_come)
+        monkeypatch.setitem(VOLUME.__dict__, "run", lambda context: Done())
+        engine.messages.appendleft(("catalog.run_operation", {"operation_id": web.pk}))
+        engine.run_one()
+
+        assert web.steps.get(name="port").state == StepState.DONE
 
     def test_the_sweep_finds_what_nobody_rang(self, approved, engine):
         """A worker died between completing the last need and ringing what waited for it."""
@@ -114,13 +179,12 @@ class TestDelivery:
                 engine.messages.clear()  # whatever it rang is lost
         assert approved.order_state() == OrderState.COMPLETED
 
-    def test_the_last_need_rings_all_that_waited(self, approved, engine):
-        engine.sweep()
+    def test_the_last_need_rings_all_that_waited(self, held_up, engine, requester):
+        engine.call(resume_operation, held_up.delivery("network").public_id, actor=requester)
         engine.run_until("router", StepState.DONE)
 
         rung = {message.get("operation_id") for _name, message in engine.messages}
-        assert {approved.delivery(key).pk for key in ("web-1", "web-2")} <= rung
-        assert approved.delivery("domain").pk not in rung
+        assert rung == {held_up.delivery(key).pk for key in ("web-1", "web-2")}
 
     def test_a_wire_that_gives_nothing_waits_for_a_person(
         self, approved, engine, monkeypatch, requester

@@ -107,7 +107,10 @@ class TestFollowing:
         assert "Web application zaak" in text
         assert "103.70" in text
 
-    def test_what_waits_says_for_what(self, browser, approved, engine):
+    def test_what_waits_says_for_what(self, browser, approved, engine, cloud):
+        cloud.fail_next("create_network", CloudRefused("no"))
+        engine.run()
+
         text = text_of(page(browser, "order", approved.order.public_id))
 
         assert "It waits for zaak-net." in text
