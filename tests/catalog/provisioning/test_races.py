@@ -80,7 +80,7 @@ def take_without_condition(step, at):
 def next_is_ordinary(started):
     """The first operation's next step makes nothing shared, so no other lock is in the way."""
     operation = started[0]
-    operation.steps.filter(position__lte=3).update(state=StepState.DONE)
+    operation.steps.filter(position__lte=4).update(state=StepState.DONE)
     return operation
 
 
@@ -119,9 +119,9 @@ def test_who_goes_on_gets_the_next_step_as_the_one_before_is_done(next_is_ordina
 
     following = complete_step(held, Done(facts={"seen": True}), goes_on=True)
 
-    done, taken = Step.objects.filter(operation=next_is_ordinary, position__in=[4, 5])
+    done, taken = Step.objects.filter(operation=next_is_ordinary, position__in=[5, 6])
     assert (done.state, taken.state, taken.attempts) == (StepState.DONE, StepState.RUNNING, 1)
-    assert (following.step, following.rest[0].position) == (taken, 6)
+    assert (following.step, following.rest[0].position) == (taken, 7)
     assert following.step.operation.resource.facts["seen"]
 
 

@@ -59,9 +59,9 @@ def test_delivery_that_an_older_plan_began_goes_on_with_its_steps(start, cloud, 
     assert server.state == ResourceState.ACTIVE
     assert [step.name for step in operation.steps.all()] == [
         "project",
+        "volume",
         "network",
         "security_group",
-        "volume",
         "port",
         "server",
         "attachment",

@@ -21,10 +21,10 @@ def test_unknown_step_is_named(operation):
     operation.steps.filter(name="port").update(name="teleport")
 
     assert len(problems()) == 1
-    assert "'teleport' of plan 'server.provision' version 2" in problems()[0]
+    assert "'teleport' of plan 'server.provision' version 3" in problems()[0]
 
 
-@pytest.mark.parametrize("changes", [{"plan": "boat.provision"}, {"plan_version": 3}])
+@pytest.mark.parametrize("changes", [{"plan": "boat.provision"}, {"plan_version": 4}])
 def test_unknown_kind_or_newer_plan_stops_a_worker(operation, changes):
     Operation.objects.update(**changes)
 
