@@ -41,8 +41,9 @@ def _run_entrance(context: StepContext) -> Outcome:
 
 def _run_credential(context: StepContext) -> Outcome:
     """Made anew each time: what has its name is deleted first, so that no answer is lost."""
-    _run_entrance(context)  # once more: all may have been withdrawn since
     cloud = context.cloud
+    if not _users(context):
+        _run_entrance(context)  # all was withdrawn since
     (hall,) = _halls(context)
     (user,) = _users(context)
     for credential in cloud.list_credentials(user.id):
