@@ -26,15 +26,36 @@ OWN: Final = "container"
 _NOTHING: Final = {metric.value: 0 for metric in Metric if metric != Metric.MONTHLY_COST_EUR}
 
 
-def _run_entrance(context: StepContext) -> Outcome:
-    """The user with its empty project, and the container open for it."""
+def _run_hall(context: StepContext) -> Outcome:
+    """The empty project of the user."""
     check_goes_on(context)
-    cloud, domain = context.cloud, context.domain
-    hall = cloud.create_project(
-        domain_name=domain, name=context.marker("entrance"), description=context.name
+    _make_hall(context)
+    return Done()
+
+
+def _make_hall(context: StepContext) -> CloudObject:
+    return context.cloud.create_project(
+        domain_name=context.domain, name=context.marker("entrance"), description=context.name
     )
-    cloud.set_quota(hall.id, _NOTHING)
-    user = cloud.create_user(domain_name=domain, name=context.marker("user"), project=hall.id)
+
+
+def _run_bounds(context: StepContext) -> Outcome:
+    """It may hold nothing."""
+    halls = _halls(context) or [_make_hall(context)]  # it was withdrawn since
+    context.cloud.set_quota(halls[0].id, _NOTHING)
+    return Done()
+
+
+def _run_entrance(context: StepContext) -> Outcome:
+    """The user, and the container open for it."""
+    check_goes_on(context)
+    if not _halls(context):
+        _run_bounds(context)
+    cloud = context.cloud
+    (hall,) = _halls(context)
+    user = cloud.create_user(
+        domain_name=context.domain, name=context.marker("user"), project=hall.id
+    )
     cloud.open_container(context.project, context.name, of_project=hall.id, user=user.id)
     return Done()
 
@@ -145,8 +166,10 @@ ACTIONS: Final = {
             "For this storage alone. You see them once; older ones stop working at once."
         ),
         plan=Plan(
-            version=1,
+            version=2,
             steps=[
+                StepDefinition(name="hall", label=_("Room in the cloud"), run=_run_hall),
+                StepDefinition(name="bounds", label=_("Quota in the cloud"), run=_run_bounds),
                 StepDefinition(name="entrance", label=_("User in the cloud"), run=_run_entrance),
                 StepDefinition(name="credential", label=_("Credentials"), run=_run_credential),
             ],
