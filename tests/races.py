@@ -42,8 +42,8 @@ def meeting(look: Callable[..., Any], *, people: int = 2) -> Callable[..., Any]:
     """
     all_looked = threading.Barrier(people)
 
-    def look_then_wait(*arguments: Any) -> Any:
-        found = look(*arguments)
+    def look_then_wait(*arguments: Any, **named: Any) -> Any:
+        found = look(*arguments, **named)
         try:
             all_looked.wait(timeout=HELD_OUTSIDE)
         except threading.BrokenBarrierError:

@@ -257,6 +257,8 @@ class Access:
 ACT_PREFIX: Final = "act."
 # Key in ``Resource.facts``: public id of the resource that this one is attached to, or None.
 ATTACHED_TO: Final = "attached_to"
+# Key in ``Resource.facts``: what it will be reached at, known before it runs.
+RESERVED_ADDRESS: Final = "reserved_address"
 
 
 class Made(Protocol):
@@ -273,9 +275,10 @@ class Made(Protocol):
 
 
 def first_address(made: Made) -> str:
-    """The address at which the project reaches it; "" when it has none."""
+    """The address at which the project reaches it, or will; "" when it has none."""
     addresses = made.facts.get("addresses", [])
-    return next((str(found["address"]) for found in addresses), "")
+    reserved = str(made.facts.get(RESERVED_ADDRESS, ""))
+    return next((str(found["address"]) for found in addresses), reserved)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +290,8 @@ class PartRequest:
         version: what delivers it.
         spec: validated parameters; None for those in ``wiring``.
         wiring: by parameter, the text that is filled in once the parts named in it run.
-        needs: keys of the parts that must run before this one is begun.
+        needs: keys of the parts that come before this one, each with the step of its delivery after
+            which this one is begun; "" is once it runs.
     """
 
     key: str
@@ -295,7 +299,7 @@ class PartRequest:
     name: str
     spec: Spec
     wiring: Mapping[str, str]
-    needs: Sequence[str]
+    needs: Mapping[str, str]
 
 
 class Kind(ABC):
@@ -312,7 +316,9 @@ class Kind(ABC):
     nothing; "" where there is none. ``goes_with_it`` says what cleaning up takes along that the
     portal did not make. ``made_from`` has the keys of all kinds that ``parameters`` may ask for
     (``Parameter.of_kinds``), ``follows`` those keys of the spec that ``settle`` adds. ``results``
-    is what other parts of a whole may take of one that runs, by name; "" where it is not known.
+    is what other parts of a whole may take of one that runs, by name; "" where it is not known;
+    ``known_after`` has the step of the delivery after which one of them is known for good, of those
+    that others need not wait for until it runs.
     """
 
     key: ClassVar[str]
@@ -328,6 +334,7 @@ class Kind(ABC):
     ends_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
     results: ClassVar[Mapping[str, Callable[[Made], str]]] = {}
+    known_after: ClassVar[Mapping[str, str]] = {}
     made_from: ClassVar[frozenset[str]] = frozenset()
     keeps_a_moment: ClassVar[bool] = False
     follows: ClassVar[frozenset[str]] = frozenset()

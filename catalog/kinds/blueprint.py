@@ -93,6 +93,7 @@ class Blueprint(Kind):
             raise OfferingUnavailable()
         errors: defaultdict[str, list[str]] = defaultdict(list)
         requests = []
+        kinds = {piece.part.key: piece.kind for piece in pieces}
         for piece in pieces:
             part, called = piece.part, piece.part.named(name)
             if not re.fullmatch(piece.kind.name_pattern, called):
@@ -110,7 +111,7 @@ class Blueprint(Kind):
                     name=called,
                     spec={**cleaned, **dict.fromkeys(wiring)},
                     wiring=wiring,
-                    needs=sorted(part.needs),
+                    needs=_needs(part, kinds),
                 )
             )
         if errors:
@@ -154,6 +155,21 @@ def _given(version: OfferingVersion, spec: Spec) -> Iterator[tuple[_Piece, dict[
     """Every part with its parameters; of a price or a quota no wire ever makes a difference."""
     for piece in _pieces(version, read_design(version.choices["design"])):
         yield piece, {**dict.fromkeys(dict(piece.part.wires())), **piece.given(spec)}
+
+
+def _needs(part: Part, kinds: Mapping[str, Kind]) -> dict[str, str]:
+    """The parts that come first, each with the step of it that this one waits for."""
+    return {key: _awaited_step(part, key, kinds[key]) for key in sorted(part.needs)}
+
+
+def _awaited_step(part: Part, key: str, kind: Kind) -> str:
+    """The step after which all is known that is taken of it; "" where it must run."""
+    taken = {name for _name, wired in part.wires() for of, name in wired.results if of == key}
+    if key in part.after or not taken <= kind.known_after.keys():
+        return ""
+    awaited = {kind.known_after[name] for name in taken}
+    steps = [step.name for step in kind.plans["provision"].steps]
+    return max(awaited, key=steps.index)
 
 
 def _can_be_made(design: Design, pieces: list[_Piece]) -> bool:

@@ -54,6 +54,7 @@ class Network(Kind):
     }
     parts = [NETWORK_PART, ROUTER_PART]
     results = {RESULT: _own_network}
+    known_after = {RESULT: SUBNET.name}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         options = [Option(value=way, label=_way_in_words(way)) for way in WAYS_OUT]

@@ -148,6 +148,7 @@ class Server(Kind):
     follows = frozenset({OWN})
     ends_with = "stop"
     results = {"address": first_address}
+    known_after = {"address": PORT.name}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         flavors = sorted(

@@ -44,6 +44,9 @@ class Assembly(PublicIdModel):
 class LineNeed(models.Model):
     """``line`` is begun once what came of ``needed`` runs, and goes before it does.
 
+    With ``after_step`` it is begun once that step of the delivery of ``needed`` is done: what it
+    takes of it is known by then.
+
     Never changed or deleted. A trigger accepts only a line with an earlier position in the same
     assembly, so nothing can wait for itself, by whatever way round.
     """
@@ -52,6 +55,7 @@ class LineNeed(models.Model):
     needed = models.ForeignKey(
         "catalog.OrderLine", on_delete=models.PROTECT, related_name="needed_by"
     )
+    after_step = models.CharField(max_length=40, blank=True, db_default="")
 
     class Meta:
         constraints = [

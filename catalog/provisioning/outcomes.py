@@ -34,6 +34,7 @@ from catalog.services.operations import (
     lock_resource,
 )
 from catalog.services.secrets import keep_for_asker
+from catalog.services.waiting import is_waited_for, ring_those_that_waited
 from portal.audit.services import record
 from portal.cloud.models import CloudProject
 from portal.cloud.ports import CloudError, CloudUnavailable
@@ -83,20 +84,24 @@ def complete_step(held: Held, done: Done, *, goes_on: bool = False) -> Held | No
     if rest is None:
         rest = list(step.operation.steps.filter(position__gt=step.position))
     external_id = done.external_id or step.external_id
-    step.operation.resource = resource = _lock(step.operation, is_last=not rest)
+    makes_known = is_waited_for(step)
+    with_order = makes_known or not rest
+    step.operation.resource = resource = _lock(step.operation, with_order=with_order)
     _remember(resource, step, external_id, done)
     held.write(
         state=StepState.DONE, finished_at=now(), external_id=external_id, **_RELEASED, **_CLEAN
     )
+    if makes_known:
+        ring_those_that_waited(resource, after_step=step.name)
     if not rest:
         _succeed(_operation_now(step, resource), resource)
     _ring_next_exclusive(held)
     return claim_following(held, rest) if goes_on else None
 
 
-def _lock(operation: Operation, *, is_last: bool) -> Resource:
+def _lock(operation: Operation, *, with_order: bool) -> Resource:
     """The resource, locked as far as needed: what is remembered of a step locks it as well."""
-    if is_last:
+    if with_order:
         return lock_order_and_resource(operation.resource)
     if operation.kind in CHANGING_KINDS:
         return lock_resource(operation.resource)

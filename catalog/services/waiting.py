@@ -18,12 +18,23 @@ from catalog.models import (
     OperationState,
     Resource,
     ResourceState,
+    Step,
+    StepState,
 )
 from portal.core.dispatch import enqueue_on_commit
 
 REMOVING_KINDS: Final = frozenset({OperationKind.RETIRE.value, OperationKind.COMPENSATE.value})
-_NOT_THERE_YET: Final = LineNeed.objects.filter(line__resource=OuterRef("resource")).exclude(
-    needed__resource__state=ResourceState.ACTIVE
+_MAKES_KNOWN: Final = Step.objects.filter(
+    name=OuterRef("after_step"),
+    state=StepState.DONE,
+    operation__kind=OperationKind.PROVISION,
+    operation__resource__order_line=OuterRef("needed"),
+    operation__resource__state__in=[ResourceState.PROVISIONING, ResourceState.FAILED],
+)
+_NOT_THERE_YET: Final = (
+    LineNeed.objects.filter(line__resource=OuterRef("resource"))
+    .exclude(needed__resource__state=ResourceState.ACTIVE)
+    .exclude(Exists(_MAKES_KNOWN))
 )
 _STILL_THERE: Final = LineNeed.objects.filter(
     needed__resource=OuterRef("resource"), line__resource__isnull=False
@@ -42,22 +53,33 @@ STILL_NEEDED: Final = Exists(
 )
 
 
-def ring_those_that_waited(resource: Resource) -> None:
+def ring_those_that_waited(resource: Resource, *, after_step: str = "") -> None:
     """Wake what waited for the resource to run, or to be gone, and waits for nothing else.
 
-    Call inside the transaction that made it so, with its order locked: of two that come to their
-    end at the same moment the second one then sees the first.
+    Or what waited for one step of its delivery. Call inside the transaction that made it so, with
+    its order locked: of two that come to their end at the same moment the second one then sees the
+    first.
     """
     if resource.order_line is None or resource.order_line.assembly_id is None:
         return  # only parts of a whole wait for each other
     line = resource.order_line_id
-    if resource.state == ResourceState.ACTIVE:
-        waited = Q(kind=OperationKind.PROVISION, resource__order_line__needs__needed=line)
+    if after_step or resource.state == ResourceState.ACTIVE:
+        needs = LineNeed.objects.filter(needed=line, after_step=after_step)
+        waited = Q(kind=OperationKind.PROVISION, resource__order_line__needs__in=needs)
     else:
         waited = Q(kind__in=REMOVING_KINDS, resource__order_line__needed_by__line=line)
     running = Operation.objects.filter(waited, state=OperationState.RUNNING)
     for operation in running.exclude(HAS_TO_WAIT).order_by("pk"):
         enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
+
+
+def is_waited_for(step: Step) -> bool:
+    """True of a step of a delivery that another part of the same whole waits for."""
+    operation = step.operation
+    line = operation.resource.order_line
+    if operation.kind != OperationKind.PROVISION or line is None or line.assembly_id is None:
+        return False
+    return LineNeed.objects.filter(needed=line, after_step=step.name).exists()
 
 
 def parameters_awaited(resource: Resource) -> Collection[str] | None:

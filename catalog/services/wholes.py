@@ -56,7 +56,8 @@ class Memberships:
         whole = id(membership.whole)
         self._lines[whole, membership.request.key] = line
         LineNeed.objects.bulk_create(
-            LineNeed(line=line, needed=self._lines[whole, key]) for key in membership.request.needs
+            LineNeed(line=line, needed=self._lines[whole, key], after_step=step)
+            for key, step in membership.request.needs.items()
         )
 
     def _assembly(self, whole: Whole) -> Assembly:

@@ -95,8 +95,8 @@ def progress_of(operation: Operation, *, waits_for: Sequence[str] = ()) -> Progr
     """
     steps = list(operation.steps.all())
     current = next((step for step in steps if step.state != StepState.DONE), None)
-    if current and current.goes_ahead:
-        waits_for = ()  # it has work to do meanwhile
+    if current and (current.goes_ahead or _has_begun(steps)):
+        waits_for = ()
     return Progress(
         operation=operation,
         lines=[
@@ -106,6 +106,11 @@ def progress_of(operation: Operation, *, waits_for: Sequence[str] = ()) -> Progr
         poll_seconds=_poll_seconds(operation),
         waits_for=", ".join(waits_for),
     )
+
+
+def _has_begun(steps: Sequence[Step]) -> bool:
+    """Whether it did more than what goes ahead: from then on it waits for nothing else."""
+    return any(step.started_at and not step.goes_ahead for step in steps)
 
 
 def latest_operation(operations: list[Operation]) -> Operation | None:

@@ -6,7 +6,16 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from catalog.kinds.base import Broken, Done, Look, Outcome, StepContext, StepDefinition, Wait
+from catalog.kinds.base import (
+    RESERVED_ADDRESS,
+    Broken,
+    Done,
+    Look,
+    Outcome,
+    StepContext,
+    StepDefinition,
+    Wait,
+)
 from catalog.kinds.parts import Compared, Part, Record, called, status
 from catalog.kinds.steps import server_group, system_volume
 from catalog.kinds.steps.chosen_groups import chosen_groups
@@ -39,7 +48,8 @@ def _run_port(context: StepContext) -> Outcome:
         create=create,
         remove=lambda double: cloud.delete_port(project, double.id),
     )
-    return Done(external_id=port.id)
+    address = next(iter(port.details["addresses"]), "")
+    return Done(external_id=port.id, facts={RESERVED_ADDRESS: address})
 
 
 def _run_server(context: StepContext) -> Outcome:

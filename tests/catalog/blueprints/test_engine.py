@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils.timezone import localdate, now
@@ -179,9 +180,40 @@ class TestDelivery:
                 engine.messages.clear()  # whatever it rang is lost
         assert approved.order_state() == OrderState.COMPLETED
 
+    def test_what_takes_something_waits_until_that_is_known_and_no_longer(
+        self, held_up, engine, cloud, requester
+    ):
+        """The router of the network takes long; nothing that stands in the network needs it."""
+        cloud.fail_next("create_router", CloudRefused("no"))
+        engine.call(resume_operation, held_up.delivery("network").public_id, actor=requester)
+        engine.run()
+
+        assert {key: left for key, left in held_up.steps_left().items() if left} == {
+            "network": ["router"]
+        }
+        assert held_up.states()["network"] == ResourceState.FAILED
+        assert held_up.order_state() == OrderState.FAILED
+
+    def test_what_is_wanted_after_another_waits_until_that_runs(
+        self, held_up_in_order, engine, cloud, requester
+    ):
+        cloud.fail_next("create_router", CloudRefused("no"))
+        resume = partial(resume_operation, actor=requester)
+        engine.call(resume, held_up_in_order.delivery("network").public_id)
+        engine.run()
+
+        assert held_up_in_order.steps_left()["web-1"] == []
+        assert set(LineNeed.objects.values_list("needed__part", "after_step")) == {
+            ("network", "subnet"),
+            ("database", ""),
+            ("web-1", "port"),
+            ("web-2", "port"),
+            ("entrance", ""),
+        }
+
     def test_the_last_need_rings_all_that_waited(self, held_up, engine, requester):
         engine.call(resume_operation, held_up.delivery("network").public_id, actor=requester)
-        engine.run_until("router", StepState.DONE)
+        engine.run_until("subnet", StepState.DONE)
 
         rung = {message.get("operation_id") for _name, message in engine.messages}
         assert rung == {held_up.delivery(key).pk for key in ("web-1", "web-2")}
@@ -207,8 +239,8 @@ class TestDelivery:
 class TestFailure:
     @pytest.fixture
     def failed(self, approved, engine, cloud):
-        """The first server that comes is refused; all that does not need it is delivered."""
-        cloud.fail_next("create_server", CloudRefused("no valid host"))
+        """The first server that comes gets no address; all that does not need it is delivered."""
+        cloud.fail_next("create_port", CloudRefused("no address is left"))
         engine.run()
         return approved
 

@@ -184,7 +184,7 @@ class TestKind:
         requests = get_kind("blueprint").expand(blueprint, "zaak", ANSWERS)
 
         assert all(isinstance(request, PartRequest) for request in requests)
-        assert requests[-1].needs == ["entrance"]
+        assert requests[-1].needs == {"entrance": ""}
 
 
 class TestPublishing:
