@@ -206,10 +206,16 @@ class StepDefinition:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The ordered steps of one operation. A changed list is a new version."""
+    """The ordered steps of one operation. A changed list is a new version.
+
+    Args:
+        former: steps that only operations begun by an older version have, or have otherwise; kept
+            for one release, so that those are finished.
+    """
 
     version: int
     steps: Sequence[StepDefinition]
+    former: Sequence[StepDefinition] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -25,7 +26,15 @@ from catalog.kinds.choices import Bounds, ChoiceField
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.kinds.parts import Part
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
-from catalog.kinds.steps.container_access import ACTIONS, EMPTY, GONE, LAPSED, LOCKED
+from catalog.kinds.steps.container_access import (
+    ACTIONS,
+    AT_ONCE,
+    EMPTY,
+    GONE,
+    LAPSED,
+    LAPSED_AT_ONCE,
+    LOCKED,
+)
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec, Listing
@@ -82,8 +91,9 @@ class Container(Kind):
                 StepDefinition(name=PART, label=_("Object storage removed"), run=_run_gone),
                 QUOTA,
             ],
+            former=[replace(AT_ONCE, name="access")],
         ),
-        "withdraw": Plan(version=2, steps=LAPSED),
+        "withdraw": Plan(version=2, steps=LAPSED, former=[LAPSED_AT_ONCE]),
     }
 
     actions = ACTIONS

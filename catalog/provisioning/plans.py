@@ -27,9 +27,11 @@ def find_plan(operation: Operation) -> Plan | None:
 def get_definition(step: Step) -> StepDefinition:
     """What the step does. LookupError when the code lacks it; start-up refuses before that."""
     plan = find_plan(step.operation)
-    for definition in plan.steps if plan else ():
-        if definition.name == step.name:
-            return definition
+    if plan:
+        is_older = step.operation.plan_version < plan.version
+        for definition in [*(plan.former if is_older else ()), *plan.steps]:
+            if definition.name == step.name:
+                return definition
     raise LookupError(f"no step {step.name!r} in plan {step.operation.plan!r}")
 
 
@@ -38,7 +40,8 @@ def exclusive_steps() -> Q:
     condition = Q(pk__in=[])
     for kind in all_kinds():
         for plan_name, plan in kind.named_plans().items():
-            names = [definition.name for definition in plan.steps if definition.exclusive]
+            steps = [*plan.steps, *plan.former]
+            names = [definition.name for definition in steps if definition.exclusive]
             condition |= Q(operation__plan=f"{kind.key}.{plan_name}", name__in=names)
     return condition
 

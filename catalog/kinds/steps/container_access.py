@@ -128,6 +128,18 @@ def _run_gone(context: StepContext) -> Outcome:
     return Done()
 
 
+def _run_at_once(context: StepContext) -> Outcome:
+    """All three, for which older versions of the plans had one step."""
+    locked = _run_locked(context)
+    _run_empty(context)
+    _run_gone(context)
+    return locked
+
+
+def _run_lapsed_at_once(context: StepContext) -> Outcome:
+    return _run_at_once(context) if is_over(context) else Done()
+
+
 def _if_abandoned(step: StepDefinition) -> StepDefinition:
     """The same, but nothing where somebody gets in: its term was renewed."""
     return replace(step, run=lambda context: Done() if _users(context) else step.run(context))
@@ -146,8 +158,10 @@ EMPTY: Final = StepDefinition(
     name="contents", label=_("What was made with them removed"), run=_run_empty
 )
 GONE: Final = StepDefinition(name="entrance", label=_("User in the cloud removed"), run=_run_gone)
+AT_ONCE: Final = replace(LOCKED, name="withdrawn", run=_run_at_once)
 # Once the term is over.
 LAPSED: Final = (replace(LOCKED, run=_run_lapsed), _if_abandoned(EMPTY), _if_abandoned(GONE))
+LAPSED_AT_ONCE: Final = replace(AT_ONCE, run=_run_lapsed_at_once)
 
 
 def _always(facts: Mapping[str, Any]) -> bool:
@@ -184,6 +198,7 @@ ACTIONS: Final = {
         plan=Plan(
             version=2,
             steps=[LOCKED, EMPTY, GONE],
+            former=[AT_ONCE],
         ),
         is_offered=_has_credential,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.models import Offering, Operation, OperationState, Resource, ResourceState
+from catalog.provisioning.startup import refuse_unknown_work
 from catalog.services.approvals import approve_order
 from catalog.services.resources import act_on_resource
 from catalog.services.secrets import read_secret
@@ -117,3 +118,56 @@ def test_what_was_made_with_it_goes_first(act, container, cloud, engine, retire)
     container.refresh_from_db()
     assert container.state == ResourceState.RETIRED
     assert not things(cloud, "security_group")
+
+
+@pytest.fixture
+def half_done(engine, container, act, cloud, requester):
+    """Work of an older plan on a container with a credential, of which one step is left."""
+    act("rotate")
+
+    def begin(plan: str, version: int, step: str) -> Operation:
+        operation = engine.call(
+            act_on_resource, container.public_id, action="withdraw", actor=requester
+        )
+        first, *others = operation.steps.order_by("position")
+        for other in others:
+            other.delete()
+        operation.steps.filter(pk=first.pk).update(name=step)
+        Operation.objects.filter(pk=operation.pk).update(plan=plan, plan_version=version)
+        return operation
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    ("plan", "version", "step"),
+    [
+        ("container.act.withdraw", 1, "withdrawn"),
+        ("container.withdraw", 1, "withdrawn"),
+        ("container.retire", 2, "access"),
+    ],
+)
+def test_step_of_an_older_plan_is_known(half_done, plan, version, step):
+    half_done(plan, version, step)
+
+    refuse_unknown_work()
+
+
+def test_withdrawal_begun_by_an_older_version_is_finished(half_done, engine, container, cloud):
+    operation = half_done("container.act.withdraw", 1, "withdrawn")
+
+    engine.run()
+
+    operation.refresh_from_db()
+    container.refresh_from_db()
+    assert operation.state == OperationState.SUCCEEDED
+    assert things(cloud, "user") == []
+    assert len(things(cloud, "project")) == 1
+    assert container.facts["credentials"] == []
+
+
+def test_step_of_an_older_plan_is_none_of_the_newer(half_done):
+    half_done("container.act.withdraw", 2, "withdrawn")
+
+    with pytest.raises(SystemExit, match="needs step 'withdrawn'"):
+        refuse_unknown_work()
