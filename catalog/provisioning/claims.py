@@ -42,14 +42,14 @@ _NEED_NOT_WAIT = Q(goes_ahead=True) | ~Exists(
 )
 # True of a step that need not wait, whose operation runs and was not stopped by anybody, and whose
 # earlier steps are done.
-IS_NEXT = (
-    Exists(_GOING)
-    & _NEED_NOT_WAIT
-    & ~Exists(
+IS_NEXT = Q(
+    Exists(_GOING),
+    _NEED_NOT_WAIT,
+    ~Exists(
         Step.objects.filter(
             operation_id=OuterRef("operation_id"), position__lt=OuterRef("position")
         ).exclude(state=StepState.DONE)
-    )
+    ),
 )
 
 _TAKEABLE = frozenset({StepState.TODO.value, StepState.RUNNING.value})

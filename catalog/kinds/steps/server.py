@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.utils.translation import gettext_lazy as _
 
@@ -48,7 +48,8 @@ def _run_port(context: StepContext) -> Outcome:
         create=create,
         remove=lambda double: cloud.delete_port(project, double.id),
     )
-    address = next(iter(port.details["addresses"]), "")
+    addresses = cast("list[str]", port.details["addresses"])
+    address = next(iter(addresses), "")
     return Done(external_id=port.id, facts={RESERVED_ADDRESS: address})
 
 
