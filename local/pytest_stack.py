@@ -1,4 +1,8 @@
-"""Pytest plugin of ``./test``: tests that need the whole stack come last, and wait for it."""
+"""Pytest plugin of ``./test``: tests that need the whole stack come last, and wait for it.
+
+Two workers of pytest may share that stack: all of tests/browser is for one of them, since its
+people stand in the portal's own database; a file of tests/real is for either.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from typing import Any, Final
 
 import pytest
 
-_FOLDERS: Final = ("real", "browser")
+_BROWSER: Final = "browser"
+_FOLDERS: Final = ("real", _BROWSER)
 _MARKS: Final = ("real", "rabbitmq")  # not browser: most of those have a server of their own
 _READY_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.2
@@ -25,9 +30,18 @@ def needs_whole_stack(item: pytest.Item) -> bool:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the others first: meanwhile the cloud starts."""
     items.sort(key=needs_whole_stack)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    """What one worker of pytest runs in one go, with ``--dist loadgroup``."""
+    path = item.path.relative_to(item.config.rootpath)
+    return _BROWSER if _BROWSER in path.parts else str(path)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -35,7 +49,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Wait once, before the first test that needs it."""
     if needs_whole_stack(item) and not item.config.stash.get(_IS_UP, False):
         home = Path(os.environ["CLOUDLOKET_TEST_HOME"])
-        _wait_for_stack(home)
+        if not _comes_up(home):
+            # Not pytest.exit: of that, in a worker, xdist makes a crash.
+            item.session.shouldstop = f"the stack for the tests does not come up; see {home}/log"
+            pytest.fail(item.session.shouldstop, pytrace=False)
         if (home / "clouds.yaml").exists():  # written while the cloud starts, so not known before
             os.environ["OS_CLIENT_CONFIG_FILE"] = str(home / "clouds.yaml")
         item.config.stash[_IS_UP] = True
@@ -44,13 +61,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 _IS_UP: Final = pytest.StashKey[bool]()
 
 
-def _wait_for_stack(home: Path) -> None:
+def _comes_up(home: Path) -> bool:
     until = time.monotonic() + _READY_SECONDS
     while True:
         status: dict[str, Any] = json.loads((home / "run" / "status.json").read_text())
         groups = [status[name] for name in _GROUPS if name in status]
         if all(group["ready"] for group in groups):
-            return
+            return True
         if any(group["failed"] for group in groups) or time.monotonic() > until:
-            pytest.exit(f"the stack for the tests does not come up; see {home}/log", returncode=1)
+            return False
         time.sleep(_LOOK_SECONDS)
