@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 _BROWSER: Final = "browser"
 _FOLDERS: Final = ("real", _BROWSER)
@@ -30,18 +31,26 @@ def needs_whole_stack(item: pytest.Item) -> bool:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the others first: meanwhile the cloud starts."""
     items.sort(key=needs_whole_stack)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
-def _group(item: pytest.Item) -> str:
-    """What one worker of pytest runs in one go, with ``--dist loadgroup``."""
-    path = item.path.relative_to(item.config.rootpath)
-    return _BROWSER if _BROWSER in path.parts else str(path)
+class FilesAndBrowser(LoadFileScheduling):  # type: ignore[misc]  # xdist tells no types of it
+    """A worker runs whole files, and the folder of the browser as if it were one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return _BROWSER if _BROWSER in Path(file).parts else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndBrowser | None:
+    """Instead of xdist's own for ``--dist loadfile``.
+
+    Not ``loadgroup``: xdist 3.8 puts the group in a test's name, which pytest 9.2 does not take.
+    """
+    return FilesAndBrowser(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(tryfirst=True)

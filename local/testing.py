@@ -40,13 +40,14 @@ _STACK_TESTS: Final = ("tests/browser", "tests/real")
 _WITH_WHOLE_STACK: Final = (*_STACK_TESTS, "benchmarks")
 # Two processes of pytest, each with a database of its own. A file stays in one of them: what it
 # makes once (a world, roles, a folder) is its own.
+_TWO: Final = ("-n", "2", "--dist", "loadfile")
 _SIDE_BY_SIDE: Final = (
-    *("-n", "2", "--dist", "loadfile"),
+    *_TWO,
     *(f"--ignore={folder}" for folder in _STACK_TESTS),
 )
-# Groups are those of the plugin. In this order, the longest first: xdist would begin with what
-# has most tests, and end with one that takes minutes.
-_SHARING_THE_STACK: Final = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+# In this order, the longest first: xdist would begin with what has most tests, and end with one
+# that takes minutes.
+_SHARING_THE_STACK: Final = (*_TWO, "--no-loadscope-reorder")
 
 
 class CheckFailed(Exception):

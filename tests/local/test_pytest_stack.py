@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> Run:
     def run(**groups: dict[str, bool]) -> subprocess.CompletedProcess[str]:
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "status.json").write_text(json.dumps(groups))
-        share = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+        share = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
         others = ("-p", "no:django", "-p", "no:cacheprovider")
         plugin = ("-p", "local.pytest_stack")
         folders = ("tests/browser", "tests/real")
