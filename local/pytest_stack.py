@@ -1,4 +1,8 @@
-"""Pytest plugin of ``./test``: tests that need the whole stack come last, and wait for it."""
+"""Pytest plugin of ``./test``: tests that need the whole stack come last, and wait for it.
+
+Two workers of pytest may share that stack: all of tests/browser is for one of them, since its
+people stand in the portal's own database; a file of tests/real is for either.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
-_FOLDERS: Final = ("real", "browser")
+_BROWSER: Final = "browser"
+_FOLDERS: Final = ("real", _BROWSER)
 _MARKS: Final = ("real", "rabbitmq")  # not browser: most of those have a server of their own
 _READY_SECONDS: Final = 600.0
 _LOOK_SECONDS: Final = 0.2
@@ -30,12 +36,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=needs_whole_stack)
 
 
+class FilesAndBrowser(LoadFileScheduling):  # type: ignore[misc]  # xdist tells no types of it
+    """A worker runs whole files, and the folder of the browser as if it were one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return _BROWSER if _BROWSER in Path(file).parts else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndBrowser | None:
+    """Instead of xdist's own for ``--dist loadfile``.
+
+    Not ``loadgroup``: xdist 3.8 puts the group in a test's name, which pytest 9.2 does not take.
+    """
+    return FilesAndBrowser(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Wait once, before the first test that needs it."""
     if needs_whole_stack(item) and not item.config.stash.get(_IS_UP, False):
         home = Path(os.environ["CLOUDLOKET_TEST_HOME"])
-        _wait_for_stack(home)
+        if not _comes_up(home):
+            # Not pytest.exit: of that, in a worker, xdist makes a crash.
+            item.session.shouldstop = f"the stack for the tests does not come up; see {home}/log"
+            pytest.fail(item.session.shouldstop, pytrace=False)
         if (home / "clouds.yaml").exists():  # written while the cloud starts, so not known before
             os.environ["OS_CLIENT_CONFIG_FILE"] = str(home / "clouds.yaml")
         item.config.stash[_IS_UP] = True
@@ -44,13 +70,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 _IS_UP: Final = pytest.StashKey[bool]()
 
 
-def _wait_for_stack(home: Path) -> None:
+def _comes_up(home: Path) -> bool:
     until = time.monotonic() + _READY_SECONDS
     while True:
         status: dict[str, Any] = json.loads((home / "run" / "status.json").read_text())
         groups = [status[name] for name in _GROUPS if name in status]
         if all(group["ready"] for group in groups):
-            return
+            return True
         if any(group["failed"] for group in groups) or time.monotonic() > until:
-            pytest.exit(f"the stack for the tests does not come up; see {home}/log", returncode=1)
+            return False
         time.sleep(_LOOK_SECONDS)

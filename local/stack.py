@@ -37,6 +37,7 @@ class Parts:
     portal: bool = True
     cloud: bool = True
     rabbitmq: bool = False
+    is_for_tests: bool = False  # nothing in it has to outlive the machine
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class Stack:
             **make_keys(self.layout),
         }
         stand_ins: list[Unit] = []
-        postgres = PostgresServer.from_environment(self.layout)
+        lasts = not self.parts.is_for_tests
+        postgres = PostgresServer.from_environment(self.layout, survives_power_cut=lasts)
         if self.has_local_database or self.has_local_cloud:
             stand_ins += postgres.units()
         if self.has_local_database:

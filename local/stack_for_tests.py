@@ -146,6 +146,7 @@ def _empty(home: Path) -> None:
 if __name__ == "__main__":
     try:
         wanted = dict.fromkeys(("portal", "cloud"), False) | dict.fromkeys(sys.argv[2:], True)
-        run_stack(Path(sys.argv[1]), choose_port(taken=()), Parts(**wanted))
+        parts = Parts(**wanted, is_for_tests=True)
+        run_stack(Path(sys.argv[1]), choose_port(taken=()), parts)
     except StartRefused as refusal:
         sys.exit(f"cloudloket: {refusal}")

@@ -36,14 +36,18 @@ _CHECKS: Final[Sequence[Sequence[str]]] = (
 )
 _OLDEST_POSTGRES: Final = "16"
 _PLUGIN: Final = ("-p", "local.pytest_stack")
-_STACK_TESTS: Final = ("tests/real", "tests/browser")
+_STACK_TESTS: Final = ("tests/browser", "tests/real")
 _WITH_WHOLE_STACK: Final = (*_STACK_TESTS, "benchmarks")
 # Two processes of pytest, each with a database of its own. A file stays in one of them: what it
 # makes once (a world, roles, a folder) is its own.
+_TWO: Final = ("-n", "2", "--dist", "loadfile")
 _SIDE_BY_SIDE: Final = (
-    *("-n", "2", "--dist", "loadfile"),
+    *_TWO,
     *(f"--ignore={folder}" for folder in _STACK_TESTS),
 )
+# In this order, the longest first: xdist would begin with what has most tests, and end with one
+# that takes minutes.
+_SHARING_THE_STACK: Final = (*_TWO, "--no-loadscope-reorder")
 
 
 class CheckFailed(Exception):
@@ -116,7 +120,8 @@ def _pytest_everything(marks: Sequence[str], settings: Mapping[str, str]) -> int
     _say("pytest side by side")
     of_databases = _pytest([*_PLUGIN, *marks, *_SIDE_BY_SIDE], settings)
     _say("pytest with the whole stack")
-    return _pytest([*_PLUGIN, *marks, *_STACK_TESTS], settings) or of_databases
+    with_stack = [*_PLUGIN, *marks, *_SHARING_THE_STACK, *_STACK_TESTS]
+    return _pytest(with_stack, settings) or of_databases
 
 
 def _on_oldest_postgres(environment: Mapping[str, str]) -> None:

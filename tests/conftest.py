@@ -25,12 +25,8 @@ from tests.factories import (
     make_project,
     priced,
 )
+from tests.leaning import leans_on_database
 
-# A test file that has one of these speaks to the database itself: SQL, a refusal, two at once.
-_OF_DATABASE: Final = {
-    *("at_once", "execute", "meeting", "psycopg", "refused_by", "threading"),
-    *("DatabaseError", "IntegrityError", "InternalError", "OperationalError", "ProgrammingError"),
-}
 _KEPT: Final = {"django_content_type", "auth_permission"}  # what ``migrate`` writes there
 
 
@@ -38,14 +34,8 @@ _KEPT: Final = {"django_content_type", "auth_permission"}  # what ``migrate`` wr
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what leans on the database, so that nobody has to think of it."""
     for item in items:
-        names = vars(item.getparent(pytest.Module).obj)
-        if not _OF_DATABASE.isdisjoint(names) and uses_a_database(item):
+        if isinstance(item, pytest.Function) and leans_on_database(item):
             item.add_marker("database")
-
-
-def uses_a_database(item: pytest.Item) -> bool:
-    fixtures = getattr(item, "fixturenames", ())
-    return item.get_closest_marker("django_db") is not None or "db" in fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -47,3 +47,8 @@ def log_in(
     key = str(session.session_key)
     open_session(login, session_key=key, earlier_key=None, expires_at=expires_at)
     return client
+
+
+def session_of(person: Person) -> str:
+    """Log ``person`` in; returns the key of the session, for a browser's cookie."""
+    return str(log_in(Client(), person).session.session_key)

@@ -18,6 +18,10 @@ for _name, _value in {
     "CLOUDLOKET_CLOUDS": "sovereign",
 }.items():
     os.environ.setdefault(_name, _value)
+if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Side by side they would empty each other's queues: gw0 has Valkey's database 1, gw1 has 2.
+    _server = os.environ["CLOUDLOKET_BROKER_URL"].rpartition("/")[0]
+    os.environ["CLOUDLOKET_BROKER_URL"] = f"{_server}/{int(_worker.removeprefix('gw')) + 1}"
 
 from portal.settings.base import *  # noqa: E402, F403  (Django reads settings from one namespace)
 

@@ -1,13 +1,21 @@
-"""What ``./test`` leaves behind when somebody stops it."""
+"""What ``./test`` runs, on what, and what it leaves behind when somebody stops it."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
+import pytest
+
+from local import testing
 from local.environments import CHECKOUT
+from local.home import prepare_home
+from local.layout import Layout
+from local.ports import remembered_ports
+from local.stack import Parts, Stack
 
 # A run that waits for a signal, where the real one would have a stack beside it.
 _WAITING_RUN: Final = """
@@ -35,3 +43,37 @@ def test_a_terminated_run_stops_its_stack() -> None:
 
         assert process.stdout.read() == "stack stopped\n"
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("with_rabbitmq", [False, True])
+def test_each_test_runs_once_and_on_rabbitmq_where_that_was_asked(with_rabbitmq, monkeypatch):
+    runs = []
+    monkeypatch.setattr(testing, "_pytest", lambda options, _environment: runs.append(options) or 0)
+
+    testing._pytest_everything(() if with_rabbitmq else ("-m", "not rabbitmq"), {})
+
+    of_databases, with_stack = runs
+    folders = {"tests/real", "tests/browser"}
+    assert folders <= set(with_stack)
+    assert {f"--ignore={folder}" for folder in folders} <= set(of_databases)
+    assert not folders & set(of_databases)
+    assert ("not rabbitmq" in with_stack) is not with_rabbitmq
+
+
+@pytest.mark.parametrize("is_for_tests", [False, True])
+def test_only_a_stack_for_tests_lets_postgres_not_wait_for_the_disk(is_for_tests, tmp_path):
+    home = tmp_path / "home"
+    prepare_home(home)
+    layout = Layout(
+        checkout=CHECKOUT,
+        home=home,
+        ports=remembered_ports(home / "ports.json", None),
+        python=Path(sys.executable),
+        openstack_python=Path(),
+    )
+    parts = Parts(portal=False, cloud=False, is_for_tests=is_for_tests)
+
+    units = {unit.name: unit for unit in Stack(layout, parts, given={}).units()}
+
+    assert ("fsync=off" in units["postgres"].command) is is_for_tests
+    assert "synchronous_commit=off" not in units["postgres"].command  # a kill would lose commits

@@ -131,8 +131,10 @@ def worker_variables() -> dict[str, str]:
     facts = connection.settings_dict
     login = f"{quote(facts['USER'])}:{quote(facts['PASSWORD'])}"
     database = f"postgresql://{login}@{facts['HOST']}:{facts['PORT']}/{facts['NAME']}"
+    # It is no worker of pytest itself: its settings need not choose a broker again.
+    own = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
     return {
-        **os.environ,
+        **own,
         "CLOUDLOKET_DATABASE_URL": database,
         "DJANGO_SETTINGS_MODULE": "tests.real.worker_settings",
     }

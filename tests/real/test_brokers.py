@@ -20,6 +20,9 @@ from django.conf import settings
 from django.urls import reverse
 
 from catalog.models import OrderState, ResourceState
+from local.environments import CHECKOUT
+from local.stack import Parts
+from local.stack_for_tests import stack_for_tests
 from tests.faults.processes import killed_in_stack
 from tests.logins import log_in
 from tests.real.conftest import (
@@ -32,14 +35,15 @@ from tests.real.conftest import (
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
-URLS = {"valkey": "CLOUDLOKET_BROKER_URL", "rabbitmq": "CLOUDLOKET_TEST_RABBITMQ_URL"}
+VALKEY_HOME = CHECKOUT / ".local-test-valkey"
 
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker that the stack beside the tests runs, and an application that sends to it."""
+    """A broker that a stack at ``home`` runs, and an application that sends to it."""
 
     name: str
+    home: Path
     url: str
     app: Celery
 
@@ -51,7 +55,7 @@ class Broker:
     @contextmanager
     def standing_still(self) -> Iterator[None]:
         """Its connections stay open, and nothing is answered any more."""
-        file = Path(os.environ["CLOUDLOKET_TEST_HOME"]) / "run" / f"{self.name}.pid"
+        file = self.home / "run" / f"{self.name}.pid"
         process = int(file.read_text().split()[0])
         os.kill(process, signal.SIGSTOP)
         try:
@@ -61,16 +65,37 @@ class Broker:
 
     def kill(self) -> None:
         """Without a chance to tidy up; the stack's supervisor starts it again."""
-        killed_in_stack(Path(os.environ["CLOUDLOKET_TEST_HOME"]), self.name)
+        killed_in_stack(self.home, self.name)
+
+
+@pytest.fixture(scope="module")
+def places() -> Iterator[dict[str, tuple[Path, str]]]:
+    """Home and address of each broker.
+
+    Others use the Valkey of the whole stack meanwhile; the one that is killed here is another.
+    """
+    with stack_for_tests(VALKEY_HOME, Parts(portal=False, cloud=False)) as own:
+        own.wait_for_databases()
+        yield {
+            "valkey": (own.home, own.settings()["CLOUDLOKET_BROKER_URL"]),
+            "rabbitmq": (
+                Path(os.environ["CLOUDLOKET_TEST_HOME"]),
+                os.environ["CLOUDLOKET_TEST_RABBITMQ_URL"],
+            ),
+        }
 
 
 @pytest.fixture(params=["valkey", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
-def broker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+def broker(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    places: dict[str, tuple[Path, str]],
+) -> Iterator[Broker]:
     """The broker that this process and its workers use; empty at first."""
-    url = os.environ[URLS[request.param]]
+    home, url = places[request.param]
     app = application(url, monkeypatch)
     monkeypatch.setattr("portal.core.dispatch.current_app", app)
-    broker = Broker(request.param, url, app)
+    broker = Broker(request.param, home, url, app)
     until(broker.is_up, f"{broker.name} answers")
     purge(broker)
     yield broker

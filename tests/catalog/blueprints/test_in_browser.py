@@ -1,9 +1,7 @@
 """The pages of a whole in a real browser: accessible, and never wider than the screen."""
 
 import pytest
-from django.conf import settings
 from django.db import transaction
-from django.test import Client
 
 from catalog.models import Operation, Resource
 from catalog.services.approvals import approve_order
@@ -11,10 +9,9 @@ from catalog.services.operations import lock_order_and_resource
 from catalog.services.resources import activate_resource
 from portal.identity.models import Role
 from tests.catalog.blueprints.conftest import ANSWERS
-from tests.catalog.views.test_offerings_in_browser import SCREENS, visit
-from tests.chromium import running_chromium
+from tests.chromium import complaints_about
 from tests.factories import failed, grant, place
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -62,12 +59,6 @@ def run(operation):
 
 
 def test_pages_are_accessible_and_fit(live_server, pages, approver):
-    session = log_in(Client(), approver).cookies[settings.SESSION_COOKIE_NAME].value
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for screen in SCREENS
-            for complaint in visit(chromium, live_server.url, session, pages, *screen)
-        ]
+    session = session_of(approver)
 
-    assert complaints == []
+    assert complaints_about(pages, site=live_server.url, session=session) == []

@@ -1,23 +1,19 @@
 """The pages of a change in a real browser: accessible, and never wider than the screen."""
 
-import os
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from django.utils.timezone import localdate
 
 from billing.models import Budget
 from catalog.models import Operation, OrderState
 from catalog.services.approvals import approve_order
 from portal.cloud.ports import CloudRefused
-from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.chromium import complaints_about
 from tests.factories.catalog import SPEC
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SCREENS = [(1280, "light", "nl"), (1280, "dark", "en"), (360, "light", "nl"), (360, "dark", "en")]
 
 
 @pytest.fixture
@@ -45,39 +41,17 @@ def pages(server, volume, run, version, ask, engine, cloud, approver, project):
 
 
 def test_pages_of_a_change_are_accessible_and_fit(pages, live_server, requester, approver):
-    # Django asks the database nothing while the browser runs: its event loop is in this thread.
     own, decision = pages
-    asker, decider = (
-        log_in(Client(), person).cookies[settings.SESSION_COOKIE_NAME].value
-        for person in (requester, approver)
+    asker, decider = session_of(requester), session_of(approver)
+
+    assert (
+        complaints_about(own, site=live_server.url, session=asker, arrive=choose_another_size) == []
     )
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for screen in SCREENS
-            for who, addresses in ((asker, own), (decider, {"decision": decision}))
-            for complaint in visit(chromium, live_server.url, who, addresses, *screen)
-        ]
-
-    assert complaints == []
+    assert complaints_about({"decision": decision}, site=live_server.url, session=decider) == []
 
 
-def visit(chromium, site, session, pages, width, scheme, language):
-    """What is wrong with these pages on such a screen, for who has this session."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, locale=language
-    )
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
-    page = context.new_page()
-    for name, address in pages.items():
-        page.goto(f"{site}{address}")
-        if name == "form":
-            page.locator("label", has_text="gp.medium").click()
-            page.locator("#quote .cl-quote__price").wait_for()
-        if os.environ.get("SHOTS"):
-            path = f"{os.environ['SHOTS']}/{name}-{width}-{language}.png"
-            page.screenshot(path=path, full_page=True)
-        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
-        if is_too_wide(page):
-            yield f"{name} at {width}: too wide"
-    context.close()
+def choose_another_size(page, name):
+    """On the form, which then tells the price."""
+    if name == "form":
+        page.locator("label", has_text="gp.medium").click()
+        page.locator("#quote .cl-quote__price").wait_for()

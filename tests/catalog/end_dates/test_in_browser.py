@@ -3,19 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.db import transaction
-from django.test import Client
 from django.utils.timezone import now
 
 from catalog.models import Operation, OperationState, Resource
 from catalog.services.end_dates import end_uses
 from catalog.services.protection import protect_resource
 from portal.core.calendar import day_of
-from tests.catalog.views.test_work_in_browser import SCREENS, one_transaction, visit
-from tests.chromium import running_chromium
+from tests.catalog.views.test_work_in_browser import one_transaction
+from tests.chromium import complaints_about
 from tests.factories import delivered, place
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -52,12 +50,6 @@ def needed_until(days, name, requester, approver, project, version):
 
 
 def test_pages_are_accessible_and_fit(live_server, pages, requester):
-    session = log_in(Client(), requester).cookies[settings.SESSION_COOKIE_NAME].value
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for screen in SCREENS
-            for complaint in visit(chromium, live_server.url, session, pages, *screen)
-        ]
+    session = session_of(requester)
 
-    assert complaints == []
+    assert complaints_about(pages, site=live_server.url, session=session) == []

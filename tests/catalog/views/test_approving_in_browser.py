@@ -1,21 +1,16 @@
 """Carts, orders of several lines and approval rules in a real browser: accessible, and they fit."""
 
-import os
-
 import pytest
-from django.conf import settings
-from django.test import Client
 
 from catalog.services.approval_rules import RuleSays, confirm_version, propose_rule, propose_version
 from catalog.services.carts import put_in_cart
 from catalog.services.comments import ask_about_order
 from portal.identity.models import Role
-from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.chromium import Screen, complaints_about, running_chromium, visiting
 from tests.factories import SPEC, PersonFactory, asked, grant, place, place_lines
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SCREENS = [(1280, "light", "nl"), (1280, "dark", "en"), (360, "light", "en"), (360, "light", "nl")]
 
 
 @pytest.fixture
@@ -71,46 +66,19 @@ def pages(somebody, requester, project, version):
 
 
 def test_they_are_accessible_and_fit(somebody, pages, live_server):
-    # Django asks the database nothing while the browser runs: its event loop is in this thread.
-    session = log_in(Client(), somebody).cookies[settings.SESSION_COOKIE_NAME].value
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for screen in SCREENS
-            for complaint in visit(chromium, live_server.url, session, pages, *screen)
-        ]
+    session = session_of(somebody)
 
-    assert complaints == []
-
-
-def visit(chromium, site, session, pages, width, scheme, language):
-    """What is wrong with these pages on such a screen, for who has this session."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, locale=language
-    )
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
-    page = context.new_page()
-    for name, address in pages.items():
-        page.goto(f"{site}{address}")
-        if os.environ.get("SHOTS"):
-            path = f"{os.environ['SHOTS']}/{name}-{width}-{language}.png"
-            page.screenshot(path=path, full_page=True)
-        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
-        if is_too_wide(page):
-            yield f"{name} at {width}: too wide"
-    context.close()
+    assert complaints_about(pages, site=live_server.url, session=session) == []
 
 
 def test_what_is_typed_and_put_in_the_cart_at_once_is_sent_there_once(somebody, pages, live_server):
     """The form is asked for its price as a field is left, just when the button is pressed."""
-    session = log_in(Client(), somebody).cookies[settings.SESSION_COOKIE_NAME].value
+    session, screen = session_of(somebody), Screen(1280, "light", "en")
     sent = []
-    with running_chromium() as chromium:
-        context = chromium.new_context(locale="en")
-        context.add_cookies(
-            [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}]
-        )
-        page = context.new_page()
+    with (
+        running_chromium() as chromium,
+        visiting(chromium, live_server.url, session, screen) as page,
+    ):
         page.on("request", lambda request: sent.append((request.method, request.url)))
         page.goto(f"{live_server.url}{pages['form']}")
         page.get_by_label("Name", exact=True).fill("zaken-web-13")
@@ -120,7 +88,6 @@ def test_what_is_typed_and_put_in_the_cart_at_once_is_sent_there_once(somebody, 
             button.focus()
         button.click()
         page.wait_for_url("**/cart")
-        context.close()
 
     posts = [url for method, url in sent if method == "POST" and url.endswith("/order/cart")]
     assert len(posts) == 1

@@ -1,11 +1,8 @@
 """The pages of drift in a real browser: accessible, and never wider than the screen."""
 
-import os
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from django.utils.timezone import now
 
 from catalog.models import CloudLook, Difference, Resource
@@ -13,7 +10,7 @@ from catalog.services.drift import ignore_difference
 from catalog.services.drift_repairs import confirm_repair
 from portal.core.calendar import day_of
 from portal.identity.models import Role
-from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.chromium import complaints_about
 from tests.factories import PersonFactory, delivered, grant, make_project, place
 from tests.factories.drift import (
     DISK,
@@ -26,10 +23,9 @@ from tests.factories.drift import (
     uncharged,
     unordered,
 )
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SCREENS = [(1280, "light", "nl"), (1280, "light", "en"), (360, "light", "nl"), (360, "dark", "en")]
 
 
 @pytest.fixture
@@ -95,33 +91,7 @@ def pages(operators, requester, approver, project, version, sent_tasks):
 
 
 def test_pages_are_accessible_and_fit(live_server, pages, operators):
-    # Django asks the database nothing while the browser runs: its event loop is in this thread.
-    session = log_in(Client(), operators[0]).cookies[settings.SESSION_COOKIE_NAME].value
-    quiet = log_in(Client(), operators[2]).cookies[settings.SESSION_COOKIE_NAME].value
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for screen in SCREENS
-            for who, addresses in ((session, pages), (quiet, {"empty": "/drift"}))
-            for complaint in visit(chromium, live_server.url, who, addresses, *screen)
-        ]
+    session, quiet = session_of(operators[0]), session_of(operators[2])
 
-    assert complaints == []
-
-
-def visit(chromium, site, session, pages, width, scheme, language):
-    """What is wrong with these pages on such a screen, for who has this session."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, locale=language
-    )
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
-    page = context.new_page()
-    for name, address in pages.items():
-        page.goto(f"{site}{address}")
-        if os.environ.get("SHOTS"):
-            path = f"{os.environ['SHOTS']}/{name}-{width}-{language}.png"
-            page.screenshot(path=path, full_page=True)
-        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
-        if is_too_wide(page):
-            yield f"{name} at {width}: too wide"
-    context.close()
+    assert complaints_about(pages, site=live_server.url, session=session) == []
+    assert complaints_about({"empty": "/drift"}, site=live_server.url, session=quiet) == []

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from django.utils.timezone import now
 from playwright.sync_api import Error
 
 from catalog.kinds.environment import QUOTA_OF
 from catalog.models import Offering, Resource
 from portal.cloud.secrets import store_secret
-from tests.catalog.views.test_work_in_browser import SCREENS, one_transaction, visit
-from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.catalog.views.test_work_in_browser import one_transaction
+from tests.chromium import SCREENS, complaints_about, complaints_of, running_chromium, visiting
 from tests.factories import OfferingVersionFactory, delivered, place, priced
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 VALUES = {
@@ -59,7 +56,7 @@ def environment(requester, approver, project):
 
 
 def test_pages_are_accessible_and_fit(live_server, environment, requester):
-    session = log_in(Client(), requester).cookies[settings.SESSION_COOKIE_NAME].value
+    session = session_of(requester)
     address = f"/resources/{environment.public_id}"
     pages = {
         "secret-waits": address,
@@ -67,40 +64,22 @@ def test_pages_are_accessible_and_fit(live_server, environment, requester):
         "secret-change": f"{address}/change",
         "secret-order-form": "/catalogue/environment/order",
     }
+
+    assert complaints_about(pages, site=live_server.url, session=session) == []
     with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for screen in SCREENS
-            for complaint in (
-                *visit(chromium, live_server.url, session, pages, *screen),
-                *look_once(chromium, live_server.url, session, address, *screen),
-            )
-        ]
-
-    assert complaints == []
+        for screen in SCREENS:
+            with visiting(chromium, live_server.url, session, screen) as page:
+                assert look_once(page, f"{live_server.url}{address}", screen) == []
 
 
-def look_once(chromium, site, session, address, width, scheme, language):
+def look_once(page, address, screen):
     """Press the button, as the person does; what is wrong with the page that comes."""
-    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    cookies = {settings.SESSION_COOKIE_NAME: session, settings.LANGUAGE_COOKIE_NAME: language}
-    context.add_cookies(
-        [{"name": name, "value": value, "url": site} for name, value in cookies.items()]
-    )
-    page = context.new_page()
-    page.goto(f"{site}{address}")
+    page.goto(address)
     page.locator("#access form button").first.click()
-    page.wait_for_url(f"{site}{address}/secret")
-    if os.environ.get("SHOTS"):
-        picture = f"{os.environ['SHOTS']}/secret-shown-{language}-{width}-{scheme}.png"
-        page.screenshot(path=picture, full_page=True)
-    if VALUES["secret"] not in page.content():
-        yield "the secret is not on its page"
-    yield from (f"secret at {width}: {found}" for found in find_violations(page))
-    page.set_viewport_size({"width": 320, "height": 800})
-    if is_too_wide(page):
-        yield "secret: too wide"
+    page.wait_for_url(f"{address}/secret")
+    assert VALUES["secret"] in page.content()
+    complaints = complaints_of(page, "secret-shown", screen)
     page.go_back()
     with pytest.raises(Error, match="ERR_CACHE_MISS"):  # the browser kept nothing of it
         page.go_forward()
-    context.close()
+    return complaints

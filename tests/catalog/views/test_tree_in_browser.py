@@ -1,13 +1,10 @@
 """The pages of organizations in a real browser: accessible, and never wider than the screen."""
 
-import os
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.conf import settings
 from django.db import transaction
-from django.test import Client
 from django.utils.timezone import localdate, now
 
 from catalog.models import Metric
@@ -16,12 +13,11 @@ from catalog.services.tree import move_node
 from portal.identity.models import Node, Organization, Role
 from portal.identity.services.facts import set_cost_centre, set_data_owner, set_vat_treatment
 from portal.identity.services.tree import create_organization, create_project
-from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.chromium import complaints_about
 from tests.factories import PersonFactory, administrator_of, generous_limits, grant, place
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SCREENS = [(1280, "light"), (360, "dark")]
 
 
 @pytest.fixture
@@ -107,30 +103,6 @@ def pages(ministry, administrator, version):
 
 
 def test_pages_are_accessible_and_fit(live_server, pages, administrator):
-    # Django asks the database nothing while the browser runs: its event loop is in this thread.
-    session = log_in(Client(), administrator).cookies[settings.SESSION_COOKIE_NAME].value
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for width, scheme in SCREENS
-            for complaint in visit(chromium, live_server.url, session, pages, width, scheme)
-        ]
+    session = session_of(administrator)
 
-    assert complaints == []
-
-
-def visit(chromium, site, session, pages, width, scheme):
-    """What is wrong with these pages on such a screen, for who has this session."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, locale="nl-NL"
-    )
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
-    page = context.new_page()
-    for name, address in pages.items():
-        page.goto(f"{site}{address}")
-        if os.environ.get("SHOTS"):
-            page.screenshot(path=f"{os.environ['SHOTS']}/{name}-{width}.png", full_page=True)
-        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
-        if is_too_wide(page):
-            yield f"{name} at {width}: too wide"
-    context.close()
+    assert complaints_about(pages, site=live_server.url, session=session) == []

@@ -1,20 +1,17 @@
 """The operators' pages in a real browser: accessible, and never wider than the screen."""
 
-import os
 from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.db import transaction
-from django.test import Client
 from django.utils.timezone import now
 
 from catalog.models import Operation, StepFault, StepState
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.services.solutions import solve_operation
 from portal.identity.models import Role
-from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.chromium import complaints_about
 from tests.factories import (
     PersonFactory,
     begun,
@@ -27,10 +24,9 @@ from tests.factories import (
     place,
     stuck,
 )
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SCREENS = [(1280, "light", "nl"), (360, "dark", "en")]
 SAID = "No valid host was found. There are not enough hosts available."
 REQUEST = "req-7d41c0de-9b1f-4c55-8a3e-2f1f7d0b6a11"
 
@@ -151,37 +147,7 @@ def nothing(place_of_work, operators):
 
 @pytest.mark.parametrize("state", ["nothing", "pages"])
 def test_pages_are_accessible_and_fit(live_server, request, operators, state):
-    # Django asks the database nothing while the browser runs: its event loop is in this thread.
     pages = request.getfixturevalue(state)
-    session = log_in(Client(), operators[0]).cookies[settings.SESSION_COOKIE_NAME].value
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for screen in SCREENS
-            for complaint in visit(chromium, live_server.url, session, pages, *screen)
-        ]
+    session = session_of(operators[0])
 
-    assert complaints == []
-
-
-def visit(chromium, site, session, pages, width, scheme, language):
-    """What is wrong with these pages on such a screen, for who has this session."""
-    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-    cookies = {settings.SESSION_COOKIE_NAME: session, settings.LANGUAGE_COOKIE_NAME: language}
-    context.add_cookies(
-        [{"name": name, "value": value, "url": site} for name, value in cookies.items()]
-    )
-    page = context.new_page()
-    for name, address in pages.items():
-        response = page.goto(f"{site}{address}")
-        if response.status != 200:
-            yield f"{name}: {response.status}"
-        if os.environ.get("SHOTS"):
-            picture = f"{os.environ['SHOTS']}/{name}-{language}-{width}-{scheme}.png"
-            page.screenshot(path=picture, full_page=True)
-        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
-        page.set_viewport_size({"width": 320, "height": 800})
-        if is_too_wide(page):
-            yield f"{name}: too wide"
-        page.set_viewport_size({"width": width, "height": 800})
-    context.close()
+    assert complaints_about(pages, site=live_server.url, session=session) == []

@@ -1,16 +1,11 @@
 """The pages of disks in a real browser: accessible, and never wider than the screen."""
 
-import os
-
 import pytest
-from django.conf import settings
-from django.test import Client
 
-from tests.chromium import find_violations, is_too_wide, running_chromium
-from tests.logins import log_in
+from tests.chromium import complaints_about
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SCREENS = [(1280, "light", "nl"), (360, "dark", "en"), (360, "light", "nl")]
 
 
 @pytest.fixture
@@ -38,37 +33,19 @@ def pages(attached, snapshot, server, deliver, ask, offerings):
 
 
 def test_pages_are_accessible_and_fit(pages, live_server, requester):
-    # Django asks the database nothing while the browser runs: its event loop is in this thread.
-    session = log_in(Client(), requester).cookies[settings.SESSION_COOKIE_NAME].value
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for screen in SCREENS
-            for complaint in visit(chromium, live_server.url, session, pages, *screen)
-        ]
+    session = session_of(requester)
 
-    assert complaints == []
-
-
-def visit(chromium, site, session, pages, width, scheme, language):
-    """What is wrong with these pages on such a screen, for who has this session."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, locale=language
+    assert (
+        complaints_about(
+            pages, site=live_server.url, session=session, arrive=choose_what_is_not_there
+        )
+        == []
     )
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
-    page = context.new_page()
-    for name, address in pages.items():
-        page.goto(f"{site}{address}")
-        if name == "disk-attach-wrong":
-            page.evaluate("document.querySelector('select[name=server] option').value = 'iets'")
-            page.locator("main form button[type=submit]").click()
-            page.locator(".cl-error").first.wait_for()
-        if os.environ.get("SHOTS"):
-            path = f"{os.environ['SHOTS']}/{name}-{width}-{language}.png"
-            page.screenshot(path=path, full_page=True)
-        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
-        page.set_viewport_size({"width": 320, "height": 800})
-        if is_too_wide(page):
-            yield f"{name}: too wide"
-        page.set_viewport_size({"width": width, "height": 800})
-    context.close()
+
+
+def choose_what_is_not_there(page, name):
+    """On the page where that is refused."""
+    if name == "disk-attach-wrong":
+        page.evaluate("document.querySelector('select[name=server] option').value = 'iets'")
+        page.locator("main form button[type=submit]").click()
+        page.locator(".cl-error").first.wait_for()

@@ -179,14 +179,8 @@ class CloudContract:
 
     def test_pages_bring_everything_once_and_tell_whose_it_is(self, work: Workspace) -> None:
         made = {work.volume().id for _ in range(3)}
-        found: list[str] = []
-        after, is_last = "", False
-        while not is_last:
-            page = work.cloud.list_page(Listing.VOLUMES, after=after, limit=2)
-            ours = [thing for thing in page.things if thing.project == work.project]
-            found += [thing.id for thing in ours]
-            after, is_last = page.after, not page.after
-            assert len(page.things) <= 2
+
+        found = [thing.id for thing in work.paged(Listing.VOLUMES, limit=2)]
 
         assert sorted(found) == sorted(made)
         until(
@@ -637,19 +631,13 @@ class CloudContract:
             work.image(NOWHERE)
 
     def test_pages_of_images_tell_whose_they_are(self, work: Workspace) -> None:
-        cloud, markers = work.cloud, {new_marker(), new_marker()}
+        markers = {new_marker(), new_marker()}
         server = work.active_server()
         for marker in markers:
             work.image(server.id, marker)
             work.settled_server(server.id, "ACTIVE")
-        found: list[str] = []
-        after, is_last = "", False
 
-        while not is_last:
-            page = cloud.list_page(Listing.IMAGES, after=after, limit=1)
-            found += [thing.marker for thing in page.things if thing.project == work.project]
-            after, is_last = page.after, not page.after
-            assert len(page.things) <= 1
+        found = [thing.marker for thing in work.paged(Listing.IMAGES, limit=1)]
 
         assert sorted(found) == sorted(markers)
 

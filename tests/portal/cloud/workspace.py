@@ -12,9 +12,12 @@ from portal.cloud.ports import (
     Cloud,
     CloudMissing,
     CloudObject,
+    CloudRefused,
     CloudUnavailable,
     CopySpec,
+    Listing,
     NetworkSpec,
+    Page,
     PortSpec,
     ServerSpec,
     VolumeSpec,
@@ -198,6 +201,29 @@ class Workspace:
     def seen_volume(self, volume_id: str) -> CloudObject:
         listed = self.cloud.list_volumes(self.project)
         return next(item for item in listed if item.id == volume_id)
+
+    def paged(self, listing: Listing, *, limit: int) -> list[CloudObject]:
+        """What is in this project, out of all pages of the whole cloud.
+
+        Others work in it too: when that with which a page ended is gone before the next is
+        asked for, the list is begun again.
+        """
+        pages: list[Page] = []
+
+        def has_all() -> bool:
+            pages.clear()
+            after = ""
+            try:
+                while not pages or after:
+                    pages.append(self.cloud.list_page(listing, after=after, limit=limit))
+                    after = pages[-1].after
+            except CloudRefused:
+                return False
+            return True
+
+        until(has_all, bool)
+        assert max(len(page.things) for page in pages) <= limit
+        return [thing for page in pages for thing in page.things if thing.project == self.project]
 
     def forget(self) -> None:
         """Whatever a test made is gone by its own doing."""

@@ -1,17 +1,14 @@
 """The pages of roles and people in a real browser: accessible, and never wider than the screen."""
 
-import os
 from decimal import Decimal
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from django.urls import reverse
 
 from portal.identity.models import Role
 from portal.identity.services.links import WantedLink, confirm_link, propose_link
 from portal.identity.services.roles import end_grant
-from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.chromium import complaints_about
 from tests.factories import (
     PersonFactory,
     deputize,
@@ -20,10 +17,9 @@ from tests.factories import (
     propose,
     propose_replacement,
 )
-from tests.logins import log_in
+from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SCREENS = [(1280, "light"), (360, "dark")]
 
 
 @pytest.fixture
@@ -76,41 +72,12 @@ def addresses(administrator, colleague, employee, approver, directorate, project
 
 
 def test_pages_are_accessible_and_fit(live_server, addresses, administrator, approver):
-    # Django asks the database nothing while the browser runs: its event loop is in this thread.
-    visits = [
-        (log_in(Client(), administrator).cookies[settings.SESSION_COOKIE_NAME].value, addresses),
-        (
-            log_in(Client(), approver).cookies[settings.SESSION_COOKIE_NAME].value,
-            {
-                "own-account": reverse("identity:account"),
-                "own-deputy": reverse("identity:account-deputy"),
-                "own-proposal": addresses["deputy-proposal"],
-            },
-        ),
-    ]
-    with running_chromium() as chromium:
-        complaints = [
-            complaint
-            for width, scheme in SCREENS
-            for session, pages in visits
-            for complaint in visit(chromium, live_server.url, session, pages, width, scheme)
-        ]
+    own = {
+        "own-account": reverse("identity:account"),
+        "own-deputy": reverse("identity:account-deputy"),
+        "own-proposal": addresses["deputy-proposal"],
+    }
+    of_administrator, of_approver = session_of(administrator), session_of(approver)
 
-    assert complaints == []
-
-
-def visit(chromium, site, session, pages, width, scheme):
-    """What is wrong with these pages on such a screen, for who has this session."""
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, locale="nl-NL"
-    )
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": site}])
-    page = context.new_page()
-    for name, address in pages.items():
-        page.goto(f"{site}{address}")
-        if os.environ.get("SHOTS"):
-            page.screenshot(path=f"{os.environ['SHOTS']}/{name}-{width}.png", full_page=True)
-        yield from (f"{name} at {width}: {found}" for found in find_violations(page))
-        if is_too_wide(page):
-            yield f"{name} at {width}: too wide"
-    context.close()
+    assert complaints_about(addresses, site=live_server.url, session=of_administrator) == []
+    assert complaints_about(own, site=live_server.url, session=of_approver) == []

@@ -11,11 +11,15 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
-from tests.chromium import find_violations, is_too_wide, running_chromium
+from tests.chromium import (
+    SCREENS,
+    Screen,
+    complaints_of,
+    find_violations,
+    running_chromium,
+)
 
 pytestmark = pytest.mark.browser
-
-SCREENS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +60,19 @@ def open_page(chromium: Browser, url: str, complaints: list[str], **options: obj
 
 
 @pytest.mark.parametrize("path", ["/gallery", "/nothing", "/broken"])
-@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+@pytest.mark.parametrize("screen", SCREENS)
 def test_pages_are_accessible_and_fit(
-    chromium: Browser, address: str, complaints: list[str], path: str, width: int, scheme: str
+    chromium: Browser, address: str, complaints: list[str], path: str, screen: Screen
 ) -> None:
     page = open_page(
         chromium,
         f"{address}{path}",
         complaints,
-        viewport={"width": width, "height": 800},
-        color_scheme=scheme,
+        viewport={"width": screen.width, "height": 800},
+        color_scheme=screen.scheme,
+        locale=screen.language,
     )
-    assert find_violations(page) == []
-    assert not is_too_wide(page)
+    assert complaints_of(page, path.strip("/"), screen) == []
     assert complaints == []
     page.close()
 
