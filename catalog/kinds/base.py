@@ -263,6 +263,9 @@ class Made(Protocol):
     """What the portal keeps of a resource that runs, as far as others may take something of it."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def spec(self) -> Mapping[str, Any]: ...
 
     @property

@@ -24,6 +24,7 @@ def last_needs(sent_tasks, cloud, order, approver):
         for operation in Operation.objects.select_related("resource__order_line")
     }
     finish(deliveries["network"])
+    finish(deliveries["web"])
     held = []
     for key in ("web-1", "web-2"):
         steps = deliveries[key].steps
