@@ -36,7 +36,8 @@ def time_web_application(operator: Any, version: OfferingVersion) -> float:
     def make(cloud: Any) -> None:
         network, group = make_network(cloud)
         make_volume(cloud, version, size=DATABASE_GIB)
-        addresses = [make_server(cloud, version, network, group) for _ in range(2)]
+        web = make_group(cloud, port=8080)
+        addresses = [make_server(cloud, version, network, group, web) for _ in range(2)]
         entrance = make_balancer(cloud, network, addresses)
         make_zone(cloud, entrance)
 
@@ -83,17 +84,22 @@ def make_network(cloud: Any) -> tuple[Any, Any]:
     gateway = {"external_gateway_info": {"network_id": outside[0].id}} if outside else {}
     router = cloud.network.create_router(name="script", **gateway)
     cloud.network.add_interface_to_router(router, subnet=subnet.id)
+    return network, make_group(cloud, port=22)
+
+
+def make_group(cloud: Any, *, port: int) -> Any:
+    """A security group that lets the project's network in at this port."""
     group = cloud.network.create_security_group(name="script")
     cloud.network.create_security_group_rule(
         security_group_id=group.id,
         direction="ingress",
         ether_type="IPv4",
         protocol="tcp",
-        port_range_min=22,
-        port_range_max=22,
+        port_range_min=port,
+        port_range_max=port,
         remote_ip_prefix=CIDR,
     )
-    return network, group
+    return group
 
 
 def make_volume(cloud: Any, version: OfferingVersion, *, size: int) -> Any:
@@ -103,11 +109,11 @@ def make_volume(cloud: Any, version: OfferingVersion, *, size: int) -> Any:
     return volume
 
 
-def make_server(cloud: Any, version: OfferingVersion, network: Any, group: Any) -> str:
+def make_server(cloud: Any, version: OfferingVersion, network: Any, *groups: Any) -> str:
     """A server with a volume; returns its address."""
     volume = make_volume(cloud, version, size=1)
     port = cloud.network.create_port(
-        name="script", network_id=network.id, security_group_ids=[group.id]
+        name="script", network_id=network.id, security_group_ids=[group.id for group in groups]
     )
     server = cloud.compute.create_server(
         name="script",

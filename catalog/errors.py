@@ -286,7 +286,7 @@ class ResourceNeeded(DomainError):
 
 class SourceGone(DomainError):
     code = "source_gone"
-    message = _("What this is to be made from does not run any more. Order it anew.")
+    message = _("What was chosen for this does not run any more. Order it anew.")
 
 
 class SourceChanged(DomainError):

@@ -271,6 +271,9 @@ class Made(Protocol):
     """What the portal keeps of a resource that runs, as far as others may take something of it."""
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def spec(self) -> Mapping[str, Any]: ...
 
     @property
@@ -321,10 +324,11 @@ class Kind(ABC):
     own. ``ends_with`` is the key of the action that ends its use when its term is over and loses
     nothing; "" where there is none. ``goes_with_it`` says what cleaning up takes along that the
     portal did not make. ``made_from`` has the keys of all kinds that ``parameters`` may ask for
-    (``Parameter.of_kinds``), ``follows`` those keys of the spec that ``settle`` adds. ``results``
-    is what other parts of a whole may take of one that runs, by name; "" where it is not known;
-    ``known_after`` has the step of the delivery after which one of them is known for good, of those
-    that others need not wait for until it runs.
+    (``Parameter.of_kinds``), ``made_label`` what such others are to one of this kind, in words.
+    ``follows`` has those keys of the spec that ``settle`` adds. ``results`` is what other parts of
+    a whole may take of one that runs, by name; "" where it is not known; ``known_after`` has the
+    step of the delivery after which one of them is known for good, of those that others need not
+    wait for until it runs.
     """
 
     key: ClassVar[str]
@@ -342,6 +346,7 @@ class Kind(ABC):
     results: ClassVar[Mapping[str, Callable[[Made], str]]] = {}
     known_after: ClassVar[Mapping[str, str]] = {}
     made_from: ClassVar[frozenset[str]] = frozenset()
+    made_label: ClassVar[Text] = _("Made from this")
     keeps_a_moment: ClassVar[bool] = False
     follows: ClassVar[frozenset[str]] = frozenset()
     stands_in: ClassVar[CloudProjectPurpose] = CloudProjectPurpose.MANAGED

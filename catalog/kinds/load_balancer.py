@@ -27,12 +27,12 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.choices import ChoiceField
-from catalog.kinds.networks import NETWORKS, network_parameter
+from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network_parameter
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.kinds.parts import Finding, Part, called, status
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all, remaining
-from catalog.models import Metric, OfferingVersion
+from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudObject, Listing, LoadBalancerSpec
 
@@ -121,7 +121,8 @@ def _settle_gone(context: StepContext, _id: str, look: Look) -> Outcome:
 
 @register
 class LoadBalancer(Kind):
-    """Spec: ``network``, ``protocol``, ``port`` and ``members``, a line for each.
+    """Spec: ``network``, ``protocol``, ``port`` and ``members``, a line for each; ``network_cidr``
+    (see ``networks``) where the network is one of the project.
 
     The offering's choices: ``networks``, as for a server.
     """
@@ -171,6 +172,8 @@ class LoadBalancer(Kind):
             ],
         )
     ]
+    made_from = frozenset({KIND})
+    follows = frozenset({CIDR})
     results = {"address": first_address}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
@@ -206,6 +209,11 @@ class LoadBalancer(Kind):
                 max_length=600,
             ),
         ]
+
+    def settle(
+        self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
+    ) -> dict[str, Any]:
+        return in_own_network(spec, sources)
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return {Metric.LOAD_BALANCERS: Decimal(1)}

@@ -53,6 +53,7 @@ class Network(Kind):
         "retire": Plan(version=1, steps=[ROUTER_GONE, NETWORK_GONE, QUOTA]),
     }
     parts = [NETWORK_PART, ROUTER_PART]
+    made_label = _("Stands in this")
     results = {RESULT: _own_network}
     known_after = {RESULT: SUBNET.name}
 

@@ -1,4 +1,8 @@
-"""The networks that an offering has for every project: for whatever stands in one of them."""
+"""In which network something stands: one of the offering, or a private one of the project.
+
+The answer to ``network`` is then the private network's public id, and ``network_cidr`` says which
+range it had when that was ordered. A blueprint wires what ``OwnNetwork`` writes instead.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,16 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from catalog.kinds.base import Spec
 from catalog.kinds.choices import Lines
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
-from catalog.models import OfferingVersion
+from catalog.models import OfferingVersion, Resource
+from portal.core.errors import InvalidInput
 from portal.core.text import clean_text
 
 LARGEST: Final = 16  # prefix lengths: 65,536 addresses …
@@ -24,6 +30,9 @@ PRIVATE: Final = tuple(
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 )
 LABEL_LENGTH: Final = 80
+QUESTION: Final = "network"
+CIDR: Final = "network_cidr"  # key of the spec; there where the network is one of the project
+KIND: Final = "network"
 RESULT: Final = "network"  # what a private network has for others
 
 
@@ -54,15 +63,37 @@ def network_parameter(version: OfferingVersion, *, section: Text) -> Parameter:
     "cidr"}]."""
     networks: list[Mapping[str, str]] = version.choices["networks"]
     return Parameter(
-        name="network",
+        name=QUESTION,
         label=_("Network"),
         widget=Widget.SELECT,
         section=section,
+        hint=_(
+            "You can also choose a private network of this project. It cannot be cleaned up before "
+            "what stands in it."
+        ),
         options=[_option(network) for network in networks],
         default=networks[0]["name"],
+        of_kinds=[KIND],
+        is_own_only=False,
+        is_needed=True,
         takes=RESULT,
         taken_in_words=_own_network_in_words,
     )
+
+
+def in_own_network(spec: Spec, sources: Mapping[str, Resource]) -> dict[str, Any]:
+    """The spec with the range of the private network that it names, if it names one.
+
+    Raises:
+        InvalidInput: that range is not known: the network was found in the cloud.
+    """
+    network = sources.get(QUESTION)
+    if network is None:
+        return dict(spec)
+    if not network.spec["cidr"]:
+        text = gettext("Cloudloket does not know which addresses {name} has. Choose another one.")
+        raise InvalidInput({QUESTION: [text.format(name=network.name)]})
+    return {**spec, CIDR: network.spec["cidr"]}
 
 
 def _option(network: Mapping[str, str]) -> Option:

@@ -16,6 +16,7 @@ from billing.meters import Meter
 from catalog.kinds.base import (
     Done,
     Kind,
+    Made,
     Outcome,
     Plan,
     Spec,
@@ -115,6 +116,10 @@ def _rules_in_cloud(thing: CloudObject) -> str:
     return _in_one_line(SecurityRule(**rule) for rule in found)
 
 
+def _name(made: Made) -> str:
+    return made.name
+
+
 def _in_one_line(rules: Iterable[SecurityRule]) -> str:
     return ", ".join(sorted(_write_rule(rule) for rule in rules))
 
@@ -156,6 +161,7 @@ class SecurityGroup(Kind):
             ],
         )
     ]
+    results = {"name": _name}
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, first_address, register
 from catalog.kinds.choices import ChoiceField, Ticks
-from catalog.kinds.networks import NETWORKS, network_parameter
+from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network_parameter
 from catalog.kinds.own_images import from_own_image, image_name
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding
@@ -90,7 +90,8 @@ class Server(Kind):
     """Spec: ``flavor``, ``image``, ``network``, ``volume_gib``, ``ssh_public_key``, and
     ``volume_type`` where the offering leaves a choice; ``system_gib``, ``group``, ``group_rule``,
     ``security_groups`` and ``user_data`` where it allows them; ``own_image`` (see ``own_images``)
-    where the image is one of the project. The offering's choices:
+    where the image is one of the project, ``network_cidr`` (see ``networks``) where the network is.
+    The offering's choices:
 
     ``flavors``, ``images``, ``volume_types``: names, in the order in which they are shown;
     ``networks``: [{"name", "label_nl", "label_en", "cidr"}];
@@ -144,8 +145,8 @@ class Server(Kind):
         "rebuild": REBUILD,
         "console": CONSOLE,
     }
-    made_from = frozenset({PART})
-    follows = frozenset({OWN})
+    made_from = frozenset({PART, KIND})
+    follows = frozenset({OWN, CIDR})
     ends_with = "stop"
     results = {"address": first_address}
     known_after = {"address": PORT.name}
@@ -218,8 +219,9 @@ class Server(Kind):
     def settle(
         self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]
     ) -> dict[str, Any]:
+        settled = in_own_network(spec, sources)
         image = sources.get("image")
-        return from_own_image(version, spec, image) if image else dict(spec)
+        return from_own_image(version, settled, image) if image else settled
 
     def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
         size = Parameter(

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
+from catalog.kinds import get_kind
 from catalog.kinds.base import ATTACHED_TO
+from catalog.kinds.parameters import Text
 from catalog.models import Derivation, Resource, ResourceState
 
 
@@ -19,12 +21,14 @@ class Relations:
         attached_to: what uses this one; None: nothing.
         attached: what this one uses.
         made: what was made from this one and lives.
+        made_label: what that is to this one, in words.
         needed_by: those of ``made`` that it cannot be cleaned up before.
     """
 
     attached_to: Resource | None
     attached: Collection[Resource]
     made: Collection[Resource]
+    made_label: Text
     needed_by: Collection[Resource]
 
 
@@ -48,5 +52,6 @@ def relations_of(resource: Resource) -> Relations:
         attached_to=next((one for one in nearby if str(one.public_id) == used_by), None),
         attached=[one for one in nearby if one.facts.get(ATTACHED_TO) == own_id],
         made=[one.resource for one in living],
+        made_label=get_kind(resource.kind).made_label,
         needed_by=[one.resource for one in living if one.keeps_its_source],
     )

@@ -30,6 +30,7 @@ MADE_FROM: Final = {
 _OFFERING_IN_DESIGN: Final = {
     "private-network": "network",
     "volume": "volume",
+    "security-group": "security_group",
     "virtual-server": "server",
     "load-balancer": "load_balancer",
     "dns-zone": "dns_zone",
@@ -108,7 +109,7 @@ def offer_all(server: OfferingVersion) -> dict[str, OfferingVersion]:
     choices = {
         **server.choices,
         "flavors": [small, large],
-        "extras": [Extra.RESIZE_TRIAL.value],
+        "extras": [Extra.RESIZE_TRIAL.value, Extra.SECURITY_GROUPS.value],
         "ways_out": ["outside", "none"],
         "object_gib": {"minimum": 1, "maximum": 10, "default": 1},
         "design": _design(),

@@ -106,6 +106,7 @@ def smallest_version() -> OfferingVersion:
         ],
         "volume_types": [volume_type],
         "volume_gib": {"minimum": 1, "maximum": 10, "default": 1},
+        "extras": ["security_groups"],
     }
     return OfferingVersionFactory(cloud=cloud, choices=choices)
 

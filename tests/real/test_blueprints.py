@@ -69,12 +69,17 @@ def test_it_is_wired_in_the_cloud_and_goes_as_one(
     assert {part.state for part in parts.values()} == {ResourceState.ACTIVE}
     project = parts["network"].cloud_project.openstack_project_id
     network = parts["network"].cloud_ids["network"]
+    group = parts["web"].cloud_ids["security_group"]
+    (rule,) = operator.network.security_group_rules(security_group_id=group, direction="ingress")
+    assert (rule.protocol, rule.port_range_min, rule.port_range_max) == ("tcp", 8080, 8080)
+    assert rule.remote_ip_prefix == parts["network"].spec["cidr"]
     addresses = set()
     with operator.connect_as_project({"id": project}) as cloud:
         for key in ("web-1", "web-2"):
             server = cloud.compute.get_server(parts[key].cloud_ids["server"])
             (port,) = operator.network.ports(project_id=project, device_id=server.id)
             assert (server.status, port.network_id) == ("ACTIVE", network)
+            assert group in port.security_group_ids
             addresses |= {found["ip_address"] for found in port.fixed_ips}
         (balancer,) = operator.load_balancer.load_balancers(project_id=project)
         (pool,) = operator.load_balancer.pools(project_id=project)

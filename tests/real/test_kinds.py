@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from openstack.connection import Connection
 
+from catalog.errors import ResourceNeeded
 from catalog.kinds.server_extras import Extra
 from catalog.models import Offering, Resource, ResourceState
 from catalog.services.approvals import approve_order
@@ -220,6 +221,27 @@ def test_server_is_stopped_started_rescued_and_rebuilt(deliver, operator, reques
         assert resource.facts["status"] == there.status == status
     assert there.metadata["cloudloket_rebuild"] == str(operation.public_id)
     assert [found["id"] for found in there.attached_volumes] == [resource.cloud_ids["volume"]]
+
+
+def test_server_stands_in_a_private_network_that_stays_as_long(deliver, leave, operator, requester):
+    network = deliver("network", cidr="192.168.30.0/24", way_out="outside")
+
+    server = deliver("server", network=str(network.public_id))
+
+    project = server.cloud_project.openstack_project_id
+    (found,) = operator.network.networks(project_id=project)
+    (port,) = operator.network.ports(project_id=project, device_id=server.cloud_ids["server"])
+    assert found.id == port.network_id == network.cloud_ids["network"]
+    assert port.fixed_ips[0]["ip_address"].startswith("192.168.30.")
+    rules = operator.network.security_group_rules(
+        security_group_id=port.security_group_ids[0], direction="ingress"
+    )
+    assert [rule.remote_ip_prefix for rule in rules] == ["192.168.30.0/24"]
+    with pytest.raises(ResourceNeeded, match=server.name):
+        retire_resource(network.public_id, actor=requester, confirmation=network.name)
+    shared = {"security_groups": 2}  # beside Neutron's own that of all servers
+    leave(server, networks=1, ports=1, **shared)  # the router's way in
+    leave(network, **shared)
 
 
 def test_server_starts_from_a_volume_in_a_group_with_instructions(deliver, leave, operator):

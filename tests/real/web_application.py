@@ -14,6 +14,7 @@ from tests.real.conftest import order_spec
 OFFERED = {
     "private-network": "network",
     "volume": "volume",
+    "security-group": "security_group",
     "load-balancer": "load_balancer",
     "dns-zone": "dns_zone",
 }

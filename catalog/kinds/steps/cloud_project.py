@@ -7,7 +7,8 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Done, StepContext, StepDefinition
-from catalog.kinds.networks import own_network
+from catalog.kinds.networks import QUESTION
+from catalog.kinds.steps.chosen_network import private_network
 from portal.cloud.ports import NetworkSpec, SecurityRule
 
 SSH_PORT: Final = 22
@@ -33,7 +34,7 @@ def _run_project(context: StepContext) -> Done:
 
 
 def _run_network(context: StepContext) -> Done:
-    own = own_network(context.spec["network"])
+    own = private_network(context)
     if own:
         return Done(external_id=own.openstack_id)
     spec = network_spec(context)
@@ -94,12 +95,12 @@ def _run_quota(context: StepContext) -> Done:
 
 def network_spec(context: StepContext) -> NetworkSpec:
     """The network that the spec names, as the offering describes it or as it was made."""
-    own = own_network(context.spec["network"])
+    own = private_network(context)
     if own:
         return NetworkSpec(name=own.openstack_id, cidr=own.cidr)
     networks: list[dict[str, Any]] = context.settings["networks"]
     cidrs = {network["name"]: network["cidr"] for network in networks}
-    name = context.spec["network"]
+    name = context.spec[QUESTION]
     return NetworkSpec(name=name, cidr=cidrs[name])
 
 

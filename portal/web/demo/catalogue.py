@@ -47,6 +47,7 @@ _WEB_SERVER: Final = {
     "network": {"wire": "{network.network}"},
     "volume_gib": 10,
     "ssh_public_key": {"ask": "ssh_public_key"},
+    "security_groups": {"wire": "{web.name}"},
 }
 # What it asks, and its parts: what each takes of the others decides what waits for what.
 WEB_APPLICATION: Final = {
@@ -79,6 +80,13 @@ WEB_APPLICATION: Final = {
             "offering": "volume",
             "name": "{name}-data",
             "spec": {"volume_gib": {"ask": "database_gib"}},
+            "after": [],
+        },
+        {
+            "key": "web",
+            "offering": "security-group",
+            "name": "{name}-web",
+            "spec": {"rules": "tcp 8080 10.20.60.0/24"},
             "after": [],
         },
         {
@@ -257,8 +265,14 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "kind": "blueprint",
         "name_nl": "Webapplicatie",
         "name_en": "Web application",
-        "description_nl": "Twee servers achter een load balancer, met netwerk, schijf en domein.",
-        "description_en": "Two servers behind a load balancer, with network, disk and domain.",
+        "description_nl": (
+            "Twee webservers achter een load balancer, met netwerk, schijf en domein. Het adres is "
+            "er een binnen dat netwerk."
+        ),
+        "description_en": (
+            "Two web servers behind a load balancer, with network, disk and domain. The address is "
+            "one inside that network."
+        ),
         "choices": {"design": WEB_APPLICATION},
     },
 )

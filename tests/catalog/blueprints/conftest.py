@@ -41,9 +41,18 @@ PARTS = {
             "volume_gib": {"minimum": 1, "maximum": 100, "default": 5},
         },
     ),
+    "security-group": ("security_group", {}),
     "load-balancer": ("load_balancer", None),
     "dns-zone": ("dns_zone", {}),
 }
+
+
+@pytest.fixture
+def version(db: None) -> OfferingVersion:
+    """The virtual server, with prices, that may be in security groups of the project."""
+    priced()
+    choices = OfferingVersionFactory.choices
+    return OfferingVersionFactory(choices={**choices, "extras": ["security_groups"]})
 
 
 @pytest.fixture

@@ -80,8 +80,9 @@ def test_what_is_taken_of_a_part_makes_it_needed():
     assert needs == {
         "network": set(),
         "database": set(),
-        "web-1": {"network"},
-        "web-2": {"network"},
+        "web": set(),
+        "web-1": {"network", "web"},
+        "web-2": {"network", "web"},
         "entrance": {"network", "web-1", "web-2"},
         "domain": {"entrance"},
     }

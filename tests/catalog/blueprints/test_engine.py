@@ -46,7 +46,7 @@ from tests.factories import OfferingVersionFactory, place
 
 pytestmark = pytest.mark.django_db
 THINGS = ("server", "volume", "port", "network", "subnet", "router", "load_balancer", "zone")
-ALL = {"network", "database", "web-1", "web-2", "entrance", "domain"}
+ALL = {"network", "database", "web", "web-1", "web-2", "entrance", "domain"}
 
 
 def left_in(cloud):
@@ -121,10 +121,26 @@ class TestDelivery:
         }
         assert find_differences() == []
 
+    def test_its_servers_let_in_what_the_load_balancer_sends(self, delivered, cloud):
+        group, network = delivered.part("web"), delivered.part("network")
+        project = group.cloud_project.openstack_project_id
+        made = cloud.get("security_group", project, group.cloud_ids["security_group"])
+        (rule,) = made.details["rules"]
+        assert (rule["port_min"], rule["port_max"], rule["remote_cidr"]) == (
+            8080,
+            8080,
+            network.spec["cidr"],
+        )
+        for key in ("web-1", "web-2"):
+            assert delivered.part(key).spec["security_groups"] == group.name == "zaak-web"
+        for port in cloud.of("port", project):
+            assert made.id in port.details["security_group_ids"]
+
     def test_what_needs_nothing_of_others_goes_ahead_of_them(self, held_up, cloud):
         assert held_up.steps_left() == {
             "network": ["network", "subnet", "router"],
             "database": [],
+            "web": [],
             "web-1": ["network", "security_group", "port", "server", "attachment"],
             "web-2": ["network", "security_group", "port", "server", "attachment"],
             "entrance": ["network", "load_balancer"],
@@ -143,7 +159,7 @@ class TestDelivery:
         engine.sweep()
 
         assert not engine.messages
-        for key in ALL - {"database"}:
+        for key in ALL - {"database", "web"}:
             assert claim_next_step(held_up.delivery(key).pk) is None
 
     def test_what_went_ahead_goes_on_when_the_rest_came_at_that_moment(
@@ -205,6 +221,7 @@ class TestDelivery:
         assert held_up_in_order.steps_left()["web-1"] == []
         assert set(LineNeed.objects.values_list("needed__part", "after_step")) == {
             ("network", "subnet"),
+            ("web", ""),
             ("database", ""),
             ("web-1", "port"),
             ("web-2", "port"),
@@ -252,6 +269,7 @@ class TestFailure:
         assert states == {
             "network": ResourceState.ACTIVE,
             "database": ResourceState.ACTIVE,
+            "web": ResourceState.ACTIVE,
             "entrance": ResourceState.PROVISIONING,
             "domain": ResourceState.PROVISIONING,
         }

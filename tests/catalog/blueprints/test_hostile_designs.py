@@ -56,7 +56,7 @@ def test_what_is_wired_can_be_stored(field, design):
 
 
 def test_no_wire_decides_whether_there_is_a_step(version, blueprint, design):
-    reoffered(version, extras=["server_group"])
+    reoffered(version, extras=["server_group", "security_groups"])
     field = DesignField(name="design", label="Design", cloud=blueprint.cloud)
     server = next(part for part in design["parts"] if part["offering"] == "virtual-server")
     server["spec"]["group"] = "samen"

@@ -73,7 +73,7 @@ class TestPlacing:
     def test_it_becomes_a_line_for_every_part_after_what_that_needs(self, order):
         keys = [item.part for item in order.lines.all()]
 
-        assert keys == ["network", "database", "web-1", "web-2", "entrance", "domain"]
+        assert keys == ["network", "database", "web", "web-1", "web-2", "entrance", "domain"]
         assert [item.name for item in order.lines.all()][:2] == ["zaak-net", "zaak-data"]
         pairs = LineNeed.objects.values_list("line__part", "needed__part")
         assert sorted(pairs) == [
@@ -82,7 +82,9 @@ class TestPlacing:
             ("entrance", "web-1"),
             ("entrance", "web-2"),
             ("web-1", "network"),
+            ("web-1", "web"),
             ("web-2", "network"),
+            ("web-2", "web"),
         ]
 
     def test_answers_and_fixed_values_are_in_the_parts_and_wires_wait(self, order):

@@ -77,7 +77,7 @@ class TestOrdering:
         order = Order.objects.get()
         assert response.status_code == 303
         assert response["Location"] == reverse("catalog:order", args=[order.public_id])
-        assert order.lines.count() == 6
+        assert order.lines.count() == 7
 
     def test_what_a_part_refuses_stands_at_its_question(self, browser, blueprint, answers):
         answers["zone"] = "not a domain"
@@ -236,7 +236,7 @@ class TestApi:
         address = f"/api/v1/assemblies/{lines['web-1']['assembly']['id']}/retirement"
         gone = browser.post(address, {"confirmation": "zaak"}, content_type="application/json")
         assert gone.status_code == 202
-        assert len(gone.json()["operations"]) == 6
+        assert len(gone.json()["operations"]) == 7
         assert Order.objects.get().state == OrderState.COMPLETED
         assert Assembly.objects.count() == 1
 

@@ -24,6 +24,7 @@ def last_needs(sent_tasks, cloud, order, approver):
         for operation in Operation.objects.select_related("resource__order_line")
     }
     complete_step(about_to(deliveries["network"], "subnet"), Done())
+    complete_step(about_to(deliveries["web"], "security_group"), Done())
     held = [about_to(deliveries[key], "port") for key in ("web-1", "web-2")]
     deliveries["entrance"].steps.filter(goes_ahead=True).update(state=StepState.DONE)
     sent_tasks.clear()

@@ -1,4 +1,4 @@
-"""A project with a server and a disk that run, and everything that can be made from the disk."""
+"""A project with a server and a disk that run, and everything that can be made of what runs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ PRICES = {
     "backup": "0.030",
     "image": "0.040",
     "floating_ip": "2.90",
+    "network": "1.00",
+    "router": "4.00",
+    "load_balancer": "18.00",
 }
 
 
 @pytest.fixture
 def offerings(db: None) -> Mapping[str, OfferingVersion]:
-    """One of each kind that has to do with disks, and a public address."""
+    """One of each kind that has to do with others of the project."""
     priced(**PRICES)
     server = OfferingVersionFactory()
     cloud = server.cloud
@@ -44,6 +47,8 @@ def offerings(db: None) -> Mapping[str, OfferingVersion]:
         "volume_backup": {},
         "server_image": {},
         "floating_ip": {},
+        "network": {"ways_out": ["outside", "none"]},
+        "load_balancer": server.choices,
     }
     made = {
         kind: OfferingVersionFactory(

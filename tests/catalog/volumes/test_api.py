@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from catalog.models import Resource
 from tests.catalog.api.conftest import Api
+from tests.factories import make_project
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +63,30 @@ def test_disk_of_an_order_is_named_by_its_id(api, disk, project, offerings):
     wrong = api.order({**body, "spec": {"volume": str(offering.public_id)}})
     assert wrong.status_code in {400, 422}
     assert {error["name"] for error in wrong.json()["errors"]} == {"spec.volume"}
+
+    assert api.order(body).status_code == 201
+
+
+def test_network_of_an_order_is_offered_or_named_by_its_id(api, deliver, project, offerings):
+    offering = offerings["load_balancer"].offering
+    schema = api.get(f"/offerings/{offering.public_id}").json()["parameters"]
+    offered, own = schema["properties"]["network"]["oneOf"]
+    assert (offered["const"], "pattern" in own) == ("intern", True)
+    network = deliver("network", "achter", cidr="192.168.30.0/24", way_out="none")
+    spec = {"protocol": "HTTP", "port": 80, "members": "192.168.30.12:8080"}
+    body = {
+        "project": str(project.public_id),
+        "offering": str(offering.public_id),
+        "name": "ingang",
+        "purpose": "Bereikbaar zijn",
+        "spec": {**spec, "network": str(network.public_id)},
+    }
+    stranger = deliver("network", "elders", cidr="192.168.31.0/24", way_out="none")
+    Resource.objects.filter(pk=stranger.pk).update(project=make_project(name="Elders"))
+    for other in (stranger.public_id, offering.public_id):
+        wrong = api.order({**body, "spec": {**spec, "network": str(other)}})
+        assert wrong.status_code in {400, 422}
+        assert {error["name"] for error in wrong.json()["errors"]} == {"spec.network"}
 
     assert api.order(body).status_code == 201
 
