@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Final
 
 from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
 from django.utils.timezone import now
 
-from catalog.errors import ResourceBusy, ResourceProtected
 from catalog.models import Operation, OperationKind, OperationState, Step, StepState
 from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST
 from catalog.provisioning.late_arrivals import due_for_a_look
@@ -16,7 +16,9 @@ from catalog.services.cancellation import waiting_cancellations
 from catalog.services.operations import abandon_operation
 from catalog.services.undoing import compensate_operation
 from portal.core.dispatch import enqueue_on_commit
-from portal.core.states import IllegalTransition
+from portal.core.errors import DomainError
+
+logger = logging.getLogger(__name__)
 
 # What was due so recently has a message on its way.
 GRACE: Final = timedelta(seconds=3)
@@ -90,7 +92,11 @@ def _ring_late_arrivals() -> None:
 
 
 def compensate_overdue() -> None:
-    """Undo deliveries and changes that failed longer ago than their offering's term."""
+    """Undo deliveries and changes that failed longer ago than their offering's term.
+
+    What is refused keeps no other from being undone: it waits for a person, behind what failed
+    later, and the next sweep asks again.
+    """
     term = ExpressionWrapper(
         F("resource__order_line__offering_version__compensate_after_hours")
         * Value(timedelta(hours=1)),
@@ -101,9 +107,10 @@ def compensate_overdue() -> None:
         state=OperationState.FAILED,
         failed_at__lte=now() - term,
     )
-    for public_id, kind in overdue.values_list("public_id", "kind")[:MOST_AT_ONCE]:
+    newest_first = overdue.order_by("-failed_at", "-pk").values_list("public_id", "kind")
+    for public_id, kind in newest_first[:MOST_AT_ONCE]:
         undo = abandon_operation if kind == OperationKind.CHANGE else compensate_operation
         try:
             undo(public_id, actor=None)
-        except (IllegalTransition, ResourceBusy, ResourceProtected):
-            continue  # a person resumed or undid it a moment ago, or keeps a part that runs
+        except DomainError as refusal:  # a person was first, or something that runs is needed
+            logger.info("not undoing %s: %s", public_id, refusal.code)

@@ -14,6 +14,7 @@ from catalog.kinds.base import Done
 from catalog.kinds.steps.volume import VOLUME
 from catalog.models import (
     ClaimState,
+    Derivation,
     Ending,
     LineNeed,
     Offering,
@@ -299,6 +300,28 @@ class TestFailure:
         engine.call(resume_operation, second.public_id, actor=requester)
         engine.run()
         assert approved.order_state() == OrderState.COMPLETED
+
+    def test_what_cannot_be_undone_keeps_no_other_from_it(
+        self, failed, engine, cloud, requester, approver, project, version
+    ):
+        other = place(requester, project, version, name="los")
+        cloud.fail_next("create_server", CloudRefused("no valid host"))
+        engine.call(approve_order, other.public_id, approver=approver)
+        engine.run()
+        alone = Resource.objects.get(order_line__order=other)
+        Derivation.objects.create(
+            resource=alone, source=failed.part("database"), question="volume", is_needed=True
+        )
+        long_ago = now() - timedelta(hours=100)
+        Operation.objects.filter(state=OperationState.FAILED).update(failed_at=long_ago)
+        alone.operations.update(failed_at=long_ago - timedelta(hours=1))
+
+        engine.sweep()
+
+        alone.refresh_from_db()
+        assert alone.state == ResourceState.RETIRING
+        assert failed.part("database").state == ResourceState.ACTIVE
+        assert failed.order_state() == OrderState.FAILED
 
     def test_given_up_all_of_it_goes_in_reverse(self, failed, engine, cloud, requester):
         operation = Operation.objects.get(state=OperationState.FAILED)

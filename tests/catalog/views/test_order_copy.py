@@ -84,6 +84,13 @@ def test_another_project_than_one_may_order_in_is_chosen_anew(client, earlier, r
     assert form["purpose"].value() == "Piek in november"
 
 
+@pytest.mark.parametrize(("line", "status"), [("1", 200), ("2", 404), ("x", 404)])
+def test_the_line_that_is_named_is_the_one_that_is_copied(browser, earlier, line, status):
+    asked = {"copy-of": earlier.public_id, "line": line}
+
+    assert browser.get(FORM, asked).status_code == status
+
+
 @pytest.mark.parametrize("nonsense", ["x", "\x00", "-1", UNKNOWN_ID])
 def test_an_order_that_is_not_there_is_not_found(browser, nonsense):
     assert browser.get(FORM, {"copy-of": nonsense}).status_code == 404
@@ -106,7 +113,7 @@ class TestLink:
     def test_leads_to_the_form(self, browser, earlier):
         response = self.page(browser, earlier)
 
-        assert f'href="{FORM}?copy-of={earlier.public_id}"' in response.content.decode()
+        assert f'href="{FORM}?copy-of={earlier.public_id}&amp;line=1"' in response.content.decode()
         assert AGAIN in text_of(response)
 
     def test_is_not_there_for_who_orders_nothing(self, client, earlier):
