@@ -16,7 +16,11 @@ from tests.catalog.end_dates.conftest import LAST_DAY, acts_on, after
 from tests.factories import delivered, place
 from tests.races import at_once, meeting
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sent_tasks")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("sent_tasks"),
+    pytest.mark.database,
+]
 RENEWED = LAST_DAY + timedelta(days=365)
 
 

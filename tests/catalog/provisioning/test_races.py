@@ -27,7 +27,7 @@ from catalog.services.approvals import approve_order
 from tests.catalog.provisioning.test_lost_replies import ONE_OF_EACH, counted
 from tests.factories import place
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 PATIENCE = 60  # seconds
 
 

@@ -28,7 +28,7 @@ from tests.factories import PersonFactory, make_organization
 from tests.portal.audit.conftest import Somebody, Thing
 from tests.portal.audit.tampering import as_superuser, set_head_back
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def test_entry_tells_act_object_result_origin_actor_and_time():

@@ -18,7 +18,7 @@ from portal.audit.services import anchor_chains
 from portal.audit.verification import Proof, verify
 from tests.portal.audit.tampering import as_superuser, columns_of, types_of, without_constraints
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 DEEP = "(repeat('[', 5000) || repeat(']', 5000))"
 JSON = ["'{}'", "'[1]'", "'7'", "'null'", "'\"x\"'", "'1e400'", "repeat('9', 5000)", DEEP]

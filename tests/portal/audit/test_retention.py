@@ -17,7 +17,7 @@ from portal.audit.verification import verify
 from portal.core.calendar import BUSINESS_TIME
 from tests.portal.audit.tampering import as_superuser, columns_of, without_constraints
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from tests.factories import (
 )
 from tests.logins import log_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def one_human(one, other, address="sanne@example.nl"):

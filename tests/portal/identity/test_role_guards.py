@@ -19,7 +19,7 @@ from tests.factories import (
 )
 from tests.factories.identity import ISSUER
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

@@ -19,7 +19,7 @@ from portal.identity.services.sessions import end_all_sessions
 from tests.factories import PersonFactory, grant
 from tests.logins import log_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def is_known(client: Client) -> bool:

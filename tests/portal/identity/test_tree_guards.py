@@ -15,7 +15,7 @@ from portal.identity.services.tree import (
 from tests.constraints import execute, refused_by
 from tests.factories import PersonFactory, grant, make_organization, make_project
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 NUMBERS = {"oin": "00000001003214345000", "kvk_number": "12345678", "rsin": "003214345"}
 

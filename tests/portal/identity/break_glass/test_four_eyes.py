@@ -33,7 +33,7 @@ from tests.factories import administrator_of, make_organization, propose
 from tests.portal.identity.break_glass.emergency import try_password
 from tests.portal.identity.conftest import somebody
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture

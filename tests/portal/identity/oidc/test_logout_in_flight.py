@@ -28,7 +28,7 @@ from portal.identity.services.sessions import (
 from tests.factories import PersonFactory
 from tests.portal.identity.oidc.fake_provider import ISSUER, FakeProvider, log_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture(autouse=True)
