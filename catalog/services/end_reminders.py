@@ -6,6 +6,7 @@ Each is a row that is written once for an end date, and sent once where there is
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -35,6 +36,7 @@ from portal.identity.models import Person, Role
 
 REMINDER_DAYS: Final = (1, 7, 30)
 MOST_AT_ONCE: Final = 200  # of each stage; the next round is a minute later
+MOST_READERS: Final = 20
 
 
 def stage_of(end_date: date, today: date) -> int | None:
@@ -116,35 +118,65 @@ def _ring(at: datetime) -> None:
         enqueue_on_commit("catalog.send_end_reminder", queue="bulk", reminder_id=reminder_id)
 
 
-def _reader_of(resource: Resource) -> Person | None:
-    """Who ordered it, while they work there and can be reached."""
+def _readers_of(resource: Resource) -> list[Person]:
+    """Who ordered it, while they work there and can be reached.
+
+    Else who may renew it now; and where nobody may, those who can give somebody that role. Nothing
+    is cleaned up that nobody was told of.
+    """
+    for people in (_who_ordered(resource), *_who_may(resource)):
+        if people:
+            return people
+    return []
+
+
+def _who_ordered(resource: Resource) -> list[Person]:
     if resource.order_line is None:
-        return None
+        return []
     person = resource.order_line.order.requested_by
     roles = standing_grants(Role.REQUESTER, Role.OPERATOR).filter(
         person=person, node__in=resource.project.lineage_ids
     )
-    return person if person.email and roles.exists() else None
+    return [person] if person.email and roles.exists() else []
+
+
+def _who_may(resource: Resource) -> Iterator[list[Person]]:
+    for role in (Role.REQUESTER, Role.QUOTA_ADMINISTRATOR):
+        grants = standing_grants(role).filter(node__in=resource.project.lineage_ids)
+        people = Person.objects.filter(pk__in=grants.values("person")).exclude(email="")
+        yield list(people.order_by("pk")[:MOST_READERS])
 
 
 def _compose(reminder: EndReminder) -> EmailMessage | None:
-    """The message in the reader's language; None when it is not true any more."""
+    """The message in the languages of its readers; None when it is not true any more."""
     resource, today = reminder.resource, day_of(now())
     is_true = (
         resource.state == ResourceState.ACTIVE
         and resource.end_date == reminder.end_date
         and stage_of(reminder.end_date, today) == reminder.days
     )
-    person = _reader_of(resource) if is_true else None
-    if person is None:
+    readers = _readers_of(resource) if is_true else []
+    if not readers:
         return None
-    with translation.override(person.language):
-        subject, body = _texts(resource, reminder.end_date, (reminder.end_date - today).days)
-    return EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [person.email])
+    texts = []
+    for language in dict.fromkeys(person.language for person in readers):
+        with translation.override(language):
+            texts.append(_texts(resource, reminder.end_date, today, readers))
+    (subject, _body), bodies = texts[0], [body for _subject, body in texts]
+    message = EmailMessage(subject, "\n---\n\n".join(bodies), settings.DEFAULT_FROM_EMAIL)
+    addresses = list(dict.fromkeys(person.email for person in readers))
+    if len(addresses) == 1:
+        message.to = addresses
+    else:
+        message.bcc = addresses  # nobody need know who else has a role there
+    return message
 
 
-def _texts(resource: Resource, end_date: date, left: int) -> tuple[str, str]:
-    kind = get_kind(resource.kind)
+def _texts(
+    resource: Resource, end_date: date, today: date, readers: Sequence[Person]
+) -> tuple[str, str]:
+    """Subject and body, in the language that is active."""
+    kind, left = get_kind(resource.kind), (end_date - today).days
     subject = (
         _("{kind} ends today")
         if left == 0
@@ -152,12 +184,22 @@ def _texts(resource: Resource, end_date: date, left: int) -> tuple[str, str]:
     )
     address = reverse("catalog:resource", args=[resource.public_id])
     paragraphs = [
-        _("Something that you ordered in Cloudloket is needed until and including {day}.").format(
+        _("Something that was ordered in Cloudloket is needed until and including {day}.").format(
             day=formats.day(end_date)
         ),
         kind.after_the_term(grace_of(resource).days),
         _("Renew it if you need it longer. Clean it up if you are done."),
         f"{settings.PUBLIC_URL.origin}{address}",
-        _("You get this message because you ordered it. Log in as you always do."),
+        _why(resource, readers),
     ]
     return subject.format(kind=kind.label, count=left), "\n\n".join(paragraphs) + "\n"
+
+
+def _why(resource: Resource, readers: Sequence[Person]) -> str:
+    line = resource.order_line
+    if line and line.order.requested_by in readers:
+        return _("You get this message because you ordered it. Log in as you always do.")
+    return _(
+        "You get this message because whoever ordered it cannot be reached any more, and you "
+        "have a role in its project or above it. Log in as you always do."
+    )

@@ -16,7 +16,7 @@ from portal.identity.models import Project
 from portal.identity.requests import PersonRequest
 
 COPY_OF: Final = "copy-of"  # in an address: the public id of the order
-LINE: Final = "line"  # and the position of its line, where several are of one offering
+NAME: Final = "copy-name"  # and how the thing was called, where several are of one offering
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,16 +54,18 @@ def copy_of_order(request: PersonRequest, version: OfferingVersion) -> Copy | No
     }
     lines = OrderLine.objects.filter(changes=None, assembly=None, **asked)
     wholes = Assembly.objects.filter(**asked)
-    position = request.GET.get(LINE)
+    name = request.GET.get(NAME)
+    if name and not name.isprintable():
+        raise Http404
+    if name:
+        lines, wholes = lines.filter(name=name), wholes.filter(name=name)
     found: OrderLine | Assembly | None
     try:
-        if position:
-            lines = lines.filter(position=position)
         found = (
             lines.filter(order__public_id=public_id).select_related("order__project").first()
             or wholes.filter(order__public_id=public_id).select_related("order__project").first()
         )
-    except (ValidationError, ValueError):  # that is no id, or no number
+    except ValidationError:  # that is no id
         found = None
     if found is None:
         raise Http404

@@ -14,9 +14,10 @@ from catalog.services import end_reminders
 from catalog.services.end_reminders import send_reminder, stage_of
 from catalog.tasks import send_end_reminder
 from portal.audit.models import AuditEntry
-from portal.identity.models import Person, RoleGrant
+from portal.identity.models import Person, Role, RoleGrant
 from tests.catalog.end_dates.conftest import LAST_DAY, after, before, reminders_of, until
 from tests.constraints import refused_by
+from tests.factories import PersonFactory, grant
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -136,6 +137,23 @@ class TestLetters:
 
         assert mail.outbox == []
         assert reminders_of(server) == [(LAST_DAY, 7)]
+
+    @pytest.mark.parametrize("role", [Role.REQUESTER, Role.QUOTA_ADMINISTRATOR])
+    def test_where_who_ordered_it_left_others_are_told(
+        self, strike, server, requester, project, role
+    ):
+        Person.objects.filter(pk=requester.pk).update(is_active=False)
+        for number, language in enumerate(("nl", "en")):
+            colleague = PersonFactory(email=f"collega{number}@example.nl", language=language)
+            grant(colleague, role, project)
+        grant(PersonFactory(email="elders@example.nl"), Role.APPROVER, project)
+        strike(before(7))
+
+        (letter,) = mail.outbox
+        assert letter.recipients() == ["collega0@example.nl", "collega1@example.nl"]
+        assert letter.to == [], "nobody reads who else was told"
+        assert "niet meer kan worden bereikt" in letter.body
+        assert "cannot be reached any more" in letter.body
 
     def test_in_the_readers_language(self, strike, server, requester):
         Person.objects.filter(pk=requester.pk).update(language="en")

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.timezone import localdate, now
 
 from catalog.models import Order
+from catalog.services.order_lines import LineRequest
 from portal.cloud.models import Image
 from portal.identity.models import Role
 from tests.catalog.views.ordering import FORM, text_of
@@ -17,8 +18,10 @@ from tests.factories import (
     grant,
     make_project,
     place,
+    place_lines,
     withdrawn,
 )
+from tests.factories.catalog import SPEC
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -84,11 +87,26 @@ def test_another_project_than_one_may_order_in_is_chosen_anew(client, earlier, r
     assert form["purpose"].value() == "Piek in november"
 
 
-@pytest.mark.parametrize(("line", "status"), [("1", 200), ("2", 404), ("x", 404)])
-def test_the_line_that_is_named_is_the_one_that_is_copied(browser, earlier, line, status):
-    asked = {"copy-of": earlier.public_id, "line": line}
+@pytest.mark.parametrize(("name", "gib"), [("klein", 20), ("groot", 80)])
+def test_of_two_of_one_offering_the_one_that_is_named(
+    browser, requester, project, version, name, gib
+):
+    lines = [
+        LineRequest(version=version, name=called, spec={**SPEC, "volume_gib": size}, end_date=None)
+        for called, size in (("klein", 20), ("groot", 80))
+    ]
+    order = place_lines(requester, project, *lines)
 
-    assert browser.get(FORM, asked).status_code == status
+    form = browser.get(FORM, {"copy-of": order.public_id, "copy-name": name}).context["form"]
+
+    assert form["volume_gib"].value() == gib
+
+
+@pytest.mark.parametrize("name", ["elders", "\x00"])
+def test_what_is_not_in_the_order_is_not_found(browser, earlier, name):
+    asked = {"copy-of": earlier.public_id, "copy-name": name}
+
+    assert browser.get(FORM, asked).status_code == 404
 
 
 @pytest.mark.parametrize("nonsense", ["x", "\x00", "-1", UNKNOWN_ID])
@@ -113,7 +131,8 @@ class TestLink:
     def test_leads_to_the_form(self, browser, earlier):
         response = self.page(browser, earlier)
 
-        assert f'href="{FORM}?copy-of={earlier.public_id}&amp;line=1"' in response.content.decode()
+        address = f"{FORM}?copy-of={earlier.public_id}&amp;copy-name={earlier.lines.get().name}"
+        assert f'href="{address}"' in response.content.decode()
         assert AGAIN in text_of(response)
 
     def test_is_not_there_for_who_orders_nothing(self, client, earlier):
