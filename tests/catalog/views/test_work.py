@@ -245,7 +245,7 @@ class TestDetail:
         hanging.steps.filter(position__lt=3).update(state=StepState.DONE, finished_at=now())
         hanging.steps.filter(position=3).update(state=StepState.FAILED)
         _status, text = get(client, operator, url(hanging))
-        assert '<option value="2">2. Network</option>' in text
+        assert '<option value="2">2. Disk</option>' in text
         assert '<option value="3">' not in text
 
         client.post(url(hanging, "operation-retry"), {"position": "2", "back": "operation"})
