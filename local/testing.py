@@ -40,14 +40,10 @@ _STACK_TESTS: Final = ("tests/browser", "tests/real")
 _WITH_WHOLE_STACK: Final = (*_STACK_TESTS, "benchmarks")
 # Two processes of pytest, each with a database of its own. A file stays in one of them: what it
 # makes once (a world, roles, a folder) is its own.
-_TWO: Final = ("-n", "2", "--dist", "loadfile")
 _SIDE_BY_SIDE: Final = (
-    *_TWO,
+    *("-n", "2", "--dist", "loadfile"),
     *(f"--ignore={folder}" for folder in _STACK_TESTS),
 )
-# In this order, the longest first: xdist would begin with what has most tests, and end with one
-# that takes minutes.
-_SHARING_THE_STACK: Final = (*_TWO, "--no-loadscope-reorder")
 
 
 class CheckFailed(Exception):
@@ -120,8 +116,7 @@ def _pytest_everything(marks: Sequence[str], settings: Mapping[str, str]) -> int
     _say("pytest side by side")
     of_databases = _pytest([*_PLUGIN, *marks, *_SIDE_BY_SIDE], settings)
     _say("pytest with the whole stack")
-    with_stack = [*_PLUGIN, *marks, *_SHARING_THE_STACK, *_STACK_TESTS]
-    return _pytest(with_stack, settings) or of_databases
+    return _pytest([*_PLUGIN, *marks, *_STACK_TESTS], settings) or of_databases
 
 
 def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
