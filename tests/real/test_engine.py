@@ -20,12 +20,12 @@ from tests.real.proxy import SwallowingProxy
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
-# The request that each step is about, by service type and path.
+# The request that each step is about, by service type and path, in the order of the steps.
 REQUESTS = {
     "project": ("identity", r"/v3/projects"),
+    "volume": ("block-storage", r"/v3(/[^/]+)?/volumes"),
     "network": ("network", r"/v2\.0/networks"),
     "security_group": ("network", r"/v2\.0/security-groups"),
-    "volume": ("block-storage", r"/v3(/[^/]+)?/volumes"),
     "port": ("network", r"/v2\.0/ports"),
     "server": ("compute", r"/v2\.1/servers"),
     "attachment": ("compute", r"/v2\.1/servers/[^/]+/os-volume_attachments"),
