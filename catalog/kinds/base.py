@@ -113,12 +113,14 @@ class StepContext(ABC):
         """Public id of who asked for this, or (of a delivery) ordered it; None is the clock."""
         return None
 
-    def is_done_beside(self, step: str) -> bool:
-        """True when this step was done for another part of the same order, in the same place.
+    def made_beside(self, step: str, *, alike: Collection[str] = ()) -> str | None:
+        """The cloud's id of what this step made for another part of the same order.
 
-        Never while looking again: after a lost reply, or when a person wants it done once more.
+        In the same cloud project, and where the answers to ``alike`` are those of this part. None
+        where there is no such part, and while looking again: after a lost reply, or when a person
+        wants it done once more.
         """
-        return False
+        return None
 
     @abstractmethod
     def cloud_ids_of(self, public_id: str) -> Mapping[str, str]:

@@ -128,18 +128,20 @@ class WorkingContext(ResourceContext):
         asker = asker_of(self._held.step.operation)
         return asker.public_id if asker else None
 
-    def is_done_beside(self, step: str) -> bool:
-        """See ``StepContext.is_done_beside``. All deliveries of an order begin together."""
+    def made_beside(self, step: str, *, alike: Collection[str] = ()) -> str | None:
+        """See ``StepContext.made_beside``. All deliveries of an order begin together."""
         line = self._resource.order_line
         if line is None or self._must_look or not self._delivers:
-            return False
-        return Step.objects.filter(
+            return None
+        done = Step.objects.filter(
             name=step,
             state=StepState.DONE,
             operation__kind=OperationKind.PROVISION,
             operation__resource__order_line__order=line.order_id,
             operation__resource__cloud_project=self._resource.cloud_project_id,
-        ).exists()
+            operation__resource__spec__contains={name: self.spec[name] for name in alike},
+        )
+        return done.values_list("external_id", flat=True).first()
 
     def ensure(
         self, *, find: Find, create: Create, remove: Remove, shared: bool = False

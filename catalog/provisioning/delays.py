@@ -14,6 +14,10 @@ POLL_DELAYS: Final = (
     (timedelta(seconds=60), timedelta(seconds=1)),
 )
 SLOWEST_POLL: Final = timedelta(seconds=5)
+# Looking must not slow down what is looked at: a pause lasts this many times the look before it.
+_PAUSE_PER_LOOK: Final = 3
+# What begins to wait brings the next look forward, unless it comes by then anyway.
+SOON: Final = timedelta(seconds=1)
 
 
 def retry_delay(failures: int) -> timedelta:
@@ -33,3 +37,8 @@ def poll_delay(youngest_wait: timedelta) -> timedelta:
         if youngest_wait < age:
             return delay
     return SLOWEST_POLL
+
+
+def pause_after(look: timedelta, delay: timedelta) -> timedelta:
+    """How long nobody looks again after a look that took so long, where ``delay`` would do."""
+    return max(delay, min(look * _PAUSE_PER_LOOK, SLOWEST_POLL))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
@@ -23,7 +23,7 @@ from catalog.models import (
     StepState,
 )
 from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST, Held, claim_following
-from catalog.provisioning.delays import POLL_DELAYS, retry_delay
+from catalog.provisioning.delays import POLL_DELAYS, SOON, retry_delay
 from catalog.provisioning.plans import exclusive_steps
 from catalog.services.change_work import take_over
 from catalog.services.completion import bring_about
@@ -111,11 +111,9 @@ def _lock(operation: Operation, *, with_order: bool) -> Resource:
 @transaction.atomic(durable=True)
 def await_cloud(held: Held, wait: Wait) -> None:
     """The cloud is busy; the poll of the cloud project looks again."""
-    resource = held.step.operation.resource
+    cloud_project_id = held.step.operation.resource.cloud_project_id
     at = now()
-    CloudProject.objects.filter(
-        Q(next_poll_at=None) | Q(next_poll_at__gt=at + FIRST_POLL), pk=resource.cloud_project_id
-    ).update(next_poll_at=at + FIRST_POLL)
+    until_next_look = _until_next_look(cloud_project_id, at)
     held.write(
         state=StepState.AWAITING,
         due_at=at,
@@ -126,9 +124,19 @@ def await_cloud(held: Held, wait: Wait) -> None:
     enqueue_on_commit(
         "catalog.poll_cloud_project",
         queue=held.step.operation.queue,
-        delay=FIRST_POLL,
-        cloud_project_id=resource.cloud_project_id,
+        delay=until_next_look,
+        cloud_project_id=cloud_project_id,
     )
+
+
+def _until_next_look(cloud_project_id: int, at: datetime) -> timedelta:
+    """Bring the next look forward, unless it comes soon anyway: twenty waits need one look."""
+    project = CloudProject.objects.filter(pk=cloud_project_id)
+    later = Q(next_poll_at=None) | Q(next_poll_at__gt=at + SOON)
+    if project.filter(later).update(next_poll_at=at + FIRST_POLL):
+        return FIRST_POLL
+    due_at = project.values_list("next_poll_at", flat=True).get()
+    return max(due_at - at, FIRST_POLL) if due_at else FIRST_POLL
 
 
 @transaction.atomic(durable=True)

@@ -16,7 +16,7 @@ from catalog.kinds.base import Done, Look, Outcome, Wait
 from catalog.models import OperationQueue, OperationState, Step, StepFault, StepState
 from catalog.provisioning.claims import PEOPLE_FIRST, WITH_EVERYTHING, Held, Overtaken
 from catalog.provisioning.context import WorkingContext
-from catalog.provisioning.delays import SLOWEST_POLL, poll_delay
+from catalog.provisioning.delays import SLOWEST_POLL, pause_after, poll_delay
 from catalog.provisioning.outcomes import fail_step, write_outcome
 from catalog.provisioning.plans import get_definition
 from portal.cloud import get_cloud
@@ -45,12 +45,13 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
     if not take_tick(cloud_project_id, at, delay):
         return []
     look, errors = _look(waiting[0].step.operation.resource.cloud_project, waiting)
+    pause = pause_after(now() - at, delay)
     seen = [held for held in waiting if not held.definition.reads & errors.keys()]
     settled = [held for held in seen if _settle(held, look)]
     if errors:
         _put_off(cloud_project_id, waiting, errors)
     elif len(settled) < len(waiting):
-        _ring_again(cloud_project_id, waiting, now() + delay)  # a slow cloud gets a pause too
+        _look_again(cloud_project_id, waiting, now() + pause)
     return [held.step.operation_id for held in settled]
 
 
@@ -143,9 +144,7 @@ def _put_off(
             last_error=str(error)[:1000],
             last_request_id=error.request_id[:80],
         )
-    at = now() + SLOWEST_POLL
-    CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
-    _ring_again(cloud_project_id, waiting, at)
+    _look_again(cloud_project_id, waiting, now() + SLOWEST_POLL)
 
 
 def _queue_of(waiting: Sequence[Held]) -> str:
@@ -154,7 +153,8 @@ def _queue_of(waiting: Sequence[Held]) -> str:
     return OperationQueue.INTERACTIVE if OperationQueue.INTERACTIVE in queues else queues.pop()
 
 
-def _ring_again(cloud_project_id: int, waiting: Sequence[Held], at: datetime) -> None:
+def _look_again(cloud_project_id: int, waiting: Sequence[Held], at: datetime) -> None:
+    CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
     enqueue_on_commit(
         "catalog.poll_cloud_project",
         queue=_queue_of(waiting),

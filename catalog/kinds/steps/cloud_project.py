@@ -20,7 +20,7 @@ def _run_project(context: StepContext) -> Done:
     Its name is unique in the domain, so two of them cannot come into being.
     """
     project = context.project
-    if project and context.is_done_beside(PROJECT.name):
+    if project and context.made_beside(PROJECT.name):
         return Done(external_id=project)
     if not project:
         made = context.cloud.create_project(
@@ -37,6 +37,9 @@ def _run_network(context: StepContext) -> Done:
     own = private_network(context)
     if own:
         return Done(external_id=own.openstack_id)
+    beside = context.made_beside(NETWORK.name, alike=[QUESTION])
+    if beside:
+        return Done(external_id=beside)
     spec = network_spec(context)
     project, cloud = context.project, context.cloud
     network_marker = context.marker(f"network-{spec.name}", shared=True)
@@ -68,6 +71,9 @@ def _run_security_group(context: StepContext) -> Done:
 
     Neutron lets everything out of a new group by itself.
     """
+    beside = context.made_beside(SECURITY_GROUP.name, alike=[QUESTION])
+    if beside:
+        return Done(external_id=beside)
     project, cloud = context.project, context.cloud
     marker = context.marker("security_group", shared=True)
     group = context.ensure(

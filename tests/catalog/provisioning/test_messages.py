@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.models import ResourceState, Step, StepState
-from catalog.provisioning.delays import LONGEST_DELAY, poll_delay, retry_delay
+from catalog.provisioning.delays import LONGEST_DELAY, pause_after, poll_delay, retry_delay
 from catalog.provisioning.polling import poll_cloud_project
 from catalog.provisioning.sweeping import RING_LASTS
 from portal.cloud.models import CloudProject
@@ -155,3 +155,41 @@ def test_delay_is_never_long_and_never_nothing(failures):
 @pytest.mark.parametrize(("age", "delay"), [(0, 0.25), (14.9, 0.25), (15, 1), (60, 5), (4000, 5)])
 def test_what_takes_long_is_looked_at_less_often(age, delay):
     assert poll_delay(timedelta(seconds=age)) == timedelta(seconds=delay)
+
+
+@pytest.mark.parametrize(("look", "pause"), [(0, 0.25), (0.08, 0.25), (0.4, 1.2), (60, 5)])
+def test_a_slow_look_is_followed_by_a_longer_pause(look, pause):
+    assert pause_after(timedelta(seconds=look), timedelta(seconds=0.25)) == timedelta(seconds=pause)
+
+
+def test_who_begins_to_wait_joins_a_look_that_comes_soon(engine, cloud, start, monkeypatch):
+    """Each of twenty that begin to wait would otherwise bring a look of its own."""
+    start()
+    engine.run_until("volume", StepState.AWAITING)
+    engine.messages.clear()
+    soon = now() + timedelta(seconds=0.9)
+    CloudProject.objects.update(next_poll_at=soon)
+    sent = []
+    monkeypatch.setattr(
+        "catalog.provisioning.outcomes.enqueue_on_commit",
+        lambda name, **facts: sent.append((name, facts.get("delay"))),
+    )
+
+    start()
+    engine.run_one()
+
+    ((_name, delay),) = [one for one in sent if one[0] == "catalog.poll_cloud_project"]
+    assert timedelta(seconds=0.3) < delay <= timedelta(seconds=0.9)
+    assert CloudProject.objects.get().next_poll_at == soon
+
+
+def test_who_begins_to_wait_brings_a_distant_look_forward(engine, cloud, start):
+    start()
+    engine.run_until("volume", StepState.AWAITING)
+    engine.messages.clear()
+    CloudProject.objects.update(next_poll_at=now() + timedelta(seconds=5))
+
+    start()
+    engine.run_one()
+
+    assert CloudProject.objects.get().next_poll_at < now() + timedelta(seconds=0.5)
