@@ -14,9 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.forms import WIDE, Block, Effects, ParameterField, Section
 from catalog.models import Resource
-from catalog.services.change_work import version_of
-from catalog.services.changes import Wanted, changeable_parameters
-from catalog.services.order_lines import check_end_date
+from catalog.services.changes import Wanted, changeable_parameters, check_new_end_date
 from portal.core.errors import InvalidInput
 from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
@@ -76,7 +74,7 @@ class ChangeForm(RefusableForm):
     def clean_end_date(self) -> date | None:
         end_date: date | None = self.cleaned_data["end_date"]
         try:
-            check_end_date(version_of(self._resource), end_date)
+            check_new_end_date(self._resource, end_date)
         except InvalidInput as error:
             raise ValidationError(error.errors["end_date"]) from error
         return end_date

@@ -21,12 +21,12 @@ from catalog.kinds.parameters import Option, Parameter, Widget, clean_spec
 from catalog.models import OfferingVersion
 from catalog.services.comments import clean_comment
 from catalog.services.offers import Choice, OptionEffect
-from catalog.services.order_lines import check_end_date, check_name
+from catalog.services.order_lines import check_end_date, check_name, last_end_date
 from catalog.services.orders import clean_purpose
 from catalog.services.sources import find_sources, offered_in
 from portal.core.choices import ChoiceCard
 from portal.core.errors import InvalidInput
-from portal.core.formats import DATE_FORMATS, quantity
+from portal.core.formats import DATE_FORMATS, day, quantity
 from portal.identity.models import Project
 
 WIDE: Final = frozenset({Widget.CARDS, Widget.TEXTAREA})
@@ -216,14 +216,19 @@ class OrderForm(forms.Form):
         project.initial = next(iter(self._projects))
         self.fields["name"].help_text = str(self.kind.name_hint)
         self.fields["end_date"].help_text = self._say_the_term()
+        self.fields["end_date"].required = self._version.maximum_term_days is not None
         for parameter in self.parameters:
             self.fields[parameter.name] = ParameterField(parameter)
         self.order_fields([name for name in self.fields if name != "end_date"])
         self._say_what_is_missing()
 
     def _say_the_term(self) -> str:
+        example = gettext("Day-month-year, for example 31-12-2026.")
         then = self.kind.after_the_term(self._version.grace_days)
-        return f"{gettext('Day-month-year, for example 31-12-2026.')} {then}"
+        if self._version.maximum_term_days is None:
+            return f"{example} {then}"
+        last = gettext("Not later than {day}.").format(day=day(last_end_date(self._version)))
+        return f"{example} {last} {then}"
 
     def _say_what_is_missing(self) -> None:
         for item in self.fields.values():

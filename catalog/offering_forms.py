@@ -14,7 +14,13 @@ from catalog.kinds import all_kinds, get_kind
 from catalog.kinds.choices import BOUNDS, Bounds, ChoiceField, Ticks, Written
 from catalog.models import OfferingVersion
 from catalog.models.offering import REASON_LENGTH
-from catalog.services.offerings import LENGTHS, LINKS, TERM_BOUNDS, DraftContent
+from catalog.services.offerings import (
+    LENGTHS,
+    LINKS,
+    MAY_BE_LEFT_OUT,
+    TERM_BOUNDS,
+    DraftContent,
+)
 from portal.cloud.models import Cloud
 from portal.core.choices import ChoiceCard
 from portal.core.errors import DomainError, InvalidInput
@@ -108,7 +114,7 @@ class DraftForm(_Texts):
     )
     approval_days = forms.IntegerField(label=_("Time to decide on an order"))
     compensate_after_hours = forms.IntegerField(label=_("Undo a failed delivery after"))
-    maximum_term_days = forms.IntegerField(label=_("Longest term"))
+    maximum_term_days = forms.IntegerField(label=_("Longest term"), required=False)
     grace_days = forms.IntegerField(label=_("Clean up after the end date"))
 
     def __init__(self, data: Any = None, *, version: OfferingVersion, **options: Any) -> None:
@@ -126,6 +132,9 @@ class DraftForm(_Texts):
             item = self.fields[name]
             item.widget = forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"})
             item.help_text = _between(lowest, highest, str(_TERM_UNITS[name]))
+        self.fields[MAY_BE_LEFT_OUT].help_text += " " + _(
+            "Then everybody gives an end date. Leave it out, and nobody has to."
+        )
         for choice in self._choices:
             for name, item in _fields_of(choice, version.choices.get(choice.name)):
                 self.fields[name] = item

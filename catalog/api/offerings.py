@@ -104,7 +104,7 @@ class OfferingVersionOutput(Output):
     visible_to = NodeOutput(many=True)
     approval_days = serializers.IntegerField()
     compensate_after_hours = serializers.IntegerField()
-    maximum_term_days = serializers.IntegerField()
+    maximum_term_days = serializers.IntegerField(allow_null=True)
     grace_days = serializers.IntegerField()
     drafted_by = PersonOutput(allow_null=True)
     drafted_at = MomentField(allow_null=True)
@@ -139,7 +139,7 @@ class DraftInput(TextsInput):
     visible_to = serializers.ListField(child=PublicIdField(), max_length=100)
     approval_days = serializers.IntegerField()
     compensate_after_hours = serializers.IntegerField()
-    maximum_term_days = serializers.IntegerField()
+    maximum_term_days = serializers.IntegerField(allow_null=True)
     grace_days = serializers.IntegerField()
 
     def validate_visible_to(self, public_ids: list[UUID]) -> list[Organization]:

@@ -77,7 +77,7 @@ class OfferingOutput(Output):
     price_list_url = serializers.CharField()
     cloud = CloudOutput()
     approval_days = serializers.IntegerField()
-    maximum_term_days = serializers.IntegerField()
+    maximum_term_days = serializers.IntegerField(allow_null=True)
     grace_days = serializers.IntegerField()
 
 

@@ -18,6 +18,7 @@ REASON_LENGTH: Final = 300  # characters
 NAME_LENGTH: Final = 80
 DESCRIPTION_LENGTH: Final = 300
 ADDRESS_LENGTH: Final = 300
+LONGEST_TERM_DAYS: Final = 3653  # ten years
 
 
 class Offering(PublicIdModel):
@@ -64,7 +65,7 @@ class OfferingVersion(PublicIdModel):
     choices = models.JSONField(default=dict)
     approval_days = models.PositiveSmallIntegerField(default=14)
     compensate_after_hours = models.PositiveSmallIntegerField(default=72)
-    maximum_term_days = models.PositiveIntegerField(default=1096)
+    maximum_term_days = models.PositiveIntegerField(null=True)  # None: no end date is asked
     grace_days = models.PositiveSmallIntegerField(default=14, db_default=14)
     visible_to = models.ManyToManyField("identity.Organization", related_name="+")
     drafted_by = models.ForeignKey(

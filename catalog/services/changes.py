@@ -100,7 +100,6 @@ def clean_change(resource: Resource, answers: Mapping[str, Any], end_date: date 
         InvalidInput: with all wrong fields in one answer.
         NothingChanged: it is so already.
     """
-    version = version_of(resource)
     parameters = [item for item in changeable_parameters(resource) if item.name in answers]
     errors: dict[str, list[str]] = {}
     changed: dict[str, Any] = {}
@@ -109,7 +108,7 @@ def clean_change(resource: Resource, answers: Mapping[str, Any], end_date: date 
     except InvalidInput as error:
         errors |= error.errors
     try:
-        check_end_date(version, end_date)
+        check_new_end_date(resource, end_date)
     except InvalidInput as error:
         errors |= error.errors
     if errors:
@@ -118,6 +117,12 @@ def clean_change(resource: Resource, answers: Mapping[str, Any], end_date: date 
     if wanted == Wanted(spec=resource.spec, end_date=resource.end_date):
         raise NothingChanged()
     return wanted
+
+
+def check_new_end_date(resource: Resource, end_date: date | None) -> None:
+    """Raise InvalidInput when the offering does not allow it; what it was already may stay."""
+    if end_date != resource.end_date:
+        check_end_date(version_of(resource), end_date)
 
 
 def is_only_shorter(resource: Resource, wanted: Wanted) -> bool:

@@ -86,13 +86,17 @@ def _in_days(count: int) -> str:
     return ngettext("{count} day", "{count} days", count).format(count=count)
 
 
+def _in_days_if_any(count: int | None) -> str:
+    return _("None: an end date may be left out") if count is None else _in_days(count)
+
+
 def _in_hours(count: int) -> str:
     return ngettext("{count} hour", "{count} hours", count).format(count=count)
 
 
-_UNITS: Final[Mapping[str, Callable[[int], str]]] = {
+_UNITS: Final[Mapping[str, Callable[[Any], str]]] = {
     "approval_days": _in_days,
     "compensate_after_hours": _in_hours,
-    "maximum_term_days": _in_days,
+    "maximum_term_days": _in_days_if_any,
     "grace_days": _in_days,
 }

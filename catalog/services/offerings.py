@@ -24,7 +24,12 @@ from catalog.models import (
     OfferingVersionState,
     PublicationState,
 )
-from catalog.models.offering import ADDRESS_LENGTH, DESCRIPTION_LENGTH, NAME_LENGTH
+from catalog.models.offering import (
+    ADDRESS_LENGTH,
+    DESCRIPTION_LENGTH,
+    LONGEST_TERM_DAYS,
+    NAME_LENGTH,
+)
 from catalog.offering_policies import governing_organization, may_draft
 from catalog.services.offering_facts import difference, facts_of
 from portal.audit.services import record
@@ -45,9 +50,10 @@ LINKS: Final = ("documentation_url", "price_list_url")
 TERM_BOUNDS: Final = {
     "approval_days": (1, 90),
     "compensate_after_hours": (1, 720),
-    "maximum_term_days": (1, 3653),
+    "maximum_term_days": (1, LONGEST_TERM_DAYS),
     "grace_days": (1, 365),
 }
+MAY_BE_LEFT_OUT: Final = "maximum_term_days"
 _COPIED: Final = (*LENGTHS, *LINKS, *TERM_BOUNDS, "choices", "cloud_id")
 
 
@@ -65,7 +71,7 @@ class DraftContent:
     visible_to: Sequence[Organization]
     approval_days: int
     compensate_after_hours: int
-    maximum_term_days: int
+    maximum_term_days: int | None
     grace_days: int
 
 
@@ -246,8 +252,10 @@ def _clean_content(draft: OfferingVersion, content: DraftContent) -> dict[str, A
     for name in LINKS:
         cleaned[name] = _clean_link(name, getattr(content, name), errors)
     for name, (lowest, highest) in TERM_BOUNDS.items():
-        cleaned[name] = getattr(content, name)
-        if not lowest <= cleaned[name] <= highest:
+        asked = cleaned[name] = getattr(content, name)
+        if asked is None and name == MAY_BE_LEFT_OUT:
+            continue
+        if asked is None or not lowest <= asked <= highest:
             message = _("Fill in a whole number from {minimum} to {maximum}.")
             errors[name] = [message.format(minimum=lowest, maximum=highest)]
     if any(organization.ended_at for organization in content.visible_to):

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from catalog.errors import LineRefused, OfferingUnavailable
 from catalog.kinds import Kind, get_kind
 from catalog.models import OfferingVersion, OfferingVersionState
+from catalog.models.offering import LONGEST_TERM_DAYS
 from catalog.services.sources import clean_answers
 from catalog.services.wholes import Membership, Whole
 from portal.core.errors import DomainError, InvalidInput
@@ -144,10 +145,16 @@ def check_name(kind: Kind, name: str) -> None:
         raise InvalidInput({"name": [str(kind.name_hint)]})
 
 
+def last_end_date(version: OfferingVersion) -> date:
+    """The last day that what is ordered today may end."""
+    return localdate() + timedelta(days=version.maximum_term_days or LONGEST_TERM_DAYS)
+
+
 def check_end_date(version: OfferingVersion, end_date: date | None) -> None:
     """Raise InvalidInput when the term would not begin, or be longer than the offering allows."""
-    last = localdate() + timedelta(days=version.maximum_term_days)
-    if end_date is None or localdate() < end_date <= last:
+    last = last_end_date(version)
+    is_left_out = end_date is None and version.maximum_term_days is None
+    if is_left_out or (end_date and localdate() < end_date <= last):
         return
     message = _("Choose a day after today, and not later than {last}.")
     raise InvalidInput({"end_date": [message.format(last=last.strftime("%d-%m-%Y"))]})

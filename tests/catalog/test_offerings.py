@@ -17,7 +17,7 @@ from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.models import Metric, OfferingVersion, OfferingVersionState
 from catalog.services import offerings
 from catalog.services.offering_checks import problems_of
-from catalog.services.offering_facts import changes_between
+from catalog.services.offering_facts import changes_between, words_of
 from catalog.services.offerings import (
     DraftContent,
     create_offering,
@@ -65,7 +65,7 @@ def content_of(version, **changes):
         visible_to=[],
         approval_days=14,
         compensate_after_hours=72,
-        maximum_term_days=1096,
+        maximum_term_days=None,
         grace_days=14,
     )
     return replace(content, **changes)
@@ -228,6 +228,14 @@ class TestDraft:
 
         assert not AuditEntry.objects.filter(event="offering.changed").exists()
 
+    def test_only_the_longest_term_may_be_left_out(self, platform, draft):
+        for days, said in ((30, "30 days"), (None, "None: an end date may be left out")):
+            content = content_of(draft, maximum_term_days=days)
+            edited = edit_draft(draft.public_id, content, actor=platform.drafter)
+
+            assert edited.maximum_term_days == days
+            assert words_of(edited)["Longest term"] == said
+
     @pytest.mark.parametrize(
         ("field", "value"),
         [
@@ -241,6 +249,8 @@ class TestDraft:
             ("approval_days", 0),
             ("compensate_after_hours", 721),
             ("maximum_term_days", -1),
+            ("maximum_term_days", 3654),
+            ("grace_days", None),
             ("grace_days", 0),
         ],
     )

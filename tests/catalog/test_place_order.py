@@ -35,7 +35,7 @@ from portal.cloud.models import Image
 from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
-from tests.factories import SPEC, change_price, place, withdrawn
+from tests.factories import SPEC, change_price, place, with_longest_term, withdrawn
 
 pytestmark = pytest.mark.django_db
 
@@ -144,12 +144,36 @@ def test_wrong_parameter_is_refused_at_its_field(requester, project, version, pa
     assert_nothing_happened(project)
 
 
-@pytest.mark.parametrize("days", [-1, 0, 1097])
-def test_end_date_lies_in_the_future_and_within_the_term(requester, project, version, days):
+@pytest.mark.parametrize("days", [-1, 0, 3654])
+def test_end_date_lies_in_the_future_and_within_ten_years(requester, project, version, days):
     with pytest.raises(InvalidInput) as refusal:
         place(requester, project, version, end_date=localdate() + timedelta(days=days))
 
     assert set(refusal.value.errors) == {"end_date"}
+
+
+@pytest.mark.parametrize("days", [None, 366])
+def test_a_longest_term_holds_without_an_end_date_too(requester, project, version, days):
+    limited = with_longest_term(version, days=365)
+
+    with pytest.raises(InvalidInput) as refusal:
+        place(
+            requester,
+            project,
+            limited,
+            end_date=days and localdate() + timedelta(days=days),
+        )
+
+    assert set(refusal.value.errors) == {"end_date"}
+    assert_nothing_happened(project)
+
+
+def test_the_last_day_of_the_longest_term_may_be_asked(requester, project, version):
+    last = localdate() + timedelta(days=365)
+
+    order = place(requester, project, with_longest_term(version, days=365), end_date=last)
+
+    assert order.lines.get().end_date == last
 
 
 @pytest.mark.parametrize("days", [1, 30])

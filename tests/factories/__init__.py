@@ -18,6 +18,7 @@ from tests.factories.catalog import (
     published,
     reoffered,
     stuck,
+    with_longest_term,
     withdrawn,
 )
 from tests.factories.identity import (
@@ -65,5 +66,6 @@ __all__ = [
     "published",
     "reoffered",
     "stuck",
+    "with_longest_term",
     "withdrawn",
 ]

@@ -141,6 +141,17 @@ def reoffered(version: OfferingVersion, **choices: Any) -> OfferingVersion:
     return OfferingVersionFactory(offering=version.offering, cloud=version.cloud, choices=changed)
 
 
+def with_longest_term(version: OfferingVersion, *, days: int) -> OfferingVersion:
+    """The next version, that may be had for so long, in the place of a published one."""
+    withdrawn(version)
+    return OfferingVersionFactory(
+        offering=version.offering,
+        cloud=version.cloud,
+        choices=version.choices,
+        maximum_term_days=days,
+    )
+
+
 def _made(name: str) -> Person:
     """One of the two who make the catalogue of the tests."""
     return Person.objects.get_or_create(name=name, defaults={"is_active": False})[0]

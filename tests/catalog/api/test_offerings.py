@@ -29,7 +29,7 @@ def test_it_says_what_can_be_ordered(as_requester, version):
             "region": "nl-west-1",
         },
         "approval_days": 14,
-        "maximum_term_days": 1096,
+        "maximum_term_days": None,
         "grace_days": 14,
     }
 

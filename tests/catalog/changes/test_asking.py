@@ -33,10 +33,12 @@ from portal.cloud.ports import CloudRefused
 from portal.core.errors import InvalidInput
 from portal.core.states import IllegalTransition
 from tests.factories import (
+    SPEC,
     OfferingVersionFactory,
     change_price,
     make_organization,
     make_project,
+    with_longest_term,
     withdrawn,
 )
 
@@ -119,6 +121,19 @@ def test_the_order_keeps_how_it_was(server, ask):
 def test_what_cannot_be_is_refused(server, ask, answers):
     with pytest.raises(InvalidInput):
         ask(server, **answers)
+
+
+def test_an_end_date_that_stays_is_not_judged_again(run, version, ask):
+    """A longest term holds for what is ordered and renewed; what was adopted has no end date."""
+    limited = with_longest_term(version, days=365)
+    server = run(limited, name="oud", spec=SPEC, end_date=later(365))
+    Resource.objects.filter(pk=server.pk).update(end_date=None)
+
+    with pytest.raises(InvalidInput):
+        ask(server, flavor="gp.medium", end_date=later(366))
+    order = ask(server, flavor="gp.medium", end_date=None)
+
+    assert order.lines.get().end_date is None
 
 
 def test_nothing_is_no_change(server, ask):

@@ -27,6 +27,7 @@ from tests.factories import (
     make_project,
     place,
     reoffered,
+    with_longest_term,
     withdrawn,
 )
 from tests.logins import log_in
@@ -220,6 +221,21 @@ class TestSubmit:
         assert said in text_of(response)
         assert "<script>alert" not in response.content.decode()
         assert "zaak-app-01" in response.content.decode() or field == "name"
+        assert_nothing_stored()
+
+    def test_a_longest_term_is_said_beforehand_and_asks_an_end_date(
+        self, browser, version, answers
+    ):
+        with_longest_term(version, days=365)
+        answers["end_date"] = ""
+
+        text = text_of(browser.get(FORM))
+        response = browser.post(FORM, answers)
+
+        last = localdate() + timedelta(days=365)
+        assert f"Not later than {last.day}" in text
+        assert response.status_code == 422
+        assert "Needed up to and including: Fill this in." in text_of(response)
         assert_nothing_stored()
 
     def test_everything_that_is_wrong_is_said_at_once(self, browser):
