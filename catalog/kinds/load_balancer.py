@@ -269,7 +269,7 @@ class LoadBalancer(Kind):
         if new - old:
             effects.append(_("A new server gets traffic from the moment that it answers."))
         if old - new:
-            effects.append(_("What a server is busy with that you take away may break off."))
+            effects.append(_("When you take a server away, what it is busy with may break off."))
         return effects
 
     def settle(
