@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 from django.utils.timezone import localdate
+from django.utils.translation import override
 
 from billing.models import UsageSpan
 from catalog.kinds import get_kind
@@ -275,8 +276,8 @@ def test_records_that_are_none_are_refused_at_their_field(zone, ask, typed):
 def test_who_takes_a_server_away_is_told_what_that_means(after, words):
     effects = get_kind("load_balancer").change_effects({"members": OLD}, {"members": after})
 
-    assert len(effects) == len(words)
-    assert all(word in str(text) for word, text in zip(words, effects, strict=True))
+    with override("en"):
+        assert all(word in str(text) for word, text in zip(words, effects, strict=True))
 
 
 @pytest.mark.parametrize("kind", ["load_balancer", "dns_zone"])
