@@ -1,11 +1,12 @@
-"""A DNS zone with its first records."""
+"""A DNS zone with its records."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -27,12 +28,13 @@ from catalog.kinds.base import (
     Wait,
     register,
 )
-from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.parameters import Parameter, Text, Widget
 from catalog.kinds.parts import Compared, Finding, Part, status
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
+from catalog.kinds.steps.knowing import find_part
 from catalog.kinds.steps.removal import delete_all, remaining
 from catalog.models import Metric, OfferingVersion
-from portal.cloud.ports import CloudObject, DnsRecord, Listing, ZoneSpec
+from portal.cloud.ports import DNS_TYPES, CloudObject, DnsRecord, Listing, ZoneSpec
 
 PART: Final = "dns_zone"
 MOST_RECORDS: Final = 50
@@ -40,7 +42,6 @@ LONGEST_NAME: Final = 253  # characters (RFC 1035)
 _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})+")
 _PART_OF_NAME: Final = re.compile(rf"(@|\*|(\*\.)?{_LABEL}(\.{_LABEL})*)")
-TYPES: Final = ("A", "AAAA", "CNAME", "MX", "TXT")
 
 
 def read_records(text: str, zone: str) -> list[DnsRecord]:
@@ -66,9 +67,9 @@ def read_records(text: str, zone: str) -> list[DnsRecord]:
 def _read_line(line: str) -> tuple[str, str, str]:
     name, kind, value = ([*line.split(None, 2), "", "", ""])[:3]
     name, kind, value = name.lower(), kind.upper(), value.strip()
-    if not _PART_OF_NAME.fullmatch(name) or kind not in TYPES or not value:
+    if not _PART_OF_NAME.fullmatch(name) or kind not in DNS_TYPES or not value:
         message = gettext("Write “{line}” as: name, type and value. Types are {types}.")
-        raise ValueError(message.format(line=line.strip(), types=", ".join(TYPES)))
+        raise ValueError(message.format(line=line.strip(), types=", ".join(DNS_TYPES)))
     return name, kind, _checked_value(kind, value)
 
 
@@ -115,7 +116,7 @@ def _checked_records(text: str) -> str:
 
 def _run(context: StepContext) -> Outcome:
     project, cloud, marker = context.project, context.cloud, context.marker(PART)
-    spec = ZoneSpec(name=_absolute(context), email=context.spec["email"])
+    spec = ZoneSpec(name=_absolute(context.spec), email=context.spec["email"])
     zone = context.ensure(
         find=lambda: cloud.find_zones(project, marker),
         create=lambda: cloud.create_zone(project, spec, marker),
@@ -124,8 +125,8 @@ def _run(context: StepContext) -> Outcome:
     return _judge(zone)
 
 
-def _absolute(context: StepContext) -> str:
-    return f"{context.spec['zone']}."
+def _absolute(spec: Spec) -> str:
+    return f"{spec['zone']}."
 
 
 def _judge(zone: CloudObject) -> Outcome:
@@ -144,10 +145,53 @@ def _clear(context: StepContext, zone_id: str) -> None:
 
 
 def _run_records(context: StepContext) -> Outcome:
-    records: Sequence[DnsRecord] = read_records(context.spec["records"] or "", _absolute(context))
+    records = _records(context.spec)
     if records:
-        context.cloud.ensure_records(context.project, context.cloud_ids[PART], records)
+        context.cloud.set_records(context.project, context.cloud_ids[PART], records)
     return Done()
+
+
+def _records(spec: Spec) -> list[DnsRecord]:
+    return read_records(spec["records"] or "", _absolute(spec))
+
+
+def _run_changed(context: StepContext) -> Outcome:
+    """Ask for them unless they are so, or on their way, already."""
+    project, cloud, wanted = context.project, context.cloud, _records(context.spec)
+    zone = find_part(context, PART, cloud.find_zones, cloud.list_zones)
+    if _values(cloud.list_records(project, zone.id)) == _values(wanted):
+        return _judge_changed(context, zone)
+    context.hold()
+    cloud.set_records(project, zone.id, wanted)
+    return Wait(external_id=zone.id)
+
+
+def _settle_changed(context: StepContext, zone_id: str, look: Look) -> Outcome:
+    zone = look[Listing.ZONES].get(zone_id)
+    return _judge_changed(context, zone) if zone else Broken("The zone is gone.")
+
+
+def _judge_changed(context: StepContext, zone: CloudObject) -> Outcome:
+    """Designate marks a zone before it answers, so one that is idle is served with them."""
+    outcome = _judge(zone)
+    if isinstance(outcome, Done):
+        return replace(outcome, spec={"records": context.spec["records"]})
+    return outcome
+
+
+def _values(records: Iterable[DnsRecord]) -> dict[tuple[str, str], set[str]]:
+    return {(record.name, record.type): set(record.values) for record in records}
+
+
+CHANGED: Final = StepDefinition(
+    name="records",
+    label=_("Records"),
+    run=_run_changed,
+    settle=_settle_changed,
+    reads=frozenset({Listing.ZONES}),
+    timeout=timedelta(minutes=15),
+    parameter="records",
+)
 
 
 def _run_gone(context: StepContext) -> Outcome:
@@ -161,6 +205,19 @@ def _settle_gone(context: StepContext, _id: str, look: Look) -> Outcome:
     if any(zone.status == "ERROR" for zone in left):
         return Broken("The zone was not removed.")
     return Wait() if left else Done()
+
+
+def _records_parameter() -> Parameter:
+    return Parameter(
+        name="records",
+        label=_("Records"),
+        widget=Widget.TEXTAREA,
+        section=_("Records"),
+        hint=_("Name, type and value on a line of its own: www A 192.0.2.10"),
+        required=False,
+        check=_checked_records,
+        max_length=5000,
+    )
 
 
 @register
@@ -201,6 +258,8 @@ class DnsZone(Kind):
                 QUOTA,
             ],
         ),
+        "change": Plan(version=1, steps=[CHANGED]),
+        "revert": Plan(version=1, steps=[replace(CHANGED, label=_("Records as they were"))]),
     }
 
     parts = [
@@ -212,7 +271,7 @@ class DnsZone(Kind):
                 Compared(
                     key="name",
                     label=_("Domain name"),
-                    ours=lambda record: f"{record.spec['zone']}.",
+                    ours=lambda record: _absolute(record.spec),
                     cloud=lambda thing: thing.name,
                 ),
                 status(ours=lambda record: "ACTIVE", settled=("ACTIVE", "ERROR")),
@@ -241,17 +300,18 @@ class DnsZone(Kind):
                 pattern_hint=_("Write an address such as beheer@example.nl."),
                 max_length=200,
             ),
-            Parameter(
-                name="records",
-                label=_("Records"),
-                widget=Widget.TEXTAREA,
-                section=_("Records"),
-                hint=_("Name, type and value on a line of its own: www A 192.0.2.10"),
-                required=False,
-                check=_checked_records,
-                max_length=5000,
-            ),
+            _records_parameter(),
         ]
+
+    def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
+        if "records" not in spec:
+            return []
+        return [replace(_records_parameter(), default=spec["records"])]
+
+    def change_effects(self, before: Spec, after: Spec) -> list[Text]:
+        if _values(_records(before)) == _values(_records(after)):
+            return []
+        return [_("For an hour after the change some people may still get the old answer.")]
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return {Metric.DNS_ZONES: Decimal(1)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -28,9 +29,10 @@ from catalog.kinds.base import (
 )
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network_parameter
-from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding, Part, called, status
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA
+from catalog.kinds.steps.knowing import find_part
 from catalog.kinds.steps.removal import delete_all, remaining
 from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud
@@ -68,6 +70,10 @@ def _checked_members(text: str) -> str:
     return "\n".join(dict.fromkeys(f"{host}:{port}" for host, port in members))
 
 
+def _members(spec: Spec) -> list[tuple[str, int]]:
+    return [read_member(line) for line in spec["members"].splitlines()]
+
+
 def _run(context: StepContext) -> Outcome:
     project, cloud, marker = context.project, context.cloud, context.marker(PART)
     spec = LoadBalancerSpec(
@@ -75,7 +81,7 @@ def _run(context: StepContext) -> Outcome:
         network_id=context.cloud_ids["network"],
         protocol=context.spec["protocol"],
         port=context.spec["port"],
-        members=[read_member(line) for line in context.spec["members"].splitlines()],
+        members=_members(context.spec),
     )
     balancer = context.ensure(
         find=lambda: cloud.find_load_balancers(project, marker),
@@ -106,6 +112,41 @@ def _clear(context: StepContext, balancer_id: str) -> None:
     context.cloud.delete_load_balancer(context.project, balancer_id)
 
 
+def _run_members(context: StepContext) -> Outcome:
+    """Ask for them unless they are so, or on their way, already."""
+    project, cloud, wanted = context.project, context.cloud, _members(context.spec)
+    balancer = find_part(context, PART, cloud.find_load_balancers, cloud.list_load_balancers)
+    is_so = set(cloud.list_members(project, balancer.id)) == set(wanted)
+    if is_so or balancer.status == "ERROR":
+        return _judge_members(context, balancer)
+    context.hold()
+    cloud.set_members(project, balancer.id, wanted)
+    return Wait(external_id=balancer.id)
+
+
+def _settle_members(context: StepContext, balancer_id: str, look: Look) -> Outcome:
+    balancer = look[Listing.LOAD_BALANCERS].get(balancer_id)
+    return _judge_members(context, balancer) if balancer else Broken("The load balancer is gone.")
+
+
+def _judge_members(context: StepContext, balancer: CloudObject) -> Outcome:
+    """Octavia marks a load balancer before it answers, so one that is idle has them."""
+    outcome = _judge(balancer)
+    if isinstance(outcome, Done):
+        return replace(outcome, spec={"members": context.spec["members"]})
+    return outcome
+
+
+MEMBERS: Final = StepDefinition(
+    name="members",
+    label=_("Servers behind it"),
+    run=_run_members,
+    settle=_settle_members,
+    reads=frozenset({Listing.LOAD_BALANCERS}),
+    parameter="members",
+)
+
+
 def _run_gone(context: StepContext) -> Outcome:
     cloud = context.cloud
     was_there = delete_all(context, PART, cloud.find_load_balancers, cloud.delete_load_balancer)
@@ -117,6 +158,18 @@ def _settle_gone(context: StepContext, _id: str, look: Look) -> Outcome:
     if any(balancer.status == "ERROR" for balancer in left):
         return Broken("The load balancer was not removed.")
     return Wait() if left else Done()
+
+
+def _members_parameter() -> Parameter:
+    return Parameter(
+        name="members",
+        label=_("Servers behind it"),
+        widget=Widget.TEXTAREA,
+        section=_("Servers"),
+        hint=_("Address and port of each, on a line of its own: 10.20.4.12:8080"),
+        check=_checked_members,
+        max_length=600,
+    )
 
 
 @register
@@ -159,6 +212,8 @@ class LoadBalancer(Kind):
                 QUOTA,
             ],
         ),
+        "change": Plan(version=1, steps=[MEMBERS]),
+        "revert": Plan(version=1, steps=[replace(MEMBERS, label=_("Servers as they were"))]),
     }
 
     parts = [
@@ -199,16 +254,23 @@ class LoadBalancer(Kind):
                 maximum=HIGHEST_PORT,
                 default=80,
             ),
-            Parameter(
-                name="members",
-                label=_("Servers behind it"),
-                widget=Widget.TEXTAREA,
-                section=_("Servers"),
-                hint=_("Address and port of each, on a line of its own: 10.20.4.12:8080"),
-                check=_checked_members,
-                max_length=600,
-            ),
+            _members_parameter(),
         ]
+
+    def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
+        """Octavia keeps the port and the kind of traffic for as long as it listens."""
+        if "members" not in spec:
+            return []
+        return [replace(_members_parameter(), default=spec["members"])]
+
+    def change_effects(self, before: Spec, after: Spec) -> list[Text]:
+        old, new = set(_members(before)), set(_members(after))
+        effects: list[Text] = []
+        if new - old:
+            effects.append(_("A new server gets traffic from the moment that it answers."))
+        if old - new:
+            effects.append(_("When you take a server away, what it is busy with may break off."))
+        return effects
 
     def settle(
         self, version: OfferingVersion, spec: Spec, sources: Mapping[str, Resource]

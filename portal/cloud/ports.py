@@ -229,9 +229,16 @@ class ZoneSpec:
     ttl_seconds: int = 3600
 
 
+# Of any other type, SOA and NS among them, the portal keeps no record.
+DNS_TYPES: Final = ("A", "AAAA", "CNAME", "MX", "TXT")
+
+
 @dataclass(frozen=True, kw_only=True)
 class DnsRecord:
-    """All values of one name and type in a zone; ``name`` ends with a dot."""
+    """All values of one name and type in a zone; ``name`` ends with a dot.
+
+    ``type`` is one of ``DNS_TYPES``.
+    """
 
     name: str
     type: str
@@ -587,6 +594,19 @@ class Cloud(ImagePort, Protocol):
 
     def list_load_balancers(self, project: str) -> list[CloudObject]: ...
 
+    def list_members(self, project: str, load_balancer_id: str) -> list[tuple[str, int]]:
+        """Address and port of each member, without those that are on their way out."""
+        ...
+
+    def set_members(
+        self, project: str, load_balancer_id: str, members: Sequence[tuple[str, int]]
+    ) -> None:
+        """Make these its members, and no others; those that stay are left as they are.
+
+        It is PENDING_UPDATE meanwhile; one that is busy with anything is busy (CloudUnavailable).
+        """
+        ...
+
     # --- DNS -------------------------------------------------------------------------------
 
     def find_zones(self, project: str, marker: str) -> list[CloudObject]: ...
@@ -603,8 +623,18 @@ class Cloud(ImagePort, Protocol):
 
     def list_zones(self, project: str) -> list[CloudObject]: ...
 
-    def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
-        """Make these records what they are to be; others stay. Safe to repeat."""
+    def list_records(self, project: str, zone_id: str) -> list[DnsRecord]:
+        """Its records of ``DNS_TYPES``, without those that are on their way out."""
+        ...
+
+    def set_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
+        """Make these its records of ``DNS_TYPES``, and no others; safe to repeat.
+
+        Where something changes, the zone is PENDING_UPDATE until its name servers have it.
+
+        Raises:
+            CloudRefused: a record cannot stand there; what came before it is done by then.
+        """
         ...
 
     # --- object storage --------------------------------------------------------------------

@@ -13,8 +13,19 @@ from openstack.connection import Connection
 
 from catalog.errors import ResourceNeeded
 from catalog.kinds.server_extras import Extra
-from catalog.models import Offering, Resource, ResourceState
+from catalog.models import (
+    Offering,
+    Operation,
+    OperationKind,
+    OperationState,
+    Order,
+    OrderState,
+    Resource,
+    ResourceState,
+)
 from catalog.services.approvals import approve_order
+from catalog.services.changes import place_change
+from catalog.services.operations import abandon_operation
 from catalog.services.resources import act_on_resource, retire_resource
 from portal.cloud.models import CloudProject
 from tests.factories import OfferingVersionFactory, place, priced
@@ -25,6 +36,7 @@ from tests.real.conftest import (
     order_spec,
     remove_project,
     smallest_version,
+    until,
 )
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGr8Yx0pL1z5nVtqJ8o3cM0s2rR9hQf7uW4bKe6dTgHa beheer"
@@ -200,6 +212,113 @@ def container_goes_with_what_is_in_it(deliver, leave, operator):
             cloud.object_store.create_object(resource.name, f"stuk-{number}", data=b"tekst")
         leave(resource)
         assert list(cloud.object_store.containers()) == []
+
+
+@pytest.fixture
+def become(requester: Any, approver: Any) -> Callable[..., Operation]:
+    """Orders a change of what runs, and approves it."""
+
+    def ask(resource: Resource, **answers: Any) -> Operation:
+        order, _is_new = place_change(
+            requested_by=requester,
+            resource=resource,
+            purpose="Meer zaken",
+            answers=answers,
+            end_date=None,
+            idempotency_key=str(uuid4()),
+        )
+        approve_order(order.public_id, approver=approver)
+        return Operation.objects.get(order_line__order=order)
+
+    return ask
+
+
+@pytest.fixture
+def give_up(requester: Any) -> Callable[[Operation], Resource]:
+    """Waits until the change fails, gives it up, and waits until what it did is taken back."""
+
+    def abandon(operation: Operation) -> Resource:
+        until(
+            lambda: Operation.objects.filter(pk=operation.pk, state=OperationState.FAILED).exists(),
+            "the change is refused",
+        )
+        abandon_operation(operation.public_id, actor=requester)
+        reversal = Operation.objects.get(
+            kind=OperationKind.REVERT, order_line__order__lines__operations=operation
+        )
+        resource = finished(reversal)
+        assert Order.objects.get(lines__operations=operation).state == OrderState.CANCELED
+        return resource
+
+    return abandon
+
+
+def test_members_become_others_and_are_put_back(deliver, become, give_up, operator):
+    old, new = "10.20.4.12:8080\n10.20.4.13:8080", "10.20.4.13:8080\n10.20.4.14:8443"
+    balancer = deliver("load_balancer", network="intern", protocol="HTTP", port=80, members=old)
+    project = balancer.cloud_project.openstack_project_id
+    (pool,) = operator.load_balancer.pools(project_id=project)
+
+    def there() -> dict[str, tuple[str, int]]:
+        found = operator.load_balancer.members(pool.id)
+        return {
+            f"{member.address}:{member.protocol_port}": (member.id, member.weight)
+            for member in found
+        }
+
+    kept = there()["10.20.4.13:8080"][0]
+    operator.load_balancer.update_member(kept, pool.id, weight=7)
+    until(
+        lambda: operator.load_balancer.get_pool(pool.id).provisioning_status == "ACTIVE",
+        "it has its weight",
+    )
+
+    changed = finished(become(balancer, members=new))
+
+    assert there().keys() == set(new.splitlines())
+    assert there()["10.20.4.13:8080"] == (kept, 7), "what stays is left as it is"
+    assert changed.spec["members"] == new
+    # Octavia keeps that address from load balancers: it is where servers ask for metadata.
+    again = give_up(become(changed, members=f"{old}\n169.254.169.254:80"))
+    assert there().keys() == set(new.splitlines())
+    assert again.spec["members"] == new
+    (seen,) = operator.load_balancer.load_balancers(project_id=project)
+    assert (seen.id, seen.provisioning_status) == (balancer.cloud_ids["load_balancer"], "ACTIVE")
+
+
+def test_records_become_others_and_are_put_back(deliver, become, give_up, operator):
+    name = f"{uuid4().hex}.example.nl"
+    old = f"@ A 192.0.2.10\nwww CNAME {name}\n@ TXT v=spf1 -all"
+    new = f"@ A 192.0.2.10\n@ A 192.0.2.11\nwww A 192.0.2.12\n@ MX 10 mail.{name}"
+    zone = deliver("dns_zone", zone=name, email="beheer@example.nl", records=old)
+
+    with operator.connect_as_project({"id": zone.cloud_project.openstack_project_id}) as cloud:
+
+        def there() -> dict[tuple[str, str], set[str]]:
+            found = cloud.dns.recordsets(zone.cloud_ids["dns_zone"])
+            return {
+                (record.name.removesuffix(f"{name}."), record.type): set(record.records)
+                for record in found
+            }
+
+        own = {key: values for key, values in there().items() if key[1] in {"SOA", "NS"}}
+        expected = {
+            ("", "A"): {"192.0.2.10", "192.0.2.11"},
+            ("www.", "A"): {"192.0.2.12"},
+            ("", "MX"): {f"10 mail.{name}."},
+        }
+
+        changed = finished(become(zone, records=new))
+
+        seen = there()
+        assert {key: seen[key] for key in seen if key not in own} == expected
+        assert seen["", "NS"] == own["", "NS"]
+        assert changed.spec["records"] == new
+        # Nothing may stand beside a CNAME, and what went before that is put back.
+        again = give_up(become(changed, records=f"ftp A 192.0.2.9\nftp CNAME {name}"))
+        seen = there()
+        assert {key: seen[key] for key in seen if key not in own} == expected
+        assert again.spec["records"] == new
 
 
 def test_server_is_stopped_started_rescued_and_rebuilt(deliver, operator, requester):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 
 from portal.cloud.fake.memory import Memory, Thing, asked
 from portal.cloud.ports import (
@@ -26,7 +25,14 @@ class FakeLoadBalancers(Memory):
         self, project: str, spec: LoadBalancerSpec, marker: str
     ) -> CloudObject:
         self.get("network", project, spec.network_id)
-        balancer = self.add("load_balancer", project, spec.name, marker, address="10.20.4.5")
+        balancer = self.add(
+            "load_balancer",
+            project,
+            spec.name,
+            marker,
+            address="10.20.4.5",
+            members=list(spec.members),
+        )
         return self._settling(balancer, "PENDING_CREATE")
 
     @asked
@@ -40,6 +46,22 @@ class FakeLoadBalancers(Memory):
     @asked
     def list_load_balancers(self, project: str) -> list[CloudObject]:
         return self.polled(self.of("load_balancer", project))
+
+    @asked
+    def list_members(self, project: str, load_balancer_id: str) -> list[tuple[str, int]]:
+        return list(self.get("load_balancer", project, load_balancer_id).details["members"])
+
+    @asked
+    def set_members(
+        self, project: str, load_balancer_id: str, members: Sequence[tuple[str, int]]
+    ) -> None:
+        balancer = self.get("load_balancer", project, load_balancer_id)
+        if set(balancer.details["members"]) == set(members):
+            return
+        if balancer.status != "ACTIVE":
+            raise self.busy(f"load balancer {load_balancer_id} is immutable")
+        balancer.details["members"] = list(members)
+        self._settling(balancer, "PENDING_UPDATE")
 
     def _settling(self, thing: Thing, meanwhile: str) -> CloudObject:
         thing.status = meanwhile
@@ -77,15 +99,30 @@ class FakeZones(FakeLoadBalancers):
         return self.polled(self.of("zone", project))
 
     @asked
-    def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
+    def list_records(self, project: str, zone_id: str) -> list[DnsRecord]:
+        return list(self.get("zone", project, zone_id).details["records"])
+
+    @asked
+    def set_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
+        """As Designate does it: what goes first, and up to the record that cannot stand there."""
         zone = self.get("zone", project, zone_id)
-        wanted = {(record.name, record.type) for record in records}
-        others = [
-            there
-            for there in zone.details["records"]
-            if (there["name"], there["type"]) not in wanted
-        ]
-        zone.details["records"] = [*others, *(asdict(record) for record in records)]
+        there = {(record.name, record.type): record for record in zone.details["records"]}
+        wanted = {(record.name, record.type): record for record in records}
+        if _values(there) == _values(wanted):
+            return
+        self._settling(zone, "PENDING_UPDATE")
+        left = {key: there[key] for key in there if key in wanted}
+        for (name, kind), record in wanted.items():
+            zone.details["records"] = list(left.values())
+            beside = {other for of, other in left if of == name and other != kind}
+            if beside and "CNAME" in {kind, *beside}:
+                raise self.refusal(CloudRefused, 400, "CNAME recordsets may not share names")
+            left[name, kind] = record
+        zone.details["records"] = list(left.values())
+
+
+def _values(records: Mapping[tuple[str, str], DnsRecord]) -> dict[tuple[str, str], set[str]]:
+    return {key: set(record.values) for key, record in records.items()}
 
 
 class FakeContainers(FakeZones):

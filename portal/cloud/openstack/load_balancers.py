@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
+
+from openstack.connection import Connection
+from openstack.exceptions import raise_from_response
 
 from portal.cloud.openstack.connections import OnCloud
 from portal.cloud.openstack.reading import carrying, made, moment, ours
-from portal.cloud.ports import CloudObject, LoadBalancerSpec
+from portal.cloud.ports import CloudMissing, CloudObject, LoadBalancerSpec
 
 SERVICE = "load-balancer"
+# What Octavia would set back to its defaults of a member that stays, unless it is told again.
+_KEPT: Final = ("admin_state_up", "backup", "monitor_address", "monitor_port", "name", "weight")
 
 
 class LoadBalancers(OnCloud):
@@ -42,6 +48,52 @@ class LoadBalancers(OnCloud):
         with self._asking(SERVICE, "list load balancers", project) as cloud:
             found = cloud.load_balancer.load_balancers(project_id=project)
             return [read_load_balancer(item) for item in found]
+
+    def list_members(self, project: str, load_balancer_id: str) -> list[tuple[str, int]]:
+        with self._asking(SERVICE, "list members", project) as cloud:
+            return list(_members(cloud, _pool(cloud, load_balancer_id)))
+
+    def set_members(
+        self, project: str, load_balancer_id: str, members: Sequence[tuple[str, int]]
+    ) -> None:
+        """Octavia adds and removes in one go, by address and port."""
+        with self._asking(SERVICE, "set members", project) as cloud:
+            pool = _pool(cloud, load_balancer_id)
+            there = _members(cloud, pool)
+            if there.keys() == set(members):
+                return
+            rows = [
+                {**there.get((host, port), {}), "address": host, "protocol_port": port}
+                for host, port in members
+            ]
+            answer = cloud.load_balancer.put(f"/lbaas/pools/{pool}/members", json={"members": rows})
+            raise_from_response(answer)
+
+
+def _pool(cloud: Connection, load_balancer_id: str) -> str:
+    """The id of the pool that the load balancer was made with: its oldest.
+
+    Raises:
+        CloudMissing: it has none.
+    """
+    pools = cloud.load_balancer.pools(loadbalancer_id=load_balancer_id)
+    oldest = min(pools, key=lambda pool: (pool.created_at or "", pool.id), default=None)
+    if oldest is None:
+        raise CloudMissing(f"load balancer {load_balancer_id} has no pool")
+    return str(oldest.id)
+
+
+def _members(cloud: Connection, pool: str) -> dict[tuple[str, int], dict[str, Any]]:
+    """By address and port of each member, what is kept of it."""
+    answer = cloud.load_balancer.get(f"/lbaas/pools/{pool}/members")
+    raise_from_response(answer)
+    return {
+        (row["address"], row["protocol_port"]): {
+            name: row[name] for name in _KEPT if row.get(name) is not None
+        }
+        for row in answer.json()["members"]
+        if row["provisioning_status"] != "PENDING_DELETE"
+    }
 
 
 def _listener(spec: LoadBalancerSpec) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from openstack.connection import Connection
+
 from portal.cloud.openstack.connections import OnCloud
 from portal.cloud.openstack.reading import carrying, made, moment, ours
-from portal.cloud.ports import CloudObject, DnsRecord, ZoneSpec
+from portal.cloud.ports import DNS_TYPES, CloudObject, DnsRecord, ZoneSpec
 
 
 class Zones(OnCloud):
@@ -32,17 +34,35 @@ class Zones(OnCloud):
         with self._asking("dns", "list zones", project) as cloud:
             return [read_zone(item) for item in cloud.dns.zones()]
 
-    def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
-        with self._asking("dns", "add records", project) as cloud:
-            there = {(item.name, item.type): item for item in cloud.dns.recordsets(zone_id)}
-            for record in records:
-                found = there.get((record.name, record.type))
+    def list_records(self, project: str, zone_id: str) -> list[DnsRecord]:
+        with self._asking("dns", "list records", project) as cloud:
+            return [
+                DnsRecord(name=name, type=kind, values=item.records)
+                for (name, kind), item in _record_sets(cloud, zone_id).items()
+            ]
+
+    def set_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
+        """First what goes: a name that becomes a CNAME may have nothing else."""
+        wanted = {(record.name, record.type): list(record.values) for record in records}
+        with self._asking("dns", "set records", project) as cloud:
+            there = _record_sets(cloud, zone_id)
+            for key in there.keys() - wanted.keys():
+                cloud.dns.delete_recordset(there[key])
+            for (name, kind), values in wanted.items():
+                found = there.get((name, kind))
                 if found is None:
-                    cloud.dns.create_recordset(
-                        zone_id, name=record.name, type=record.type, records=list(record.values)
-                    )
-                elif set(found.records) != set(record.values):
-                    cloud.dns.update_recordset(found, records=list(record.values))
+                    cloud.dns.create_recordset(zone_id, name=name, type=kind, records=values)
+                elif set(found.records) != set(values):
+                    cloud.dns.update_recordset(found, records=values)
+
+
+def _record_sets(cloud: Connection, zone_id: str) -> dict[tuple[str, str], Any]:
+    """Designate's record sets of our types by name and type, but those that it is deleting."""
+    return {
+        (item.name, item.type): item
+        for item in cloud.dns.recordsets(zone_id)
+        if item.type in DNS_TYPES and item.action != "DELETE"
+    }
 
 
 def read_zone(item: Any) -> CloudObject:

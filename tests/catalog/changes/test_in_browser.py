@@ -9,6 +9,7 @@ from billing.models import Budget
 from catalog.models import Operation, OrderState
 from catalog.services.approvals import approve_order
 from portal.cloud.ports import CloudRefused
+from tests.catalog.kinds.test_every_kind import EXAMPLES, version_of
 from tests.chromium import complaints_about
 from tests.factories.catalog import SPEC
 from tests.logins import session_of
@@ -29,10 +30,15 @@ def pages(server, volume, run, version, ask, engine, cloud, approver, project):
     engine.run()
     stuck.refresh_from_db()
     assert stuck.state == OrderState.FAILED
+    domain = run(version_of("dns_zone"), name="zone", spec=EXAMPLES["dns_zone"].spec)
+    records = ask(domain, records="@ A 192.0.2.10\nwww A 192.0.2.11\n@ TXT v=spf1 -all")
+    entrance = run(version_of("load_balancer"), spec=EXAMPLES["load_balancer"].spec)
     stuck_on = Operation.objects.get(order_line__order=stuck).resource
     return {
         "form": f"/resources/{other.public_id}/change",
         "volume": f"/resources/{volume.public_id}/change",
+        "members": f"/resources/{entrance.public_id}/change",
+        "records": f"/orders/{records.public_id}",
         "waiting": f"/orders/{waiting.public_id}",
         "waits-at": f"/resources/{server.public_id}",
         "stuck": f"/orders/{stuck.public_id}",
@@ -44,14 +50,15 @@ def test_pages_of_a_change_are_accessible_and_fit(pages, live_server, requester,
     own, decision = pages
     asker, decider = session_of(requester), session_of(approver)
 
-    assert (
-        complaints_about(own, site=live_server.url, session=asker, arrive=choose_another_size) == []
-    )
+    assert complaints_about(own, site=live_server.url, session=asker, arrive=answer_otherwise) == []
     assert complaints_about({"decision": decision}, site=live_server.url, session=decider) == []
 
 
-def choose_another_size(page, name):
+def answer_otherwise(page, name):
     """On the form, which then tells the price."""
     if name == "form":
         page.locator("label", has_text="gp.medium").click()
+        page.locator("#quote .cl-quote__price").wait_for()
+    if name == "members":
+        page.locator("textarea[name=members]").fill("10.20.4.13:8080\n10.20.4.14:8443")
         page.locator("#quote .cl-quote__price").wait_for()

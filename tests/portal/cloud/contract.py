@@ -685,6 +685,43 @@ class CloudContract:
             lambda left: made.id not in {item.id for item in left},
         )
 
+    def test_members_become_those_that_are_asked_for_and_no_others(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        network = work.network()
+        work.subnet(network.id)
+        first = [("10.20.4.12", 8080), ("10.20.4.13", 8080)]
+        spec = LoadBalancerSpec(
+            name="front", network_id=network.id, protocol="HTTP", port=80, members=first
+        )
+        made = cloud.create_load_balancer(project, spec, new_marker())
+
+        def settled() -> set[tuple[str, int]]:
+            until(
+                lambda: cloud.list_load_balancers(project),
+                lambda seen: [item.status for item in seen] == ["ACTIVE"],
+            )
+            return set(cloud.list_members(project, made.id))
+
+        assert settled() == set(first)
+        second = [("10.20.4.13", 8080), ("10.20.4.13", 8443), ("10.20.4.14", 8080)]
+        cloud.set_members(project, made.id, second)
+        assert set(cloud.list_members(project, made.id)) == set(second)
+        assert settled() == set(second)
+        cloud.set_members(project, made.id, second[::-1])
+        (idle,) = cloud.list_load_balancers(project)
+        assert idle.status == "ACTIVE"
+        cloud.set_members(project, made.id, second[:1])
+        assert settled() == set(second[:1])
+        with pytest.raises(CloudMissing):
+            cloud.set_members(project, NOWHERE, first)
+        with pytest.raises(CloudMissing):
+            cloud.list_members(project, NOWHERE)
+        cloud.delete_load_balancer(project, made.id)
+        until(
+            lambda: cloud.list_load_balancers(project),
+            lambda left: made.id not in {item.id for item in left},
+        )
+
     def test_zone_is_made_with_its_records_and_its_name_is_its_own(self, work: Workspace) -> None:
         cloud, project, marker = work.cloud, work.project, new_marker()
         spec = ZoneSpec(name=f"{uuid4().hex}.example.", email="beheer@example.nl")
@@ -698,14 +735,58 @@ class CloudContract:
             DnsRecord(name=f"www.{spec.name}", type="CNAME", values=[spec.name]),
         ]
 
-        for wanted in (records, records, records[:1]):
-            cloud.ensure_records(project, made.id, wanted)
+        for wanted in (records, records):
+            cloud.set_records(project, made.id, wanted)
 
         (found,) = cloud.find_zones(project, marker)
         assert (found.id, found.marker, found.name) == (made.id, marker, spec.name)
         assert cloud.find_zones(project, new_marker()) == []
         with pytest.raises(CloudRefused):
             cloud.create_zone(project, spec, new_marker())
+        cloud.delete_zone(project, made.id)
+        until(lambda: cloud.list_zones(project), lambda left: not left)
+
+    def test_records_become_those_that_are_asked_for_and_no_others(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        spec = ZoneSpec(name=f"{uuid4().hex}.example.", email="beheer@example.nl")
+        made = cloud.create_zone(project, spec, new_marker())
+
+        def settled() -> dict[tuple[str, str], set[str]]:
+            until(
+                lambda: cloud.list_zones(project),
+                lambda seen: [item.status for item in seen] == ["ACTIVE"],
+            )
+            found = cloud.list_records(project, made.id)
+            return {(record.name, record.type): set(record.values) for record in found}
+
+        www, alias = f"www.{spec.name}", f"alias.{spec.name}"
+        apex = DnsRecord(name=spec.name, type="A", values=["192.0.2.10", "192.0.2.11"])
+        cname = DnsRecord(name=www, type="CNAME", values=[spec.name])
+        cloud.set_records(project, made.id, [apex, cname])
+        assert settled() == {(spec.name, "A"): set(apex.values), (www, "CNAME"): {spec.name}}
+
+        # A value less, an alias that becomes an address, and a name that is new.
+        others = [
+            DnsRecord(name=spec.name, type="A", values=["192.0.2.11"]),
+            DnsRecord(name=www, type="A", values=["192.0.2.12"]),
+            DnsRecord(name=alias, type="TXT", values=['"hallo"']),
+        ]
+        cloud.set_records(project, made.id, others)
+        (busy,) = cloud.list_zones(project)
+        assert busy.status in {"PENDING_UPDATE", "ACTIVE"}
+        wanted = {(item.name, item.type): set(item.values) for item in others}
+        assert settled() == wanted
+        cloud.set_records(project, made.id, others[::-1])
+        (idle,) = cloud.list_zones(project)
+        assert idle.status == "ACTIVE"
+
+        with pytest.raises(CloudRefused):
+            cloud.set_records(project, made.id, [*others, cname])
+        assert settled() == wanted
+        cloud.set_records(project, made.id, [])
+        assert settled() == {}
+        with pytest.raises(CloudMissing):
+            cloud.set_records(project, NOWHERE, others)
         cloud.delete_zone(project, made.id)
         until(lambda: cloud.list_zones(project), lambda left: not left)
 
