@@ -120,6 +120,8 @@ def day_in_words(end_date: date | None) -> str:
 
 
 def _answer(parameter: Parameter, value: object) -> str:
+    if value is None:
+        return _("Nothing")
     for option in parameter.options:
         if option.value == value:
             hint = f" ({option.hint})" if option.hint else ""
