@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.utils.translation import gettext_lazy as _
 
@@ -23,7 +23,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.choices import Bounds, ChoiceField
-from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.parameters import Parameter, Text, Widget
 from catalog.kinds.parts import Part
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.container_access import (
@@ -37,7 +37,13 @@ from catalog.kinds.steps.container_access import (
 )
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
-from portal.cloud.ports import CloudMissing, CloudUnavailable, ContainerSpec, Listing
+from portal.cloud.ports import (
+    CloudMissing,
+    CloudRefused,
+    CloudUnavailable,
+    ContainerSpec,
+    Listing,
+)
 
 PART: Final = "container"
 LARGEST_GIB: Final = 102_400
@@ -67,6 +73,35 @@ def _run_gone(context: StepContext) -> Outcome:
     return Done()
 
 
+def _run_size(context: StepContext) -> Outcome:
+    """Give it the size of the spec, unless more than that is stored.
+
+    Raises:
+        CloudMissing: it is gone.
+        CloudRefused: its users remove some of it first.
+    """
+    size = context.spec["object_gib"]
+    there = context.cloud.find_containers(context.project, context.name, context.marker(PART))
+    if not there:
+        raise CloudMissing("the container is gone")
+    used = cast(int, there[0].details["used_gib"])
+    if used > size:
+        raise CloudRefused(f"{used} GiB is stored in it, and it was to be {size} GiB at most")
+    return _set_size(context)
+
+
+def _set_size(context: StepContext) -> Outcome:
+    """The size of the spec, whatever the cloud has; what is stored stays."""
+    size = context.spec["object_gib"]
+    context.hold()
+    context.cloud.set_container_quota(context.project, context.name, size)
+    return Done(spec={"object_gib": size})
+
+
+SIZE: Final = StepDefinition(name="size", label=_("Other size"), run=_run_size)
+SIZE_BACK: Final = replace(SIZE, label=_("Size as it was"), run=_set_size)
+
+
 @register
 class Container(Kind):
     """Spec: ``object_gib``, the most that it takes. What is stored comes in and goes by Swift.
@@ -93,6 +128,8 @@ class Container(Kind):
             ],
             former=[replace(AT_ONCE, name="access")],
         ),
+        "change": Plan(version=1, steps=[SIZE]),
+        "revert": Plan(version=1, steps=[SIZE_BACK]),
         "withdraw": Plan(version=2, steps=LAPSED, former=[LAPSED_AT_ONCE]),
     }
 
@@ -120,6 +157,26 @@ class Container(Kind):
                 default=bounds["default"],
                 unit="GiB",
             )
+        ]
+
+    def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
+        """Larger or smaller; what it has now stays possible when the offering changed its mind."""
+        size = spec["object_gib"]
+        return [
+            replace(
+                asked,
+                minimum=min(asked.minimum, size),
+                maximum=max(asked.maximum, size),
+                default=size,
+            )
+            for asked in self.parameters(version)
+        ]
+
+    def change_effects(self, before: Spec, after: Spec) -> list[Text]:
+        if after["object_gib"] >= before["object_gib"]:
+            return []
+        return [
+            _("It becomes smaller only when no more than that is stored. Else nothing changes.")
         ]
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -24,7 +25,7 @@ from catalog.kinds.base import (
     StepDefinition,
     register,
 )
-from catalog.kinds.parameters import Parameter, Widget
+from catalog.kinds.parameters import Parameter, Text, Widget
 from catalog.kinds.parts import Compared, Finding, Part, Record, called
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all
@@ -95,9 +96,23 @@ def _run(context: StepContext) -> Outcome:
         create=lambda: cloud.create_security_group(project, context.name, marker),
         remove=lambda double: cloud.delete_security_group(project, double.id),
     )
-    rules = [read_rule(line) for line in context.spec["rules"].splitlines()]
-    cloud.ensure_security_rules(project, group.id, rules)
+    cloud.ensure_security_rules(project, group.id, _wanted(context))
     return Done(external_id=group.id)
+
+
+def _wanted(context: StepContext) -> list[SecurityRule]:
+    return [read_rule(line) for line in context.spec["rules"].splitlines()]
+
+
+def _run_rules(context: StepContext) -> Outcome:
+    """Let in what is new before anything is kept out: what stays allowed is never cut off."""
+    project, cloud, group_id = context.project, context.cloud, context.cloud_ids[PART]
+    wanted = _wanted(context)
+    context.hold()
+    cloud.ensure_security_rules(project, group_id, wanted)
+    context.hold()
+    cloud.remove_other_security_rules(project, group_id, wanted)
+    return Done(spec={"rules": context.spec["rules"]})
 
 
 def _run_gone(context: StepContext) -> Outcome:
@@ -124,6 +139,10 @@ def _in_one_line(rules: Iterable[SecurityRule]) -> str:
     return ", ".join(sorted(_write_rule(rule) for rule in rules))
 
 
+RULES: Final = StepDefinition(name="rules", label=_("Rules"), run=_run_rules)
+RULES_BACK: Final = replace(RULES, label=_("Rules as they were"))
+
+
 @register
 class SecurityGroup(Kind):
     """Spec: ``rules``, one on each line. It counts for no quota and costs nothing by itself."""
@@ -143,6 +162,8 @@ class SecurityGroup(Kind):
                 QUOTA,
             ],
         ),
+        "change": Plan(version=1, steps=[RULES]),
+        "revert": Plan(version=1, steps=[RULES_BACK]),
     }
 
     parts = [
@@ -178,6 +199,20 @@ class SecurityGroup(Kind):
                 max_length=3000,
             )
         ]
+
+    def changeable(self, version: OfferingVersion, spec: Spec) -> list[Parameter]:
+        return [replace(asked, default=spec[asked.name]) for asked in self.parameters(version)]
+
+    def change_effects(self, before: Spec, after: Spec) -> list[Text]:
+        old, new = set(before["rules"].splitlines()), set(after["rules"].splitlines())
+        if old == new:
+            return []
+        effects: list[Text] = [_("It holds for every server in the group. None of them restarts.")]
+        if old - new:
+            effects.append(
+                _("What no rule lets in any more is stopped. Open connections may break off.")
+            )
+        return effects
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return {}

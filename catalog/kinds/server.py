@@ -28,6 +28,8 @@ from catalog.kinds.server_extras import (
     extras,
     first_start_parameters,
     group_parameters,
+    other_security_parameters,
+    security_effects,
     security_parameters,
 )
 from catalog.kinds.server_options import (
@@ -41,6 +43,7 @@ from catalog.kinds.server_options import (
 from catalog.kinds.steps.chosen_image import OWN, PART
 from catalog.kinds.steps.cloud_project import NETWORK, PROJECT, QUOTA, ROOM, SECURITY_GROUP
 from catalog.kinds.steps.console import CONSOLE
+from catalog.kinds.steps.port_groups import GROUPS, GROUPS_BACK
 from catalog.kinds.steps.power import (
     BOOTS_FROM,
     OFF,
@@ -129,10 +132,22 @@ class Server(Kind):
             ],
         ),
         "change": Plan(
-            version=2,
-            steps=[ROOM, RESIZE, TRIAL, CONFIRMATION, ROOM_BACK, SYSTEM_EXTENSION, EXTENSION],
+            version=3,
+            steps=[
+                GROUPS,
+                ROOM,
+                RESIZE,
+                TRIAL,
+                CONFIRMATION,
+                ROOM_BACK,
+                SYSTEM_EXTENSION,
+                EXTENSION,
+            ],
         ),
-        "revert": Plan(version=2, steps=[QUIET, REVERSAL, SYSTEM_MEASURING, MEASURING, QUOTA]),
+        "revert": Plan(
+            version=3,
+            steps=[GROUPS_BACK, QUIET, REVERSAL, SYSTEM_MEASURING, MEASURING, QUOTA],
+        ),
     }
     parts = [SERVER_PART, SYSTEM_VOLUME_PART, VOLUME_PART]
     actions = {
@@ -236,10 +251,11 @@ class Server(Kind):
             size,
             *larger_parameters(version, spec, label=DATA_DISK),
             *larger_system_parameters(version, spec),
+            *other_security_parameters(version, spec),
         ]
 
     def change_effects(self, before: Spec, after: Spec) -> list[Text]:
-        effects = disk_effects(before, after)
+        effects = [*disk_effects(before, after), *security_effects(before, after)]
         if before["flavor"] != after["flavor"]:
             stops = _("The server restarts for this. Nobody reaches it for some minutes.")
             return [stops, *effects]

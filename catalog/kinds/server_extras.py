@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
@@ -10,9 +11,9 @@ import yaml
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from catalog.kinds.base import Kind
+from catalog.kinds.base import Kind, Spec
 from catalog.kinds.choices import Ticks
-from catalog.kinds.parameters import Option, Parameter, Widget
+from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.server_options import LONGEST_KEY
 from catalog.kinds.steps import chosen_groups, server_group
 from catalog.kinds.steps.first_start import CLOUD_CONFIG, LARGEST_USER_DATA, SCRIPT, fits
@@ -119,6 +120,27 @@ def security_parameters(version: OfferingVersion) -> list[Parameter]:
             max_length=400,
         )
     ]
+
+
+def other_security_parameters(version: OfferingVersion, spec: Spec) -> list[Parameter]:
+    """The question in which security groups it must be from now on; of who was asked before."""
+    if chosen_groups.PARAMETER not in spec:
+        return []
+    hint = _(
+        "Names of security groups of your project that run, with a comma in between. Within the "
+        "project it is reached over SSH anyway."
+    )
+    return [
+        replace(asked, hint=hint, default=spec[asked.name])
+        for asked in security_parameters(version)
+    ]
+
+
+def security_effects(before: Spec, after: Spec) -> list[Text]:
+    """What other security groups mean for who reaches the server."""
+    if before.get(chosen_groups.PARAMETER) == after.get(chosen_groups.PARAMETER):
+        return []
+    return [_("Other traffic reaches the server from then on. It does not restart for this.")]
 
 
 def _checked_names(text: str) -> str:

@@ -416,9 +416,27 @@ class Cloud(ImagePort, Protocol):
         """Add the rules that are not there yet; safe to repeat."""
         ...
 
-    def find_ports(self, project: str, marker: str) -> list[CloudObject]: ...
+    def remove_other_security_rules(
+        self, project: str, security_group_id: str, rules: Sequence[SecurityRule]
+    ) -> None:
+        """Remove what lets anything in beside these rules; what goes out stays. Safe to repeat."""
+        ...
+
+    def find_ports(self, project: str, marker: str) -> list[CloudObject]:
+        """``details`` has ``addresses`` and ``security_group_ids``."""
+        ...
 
     def create_port(self, project: str, spec: PortSpec, marker: str) -> CloudObject: ...
+
+    def set_port_security_groups(
+        self, project: str, port_id: str, security_group_ids: Sequence[str]
+    ) -> None:
+        """Put the port in exactly these groups, all at once; safe to repeat.
+
+        Raises:
+            CloudMissing: the port or one of the groups is gone.
+        """
+        ...
 
     def delete_port(self, project: str, port_id: str) -> None: ...
 
@@ -642,6 +660,8 @@ class Cloud(ImagePort, Protocol):
     def find_containers(self, project: str, name: str, marker: str) -> list[CloudObject]:
         """The container of that name, none or one; its id is its name.
 
+        ``details`` has ``quota_gib``, and ``used_gib`` rounded up, as far as it was counted by now.
+
         Raises:
             CloudRefused: it is there with another marker.
         """
@@ -649,6 +669,14 @@ class Cloud(ImagePort, Protocol):
 
     def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
         """Make the container. Of one that is there the quota and marker are written anew."""
+        ...
+
+    def set_container_quota(self, project: str, name: str, quota_gib: int) -> None:
+        """Let it take at most so much, also where it holds more; safe to repeat.
+
+        Raises:
+            CloudMissing: it is gone.
+        """
         ...
 
     def open_container(self, project: str, name: str, *, of_project: str, user: str) -> None:

@@ -23,10 +23,13 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.models import Offering, Operation, Resource, ResourceState
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
 from catalog.services.operations import abandon_operation
 from catalog.services.resources import act_on_resource, retire_resource
+from portal.cloud import get_cloud
+from portal.cloud.markers import write_marker
 from portal.cloud.models import CloudProject
 from tests.factories import OfferingVersionFactory, place, priced
 from tests.real.conftest import (
@@ -319,6 +322,55 @@ def test_records_become_others_and_are_put_back(deliver, become, give_up, operat
         seen = there()
         assert {key: seen[key] for key in seen if key not in own} == expected
         assert again.spec["records"] == new
+def test_who_reaches_a_server_changes_while_it_runs(deliver, become, operator):
+    everything, ping = "tcp 1-65535 10.0.0.0/8", "icmp 2001:db8::/32"
+    group = deliver("security_group", rules=f"tcp 443 0.0.0.0/0\n{everything}\n{ping}")
+    server = deliver("server")
+
+    def rules() -> dict[str, tuple[Any, ...]]:
+        """By id, as Neutron keeps them."""
+        return {
+            rule.id: (rule.protocol, rule.port_range_min, rule.remote_ip_prefix)
+            for rule in operator.network.security_group_rules(
+                security_group_id=group.cloud_ids["security_group"], direction="ingress"
+            )
+        }
+
+    def groups() -> set[str]:
+        (port,) = operator.network.ports(device_id=server.cloud_ids["server"])
+        return set(port.security_group_ids)
+
+    before, usual = rules(), groups()
+    group = finished(become(group, rules=f"{everything}\n{ping}\nudp 53 0.0.0.0/0"))
+    after = rules()
+    assert set(after.values()) == {
+        ("tcp", None, "10.0.0.0/8"),
+        ("ipv6-icmp", None, "2001:db8::/32"),
+        ("udp", 53, "0.0.0.0/0"),
+    }
+    assert len(before.keys() & after.keys()) == 2  # what stays was never away
+    server = finished(become(server, security_groups=group.name))
+    assert groups() == usual | {group.cloud_ids["security_group"]}
+    server = finished(become(server, security_groups=""))
+    assert groups() == usual
+    assert operator.compute.get_server(server.cloud_ids["server"]).status == "ACTIVE"
+
+
+def test_container_takes_more_and_less_and_keeps_what_is_in_it(deliver, become, operator):
+    container = deliver("container", object_gib=2)
+    project = {"id": container.cloud_project.openstack_project_id}
+
+    with operator.connect_as_project(project) as cloud:
+        cloud.object_store.create_object(container.name, "stuk", data=b"tekst")
+        for size in (3, 1):
+            container = finished(become(container, object_gib=size))
+            headers = cloud.object_store.head(f"/{container.name}").headers
+            assert headers["X-Container-Meta-Quota-Bytes"] == str(size * 1024**3)
+        assert cloud.object_store.download_object("stuk", container.name) == b"tekst"
+    (found,) = get_cloud(container.cloud_project.cloud.key).find_containers(
+        project["id"], container.name, write_marker(container.public_id, "container")
+    )
+    assert found.details == {"quota_gib": 1, "used_gib": 1}
 
 
 def test_server_is_stopped_started_rescued_and_rebuilt(deliver, operator, requester):

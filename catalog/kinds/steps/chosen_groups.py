@@ -23,6 +23,15 @@ def chosen_groups(context: StepContext) -> list[str]:
     Raises:
         CloudRefused: one of them does not run in this project and cloud.
     """
+    running = running_groups(context)
+    for name in names_in(context.spec.get(PARAMETER)):
+        if name not in running:
+            raise CloudRefused(f"no security group of this project runs by the name {name!r}")
+    return list(running.values())
+
+
+def running_groups(context: StepContext) -> dict[str, str]:
+    """Those that the spec names and that run in this project and cloud: the cloud's ids by name."""
     names = names_in(context.spec.get(PARAMETER))
     running = Resource.objects.filter(
         cloud_project__public_id=context.cloud_project_id,
@@ -31,7 +40,4 @@ def chosen_groups(context: StepContext) -> list[str]:
         state=ResourceState.ACTIVE,
     )
     ids = {group.name: group.cloud_ids[KIND] for group in running}
-    missing = [name for name in names if name not in ids]
-    if missing:
-        raise CloudRefused(f"no security group of this project runs by the name {missing[0]!r}")
-    return [ids[name] for name in names]
+    return {name: ids[name] for name in names if name in ids}

@@ -114,6 +114,14 @@ class FakeNetworks(Memory):
         there.extend(asdict(rule) for rule in rules if asdict(rule) not in there)
 
     @asked
+    def remove_other_security_rules(
+        self, project: str, security_group_id: str, rules: Sequence[SecurityRule]
+    ) -> None:
+        there = self.get("security_group", project, security_group_id).details["rules"]
+        wanted = [asdict(rule) for rule in rules]
+        there[:] = [rule for rule in there if rule in wanted or rule["direction"] != "ingress"]
+
+    @asked
     def find_ports(self, project: str, marker: str) -> list[CloudObject]:
         return self.found("port", project, marker)
 
@@ -138,6 +146,15 @@ class FakeNetworks(Memory):
         )
         port.status = "DOWN"
         return port.facts()
+
+    @asked
+    def set_port_security_groups(
+        self, project: str, port_id: str, security_group_ids: Sequence[str]
+    ) -> None:
+        port = self.get("port", project, port_id)
+        for group_id in security_group_ids:
+            self.get("security_group", project, group_id)
+        port.details["security_group_ids"] = list(security_group_ids)
 
     @asked
     def delete_port(self, project: str, port_id: str) -> None:

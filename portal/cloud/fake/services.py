@@ -136,9 +136,17 @@ class FakeContainers(FakeZones):
     @asked
     def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
         there = [thing for thing in self.of("container", project) if thing.name == spec.name]
-        thing = there[0] if there else self.add("container", project, spec.name, marker, objects=0)
+        thing = (
+            there[0]
+            if there
+            else self.add("container", project, spec.name, marker, objects=0, used_gib=0)
+        )
         thing.marker, thing.details["quota_gib"] = marker, spec.quota_gib
         return self._container(thing)
+
+    @asked
+    def set_container_quota(self, project: str, name: str, quota_gib: int) -> None:
+        self._named(project, name).details["quota_gib"] = quota_gib
 
     @asked
     def open_container(self, project: str, name: str, *, of_project: str, user: str) -> None:
@@ -162,7 +170,10 @@ class FakeContainers(FakeZones):
         self._forget(container)
 
     def _container(self, thing: Thing) -> CloudObject:
-        return CloudObject(id=thing.name, name=thing.name, status="ACTIVE", marker=thing.marker)
+        details = {name: thing.details[name] for name in ("quota_gib", "used_gib")}
+        return CloudObject(
+            id=thing.name, name=thing.name, status="ACTIVE", marker=thing.marker, details=details
+        )
 
     def _named(self, project: str, name: str) -> Thing:
         there = [thing for thing in self.of("container", project) if thing.name == name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from openstack.connection import Connection
@@ -13,6 +14,7 @@ from portal.cloud.ports import CloudObject, CloudRefused, ContainerSpec
 SERVICE: Final = "object-store"
 MARKER_HEADER: Final = "X-Container-Meta-Cloudloket"
 QUOTA_HEADER: Final = "X-Container-Meta-Quota-Bytes"
+USED_HEADER: Final = "X-Container-Bytes-Used"
 BYTES_PER_GIB: Final = 1024**3
 
 
@@ -26,7 +28,7 @@ class Containers(OnCloud):
                 return []
             if headers.get(MARKER_HEADER) != marker:
                 raise CloudRefused(f"another container is called {name!r}", service=SERVICE)
-            return [CloudObject(id=name, name=name, status="ACTIVE", marker=marker)]
+            return [_container(name, marker, headers)]
 
     def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
         with self._asking(SERVICE, "create container", project) as cloud:
@@ -36,6 +38,11 @@ class Containers(OnCloud):
             )
             raise_from_response(answer)
         return CloudObject(id=spec.name, name=spec.name, status="ACTIVE", marker=marker)
+
+    def set_container_quota(self, project: str, name: str, quota_gib: int) -> None:
+        with self._asking(SERVICE, "set container quota", project) as cloud:
+            headers = {QUOTA_HEADER: str(quota_gib * BYTES_PER_GIB)}
+            raise_from_response(cloud.object_store.post(f"/{name}", headers=headers))
 
     def open_container(self, project: str, name: str, *, of_project: str, user: str) -> None:
         # By ids: a name may be given to somebody else. docs.openstack.org/swift, "Access Control
@@ -60,6 +67,15 @@ class Containers(OnCloud):
     def delete_container(self, project: str, name: str) -> None:
         with self._asking(SERVICE, "delete container", project) as cloud:
             cloud.object_store.delete_container(name, ignore_missing=False)
+
+
+def _container(name: str, marker: str, headers: Mapping[str, str]) -> CloudObject:
+    used = int(headers.get(USED_HEADER, 0))
+    details = {
+        "quota_gib": int(headers.get(QUOTA_HEADER, 0)) // BYTES_PER_GIB,
+        "used_gib": -(-used // BYTES_PER_GIB),
+    }
+    return CloudObject(id=name, name=name, status="ACTIVE", marker=marker, details=details)
 
 
 def _headers(cloud: Connection, name: str) -> dict[str, str] | None:

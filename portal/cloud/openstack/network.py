@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from openstack.connection import Connection
 from openstack.exceptions import BadRequestException, ConflictException, NotFoundException
@@ -17,6 +17,18 @@ from portal.cloud.ports import (
     PortSpec,
     SecurityRule,
 )
+
+# What one protocol is called beside our own name for it; by number it is the same rule as well.
+PROTOCOLS: Final = {
+    "1": "icmp",
+    "58": "icmp",
+    "ipv6-icmp": "icmp",
+    "icmpv6": "icmp",
+    "6": "tcp",
+    "17": "udp",
+}
+LOWEST_PORT: Final = 1
+HIGHEST_PORT: Final = 65535
 
 
 class Networks(OnCloud):
@@ -121,6 +133,18 @@ class Networks(OnCloud):
                 # One request for all: Neutron makes every rule of it, or none.
                 list(cloud.network.create_security_group_rules(missing))
 
+    def remove_other_security_rules(
+        self, project: str, security_group_id: str, rules: Sequence[SecurityRule]
+    ) -> None:
+        with self._asking("network", "remove security rules", project) as cloud:
+            group = cloud.network.get_security_group(security_group_id)  # a list knows no 404
+            kept = {_opening(_rule_body(group.id, rule)) for rule in rules}
+            for rule in cloud.network.security_group_rules(
+                security_group_id=group.id, direction="ingress"
+            ):
+                if _opening(rule.to_dict()) not in kept:
+                    cloud.network.delete_security_group_rule(rule.id, ignore_missing=True)
+
     def find_ports(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("network", "find port", project) as cloud:
             found = cloud.network.ports(description=marker, project_id=project)
@@ -135,6 +159,12 @@ class Networks(OnCloud):
                 security_group_ids=list(spec.security_group_ids),
             )
         return made(_port_object(port), "create port")
+
+    def set_port_security_groups(
+        self, project: str, port_id: str, security_group_ids: Sequence[str]
+    ) -> None:
+        with self._asking("network", "set security groups of port", project) as cloud:
+            cloud.network.update_port(port_id, security_group_ids=list(security_group_ids))
 
     def delete_port(self, project: str, port_id: str) -> None:
         with self._asking("network", "delete port", project) as cloud:
@@ -191,8 +221,20 @@ def _rule_body(security_group_id: str, rule: SecurityRule) -> dict[str, Any]:
 
 def _opening(rule: dict[str, Any]) -> tuple[Any, ...]:
     """What makes two rules of one group the same; Neutron writes 0.0.0.0/0 as it was given."""
-    keys = ("direction", "ether_type", "protocol", "port_range_min", "port_range_max")
-    return (*map(rule.get, keys), rule.get("remote_ip_prefix"), rule.get("remote_group_id"))
+    keys = ("direction", "ether_type", "remote_ip_prefix", "remote_group_id")
+    return (*map(rule.get, keys), *_protocol_and_ports(rule))
+
+
+def _protocol_and_ports(rule: dict[str, Any]) -> tuple[str | None, int | None, int | None]:
+    """As we ask for it: Neutron writes ICMP over IPv6, and a range of all ports, in its own way.
+
+    neutron.db.securitygroups_db: _make_canonical_ipv6_icmp_protocol, _make_canonical_port_range.
+    """
+    protocol = PROTOCOLS.get(rule["protocol"], rule["protocol"])
+    low, high = rule["port_range_min"], rule["port_range_max"]
+    if protocol in {"tcp", "udp"} and low is None:
+        low, high = LOWEST_PORT, HIGHEST_PORT
+    return protocol, low, high
 
 
 def _is_on_router(cloud: Connection, router_id: str, subnet_id: str) -> bool:
@@ -238,11 +280,12 @@ def read_group(item: Any) -> CloudObject:
 
 def _rule_facts(rule: dict[str, Any]) -> dict[str, Any]:
     """A rule in the words of ``SecurityRule``."""
+    protocol, low, high = _protocol_and_ports(rule)
     return {
         "direction": rule["direction"],
-        "protocol": rule["protocol"],
-        "port_min": rule["port_range_min"],
-        "port_max": rule["port_range_max"],
+        "protocol": protocol,
+        "port_min": low,
+        "port_max": high,
         "remote_cidr": rule["remote_ip_prefix"],
     }
 
@@ -260,5 +303,6 @@ def _port_object(item: Any) -> CloudObject:
         "addresses": addresses,
         "network_id": item.network_id,
         "device_id": item.device_id or "",
+        "security_group_ids": list(item.security_group_ids or []),
     }
     return CloudObject(**_facts(item), status=item.status or "", details=details)

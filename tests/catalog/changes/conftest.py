@@ -14,11 +14,11 @@ from catalog.models import Offering, OfferingVersion, Operation, Order, Resource
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
 from portal.cloud.models import Flavor
-from tests.catalog.provisioning.conftest import Engine, cloud, engine
+from tests.catalog.provisioning.conftest import Engine, cloud, engine, retire
 from tests.factories import OfferingVersionFactory, place, priced
 from tests.factories.catalog import SPEC
 
-__all__ = ["cloud", "engine"]
+__all__ = ["cloud", "engine", "retire"]
 
 SERVER_CHOICES = {
     "flavors": ["gp.small", "gp.medium"],

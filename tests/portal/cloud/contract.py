@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -35,6 +36,12 @@ from tests.portal.cloud.workspace import (
     new_marker,
     until,
 )
+
+
+def _opening(protocol: str, low: int | None, high: int | None, source: str) -> SecurityRule:
+    return SecurityRule(
+        direction="ingress", protocol=protocol, port_min=low, port_max=high, remote_cidr=source
+    )
 
 
 class CloudContract:
@@ -293,6 +300,54 @@ class CloudContract:
 
         for wanted in (rules, rules, rules[:1], rules):
             work.cloud.ensure_security_rules(work.project, group.id, wanted)
+
+    def test_other_rules_go_and_what_stays_is_never_cut_off(self, work: Workspace) -> None:
+        marker = new_marker()
+        group = work.security_group(marker)
+        # Neutron keeps the last two in a way of its own.
+        web, mail, ping, everything = (
+            _opening("tcp", 443, 443, "0.0.0.0/0"),
+            _opening("tcp", 25, 25, "10.0.0.0/8"),
+            _opening("icmp", None, None, "2001:db8::/32"),
+            _opening("udp", 1, 65535, "10.0.0.0/8"),
+        )
+
+        def incoming() -> set[SecurityRule]:
+            (found,) = work.cloud.find_security_groups(work.project, marker)
+            rules = cast("list[dict[str, Any]]", found.details["rules"])
+            assert len(rules) == len({str(rule) for rule in rules})
+            return {SecurityRule(**rule) for rule in rules}
+
+        for _ in range(2):
+            work.cloud.ensure_security_rules(work.project, group.id, [web, mail, ping, everything])
+        assert incoming() == {web, mail, ping, everything}
+        for _ in range(2):
+            work.cloud.remove_other_security_rules(work.project, group.id, [ping, everything, web])
+            assert incoming() == {web, ping, everything}
+        work.cloud.remove_other_security_rules(work.project, group.id, [])
+        assert incoming() == set()
+        with pytest.raises(CloudMissing):
+            work.cloud.remove_other_security_rules(work.project, NOWHERE, [web])
+
+    def test_port_is_put_in_other_groups_at_once(self, work: Workspace) -> None:
+        cloud, project, marker = work.cloud, work.project, new_marker()
+        first, second, third = (work.security_group() for _ in range(3))
+        network = work.network()
+        port = work.port(network.id, marker, first.id, second.id)
+
+        def groups() -> set[str]:
+            (found,) = cloud.find_ports(project, marker)
+            return set(cast("list[str]", found.details["security_group_ids"]))
+
+        assert groups() == {first.id, second.id}
+        for wanted in ([second.id, third.id], [second.id, third.id], [first.id]):
+            cloud.set_port_security_groups(project, port.id, wanted)
+            assert groups() == set(wanted)
+        with pytest.raises(CloudMissing):
+            cloud.set_port_security_groups(project, port.id, [NOWHERE])
+        with pytest.raises(CloudMissing):
+            cloud.set_port_security_groups(project, NOWHERE, [first.id])
+        assert groups() == {first.id}
 
     def test_port_tells_its_address(self, work: Workspace) -> None:
         network = work.network()
@@ -802,6 +857,13 @@ class CloudContract:
         assert (found.id, found.marker) == (spec.name, marker)
         with pytest.raises(CloudRefused):
             cloud.find_containers(project, spec.name, new_marker())
+        assert found.details == {"quota_gib": 2, "used_gib": 0}
+        for size in (3, 3, 1):
+            cloud.set_container_quota(project, spec.name, size)
+            (found,) = cloud.find_containers(project, spec.name, marker)
+            assert found.details["quota_gib"] == size
+        with pytest.raises(CloudMissing):
+            cloud.set_container_quota(project, "elders", 1)
         assert cloud.fetch_storage_url(project).endswith(f"AUTH_{project}")
         for _ in range(2):
             cloud.open_container(project, spec.name, of_project=project, user=NOWHERE)
