@@ -13,18 +13,19 @@ from catalog.models import OrderState
 from catalog.services.approval_routes import waiting_step
 from catalog.services.approvals import approve_by_rule, approve_order, waits_for_rule
 from portal.identity.models import Role
-from tests.factories import PersonFactory, change_price, grant, place
+from tests.factories import OfferingVersionFactory, PersonFactory, change_price, grant, place
+from tests.factories.billing import set_price
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def version(version):
+def version(db):
     """Costs nothing per month, and each of its 40 GiB is paid once."""
-    change_price("server.gp.small", "0.00")
-    change_price("volume.standard", "1250.00", unit=PriceUnit.ONE_OFF)
-    return version
+    set_price("0.00", sku="server.gp.small")
+    set_price("1250.00", sku="volume.standard", unit=PriceUnit.ONE_OFF)
+    return OfferingVersionFactory()
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ class TestByRule:
 
 class TestByPeople:
     def test_refused_above_what_somebody_may_approve(self, order, junior):
-        with pytest.raises(ApprovalAboveLimit, match="49999,99"):
+        with pytest.raises(ApprovalAboveLimit, match=r"49\.999,99"):
             approve_order(order().public_id, approver=junior)
 
     def test_allowed_at_exactly_the_amount(self, order, project, sent_tasks):
@@ -109,7 +110,7 @@ class TestByPeople:
         placed = order()
         change_price("volume.standard", "1500")
 
-        with pytest.raises(ConditionsChanged, match=r"50000,00 naar € 60000,00"):
+        with pytest.raises(ConditionsChanged, match=r"50\.000,00 naar € 60\.000,00"):
             approve_order(placed.public_id, approver=approver)
         approve_order(placed.public_id, approver=approver, accepts_changes=True)
 
