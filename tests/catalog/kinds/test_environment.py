@@ -364,6 +364,16 @@ class TestQuota:
 
         assert cloud.fetch_quota(in_place(environment)) == LIMITS
 
+    def test_backups_of_before_are_in_the_way_of_another_quota(self, change, environment, cloud):
+        cloud.set_quota(in_place(environment), {BACKUP_GIB: UNLIMITED})
+        inside = Workspace(cloud, in_place(environment))
+        inside.backup(inside.available_volume().id)
+
+        operation = change(servers=5)
+
+        assert operation.state == OperationState.FAILED
+        assert operation.steps.get().last_error == "backup_gib: 1 in use, 0 asked for"
+
     def test_room_for_backups_is_found_and_taken_away(self, act, environment, cloud, settings):
         """Also in those that were delivered while every project had it."""
         settings.DRIFT_SECOND_LOOK_AFTER = settings.DRIFT_GRACE = timedelta(microseconds=1)

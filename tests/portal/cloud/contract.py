@@ -595,19 +595,18 @@ class CloudContract:
     def test_backups_take_no_more_than_their_own_room(self, work: Workspace) -> None:
         cloud, project = work.cloud, work.project
         volume = work.available_volume()
+        cloud.set_quota(project, {BACKUP_GIB: 0})
+        with pytest.raises(CloudQuotaRefused):
+            work.backup(volume.id)
         cloud.set_quota(project, {BACKUP_GIB: 1})
 
-        work.backup(volume.id)
+        assert work.backup(volume.id).status == "AVAILABLE"
 
         assert cloud.fetch_usage(project)[BACKUP_GIB] == 1
         with pytest.raises(CloudQuotaRefused):
             work.backup(volume.id)
-        cloud.set_quota(project, {BACKUP_GIB: 0})  # also below what is there
-        with pytest.raises(CloudQuotaRefused):
-            work.backup(volume.id)
         cloud.set_quota(project, {BACKUP_GIB: UNLIMITED})
         assert cloud.fetch_quota(project)[BACKUP_GIB] == UNLIMITED
-        assert work.backup(volume.id).status == "AVAILABLE"
 
     # --- images of servers -------------------------------------------------------------------
 
