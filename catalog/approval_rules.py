@@ -8,6 +8,16 @@ from decimal import Decimal
 from uuid import UUID
 
 
+def judged_amount(*, monthly: Decimal, one_off: Decimal) -> Decimal:
+    """What rules and limits of approvers look at: what it costs in its first month, in euros.
+
+    Args:
+        monthly: the price of a month.
+        one_off: what falls due once, when the use begins.
+    """
+    return monthly + one_off
+
+
 @dataclass(frozen=True, kw_only=True)
 class LineFacts:
     """What a line asks for; of a part also the whole that it belongs to."""
@@ -21,14 +31,14 @@ class OrderFacts:
     """What a rule may ask about an order.
 
     Attributes:
-        monthly: what all of it costs per month, in euros.
+        amount: what is judged of all that it costs (``judged_amount``), in euros.
         protection_level: of the project's data, 1 (highest) to 4; None is not known.
         is_delicate: it changes something protected, or goes beyond the budget.
-        let_through: what rules approved of the same human in the project since a day ago, in euros
-            per month: a large order is not small in pieces.
+        let_through: the same of what rules approved of the same human in the project since a day
+            ago: a large order is not small in pieces.
     """
 
-    monthly: Decimal
+    amount: Decimal
     lines: tuple[LineFacts, ...]
     protection_level: int | None
     has_personal_data: bool | None
@@ -41,14 +51,14 @@ class Rule:
     """A rule in force, for every project below its node.
 
     Attributes:
-        amount_from: it is about orders of this much per month and more.
+        amount_from: it is about orders of this much and more.
         kinds: about orders with one of these; any when empty.
         offering: about orders with this one, in whichever version; any when None.
         protection_level: about data of this level and higher ones; any when None. What is not
             known counts as the highest.
         personal_data: about projects with personal data alone; what is not known counts as that.
-        automatic_below: no person is needed below this amount per month, for all that one human
-            orders in a day; None: always one.
+        automatic_below: no person is needed below this amount, for all that one human orders in a
+            day; None: always one.
         people: how many approvers of the project; of the node: how many who have the role on the
             rule's node or above it.
         height: how far the node is above the project; 0 is the project itself.
@@ -101,7 +111,7 @@ ONE_APPROVER = Route(steps=(ApprovalStep(node=None, people=1),))
 
 def is_about(rule: Rule, order: OrderFacts) -> bool:
     """Whether the rule speaks about the order."""
-    if order.monthly < rule.amount_from:
+    if order.amount < rule.amount_from:
         return False
     if not any(_is_about_line(rule, line) for line in order.lines):
         return False
@@ -143,7 +153,7 @@ def _all_agree(speaking: Sequence[Rule], order: OrderFacts) -> bool:
 
 
 def _lets_through(rule: Rule, order: OrderFacts) -> bool:
-    together = order.let_through + order.monthly
+    together = order.let_through + order.amount
     return rule.automatic_below is not None and together < rule.automatic_below
 
 

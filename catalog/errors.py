@@ -69,7 +69,10 @@ class EndDatePassed(DomainError):
 class ApprovalAboveLimit(DomainError):
     code = "approval_above_limit"
     http_status = 403
-    message = _("You may approve up to {limit} per month. Ask somebody with a higher limit.")
+    message = _(
+        "You may approve up to {limit} in the first month, with what is paid once. Ask somebody "
+        "with a higher limit."
+    )
 
 
 class CommentsFull(DomainError):

@@ -24,7 +24,10 @@ class RuleForm(RefusableForm):
 
     amount_from = forms.DecimalField(
         label=_("For orders from"),
-        help_text=_("Euros per month. 0 is every order."),
+        help_text=_(
+            "Euros in the first month: what a month costs and what is paid once, together. 0 is "
+            "every order."
+        ),
         min_value=0,
         max_value=LARGEST_AMOUNT,
         decimal_places=2,
@@ -59,8 +62,8 @@ class RuleForm(RefusableForm):
     automatic_below = forms.DecimalField(
         label=_("Approved by itself below"),
         help_text=_(
-            "Euros per month, for all that one person orders in a day. Leave it empty if somebody "
-            "must always look."
+            "Euros in the first month, for all that one person orders in a day. Leave it empty if "
+            "somebody must always look."
         ),
         required=False,
         max_value=LARGEST_AMOUNT,

@@ -86,6 +86,20 @@ class Quote:
             return Decimal(0)
         return sum((line.cost(start, end) for line in self.lines), Decimal(0))
 
+    def after(self, before: Quote) -> Quote:
+        """This quote without what fell due already where it follows on ``before``.
+
+        What stays equal runs on, so it is not paid once more; of another quantity all of it is.
+        """
+        runs_on = {(line.sku, line.quantity) for line in before.lines}
+        return Quote(
+            lines=tuple(
+                line
+                for line in self.lines
+                if line.unit != PriceUnit.ONE_OFF or (line.sku, line.quantity) not in runs_on
+            )
+        )
+
     def as_json(self) -> list[dict[str, str]]:
         """The lines for a JSON column; numbers as decimal strings."""
         return [

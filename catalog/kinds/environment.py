@@ -31,7 +31,7 @@ from catalog.kinds.steps.environment import (
 )
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud, CloudProjectPurpose
-from portal.cloud.ports import CloudObject, Listing
+from portal.cloud.ports import BACKUP_GIB, CloudObject, Listing
 from portal.core.formats import moment
 
 COMPUTE: Final = _("Computing")
@@ -78,6 +78,15 @@ def _limit(metric: Metric) -> Compared:
     )
 
 
+# Nobody pays for backups here; snapshots are within the quota of disks.
+_NO_BACKUPS: Final = Compared(
+    key=BACKUP_GIB,
+    label=_("Backups"),
+    ours=lambda record: "0",
+    cloud=lambda thing: str(thing.details[BACKUP_GIB]) if BACKUP_GIB in thing.details else None,
+)
+
+
 @register
 class Environment(Kind):
     """Spec: a number by each metric of ``QUOTA_OF``, all of it claimed and most of it paid for.
@@ -109,7 +118,7 @@ class Environment(Kind):
             label=_("Environment"),
             listing=Listing.QUOTAS,
             is_marked=False,
-            compared=[_limit(metric) for metric in QUOTA_OF],
+            compared=[*[_limit(metric) for metric in QUOTA_OF], _NO_BACKUPS],
         )
     ]
 

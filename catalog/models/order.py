@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from billing.services.pricing import Quote
+from catalog.approval_rules import judged_amount
 from portal.core.models import PublicIdModel
 
 
@@ -85,6 +88,8 @@ class Order(PublicIdModel):
     settled_at = models.DateTimeField(null=True)
     # The quote at submission: the commitment (verplichting). Charges follow the valid price.
     monthly_price = models.DecimalField(max_digits=18, decimal_places=6)
+    # What falls due once, when the use begins; of a change without what was paid once before.
+    one_off_price = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
     # What the requester saw beside the price: {"budget_free": decimal string or None}.
     # And how it is approved, where a rule speaks about it (``catalog.services.approval_routes``).
     conditions = models.JSONField(default=dict)
@@ -106,6 +111,9 @@ class Order(PublicIdModel):
             ),
             models.CheckConstraint(
                 condition=Q(monthly_price__gte=0), name="order_price_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(one_off_price__gte=0), name="order_one_off_price_not_negative"
             ),
         ]
         indexes = [
@@ -136,6 +144,11 @@ class Order(PublicIdModel):
         """What it asks, a few words for each thing, of a whole once; uses ``lines``."""
         things = (line.assembly or line for line in self.lines.all())
         return list(dict.fromkeys(thing.title for thing in things))
+
+    @property
+    def judged_amount(self) -> Decimal:
+        """What rules and limits of approvers look at, in euros."""
+        return judged_amount(monthly=self.monthly_price, one_off=self.one_off_price)
 
     @property
     def is_undecided(self) -> bool:
@@ -212,6 +225,15 @@ class OrderLine(PublicIdModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def due_of(self, price: Quote) -> Quote:
+        """What of a price for it falls due; of a change without what was paid once before."""
+        return price.after(Quote.from_json(self.before["quote"])) if self.before else price
+
+    @property
+    def one_off_price(self) -> Decimal:
+        """What was quoted that falls due once, when its use begins."""
+        return self.due_of(Quote.from_json(self.quote)).one_off
 
     @property
     def short_title(self) -> str:

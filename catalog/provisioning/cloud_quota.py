@@ -23,6 +23,7 @@ from catalog.models import (
 from catalog.services.change_work import version_of
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject, CloudProjectPurpose
+from portal.cloud.ports import BACKUP_GIB, UNLIMITED
 
 # What the cloud must limit: the tree of quotas counts it, and a resource holds a number of it.
 LIMITED: Final = (
@@ -66,8 +67,16 @@ def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
 
 def push_quota(cloud_project: CloudProject, openstack_project_id: str) -> None:
     """Set the quota in the cloud to what is needed now. A network call; may be repeated."""
-    cloud = get_cloud(cloud_project.cloud.key)
-    cloud.set_quota(openstack_project_id, needed_quota(cloud_project))
+    limits = {**needed_quota(cloud_project), BACKUP_GIB: _room_for_backups(cloud_project)}
+    get_cloud(cloud_project.cloud.key).set_quota(openstack_project_id, limits)
+
+
+def _room_for_backups(cloud_project: CloudProject) -> int:
+    """In GiB. No room where people work by themselves: what they pay for holds no backups.
+
+    Elsewhere only our workers make them, each for a resource that is counted and paid for.
+    """
+    return UNLIMITED if cloud_project.purpose == CloudProjectPurpose.MANAGED else 0
 
 
 def _specs_under_way(cloud_project: CloudProject) -> dict[int, Mapping[str, Any]]:

@@ -27,6 +27,7 @@ from catalog.approval_rules import (
     Route,
     Rule,
     find_route,
+    judged_amount,
     step_at,
 )
 from catalog.models import (
@@ -70,7 +71,7 @@ def route_for(
     project: Project,
     *,
     requested_by: Person,
-    monthly: Decimal,
+    amount: Decimal,
     lines: Iterable[Collection[OfferingVersion]],
     budget: BudgetPosition | None,
     changes: Resource | None = None,
@@ -79,6 +80,7 @@ def route_for(
     """How an order in the project is approved by the rules that hold now.
 
     Args:
+        amount: what is judged of its price, in euros.
         lines: what each line asks for, and the whole that it is a part of.
         placed: the order itself, where it is there already.
     """
@@ -86,7 +88,7 @@ def route_for(
     if not rules:
         return ONE_APPROVER
     facts = OrderFacts(
-        monthly=monthly,
+        amount=amount,
         lines=tuple(
             LineFacts(
                 kinds=frozenset(version.offering.kind for version in versions),
@@ -124,7 +126,8 @@ def _let_through(
     if changes is not None:
         of_it = OrderLine.objects.filter(Q(resource=changes) | Q(changes=changes))
         others = others.exclude(pk__in=of_it.values("order"))
-    return others.aggregate(total=Sum("monthly_price"))["total"] or Decimal(0)
+    totals = others.aggregate(monthly=Sum("monthly_price"), one_off=Sum("one_off_price"))
+    return judged_amount(**{price: total or Decimal(0) for price, total in totals.items()})
 
 
 def rules_for(project: Project) -> list[Rule]:

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.formats import number_format
 from django.utils.timezone import now
 
-from catalog.approval_rules import Route, step_at
+from catalog.approval_rules import Route, judged_amount, step_at
 from catalog.errors import (
     AlreadyApproved,
     AlreadyDecided,
@@ -40,7 +40,7 @@ from catalog.services.approval_routes import (
     wholes_of,
 )
 from catalog.services.change_work import agree_on_change, carry_out_change
-from catalog.services.conditions import check_conditions, lines_of
+from catalog.services.conditions import check_conditions, lines_of, price_now
 from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_undecided
 from catalog.services.placement import decide_placement
@@ -98,8 +98,8 @@ def _approve(public_id: UUID, approver: Person, reason: str, accepts_changes: bo
     order = _lock_for_decision(public_id, approver)
     if order.state == OrderState.NEEDS_INFORMATION:
         raise AnswerAwaited()
-    _check_amount(order, approver)
     lines = lines_of(order)
+    _check_amount(order, lines, approver)
     _check_end_dates(lines)
     check_conditions(order, lines, accepts_changes=accepts_changes)
     _decide(order, approver, Decision.APPROVED, reason)
@@ -181,7 +181,7 @@ def _route_now(order: Order, lines: list[OrderLine]) -> Route:
     return route_for(
         order.project,
         requested_by=order.requested_by,
-        monthly=order.monthly_price,
+        amount=order.judged_amount,
         lines=[_versions_of(line) for line in lines],
         budget=None,  # that is among the conditions
         changes=next((line.changes for line in lines if line.changes), None),
@@ -298,9 +298,14 @@ def _lock_order(public_id: UUID) -> Order:
     )
 
 
-def _check_amount(order: Order, approver: Person) -> None:
+def _check_amount(order: Order, lines: list[OrderLine], approver: Person) -> None:
+    """Of a price that changed meanwhile the higher one counts: that is what they agree to."""
     limit = approval_limit(approver, order.project)
-    if limit is not None and order.monthly_price > limit:
+    if limit is None:
+        return
+    price = price_now(order, lines)
+    today = judged_amount(monthly=price.monthly, one_off=price.one_off)
+    if max(order.judged_amount, today) > limit:
         raise ApprovalAboveLimit(limit=f"€ {number_format(limit, 2)}")
 
 

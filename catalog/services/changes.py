@@ -16,6 +16,8 @@ from uuid import UUID
 
 from django.db import transaction
 
+from billing.services.pricing import Quote
+from catalog.approval_rules import judged_amount
 from catalog.errors import ChangeWaits, NothingChanged, NotOrdered, NotShorter
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter, clean_spec
@@ -75,16 +77,20 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangePreview:
-    """What a change would mean now: ``consequences`` beside how it is, and what people notice."""
+    """What a change would mean now: ``consequences`` beside how it is, and what people notice.
+
+    ``price`` is of the whole as it will be; in ``consequences`` it is without what was paid once.
+    """
 
     before: Before
+    price: Quote
     consequences: Consequences
     effects: list[str]
 
     @property
     def monthly_difference(self) -> Decimal:
         """What it costs more in a month; below zero: less."""
-        return self.consequences.quote.monthly - self.before.quote.monthly
+        return self.price.monthly - self.before.quote.monthly
 
 
 def changeable_parameters(resource: Resource) -> list[Parameter]:
@@ -144,8 +150,9 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
     more = _more(resource, demand_of(version, wanted.spec, price))
     return ChangePreview(
         before=before,
+        price=price,
         consequences=Consequences(
-            quote=price,
+            quote=price.after(before.quote),
             verdict=judge_placement(project, version.cloud),
             quota=quota_effects(project, more),
             budget=budget_effect(
@@ -225,18 +232,18 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
     """Write the order down with its line, and claim what it takes more of."""
     version = version_of(resource)
     preview = preview_change(resource, wanted)
-    price = preview.consequences.quote
+    price, due = preview.price, preview.consequences.quote
     expires_at = last_moment_to_decide(asked, version, wanted.end_date)
     budget = preview.consequences.budget
     route = route_for(
         asked.project,
         requested_by=asked.requested_by,
-        monthly=price.monthly,
+        amount=judged_amount(monthly=due.monthly, one_off=due.one_off),
         lines=[[version, *wholes_of(resource.order_line)]],
         budget=budget,
         changes=resource,
     )
-    order = write_order(asked, expires_at, price.monthly, budget, route=route)
+    order = write_order(asked, expires_at, due, budget, route=route)
     more = _more(resource, demand_of(version, wanted.spec, price))
     claim = claim_quota(asked.project, more, expires_at=expires_at)
     OrderLine.objects.create(

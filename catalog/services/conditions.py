@@ -7,11 +7,12 @@ from decimal import Decimal
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from billing.services.pricing import Quote
 from catalog.errors import ConditionsChanged
 from catalog.models import Order, OrderLine
 from catalog.services.changes import changeable_parameters
 from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
-from catalog.services.preview import budget_effect, cost_of, quote_of
+from catalog.services.preview import budget_effect, cost_of, quote_of, together
 from portal.core.money import to_cents
 
 
@@ -44,27 +45,44 @@ def check_conditions(order: Order, lines: list[OrderLine], *, accepts_changes: b
         raise ConditionsChanged(changes="; ".join(changes))
 
 
+def price_now(order: Order, lines: list[OrderLine]) -> Quote:
+    """What all of it costs by the tariff of this moment.
+
+    Raises:
+        PriceMissing: there is no price any more.
+    """
+    return together(_due_now(order, lines))
+
+
+def _due_now(order: Order, lines: list[OrderLine]) -> list[Quote]:
+    project = order.project
+    return [line.due_of(quote_of(line.offering_version, line.spec, project)) for line in lines]
+
+
 def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
-    quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
-    price = sum((quote.monthly for quote in quotes), Decimal(0))
+    quotes = _due_now(order, lines)
+    price = together(quotes)
     new = [line.offering_version for line in lines if line.changes_id is None]
     changes = withdrawn_offers(new, order.project) if new else []
     changes += [
         _of_line(text, line, lines) for line in lines for text in _no_longer_offered(line).values()
     ]
-    if to_cents(price) > to_cents(order.monthly_price):
-        changes.append(
-            _("the price per month rose from € {old} to € {new}").format(
-                old=number_format(to_cents(order.monthly_price), 2),
-                new=number_format(to_cents(price), 2),
-            )
-        )
+    if price.monthly > to_cents(order.monthly_price):
+        text = _("the price per month rose from € {old} to € {new}")
+        changes.append(_rose(text, order.monthly_price, price.monthly))
+    if price.one_off > to_cents(order.one_off_price):
+        text = _("the price that is paid once rose from € {old} to € {new}")
+        changes.append(_rose(text, order.one_off_price, price.one_off))
     free_then = order.conditions.get("budget_free")
-    costs = [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)]
+    costs = [cost_of(line, quoted) for line, quoted in zip(lines, quotes, strict=True)]
     position = budget_effect(order.project, costs, besides=order)
     if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))
     return changes
+
+
+def _rose(text: str, old: Decimal, new: Decimal) -> str:
+    return text.format(old=number_format(to_cents(old), 2), new=number_format(to_cents(new), 2))
 
 
 def _of_line(text: str, line: OrderLine, lines: list[OrderLine]) -> str:

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from billing.meters import Meter
-from billing.services.pricing import quote_each
+from billing.services.pricing import Quote, quote_each
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter, Text, Widget, clean_spec
 from catalog.models import OfferingVersion
@@ -41,8 +41,8 @@ class OptionEffect:
 
 def starting_prices(
     versions: Sequence[OfferingVersion], project: Project
-) -> dict[int, Decimal | None]:
-    """The lowest monthly price of each version in the project, by primary key.
+) -> dict[int, Quote | None]:
+    """The lowest price of each version in the project, by primary key.
 
     None: it cannot be ordered now, for lack of a price or of something to choose from.
     """
@@ -56,10 +56,7 @@ def starting_prices(
         if (spec := _smallest_spec(parameters[version.pk], prices[version.pk])) is not None
     }
     quotes = quote_each(meters, project=project, at=now())
-    return {
-        version.pk: quotes[version.pk].monthly if version.pk in quotes else None
-        for version in versions
-    }
+    return {version.pk: quotes.get(version.pk) for version in versions}
 
 
 def least_price(
@@ -67,8 +64,8 @@ def least_price(
     parameters: Sequence[Parameter],
     project: Project,
     answers: Mapping[str, Any],
-) -> Decimal | None:
-    """The lowest monthly price in the project with these answers, whatever the others become.
+) -> Quote | None:
+    """The lowest price in the project with these answers, whatever the others become.
 
     None: there is no price yet for something that it needs.
     """
@@ -81,7 +78,7 @@ def least_price(
     except InvalidInput:  # these answers do not go together with the least of the others
         return None
     quotes = quote_each({version.pk: meters}, project=project, at=now())
-    return quotes[version.pk].monthly if version.pk in quotes else None
+    return quotes.get(version.pk)
 
 
 def _meters(version: OfferingVersion, spec: Mapping[str, Any]) -> list[Meter]:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from billing.services.budgets import BudgetPosition
 from billing.services.pricing import Quote
-from catalog.approval_rules import Route
+from catalog.approval_rules import Route, judged_amount
 from catalog.errors import (
     CartChanged,
     IdempotencyConflict,
@@ -41,7 +40,7 @@ from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.approval_routes import as_conditions, route_for, waiting_node
 from catalog.services.order_lines import LineRequest, check_count, clean_lines, refusals_of
 from catalog.services.placement import decide_placement
-from catalog.services.preview import Cost, budget_effect, demand_of, quote_of
+from catalog.services.preview import Cost, budget_effect, demand_of, quote_of, together
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
 from catalog.services.sources import lock_all_sources, lock_sources
 from catalog.services.terms import grant_grace, is_longer
@@ -174,8 +173,8 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     position = budget_effect(
         project,
         [
-            Cost(quote=price, end_date=line.end_date)
-            for line, price in zip(lines, quotes, strict=True)
+            Cost(quote=quoted, end_date=line.end_date)
+            for line, quoted in zip(lines, quotes, strict=True)
         ],
     )
     lock_tree_shared()
@@ -188,26 +187,26 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     for line in lines:
         with refusals_of(line, line.number, of=sent):
             lock_sources(line.version, line.spec, project)
-    monthly_price = sum((price.monthly for price in quotes), Decimal(0))
+    price = together(quotes)
     route = route_for(
         project,
         requested_by=asked.requested_by,
-        monthly=monthly_price,
+        amount=judged_amount(monthly=price.monthly, one_off=price.one_off),
         lines=[line.versions for line in lines],
         budget=position,
     )
-    order = write_order(asked, expires_at, monthly_price, position, route=route)
+    order = write_order(asked, expires_at, price, position, route=route)
     lock_counters(
         project,
         [
-            demand_of(line.version, line.spec, price)
-            for line, price in zip(lines, quotes, strict=True)
+            demand_of(line.version, line.spec, quoted)
+            for line, quoted in zip(lines, quotes, strict=True)
         ],
     )
     memberships = Memberships(order)
-    for number, (line, price) in enumerate(zip(lines, quotes, strict=True), start=1):
+    for number, (line, quoted) in enumerate(zip(lines, quotes, strict=True), start=1):
         with refusals_of(line, line.number, of=sent):
-            _write_line(order, number, line, price, memberships)
+            _write_line(order, number, line, quoted, memberships)
     if asked.cart:
         Cart.objects.filter(pk=asked.cart.pk).update(order=order)
     record("order.submitted", order, actor=asked.requested_by, node_id=project.pk)
@@ -254,14 +253,16 @@ def _write_line(
 def write_order(
     asked: Asked,
     expires_at: datetime,
-    monthly_price: Decimal,
+    price: Quote,
     position: BudgetPosition | None,
     *,
     route: Route,
 ) -> Order:
     """Write down an order without its lines. Call inside the transaction that adds them.
 
-    ``route``: how it will be approved.
+    Args:
+        price: what all of it costs, without what fell due before.
+        route: how it will be approved.
     """
     return Order.objects.create(
         number=_next_number(),
@@ -272,7 +273,8 @@ def write_order(
         fingerprint=asked.fingerprint,
         submitted_at=asked.submitted_at,
         expires_at=expires_at,
-        monthly_price=monthly_price,
+        monthly_price=price.monthly,
+        one_off_price=price.one_off,
         conditions={
             "budget_free": str(position.free_after) if position else None,
             **as_conditions(route),

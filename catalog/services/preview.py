@@ -85,7 +85,10 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True)
 class Consequences:
-    """Everything a person must know before committing; of a change ``quota`` is what is more."""
+    """Everything a person must know before committing.
+
+    Of a change ``quota`` is what is more, and ``quote`` is without what was paid once already.
+    """
 
     quote: Quote
     verdict: Verdict
@@ -244,11 +247,14 @@ def _cost_of(asked: Cost, moment: datetime) -> Decimal:
 
     A change may cost less, so this may be below zero.
     """
-    cost = asked.quote.cost_until(moment, _end_of(asked.end_date, moment))
+    end = _end_of(asked.end_date, moment)
     if asked.before is None:
-        return cost
-    was = asked.before
-    return cost - was.quote.cost_until(moment, _end_of(was.end_date, moment))
+        return asked.quote.cost_until(moment, end)
+    was = asked.before.quote
+    running = was.after(was)  # what was paid once is paid
+    return asked.quote.after(was).cost_until(moment, end) - running.cost_until(
+        moment, _end_of(asked.before.end_date, moment)
+    )
 
 
 def _end_of(end_date: date | None, moment: datetime) -> datetime:
@@ -280,7 +286,7 @@ def preview_of_order(order: Order) -> Consequences:
         for effect in quota_effects(order.project, _sum_of_demands(demands))
     ]
     return Consequences(
-        quote=together(quotes),
+        quote=together(line.due_of(price) for line, price in zip(lines, quotes, strict=True)),
         verdict=_judge(order.project, [line.offering_version for line in lines]),
         quota=effects,
         budget=budget_effect(

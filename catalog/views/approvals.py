@@ -35,6 +35,7 @@ from catalog.views.comments import begun_form, comments_of
 from catalog.views.rule_wording import waiting_in_words
 from catalog.views.wording import amount_in_words, change_in_words, effects_of, spec_in_words
 from portal.core.errors import DomainError
+from portal.core.formats import price
 from portal.core.models import is_in_force
 from portal.identity.oidc.session import current_login
 from portal.identity.oidc.step_up import kept_input
@@ -179,7 +180,10 @@ def _render(
         "asked": [item for item in queue if _waits_for_an_answer(item)],
         "order": order,
         "is_asked": _waits_for_an_answer(order),
-        "total": sum((item.monthly_price for item in waiting), Decimal(0)),
+        "total": price(
+            sum((item.monthly_price for item in waiting), Decimal(0)),
+            sum((item.one_off_price for item in waiting), Decimal(0)),
+        ),
         "wholes": wholes_of(request.user, lines),
         "lines": [
             (line, spec_in_words(line.offering_version, line.spec))

@@ -63,6 +63,10 @@ class Whole:
     def monthly_price(self) -> Decimal:
         return sum((row.line.monthly_price for row in self.rows), Decimal(0))
 
+    @property
+    def one_off_price(self) -> Decimal:
+        return sum((row.line.one_off_price for row in self.rows), Decimal(0))
+
 
 def wholes_of(person: Person, lines: Sequence[OrderLine]) -> list[Whole]:
     """The wholes among the lines of one order; uses ``assembly`` and ``needs`` of each."""

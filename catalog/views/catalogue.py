@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from billing.services.pricing import Quote
 from catalog.kinds import get_kind
 from catalog.models import OfferingVersion
 from catalog.placement import REASONS
@@ -31,14 +31,14 @@ class Tile:
 
     Attributes:
         place: where it stands.
-        price: lowest price of a month in the chosen project; None when there is none.
+        price: lowest price in the chosen project; None when there is none.
         refusals: why it cannot be ordered for that project, in words.
     """
 
     version: OfferingVersion
     icon: str
     place: str
-    price: Decimal | None
+    price: Quote | None
     refusals: list[str]
 
 
@@ -103,7 +103,7 @@ def _tiles(versions: list[OfferingVersion], project: Project | None) -> list[Til
     ]
 
 
-def _refusals(version: OfferingVersion, project: Project, price: Decimal | None) -> list[str]:
+def _refusals(version: OfferingVersion, project: Project, price: Quote | None) -> list[str]:
     verdict = judge_placement(project, version.cloud)
     refusals = [str(REASONS[code]) for code in verdict.reasons]
     if price is None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from billing.services.pricing import Quote
 from catalog.forms import Draft
 from catalog.kinds.parameters import Parameter
 from catalog.models import NEARLY_FULL, OfferingVersion
@@ -19,7 +20,7 @@ from catalog.services.preview import Consequences, QuotaEffect, preview
 from catalog.views.wording import amount_in_words, place_in_words
 from portal.core.calendar import end_of_day
 from portal.core.errors import DomainError
-from portal.core.formats import money
+from portal.core.formats import money, price
 from portal.core.money import to_cents
 from portal.identity.models import Project
 
@@ -41,7 +42,7 @@ class Panel:
 
     Attributes:
         problems: why nothing can be said yet; then the rest is empty.
-        least: what it costs per month at least, where that much is known.
+        least: what it costs at least, where that much is known.
         end_date: the last day of the term, where one was given.
         total: what it costs from now until and including that day.
         refusals: why the project's data may not stand there.
@@ -52,7 +53,7 @@ class Panel:
     """
 
     problems: list[str]
-    least: Decimal | None = None
+    least: Quote | None = None
     consequences: Consequences | None = None
     end_date: date | None = None
     total: Decimal | None = None
@@ -84,13 +85,14 @@ class Panel:
         if self.consequences is None:
             if self.least is None:
                 return _("No price yet")
-            return _("From {price} per month").format(price=money(self.least))
-        price = _("{price} per month").format(price=money(self.consequences.quote.monthly))
+            return _("From {price}").format(price=price(self.least.monthly, self.least.one_off))
+        quoted = self.consequences.quote
+        costs = price(quoted.monthly, quoted.one_off)
         if self.refusals:
-            return f"{price}. {_('It may not stand there.')}"
+            return f"{costs}. {_('It may not stand there.')}"
         if not self.consequences.fits_quota:
-            return f"{price}. {_('It does not fit in the quota.')}"
-        return f"{price}."
+            return f"{costs}. {_('It does not fit in the quota.')}"
+        return f"{costs}."
 
 
 def read_panel(version: OfferingVersion, draft: Draft, parameters: Sequence[Parameter]) -> Panel:

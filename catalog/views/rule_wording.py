@@ -23,7 +23,7 @@ def rule_in_words(version: ApprovalRuleVersion) -> list[tuple[str, str]]:
     return [
         (
             _("For orders from"),
-            _("{amount} per month").format(amount=money(version.amount_from))
+            _("{amount} in the first month").format(amount=money(version.amount_from))
             if version.amount_from
             else _("Any amount"),
         ),
@@ -35,7 +35,7 @@ def rule_in_words(version: ApprovalRuleVersion) -> list[tuple[str, str]]:
         (_("Personal data"), _("Only with") if version.personal_data else _("With or without")),
         (
             _("Approved by itself"),
-            _("Below {amount} per month").format(amount=money(automatic))
+            _("Below {amount} in the first month").format(amount=money(automatic))
             if automatic
             else _("Never"),
         ),

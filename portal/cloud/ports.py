@@ -135,6 +135,10 @@ class Listing(StrEnum):
 LISTED_PER_PROJECT: Final = frozenset({Listing.CONTAINERS, Listing.QUOTAS})
 # For these each project takes several calls, so that the projects take turns.
 LISTED_IN_TURNS: Final = frozenset({Listing.QUOTAS})
+UNLIMITED: Final = -1
+# What backups of volumes take together. The tree has no metric of that name: it counts them as
+# object storage.
+BACKUP_GIB: Final = "backup_gib"
 LARGEST_PAGE: Final = 1000  # more than this no service gives at a time, as installed
 
 
@@ -293,7 +297,8 @@ class Cloud(ImagePort, Protocol):
     def set_quota(self, project: str, limits: Mapping[str, int]) -> None:
         """Set the project's quotas, by our metric names: servers, vcpus, memory_gib, volumes,
         volume_gib, snapshots, networks, routers, floating_ips, load_balancers, dns_zones,
-        object_gib; unnamed ones stay. Repeatable. A service that the cloud lacks is passed over."""
+        object_gib, and backup_gib; unnamed ones stay. UNLIMITED is no limit. Repeatable. A service
+        that the cloud lacks is passed over."""
         ...
 
     def fetch_quota(self, project: str) -> dict[str, int]:

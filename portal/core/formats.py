@@ -30,6 +30,17 @@ def money(amount: Decimal) -> str:
     return _euros(amount, 2)
 
 
+def once(amount: Decimal) -> str:
+    """Return what is paid once, as it stands behind a price per month."""
+    return gettext("+ {amount} once").format(amount=money(amount))
+
+
+def price(monthly: Decimal, one_off: Decimal) -> str:
+    """Return a price per month, and what is paid once where that is anything."""
+    text = gettext("{amount} per month").format(amount=money(monthly))
+    return f"{text} {once(one_off)}" if one_off else text
+
+
 def unit_price(amount: Decimal) -> str:
     """Return euros with as many decimals as a price needs, at least two and at most six."""
     exponent = amount.quantize(Decimal("0.000001")).normalize().as_tuple().exponent

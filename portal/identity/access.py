@@ -203,9 +203,9 @@ def reaches_outside(person: Person, node_id: int) -> bool:
 
 
 def approval_limit(person: Person, node: Node) -> Decimal | None:
-    """The highest monthly amount in euros that the person may approve there; None: no limit.
+    """Up to what an order there may cost in its first month to be approved by the person, in euros.
 
-    Without the role the answer is zero.
+    With what is paid once. None: no limit. Without the role the answer is zero.
     """
     there = Q(node__in=node.lineage_ids)
     approving = effective_grants(person, Role.APPROVER, about=there)

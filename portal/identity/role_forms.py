@@ -58,8 +58,11 @@ class ProposalForm(RefusableForm):
     person = _people(_("For whom"))
     role = forms.ChoiceField(label=_("Role"))
     amount_limit = forms.DecimalField(
-        label=_("Highest amount per month"),
-        help_text=_("Only for an approver. Leave it empty for no limit."),
+        label=_("Highest amount in the first month"),
+        help_text=_(
+            "Only for an approver: what an order costs per month and once, together. Leave it "
+            "empty for no limit."
+        ),
         required=False,
         localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),

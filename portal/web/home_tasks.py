@@ -28,7 +28,7 @@ from catalog.policies import (
 from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
 from catalog.views.wording import amount_in_words
 from portal.core.calendar import day_of
-from portal.core.formats import clock, day, money
+from portal.core.formats import clock, day, price
 from portal.identity.access import reached_nodes, roles_of
 from portal.identity.gaps import find_gaps
 from portal.identity.link_policies import links_to_decide
@@ -119,10 +119,10 @@ def _decision_task(order: Order) -> Task:
         icon="clipboard-check",
         tone="",
         title=names_of(order),
-        text=_("{requester} asks this for {project}: {amount} per month.").format(
+        text=_("{requester} asks this for {project}: {price}.").format(
             requester=order.requested_by.name,
             project=order.project.name,
-            amount=money(order.monthly_price),
+            price=price(order.monthly_price, order.one_off_price),
         ),
         url=reverse("catalog:approval", args=[order.public_id]),
         button=_("Decide"),

@@ -81,6 +81,17 @@ def test_cost_until_equals_what_will_be_charged(project: Project) -> None:
 
 
 @pytest.mark.usefixtures("tariff")
+@pytest.mark.parametrize(("quantity", "due"), [(1, 0), (2, 50), (0, 0)])
+def test_what_stays_equal_is_not_paid_once_more(project: Project, quantity: int, due: int) -> None:
+    before = quote([SERVER, SETUP], project=project, at=AT)
+    meters = [SERVER, Meter("setup", Decimal(quantity))] if quantity else [SERVER]
+
+    following = quote(meters, project=project, at=AT).after(before)
+
+    assert (following.monthly, following.one_off) == (Decimal("38.40"), due)
+
+
+@pytest.mark.usefixtures("tariff")
 def test_cost_until_a_moment_that_has_passed_is_nothing(project: Project) -> None:
     assert quote([SERVER, SETUP], project=project, at=AT).cost_until(AT, AT) == 0
 

@@ -50,6 +50,7 @@ def test_a_delivered_order_does_not_wait_again(order, approver, sent_tasks):
     [
         ("project", lambda order: make_project()),
         ("monthly_price", lambda order: 1),
+        ("one_off_price", lambda order: 1),
         ("purpose", lambda order: "Iets anders"),
         ("conditions", lambda order: {}),
     ],

@@ -192,13 +192,13 @@ def end_price(code: str) -> Price:
     return price
 
 
-def change_price(code: str, amount: str) -> None:
+def change_price(code: str, amount: str, *, unit: PriceUnit | None = None) -> None:
     """From now on the SKU costs another amount; what it cost before stays known."""
     price = end_price(code)
     Price.objects.create(
         price_list=price.price_list,
         sku=price.sku,
-        unit=price.unit,
+        unit=unit or price.unit,
         amount=Decimal(amount),
         valid_from=price.valid_until,
     )

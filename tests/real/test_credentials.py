@@ -99,6 +99,10 @@ def test_it_is_worked_in_up_to_its_quota_and_goes_with_everything_in_it(
     ):
         with pytest.raises(HttpException):
             refused()
+    (volume,) = inside.block_storage.volumes()
+    with pytest.raises(HttpException, match="Backup") as no_room:
+        inside.block_storage.create_backup(volume_id=volume.id, force=True)
+    assert no_room.value.status_code == 413
     with pytest.raises(ForbiddenException):
         inside.identity.create_application_credential(inside.current_user_id, name="nog-een")
 

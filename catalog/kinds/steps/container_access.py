@@ -20,10 +20,11 @@ from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDef
 from catalog.kinds.secrets import CONTAINER_CREDENTIAL, NewSecret
 from catalog.kinds.steps.environment import check_goes_on, is_over
 from catalog.models import Metric
-from portal.cloud.ports import CloudMissing, CloudObject, CloudUnavailable
+from portal.cloud.ports import BACKUP_GIB, CloudMissing, CloudObject, CloudUnavailable
 
 OWN: Final = "container"
-_NOTHING: Final = {metric.value: 0 for metric in Metric if metric != Metric.MONTHLY_COST_EUR}
+_METRICS: Final = [metric.value for metric in Metric if metric != Metric.MONTHLY_COST_EUR]
+_NOTHING: Final = dict.fromkeys([*_METRICS, BACKUP_GIB], 0)
 
 
 def _run_hall(context: StepContext) -> Outcome:

@@ -21,6 +21,7 @@ from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDef
 from catalog.kinds.secrets import APPLICATION_CREDENTIAL, PERSONAL_CREDENTIAL, NewSecret
 from catalog.models import Metric
 from portal.cloud.ports import (
+    BACKUP_GIB,
     CloudMissing,
     CloudObject,
     CloudRefused,
@@ -203,8 +204,8 @@ def _run_quota(context: StepContext) -> Outcome:
     """
     used = context.cloud.fetch_usage(context.project)
     if over := [
-        f"{metric}: {used[metric]} in use, {context.spec[metric]} asked for"
-        for metric in Metric
+        f"{metric}: {used[metric]} in use, {context.spec.get(metric, 0)} asked for"
+        for metric in (*Metric, BACKUP_GIB)
         if used.get(metric, 0) > context.spec.get(metric, 0)
     ]:
         raise CloudRefused("; ".join(over))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portal.cloud.fake.memory import Thing, asked
 from portal.cloud.fake.projects import FakeProjects, check_room
-from portal.cloud.ports import CloudObject, CopySpec
+from portal.cloud.ports import BACKUP_GIB, CloudObject, CopySpec
 
 USABLE = frozenset({"AVAILABLE", "IN-USE"})
 
@@ -42,8 +42,10 @@ class FakeCopies(FakeProjects):
     @asked
     def create_backup(self, project: str, spec: CopySpec, marker: str) -> CloudObject:
         volume = self._usable_volume(project, spec.of_id)
+        size_gib = volume.details["size_gib"]
+        check_room(self, project, 413, **{BACKUP_GIB: (self.backup_gib(project), size_gib)})
         status, volume.status = volume.status, "BACKING-UP"
-        backup = self._copy("backup", project, spec, marker, volume.details["size_gib"])
+        backup = self._copy("backup", project, spec, marker, size_gib)
 
         def settle() -> None:
             backup.status, volume.status = "AVAILABLE", status

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from portal.cloud.fake.memory import Memory, asked
 from portal.cloud.ports import (
+    BACKUP_GIB,
+    UNLIMITED,
     CloudMissing,
     CloudObject,
     CloudQuotaRefused,
@@ -20,7 +22,6 @@ from portal.cloud.ports import (
     VolumeTypeFacts,
 )
 
-UNLIMITED: Final = -1
 # What a fresh OpenStack project has.
 DEFAULT_LIMITS: Final[Mapping[str, int]] = {
     "servers": 10,
@@ -29,6 +30,7 @@ DEFAULT_LIMITS: Final[Mapping[str, int]] = {
     "volumes": 10,
     "volume_gib": 1000,
     "snapshots": 10,
+    BACKUP_GIB: 1000,
     "networks": 100,
     "routers": 10,
     "floating_ips": 50,
@@ -115,7 +117,12 @@ class FakeProjects(Memory):
             "vcpus": sum(size.vcpus for size in sizes),
             "memory_gib": sum(size.memory_mib for size in sizes) // 1024,
             "volume_gib": sum(volume.details["size_gib"] for volume in volumes),
+            BACKUP_GIB: self.backup_gib(project),
         }
+
+    def backup_gib(self, project: str) -> int:
+        """What its backups take together."""
+        return sum(backup.details["size_gib"] for backup in self.of("backup", project))
 
     @asked
     def clear_project(self, project: str) -> dict[str, int]:

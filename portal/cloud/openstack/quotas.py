@@ -10,10 +10,10 @@ from openstack.connection import Connection
 from openstack.exceptions import raise_from_response
 
 from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.ports import BACKUP_GIB, UNLIMITED
 
 MIB_PER_GIB: Final = 1024
 BYTES_PER_GIB: Final = 1024**3
-UNLIMITED: Final = -1
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ QUOTAS: Final[Mapping[str, CloudQuota]] = {
     "volumes": CloudQuota("block-storage", "volumes"),
     "volume_gib": CloudQuota("block-storage", "gigabytes"),
     "snapshots": CloudQuota("block-storage", "snapshots"),
+    BACKUP_GIB: CloudQuota("block-storage", "backup_gigabytes"),
     "networks": CloudQuota("network", "networks"),
     "routers": CloudQuota("network", "routers"),
     "floating_ips": CloudQuota("network", "floating_ips"),
@@ -52,8 +53,6 @@ OF_ALL_PROJECTS: Final = {"X-Auth-All-Projects": "True"}
 # Parts of what we count. Neutron's own limits (10 security groups, 100 rules) would refuse an
 # order that the tree of quotas allows.
 UNCOUNTED: Final = ("subnets", "ports", "security_groups", "security_group_rules")
-# Where backups are kept is no business of Cinder's: the tree counts them as object storage.
-UNCOUNTED_COPIES: Final = ("backups", "backup_gigabytes")
 
 
 class Quotas(OnCloud):
@@ -71,7 +70,8 @@ class Quotas(OnCloud):
                 # force: the portal counts what it promised; what is used may be more for a moment.
                 cloud.compute.update_quota_set(project, user=None, force=True, **compute)
         if volume:
-            volume.update(dict.fromkeys(UNCOUNTED_COPIES, UNLIMITED))
+            if BACKUP_GIB in limits:  # each takes one at least, so no more of them fit
+                volume["backups"] = limits[BACKUP_GIB]
             with self._asking("block-storage", "set quota") as cloud:
                 cloud.block_storage.update_quota_set(project, **volume)
         if network:

@@ -52,7 +52,9 @@ class RoleGrantOutput(serializers.Serializer[Any]):
     node = GrantedNodeOutput()
     role = serializers.ChoiceField(choices=Role.choices)
     amount_limit = AmountField(
-        allow_null=True, help_text="What an approver may approve per month; null is without limit."
+        allow_null=True,
+        help_text="Up to which amount in its first month, with what is paid once, an approver may "
+        "approve an order; null is without limit.",
     )
     issuer = serializers.CharField(
         help_text="The provider whose claim gives the role; empty when the portal granted it."

@@ -41,7 +41,7 @@ class RoleProposal(PublicIdModel):
     )
     node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="role_proposals")
     role = models.CharField(max_length=20, choices=Role)
-    # Highest monthly amount in euros that an approver may approve; NULL is without limit.
+    # Up to what an order may cost in its first month, in euros, for an approver; NULL: no limit.
     amount_limit = models.DecimalField(max_digits=14, decimal_places=2, null=True)
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField()

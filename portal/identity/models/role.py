@@ -55,7 +55,7 @@ class RoleGrant(PublicIdModel, DatedFact):
     reason = models.CharField(max_length=300, blank=True)
     ended_by = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="+")
     end_reason = models.CharField(max_length=300, blank=True)
-    # Highest monthly amount in euros that an approver may approve; NULL is without limit.
+    # Up to what an order may cost in its first month, in euros, for an approver; NULL: no limit.
     amount_limit = models.DecimalField(max_digits=14, decimal_places=2, null=True)
 
     class Meta:

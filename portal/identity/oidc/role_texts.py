@@ -1,8 +1,8 @@
 """How a role is written in the providers' file, and by a provider that knows our own names.
 
-``role``, ``role@node-code``; of an approver with what they may approve per month, in whole euros or
-with two decimals: ``approver:5000``, ``approver:250.00@mwb``, ``approver:unlimited``. Nobody is an
-approver without a limit because somebody forgot one.
+``role``, ``role@node-code``; of an approver with the highest amount they may approve, in whole
+euros or with two decimals: ``approver:5000``, ``approver:250.00@mwb``, ``approver:unlimited``.
+Nobody is an approver without a limit because somebody forgot one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class RoleText:
     """A role as it is written.
 
     Attributes:
-        amount_limit: highest monthly amount in euros of an approver; None is without limit.
+        amount_limit: up to what an order may cost in its first month, in euros, for an approver;
+            None is without limit.
         node_code: empty for the organization that somebody logs in for.
     """
 

@@ -46,7 +46,7 @@ NOT_GIVEN: Final = "not_given"  # the reason of what ended because a login was r
 class ClaimedRole:
     """A role on the node with ``node_code``, as the provider says; empty: the organisation's.
 
-    ``amount_limit``: of an approver, the highest monthly amount in euros; None is without limit.
+    ``amount_limit``: of an approver, the highest amount in euros; None is without limit.
     """
 
     role: Role

@@ -71,7 +71,7 @@ _NOT_FOR_THE_ACTOR = (AboutYourself, OwnProposal, NotAllowed)
 class WantedRole:
     """A role that somebody should have, from the first up to and including the last day.
 
-    ``amount_limit``: highest monthly amount in euros that an approver may approve; None: no limit.
+    ``amount_limit``: highest amount in euros that an approver may approve; None: no limit.
     """
 
     person: Person

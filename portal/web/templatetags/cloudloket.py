@@ -1,7 +1,7 @@
 """The components of the pages. These tags and filters need no ``{% load %}``: see settings.
 
-Filters: money, unit_price, quantity, duration. In text: icon, day, last_day, moment, badge, tag.
-Blocks: card, alert, empty_state, fact, step, stacked_table, dialog. Whole parts: breadcrumb,
+Filters: money, unit_price, quantity, duration. In text: icon, once, day, last_day, moment, badge,
+tag. Blocks: card, alert, empty_state, fact, step, stacked_table, dialog. Whole parts: breadcrumb,
 field, form_errors, meter, meter_bar, meter_key, track, pagination.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -63,6 +64,14 @@ STEP_ICONS = {
 def icon(name: str, size: str = "", css: str = "") -> SafeString:
     """``{% icon "check" %}``: a drawing beside words. Size: "sm", "" or "lg"."""
     return draw_icon(name, size, css)
+
+
+@register.simple_tag
+def once(amount: Decimal) -> SafeString:
+    """``{% once order.one_off_price %}``: what is paid once, behind a price per month, if any."""
+    if not amount:
+        return SafeString()
+    return format_html(' <span class="cl-money">{}</span>', formats.once(amount))
 
 
 @register.simple_tag

@@ -56,6 +56,7 @@ class TestPlacing:
         assert shown["lines"][0]["offering"]["code"] == "virtual-server"
         assert shown["lines"][0]["steps"] == shown["approvals"] == []
         assert shown["monthly_price"] == "41.800000"
+        assert shown["one_off_price"] == shown["lines"][0]["one_off_price"] == "0.000000"
         assert shown["submitted_at"].endswith("Z")
         assert claimed(project) == 1
 

@@ -51,7 +51,7 @@ rules = st.builds(
 several = st.lists(rules, max_size=6)
 orders = st.builds(
     OrderFacts,
-    monthly=amounts,
+    amount=amounts,
     lines=st.lists(lines, min_size=1, max_size=2).map(tuple),
     protection_level=levels,
     has_personal_data=st.sampled_from([None, True, False]),
@@ -61,7 +61,7 @@ orders = st.builds(
 SERVER = LineFacts(kinds=frozenset({"server"}), offerings=frozenset({UUID(int=21)}))
 VOLUME = LineFacts(kinds=frozenset({"volume"}), offerings=frozenset({UUID(int=22)}))
 ORDER = OrderFacts(
-    monthly=Decimal(100),
+    amount=Decimal(100),
     lines=(SERVER,),
     protection_level=3,
     has_personal_data=False,
@@ -175,7 +175,7 @@ def test_nobody_looks_only_when_all_agree_and_nothing_is_delicate(found, order):
         assert not order.is_delicate
         assert all(
             item.automatic_below is not None
-            and order.monthly + order.let_through < item.automatic_below
+            and order.amount + order.let_through < item.automatic_below
             for item in speaking
         )
     assert route.people >= 1
@@ -201,7 +201,7 @@ def test_the_order_of_rules_does_not_matter(found, order):
 @given(rules, orders)
 def test_what_is_not_known_counts_as_the_most_sensitive(one, order):
     known = OrderFacts(
-        monthly=order.monthly,
+        amount=order.amount,
         lines=order.lines,
         protection_level=1 if order.protection_level is None else order.protection_level,
         has_personal_data=True if order.has_personal_data is None else order.has_personal_data,

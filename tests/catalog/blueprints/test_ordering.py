@@ -164,7 +164,7 @@ class TestPlacing:
         assert changed_conditions(order) == []
 
     def test_it_has_one_starting_price(self, project, blueprint):
-        assert starting_prices([blueprint], project)[blueprint.pk] == Decimal("102.09")
+        assert starting_prices([blueprint], project)[blueprint.pk].monthly == Decimal("102.09")
 
 
 class TestKind:

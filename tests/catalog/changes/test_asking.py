@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils.timezone import localdate, now
 
-from billing.models import Budget, MeteredResource
+from billing.models import Budget, MeteredResource, PriceUnit
 from catalog.errors import ChangeWaits, NothingChanged, NotShorter, QuotaExceeded, ResourceBusy
 from catalog.models import (
     Metric,
@@ -112,6 +112,26 @@ def test_the_order_keeps_how_it_was(server, ask):
     assert line.before["spec"] == server.spec
     assert line.before["end_date"] == server.end_date.isoformat()
     assert line.monthly_price == Decimal("80.20")
+
+
+def test_what_was_paid_once_is_not_asked_again_by_a_renewal(version, server, ask, approver):
+    change_price("volume.standard", "100.00", unit=PriceUnit.ONE_OFF)
+    order = ask(server, end_date=later())
+
+    assert (order.monthly_price, order.one_off_price) == (Decimal("38.40"), 0)
+    assert preview_of_order(order).quote.one_off == 0
+    assert changed_conditions(order) == []
+
+
+def test_what_becomes_larger_is_paid_once_more(version, server, ask, project):
+    change_price("volume.standard", "100.00", unit=PriceUnit.ONE_OFF)
+    Budget.objects.create(node=project, year=localdate().year, amount=Decimal(100_000))
+    wanted = Wanted(spec={**server.spec, "volume_gib": 50}, end_date=server.end_date)
+    shown = preview_change(server, wanted).consequences
+    order = ask(server, volume_gib=50)
+
+    assert order.one_off_price == order.lines.get().one_off_price == Decimal(5000)
+    assert shown.quote.one_off == shown.budget.asked == Decimal(5000)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,13 @@ from catalog.services.resources import act_on_resource
 from catalog.services.secrets import read_secret
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud, CloudProject, Secret
-from portal.cloud.ports import CloudQuotaRefused, CloudRefused, CloudUnavailable
+from portal.cloud.ports import (
+    BACKUP_GIB,
+    UNLIMITED,
+    CloudQuotaRefused,
+    CloudRefused,
+    CloudUnavailable,
+)
 from portal.cloud.secrets import SecretGone
 from portal.core.calendar import day_of
 from portal.identity.models import Role
@@ -52,6 +58,7 @@ pytestmark = pytest.mark.django_db
 
 NONE = {metric.value: 0 for metric in QUOTA_OF}
 SPEC = {**NONE, "servers": 2, "vcpus": 4, "memory_gib": 8, "volumes": 2, "volume_gib": 20}
+LIMITS = {**SPEC, BACKUP_GIB: 0}
 LEAST = {"minimum": 0, "maximum": 1000, "default": 0}
 
 
@@ -142,9 +149,16 @@ class TestDelivery:
         assert environment.state == ResourceState.ACTIVE
         assert environment.cloud_project.purpose == "environment"
         assert not CloudProject.objects.filter(purpose="managed").exists()
-        assert cloud.fetch_quota(in_place(environment)) == SPEC
+        assert cloud.fetch_quota(in_place(environment)) == LIMITS
         with pytest.raises(CloudQuotaRefused):
             Workspace(cloud, in_place(environment)).network()
+
+    def test_who_works_in_it_makes_no_backups_that_nobody_pays_for(self, environment, cloud):
+        inside = Workspace(cloud, in_place(environment))
+        volume = inside.available_volume()
+
+        with pytest.raises(CloudQuotaRefused):
+            inside.backup(volume.id)
 
     def test_all_of_its_quota_is_claimed_and_most_of_it_is_paid_for(self, environment, project):
         claimed = {
@@ -311,7 +325,7 @@ class TestQuota:
         change(servers=5, volume_gib=10)
 
         assert environment.spec == {**SPEC, "servers": 5, "volume_gib": 10}
-        assert cloud.fetch_quota(in_place(environment)) == environment.spec
+        assert cloud.fetch_quota(in_place(environment)) == {**environment.spec, BACKUP_GIB: 0}
         spans = UsageSpan.objects.filter(ended_at=None, sku__code="environment.volume_gib")
         assert [span.quantity for span in spans] == [10]
 
@@ -324,7 +338,7 @@ class TestQuota:
 
         assert operation.state == OperationState.FAILED
         assert operation.steps.get().last_error == "volume_gib: 15 in use, 10 asked for"
-        assert cloud.fetch_quota(in_place(environment)) == SPEC
+        assert cloud.fetch_quota(in_place(environment)) == LIMITS
         engine.call(abandon_operation, operation.public_id, actor=requester)
         engine.run()
         environment.refresh_from_db()
@@ -348,7 +362,31 @@ class TestQuota:
 
         act("quota")
 
-        assert cloud.fetch_quota(in_place(environment)) == SPEC
+        assert cloud.fetch_quota(in_place(environment)) == LIMITS
+
+    def test_backups_of_before_are_in_the_way_of_another_quota(self, change, environment, cloud):
+        cloud.set_quota(in_place(environment), {BACKUP_GIB: UNLIMITED})
+        inside = Workspace(cloud, in_place(environment))
+        inside.backup(inside.available_volume().id)
+
+        operation = change(servers=5)
+
+        assert operation.state == OperationState.FAILED
+        assert operation.steps.get().last_error == "backup_gib: 1 in use, 0 asked for"
+
+    def test_room_for_backups_is_found_and_taken_away(self, act, environment, cloud, settings):
+        """Also in those that were delivered while every project had it."""
+        settings.DRIFT_SECOND_LOOK_AFTER = settings.DRIFT_GRACE = timedelta(microseconds=1)
+        cloud.set_quota(in_place(environment), {BACKUP_GIB: UNLIMITED})
+        for _ in range(2):
+            look_at(Cloud.objects.get())
+
+        rows = Difference.objects.values_list("kind", "field", "ours", "theirs")
+        assert list(rows) == [("differs", BACKUP_GIB, "0", "-1")]
+
+        act("quota")
+
+        assert cloud.fetch_quota(in_place(environment)) == LIMITS
 
     def test_environments_take_turns_to_be_compared(
         self, environment, order, cloud, settings, monkeypatch

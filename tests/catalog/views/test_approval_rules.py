@@ -67,7 +67,7 @@ def test_proposed_on_one_page_and_confirmed_on_another(as_first, governors, answ
     assert "Confirm this rule" in text_of(client.get(f"{RULES}/proposals/{version.public_id}"))
     client.post(f"{RULES}/proposals/{version.public_id}/confirm")
 
-    assert "€500.00 per month" in text_of(client.get(RULES))
+    assert "€500.00 in the first month" in text_of(client.get(RULES))
     assert "Holds now" in text_of(client.get(RULES))
 
 

@@ -98,7 +98,7 @@ def test_what_the_cloud_no_longer_has_cannot_be_ordered(client, requester, proje
 
 
 def test_starting_price_is_that_of_the_smallest_choice(project, version):
-    assert starting_prices([version], project) == {version.pk: Decimal("39.25")}
+    assert starting_prices([version], project)[version.pk].monthly == Decimal("39.25")
 
 
 @pytest.mark.parametrize("state", [OfferingVersionState.DRAFT, OfferingVersionState.WITHDRAWN])

@@ -15,7 +15,9 @@ from uuid import uuid4
 import pytest
 
 from portal.cloud.ports import (
+    BACKUP_GIB,
     MARKER_PREFIX,
+    UNLIMITED,
     Cloud,
     CloudMissing,
     CloudQuotaRefused,
@@ -644,6 +646,22 @@ class CloudContract:
         pages = [cloud.list_page(listing) for listing in (Listing.BACKUPS, Listing.VOLUMES)]
         ids = {thing.id: thing.project for page in pages for thing in page.things}
         assert (ids[backup.id], ids[volume.id]) == (project, project)
+
+    def test_backups_take_no_more_than_their_own_room(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        volume = work.available_volume()
+        cloud.set_quota(project, {BACKUP_GIB: 0})
+        with pytest.raises(CloudQuotaRefused):
+            work.backup(volume.id)
+        cloud.set_quota(project, {BACKUP_GIB: 1})
+
+        assert work.backup(volume.id).status == "AVAILABLE"
+
+        assert cloud.fetch_usage(project)[BACKUP_GIB] == 1
+        with pytest.raises(CloudQuotaRefused):
+            work.backup(volume.id)
+        cloud.set_quota(project, {BACKUP_GIB: UNLIMITED})
+        assert cloud.fetch_quota(project)[BACKUP_GIB] == UNLIMITED
 
     # --- images of servers -------------------------------------------------------------------
 

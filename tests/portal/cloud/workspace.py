@@ -8,6 +8,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from portal.cloud.ports import (
+    BACKUP_GIB,
     MARKER_PREFIX,
     Cloud,
     CloudMissing,
@@ -35,6 +36,7 @@ ROOM = {
     "volumes": 5,
     "volume_gib": 50,
     "snapshots": 2,
+    BACKUP_GIB: 3,
     "networks": 3,
     "routers": 2,
     "floating_ips": 2,

@@ -33,7 +33,7 @@ class TestPeople:
         text = text_of(browser.get(url("person", employee)))
 
         assert "Budgethouder Els besluit in de plaats van Medewerker Daan" in text
-        assert "tot €\xa01.500,00 per maand" in text
+        assert "tot €\xa01.500,00 in de eerste maand" in text
 
     def test_deputies_of_another_organization_are_not_shown(self, browser, employee, stranger):
         elsewhere = stranger.grants.get().node

@@ -40,7 +40,7 @@ class TestRolesOfANode:
 
         for fact in (
             "Medewerker Daan",
-            "tot €\xa01.500,00 per maand",
+            "tot €\xa01.500,00 in de eerste maand",
             "Toegekend door Beheerder Bakker",
             "Budgethouder Els",
             "Directie Toetsing",
