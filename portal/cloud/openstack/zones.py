@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from portal.cloud.openstack.connections import OnCloud
@@ -15,7 +15,8 @@ class Zones(OnCloud):
 
     def find_zones(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("dns", "find zone", project) as cloud:
-            return carrying(marker, map(read_zone, cloud.dns.zones(description=marker)))
+            found = cloud.dns.zones(description=marker)
+            return carrying(marker, map(read_zone, _own(found, project)))
 
     def create_zone(self, project: str, spec: ZoneSpec, marker: str) -> CloudObject:
         with self._asking("dns", "create zone", project) as cloud:
@@ -30,7 +31,7 @@ class Zones(OnCloud):
 
     def list_zones(self, project: str) -> list[CloudObject]:
         with self._asking("dns", "list zones", project) as cloud:
-            return [read_zone(item) for item in cloud.dns.zones()]
+            return [read_zone(item) for item in _own(cloud.dns.zones(), project)]
 
     def ensure_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
         with self._asking("dns", "add records", project) as cloud:
@@ -43,6 +44,11 @@ class Zones(OnCloud):
                     )
                 elif set(found.records) != set(record.values):
                     cloud.dns.update_recordset(found, records=list(record.values))
+
+
+def _own(zones: Iterable[Any], project: str) -> Iterator[Any]:
+    """Without those that another project shares with this one: Designate lists them as well."""
+    return (zone for zone in zones if zone.project_id == project)
 
 
 def read_zone(item: Any) -> CloudObject:
