@@ -90,8 +90,8 @@ class StepContext(ABC):
         domain: name of the Keystone domain that holds every project of this installation.
         project: the Keystone project's id ("" before the step that makes it).
         cloud_ids: what earlier steps made, by step name.
+        facts: what earlier steps learned, also those of earlier work.
         answers: what a person answered to the questions of the action.
-        end_date: the last business day that it is needed, or None.
     """
 
     resource_id: UUID
@@ -104,9 +104,15 @@ class StepContext(ABC):
     domain: str
     project: str
     cloud_ids: Mapping[str, str]
+    facts: Mapping[str, Any]
     answers: Mapping[str, Any]
     cloud: Cloud
-    end_date: date | None
+
+    @property
+    @abstractmethod
+    def end_date(self) -> date | None:
+        """The last business day that it is needed, as that is now: work goes on while it is
+        renewed. Read anew each time."""
 
     @property
     def asked_by(self) -> UUID | None:
@@ -265,8 +271,15 @@ class Access:
 ACT_PREFIX: Final = "act."
 # Key in ``Resource.facts``: public id of the resource that this one is attached to, or None.
 ATTACHED_TO: Final = "attached_to"
+# The same, while the cloud lost that: this one is attached to it again once it is there.
+ATTACHED_BEFORE: Final = "attached_before"
 # Key in ``Resource.facts``: what it will be reached at, known before it runs.
 RESERVED_ADDRESS: Final = "reserved_address"
+
+
+def attachment_facts(to: str | None) -> dict[str, Any]:
+    """What an attached resource knows from then on; None: it was taken off."""
+    return {ATTACHED_TO: to, ATTACHED_BEFORE: None}
 
 
 class Made(Protocol):
@@ -324,13 +337,14 @@ class Kind(ABC):
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
     first. ``stands_in`` is whether it stands among the project's other things or is a place of its
     own. ``ends_with`` is the key of the action that ends its use when its term is over and loses
-    nothing; "" where there is none. ``goes_with_it`` says what cleaning up takes along that the
-    portal did not make. ``made_from`` has the keys of all kinds that ``parameters`` may ask for
-    (``Parameter.of_kinds``), ``made_label`` what such others are to one of this kind, in words.
-    ``follows`` has those keys of the spec that ``settle`` adds. ``results`` is what other parts of
-    a whole may take of one that runs, by name; "" where it is not known; ``known_after`` has the
-    step of the delivery after which one of them is known for good, of those that others need not
-    wait for until it runs.
+    nothing; "" where there is none. ``attaches_with`` is the key of the action that attaches it to
+    another, which is the answer to its one question. ``goes_with_it`` says what cleaning up takes
+    along that the portal did not make. ``made_from`` has the keys of all kinds that ``parameters``
+    may ask for (``Parameter.of_kinds``), ``made_label`` what such others are to one of this kind,
+    in words. ``follows`` has those keys of the spec that ``settle`` adds. ``results`` is what other
+    parts of a whole may take of one that runs, by name; "" where it is not known; ``known_after``
+    has the step of the delivery after which one of them is known for good, of those that others
+    need not wait for until it runs.
     """
 
     key: ClassVar[str]
@@ -344,6 +358,7 @@ class Kind(ABC):
     plans: ClassVar[Mapping[str, Plan]]
     actions: ClassVar[Mapping[str, Action]] = {}
     ends_with: ClassVar[str] = ""
+    attaches_with: ClassVar[str] = ""
     parts: ClassVar[Sequence[Part]] = ()
     results: ClassVar[Mapping[str, Callable[[Made], str]]] = {}
     known_after: ClassVar[Mapping[str, str]] = {}

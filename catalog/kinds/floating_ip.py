@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import (
-    ATTACHED_TO,
     Action,
     Done,
     Kind,
@@ -20,6 +19,7 @@ from catalog.kinds.base import (
     Spec,
     StepContext,
     StepDefinition,
+    attachment_facts,
     first_address,
     register,
 )
@@ -70,13 +70,13 @@ def _run_attach(context: StepContext) -> Outcome:
         raise CloudMissing("the server has no port")
     address = _find(context)
     context.cloud.point_floating_ip(context.project, address.id, port_id)
-    return Done(external_id=address.id, facts={ATTACHED_TO: context.answers["server"]})
+    return Done(external_id=address.id, facts=attachment_facts(context.answers["server"]))
 
 
 def _run_detach(context: StepContext) -> Outcome:
     address = _find(context)
     context.cloud.point_floating_ip(context.project, address.id, "")
-    return Done(external_id=address.id, facts={ATTACHED_TO: None})
+    return Done(external_id=address.id, facts=attachment_facts(None))
 
 
 ATTACH: Final = Action(
@@ -139,6 +139,7 @@ class FloatingIp(Kind):
     }
 
     actions = {"attach": ATTACH, "detach": DETACH}
+    attaches_with = "attach"
     parts = [
         Part(
             key=PART,

@@ -40,6 +40,10 @@ class Option:
     meters: Sequence[Meter] = ()
 
 
+def _always(facts: Mapping[str, Any]) -> bool:
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
     """One question.
@@ -50,6 +54,7 @@ class Parameter:
         options: the allowed values, for CARDS and SELECT.
         of_kinds: keys of kinds, for a SELECT: the options are what runs of those in the project,
             by public id (``catalog.services.sources`` fills them in). It is made from the answer.
+        suits: with ``of_kinds``: judges ``Resource.facts`` of one, whether it can be chosen.
         is_own_only: with ``of_kinds``: there are no other options than those.
         is_needed: what is made needs the one that it was made from for as long as it lives.
         minimum, maximum: inclusive bounds, for NUMBER (whole numbers).
@@ -70,6 +75,7 @@ class Parameter:
     default: str | int | None = None
     options: Sequence[Option] = ()
     of_kinds: Sequence[str] = ()
+    suits: Callable[[Mapping[str, Any]], bool] = _always
     is_own_only: bool = True
     is_needed: bool = False
     minimum: int = 0

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Spec, register
@@ -19,13 +18,17 @@ from catalog.kinds.steps.copy import Copying
 from catalog.kinds.steps.power import BOOTS_FROM, IMAGE
 from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.ports import CloudObject, Listing
-from portal.core.errors import InvalidInput
 
 READY: Final = "ACTIVE"
 
 
 def _usable(record: Record) -> str:
     return READY
+
+
+def _has_own_disk(facts: Mapping[str, Any]) -> bool:
+    """Of a server that starts from a volume Nova keeps an empty image."""
+    return bool(facts.get(BOOTS_FROM, IMAGE) == IMAGE)
 
 
 SERVER_IMAGE: Final = Copying(
@@ -70,9 +73,11 @@ class ServerImage(Copy):
                 section=_("Server"),
                 hint=_(
                     "The server stays in use. Stop it first for an image in which nothing is half "
-                    "written. What is on a disk for data is not in it."
+                    "written. What is on a disk for data is not in it. No image can be made of a "
+                    "server that starts from a disk in storage, so it is not in this list."
                 ),
                 of_kinds=["server"],
+                suits=_has_own_disk,
             )
         ]
 
@@ -82,7 +87,6 @@ class ServerImage(Copy):
         server = sources.get("server")
         if server is None:
             return {**spec, SIZE: 1, MEMORY: 0}
-        _check_has_own_disk(server)
         return {**spec, **least_of(version.cloud, server)}
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
@@ -96,13 +100,3 @@ class ServerImage(Copy):
         size = max(finding.spec[SIZE], thing.details["min_disk_gib"])
         memory = thing.details["min_memory_mib"]
         return Finding(spec={**finding.spec, SIZE: size, MEMORY: memory}, facts=finding.facts)
-
-
-def _check_has_own_disk(server: Resource) -> None:
-    """Raise InvalidInput for one that starts from a volume: of that Nova keeps an empty image."""
-    if server.facts.get(BOOTS_FROM, IMAGE) != IMAGE:
-        text = gettext(
-            "No image can be made of {name}: it starts from a disk in storage. Make a snapshot "
-            "of the disk that your data is on."
-        )
-        raise InvalidInput({"server": [text.format(name=server.name)]})

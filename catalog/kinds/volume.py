@@ -60,6 +60,7 @@ class Volume(Kind):
     parts = [VOLUME_PART]
     made_from = SOURCES
     actions = {"attach": ATTACH, "detach": DETACH}
+    attaches_with = "attach"
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         return [size_bounds(lowest=1), offered_types(cloud)]

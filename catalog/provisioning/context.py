@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -52,9 +52,16 @@ class ResourceContext(StepContext):
         self.domain = cloud_project.cloud.domain_name
         self.project = cloud_project.openstack_project_id
         self.cloud_ids = resource.cloud_ids
+        self.facts = resource.facts
         self.answers: Mapping[str, Any] = {}
         self.cloud = get_cloud(cloud_project.cloud.key)
-        self.end_date = resource.end_date
+
+    @property
+    @transaction.atomic
+    def end_date(self) -> date | None:
+        """See ``StepContext.end_date``. Locked, so as to wait for who is renewing it."""
+        row = Resource.objects.select_for_update(no_key=True).filter(pk=self._resource.pk)
+        return row.values_list("end_date", flat=True).get()
 
     def marker(self, part: str, *, shared: bool = False) -> str:
         return write_marker(self.cloud_project_id if shared else self.resource_id, part)

@@ -114,7 +114,6 @@ class Comparison:
         self._parts = parts
         self._places = places
         self._since = since
-        self._shared = {place.public_id for place in places.values()}
         self._seen: defaultdict[tuple[Listing, str], set[int]] = defaultdict(set)
 
     def meet(self, listing: Listing, things: Iterable[CloudObject], known: Known) -> list[Found]:
@@ -135,8 +134,9 @@ class Comparison:
 
     def _meet(self, listing: Listing, thing: CloudObject, known: Known) -> Iterator[Found]:
         marker = read_marker(thing.marker)
-        ours = known.by_marker.get(marker[0]) if marker else None
-        ours = ours or known.by_id.get((thing.project, thing.id))
+        marked = known.by_marker.get(marker[0]) if marker else None
+        is_marked = marked is not None and is_mark_believed(thing, marked)
+        ours = marked if is_marked else known.by_id.get((thing.project, thing.id))
         if ours is None:
             if self._is_strange(listing, thing, marker):
                 yield _unknown(listing, thing, self._places[thing.project])
@@ -178,7 +178,16 @@ class Comparison:
             return False
         if (listing, thing.name) in MADE_BY_THE_CLOUD:
             return False
-        return marker is None or marker[0] not in self._shared
+        return marker is None or marker[0] != place.public_id
+
+
+def is_mark_believed(thing: CloudObject, ours: Ours) -> bool:
+    """Whether a thing with the mark of a resource may be a part of it.
+
+    Who has a credential somewhere can write any mark there. So it counts in the resource's own
+    project; elsewhere only what we know by its id, for that may have been moved.
+    """
+    return thing.project == ours.place or thing.id in ours.cloud_ids.values()
 
 
 def _differing(ours: Ours, part: Part, thing: CloudObject) -> Iterator[Found]:

@@ -22,7 +22,7 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.models.resource import CloudIdList
-from catalog.reconciliation.comparison import Known, Ours, Place
+from catalog.reconciliation.comparison import Known, Ours, Place, is_mark_believed
 from catalog.services.change_work import unoffered
 from portal.cloud.markers import read_marker
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
@@ -187,7 +187,8 @@ def _kinds_without_marker() -> list[str]:
 
 def _is_marked_by(thing: CloudObject, marked: dict[UUID, Ours]) -> bool:
     marker = read_marker(thing.marker)
-    return marker is not None and marker[0] in marked
+    ours = marked.get(marker[0]) if marker else None
+    return ours is not None and is_mark_believed(thing, ours)
 
 
 def _find_version(pk: int | None) -> OfferingVersion | None:

@@ -147,14 +147,22 @@ def _try_again(operation: Operation) -> int:
 
 
 def _end_all(resource: Resource) -> bool:
-    """Write down that nobody gets in any more, if it is needed no longer."""
+    """Show nobody any secret more, if it is needed no longer. Who renews it keeps what works."""
     last_day = resource.end_date
     is_over = last_day is not None and last_day < day_of(now())
     if not is_over or resource.state != ResourceState.ACTIVE or not resource.facts["credentials"]:
         return False
     forget_secrets(resource.public_id)
-    record("resource.all_access_ended", resource, actor=None, node_id=resource.project_id)
     return True
+
+
+def complete_withdrawal(resource: Resource) -> None:
+    """Write down when nobody gets in any more. Call with its order and it locked.
+
+    Only now is that sure: a term that was renewed in between leaves people in.
+    """
+    if not get_kind(resource.kind).access(resource.facts):
+        record("resource.all_access_ended", resource, actor=None, node_id=resource.project_id)
 
 
 def _end_of_people(resource: Resource) -> bool:

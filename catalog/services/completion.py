@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.models import Operation, OperationKind, Resource
+from catalog.services.access import complete_withdrawal
 from catalog.services.change_work import complete_change, complete_reversal
 from catalog.services.recreation import complete_recreation
 from catalog.services.resources import activate_resource, close_resource
@@ -24,6 +25,8 @@ def bring_about(operation: Operation, resource: Resource) -> None:
     elif operation.kind in {OperationKind.RETIRE, OperationKind.COMPENSATE}:
         close_resource(resource, operation=operation)
         ring_those_that_waited(resource)
+    elif operation.kind == OperationKind.WITHDRAW:
+        complete_withdrawal(resource)
     elif operation.kind == OperationKind.CHANGE:
         complete_change(operation, resource)
     elif operation.kind == OperationKind.REVERT:

@@ -31,6 +31,7 @@ from catalog.models import (
     Step,
     StepState,
 )
+from catalog.services.lock_order import place_of
 from catalog.services.order_states import follow_lines, move_order_to
 from catalog.services.queueing import queue_for
 from catalog.services.waiting import parameters_awaited
@@ -369,26 +370,23 @@ def lock_operation(public_id: UUID) -> Operation:
     )
 
 
-def lock_order_and_resource(resource: Resource, *, first: Sequence[Resource] = ()) -> Resource:
+def lock_order_and_resource(resource: Resource, *, about: Sequence[Resource] = ()) -> Resource:
     """Lock the resource, and before it the orders that it came from and that may change it.
 
     Returns the resource as it is now, with its order. Everything that changes one of them does
     this first.
 
     Args:
-        first: resources that this one is to be attached to; locked before it, and their orders
-            with its own. Who lets go of what is attached locks in the same order.
+        about: resources that the work names as well, e.g. what it is to be attached to; all are
+            locked together, in the one order of resources.
     """
-    return _lock([*_by_key(first), resource])[-1]
+    locked = lock_together([resource, *about])
+    return next(found for found in locked if found.pk == resource.pk)
 
 
 def lock_together(resources: Sequence[Resource]) -> list[Resource]:
-    """``lock_order_and_resource`` for several at once, in the order of their primary keys."""
-    return _lock(_by_key(resources))
-
-
-def _by_key(resources: Sequence[Resource]) -> list[Resource]:
-    return sorted(resources, key=lambda resource: resource.pk)
+    """``lock_order_and_resource`` for several at once, in the one order of resources."""
+    return _lock(sorted(resources, key=place_of))
 
 
 def _lock(resources: Sequence[Resource]) -> list[Resource]:

@@ -14,6 +14,12 @@ from billing.services.metering import UsageTime, end_metering
 from catalog.kinds import get_kind
 from catalog.kinds.parts import name_fact
 from catalog.models import Operation, OperationKind, Resource
+from catalog.services.attachments import (
+    attach_again,
+    let_go_of_lost,
+    lock_waiting,
+    record_lost,
+)
 from catalog.services.operations import start_operation
 from catalog.services.placement import check_placement
 from catalog.services.resources import meter_resource
@@ -35,21 +41,30 @@ def can_be_made_again(resource: Resource) -> bool:
     return not resource.is_unmanaged and OperationKind.PROVISION in kind.plans
 
 
-def begin_recreation(resource: Resource, *, actor: Person) -> Operation:
+def begin_recreation(resource: Resource, *, actor: Person, is_whole: bool) -> Operation:
     """Let the engine make what is gone. Call inside a transaction that locked the resource.
+
+    Args:
+        is_whole: the thing itself is gone, so what was attached to it is attached to nothing.
 
     Raises:
         PlacementRefused: by the rules of today it may not stand there any more.
     """
     check_placement(resource.project, resource.cloud_project.cloud)
     _forget_other_names(resource)
+    attached = let_go_of_lost(resource) if is_whole else []
     operation = start_operation(resource, OperationKind.RECREATE, requested_by=actor)
+    record_lost(attached)
     operation.steps.update(outcome_unknown_at=now())  # as after a lost reply: look, then make
     return operation
 
 
 def complete_recreation(operation: Operation, resource: Resource) -> None:
-    """It is there again: from now on it is paid for. Call with its order and it locked."""
+    """It is there again: from now on it is paid for. Call with its order and it locked.
+
+    What was attached to it when it got lost is attached again.
+    """
+    waiting = lock_waiting(resource)
     time = UsageTime(
         cloud=get_kind(resource.kind).usage_started_at(resource.facts),
         intended=operation.started_at,
@@ -57,6 +72,7 @@ def complete_recreation(operation: Operation, resource: Resource) -> None:
     )
     meter_resource(resource, time)
     record("resource.recreated", resource, actor=None, node_id=resource.project_id)
+    attach_again(waiting, to=resource)
 
 
 def stop_paying(resource: Resource, *, absent_since: datetime) -> None:

@@ -12,6 +12,7 @@ from billing.services.metering import UsageTime, change_metering, known_as, mete
 from catalog.errors import CannotBeTold, RepairNotOffered
 from catalog.kinds import get_kind
 from catalog.models import (
+    LIVING_STATES,
     MAKING_KINDS,
     Difference,
     DifferenceKind,
@@ -113,6 +114,13 @@ def _is_main(difference: Difference, resource: Resource) -> bool:
     return difference.part == get_kind(resource.kind).parts[0].key
 
 
+def _is_whole_gone(difference: Difference, resource: Resource) -> bool:
+    """Also where this difference is about a part, and another says that the thing is gone."""
+    main = get_kind(resource.kind).parts[0].key
+    others = resource.differences.filter(kind__in=_GONE, part=main, state__in=LIVING_STATES)
+    return _is_main(difference, resource) or others.exists()
+
+
 def _maker(difference: Difference, resource: Resource) -> Step | None:
     """The step that last made this part: done again without creating, it removes other copies."""
     steps = Step.objects.filter(
@@ -127,7 +135,7 @@ def _maker(difference: Difference, resource: Resource) -> Step | None:
 def _recreate(difference: Difference, resource: Resource, actor: Person) -> None:
     if _is_main(difference, resource):
         stop_paying(resource, absent_since=difference.first_seen_at)
-    begin_recreation(resource, actor=actor)
+    begin_recreation(resource, actor=actor, is_whole=_is_whole_gone(difference, resource))
 
 
 def _retire(difference: Difference, resource: Resource, actor: Person) -> None:

@@ -24,7 +24,7 @@ from catalog.errors import (
     SourceGone,
 )
 from catalog.kinds import Kind, get_kind
-from catalog.kinds.base import ATTACHED_TO, Action
+from catalog.kinds.base import Action
 from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
     HOLDS_UP,
@@ -41,6 +41,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.services.attachments import let_go_of
 from catalog.services.change_work import (
     drop_failed_changes,
     expire_waiting_changes,
@@ -274,7 +275,7 @@ def _act(
 ) -> Operation:
     cloud = resource.cloud_project.cloud
     named = find_sources(action.parameters, answers, resource.project, cloud)
-    lock_order_and_resource(resource, first=list(named.values()))
+    lock_order_and_resource(resource, about=list(named.values()))
     resource.refresh_from_db()
     if resource.state != ResourceState.ACTIVE:
         raise IllegalTransition(state=resource.get_state_display())
@@ -344,7 +345,7 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
         resource.public_id,
         time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
     )
-    _let_go_of(resource)
+    let_go_of(resource)
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
     forget_secrets(resource.public_id)
@@ -353,17 +354,6 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
         if operation.kind == OperationKind.COMPENSATE:
             record("operation.compensated", resource, actor=None, node_id=resource.project_id)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
-
-
-def _let_go_of(gone: Resource) -> None:
-    """What was attached to it is so no longer, and stays."""
-    public_id = str(gone.public_id)
-    attached = Resource.objects.filter(
-        project=gone.project_id, facts__contains={ATTACHED_TO: public_id}
-    )
-    for resource in attached.order_by("pk").select_for_update(of=("self",)):
-        resource.facts = {**resource.facts, ATTACHED_TO: None}
-        resource.save(update_fields=["facts"])
 
 
 def _place_for(kind: Kind, project: Project, cloud: Cloud) -> CloudProject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.services.lock_order import by_place
 from portal.cloud.models import Cloud, CloudProjectPurpose
 from portal.identity.models import Project
 
@@ -37,7 +38,8 @@ def offered_in(parameters: Sequence[Parameter], project: Project, cloud: Cloud) 
     kinds = {kind for parameter in parameters for kind in parameter.of_kinds}
     if not kinds:
         return list(parameters)
-    return _with_options(parameters, list(_running(project, cloud).filter(kind__in=kinds)))
+    running = list(_running(project, cloud).filter(kind__in=kinds))
+    return [_with_options(item, filter(_suits(item), running)) for item in parameters]
 
 
 def with_chosen(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> list[Parameter]:
@@ -48,7 +50,8 @@ def with_chosen(parameters: Sequence[Parameter], spec: Mapping[str, Any]) -> lis
     ids = _named(parameters, spec).values()
     if not ids:
         return list(parameters)
-    return _with_options(parameters, list(Resource.objects.filter(public_id__in=ids)))
+    chosen = list(Resource.objects.filter(public_id__in=ids))
+    return [_with_options(item, chosen) for item in parameters]
 
 
 def clean_answers(
@@ -88,7 +91,8 @@ def lock_all_sources(
         for public_id in _named(get_kind(version.offering.kind).parameters(version), spec).values()
     ]
     if named:
-        sources = Resource.objects.filter(project=project, public_id__in=named).order_by("pk")
+        sources = Resource.objects.filter(project=project, public_id__in=named)
+        sources = sources.order_by(*by_place())
         list(sources.select_for_update(of=("self",), no_key=True).values_list("pk"))
 
 
@@ -108,7 +112,7 @@ def lock_sources(
     if not named:
         return []
     running = _running(project, version.cloud).select_for_update(of=("self",), no_key=True)
-    found = _by_question(named, running.order_by("pk"))
+    found = _by_question(named, running.order_by(*by_place()))
     if found.keys() != named.keys():
         raise SourceGone()
     for source in found.values():
@@ -185,20 +189,17 @@ def _by_question(named: Mapping[str, UUID], resources: QuerySet[Resource]) -> di
     return {question: by_id[asked] for question, asked in named.items() if asked in by_id}
 
 
-def _with_options(
-    parameters: Sequence[Parameter], resources: Sequence[Resource]
-) -> list[Parameter]:
-    return [
-        replace(item, options=_options(item, resources)) if item.of_kinds else item
-        for item in parameters
-    ]
+def _suits(parameter: Parameter) -> Callable[[Resource], bool]:
+    return lambda resource: parameter.suits(resource.facts)
 
 
-def _options(parameter: Parameter, resources: Sequence[Resource]) -> list[Option]:
+def _with_options(parameter: Parameter, resources: Iterable[Resource]) -> Parameter:
     """Those of the offering first, where it has any."""
+    if not parameter.of_kinds:
+        return parameter
     offered = [item for item in parameter.options if parameter.own(item.value) is None]
     own = [_option(found) for found in resources if found.kind in parameter.of_kinds]
-    return offered + own
+    return replace(parameter, options=offered + own)
 
 
 def _option(resource: Resource) -> Option:

@@ -50,6 +50,10 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "assembly.retirement_requested": _("{actor} had the whole cleaned up."),
     "resource.adopted": _("{actor} adopted it: it was found in the cloud. It costs money."),
     "resource.recreated": _("It was made again, and runs. From now on it costs money."),
+    "resource.attachment_lost": _(
+        "What it was attached to is gone from the cloud and is made again. Cloudloket attaches it "
+        "to that once it is there, unless something else is being done then."
+    ),
     "resource.action_requested": _("{actor} asked: {action}."),
     "resource.end_reminded": _("Cloudloket said that it ends within {days} days."),
     "resource.term_ended": _("The term has ended."),
@@ -57,7 +61,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "resource.protected": _("{actor} protected it: nobody cleans it up."),
     "resource.unprotected": _("{actor} switched its protection off."),
     "secret.read": _("{actor} was shown the secret. Now nobody can see it any more."),
-    "resource.all_access_ended": _("The term has ended: Cloudloket withdraws all credentials."),
+    "resource.all_access_ended": _("Cloudloket withdrew all credentials: nobody gets in by them."),
     "resource.access_ended": _(
         "Somebody may not get in any more: Cloudloket withdraws the credentials they made."
     ),

@@ -105,6 +105,7 @@ EVENTS: Final = frozenset(
         "resource.wired",
         "assembly.retirement_requested",
         "resource.adopted",
+        "resource.attachment_lost",
         "resource.recreated",
         "resource.retired",
         "resource.changed",

@@ -183,9 +183,16 @@ class VolumeSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PortSpec:
+    """A port of a network.
+
+    Args:
+        address: which it should have, if that is free; "" where any will do.
+    """
+
     name: str
     network_id: str
     security_group_ids: Sequence[str]
+    address: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,11 @@ from catalog.kinds.base import (
     StepContext,
     StepDefinition,
     Wait,
+    attachment_facts,
 )
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.kinds.steps.volume import find_volume
-from portal.cloud.ports import CloudMissing, CloudObject, Listing
+from portal.cloud.ports import CloudMissing, CloudObject, CloudUnavailable, Listing
 
 FREE: Final = "AVAILABLE"
 IN_USE: Final = "IN-USE"
@@ -61,7 +62,18 @@ def _run_attach(context: StepContext) -> Outcome:
     if volume.status == FREE:
         context.cloud.attach_volume(context.project, server_id, volume.id)
         return Wait(external_id=volume.id)
+    if take_off_gone(context, volume):
+        raise CloudUnavailable("a server that is gone had the volume; now it comes free")
     return _judge_attached(context, volume)
+
+
+def take_off_gone(context: StepContext, volume: CloudObject) -> bool:
+    """Take a volume off servers that are gone and that Cinder knows as its users; True if any."""
+    there = {server.id for server in context.cloud.list_servers(context.project)}
+    gone = [server_id for server_id in _servers_of(volume) if server_id not in there]
+    for server_id in gone:
+        context.cloud.detach_volume(context.project, server_id, volume.id)
+    return bool(gone)
 
 
 def _settle_attach(context: StepContext, volume_id: str, look: Look) -> Outcome:
@@ -72,7 +84,7 @@ def _settle_attach(context: StepContext, volume_id: str, look: Look) -> Outcome:
 def _judge_attached(context: StepContext, volume: CloudObject) -> Outcome:
     """Nova reserves a volume before it answers, so one that is free was not attached."""
     if volume.status == IN_USE and _server_id(context) in _servers_of(volume):
-        return Done(external_id=volume.id, facts={ATTACHED_TO: context.answers["server"]})
+        return Done(external_id=volume.id, facts=attachment_facts(context.answers["server"]))
     if volume.status in {FREE, IN_USE} or volume.status.startswith("ERROR"):
         return Broken(volume.fault or f"The volume is {volume.status} and not attached.")
     return Wait(external_id=volume.id)
@@ -91,7 +103,7 @@ def _settle_detach(context: StepContext, volume_id: str, look: Look) -> Outcome:
     if volume is None:
         return Broken("The volume is gone.")
     if volume.status == FREE:
-        return Done(external_id=volume.id, facts={ATTACHED_TO: None})
+        return Done(external_id=volume.id, facts=attachment_facts(None))
     if volume.status == IN_USE or volume.status.startswith("ERROR"):
         return Broken(volume.fault or f"The volume is {volume.status}.")
     return Wait(external_id=volume.id)

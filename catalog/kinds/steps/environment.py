@@ -81,13 +81,11 @@ def _run_personal(context: StepContext) -> Outcome:
 
 def _run_withdrawn(context: StepContext) -> Outcome:
     own = _personal_name(context)
-    _delete(context, lambda name: name == own)
-    return Done(facts=_facts(context), ended=[own])
+    return _without(context, lambda name: name == own)
 
 
 def _run_all_withdrawn(context: StepContext) -> Outcome:
-    ended = _delete(context, lambda name: name != OWN)
-    return Done(facts=_facts(context), ended=ended)
+    return _without(context, lambda name: name != OWN)
 
 
 def _run_lapsed(context: StepContext) -> Outcome:
@@ -96,14 +94,26 @@ def _run_lapsed(context: StepContext) -> Outcome:
         there = context.cloud.list_credentials(_user_of(context))
         people = {UUID(person) for item in there if (person := _person_in(item.name))}
         staying = {f"{_OF_A_PERSON}{person.hex}" for person in context.who_gets_in(people)}
-        if not is_over(context):
-            staying.add(OWN)
-            ended = _delete(context, lambda name: name not in staying)
-        else:
-            ended = _delete(context, lambda name: True)
-        return Done(facts=_facts(context), ended=ended)
+        if is_over(context):
+            return _without(context, lambda name: True)
+        return _without(context, lambda name: name != OWN and name not in staying)
     except CloudMissing:  # nobody gets in without the user
-        return Done(facts={"credentials": []})
+        return Done(facts={"credentials": []}, ended=_known(context))
+
+
+def _without(context: StepContext, is_meant: Callable[[str], bool]) -> Done:
+    """Delete the credentials whose names are meant.
+
+    Ended are those that we know of as well: a worker that died deleted some of them.
+    """
+    ended = {*_delete(context, is_meant), *filter(is_meant, _known(context))}
+    return Done(facts=_facts(context), ended=ended)
+
+
+def _known(context: StepContext) -> set[str]:
+    """The names of the credentials that were there when we last wrote that down."""
+    people = [item["person"] for item in context.facts.get("credentials", [])]
+    return {f"{_OF_A_PERSON}{UUID(person).hex}" if person else OWN for person in people}
 
 
 def _renewed(context: StepContext, name: str, expires_at: datetime | None) -> Done:
@@ -126,7 +136,8 @@ def _renewed(context: StepContext, name: str, expires_at: datetime | None) -> Do
 
 def is_over(context: StepContext) -> bool:
     """True once the last day has passed that it is needed; then nobody gets in."""
-    return context.end_date is not None and end_of_day(context.end_date) <= now()
+    last_day = context.end_date
+    return last_day is not None and end_of_day(last_day) <= now()
 
 
 def check_goes_on(context: StepContext) -> None:
@@ -232,7 +243,7 @@ def _run_locked(context: StepContext) -> Outcome:
     for user in _users_left(context):
         with suppress(CloudMissing):
             context.cloud.delete_user(user)
-    return Done(facts={"credentials": []})
+    return Done(facts={"credentials": []}, ended=_known(context))
 
 
 def _users_left(context: StepContext) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from django.utils.translation import gettext_lazy as _
@@ -18,14 +19,16 @@ from catalog.kinds.base import (
 )
 from catalog.kinds.parts import Compared, Part, Record, called, status
 from catalog.kinds.steps import server_group, system_volume
+from catalog.kinds.steps.attachment import take_off_gone
 from catalog.kinds.steps.chosen_groups import chosen_groups
 from catalog.kinds.steps.chosen_image import image_id
 from catalog.kinds.steps.first_start import user_data
 from catalog.kinds.steps.inventory import openstack_id
 from catalog.kinds.steps.power import BOOTS_FROM, IMAGE, SETTLED, VOLUME
 from catalog.kinds.steps.removal import delete_all, remaining
+from catalog.kinds.steps.volume import find_volume
 from portal.cloud.models import Flavor
-from portal.cloud.ports import CloudObject, Listing, PortSpec, ServerSpec
+from portal.cloud.ports import CloudObject, CloudUnavailable, Listing, PortSpec, ServerSpec
 
 NO_HOST: Final = "No valid host"
 
@@ -40,6 +43,7 @@ def _run_port(context: StepContext) -> Outcome:
             name=context.name,
             network_id=context.cloud_ids["network"],
             security_group_ids=[context.cloud_ids["security_group"], *chosen_groups(context)],
+            address=_address_before(context.facts),
         )
         return cloud.create_port(project, spec, marker)
 
@@ -53,13 +57,26 @@ def _run_port(context: StepContext) -> Outcome:
     return Done(external_id=port.id, facts={RESERVED_ADDRESS: address})
 
 
+def _address_before(facts: Mapping[str, Any]) -> str:
+    """Which address one had that is made again: others may know it by that; "" of a new one."""
+    listed = [
+        found["address"] for found in facts.get("addresses", []) if found.get("type") == "fixed"
+    ]
+    return next(iter(listed), str(facts.get(RESERVED_ADDRESS, "")))
+
+
 def _run_server(context: StepContext) -> Outcome:
     project, cloud, marker = context.project, context.cloud, context.marker("server")
-    server = context.ensure(
-        find=lambda: cloud.find_servers(project, marker),
-        create=lambda: cloud.create_server(project, _server_spec(context), marker),
-        remove=lambda double: cloud.delete_server(project, double.id),
-    )
+    try:
+        server = context.ensure(
+            find=lambda: cloud.find_servers(project, marker),
+            create=lambda: cloud.create_server(project, _server_spec(context), marker),
+            remove=lambda double: cloud.delete_server(project, double.id),
+        )
+    except CloudUnavailable as error:
+        if system_volume.PART in context.cloud_ids and not error.outcome_unknown:
+            take_off_gone(context, find_volume(context, system_volume.PART))
+        raise
     return _judge_server(context, server)
 
 
@@ -118,7 +135,12 @@ def _run_attachment(context: StepContext) -> Outcome:
     if not context.spec["volume_gib"]:
         return Done()
     volume_id = context.cloud_ids["volume"]
-    context.cloud.attach_volume(context.project, context.cloud_ids["server"], volume_id)
+    try:
+        context.cloud.attach_volume(context.project, context.cloud_ids["server"], volume_id)
+    except CloudUnavailable as error:
+        if not error.outcome_unknown:
+            take_off_gone(context, find_volume(context))
+        raise
     return Wait(external_id=volume_id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from portal.cloud.fake.memory import Memory, Thing, asked
 from portal.cloud.fake.projects import check_room
@@ -130,7 +130,6 @@ class FakeNetworks(Memory):
         network = self.get("network", project, spec.network_id)
         for group_id in spec.security_group_ids:
             self.get("security_group", project, group_id)
-        number = len(self._ports_of(network))
         port = self.add(
             "port",
             project,
@@ -138,10 +137,7 @@ class FakeNetworks(Memory):
             marker,
             network_id=network.id,
             security_group_ids=list(spec.security_group_ids),
-            addresses=[
-                str(ip_network(subnet.details["cidr"])[FIRST_HOST + number])
-                for subnet in self._subnets_of(network)
-            ],
+            addresses=self._addresses(network, spec.address),
             device_id="",
         )
         port.status = "DOWN"
@@ -196,6 +192,18 @@ class FakeNetworks(Memory):
     def _point(self, address: Thing, port_id: str) -> None:
         address.details["port_id"] = port_id
         address.status = "ACTIVE" if port_id else "DOWN"
+
+    def _addresses(self, network: Thing, wish: str) -> list[str]:
+        """One of each subnet: the one that was wished for, where that is free."""
+        ports = self._ports_of(network)
+        taken = {address for port in ports for address in port.details["addresses"]}
+        ranges = [ip_network(subnet.details["cidr"]) for subnet in self._subnets_of(network)]
+        return [
+            wish
+            if wish and wish not in taken and ip_address(wish) in addresses
+            else str(addresses[FIRST_HOST + len(ports)])
+            for addresses in ranges
+        ]
 
     def _ports_of(self, network: Thing) -> list[Thing]:
         ports = self.of("port", network.project)

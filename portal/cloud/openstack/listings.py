@@ -39,6 +39,7 @@ from portal.cloud.openstack.zones import read_zone
 from portal.cloud.ports import LARGEST_PAGE, CloudObject, Listing, Page
 
 _ALL_TENANTS: Final = {"all_tenants": "True"}
+_REST: Final = "rest:"  # begins ``Page.after`` in the second of two lists; no id begins so
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class _Source:
         service: as errors name it; with an underscore it is the connection's attribute.
         query, headers: what makes it a list over all projects, where the role alone does not.
         owner: the attribute of a row that names its project.
+        rest: what asks for those that the list leaves out, where one question gets not all.
     """
 
     service: str
@@ -58,6 +60,7 @@ class _Source:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     owner: str = "project_id"
+    rest: Mapping[str, str] = field(default_factory=dict)
 
 
 _SOURCES: Final = {
@@ -68,7 +71,13 @@ _SOURCES: Final = {
     ),
     Listing.BACKUPS: _Source("block-storage", "/backups/detail", Backup, read_backup, _ALL_TENANTS),
     Listing.IMAGES: _Source(
-        "image", "/images", Image, read_image, {"visibility": "all"}, owner="owner"
+        "image",
+        "/images",
+        Image,
+        read_image,
+        {"visibility": "all"},
+        owner="owner",
+        rest={"os_hidden": "true"},
     ),
     Listing.LOAD_BALANCERS: _Source(
         "load-balancer", "/lbaas/loadbalancers", LoadBalancer, read_load_balancer
@@ -89,7 +98,8 @@ class Listings(Quotas):
     def list_page(
         self, listing: Listing, *, project: str = "", after: str = "", limit: int = LARGEST_PAGE
     ) -> Page:
-        query = {"limit": str(limit), **({"marker": after} if after else {})}
+        is_rest, last = after.startswith(_REST), after.removeprefix(_REST)
+        query = {"limit": str(limit), **({"marker": last} if last else {})}
         source = _SOURCES.get(listing)
         if listing is Listing.QUOTAS:
             return self._quota_page(project)
@@ -97,12 +107,14 @@ class Listings(Quotas):
             return self._containers_page(project, query, limit)
         with self._asking(source.service, f"list {listing}") as cloud:
             proxy: Proxy = getattr(cloud, source.service.replace("-", "_"))
+            asked = {**source.query, **(source.rest if is_rest else {}), **query}
             # Without the SDK's own iterator, which asks for the next page by itself.
-            answer = proxy.get(
-                source.path, params={**source.query, **query}, headers=dict(source.headers)
-            )
+            answer = proxy.get(source.path, params=asked, headers=dict(source.headers))
             raise_from_response(answer)
-            return _page(cloud, source, answer.json())
+            page = _page(cloud, source, answer.json())
+        if is_rest:
+            return replace(page, after=f"{_REST}{page.after}" if page.after else "")
+        return page if page.after or not source.rest else replace(page, after=_REST)
 
     def _quota_page(self, project: str) -> Page:
         """Nova and Cinder tell limits of a project that is gone, too."""

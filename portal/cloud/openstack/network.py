@@ -152,12 +152,13 @@ class Networks(OnCloud):
 
     def create_port(self, project: str, spec: PortSpec, marker: str) -> CloudObject:
         with self._asking("network", "create port", project) as cloud:
-            port = cloud.network.create_port(
-                name=spec.name,
-                description=marker,
-                network_id=spec.network_id,
-                security_group_ids=list(spec.security_group_ids),
-            )
+            try:
+                port = _create_port(cloud, spec, marker, spec.address)
+            except (BadRequestException, ConflictException):
+                if not spec.address:
+                    raise
+                # Another has that address by now, or the network does: nothing was made.
+                port = _create_port(cloud, spec, marker, "")
         return made(_port_object(port), "create port")
 
     def set_port_security_groups(
@@ -190,6 +191,17 @@ class Networks(OnCloud):
     def point_floating_ip(self, project: str, floating_ip_id: str, port_id: str) -> None:
         with self._asking("network", "point floating IP", project) as cloud:
             cloud.network.update_ip(floating_ip_id, port_id=port_id or None)
+
+
+def _create_port(cloud: Connection, spec: PortSpec, marker: str, address: str) -> Any:
+    wish = {"fixed_ips": [{"ip_address": address}]} if address else {}
+    return cloud.network.create_port(
+        name=spec.name,
+        description=marker,
+        network_id=spec.network_id,
+        security_group_ids=list(spec.security_group_ids),
+        **wish,
+    )
 
 
 def _outside_network_id(cloud: Connection) -> str | None:

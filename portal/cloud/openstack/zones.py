@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from openstack.connection import Connection
@@ -17,7 +17,8 @@ class Zones(OnCloud):
 
     def find_zones(self, project: str, marker: str) -> list[CloudObject]:
         with self._asking("dns", "find zone", project) as cloud:
-            return carrying(marker, map(read_zone, cloud.dns.zones(description=marker)))
+            found = cloud.dns.zones(description=marker)
+            return carrying(marker, map(read_zone, _own(found, project)))
 
     def create_zone(self, project: str, spec: ZoneSpec, marker: str) -> CloudObject:
         with self._asking("dns", "create zone", project) as cloud:
@@ -32,7 +33,7 @@ class Zones(OnCloud):
 
     def list_zones(self, project: str) -> list[CloudObject]:
         with self._asking("dns", "list zones", project) as cloud:
-            return [read_zone(item) for item in cloud.dns.zones()]
+            return [read_zone(item) for item in _own(cloud.dns.zones(), project)]
 
     def list_records(self, project: str, zone_id: str) -> list[DnsRecord]:
         with self._asking("dns", "list records", project) as cloud:
@@ -63,6 +64,11 @@ def _record_sets(cloud: Connection, zone_id: str) -> dict[tuple[str, str], Any]:
         for item in cloud.dns.recordsets(zone_id)
         if item.type in DNS_TYPES and item.action != "DELETE"
     }
+
+
+def _own(zones: Iterable[Any], project: str) -> Iterator[Any]:
+    """Without those that another project shares with this one: Designate lists them as well."""
+    return (zone for zone in zones if zone.project_id == project)
 
 
 def read_zone(item: Any) -> CloudObject:

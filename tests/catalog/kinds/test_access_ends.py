@@ -20,7 +20,7 @@ from catalog.models import (
 )
 from catalog.services import access
 from catalog.services.operations import resume_operation, start_operation
-from catalog.services.resources import act_on_resource
+from catalog.services.resources import act_on_resource, retire_resource
 from catalog.services.secrets import read_secret
 from catalog.views.history import history_of
 from portal.audit.models import AuditEntry
@@ -256,6 +256,7 @@ class TestTerm:
         strike(carry_out=False)
 
         assert not Secret.objects.exists()
+        assert not AuditEntry.objects.filter(event__endswith="access_ended").exists()
         strike()
         assert credentials(cloud) == {}
         environment.refresh_from_db()
@@ -294,6 +295,25 @@ class TestTerm:
         Resource.objects.update(end_date=localdate() + timedelta(days=1))
         engine.run()
 
+        assert credentials(cloud) == before
+        assert not AuditEntry.objects.filter(event="resource.all_access_ended").exists()
+
+    def test_who_renewed_it_while_the_cloud_was_asked_keeps_them(
+        self, leaver, engine, cloud, strike, monkeypatch
+    ):
+        before = credentials(cloud)
+        Resource.objects.update(end_date=localdate() - timedelta(days=1))
+        strike(carry_out=False)
+        listed = cloud.list_credentials
+
+        def renewed_meanwhile(user):
+            Resource.objects.update(end_date=localdate() + timedelta(days=1))
+            return listed(user)
+
+        monkeypatch.setattr(cloud, "list_credentials", renewed_meanwhile)
+        engine.run()
+
+        assert withdrawals()[0].state == OperationState.SUCCEEDED
         assert credentials(cloud) == before
 
     def test_page_says_until_when(self, environment, client, requester):
@@ -456,3 +476,69 @@ class TestRaces:
 
         with pytest.raises(IntegrityError, match="operation_one_withdrawal"), transaction.atomic():
             start_operation(environment, OperationKind.WITHDRAW, requested_by=None)
+
+
+class WorkerDied(BaseException):
+    """As when the machine goes down: nothing is written any more."""
+
+
+class TestSecretsOfWhatIsGone:
+    """What nobody read yet, of a credential that works no longer, is shown to nobody."""
+
+    @pytest.fixture
+    def two(self, act, requester, leaver) -> list[str]:
+        """Names of the credentials that two people made, neither of them read."""
+        act("credential")
+        return sorted(map(name_of, (requester, leaver)))
+
+    @staticmethod
+    def slots() -> list[str]:
+        return sorted(Secret.objects.values_list("slot", flat=True))
+
+    def test_withdrawn_before_and_after_a_worker_died(
+        self, two, environment, requester, engine, cloud, monkeypatch
+    ):
+        assert set(two) <= set(self.slots())
+        deleted = cloud.delete_credential
+
+        def die_after_the_first(user, credential):
+            deleted(user, credential)
+            raise WorkerDied
+
+        monkeypatch.setattr(cloud, "delete_credential", die_after_the_first)
+        engine.call(act_on_resource, environment.public_id, action="withdraw-all", actor=requester)
+        with pytest.raises(WorkerDied):
+            engine.run()
+        monkeypatch.setattr(cloud, "delete_credential", deleted)
+        engine.let_leases_end()
+        engine.sweep()
+        engine.run()
+
+        assert list(credentials(cloud)) == [OWN]
+        assert self.slots() == [OWN]
+
+    def test_environment_that_is_locked_while_it_is_being_emptied(
+        self, two, environment, engine, cloud, requester
+    ):
+        assert self.slots() == sorted([OWN, *two])
+        cloud.fail_next("clear_project", CloudRefused("stuck"))
+        engine.call(
+            retire_resource,
+            environment.public_id,
+            actor=requester,
+            confirmation=environment.name,
+        )
+        engine.run()
+
+        environment.refresh_from_db()
+        assert environment.state == ResourceState.RETIRING
+        assert self.slots() == []
+
+    def test_user_that_is_gone_from_the_cloud(self, two, engine, cloud, strike, leaver):
+        end_roles(leaver)
+        for thing in [one for one in cloud.things.values() if one.kind == "user"]:
+            del cloud.things[thing.id]
+
+        strike()
+
+        assert self.slots() == []

@@ -199,6 +199,82 @@ def test_what_is_no_business_of_ours_is_left_alone(place, marker):
     assert compare([], {Listing.NETWORKS: [thing]}) == []
 
 
+ELSEWHERE = "keystone-2"
+
+
+@pytest.fixture
+def copied_elsewhere():
+    """A server, and another in another project of ours to which somebody gave its mark."""
+    ours, things = world(1)
+    (thing,) = things[Listing.SERVERS]
+    return ours, things, replace(thing, id="x-1", name="x", project=ELSEWHERE)
+
+
+@pytest.mark.parametrize(("is_managed", "told"), [(True, ["unknown"]), (False, [])])
+def test_mark_that_was_copied_to_another_project_is_not_believed(
+    copied_elsewhere, is_managed, told, monkeypatch
+):
+    ours, things, copy = copied_elsewhere
+    monkeypatch.setitem(
+        PLACES, ELSEWHERE, Place(public_id=UUID(int=8), project_id=2, is_managed=is_managed)
+    )
+    things[Listing.SERVERS].append(copy)
+
+    found = compare(ours, things)
+
+    assert [one.kind for one in found] == told
+    assert all((one.resource, one.project_id) == (None, 2) for one in found)
+
+
+def test_copy_elsewhere_does_not_stand_for_what_is_gone(copied_elsewhere):
+    ours, things, copy = copied_elsewhere
+    things[Listing.SERVERS] = [copy]
+
+    assert [one.kind for one in compare(ours, things)] == [DifferenceKind.CHARGED_BUT_ABSENT]
+
+
+def test_copy_elsewhere_of_what_was_cleaned_up_is_not_left_of_it(copied_elsewhere):
+    ours, _things, copy = copied_elsewhere
+
+    assert compare([replace(ours[0], is_there=False)], {Listing.SERVERS: [copy]}) == []
+
+
+def test_what_got_the_mark_of_another_is_still_itself(copied_elsewhere, monkeypatch):
+    """Also where its own project is another: it is known by its id."""
+    ours, things, copy = copied_elsewhere
+    monkeypatch.setitem(
+        PLACES, ELSEWHERE, Place(public_id=UUID(int=8), project_id=2, is_managed=True)
+    )
+    other = server(1, place=ELSEWHERE, project_id=2, spec={"flavor": "gp.small", "volume_gib": 0})
+    marked = replace(copy, id="s-1", name="web-1")
+    things[Listing.SERVERS].append(marked)
+
+    (found,) = compare([*ours, other], things)
+
+    assert (found.kind, found.field, found.resource) == (DifferenceKind.DIFFERS, "marker", 1)
+
+
+def test_what_was_moved_to_another_project_is_ours_and_stands_wrong():
+    ours, things = world(1)
+    (disk,) = things[Listing.VOLUMES]
+    things[Listing.VOLUMES] = [replace(disk, project=ELSEWHERE)]
+
+    (found,) = compare(ours, things)
+
+    assert (found.field, found.theirs) == ("project", ELSEWHERE)
+
+
+def test_shared_mark_of_another_project_of_ours_is_strange_here():
+    thing = CloudObject(
+        id="n-1", name="x", status="ACTIVE", project=HERE,
+        marker=write_marker(UUID(int=8), "network-intern"),
+    )  # fmt: skip
+
+    (found,) = compare([], {Listing.NETWORKS: [thing]})
+
+    assert found.kind == DifferenceKind.UNKNOWN
+
+
 def test_environment_is_its_owners_own():
     places = {HERE: replace(PLACES[HERE], is_managed=False)}
     thing = CloudObject(id="s-1", name="x", status="ACTIVE", project=HERE)

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from billing.models import UsageSpan
 from catalog.errors import ResourceNeeded, SourceChanged
+from catalog.kinds import get_kind
 from catalog.models import (
     Derivation,
     Difference,
@@ -26,6 +27,7 @@ from catalog.services.changes import changeable_parameters
 from catalog.services.offers import no_longer_offered
 from catalog.services.quotas import amounts_of
 from catalog.services.resources import act_on_resource
+from catalog.services.sources import offered_in
 from portal.cloud.models import Flavor, Image
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.core.errors import InvalidInput
@@ -143,14 +145,27 @@ def test_server_from_an_image_is_not_made_smaller_than_that_needs(deliver, own):
     assert [option.value for option in size.options] == ["gp.small"]
 
 
-def test_server_that_starts_from_a_volume_is_refused(ask, server):
-    server.facts["boots_from"] = "volume"
+@pytest.mark.parametrize("boots_from", ["volume", "untold"])
+def test_server_that_starts_from_a_volume_cannot_be_chosen(
+    ask, server, offerings, project, boots_from
+):
+    """Nova would keep an empty image of it."""
+    version = offerings["server_image"]
+
+    def offered() -> list[str]:
+        questions = get_kind("server_image").parameters(version)
+        (asked,) = offered_in(questions, project, version.cloud)
+        return [option.value for option in asked.options]
+
+    assert offered() == [str(server.public_id)]
+    server.facts["boots_from"] = boots_from
     server.save(update_fields=["facts"])
+    assert offered() == []
 
     with pytest.raises(InvalidInput) as refusal:
         ask("server_image", "gouden", server=str(server.public_id))
 
-    assert "web-1" in refusal.value.errors["server"][0]
+    assert list(refusal.value.errors) == ["server"]
 
 
 def test_image_of_another_project_cannot_be_chosen(own, requester, offerings):

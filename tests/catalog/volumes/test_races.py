@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.models import Operation, OperationState, ResourceState
-from catalog.services import orders, resources
+from catalog.services import operations, orders, resources, sources
 from catalog.services.approvals import approve_order
 from catalog.services.order_lines import LineRequest
 from catalog.services.resources import act_on_resource, retire_resource
@@ -49,7 +49,7 @@ def test_the_race_is_real_when_the_lock_is_taken_out(
     attach_and_retire_at_once, running, monkeypatch
 ):
     # Proves that the next test can fail: if this one breaks, that one means nothing.
-    monkeypatch.setattr(resources, "lock_order_and_resource", lambda resource, first=(): None)
+    monkeypatch.setattr(resources, "lock_order_and_resource", lambda resource, about=(): None)
     # Both have looked for the last time before either writes.
     meet = meeting(lambda: None)
     for name in ("_check_named", "check_not_needed"):
@@ -114,6 +114,53 @@ def test_orders_of_the_same_things_wait_for_each_other_without_the_one_order_of_
 
 def test_orders_of_the_same_things_in_another_order_both_succeed(order_crosswise):
     assert order_crosswise() == ["done", "done"]
+
+
+@pytest.fixture
+def order_and_attach_at_once(ask, approver, offerings, requester, project, monkeypatch):
+    """An image of a server and a snapshot of a disk, while that disk is attached to that server.
+
+    The disk was made first. Who attaches has locked the first of both when the order comes.
+    """
+    disk = delivered(
+        ask("volume", "archief", volume_gib=20, volume_type="standard"), approver=approver
+    )
+    server = delivered(ask("server", "web-1", **SPEC), approver=approver)
+
+    def line(kind, name, **spec):
+        return LineRequest(version=offerings[kind], name=name, spec=spec, end_date=None)
+
+    lines = [
+        line("server_image", "gouden", server=str(server.public_id)),
+        line("volume_snapshot", "kiek", volume=str(disk.public_id)),
+    ]
+
+    def act() -> list[str]:
+        monkeypatch.setattr(operations, "lock_resource", meeting(operations.lock_resource))
+        return at_once(
+            lambda: place_lines(requester, project, *lines),
+            lambda: act_on_resource(
+                disk.public_id,
+                action="attach",
+                actor=requester,
+                answers={"server": str(server.public_id)},
+            ),
+        )
+
+    return act
+
+
+def test_order_and_attachment_wait_for_each_other_without_the_one_order_of_locks(
+    order_and_attach_at_once, monkeypatch
+):
+    # Proves that the next test can fail: if this one breaks, that one means nothing.
+    monkeypatch.setattr(sources, "by_place", lambda: ["pk"])
+
+    assert sorted(order_and_attach_at_once()) == ["OperationalError", "done"]
+
+
+def test_order_of_both_and_attachment_of_one_to_the_other_both_succeed(order_and_attach_at_once):
+    assert order_and_attach_at_once() == ["done", "done"]
 
 
 def test_snapshot_and_its_disk_do_not_miss_each_other(running, ask, approver, requester):

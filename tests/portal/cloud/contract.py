@@ -360,6 +360,19 @@ class CloudContract:
         (address,) = port.details["addresses"]
         assert address.startswith("10.20.4.")
 
+    def test_port_gets_the_address_that_it_had_unless_another_has_it(self, work: Workspace) -> None:
+        network = work.network()
+        work.subnet(network.id)
+
+        wished = work.port(network.id, address="10.20.4.77").details["addresses"]
+        others = [
+            work.port(network.id, address=address).details["addresses"]
+            for address in ("10.20.4.77", "192.0.2.1")
+        ]
+
+        assert wished == ["10.20.4.77"]
+        assert all(found and found != wished for found in others)
+
     def test_floating_ip_is_found_by_its_marker_and_given_back(self, work: Workspace) -> None:
         cloud, project, marker = work.cloud, work.project, new_marker()
 

@@ -94,8 +94,12 @@ class Workspace:
         self._undo.append(lambda: self.cloud.delete_security_group(self.project, made.id))
         return made
 
-    def port(self, network_id: str, marker: str = "", *groups: str) -> CloudObject:
-        spec = PortSpec(name="plug", network_id=network_id, security_group_ids=groups)
+    def port(
+        self, network_id: str, marker: str = "", *groups: str, address: str = ""
+    ) -> CloudObject:
+        spec = PortSpec(
+            name="plug", network_id=network_id, security_group_ids=groups, address=address
+        )
         made = self.cloud.create_port(self.project, spec, marker or new_marker())
         self._undo.append(lambda: self.cloud.delete_port(self.project, made.id))
         return made

@@ -1,0 +1,87 @@
+"""What is attached to a resource, when that goes, gets lost in the cloud, or is there again.
+
+It is attached again by the action by which people attach it: so its page tells how that goes, and
+what fails waits for a person as it always does. Until then it says that it is attached to nothing.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from catalog.kinds import get_kind
+from catalog.kinds.base import ATTACHED_BEFORE, ATTACHED_TO
+from catalog.models import HOLDS_UP, OperationKind, Resource, ResourceState
+from catalog.services.lock_order import by_place
+from catalog.services.operations import start_operation
+from portal.audit.services import record
+
+
+def let_go_of(gone: Resource) -> None:
+    """What was attached to what is gone for good is so no longer, and stays.
+
+    Call inside a transaction that locked it, before anything is audited.
+    """
+    _lock_attached(gone, ATTACHED_TO, ATTACHED_BEFORE)
+
+
+def let_go_of_lost(lost: Resource) -> list[Resource]:
+    """What was attached to what the cloud lost is so no longer, until that is there again.
+
+    Call as ``let_go_of``, and ``record_lost`` with what is returned.
+    """
+    attached = _lock_attached(lost, ATTACHED_TO)
+    for resource in attached:
+        resource.facts = {**resource.facts, ATTACHED_BEFORE: str(lost.public_id)}
+        resource.save(update_fields=["facts"])
+    return attached
+
+
+def record_lost(attached: list[Resource]) -> None:
+    """Tell those who use them."""
+    for resource in attached:
+        record("resource.attachment_lost", resource, actor=None, node_id=resource.project_id)
+
+
+def lock_waiting(back: Resource) -> list[Resource]:
+    """What waits to be attached to this again, locked. Call as ``let_go_of``."""
+    return _lock_attached(back, ATTACHED_BEFORE)
+
+
+def attach_again(waiting: list[Resource], *, to: Resource) -> None:
+    """Have it attached again, unless something else is done to it or it is attached by now.
+
+    Args:
+        waiting: as ``lock_waiting`` returned it.
+    """
+    for resource in waiting:
+        kind = get_kind(resource.kind)
+        key = kind.attaches_with
+        if resource.state != ResourceState.ACTIVE or resource.operations.filter(HOLDS_UP).exists():
+            continue
+        action = kind.actions[key]
+        if not action.is_offered(resource.facts):
+            continue
+        answers = {question.name: str(to.public_id) for question in action.parameters}
+        record(
+            "resource.action_requested",
+            resource,
+            actor=None,
+            node_id=resource.project_id,
+            data={"action": key, "about": answers},
+        )
+        start_operation(resource, OperationKind.ACT, requested_by=None, action=key, answers=answers)
+
+
+def _lock_attached(other: Resource, *keys: str) -> list[Resource]:
+    """Lock what names the other resource by one of these facts, and let it name that no more."""
+    own_id = str(other.public_id)
+    names_it = Q()
+    for key in keys:
+        names_it |= Q(facts__contains={key: own_id})
+    found = Resource.objects.filter(names_it, project=other.project_id).order_by(*by_place())
+    locked = list(found.select_for_update(of=("self",)))
+    for resource in locked:
+        named = {key: None for key in keys if resource.facts.get(key) == own_id}
+        resource.facts = {**resource.facts, **named}
+        resource.save(update_fields=["facts"])
+    return locked

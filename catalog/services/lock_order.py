@@ -1,0 +1,24 @@
+"""In which order resources are locked, whoever locks several: so that none waits for ever."""
+
+from __future__ import annotations
+
+from django.db.models import Case, Value, When
+from django.db.models.expressions import Combinable
+
+from catalog.kinds import all_kinds, get_kind
+from catalog.models import Resource
+
+
+def place_of(resource: Resource) -> tuple[bool, int]:
+    """What others are attached to comes before those; and then as they were made.
+
+    Who has the one gets hold of what is attached to it later, by which nobody could sort before.
+    """
+    return bool(get_kind(resource.kind).attaches_with), resource.pk
+
+
+def by_place() -> list[Combinable | str]:
+    """``place_of`` for a query."""
+    kinds = [kind.key for kind in all_kinds() if kind.attaches_with]
+    is_attached = When(kind__in=kinds, then=Value(1))
+    return [Case(is_attached, default=Value(0)), "pk"]

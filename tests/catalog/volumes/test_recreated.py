@@ -1,0 +1,234 @@
+"""A server that the cloud lost is made again: with what was attached to it, at its address."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from catalog.models import Operation, OperationKind, OperationState, RepairAction, Resource
+from catalog.services.drift_repairs import confirm_repair
+from catalog.services.operations import abandon_operation
+from portal.audit.models import AuditEntry
+from portal.cloud.ports import CloudRefused
+from portal.identity.models import Role
+from tests.catalog.views.ordering import text_of
+from tests.factories import PersonFactory, grant
+from tests.factories.catalog import SPEC
+from tests.factories.drift import gone, proposed
+from tests.logins import log_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operators(project):
+    """Two of them."""
+    pair = [PersonFactory(), PersonFactory()]
+    for person in pair:
+        grant(person, Role.OPERATOR, project.parent)
+    return pair
+
+
+@pytest.fixture
+def address(deliver, act, server):
+    """A public address that leads to the server."""
+    found = deliver("floating_ip", "ingang")
+    act(found, "attach", server=str(server.public_id))
+    return found
+
+
+@pytest.fixture
+def lose(cloud, server):
+    """Somebody deletes the server in the cloud."""
+
+    def delete() -> None:
+        cloud.delete_server(server.cloud_project.openstack_project_id, server.cloud_ids["server"])
+        cloud.tick()
+
+    return delete
+
+
+@pytest.fixture
+def make_again(engine, server, operators):
+    """Two operators agree that it is made again."""
+
+    def decide(**changes) -> None:
+        repair = proposed(gone(server, **changes), operators[0], RepairAction.RECREATE)
+        engine.call(confirm_repair, repair.public_id, actor=operators[1])
+
+    return decide
+
+
+def now_of(resource):
+    return Resource.objects.get(pk=resource.pk)
+
+
+def attached_in(cloud, disk):
+    return cloud.things[disk.cloud_ids["volume"]].details["server_ids"]
+
+
+def attachments():
+    """What the platform itself attached."""
+    return Operation.objects.filter(kind=OperationKind.ACT, requested_by=None)
+
+
+def test_disk_and_address_are_attached_again(
+    server, attached, address, cloud, engine, lose, make_again
+):
+    lose()
+    make_again()
+    for resource in (attached, address):
+        assert now_of(resource).facts["attached_to"] is None  # as long as there is nothing
+
+    engine.run()
+
+    server = now_of(server)
+    assert attached_in(cloud, attached) == [server.cloud_ids["server"]]
+    assert (
+        cloud.things[address.cloud_ids["floating_ip"]].details["port_id"]
+        == (server.cloud_ids["port"])
+    )
+    for resource in (attached, address):
+        facts = now_of(resource).facts
+        assert (facts["attached_to"], facts["attached_before"]) == (str(server.public_id), None)
+        events = AuditEntry.objects.filter(subject_public_id=resource.public_id)
+        assert "resource.attachment_lost" in set(events.values_list("event", flat=True))
+    assert {one.state for one in attachments()} == {OperationState.SUCCEEDED}
+
+
+def test_port_that_was_lost_as_well_gets_its_address_again(
+    server, address, cloud, engine, lose, make_again
+):
+    before = cloud.things[server.cloud_ids["port"]].details["addresses"]
+    lose()
+    cloud.delete_port(server.cloud_project.openstack_project_id, server.cloud_ids["port"])
+    make_again()
+    engine.run()
+
+    again = now_of(server)
+    assert again.cloud_ids["port"] != server.cloud_ids["port"]
+    assert cloud.things[again.cloud_ids["port"]].details["addresses"] == before
+    assert (
+        cloud.things[address.cloud_ids["floating_ip"]].details["port_id"]
+        == (again.cloud_ids["port"])
+    )
+
+
+def test_address_that_another_has_by_now_is_not_taken_from_it(
+    server, cloud, engine, lose, make_again, deliver
+):
+    before = cloud.things[server.cloud_ids["port"]].details["addresses"]
+    lose()
+    cloud.delete_port(server.cloud_project.openstack_project_id, server.cloud_ids["port"])
+    other = deliver("server", "web-2", **SPEC)
+    assert cloud.things[other.cloud_ids["port"]].details["addresses"] == before
+    make_again()
+    engine.run()
+
+    again = cloud.things[now_of(server).cloud_ids["port"]].details["addresses"]
+    assert again not in ([], before)
+
+
+def test_disks_that_the_cloud_thinks_are_in_use_by_what_is_gone_come_free(
+    server, attached, cloud, engine, make_again
+):
+    """It was not deleted: it is lost, and nobody told Cinder."""
+    del cloud.things[server.cloud_ids["server"]]
+    cloud.things[server.cloud_ids["port"]].details["device_id"] = ""
+    make_again()
+    engine.run()
+
+    new_id = now_of(server).cloud_ids["server"]
+    assert attached_in(cloud, attached) == attached_in(cloud, server) == [new_id]
+    assert now_of(attached).facts["attached_to"] == str(server.public_id)
+
+
+def test_refused_attachment_waits_for_a_person_and_is_not_called_attached(
+    server, attached, cloud, engine, lose, make_again, monkeypatch
+):
+    attach = cloud.attach_volume
+
+    def refuse_this_one(project, server_id, volume_id):
+        if volume_id == attached.cloud_ids["volume"]:
+            raise CloudRefused("no")
+        attach(project, server_id, volume_id)
+
+    monkeypatch.setattr(cloud, "attach_volume", refuse_this_one)
+    lose()
+    make_again()
+    engine.run()
+
+    operation = attachments().get()
+    assert (operation.resource, operation.state) == (attached, OperationState.FAILED)
+    assert now_of(attached).facts["attached_to"] is None
+
+
+def test_lost_part_alone_leaves_what_is_attached(server, attached, cloud, engine, make_again):
+    del cloud.things[server.cloud_ids["volume"]]
+    cloud.things[server.cloud_ids["server"]].details["volume_ids"].remove(
+        server.cloud_ids["volume"]
+    )
+    make_again(part="volume", openstack_id=server.cloud_ids["volume"])
+    assert now_of(attached).facts["attached_to"] == str(server.public_id)
+    engine.run()
+
+    assert not attachments().exists()
+    assert attached_in(cloud, attached) == [server.cloud_ids["server"]]
+
+
+def test_part_that_went_with_the_whole_counts_for_the_whole(
+    server, attached, cloud, engine, lose, make_again
+):
+    gone(server)
+    lose()
+    del cloud.things[server.cloud_ids["volume"]]
+    make_again(part="volume", openstack_id=server.cloud_ids["volume"])
+    engine.run()
+
+    assert attached_in(cloud, attached) == [now_of(server).cloud_ids["server"]]
+
+
+def test_who_attached_it_to_another_meanwhile_keeps_it_there(
+    server, attached, cloud, engine, lose, make_again, act, deliver
+):
+    other = deliver("server", "web-2", **SPEC)
+    lose()
+    cloud.fail_next("create_server", CloudRefused("no valid host"))
+    make_again()
+    engine.run()
+    act(attached, "attach", server=str(other.public_id))
+
+    assert now_of(attached).facts["attached_before"] is None
+    assert attached_in(cloud, attached) == [other.cloud_ids["server"]]
+
+
+def test_server_that_is_not_made_again_after_all_is_forgotten(
+    server, attached, cloud, engine, lose, make_again, operators, retire
+):
+    lose()
+    cloud.fail_next("create_server", CloudRefused("no valid host"))
+    make_again()
+    engine.run()
+    operation = Operation.objects.get(kind=OperationKind.RECREATE)
+    abandon_operation(operation.public_id, actor=operators[0])
+    assert now_of(attached).facts["attached_before"] == str(server.public_id)
+
+    retire(now_of(server))
+    engine.run()
+
+    facts = now_of(attached).facts
+    assert (facts["attached_to"], facts["attached_before"]) == (None, None)
+
+
+def test_page_says_to_what_it_is_attached_again(
+    server, attached, cloud, lose, make_again, client, requester
+):
+    lose()
+    make_again()
+    log_in(client, requester)
+
+    page = client.get(
+        reverse("catalog:resource", args=[attached.public_id]), HTTP_ACCEPT_LANGUAGE="en"
+    )
+
+    assert "Nothing. Once it is there again: web-1" in text_of(page)
