@@ -23,7 +23,6 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.models import Offering, Operation, Resource, ResourceState
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
 from catalog.services.operations import abandon_operation
@@ -322,6 +321,8 @@ def test_records_become_others_and_are_put_back(deliver, become, give_up, operat
         seen = there()
         assert {key: seen[key] for key in seen if key not in own} == expected
         assert again.spec["records"] == new
+
+
 def test_who_reaches_a_server_changes_while_it_runs(deliver, become, operator):
     everything, ping = "tcp 1-65535 10.0.0.0/8", "icmp 2001:db8::/32"
     group = deliver("security_group", rules=f"tcp 443 0.0.0.0/0\n{everything}\n{ping}")

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """A longest term holds for orders without an end date too, so it may be left out."""
 
-    dependencies = [("catalog", "0031_needs_of_one_step")]
+    dependencies = [("catalog", "0032_price_paid_once")]
 
     operations = [
         migrations.AlterField(
