@@ -156,27 +156,13 @@ def _records(spec: Spec) -> list[DnsRecord]:
 
 
 def _run_changed(context: StepContext) -> Outcome:
-    """Ask for them unless they are so, or on their way, already."""
+    """Write what differs; as at delivery, Designate tells its name servers in its own time."""
     project, cloud, wanted = context.project, context.cloud, _records(context.spec)
     zone = find_part(context, PART, cloud.find_zones, cloud.list_zones)
-    if _values(cloud.list_records(project, zone.id)) == _values(wanted):
-        return _judge_changed(context, zone)
-    context.hold()
-    cloud.set_records(project, zone.id, wanted)
-    return Wait(external_id=zone.id)
-
-
-def _settle_changed(context: StepContext, zone_id: str, look: Look) -> Outcome:
-    zone = look[Listing.ZONES].get(zone_id)
-    return _judge_changed(context, zone) if zone else Broken("The zone is gone.")
-
-
-def _judge_changed(context: StepContext, zone: CloudObject) -> Outcome:
-    """Designate marks a zone before it answers, so one that is idle is served with them."""
-    outcome = _judge(zone)
-    if isinstance(outcome, Done):
-        return replace(outcome, spec={"records": context.spec["records"]})
-    return outcome
+    if _values(cloud.list_records(project, zone.id)) != _values(wanted):
+        context.hold()
+        cloud.set_records(project, zone.id, wanted)
+    return Done(external_id=zone.id, spec={"records": context.spec["records"]})
 
 
 def _values(records: Iterable[DnsRecord]) -> dict[tuple[str, str], set[str]]:
@@ -187,9 +173,6 @@ CHANGED: Final = StepDefinition(
     name="records",
     label=_("Records"),
     run=_run_changed,
-    settle=_settle_changed,
-    reads=frozenset({Listing.ZONES}),
-    timeout=timedelta(minutes=15),
     parameter="records",
 )
 

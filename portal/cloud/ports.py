@@ -660,7 +660,7 @@ class Cloud(ImagePort, Protocol):
     def set_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
         """Make these its records of ``DNS_TYPES``, and no others; safe to repeat.
 
-        Where something changes, the zone is PENDING_UPDATE until its name servers have it.
+        Where something changes, the zone is PENDING_UPDATE until its name servers know.
 
         Raises:
             CloudRefused: a record cannot stand there; what came before it is done by then.
