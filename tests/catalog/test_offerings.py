@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.utils.timezone import now
+from django.utils.translation import override
 
 from billing.meters import Meter
 from billing.models import Price
@@ -228,6 +229,7 @@ class TestDraft:
 
         assert not AuditEntry.objects.filter(event="offering.changed").exists()
 
+    @override("en")
     def test_only_the_longest_term_may_be_left_out(self, platform, draft):
         for days, said in ((30, "30 days"), (None, "None: an end date may be left out")):
             content = content_of(draft, maximum_term_days=days)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.utils.translation import override
 
 from billing.models import UsageSpan
 from catalog.models import Metric, Offering, OperationState, OrderState
@@ -67,6 +68,7 @@ def test_it_takes_another_size_and_is_paid_and_counted_so(change, container, clo
     assert held(container) == size
 
 
+@override("en")
 def test_before_it_is_sent_the_difference_is_told(container):
     more = preview_change(container, clean_change(container, {"object_gib": 9}, None))
     less = preview_change(container, clean_change(container, {"object_gib": 3}, None))

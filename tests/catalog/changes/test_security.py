@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pytest
 from django.urls import reverse
+from django.utils.translation import override
 
 from billing.models import UsageSpan
 from catalog.kinds.security_group import read_rule
@@ -131,6 +132,7 @@ class TestRulesOfAGroup:
 
         assert change(web, rules=DNS).state == OperationState.FAILED
 
+    @override("en")
     def test_effects_say_for_whom_it_holds_and_that_something_stops(self, web):
         def effects(rules):
             return preview_change(web, clean_change(web, {"rules": rules}, None)).effects
