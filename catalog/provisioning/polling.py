@@ -51,7 +51,12 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
     if errors:
         _put_off(cloud_project_id, waiting, errors)
     elif len(settled) < len(waiting):
-        _look_again(cloud_project_id, waiting, now() + pause)
+        next_at = now() + pause
+        # Unless who began to wait meanwhile brought it forward, and rang for that.
+        CloudProject.objects.filter(pk=cloud_project_id, next_poll_at=at + delay).update(
+            next_poll_at=next_at
+        )
+        _ring_again(cloud_project_id, waiting, next_at)
     return [held.step.operation_id for held in settled]
 
 
@@ -144,7 +149,9 @@ def _put_off(
             last_error=str(error)[:1000],
             last_request_id=error.request_id[:80],
         )
-    _look_again(cloud_project_id, waiting, now() + SLOWEST_POLL)
+    at = now() + SLOWEST_POLL
+    CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
+    _ring_again(cloud_project_id, waiting, at)
 
 
 def _queue_of(waiting: Sequence[Held]) -> str:
@@ -153,8 +160,7 @@ def _queue_of(waiting: Sequence[Held]) -> str:
     return OperationQueue.INTERACTIVE if OperationQueue.INTERACTIVE in queues else queues.pop()
 
 
-def _look_again(cloud_project_id: int, waiting: Sequence[Held], at: datetime) -> None:
-    CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
+def _ring_again(cloud_project_id: int, waiting: Sequence[Held], at: datetime) -> None:
     enqueue_on_commit(
         "catalog.poll_cloud_project",
         queue=_queue_of(waiting),

@@ -109,7 +109,8 @@ def _let_through(
 ) -> Decimal:
     """What rules approved, or are about to, of this human in the project since a day ago.
 
-    What the order changes costs what it says itself, so earlier orders of that do not count.
+    What the order changes costs in a month what it says itself, so earlier orders of that do not
+    count for it; what they pay once is paid beside what this one does.
     """
     by_rule = Approval.objects.filter(rule_version__isnull=False)
     others = Order.objects.filter(
@@ -123,10 +124,11 @@ def _let_through(
     if placed is not None:  # of two that wait the first one goes first
         is_later = Q(state=OrderState.PENDING_APPROVAL, pk__gt=placed.pk)
         others = others.exclude(pk=placed.pk).exclude(is_later)
-    if changes is not None:
-        of_it = OrderLine.objects.filter(Q(resource=changes) | Q(changes=changes))
-        others = others.exclude(pk__in=of_it.values("order"))
-    totals = others.aggregate(monthly=Sum("monthly_price"), one_off=Sum("one_off_price"))
+    of_it = OrderLine.objects.filter(Q(resource=changes) | Q(changes=changes))
+    is_of_it = Q(pk__in=of_it.values("order")) if changes is not None else Q(pk__in=[])
+    totals = others.aggregate(
+        monthly=Sum("monthly_price", filter=~is_of_it), one_off=Sum("one_off_price")
+    )
     return judged_amount(**{price: total or Decimal(0) for price, total in totals.items()})
 
 

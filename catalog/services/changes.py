@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.timezone import localdate
 
 from billing.services.pricing import Quote
 from catalog.approval_rules import judged_amount
@@ -126,8 +127,12 @@ def clean_change(resource: Resource, answers: Mapping[str, Any], end_date: date 
 
 
 def check_new_end_date(resource: Resource, end_date: date | None) -> None:
-    """Raise InvalidInput when the offering does not allow it; what it was already may stay."""
-    if end_date != resource.end_date:
+    """Raise InvalidInput when the offering does not allow it.
+
+    What it was already may stay, unless that day has passed.
+    """
+    has_passed = end_date is not None and end_date < localdate()
+    if end_date != resource.end_date or has_passed:
         check_end_date(version_of(resource), end_date)
 
 

@@ -1,5 +1,7 @@
 """The database itself keeps what was published, and wants two people for it."""
 
+from importlib import import_module
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
@@ -11,7 +13,13 @@ from catalog.models import (
     Publication,
     PublicationState,
 )
-from tests.factories import PersonFactory, make_organization, published, withdrawn
+from tests.factories import (
+    PersonFactory,
+    make_organization,
+    published,
+    with_longest_term,
+    withdrawn,
+)
 
 pytestmark = pytest.mark.django_db
 STATES = OfferingVersionState
@@ -202,3 +210,18 @@ def test_a_settled_publication_stays_settled_and_nothing_of_it_changes(version, 
         Publication.objects.filter(pk=waiting.pk).update(proposed_by=PersonFactory())
     with refused("settled stays"):
         run("DELETE FROM catalog_publication WHERE id = %s", waiting.pk)
+
+
+def test_a_longest_term_that_nobody_chose_is_taken_away_and_given_back(version):
+    """By the migration, also of what is published."""
+    migration = import_module("catalog.migrations.0033_no_longest_term")
+    old = with_longest_term(version, days=1096)
+
+    for days, sql in (
+        (None, migration.SQL.format(to="NULL", of="= 1096")),
+        (1096, migration.SQL.format(to="1096", of="IS NULL")),
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+        old.refresh_from_db()
+        assert old.maximum_term_days == days

@@ -156,6 +156,13 @@ def test_an_end_date_that_stays_is_not_judged_again(run, version, ask):
     assert order.lines.get().end_date is None
 
 
+def test_an_end_date_that_has_passed_cannot_stay(server, ask):
+    Resource.objects.filter(pk=server.pk).update(end_date=later(-1))
+
+    with pytest.raises(InvalidInput):
+        ask(server, flavor="gp.medium")
+
+
 def test_nothing_is_no_change(server, ask):
     with pytest.raises(NothingChanged):
         ask(server, flavor="gp.small")
