@@ -216,6 +216,8 @@ def test_a_longest_term_that_nobody_chose_is_taken_away_and_given_back(version):
     """By the migration, also of what is published."""
     migration = import_module("catalog.migrations.0033_no_longest_term")
     old = with_longest_term(version, days=1096)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as at the end of its transaction
 
     for days, sql in (
         (None, migration.SQL.format(to="NULL", of="= 1096")),
