@@ -6,21 +6,18 @@ people stand in the portal's own database; a file of tests/real is for either.
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from local.stack_for_tests import comes_up
+
 _BROWSER: Final = "browser"
 _FOLDERS: Final = ("real", _BROWSER)
 _MARKS: Final = ("real", "rabbitmq")  # not browser: most of those have a server of their own
-_READY_SECONDS: Final = 600.0
-_LOOK_SECONDS: Final = 0.2
-_GROUPS: Final = ("portal", "cloud", "extras")
 
 
 def needs_whole_stack(item: pytest.Item) -> bool:
@@ -58,7 +55,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Wait once, before the first test that needs it."""
     if needs_whole_stack(item) and not item.config.stash.get(_IS_UP, False):
         home = Path(os.environ["CLOUDLOKET_TEST_HOME"])
-        if not _comes_up(home):
+        if not comes_up(home):
             # Not pytest.exit: of that, in a worker, xdist makes a crash.
             item.session.shouldstop = f"the stack for the tests does not come up; see {home}/log"
             pytest.fail(item.session.shouldstop, pytrace=False)
@@ -68,15 +65,3 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 _IS_UP: Final = pytest.StashKey[bool]()
-
-
-def _comes_up(home: Path) -> bool:
-    until = time.monotonic() + _READY_SECONDS
-    while True:
-        status: dict[str, Any] = json.loads((home / "run" / "status.json").read_text())
-        groups = [status[name] for name in _GROUPS if name in status]
-        if all(group["ready"] for group in groups):
-            return True
-        if any(group["failed"] for group in groups) or time.monotonic() > until:
-            return False
-        time.sleep(_LOOK_SECONDS)

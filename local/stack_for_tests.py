@@ -33,6 +33,8 @@ from local.supervisor import stop_leftovers
 
 _LOOK_SECONDS: Final = 0.1
 _DATABASE_SECONDS: Final = 120.0
+_READY_SECONDS: Final = 600.0
+_GROUPS: Final = ("portal", "cloud", "extras")
 _LAST_LINES: Final = 15
 
 
@@ -46,11 +48,7 @@ class StackForTests:
     @property
     def status(self) -> dict[str, Any]:
         """What its supervisor last wrote; empty at first."""
-        try:
-            content: dict[str, Any] = json.loads((self.home / "run/status.json").read_text())
-        except FileNotFoundError:
-            return {}
-        return content
+        return _status(self.home)
 
     @property
     def log(self) -> Path:
@@ -93,6 +91,27 @@ class StackForTests:
             "CLOUDLOKET_TEST_RABBITMQ_URL": RabbitMqServer(layout).url,
             "CLOUDLOKET_TEST_HOME": str(self.home),
         }
+
+
+def comes_up(home: Path) -> bool:
+    """Wait until all parts of the stack in ``home`` can be used; False when that fails."""
+    until = time.monotonic() + _READY_SECONDS
+    while True:
+        status = _status(home)
+        groups = [status[name] for name in _GROUPS if name in status]
+        if groups and all(group["ready"] for group in groups):
+            return True
+        if any(group["failed"] for group in groups) or time.monotonic() > until:
+            return False
+        time.sleep(_LOOK_SECONDS)
+
+
+def _status(home: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((home / "run" / "status.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return content
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import openstack
 import pytest
@@ -30,6 +31,7 @@ from catalog.models import (
 )
 from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
+from catalog.services.changes import place_change
 from portal.celery import app
 from portal.cloud import forget_clouds, get_cloud
 from portal.cloud.models import Cloud, CloudProject, Flavor, Image, VolumeType
@@ -166,6 +168,25 @@ def submit(
 def approve(submit: Callable[[], Order], approver: Any) -> Callable[[], Operation]:
     """Orders a server and approves it."""
     return lambda: delivery_of(approve_order(submit().public_id, approver=approver))
+
+
+@pytest.fixture
+def become(requester: Any, approver: Any) -> Callable[..., Operation]:
+    """Orders a change of what runs, and approves it."""
+
+    def ask(resource: Resource, **answers: Any) -> Operation:
+        order, _is_new = place_change(
+            requested_by=requester,
+            resource=resource,
+            purpose="Meer zaken",
+            answers=answers,
+            end_date=None,
+            idempotency_key=str(uuid4()),
+        )
+        approve_order(order.public_id, approver=approver)
+        return Operation.objects.get(order_line__order=order)
+
+    return ask
 
 
 def delivery_of(order: Order) -> Operation:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from openstack.connection import Connection
@@ -13,7 +12,6 @@ from billing.models import UsageSpan
 from catalog.kinds.server_extras import Extra
 from catalog.models import Operation, OperationKind, Order, OrderState, Resource
 from catalog.services.approvals import approve_order
-from catalog.services.changes import place_change
 from catalog.services.trials import end_trial, trial_of
 from catalog.services.undoing import cancel_operation
 from portal.cloud.models import CloudProject, Flavor
@@ -61,20 +59,11 @@ def server(
 
 
 @pytest.fixture
-def begin(requester: Any, approver: Any) -> Callable[..., Operation]:
+def begin(become: Callable[..., Operation]) -> Callable[..., Operation]:
     """Orders a change, approves it and waits until somebody may judge another size."""
 
     def ask(resource: Resource, **answers: Any) -> Operation:
-        order, _is_new = place_change(
-            requested_by=requester,
-            resource=resource,
-            purpose="Meer zaken",
-            answers=answers,
-            end_date=None,
-            idempotency_key=str(uuid4()),
-        )
-        approve_order(order.public_id, approver=approver)
-        operation = Operation.objects.get(order_line__order=order)
+        operation = become(resource, **answers)
         if "flavor" in answers:
             until(lambda: trial_of(Operation.objects.get(pk=operation.pk)), "it may be judged")
         return operation

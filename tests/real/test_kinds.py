@@ -24,7 +24,6 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.services.approvals import approve_order
-from catalog.services.changes import place_change
 from catalog.services.operations import abandon_operation
 from catalog.services.resources import act_on_resource, retire_resource
 from portal.cloud import get_cloud
@@ -214,25 +213,6 @@ def container_goes_with_what_is_in_it(deliver, leave, operator):
             cloud.object_store.create_object(resource.name, f"stuk-{number}", data=b"tekst")
         leave(resource)
         assert list(cloud.object_store.containers()) == []
-
-
-@pytest.fixture
-def become(requester: Any, approver: Any) -> Callable[..., Operation]:
-    """Orders a change of what runs, and approves it."""
-
-    def ask(resource: Resource, **answers: Any) -> Operation:
-        order, _is_new = place_change(
-            requested_by=requester,
-            resource=resource,
-            purpose="Meer zaken",
-            answers=answers,
-            end_date=None,
-            idempotency_key=str(uuid4()),
-        )
-        approve_order(order.public_id, approver=approver)
-        return Operation.objects.get(order_line__order=order)
-
-    return ask
 
 
 @pytest.fixture
