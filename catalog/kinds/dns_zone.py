@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -39,6 +39,7 @@ from portal.cloud.ports import DNS_TYPES, CloudObject, DnsRecord, Listing, ZoneS
 PART: Final = "dns_zone"
 MOST_RECORDS: Final = 50
 LONGEST_NAME: Final = 253  # characters (RFC 1035)
+_ANY_ZONE: Final = "example.nl."  # to read records by before it is known where they will be
 _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})+")
 _PART_OF_NAME: Final = re.compile(rf"(@|\*|(\*\.)?{_LABEL}(\.{_LABEL})*)")
@@ -110,8 +111,23 @@ def _checked_records(text: str) -> str:
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
     if len(lines) > MOST_RECORDS:
         raise ValueError(gettext("Use at most {most} records.").format(most=MOST_RECORDS))
-    read_records("\n".join(lines), "example.nl.")
+    _check_aliases(read_records("\n".join(lines), _ANY_ZONE))
     return "\n".join(lines)
+
+
+def _check_aliases(records: Sequence[DnsRecord]) -> None:
+    """A name with a CNAME has one value and nothing else (RFC 1034, 3.6.2), so no zone has one.
+
+    Raises:
+        ValueError: with a message for the person who typed it.
+    """
+    types = Counter(record.name for record in records)
+    for record in records:
+        is_alone = types[record.name] == len(record.values) == 1 and record.name != _ANY_ZONE
+        if record.type == "CNAME" and not is_alone:
+            name = record.name.removesuffix(_ANY_ZONE).rstrip(".") or "@"
+            message = gettext("“{name}” cannot have a CNAME: that stands alone, and never at @.")
+            raise ValueError(message.format(name=name))
 
 
 def _run(context: StepContext) -> Outcome:

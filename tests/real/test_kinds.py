@@ -296,8 +296,9 @@ def test_records_become_others_and_are_put_back(deliver, become, give_up, operat
         assert {key: seen[key] for key in seen if key not in own} == expected
         assert seen["", "NS"] == own["", "NS"]
         assert changed.spec["records"] == new
-        # Nothing may stand beside a CNAME, and what went before that is put back.
-        again = give_up(become(changed, records=f"ftp A 192.0.2.9\nftp CNAME {name}"))
+        # Designate takes no name that is so long, and what came before that is put back.
+        too_long = ".".join(["a" * 60] * 4)
+        again = give_up(become(changed, records=f"ftp A 192.0.2.9\n{too_long} A 192.0.2.9"))
         seen = there()
         assert {key: seen[key] for key in seen if key not in own} == expected
         assert again.spec["records"] == new

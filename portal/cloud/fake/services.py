@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from portal.cloud.fake.memory import Memory, Thing, asked
 from portal.cloud.ports import (
@@ -13,6 +14,8 @@ from portal.cloud.ports import (
     LoadBalancerSpec,
     ZoneSpec,
 )
+
+LONGEST_DNS_NAME: Final = 255  # characters; Designate's setting, as installed
 
 
 class FakeLoadBalancers(Memory):
@@ -104,21 +107,27 @@ class FakeZones(FakeLoadBalancers):
 
     @asked
     def set_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
-        """As Designate does it: what goes first, and up to the record that cannot stand there."""
+        """As Designate does it: up to a record that cannot stand there, and what goes last.
+
+        Only what stands where a CNAME comes, or a CNAME that makes room, goes first.
+        """
         zone = self.get("zone", project, zone_id)
         there = {(record.name, record.type): record for record in zone.details["records"]}
         wanted = {(record.name, record.type): record for record in records}
         if _values(there) == _values(wanted):
             return
         self._settling(zone, "PENDING_UPDATE")
-        left = {key: there[key] for key in there if key in wanted}
+        aliases = {name for name, kind in (*there, *wanted) if kind == "CNAME"}
+        left = {key: there[key] for key in there if key in wanted or key[0] not in aliases}
         for (name, kind), record in wanted.items():
             zone.details["records"] = list(left.values())
+            if len(name) > LONGEST_DNS_NAME:
+                raise self.refusal(CloudRefused, 400, "Name too long")
             beside = {other for of, other in left if of == name and other != kind}
             if beside and "CNAME" in {kind, *beside}:
                 raise self.refusal(CloudRefused, 400, "CNAME recordsets may not share names")
             left[name, kind] = record
-        zone.details["records"] = list(left.values())
+        zone.details["records"] = [left[key] for key in wanted]
 
 
 def _values(records: Mapping[tuple[str, str], DnsRecord]) -> dict[tuple[str, str], set[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from openstack.connection import Connection
@@ -43,11 +44,16 @@ class Zones(OnCloud):
             ]
 
     def set_records(self, project: str, zone_id: str, records: Sequence[DnsRecord]) -> None:
-        """First what goes: a name that becomes a CNAME may have nothing else."""
+        """What goes is deleted last, so that a refusal before it takes nothing off the net.
+
+        Only where a CNAME comes or goes first: its name may have nothing else.
+        """
         wanted = {(record.name, record.type): list(record.values) for record in records}
         with self._asking("dns", "set records", project) as cloud:
             there = _record_sets(cloud, zone_id)
-            for key in there.keys() - wanted.keys():
+            gone = there.keys() - wanted.keys()
+            in_the_way = {(name, kind) for name, kind in gone if name in _aliases(there, wanted)}
+            for key in in_the_way:
                 cloud.dns.delete_recordset(there[key])
             for (name, kind), values in wanted.items():
                 found = there.get((name, kind))
@@ -55,6 +61,8 @@ class Zones(OnCloud):
                     cloud.dns.create_recordset(zone_id, name=name, type=kind, records=values)
                 elif set(found.records) != set(values):
                     cloud.dns.update_recordset(found, records=values)
+            for key in gone - in_the_way:
+                cloud.dns.delete_recordset(there[key])
 
 
 def _record_sets(cloud: Connection, zone_id: str) -> dict[tuple[str, str], Any]:
@@ -64,6 +72,11 @@ def _record_sets(cloud: Connection, zone_id: str) -> dict[tuple[str, str], Any]:
         for item in cloud.dns.recordsets(zone_id)
         if item.type in DNS_TYPES and item.action != "DELETE"
     }
+
+
+def _aliases(*records: Iterable[tuple[str, str]]) -> set[str]:
+    """The names that have a CNAME in any of them."""
+    return {name for name, kind in chain(*records) if kind == "CNAME"}
 
 
 def _own(zones: Iterable[Any], project: str) -> Iterator[Any]:

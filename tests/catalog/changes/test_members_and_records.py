@@ -27,7 +27,8 @@ NEW = "10.20.4.13:8080\n10.20.4.14:8443"
 OLD_RECORDS = EXAMPLES["dns_zone"].spec["records"]
 # A value more, a CNAME that becomes an address, a name that is new.
 NEW_RECORDS = "@ A 192.0.2.10\n@ A 192.0.2.11\nwww A 192.0.2.12\nmail MX 10 mx.example.nl"
-NO_PLACE = "mail MX 10 mx.example.nl\nwww A 192.0.2.12\nwww CNAME loket.example.nl"
+TOO_LONG = ".".join(["a" * 60] * 4)
+REFUSED = f"mail MX 10 mx.example.nl\nwww A 192.0.2.12\n{TOO_LONG} A 192.0.2.13"
 
 
 @pytest.fixture
@@ -241,10 +242,12 @@ def test_a_lost_reply_sets_records_once(zone, begin, engine, cloud, call):
 
 
 def test_records_that_were_half_written_are_put_back(zone, begin, engine, cloud, requester):
-    operation = begin(zone, records=NO_PLACE)
+    operation = begin(zone, records=REFUSED)
     engine.run()
     assert state_of(operation) == (OperationState.FAILED, OrderState.FAILED)
-    assert records(cloud, zone) not in (written(OLD_RECORDS), written(NO_PLACE))
+    there = records(cloud, zone)
+    assert there not in (written(OLD_RECORDS), written(REFUSED))
+    assert written("@ A 192.0.2.10").items() <= there.items()  # what goes, goes last
 
     reversal = give_up(operation, engine, requester)
 
@@ -254,7 +257,17 @@ def test_records_that_were_half_written_are_put_back(zone, begin, engine, cloud,
     assert zone.spec["records"] == OLD_RECORDS
 
 
-@pytest.mark.parametrize("typed", ["www", "www SOA x", "www A 192.0.2.300"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "www",
+        "www SOA x",
+        "www A 192.0.2.300",
+        "www A 192.0.2.3\nwww CNAME loket.example.nl",
+        "www CNAME loket.example.nl\nWWW CNAME balie.example.nl",
+        "@ CNAME loket.example.nl",
+    ],
+)
 def test_records_that_are_none_are_refused_at_their_field(zone, ask, typed):
     with pytest.raises(InvalidInput) as refusal:
         ask(zone, records=typed)
