@@ -168,8 +168,12 @@ class StepContext(ABC):
         """Those of the people, by public id, who may have a credential of their own now."""
 
     @abstractmethod
-    def push_quota(self, project: str) -> None:
-        """Make the Keystone project's quota what all resources in it need, this one included."""
+    def push_quota(self, project: str, *, backup_gib: int = 0) -> None:
+        """Make the Keystone project's quota what all resources in it need, this one included.
+
+        Args:
+            backup_gib: room for backups where people work by themselves.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,18 +65,19 @@ def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
     }
 
 
-def push_quota(cloud_project: CloudProject, openstack_project_id: str) -> None:
-    """Set the quota in the cloud to what is needed now. A network call; may be repeated."""
-    limits = {**needed_quota(cloud_project), BACKUP_GIB: _room_for_backups(cloud_project)}
-    get_cloud(cloud_project.cloud.key).set_quota(openstack_project_id, limits)
+def push_quota(
+    cloud_project: CloudProject, openstack_project_id: str, *, backup_gib: int = 0
+) -> None:
+    """Set the quota in the cloud to what is needed now. A network call; may be repeated.
 
-
-def _room_for_backups(cloud_project: CloudProject) -> int:
-    """In GiB. No room where people work by themselves: what they pay for holds no backups.
-
-    Elsewhere only our workers make them, each for a resource that is counted and paid for.
+    Args:
+        backup_gib: room for backups where people work by themselves: what they pay for holds none.
+            Elsewhere only our workers make them, each for a resource that is counted and paid for.
     """
-    return UNLIMITED if cloud_project.purpose == CloudProjectPurpose.MANAGED else 0
+    is_managed = cloud_project.purpose == CloudProjectPurpose.MANAGED
+    room = {BACKUP_GIB: UNLIMITED if is_managed else backup_gib}
+    limits = {**needed_quota(cloud_project), **room}
+    get_cloud(cloud_project.cloud.key).set_quota(openstack_project_id, limits)
 
 
 def _specs_under_way(cloud_project: CloudProject) -> dict[int, Mapping[str, Any]]:

@@ -78,8 +78,8 @@ class ResourceContext(StepContext):
     def who_gets_in(self, people: Collection[UUID]) -> set[UUID]:
         return who_gets_in(self._resource.project, people)
 
-    def push_quota(self, project: str) -> None:
-        push_quota(self._resource.cloud_project, project)
+    def push_quota(self, project: str, *, backup_gib: int = 0) -> None:
+        push_quota(self._resource.cloud_project, project, backup_gib=backup_gib)
 
     def keep_oldest(self, found: list[CloudObject], remove: Remove) -> CloudObject:
         """Return the first, remove the others and write down that there were others."""

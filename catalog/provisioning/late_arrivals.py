@@ -97,5 +97,5 @@ class LookingContext(ResourceContext):
         """
         raise NothingThere
 
-    def push_quota(self, project: str) -> None:
+    def push_quota(self, project: str, *, backup_gib: int = 0) -> None:
         """Nothing: looking changes no quota."""

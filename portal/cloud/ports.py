@@ -7,7 +7,7 @@ itself. A ``find_`` call returns everything that carries the marker, oldest firs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -316,8 +316,13 @@ class Cloud(ImagePort, Protocol):
         """What the project uses of them, in the same units, rounded up."""
         ...
 
-    def clear_project(self, project: str) -> dict[str, int]:
+    def clear_project(
+        self, project: str, *, before_each: Callable[[], object] = ...
+    ) -> dict[str, int]:
         """Delete what stands in the project, whoever made it, as far as that is possible now.
+
+        Args:
+            before_each: called before each kind of thing; together they may take minutes.
 
         Returns:
             What is left, by kind of thing; nothing left is {}. Repeat until then.

@@ -116,7 +116,7 @@ def _run_empty(context: StepContext) -> Outcome:
     for hall in _halls(context):
         with suppress(CloudMissing):
             context.cloud.ensure_project_access(hall.id)
-            if context.cloud.clear_project(hall.id):
+            if context.cloud.clear_project(hall.id, before_each=context.hold):
                 raise CloudUnavailable("what was made with the credentials is being removed")
     return Done()
 

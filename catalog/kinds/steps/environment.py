@@ -225,8 +225,12 @@ def _run_quota(context: StepContext) -> Outcome:
 
 
 def _run_quota_again(context: StepContext) -> Outcome:
-    """The quota of the spec, whatever the cloud has; what is in use stays."""
-    context.push_quota(context.project)
+    """The quota of the spec, whatever the cloud has; what is in use stays.
+
+    Cinder alone takes no limit below that. Backups of before there was a limit get no more room.
+    """
+    used = context.cloud.fetch_usage(context.project)
+    context.push_quota(context.project, backup_gib=used[BACKUP_GIB])
     return Done(spec={metric: context.spec[metric] for metric in Metric if metric in context.spec})
 
 
@@ -261,7 +265,7 @@ def _run_empty(context: StepContext) -> Outcome:
     """
     if not context.project or not _projects_left(context):
         return Done()
-    left = context.cloud.clear_project(context.project)
+    left = context.cloud.clear_project(context.project, before_each=context.hold)
     if left:
         things = ", ".join(f"{number} {name}" for name, number in sorted(left.items()))
         if STORED not in left and now() - context.began_at > CLEARING_PATIENCE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import uuid4
@@ -15,6 +15,7 @@ from portal.cloud.ports import (
     CloudObject,
     CloudQuotaRefused,
     CloudRefused,
+    CloudUnavailable,
     FlavorFacts,
     ImageFacts,
     Inventory,
@@ -47,6 +48,7 @@ _COUNTED: Final = {
     "load_balancers": "load_balancer",
     "dns_zones": "zone",
 }
+_NOT_BELOW_USE: Final = {"volumes", "volume_gib", "snapshots", BACKUP_GIB}  # by Cinder
 _SLOW: Final = frozenset({"server", "volume", "load_balancer", "zone", "container"})
 INVENTORY: Final = Inventory(
     flavors=[
@@ -97,6 +99,10 @@ class FakeProjects(Memory):
         unknown = limits.keys() - DEFAULT_LIMITS.keys()
         if unknown:
             raise KeyError(f"OpenStack has no quota for {sorted(unknown)}")
+        used = self._usage(project)
+        for metric in _NOT_BELOW_USE & limits.keys():
+            if UNLIMITED < limits[metric] < used[metric]:
+                raise CloudUnavailable(f"the limit of {metric} must be at least what is in use")
         self.limits.setdefault(project, dict(DEFAULT_LIMITS)).update(limits)
 
     @asked
@@ -107,6 +113,9 @@ class FakeProjects(Memory):
     @asked
     def fetch_usage(self, project: str) -> dict[str, int]:
         self._check_project(project)
+        return self._usage(project)
+
+    def _usage(self, project: str) -> dict[str, int]:
         servers, volumes = self.of("server", project), self.of("volume", project)
         flavors = {flavor.name: flavor for flavor in self.inventory.flavors}
         sizes = [flavors[server.details["flavor"]] for server in servers]
@@ -125,8 +134,11 @@ class FakeProjects(Memory):
         return sum(backup.details["size_gib"] for backup in self.of("backup", project))
 
     @asked
-    def clear_project(self, project: str) -> dict[str, int]:
+    def clear_project(
+        self, project: str, *, before_each: Callable[[], object] = lambda: None
+    ) -> dict[str, int]:
         self._check_project(project)
+        before_each()
         there = [thing for thing in self.things.values() if thing.project == project]
         left = [thing for thing in there if thing.kind in _SLOW]
         for thing in there:

@@ -6,9 +6,11 @@ goes slowly, or is still held, is left for the next turn.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from openstack.connection import Connection
@@ -22,6 +24,8 @@ from portal.cloud.ports import CloudUnavailable
 BY_NEUTRON: Final = "network:"  # what owns a port that goes with a router or an address
 OF_A_ROUTER: Final = "network:router_interface"
 OBJECTS_AT_ONCE: Final = 1000
+TRIES: Final = 3
+SHORT_PAUSE: Final = timedelta(seconds=2)
 _HELD: Final = (ConflictException, BadRequestException)
 
 
@@ -184,25 +188,30 @@ _GROUPS: Final = (
 class Clearing(OnCloud):
     """The part of the port that empties projects."""
 
-    def clear_project(self, project: str) -> dict[str, int]:
+    def clear_project(
+        self, project: str, *, before_each: Callable[[], object] = lambda: None
+    ) -> dict[str, int]:
         left: dict[str, int] = {}
         for group in _GROUPS:
+            before_each()
             if number := self._clear_insisting(group, project):
                 left[group.name] = number
         return left
 
     def _clear_insisting(self, group: _Group, project: str) -> int:
-        """As ``_clear``, once more after a failure, unless the cloud asks for a pause.
+        """As ``_clear``, a few times, unless the cloud asks for a pause that is not short.
 
         A turn counts when all of it is answered, which with so many questions would else be seldom
         where some go wrong.
         """
-        try:
-            return self._clear(group, project)
-        except CloudUnavailable as error:
-            if error.retry_after:
-                raise
-            return self._clear(group, project)
+        for _ in range(TRIES - 1):
+            try:
+                return self._clear(group, project)
+            except CloudUnavailable as error:
+                if error.retry_after > SHORT_PAUSE:
+                    raise
+                time.sleep(error.retry_after.total_seconds())
+        return self._clear(group, project)
 
     def _clear(self, group: _Group, project: str) -> int:
         """How many of a kind are left, or may be."""

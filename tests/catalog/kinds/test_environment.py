@@ -364,7 +364,9 @@ class TestQuota:
 
         assert cloud.fetch_quota(in_place(environment)) == LIMITS
 
-    def test_backups_of_before_are_in_the_way_of_another_quota(self, change, environment, cloud):
+    def test_backups_of_before_are_in_the_way_of_another_quota(
+        self, change, environment, cloud, engine, requester
+    ):
         cloud.set_quota(in_place(environment), {BACKUP_GIB: UNLIMITED})
         inside = Workspace(cloud, in_place(environment))
         inside.backup(inside.available_volume().id)
@@ -373,6 +375,13 @@ class TestQuota:
 
         assert operation.state == OperationState.FAILED
         assert operation.steps.get().last_error == "backup_gib: 1 in use, 0 asked for"
+
+        engine.call(abandon_operation, operation.public_id, actor=requester)
+        engine.run()
+
+        reversal = Operation.objects.get(kind=OperationKind.REVERT)
+        assert reversal.state == OperationState.SUCCEEDED
+        assert cloud.fetch_quota(in_place(environment)) == {**LIMITS, BACKUP_GIB: 1}
 
     def test_room_for_backups_is_found_and_taken_away(self, act, environment, cloud, settings):
         """Also in those that were delivered while every project had it."""
@@ -483,7 +492,7 @@ class TestCleaningUp:
     def test_what_does_not_go_needs_a_person_after_hours(
         self, environment, engine, cloud, retire, left, hours, state
     ):
-        cloud.clear_project = lambda project: left
+        cloud.clear_project = lambda project, **_how: left
         operation = retire(environment)
         engine.run_one()
         step = operation.steps.filter(name="contents")

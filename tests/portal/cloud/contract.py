@@ -671,6 +671,8 @@ class CloudContract:
         assert work.backup(volume.id).status == "AVAILABLE"
 
         assert cloud.fetch_usage(project)[BACKUP_GIB] == 1
+        with pytest.raises(CloudUnavailable):  # no limit below what is in use
+            cloud.set_quota(project, {BACKUP_GIB: 0})
         with pytest.raises(CloudQuotaRefused):
             work.backup(volume.id)
         cloud.set_quota(project, {BACKUP_GIB: UNLIMITED})
