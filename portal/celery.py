@@ -4,6 +4,8 @@ import os
 from typing import Any
 
 from celery import Celery, Task
+from celery.signals import task_prerun
+from django.db import close_old_connections
 
 from portal.core.origin import Channel, Origin, coming_from
 
@@ -24,3 +26,12 @@ class PortalTask(Task):  # type: ignore[type-arg]  # generic in its stubs only
 app = Celery("cloudloket", task_cls=PortalTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@task_prerun.connect
+def _check_connections(**_facts: object) -> None:
+    """Keep the connection to the database from task to task, as Django does between requests.
+
+    One that broke, or is older than CONN_MAX_AGE, is left for a new one.
+    """
+    close_old_connections()

@@ -239,6 +239,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
+# Celery would open a connection to the database for each task, and PostgreSQL a process for that,
+# which looks every table up anew: half of what a short task costs. ``portal.celery`` checks it.
+CELERY_DB_REUSE_MAX = 1_000  # tasks
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SOFT_TIME_LIMIT = 110  # seconds
