@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from billing.models import MeteredResource
+from billing.services.metering import metered_now
 from catalog.models import Operation, OperationKind, OperationState, RepairAction, Resource
 from catalog.services.drift_repairs import confirm_repair
 from catalog.services.operations import abandon_operation
@@ -183,9 +185,14 @@ def test_part_that_went_with_the_whole_counts_for_the_whole(
     lose()
     del cloud.things[server.cloud_ids["volume"]]
     make_again(part="volume", openstack_id=server.cloud_ids["volume"])
+    assert not metered_now([server.public_id])  # as long as there is nothing
     engine.run()
 
-    assert attached_in(cloud, attached) == [now_of(server).cloud_ids["server"]]
+    again = now_of(server)
+    assert attached_in(cloud, attached) == [again.cloud_ids["server"]]
+    assert metered_now([server.public_id])
+    metered = MeteredResource.objects.get(public_id=server.public_id)
+    assert metered.openstack_id == again.cloud_ids["server"] != server.cloud_ids["server"]
 
 
 def test_who_attached_it_to_another_meanwhile_keeps_it_there(
