@@ -215,6 +215,38 @@ def test_who_attached_it_to_another_meanwhile_keeps_it_there(
     assert attached_in(cloud, attached) == [other.cloud_ids["server"]]
 
 
+@pytest.mark.parametrize("kind", ["disk", "address"])
+def test_who_takes_it_off_meanwhile_has_it_attached_no_more(
+    server, attached, address, cloud, engine, lose, make_again, act, kind
+):
+    lose()
+    cloud.fail_next("create_server", CloudRefused("no valid host"))
+    make_again()
+    engine.run()
+    resource = attached if kind == "disk" else address
+
+    assert act(resource, "detach").state == OperationState.SUCCEEDED
+    assert attachment_of(resource) == (None, None)
+    operation = Operation.objects.get(kind=OperationKind.RECREATE)
+    engine.call(resume_operation, operation.public_id, actor=operation.requested_by)
+    engine.run()
+
+    assert attachment_of(now_of(resource)) == (None, None)
+    assert resource not in {one.resource for one in attachments()}
+
+
+def test_disk_that_the_cloud_thinks_is_in_use_by_what_is_gone_is_taken_off(
+    server, attached, cloud, engine, make_again, act
+):
+    del cloud.things[server.cloud_ids["server"]]
+    cloud.fail_next("create_server", CloudRefused("no valid host"))
+    make_again()
+    engine.run()
+
+    assert act(attached, "detach").state == OperationState.SUCCEEDED
+    assert attached_in(cloud, attached) == []
+
+
 def test_server_that_is_not_made_again_after_all_is_forgotten(
     server, attached, cloud, engine, lose, make_again, operators, retire
 ):
