@@ -37,7 +37,8 @@ class UsageSpan(models.Model):
 
     Both ends are the cloud's own times where it gives them, bounded by our intent and our
     observation; all three are kept in ``start_facts`` and ``end_facts`` (ISO 8601 by
-    ``cloud``, ``intended``, ``observed``).
+    ``cloud``, ``intended``, ``observed``). ``is_beginning`` is False for what goes on after it was
+    gone: what is paid once was paid when it began.
     """
 
     resource = models.ForeignKey(MeteredResource, on_delete=models.PROTECT, related_name="spans")
@@ -45,6 +46,7 @@ class UsageSpan(models.Model):
     quantity = models.DecimalField(max_digits=18, decimal_places=6)
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    is_beginning = models.BooleanField(default=True, db_default=True)
     start_facts = models.JSONField(default=dict)
     end_facts = models.JSONField(default=dict)
 

@@ -94,6 +94,7 @@ usage AS (
         span.sku_id,
         span.quantity,
         span.started_at,
+        span.is_beginning,
         tstzrange(span.started_at, greatest(span.started_at, least(%(until)s, CASE
             WHEN span.ended_at IS NOT NULL THEN span.ended_at
             WHEN resource.end_date IS NULL THEN %(until)s
@@ -164,7 +165,7 @@ piece AS (
     SELECT
         usage.span_id, usage.resource_id, usage.project_id, priced.organization_id, usage.sku_id,
         priced.price_id, priced.unit, priced.amount AS unit_price, usage.quantity,
-        usage.started_at AS span_started_at,
+        usage.started_at AS span_started_at, usage.is_beginning,
         slice.month_seconds, lower(slice.period) AS slice_start,
         usage.period * slice.period * priced.period AS period
     FROM usage
@@ -183,7 +184,9 @@ timed AS (
     FROM piece
     -- A one-off price is due once, where the use begins.
     WHERE NOT isempty(period)
-        AND (unit IS DISTINCT FROM 'one_off' OR lower(period) = span_started_at)
+        AND (
+            unit IS DISTINCT FROM 'one_off' OR (is_beginning AND lower(period) = span_started_at)
+        )
 ),
 charge AS (
     SELECT

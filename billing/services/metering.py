@@ -76,6 +76,8 @@ def start_metering(
 ) -> MeteredResource:
     """Begin to meter a resource. While it is being metered, a second call changes nothing.
 
+    What it was metered for last goes on with this; use of anything else begins.
+
     Args:
         public_id: the catalogue's id of the resource.
         meters: may be empty: then the resource is known, and costs nothing.
@@ -89,15 +91,15 @@ def start_metering(
         public_id=public_id,
         defaults={"project": project, "cloud": cloud, "kind": kind, "name": name, **known_by},
     )
-    moment = time.start
+    moment, before = time.start, dict[str, Decimal]()
     if not is_new:  # nobody else sees a new row before it is committed, so that needs no lock
         resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
         if resource.spans.filter(ended_at=None).exists():
             return resource
         resource.openstack_id, resource.end_date = openstack_id, end_date
         resource.save(update_fields=["openstack_id", "end_date"])
-        moment = _not_before_history(resource, moment)
-    _open_spans(resource, quantity_by_sku(meters), moment, time)
+        moment, before = _not_before_history(resource, moment), _metered_last(resource)
+    _open_spans(resource, quantity_by_sku(meters), moment, time, before=before)
     return resource
 
 
@@ -118,14 +120,16 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
     resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
     wanted = quantity_by_sku(meters)
     changed = []
-    for span in resource.spans.filter(ended_at=None).select_related("sku"):
+    running = list(resource.spans.filter(ended_at=None).select_related("sku"))
+    before = {} if running else _metered_last(resource)
+    for span in running:
         if wanted.get(span.sku.code) == span.quantity:
             del wanted[span.sku.code]
         else:
             changed.append(span)
     moment = _not_before_history(resource, time.start)
     _end_spans(resource, changed, moment, time)
-    _open_spans(resource, wanted, moment, time)
+    _open_spans(resource, wanted, moment, time, before=before)
 
 
 def known_as(public_id: UUID, openstack_id: str) -> None:
@@ -151,12 +155,21 @@ def _not_before_history(resource: MeteredResource, moment: datetime) -> datetime
     return max(moment, latest) if latest else moment
 
 
+def _metered_last(resource: MeteredResource) -> dict[str, Decimal]:
+    """The last quantity of each SKU, of those that were in use at all."""
+    used = resource.spans.filter(ended_at__gt=F("started_at")).order_by("started_at")
+    return dict(used.values_list("sku__code", "quantity"))
+
+
 def _open_spans(
     resource: MeteredResource,
     quantities: Mapping[str, Decimal],
     moment: datetime,
     time: UsageTime,
+    *,
+    before: Mapping[str, Decimal],
 ) -> None:
+    """Open a span for each SKU; one of the same quantity as ``before`` goes on."""
     skus = {sku.code: sku for sku in Sku.objects.filter(code__in=quantities)}
     for code in quantities:
         if code not in skus:
@@ -168,6 +181,7 @@ def _open_spans(
             quantity=quantity,
             started_at=moment,
             start_facts=time.as_json(),
+            is_beginning=before.get(code) != quantity,
         )
         for code, quantity in quantities.items()
     )

@@ -25,7 +25,7 @@ from catalog.kinds.base import (
 )
 from catalog.kinds.parameters import Parameter
 from catalog.kinds.parts import Compared, Finding, Part, Record
-from catalog.kinds.steps.attachment import is_attached, is_free, server_parameter
+from catalog.kinds.steps.attachment import can_be_taken_off, is_free, server_parameter
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all
 from catalog.models import Metric, OfferingVersion
@@ -101,7 +101,7 @@ DETACH: Final = Action(
         version=1,
         steps=[StepDefinition(name="detach", label=_("Address detached"), run=_run_detach)],
     ),
-    is_offered=is_attached,
+    is_offered=can_be_taken_off,
 )
 
 

@@ -30,6 +30,7 @@ from catalog.services.completion import bring_about
 from catalog.services.operations import (
     end_operation,
     fail_operation,
+    lock_for_end,
     lock_order_and_resource,
     lock_resource,
 )
@@ -102,7 +103,7 @@ def complete_step(held: Held, done: Done, *, goes_on: bool = False) -> Held | No
 def _lock(operation: Operation, *, with_order: bool) -> Resource:
     """The resource, locked as far as needed: what is remembered of a step locks it as well."""
     if with_order:
-        return lock_order_and_resource(operation.resource)
+        return lock_for_end(operation)
     if operation.kind in CHANGING_KINDS:
         return lock_resource(operation.resource)
     return operation.resource

@@ -6,7 +6,8 @@ from django.db.models import Case, Value, When
 from django.db.models.expressions import Combinable
 
 from catalog.kinds import all_kinds, get_kind
-from catalog.models import Resource
+from catalog.kinds.base import ATTACHED_BEFORE
+from catalog.models import Operation, OperationKind, Resource
 
 
 def place_of(resource: Resource) -> tuple[bool, int]:
@@ -22,3 +23,15 @@ def by_place() -> list[Combinable | str]:
     kinds = [kind.key for kind in all_kinds() if kind.attaches_with]
     is_attached = When(kind__in=kinds, then=Value(1))
     return [Case(is_attached, default=Value(0)), "pk"]
+
+
+def awaited_by(operation: Operation) -> list[Resource]:
+    """What is locked together with its resource: to what that is attached again at its end.
+
+    Who has only the resource could not get hold of that any more, since it comes before.
+    """
+    resource = operation.resource
+    before = resource.facts.get(ATTACHED_BEFORE)
+    if operation.kind != OperationKind.RECREATE or not before:
+        return []
+    return list(Resource.objects.filter(public_id=before, project=resource.project_id))

@@ -31,7 +31,7 @@ from catalog.models import (
     Step,
     StepState,
 )
-from catalog.services.lock_order import place_of
+from catalog.services.lock_order import awaited_by, place_of
 from catalog.services.order_states import follow_lines, move_order_to
 from catalog.services.queueing import queue_for
 from catalog.services.waiting import parameters_awaited
@@ -362,12 +362,17 @@ def fail_operation(operation: Operation) -> None:
 def lock_operation(public_id: UUID) -> Operation:
     """Lock in the one order: order, resource, operation."""
     operation = Operation.objects.select_related("resource__order_line").get(public_id=public_id)
-    lock_order_and_resource(operation.resource)
+    lock_for_end(operation)
     return (
         Operation.objects.select_for_update(of=("self",))
         .select_related("resource__order_line__order", "order_line__order")
         .get(pk=operation.pk)
     )
+
+
+def lock_for_end(operation: Operation) -> Resource:
+    """``lock_order_and_resource`` of its resource, with all that its end may be about."""
+    return lock_order_and_resource(operation.resource, about=awaited_by(operation))
 
 
 def lock_order_and_resource(resource: Resource, *, about: Sequence[Resource] = ()) -> Resource:

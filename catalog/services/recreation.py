@@ -16,6 +16,7 @@ from catalog.kinds.parts import name_fact
 from catalog.models import Operation, OperationKind, Resource
 from catalog.services.attachments import (
     attach_again,
+    attach_itself_again,
     let_go_of_lost,
     lock_waiting,
     record_lost,
@@ -45,7 +46,7 @@ def begin_recreation(resource: Resource, *, actor: Person, is_whole: bool) -> Op
     """Let the engine make what is gone. Call inside a transaction that locked the resource.
 
     Args:
-        is_whole: the thing itself is gone, so what was attached to it is attached to nothing.
+        is_whole: the thing itself is gone; it is attached to nothing, and nothing to it.
 
     Raises:
         PlacementRefused: by the rules of today it may not stand there any more.
@@ -60,9 +61,9 @@ def begin_recreation(resource: Resource, *, actor: Person, is_whole: bool) -> Op
 
 
 def complete_recreation(operation: Operation, resource: Resource) -> None:
-    """It is there again: from now on it is paid for. Call with its order and it locked.
+    """It is there again: from now on it is paid for. Call as ``lock_for_end`` locks.
 
-    What was attached to it when it got lost is attached again.
+    What was attached to it when it got lost is attached again, and it to what it was attached to.
     """
     waiting = lock_waiting(resource)
     time = UsageTime(
@@ -73,6 +74,7 @@ def complete_recreation(operation: Operation, resource: Resource) -> None:
     meter_resource(resource, time)
     record("resource.recreated", resource, actor=None, node_id=resource.project_id)
     attach_again(waiting, to=resource)
+    attach_itself_again(operation, resource)
 
 
 def stop_paying(resource: Resource, *, absent_since: datetime) -> None:

@@ -114,11 +114,13 @@ def _is_main(difference: Difference, resource: Resource) -> bool:
     return difference.part == get_kind(resource.kind).parts[0].key
 
 
-def _is_whole_gone(difference: Difference, resource: Resource) -> bool:
-    """Also where this difference is about a part, and another says that the thing is gone."""
+def _loss_of_whole(difference: Difference, resource: Resource) -> Difference | None:
+    """What says that the thing itself is gone: this one, or another where this is about a part."""
+    if _is_main(difference, resource):
+        return difference
     main = get_kind(resource.kind).parts[0].key
     others = resource.differences.filter(kind__in=_GONE, part=main, state__in=LIVING_STATES)
-    return _is_main(difference, resource) or others.exists()
+    return others.order_by("first_seen_at").first()
 
 
 def _maker(difference: Difference, resource: Resource) -> Step | None:
@@ -133,9 +135,10 @@ def _maker(difference: Difference, resource: Resource) -> Step | None:
 
 
 def _recreate(difference: Difference, resource: Resource, actor: Person) -> None:
-    if _is_main(difference, resource):
-        stop_paying(resource, absent_since=difference.first_seen_at)
-    begin_recreation(resource, actor=actor, is_whole=_is_whole_gone(difference, resource))
+    loss = _loss_of_whole(difference, resource)
+    if loss is not None:
+        stop_paying(resource, absent_since=loss.first_seen_at)
+    begin_recreation(resource, actor=actor, is_whole=loss is not None)
 
 
 def _retire(difference: Difference, resource: Resource, actor: Person) -> None:

@@ -135,6 +135,7 @@ def write_history(tree: Tree, random: Random) -> History:
                     quantity=number(random, 10**6),
                     started_at=start,
                     ended_at=end,
+                    is_beginning=random.random() < 0.8,
                 )
                 for start, end in intervals(random, 6)
             ]
@@ -199,7 +200,7 @@ def reference(tree: Tree, history: History, as_of: datetime) -> list[tuple[Any, 
             else:
                 stretches.append([key, begin, stop])
         for (payer, price, _), begin, stop in stretches:
-            is_beginning = begin == span.started_at
+            is_beginning = span.is_beginning and begin == span.started_at
             if price is None:
                 amount = None
             elif price.unit == PriceUnit.ONE_OFF and not is_beginning:

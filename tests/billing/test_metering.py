@@ -23,6 +23,7 @@ NOON = start_of_day(date(2026, 11, 23)) + timedelta(hours=12)
 MINUTE = timedelta(minutes=1)
 SERVER = Meter("server.gp.small", Decimal(1))
 VOLUME = Meter("volume.standard", Decimal(40))
+LARGER_VOLUME = Meter("volume.standard", Decimal(60))
 pytestmark = pytest.mark.django_db
 
 
@@ -66,6 +67,15 @@ def start(project: Project) -> Any:
 def spans(public_id: UUID) -> list[tuple[str, Decimal, datetime, datetime | None]]:
     rows = UsageSpan.objects.filter(resource__public_id=public_id).order_by("started_at", "pk")
     return list(rows.values_list("sku__code", "quantity", "started_at", "ended_at"))
+
+
+def beginnings(public_id: UUID) -> list[tuple[str, list[bool]]]:
+    """By SKU, of each span in turn whether use begins there."""
+    rows = UsageSpan.objects.filter(resource__public_id=public_id).order_by("started_at", "pk")
+    by_sku: dict[str, list[bool]] = {}
+    for code, is_beginning in rows.values_list("sku__code", "is_beginning"):
+        by_sku.setdefault(code, []).append(is_beginning)
+    return sorted(by_sku.items())
 
 
 class TestUsageTime:
@@ -129,6 +139,27 @@ class TestStart:
             (NOON + 8 * MINUTE, None),
         ]
         assert resource.openstack_id == "nova-2"
+
+    def test_what_goes_on_as_it_was_is_no_beginning(self, start: Any) -> None:
+        """What is paid once was paid, whatever came between."""
+        for minute, meters in ((0, (SERVER, VOLUME)), (10, ()), (20, (SERVER, LARGER_VOLUME))):
+            resource = start(*meters, time=seen(NOON + minute * MINUTE))
+            end_metering(resource.public_id, time=seen(NOON + (minute + 5) * MINUTE))
+        start(SERVER, LARGER_VOLUME, time=seen(NOON + 30 * MINUTE))
+
+        assert beginnings(resource.public_id) == [
+            ("server.gp.small", [True, False, False]),
+            ("volume.standard", [True, True, False]),
+        ]
+
+    def test_what_was_never_in_use_begins_when_it_is(self, start: Any) -> None:
+        resource = start(SERVER)
+        end_metering(resource.public_id, time=seen(NOON))
+        start(SERVER, time=seen(NOON + MINUTE))
+        end_metering(resource.public_id, time=seen(NOON + MINUTE))
+        start(SERVER, time=seen(NOON + 2 * MINUTE))
+
+        assert beginnings(resource.public_id) == [("server.gp.small", [True, True, True])]
 
     def test_unknown_sku_is_refused(self, start: Any) -> None:
         with pytest.raises(SkuUnknown, match="unheard-of"):
@@ -202,6 +233,26 @@ class TestChange:
 
         assert [row[2:] for row in spans(resource.public_id)] == [(NOON, NOON), (NOON, None)]
 
+    def test_of_what_was_not_metered_goes_on_with_what_stays(self, start: Any) -> None:
+        resource = start(SERVER, VOLUME)
+        end_metering(resource.public_id, time=seen(NOON + 10 * MINUTE))
+
+        change_metering(
+            resource.public_id, meters=[SERVER, LARGER_VOLUME], time=seen(NOON + 20 * MINUTE)
+        )
+
+        assert beginnings(resource.public_id) == [
+            ("server.gp.small", [True, False]),
+            ("volume.standard", [True, True]),
+        ]
+
+    def test_back_to_an_earlier_size_begins_anew(self, start: Any) -> None:
+        resource = start(VOLUME)
+        for minute, meter in ((10, LARGER_VOLUME), (20, VOLUME)):
+            change_metering(resource.public_id, meters=[meter], time=seen(NOON + minute * MINUTE))
+
+        assert beginnings(resource.public_id) == [("volume.standard", [True, True, True])]
+
 
 class TestDatabase:
     def refuses(self, name: str, action: Any) -> None:
@@ -215,6 +266,14 @@ class TestDatabase:
         self.refuses("usage is never changed", lambda: rows.update(quantity=2))
         self.refuses("usage is never changed", lambda: rows.update(ended_at=None))
         self.refuses("usage is never changed", rows.delete)
+
+    def test_refuses_to_change_where_use_begins(self, project: Project) -> None:
+        span = UsageSpanFactory(resource=MeteredResourceFactory(project=project))
+        ending = UsageSpan.objects.filter(pk=span.pk)
+
+        self.refuses(
+            "usage is never changed", lambda: ending.update(ended_at=NOON, is_beginning=False)
+        )
 
     def test_refuses_fractions_of_a_second(self, project: Project) -> None:
         resource = MeteredResourceFactory(project=project)

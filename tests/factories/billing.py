@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import factory
+from django.db import connection, transaction
 
 from billing.models import MeteredResource, Price, PriceList, PriceUnit, Sku, UsageSpan
 from portal.core.calendar import start_of_day
@@ -49,6 +50,15 @@ class UsageSpanFactory(factory.django.DjangoModelFactory):
     sku = factory.SubFactory(SkuFactory)
     quantity = Decimal(1)
     started_at = start_of_day(date(2026, 11, 1))
+
+
+def metered_since(public_id: UUID, moment: datetime) -> None:
+    """What is in use has been so since then."""
+    spans = UsageSpan.objects.filter(resource__public_id=public_id, ended_at=None)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # no trigger looks
+        spans.update(started_at=moment.replace(microsecond=0))
+        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 def set_price(

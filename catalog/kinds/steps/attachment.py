@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import (
+    ATTACHED_BEFORE,
     ATTACHED_TO,
     Action,
     Broken,
@@ -109,12 +110,13 @@ def _settle_detach(context: StepContext, volume_id: str, look: Look) -> Outcome:
     return Wait(external_id=volume.id)
 
 
-def is_attached(facts: Mapping[str, Any]) -> bool:
-    return bool(facts.get(ATTACHED_TO))
-
-
 def is_free(facts: Mapping[str, Any]) -> bool:
-    return not is_attached(facts)
+    return not facts.get(ATTACHED_TO)
+
+
+def can_be_taken_off(facts: Mapping[str, Any]) -> bool:
+    """Also what would be attached again: then it will not be."""
+    return bool(facts.get(ATTACHED_TO) or facts.get(ATTACHED_BEFORE))
 
 
 ATTACH: Final = Action(
@@ -156,5 +158,5 @@ DETACH: Final = Action(
             )
         ],
     ),
-    is_offered=is_attached,
+    is_offered=can_be_taken_off,
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.utils.timezone import now
 
 from billing.errors import PriceMissing
-from billing.models import MeteredResource, UsageSpan
+from billing.models import MeteredResource, PriceUnit, UsageSpan
+from billing.services.charging import charges_of_resource
 from catalog.errors import CannotBeTold, PlacementRefused, RepairNotOffered, ResourceBusy
 from catalog.models import (
     Difference,
@@ -36,6 +38,7 @@ from portal.cloud.ports import CloudRefused
 from portal.identity.models import Role
 from tests.catalog.reconciliation.conftest import differences, thing_of
 from tests.factories import PersonFactory, grant, priced
+from tests.factories.billing import metered_since, set_price
 from tests.factories.drift import proposed
 
 pytestmark = pytest.mark.django_db
@@ -199,6 +202,28 @@ def test_nothing_is_made_again_while_something_else_is_done(
 
 
 # --- charged or not ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def paid_once(version, project):
+    """A server costs its organization 500 euros once, and nothing per month."""
+    set_price("500.00", unit=PriceUnit.ONE_OFF, organization=project.parent)
+
+
+def test_what_is_paid_once_is_not_paid_again_for_what_is_made_again(
+    paid_once, running, cloud, engine, look_twice, decided
+):
+    metered_since(running.public_id, now() - timedelta(hours=1))
+    lose(cloud, "server")
+    look_twice()
+
+    decided(Difference.objects.get(), RepairAction.RECREATE)
+    engine.run()
+
+    tomorrow = now() + timedelta(days=1)
+    charges = charges_of_resource(MeteredResource.objects.get(), as_of=tomorrow)
+    assert [one.amount for one in charges if one.unit == PriceUnit.ONE_OFF] == [Decimal(500)]
+    assert open_spans(running).keys() == {"server.gp.small", "volume.standard"}
 
 
 def test_charging_of_what_is_gone_stops_and_it_can_still_be_closed(
