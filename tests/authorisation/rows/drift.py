@@ -14,13 +14,14 @@ from portal.identity.models import Role
 from tests.authorisation.rows.things import drifting_resource, project
 from tests.authorisation.vocabulary import act, call, see
 from tests.authorisation.world import Tenant
-from tests.factories import CloudFactory
+from tests.factories import CloudFactory, delivered, place_group
 from tests.factories.drift import (
     DISK,
     copied,
     gone,
     grown,
     narrow,
+    opened,
     proposed,
     stopped,
     uncharged,
@@ -59,6 +60,17 @@ def larger_disk(tenant: Tenant) -> Difference:
     return grown(drifting_resource(tenant))
 
 
+def opened_group(tenant: Tenant) -> Difference:
+    order = place_group(
+        tenant.asker,
+        tenant.project,
+        tenant.version,
+        name=tenant.named("open"),
+        purpose=tenant.named("doel"),
+    )
+    return opened(delivered(order, approver=tenant.people[Role.APPROVER]))
+
+
 def narrow_project(tenant: Tenant) -> Difference:
     """In a cloud of its own, where nothing is being done."""
     place = CloudProject.objects.create(
@@ -94,6 +106,7 @@ ROWS = [
     act("catalog:drift-retire", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-charge", of=uncharged_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-push", of=narrow_project, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-put-back", of=opened_group, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-recreate", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-uncharge", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-adopt", of=strange_disk, body=REASON, by=OPERATORS, seen_by=READERS),
