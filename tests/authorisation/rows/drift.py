@@ -97,6 +97,18 @@ def own_repair(tenant: Tenant) -> DriftRepair:
     return proposed(difference, tenant.people[Role.OPERATOR])
 
 
+def difference_with_repair(tenant: Tenant) -> tuple[Difference, DriftRepair]:
+    """As ``repair_of_colleague``, for an address that names the difference too."""
+    difference = gone(drifting_resource(tenant), openstack_id="weg-4")
+    return difference, proposed(difference, tenant.all_rounder)
+
+
+def difference_with_own_repair(tenant: Tenant) -> tuple[Difference, DriftRepair]:
+    """As ``own_repair``, for an address that names the difference too."""
+    difference = gone(drifting_resource(tenant), openstack_id="weg-5")
+    return difference, proposed(difference, tenant.people[Role.OPERATOR])
+
+
 ROWS = [
     see("catalog:drift", by=READERS),
     act("catalog:drift-look", by=OPERATORS),
@@ -144,6 +156,54 @@ ROWS = [
         "api:difference-ignoring",
         of=missing_server,
         body=IGNORING,
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+    ),
+    call(
+        "api:difference-correction",
+        of=stopped_server,
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+    ),
+    call(
+        "api:difference-restoration",
+        of=opened_group,
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=202,
+    ),
+    call("api:difference-push", of=narrow_project, by=OPERATORS, seen_by=READERS, answer=202),
+    call(
+        "api:difference-repairs",
+        of=missing_server,
+        body={"action": "retire", **REASON},
+        by=OPERATORS,
+        seen_by=READERS,
+    ),
+    call(
+        "api:difference-repair-decision",
+        of=difference_with_repair,
+        body={"decision": "confirmed"},
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+        is_strong=True,
+    ),
+    call(
+        "api:difference-repair-decision",
+        case="a refusal",
+        of=difference_with_repair,
+        body={"decision": "refused", **REASON},
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+        is_strong=True,
+    ),
+    call(
+        "api:difference-repair-withdrawal",
+        of=difference_with_own_repair,
         by=OPERATORS,
         seen_by=READERS,
         answer=200,
