@@ -30,6 +30,7 @@ from catalog.views.drift_repairs import (
     drift_ignore,
     drift_propose,
     drift_push,
+    drift_put_back,
     drift_repair,
     drift_repair_confirm,
     drift_repair_refuse,
@@ -164,6 +165,7 @@ urlpatterns = [
     path("drift/<uuid:public_id>/ignore", drift_ignore, name="drift-ignore"),
     path("drift/<uuid:public_id>/correct", drift_correct, name="drift-correct"),
     path("drift/<uuid:public_id>/push", drift_push, name="drift-push"),
+    path("drift/<uuid:public_id>/put-back", drift_put_back, name="drift-put-back"),
     *[
         path(
             f"drift/<uuid:public_id>/{name}",

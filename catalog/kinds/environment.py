@@ -26,6 +26,7 @@ from catalog.kinds.steps.environment import (
     PART,
     PROJECT,
     QUOTA,
+    QUOTA_AGAIN,
     QUOTA_BACK,
     USER,
 )
@@ -75,6 +76,7 @@ def _limit(metric: Metric) -> Compared:
         label=metric.label,
         ours=lambda record: str(record.spec[metric]),
         cloud=in_cloud,
+        put_back_by=QUOTA_AGAIN,
     )
 
 
@@ -84,6 +86,7 @@ _NO_BACKUPS: Final = Compared(
     label=_("Backups"),
     ours=lambda record: "0",
     cloud=lambda thing: str(thing.details[BACKUP_GIB]) if BACKUP_GIB in thing.details else None,
+    put_back_by=QUOTA_AGAIN,
 )
 
 

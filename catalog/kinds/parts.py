@@ -47,6 +47,8 @@ class Compared:
         taken_over: which facts of ours change when our record takes over what the cloud says;
             none where that would change money or access, or makes no sense.
         changed_spec: which answers of the spec change then, where that changes money.
+        put_back_by: key of the kind's action that has the cloud say what we say again; it asks and
+            loses nothing, and costs stay as they are. "" where there is none.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Compared:
     cloud: Callable[[CloudObject], str | None]
     taken_over: Callable[[str], Mapping[str, Any]] = _nothing
     changed_spec: Callable[[str], Mapping[str, Any]] = _nothing
+    put_back_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

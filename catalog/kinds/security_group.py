@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import (
+    Action,
     Done,
     Kind,
     Made,
@@ -135,12 +136,29 @@ def _name(made: Made) -> str:
     return made.name
 
 
+def _always(facts: Mapping[str, Any]) -> bool:
+    return True
+
+
 def _in_one_line(rules: Iterable[SecurityRule]) -> str:
     return ", ".join(sorted(_write_rule(rule) for rule in rules))
 
 
 RULES: Final = StepDefinition(name="rules", label=_("Rules"), run=_run_rules)
 RULES_BACK: Final = replace(RULES, label=_("Rules as they were"))
+AGAIN: Final = "rules"
+ACTIONS: Final = {
+    AGAIN: Action(
+        label=_("Set the rules again"),
+        icon="adjustments",
+        consequence=_(
+            "For when somebody changed them in the cloud. What no rule here lets in is stopped; "
+            "open connections may break off."
+        ),
+        plan=Plan(version=1, steps=[RULES]),
+        is_offered=_always,
+    )
+}
 
 
 @register
@@ -165,6 +183,7 @@ class SecurityGroup(Kind):
         "change": Plan(version=1, steps=[RULES]),
         "revert": Plan(version=1, steps=[RULES_BACK]),
     }
+    actions = ACTIONS
 
     parts = [
         Part(
@@ -178,6 +197,7 @@ class SecurityGroup(Kind):
                     label=_("What may come in"),
                     ours=_rules,
                     cloud=_rules_in_cloud,
+                    put_back_by=AGAIN,
                 ),
             ],
         )

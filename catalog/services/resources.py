@@ -285,12 +285,28 @@ def _act(
     if not action.is_offered(resource.facts) or (action.gives_access and is_over):
         raise ActionNotOffered(action=action.label)
     _check_named(resource, action, answers)
+    return begin_action(resource, key, actor=actor, answers=answers, named=named)
+
+
+def begin_action(
+    resource: Resource,
+    key: str,
+    *,
+    actor: Person,
+    answers: Mapping[str, Any] | None = None,
+    named: Mapping[str, Resource] | None = None,
+) -> Operation:
+    """Write down who asked for it, and have it done. Call with the resource locked and idle.
+
+    Args:
+        named: what else it is about, by question.
+    """
     record(
         "resource.action_requested",
         resource,
         actor=actor,
         node_id=resource.project_id,
-        data={"action": key, **_about(named)},
+        data={"action": key, **_about(named or {})},
     )
     return start_operation(
         resource, OperationKind.ACT, requested_by=actor, action=key, answers=answers

@@ -19,6 +19,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog.drift_forms import DecisionForm, IgnoreForm, RepairForm
+from catalog.kinds import get_kind
+from catalog.kinds.base import Action
 from catalog.models import (
     CloudLook,
     Difference,
@@ -30,6 +32,7 @@ from catalog.models import (
 from catalog.policies import DRIFT_READERS, may_mend, repairs_to_decide, visible_differences
 from catalog.services.adoption import why_not_adopted
 from catalog.services.drift import OPEN_STATES, ask_for_look, corrections
+from catalog.services.putting_back import action_that_puts_back
 from catalog.views.drift_wording import GONE, OTHER, STRANGE, consequence_of, proposals_of, rows_of
 from portal.core.errors import DomainError
 from portal.identity.access import reached_projects, roles_of
@@ -146,6 +149,7 @@ def render_difference(
         and difference.resource is not None
         and bool(corrections(difference, difference.resource)),
         "may_push": may and difference.kind == DifferenceKind.QUOTA,
+        "putting_back": _action_that_puts_back(difference) if may else None,
         "proposals": proposals_of(difference) if may else [],
         "not_adopted": why_not_adopted(difference)
         if may and difference.kind == DifferenceKind.UNKNOWN
@@ -166,6 +170,12 @@ def render_difference(
     }
     status = error.http_status if error else 200
     return render(request, "catalog/drift/detail.html", context, status=status)
+
+
+def _action_that_puts_back(difference: Difference) -> Action | None:
+    resource = difference.resource
+    key = action_that_puts_back(difference, resource)
+    return get_kind(resource.kind).actions[key] if resource and key else None
 
 
 def _begun_decision(request: PersonRequest, waiting: DriftRepair | None) -> DecisionForm:

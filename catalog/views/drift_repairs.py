@@ -24,6 +24,7 @@ from catalog.services.drift_repairs import (
     refuse_repair,
     withdraw_repair,
 )
+from catalog.services.putting_back import put_back
 from catalog.views.drift import get_difference, render_difference
 from portal.core.errors import DomainError
 from portal.core.forms import RefusableForm
@@ -45,25 +46,22 @@ def drift_ignore(request: PersonRequest, public_id: UUID) -> HttpResponse:
 @require_POST
 def drift_correct(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Let our record say what the cloud says."""
-    difference = _get(request, public_id)
-    try:
-        correct_record(public_id, actor=request.user)
-    except DomainError as error:
-        return render_difference(request, get_difference(request, public_id), error=error)
-    messages.success(request, _("Corrected. Cloudloket now says what the cloud says."))
-    return redirect("catalog:drift-difference", public_id=difference.public_id)
+    done = _("Corrected. Cloudloket now says what the cloud says.")
+    return _repair_alone(request, public_id, correct_record, done)
 
 
 @require_POST
 def drift_push(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Have the quota of the project in the cloud set again."""
-    difference = _get(request, public_id)
-    try:
-        push_quota_again(public_id, actor=request.user)
-    except DomainError as error:
-        return render_difference(request, get_difference(request, public_id), error=error)
-    messages.success(request, _("We set it now. The next comparison tells whether it holds."))
-    return redirect("catalog:drift-difference", public_id=difference.public_id)
+    done = _("We set it now. The next comparison tells whether it holds.")
+    return _repair_alone(request, public_id, push_quota_again, done)
+
+
+@require_POST
+def drift_put_back(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Have the cloud say again what was ordered."""
+    done = _("We set it now. The next comparison tells whether it holds.")
+    return _repair_alone(request, public_id, put_back, done)
 
 
 @require_POST
@@ -91,8 +89,11 @@ def drift_repair(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def drift_repair_confirm(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Yes: carry it out."""
     repair = _get_repair(request, public_id)
-    return _decide(
-        request, repair, lambda: confirm_repair(public_id, actor=request.user), _("Carried out.")
+    return _done_or_refused(
+        request,
+        repair.difference,
+        lambda: confirm_repair(public_id, actor=request.user),
+        _("Carried out."),
     )
 
 
@@ -113,8 +114,21 @@ def drift_repair_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse
 def drift_repair_withdraw(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Take one's own proposal back."""
     repair = _get_repair(request, public_id)
-    return _decide(
-        request, repair, lambda: withdraw_repair(public_id, actor=request.user), _("Withdrawn.")
+    return _done_or_refused(
+        request,
+        repair.difference,
+        lambda: withdraw_repair(public_id, actor=request.user),
+        _("Withdrawn."),
+    )
+
+
+def _repair_alone(
+    request: PersonRequest, public_id: UUID, service: Callable[..., Any], done: str
+) -> HttpResponse:
+    """What one operator does by one click."""
+    difference = _get(request, public_id)
+    return _done_or_refused(
+        request, difference, lambda: service(public_id, actor=request.user), done
     )
 
 
@@ -142,10 +156,10 @@ def _answer(
     return response
 
 
-def _decide(
-    request: PersonRequest, repair: DriftRepair, service: Callable[[], Any], done: str
+def _done_or_refused(
+    request: PersonRequest, difference: Difference, service: Callable[[], Any], done: str
 ) -> HttpResponse:
-    public_id = repair.difference.public_id
+    public_id = difference.public_id
     try:
         service()
     except DomainError as error:

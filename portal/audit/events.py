@@ -142,6 +142,7 @@ EVENTS: Final = frozenset(
         "drift.ignored",
         "drift.record_corrected",
         "drift.quota_pushed",
+        "drift.put_back",
         "drift.repair_proposed",
         "drift.repair_confirmed",
         "drift.repair_refused",

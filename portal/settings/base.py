@@ -372,10 +372,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "DecisionEnum": "catalog.models.Decision",
         "DifferenceKind": "catalog.models.DifferenceKind",
+        "DifferenceState": "catalog.api.drift.TOLD_STATES",
         "NodeKind": "portal.identity.models.NodeKind",
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",
         "OrderState": "catalog.models.OrderState",
+        "RepairAction": "catalog.models.RepairAction",
+        "RepairState": "catalog.models.RepairState",
         "ResourceState": "catalog.models.ResourceState",
         "ReviewDecision": "portal.identity.models.ReviewDecision",
         "ReviewScope": "portal.identity.models.ReviewScope",

@@ -74,6 +74,19 @@ def grown(resource: Resource, **changes: Any) -> Difference:
     return _difference(resource, kind=DifferenceKind.DIFFERS, **{**facts, **changes})
 
 
+def opened(group: Resource, **changes: Any) -> Difference:
+    """Somebody opened a security group to the world without the portal."""
+    facts = {
+        "listing": Listing.SECURITY_GROUPS,
+        "part": "security_group",
+        "field": "rules",
+        "ours": "tcp 443 0.0.0.0/0",
+        "theirs": "tcp 22 0.0.0.0/0, tcp 443 0.0.0.0/0",
+        "openstack_id": "group-1",
+    }
+    return _difference(group, kind=DifferenceKind.DIFFERS, **{**facts, **changes})
+
+
 def copied(resource: Resource, **changes: Any) -> Difference:
     """A second server carries its mark."""
     facts = {"ours": "server-1", "theirs": "ACTIVE", "openstack_id": "server-2"}

@@ -312,6 +312,7 @@ def _has_personal(facts: Any) -> bool:
     return any(item["person"] for item in facts.get("credentials", []))
 
 
+QUOTA_AGAIN: Final = "quota"
 ACTIONS: Final = {
     "rotate": Action(
         label=_("New credentials"),
@@ -359,7 +360,7 @@ ACTIONS: Final = {
         plan=_plan("counted", _("Use looked up"), _run_counted),
         is_offered=_always,
     ),
-    "quota": Action(
+    QUOTA_AGAIN: Action(
         label=_("Set the quota again"),
         icon="adjustments",
         consequence=_("For when somebody changed it in the cloud. What is in use stays."),

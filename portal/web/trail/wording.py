@@ -90,6 +90,7 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "drift.ignored": _("Difference ignored for a time"),
     "drift.record_corrected": _("Record corrected"),
     "drift.quota_pushed": _("Asked to set the quota in the cloud"),
+    "drift.put_back": _("Asked to put a difference back as ordered"),
     "drift.repair_proposed": _("Repair of a difference proposed"),
     "drift.repair_confirmed": _("Repair of a difference confirmed"),
     "drift.repair_refused": _("Repair of a difference refused"),

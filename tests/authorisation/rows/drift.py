@@ -14,13 +14,14 @@ from portal.identity.models import Role
 from tests.authorisation.rows.things import drifting_resource, project
 from tests.authorisation.vocabulary import act, call, see
 from tests.authorisation.world import Tenant
-from tests.factories import CloudFactory
+from tests.factories import CloudFactory, delivered, place_group
 from tests.factories.drift import (
     DISK,
     copied,
     gone,
     grown,
     narrow,
+    opened,
     proposed,
     stopped,
     uncharged,
@@ -59,6 +60,17 @@ def larger_disk(tenant: Tenant) -> Difference:
     return grown(drifting_resource(tenant))
 
 
+def opened_group(tenant: Tenant) -> Difference:
+    order = place_group(
+        tenant.asker,
+        tenant.project,
+        tenant.version,
+        name=tenant.named("open"),
+        purpose=tenant.named("doel"),
+    )
+    return opened(delivered(order, approver=tenant.people[Role.APPROVER]))
+
+
 def narrow_project(tenant: Tenant) -> Difference:
     """In a cloud of its own, where nothing is being done."""
     place = CloudProject.objects.create(
@@ -85,6 +97,18 @@ def own_repair(tenant: Tenant) -> DriftRepair:
     return proposed(difference, tenant.people[Role.OPERATOR])
 
 
+def difference_with_repair(tenant: Tenant) -> tuple[Difference, DriftRepair]:
+    """As ``repair_of_colleague``, for an address that names the difference too."""
+    difference = gone(drifting_resource(tenant), openstack_id="weg-4")
+    return difference, proposed(difference, tenant.all_rounder)
+
+
+def difference_with_own_repair(tenant: Tenant) -> tuple[Difference, DriftRepair]:
+    """As ``own_repair``, for an address that names the difference too."""
+    difference = gone(drifting_resource(tenant), openstack_id="weg-5")
+    return difference, proposed(difference, tenant.people[Role.OPERATOR])
+
+
 ROWS = [
     see("catalog:drift", by=READERS),
     act("catalog:drift-look", by=OPERATORS),
@@ -94,6 +118,7 @@ ROWS = [
     act("catalog:drift-retire", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-charge", of=uncharged_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-push", of=narrow_project, by=OPERATORS, seen_by=READERS),
+    act("catalog:drift-put-back", of=opened_group, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-recreate", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-uncharge", of=missing_server, body=REASON, by=OPERATORS, seen_by=READERS),
     act("catalog:drift-adopt", of=strange_disk, body=REASON, by=OPERATORS, seen_by=READERS),
@@ -131,6 +156,54 @@ ROWS = [
         "api:difference-ignoring",
         of=missing_server,
         body=IGNORING,
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+    ),
+    call(
+        "api:difference-correction",
+        of=stopped_server,
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+    ),
+    call(
+        "api:difference-restoration",
+        of=opened_group,
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=202,
+    ),
+    call("api:difference-push", of=narrow_project, by=OPERATORS, seen_by=READERS, answer=202),
+    call(
+        "api:difference-repairs",
+        of=missing_server,
+        body={"action": "retire", **REASON},
+        by=OPERATORS,
+        seen_by=READERS,
+    ),
+    call(
+        "api:difference-repair-decision",
+        of=difference_with_repair,
+        body={"decision": "confirmed"},
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+        is_strong=True,
+    ),
+    call(
+        "api:difference-repair-decision",
+        case="a refusal",
+        of=difference_with_repair,
+        body={"decision": "refused", **REASON},
+        by=OPERATORS,
+        seen_by=READERS,
+        answer=200,
+        is_strong=True,
+    ),
+    call(
+        "api:difference-repair-withdrawal",
+        of=difference_with_own_repair,
         by=OPERATORS,
         seen_by=READERS,
         answer=200,

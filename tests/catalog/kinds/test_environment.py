@@ -34,6 +34,7 @@ from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
 from catalog.services.changes import Term, place_change
 from catalog.services.operations import abandon_operation
+from catalog.services.putting_back import put_back
 from catalog.services.quotas import set_limit
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource
@@ -396,6 +397,23 @@ class TestQuota:
         act("quota")
 
         assert cloud.fetch_quota(in_place(environment)) == LIMITS
+
+    @pytest.mark.parametrize("limits", [{"vcpus": 400}, {"servers": 0}, {BACKUP_GIB: UNLIMITED}])
+    def test_operator_has_it_put_back_as_ordered(
+        self, engine, environment, cloud, settings, limits
+    ):
+        settings.DRIFT_SECOND_LOOK_AFTER = settings.DRIFT_GRACE = timedelta(microseconds=1)
+        cloud.set_quota(in_place(environment), limits)
+        for _ in range(2):
+            look_at(Cloud.objects.get())
+
+        engine.call(put_back, Difference.objects.get().public_id, actor=PersonFactory())
+        engine.run()
+
+        assert cloud.fetch_quota(in_place(environment)) == LIMITS
+        for _ in range(2):
+            look_at(Cloud.objects.get())
+        assert Difference.objects.get().state == "solved"
 
     def test_environments_take_turns_to_be_compared(
         self, environment, order, cloud, settings, monkeypatch

@@ -15,13 +15,16 @@ from catalog.models import (
 )
 from catalog.services import adoption
 from catalog.services.adoption import adopt_by_itself
+from catalog.services.approvals import approve_order
+from catalog.services.changes import place_change
 from catalog.services.drift_repairs import confirm_repair
+from catalog.services.putting_back import put_back
 from catalog.services.quotas import find_differences
 from catalog.services.resources import act_on_resource
 from portal.cloud.models import CloudProject
 from portal.identity.models import Role
-from tests.factories import PersonFactory, delivered, grant, place
-from tests.factories.drift import DISK, gone, proposed, unordered
+from tests.factories import PersonFactory, delivered, grant, place, place_group
+from tests.factories.drift import DISK, gone, opened, proposed, unordered
 from tests.races import at_once, meeting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,6 +34,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def server(requester, approver, project, version, sent_tasks):
     """Runs, as far as we know."""
     return delivered(place(requester, project, version), approver=approver)
+
+
+@pytest.fixture
+def group(requester, approver, project, version, sent_tasks):
+    """A security group that lets in the web, as far as we know."""
+    return delivered(place_group(requester, project, version), approver=approver)
 
 
 @pytest.fixture
@@ -93,6 +102,39 @@ def test_repair_and_action_on_one_resource_do_not_meet(server, operators, reques
     assert sorted(outcomes) == ["ResourceBusy", "done"]
     made = Operation.objects.exclude(kind=OperationKind.PROVISION)
     assert made.count() == 1
+
+
+def test_what_two_operators_put_back_at_once_is_put_back_once(group, operators):
+    difference = opened(group)
+
+    outcomes = at_once(
+        *(lambda actor=actor: put_back(difference.public_id, actor=actor) for actor in operators)
+    )
+
+    assert sorted(outcomes) == ["ResourceBusy", "done"]
+    assert group.operations.filter(kind=OperationKind.ACT).count() == 1
+
+
+def test_putting_back_and_an_order_that_changes_it_do_not_meet(
+    group, operators, requester, approver
+):
+    difference = opened(group)
+    order, _is_new = place_change(
+        requested_by=requester,
+        resource=group,
+        purpose="Meer zaken",
+        answers={"rules": "udp 53 10.0.0.0/8"},
+        end_date=group.end_date,
+        idempotency_key="k",
+    )
+
+    outcomes = at_once(
+        lambda: put_back(difference.public_id, actor=operators[0]),
+        lambda: approve_order(order.public_id, approver=approver),
+    )
+
+    assert sorted(outcomes) == ["ResourceBusy", "done"]
+    assert group.operations.exclude(kind=OperationKind.PROVISION).count() == 1
 
 
 def test_proposal_and_adoption_by_itself_do_not_meet(server, operators):

@@ -19,10 +19,11 @@ from catalog.models import (
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
 from catalog.services.drift_repairs import confirm_repair
+from catalog.services.resources import act_on_resource
 from portal.core.calendar import day_of
 from portal.identity.models import Role
-from tests.factories import PersonFactory, delivered, grant, make_project, place
-from tests.factories.drift import DISK, gone, narrow, proposed, stopped, unordered
+from tests.factories import PersonFactory, delivered, grant, make_project, place, place_group
+from tests.factories.drift import DISK, gone, narrow, opened, proposed, stopped, unordered
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +32,12 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def server(requester, approver, project, version, sent_tasks):
     return delivered(place(requester, project, version, name="bodem-gis-07"), approver=approver)
+
+
+@pytest.fixture
+def group(requester, approver, project, version, sent_tasks):
+    """A security group that lets in the web."""
+    return delivered(place_group(requester, project, version), approver=approver)
 
 
 @pytest.fixture
@@ -355,6 +362,54 @@ def test_what_was_adopted_says_so_and_is_changed_by_no_order(
     assert "Clean it up" in page
     assert asker.get(f"/resources/{adopted.public_id}/change").status_code == 403
     assert "oud" in text(asker.get("/resources"))
+
+
+@pytest.mark.parametrize(
+    ("language", "heading", "button", "consequence"),
+    [
+        ("en", "is other than ordered", "Put it back as ordered", "connections may break off"),
+        ("nl", "is anders dan besteld", "Zet het terug zoals besteld", "verbindingen kunnen"),
+    ],
+)
+def test_rules_are_put_back_by_one_operator(
+    operator, group, language, heading, button, consequence
+):
+    operator.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+    difference = opened(group)
+    page = text(operator.get(f"/drift/{difference.public_id}"))
+    assert all(words in page for words in (heading, button, consequence, "tcp 22 0.0.0.0/0"))
+
+    response = operator.post(f"/drift/{difference.public_id}/put-back")
+
+    assert response.status_code == 302
+    difference.refresh_from_db()
+    assert difference.state == DifferenceState.SOLVED
+    assert group.operations.filter(plan="security_group.act.rules", state="running").exists()
+
+
+def test_what_cannot_be_put_back_now_says_why(operator, group):
+    difference = opened(group)
+    act_on_resource(group.public_id, action="rules", actor=PersonFactory())
+
+    page = text(operator.post(f"/drift/{difference.public_id}/put-back"), 409)
+
+    assert "This was not done" in page
+    assert "Put it back as ordered" in page
+
+
+@pytest.mark.parametrize("make", [gone, stopped])
+def test_what_nothing_puts_back_is_not_offered_so(operator, server, make):
+    difference = make(server)
+
+    assert "Put it back" not in text(operator.get(f"/drift/{difference.public_id}"))
+    assert operator.post(f"/drift/{difference.public_id}/put-back").status_code == 409
+
+
+def test_auditor_puts_nothing_back(auditor, group):
+    difference = opened(group)
+
+    assert "Put it back" not in text(auditor.get(f"/drift/{difference.public_id}"))
+    assert auditor.post(f"/drift/{difference.public_id}/put-back").status_code == 403
 
 
 def test_quota_in_the_cloud_is_pushed_again_by_one_operator(operator, server):

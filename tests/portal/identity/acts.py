@@ -399,6 +399,8 @@ WITH_API: Final = (
     "operation.compensate",
     "operation.solve",
     "operation.confirm_solution",
+    "drift.confirm_repair",
+    "drift.refuse_repair",
     "offering.publish",
     "offering.refuse",
     "offering.withdraw",

@@ -260,6 +260,8 @@ def confirming_a_repair(get: Get) -> Doors:
         service=lambda: confirm_repair(repair.public_id, actor=operator),
         page=f"/drift/repairs/{repair.public_id}/confirm",
         stands_on=f"/drift/{repair.difference.public_id}",
+        api=decision_on_repair(repair),
+        body={"decision": "confirmed"},
     )
 
 
@@ -272,7 +274,14 @@ def refusing_a_repair(get: Get) -> Doors:
         page=f"/drift/repairs/{repair.public_id}/refuse",
         stands_on=f"/drift/{repair.difference.public_id}",
         form={"reason": "Bestaat nog"},
+        api=decision_on_repair(repair),
+        body={"decision": "refused", "reason": "Bestaat nog"},
     )
+
+
+def decision_on_repair(repair: DriftRepair) -> str:
+    about = repair.difference.public_id
+    return f"/api/v1/differences/{about}/repairs/{repair.public_id}/decision"
 
 
 def repair_that_waits(get: Get) -> DriftRepair:
