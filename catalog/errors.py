@@ -34,6 +34,11 @@ class CartChanged(DomainError):
     message = _("Something was put in or taken out meanwhile. Look at it again, then send it.")
 
 
+class InCartAlready(DomainError):
+    code = "in_cart_already"
+    message = _("It is in your cart already.")
+
+
 class CartFull(DomainError):
     code = "cart_full"
     message = _("There are {most} things in it already. Send this order first.")

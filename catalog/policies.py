@@ -222,10 +222,22 @@ def may_decide(person: Person, order: Order) -> bool:
 
 def may_order_again(person: Person, order: Order) -> bool:
     """A requester of any project may begin with the answers of what is still in the catalogue."""
+    return _asks_for_one_of(order, is_offered_in(orderable_projects(person)))
+
+
+def may_copy_to_cart(person: Person, order: Order) -> bool:
+    """Whoever may order in its project now, as long as something in it is offered there."""
+    project = order.project
+    if project.ended_at or not has_role(person, project, Role.REQUESTER):
+        return False
+    return _asks_for_one_of(order, is_offered_to(project.lineage_ids))
+
+
+def _asks_for_one_of(order: Order, offered: Q) -> bool:
     lines = order.lines.filter(changes=None, assembly=None).values("offering_version__offering")
     wholes = order.assemblies.values("offering_version__offering")
-    offered = published_versions().filter(is_offered_in(orderable_projects(person)))
-    return offered.filter(Q(offering__in=lines) | Q(offering__in=wholes)).exists()
+    asked = Q(offering__in=lines) | Q(offering__in=wholes)
+    return published_versions().filter(offered, asked).exists()
 
 
 def may_comment(person: Person, order: Order) -> bool:

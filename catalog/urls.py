@@ -55,6 +55,7 @@ from catalog.views.operations import (
     operation_resume,
     operation_retry,
 )
+from catalog.views.order_copy import order_lines_to_cart
 from catalog.views.order_form import order_form, order_preview, order_to_cart
 from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
 from catalog.views.quotas import quota_tree
@@ -212,6 +213,7 @@ urlpatterns = [
     # orders
     path("orders", order_list, name="orders"),
     path("orders/<uuid:public_id>", order_detail, name="order"),
+    path("orders/<uuid:public_id>/cart", order_lines_to_cart, name="order-lines-to-cart"),
     path("orders/<uuid:public_id>/comments", order_comment, name="order-comment"),
     path("orders/<uuid:public_id>/withdraw", order_withdraw, name="order-withdraw"),
     # solutions

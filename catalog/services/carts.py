@@ -59,29 +59,48 @@ def put_in_cart(
         InvalidInput: something is not right in a field.
         CartFull: there is as much in it as one order may ask.
     """
-    if project.ended_at or not has_role(owner, project, Role.REQUESTER):
-        raise NotAllowed()
-    version = _offered_in(project).filter(offering=offering).first()
+    check_may_collect(owner, project)
+    version = offered_in_cart_of(project).filter(offering=offering).first()
     if version is None:
         raise OfferingUnavailable()
     request = LineRequest(version=version, name=name, spec=spec, end_date=end_date)
     asked = clean_line(request, project)
     check_count(len(parts_of(asked)))  # or what is wrong with a part would be told at the end
-    cart = _open_cart(owner, project)
+    cart = open_cart(owner, project)
     same = Q(offering=offering, name=asked.name)
     cart.lines.filter(same | Q(public_id=instead_of) if instead_of else same).delete()
-    if cart.lines.count() >= MOST_LINES:
+    if room_in(cart) < 1:
         raise CartFull(most=MOST_LINES)
-    line = CartLine.objects.create(
-        cart=cart,
-        offering=offering,
-        name=asked.name,
-        spec=dict(asked.spec),
-        end_date=asked.end_date,
-    )
+    return add_lines(cart, [asked])[0]
+
+
+def check_may_collect(person: Person, project: Project) -> None:
+    """Raise NotAllowed where the person orders nothing."""
+    if project.ended_at or not has_role(person, project, Role.REQUESTER):
+        raise NotAllowed()
+
+
+def add_lines(cart: Cart, asked: Sequence[LineRequest]) -> list[CartLine]:
+    """Write down what was checked. Call with the cart locked."""
+    lines = [
+        CartLine.objects.create(
+            cart=cart,
+            offering=line.version.offering,
+            name=line.name,
+            spec=dict(line.spec),
+            end_date=line.end_date,
+        )
+        for line in asked
+    ]
     _count_change(cart)
-    record("cart.line_put", cart, actor=owner, node_id=project.pk)
-    return line
+    for _line in lines:
+        record("cart.line_put", cart, actor=cart.owner, node_id=cart.project_id)
+    return lines
+
+
+def room_in(cart: Cart) -> int:
+    """How many more lines it takes; sure only while it is locked."""
+    return MOST_LINES - cart.lines.count()
 
 
 @transaction.atomic(durable=True)
@@ -115,8 +134,7 @@ def order_cart(public_id: UUID, *, owner: Person, purpose: str, revision: int) -
         return cart.order
     if cart.revision != revision:
         raise CartChanged()
-    if cart.project.ended_at or not has_role(owner, cart.project, Role.REQUESTER):
-        raise NotAllowed()
+    check_may_collect(owner, cart.project)
     order, _is_new = place_order(
         requested_by=owner,
         project=cart.project,
@@ -157,11 +175,15 @@ def _look_at_line(project: Project, line: CartLine, version: OfferingVersion | N
         check_count(len(parts_of(asked)))
         wish = Wish(version=version, spec=asked.spec, end_date=asked.end_date)
         return Looked(line=line, version=version, consequences=preview_together(project, [wish]))
-    except InvalidInput as error:
-        said = " ".join(text for texts in error.errors.values() for text in texts)
-        return Looked(line=line, version=version, problem=said)
     except DomainError as error:
-        return Looked(line=line, version=version, problem=str(error))
+        return Looked(line=line, version=version, problem=in_words(error))
+
+
+def in_words(error: DomainError) -> str:
+    """Why a line cannot be ordered."""
+    if isinstance(error, InvalidInput):
+        return " ".join(text for texts in error.errors.values() for text in texts)
+    return str(error)
 
 
 def _requests(cart: Cart) -> list[LineRequest]:
@@ -178,10 +200,10 @@ def _request(line: CartLine, version: OfferingVersion) -> LineRequest:
 
 def _versions(cart: Cart) -> dict[int, OfferingVersion]:
     """What can be ordered in the project now, by primary key of the offering."""
-    return {version.offering_id: version for version in _offered_in(cart.project)}
+    return {version.offering_id: version for version in offered_in_cart_of(cart.project)}
 
 
-def _open_cart(owner: Person, project: Project) -> Cart:
+def open_cart(owner: Person, project: Project) -> Cart:
     """The person's cart of the project, locked; a new one where the last was just ordered."""
     while True:
         found, _ = Cart.objects.get_or_create(owner=owner, project=project, order=None)
@@ -195,6 +217,7 @@ def _count_change(cart: Cart) -> None:
     cart.save(update_fields=["revision"])
 
 
-def _offered_in(project: Project) -> QuerySet[OfferingVersion]:
+def offered_in_cart_of(project: Project) -> QuerySet[OfferingVersion]:
+    """What can be ordered in the project now."""
     offered = published_versions().filter(is_offered_to(project.lineage_ids))
     return offered.select_related("offering", "cloud")

@@ -3,6 +3,9 @@
 Every act looks again under the lock, so that who renewed or protected it a moment ago is not
 overtaken. A clock that stood still goes on where things are: nobody gets less grace for it, since
 that begins when the end was seen. What is busy waits for the next round, a minute later.
+
+What hangs does not keep it for ever: an action that failed is given up before the stop, and other
+work with the cleaning up, as when a person asks for that. Only its own stop is left to a person.
 """
 
 from __future__ import annotations
@@ -17,18 +20,24 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from catalog.kinds import get_kind
 from catalog.models import (
     HOLDS_UP,
-    UNDECIDED_ORDER_STATES,
+    OPEN_ORDER_STATES,
     Ending,
     EndingState,
     Operation,
     OperationKind,
+    OperationState,
     OrderLine,
     Resource,
     ResourceState,
 )
 from catalog.services.cancellation import is_cancelable, request_cancellation
-from catalog.services.operations import lock_operation, lock_order_and_resource, start_operation
-from catalog.services.resources import begin_retirement, open_operation
+from catalog.services.operations import (
+    leave,
+    lock_operation,
+    lock_order_and_resource,
+    start_operation,
+)
+from catalog.services.resources import begin_retirement
 from catalog.services.sources import needing, work_about
 from catalog.services.terms import grace_of
 from catalog.services.waiting import STILL_NEEDED, needed_by
@@ -37,6 +46,10 @@ from portal.core.calendar import day_of
 from portal.core.faults import each_by_itself
 
 MOST_AT_ONCE: Final = 200  # of each act; the next round is a minute later
+_HANGS: Final = HOLDS_UP & Q(state=OperationState.FAILED)
+_FAILED_ACTION: Final = Q(kind=OperationKind.ACT, state=OperationState.FAILED)
+# A change that failed is undone by itself, after the term of its offering: that goes first.
+_BEFORE_THE_STOP: Final = HOLDS_UP & ~_FAILED_ACTION
 
 
 def withdraw_endings(*, at: datetime) -> int:
@@ -65,7 +78,8 @@ def end_uses(*, at: datetime) -> int:
     ended = Resource.objects.filter(state=ResourceState.ACTIVE, end_date__lt=day_of(at))
     open_endings = Ending.objects.filter(resource=OuterRef("pk"), state=EndingState.OPEN)
     unseen = ~Exists(open_endings)
-    waits = Exists(open_endings.filter(handled_at=None)) & ~Exists(_open_operations())
+    goes_first = Operation.objects.filter(_BEFORE_THE_STOP, resource=OuterRef("pk"))
+    waits = Exists(open_endings.filter(handled_at=None)) & ~Exists(goes_first)
     ids = ended.filter(unseen | waits).order_by("end_date", "pk").values_list("pk", flat=True)
     return each_by_itself(partial(_end_use, at=at), ids[:MOST_AT_ONCE])
 
@@ -74,18 +88,22 @@ def retire_ended(*, at: datetime) -> int:
     """Have cleaned up what nobody renewed or protected within the grace. Return how many.
 
     What something else needs goes after that. A renewal that somebody has yet to decide on holds it
-    up, and the grace begins anew when that comes to nothing.
+    up, and the grace begins anew when that comes to nothing. One that was approved with a change
+    that failed does so until that is given up: then it holds. What could not be stopped, for work
+    that hangs, goes all the same.
 
     Raises:
         ExceptionGroup: what went wrong, after every resource had its turn.
     """
+    work = Operation.objects.filter(resource=OuterRef("resource"))
     due = Ending.objects.filter(
-        ~Exists(_open_operations(of="resource")),
+        Q(handled_at__isnull=False) | Exists(work.filter(_HANGS)),
+        ~Exists(work.filter(state=OperationState.RUNNING)),
+        ~Q(stop__state=OperationState.FAILED),
         ~Exists(_waiting_renewals(of=OuterRef("resource"), ended_on=OuterRef("end_date"))),
         ~STILL_NEEDED,
         ~Exists(needing(OuterRef("resource"))),
         state=EndingState.OPEN,
-        handled_at__isnull=False,
         clean_up_on__lte=day_of(at),
         resource__state=ResourceState.ACTIVE,
         resource__is_protected=False,
@@ -119,11 +137,13 @@ def _end_use(resource_id: int, at: datetime) -> int:
     ending = resource.endings.filter(state=EndingState.OPEN).first()
     if ending and (ending.handled_at or ending.end_date != last_day):
         return 0
-    is_idle = open_operation(resource) is None
+    is_idle = not resource.operations.filter(_BEFORE_THE_STOP).exists()
     if ending and not is_idle:
         return 0
     begun = ending or _begin_ending(resource, last_day, at)
     if is_idle:
+        for operation in resource.operations.filter(_FAILED_ACTION):
+            leave(operation, actor=None)
         _handle(begun, resource, at)
     return 1
 
@@ -131,10 +151,9 @@ def _end_use(resource_id: int, at: datetime) -> int:
 @transaction.atomic(durable=True)
 def _retire(ending_id: int, at: datetime) -> int:
     ending, resource = _lock_ending(ending_id)
-    is_over = ending.handled_at is not None and ending.clean_up_on <= day_of(at)
-    if not is_over or not ending.is_due_for(resource):
+    if ending.clean_up_on > day_of(at) or not ending.is_due_for(resource):
         return 0
-    if resource.is_protected or open_operation(resource) or needed_by(resource).exists():
+    if resource.is_protected or _is_held_up(ending, resource) or needed_by(resource).exists():
         return 0
     if _waiting_renewals(of=resource.pk, ended_on=ending.end_date).exists():
         return 0
@@ -168,16 +187,25 @@ def _handle(ending: Ending, resource: Resource, at: datetime) -> None:
     ending.save(update_fields=["handled_at", "stop"])
 
 
-def _open_operations(of: str = "pk") -> QuerySet[Operation]:
-    return Operation.objects.filter(HOLDS_UP, resource=OuterRef(of))
+def _is_held_up(ending: Ending, resource: Resource) -> bool:
+    """By work that goes on, by its own stop that failed, or as the stop is still to come."""
+    work = resource.operations
+    if work.filter(state=OperationState.RUNNING).exists():
+        return True
+    if ending.stop and ending.stop.state == OperationState.FAILED:
+        return True
+    return ending.handled_at is None and not work.filter(_HANGS).exists()
 
 
 def _waiting_renewals(*, of: int | OuterRef, ended_on: date | OuterRef) -> QuerySet[OrderLine]:
-    """Orders to have the resource longer, or for ever. Sure only with the resource locked."""
+    """Orders to have the resource longer, or for ever, that nobody settled yet.
+
+    Sure only with the resource locked.
+    """
     return OrderLine.objects.filter(
         Q(end_date=None) | Q(end_date__gt=ended_on),
         changes=of,
-        order__state__in=UNDECIDED_ORDER_STATES,
+        order__state__in=OPEN_ORDER_STATES,
     )
 
 

@@ -293,12 +293,22 @@ def abandon_operation(public_id: UUID, *, actor: Person | None) -> Operation:
     operation = lock_operation(public_id)
     if operation.kind not in LEAVABLE_KINDS:
         raise IllegalTransition(state=operation.get_state_display())
-    give_up(operation)
     if operation.kind == OperationKind.CHANGE:
+        give_up(operation)
         revert(operation, requested_by=actor)
-        return operation
-    record("operation.abandoned", operation, actor=actor, node_id=operation.resource.project_id)
+    else:
+        leave(operation, actor=actor)
     return operation
+
+
+def leave(operation: Operation, *, actor: Person | None) -> None:
+    """Leave what failed for what it is. Call with the resource locked. ``actor`` None: the clock.
+
+    Raises:
+        IllegalTransition: it does not wait for a person.
+    """
+    give_up(operation)
+    record("operation.abandoned", operation, actor=actor, node_id=operation.resource.project_id)
 
 
 def give_up(operation: Operation) -> None:

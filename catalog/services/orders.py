@@ -385,19 +385,23 @@ def _check_name_is_free(project: Project, line: LineRequest) -> None:
 
     Sure only while the project's quota rows are locked: they keep rivals outside.
     """
-    kind = line.version.offering.kind
-    living = Resource.objects.filter(project=project, kind=kind, name=line.name).exclude(
+    if is_name_taken(project, line.version.offering.kind, line.name):
+        raise NameTaken(field="name", name=line.name)
+
+
+def is_name_taken(project: Project, kind: str, name: str) -> bool:
+    """Whether something living of the kind, or asked for, is called so in the project."""
+    living = Resource.objects.filter(project=project, kind=kind, name=name).exclude(
         state=ResourceState.RETIRED
     )
     waiting = OrderLine.objects.filter(
         order__project=project,
         order__state__in=UNDECIDED_ORDER_STATES,
         offering_version__offering__kind=kind,
-        name=line.name,
+        name=name,
         changes=None,
     )
-    if living.exists() or waiting.exists():
-        raise NameTaken(field="name", name=line.name)
+    return living.exists() or waiting.exists()
 
 
 def _next_number() -> str:

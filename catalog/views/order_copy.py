@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.http import Http404
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
 from catalog.models import Assembly, OfferingVersion, Order, OrderLine
-from catalog.policies import visible_orders
+from catalog.policies import may_copy_to_cart, visible_orders
+from catalog.services.cart_copies import LeftOut, copy_to_cart
 from catalog.services.offers import no_longer_offered
 from portal.identity.models import Project
 from portal.identity.requests import PersonRequest
@@ -71,3 +79,33 @@ def copy_of_order(request: PersonRequest, version: OfferingVersion) -> Copy | No
         raise Http404
     dropped = no_longer_offered(version, found.spec, found.order.project)
     return Copy(order=found.order, spec=found.spec, dropped=dropped)
+
+
+@require_POST
+def order_lines_to_cart(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Put everything that was ordered in the cart, and say what was left out."""
+    orders = visible_orders(request.user).select_related("project")
+    order = get_object_or_404(orders, public_id=public_id)
+    if not may_copy_to_cart(request.user, order):
+        raise PermissionDenied
+    copied = copy_to_cart(order, owner=request.user)
+    if copied.lines:
+        messages.success(request, _put_in_words(len(copied.lines)))
+    if copied.left_out:
+        messages.warning(request, _left_out_in_words(copied.left_out))
+    return redirect("catalog:cart")
+
+
+def _put_in_words(count: int) -> str:
+    return ngettext(
+        "{count} thing is put in your cart. Look at its name and end date before you send it.",
+        "{count} things are put in your cart. Look at names and end dates before you send it.",
+        count,
+    ).format(count=count)
+
+
+def _left_out_in_words(left_out: Sequence[LeftOut]) -> str:
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for item in left_out:
+        names[item.why].append(item.name)
+    return " ".join([_("Left out."), *(f"{', '.join(of)}: {why}" for why, of in names.items())])

@@ -19,6 +19,7 @@ from catalog.forms import CommentForm
 from catalog.models import Operation, OperationKind, Order, OrderLine, OrderState
 from catalog.policies import (
     may_comment,
+    may_copy_to_cart,
     may_decide,
     may_order_again,
     may_repair,
@@ -111,6 +112,7 @@ def render_order(
     """The page of one order, with what was refused on top."""
     wholes = wholes_of(request.user, list(order.lines.all()))
     lines = [(line, _in_words(line)) for line in order.lines.all() if line.assembly_id is None]
+    is_several = len(wholes) + len(lines) > 1
     progress = _progress(order)
     context = {
         "order": order,
@@ -134,6 +136,8 @@ def render_order(
         "may_withdraw": may_withdraw(request.user, order),
         "may_decide": may_decide(request.user, order),
         "may_order_again": may_order_again(request.user, order),
+        "is_several": is_several,
+        "may_copy_to_cart": is_several and may_copy_to_cart(request.user, order),
         "may_repair": any(may_repair(request.user, item.operation.resource) for item in progress),
         "is_operator": has_role(request.user, order.project, Role.OPERATOR),
     }

@@ -176,6 +176,7 @@ ROWS = [
         by={*REPAIRERS, Role.APPROVER},
         answer=303,
     ),
+    act("catalog:order-lines-to-cart", of=pending_order, by={Role.REQUESTER}),
     act("catalog:order-withdraw", of=pending_order, by={Who.ASKER}),
     # quotas
     see("catalog:quotas"),

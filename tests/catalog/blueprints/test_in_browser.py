@@ -5,25 +5,29 @@ from django.db import transaction
 
 from catalog.models import Operation, Resource
 from catalog.services.approvals import approve_order
+from catalog.services.cart_copies import copy_to_cart
 from catalog.services.operations import lock_order_and_resource
 from catalog.services.resources import activate_resource
 from portal.identity.models import Role
 from tests.catalog.blueprints.conftest import ANSWERS
 from tests.chromium import complaints_about
-from tests.factories import failed, grant, place
+from tests.factories import asked, failed, grant, place, place_lines
 from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def pages(sent_tasks, requester, approver, project, blueprint):
-    """Waiting for a decision; half-way, with something that failed; and delivered."""
+def pages(sent_tasks, requester, approver, project, blueprint, version):
+    """Waiting for a decision, also with other things; half-way, with a failure; and delivered."""
     grant(approver, Role.REQUESTER, project)
     waiting, busy, done = (
         place(requester, project, blueprint, name=name, spec=ANSWERS)
         for name in ("zaaksysteem-nieuw", "zaaksysteem-test", "zaaksysteem")
     )
+    whole = asked(blueprint, "zaaksysteem-proef", spec=ANSWERS)
+    several = place_lines(requester, project, whole, asked(version, "zaak-los-01"))
+    copy_to_cart(several, owner=approver)
     for order in (busy, done):
         approve_order(order.public_id, approver=approver)
     deliveries = {
@@ -38,6 +42,8 @@ def pages(sent_tasks, requester, approver, project, blueprint):
     return {
         "form": "/catalogue/web-application/order",
         "waiting": f"/orders/{waiting.public_id}",
+        "several": f"/orders/{several.public_id}",
+        "cart": "/cart",
         "approval": f"/approvals/{waiting.public_id}",
         "busy": f"/orders/{busy.public_id}",
         "done": f"/orders/{done.public_id}",

@@ -23,11 +23,13 @@ from catalog.models import (
     QuotaClaim,
 )
 from catalog.policies import projects_to_order_in
-from catalog.services.carts import put_in_cart
+from catalog.services.cart_copies import copy_to_cart
+from catalog.services.carts import look_at, look_at_all, put_in_cart
 from catalog.services.conditions import changed_conditions
 from catalog.services.offering_checks import problems_of
 from catalog.services.offering_facts import words_of
 from catalog.services.offers import starting_prices
+from catalog.services.orders import withdraw_order
 from catalog.services.preview import preview, preview_of_order
 from catalog.services.quotas import set_limit
 from portal.core.errors import InvalidInput
@@ -283,6 +285,49 @@ def test_a_wrong_name_of_a_part_is_told_before_the_whole_is_in_the_cart(
         )
 
     assert set(refusal.value.errors) == {"name"}
+
+
+class TestCopying:
+    """An earlier order, put in the cart again."""
+
+    @pytest.fixture
+    def mixed(self, requester, project, blueprint, version):
+        whole = asked(blueprint, "zaak", spec=ANSWERS)
+        return place_lines(requester, project, whole, asked(version, "los"))
+
+    def test_a_whole_goes_in_as_a_whole(self, mixed, requester, blueprint):
+        withdraw_order(mixed.public_id, actor=requester)
+        copied = copy_to_cart(mixed, owner=requester)
+
+        assert copied.left_out == []
+        assert [(item.offering.code, item.name) for item in copied.lines] == [
+            ("web-application", "zaak"),
+            ("virtual-server", "los"),
+        ]
+        assert copied.lines[0].spec == ANSWERS
+        together = look_at_all(copied.lines[0].cart, look_at(copied.lines[0].cart))
+        assert together.quote.monthly == mixed.monthly_price
+
+    def test_its_name_is_one_that_its_parts_can_have(self, requester, project, blueprint, version):
+        mixed = place_lines(
+            requester, project, asked(version, "los"), asked(blueprint, "zaak", spec=ANSWERS)
+        )
+        withdraw_order(mixed.public_id, actor=requester)
+        place(requester, project, version, name="zaak-web-1")
+
+        copied = copy_to_cart(mixed, owner=requester)
+
+        assert [item.name for item in copied.lines] == ["los", "zaak-2"]
+
+    def test_a_whole_of_which_a_part_is_gone_is_left_out(self, mixed, requester, parts):
+        withdrawn(next(part for part in parts if part.offering.code == "volume"))
+        withdraw_order(mixed.public_id, actor=requester)
+
+        copied = copy_to_cart(mixed, owner=requester)
+
+        assert [item.name for item in copied.lines] == ["los"]
+        assert [item.name for item in copied.left_out] == ["zaak"]
+        assert copied.left_out[0].why
 
 
 class TestGuards:

@@ -17,6 +17,7 @@ from catalog.models import (
     OrderState,
     Quota,
     Resource,
+    ResourceState,
     StepState,
 )
 from catalog.provisioning.cloud_quota import needed_quota
@@ -265,6 +266,30 @@ def test_the_clock_leaves_what_was_renewed_while_its_resize_failed(
 
     assert engine.call(end_dates.retire_ended, at=now()) == 0
     assert engine.call(end_dates.withdraw_endings, at=now()) == 1
+
+
+@pytest.mark.parametrize(
+    ("renewed", "then"),
+    [(None, ResourceState.RETIRED), (300, ResourceState.ACTIVE)],
+    ids=["no longer", "longer"],
+)
+def test_a_change_that_hangs_keeps_what_has_ended_only_when_it_is_a_renewal_too(
+    server, begin, engine, cloud, renewed, then
+):
+    Resource.objects.filter(pk=server.pk).update(end_date=in_days(1))
+    server.refresh_from_db()
+    terms = {"end_date": in_days(renewed)} if renewed else {}
+    begin(server, flavor="gp.medium", **terms)
+    cloud.fail_next("resize_server", CloudRefused("no"))
+    engine.run()
+
+    engine.call(end_dates.end_uses, at=now() + timedelta(days=2))
+    engine.call(end_dates.retire_ended, at=now() + timedelta(days=20))
+    engine.run()
+
+    server.refresh_from_db()
+    assert server.state == then
+    assert server.operations.filter(kind=OperationKind.ACT).count() == 0
 
 
 def test_a_change_that_came_all_the_same_completes_its_order(

@@ -329,6 +329,57 @@ class TestBusy:
         assert Operation.objects.get(kind=OperationKind.RETIRE).state == OperationState.FAILED
 
 
+class TestHangs:
+    """Somebody's work failed, and nobody looks at it."""
+
+    @pytest.fixture
+    def fails(self, engine, server, requester, cloud):
+        """Has an action fail, and returns its operation."""
+
+        def ask(action):
+            cloud.fail_next(f"{action}_server", CloudRefused("policy does not allow this"))
+            operation = engine.call(
+                act_on_resource, server.public_id, action=action, actor=requester
+            )
+            engine.run()
+            operation.refresh_from_db()
+            assert operation.state == OperationState.FAILED
+            return operation
+
+        return ask
+
+    def test_an_action_that_failed_is_given_up_before_the_stop(self, fails, strike, server):
+        reboot = fails("reboot")
+        strike(after(1))
+
+        reboot.refresh_from_db()
+        assert reboot.state == OperationState.ABANDONED
+        left = AuditEntry.objects.get(event="operation.abandoned")
+        assert (left.subject_public_id, left.actor_id) == (reboot.public_id, None)
+        assert ending_of(server).stop.state == OperationState.SUCCEEDED
+        strike(after(GRACE + 1))
+        assert state_of(server) == ResourceState.RETIRED
+
+    def test_what_failed_in_the_grace_does_not_keep_it(self, fails, strike, server):
+        strike(after(1))
+        start = fails("start")
+        strike(after(GRACE))
+        start.refresh_from_db()
+        assert start.state == OperationState.FAILED  # who wants it may still have it tried again
+
+        strike(after(GRACE + 1))
+        start.refresh_from_db()
+        assert start.state == OperationState.ABANDONED
+        assert state_of(server) == ResourceState.RETIRED
+
+    def test_until_its_end_it_is_left_to_people(self, fails, strike):
+        reboot = fails("reboot")
+        strike(after(0))
+
+        reboot.refresh_from_db()
+        assert reboot.state == OperationState.FAILED
+
+
 class TestProtected:
     def test_it_stays_stopped_and_is_not_cleaned_up(self, strike, server, requester):
         protect_resource(server.public_id, actor=requester)

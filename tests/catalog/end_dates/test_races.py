@@ -44,7 +44,8 @@ def renew(resource):
     with transaction.atomic():
         end_dates.lock_order_and_resource(resource)
         found = Resource.objects.get(pk=resource.pk)
-        if end_dates.open_operation(found) or found.state != ResourceState.ACTIVE:
+        ending = Ending.objects.get(resource=found)
+        if end_dates._is_held_up(ending, found) or found.state != ResourceState.ACTIVE:
             raise IllegalTransition(state=found.get_state_display())
         Resource.objects.filter(pk=resource.pk).update(end_date=RENEWED)
 
@@ -68,7 +69,7 @@ def clean_up_and_renew_at_once(over, monkeypatch):
     """Both have looked before either writes; returns what it came to."""
 
     def act():
-        monkeypatch.setattr(end_dates, "open_operation", meeting(end_dates.open_operation))
+        monkeypatch.setattr(end_dates, "_is_held_up", meeting(end_dates._is_held_up))
         at_once(lambda: retire_ended(at=after(30)), lambda: renew(over))
         over.refresh_from_db()
         return (over.state, over.end_date)

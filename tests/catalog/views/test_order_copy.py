@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils.timezone import localdate, now
 
-from catalog.models import Order
+from catalog.models import CartLine, Order
 from catalog.services.order_lines import LineRequest
 from portal.cloud.models import Image
 from portal.identity.models import Role
@@ -14,6 +14,7 @@ from tests.catalog.views.ordering import FORM, text_of
 from tests.factories import (
     UNKNOWN_ID,
     PersonFactory,
+    asked,
     generous_limits,
     grant,
     make_project,
@@ -145,3 +146,73 @@ class TestLink:
         withdrawn(version)
 
         assert AGAIN not in text_of(self.page(browser, earlier))
+
+
+class TestEverythingToTheCart:
+    ALL = "Put everything in the cart"
+
+    @pytest.fixture
+    def several(self, requester, project, version):
+        return place_lines(requester, project, asked(version, "web-01"), asked(version, "web-02"))
+
+    def page(self, browser, order):
+        return browser.get(reverse("catalog:order", args=[order.public_id]))
+
+    def press(self, browser, order):
+        address = reverse("catalog:order-lines-to-cart", args=[order.public_id])
+        return browser.post(address, follow=True)
+
+    def test_one_button_puts_all_of_it_in_the_cart(self, browser, several):
+        page = self.page(browser, several)
+        assert self.ALL in text_of(page)
+        assert reverse("catalog:order-lines-to-cart", args=[several.public_id]) in str(page.content)
+
+        answer = self.press(browser, several)
+
+        assert answer.redirect_chain == [("/cart", 302)]
+        said = "2 things are put in your cart. Look at names and end dates before you send it."
+        assert said in text_of(answer)
+        assert [line.name for line in CartLine.objects.all()] == ["web-01-2", "web-02-2"]
+
+    def test_each_can_still_be_ordered_alone(self, browser, several):
+        page = text_of(self.page(browser, several))
+
+        assert "Order web-01 again" in page
+        assert "Order web-02 again" in page
+        assert AGAIN not in page
+
+    def test_what_is_left_out_is_said_with_why(self, browser, several):
+        Image.objects.filter(name="Debian 12").update(gone_at=now())
+
+        answer = text_of(self.press(browser, several))
+
+        why = "“Debian 12” (Operating system) is no longer offered."
+        assert f"Left out. web-01, web-02: {why}" in answer
+        assert not CartLine.objects.exists()
+
+    def test_an_order_of_one_thing_has_no_such_button(self, browser, earlier):
+        assert self.ALL not in text_of(self.page(browser, earlier))
+
+    def test_nor_has_one_of_which_nothing_is_offered_any_more(self, browser, several, version):
+        withdrawn(version)
+
+        assert self.ALL not in text_of(self.page(browser, several))
+        assert self.press(browser, several).status_code == 403
+
+    def test_who_orders_elsewhere_alone_has_it_not(self, client, several):
+        colleague = PersonFactory()
+        elsewhere = make_project(parent=several.project.parent, name="Elders")
+        grant(colleague, Role.REQUESTER, elsewhere)
+        grant(colleague, Role.OPERATOR, several.project)
+        client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+        log_in(client, colleague)
+
+        page = text_of(self.page(client, several))
+        assert self.ALL not in page
+        assert "Order web-01 again" in page
+        assert self.press(client, several).status_code == 403
+
+    def test_it_takes_a_post(self, browser, several):
+        address = reverse("catalog:order-lines-to-cart", args=[several.public_id])
+
+        assert browser.get(address).status_code == 405
