@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,11 +18,11 @@ from catalog.models import OperationQueue, OperationState, Step, StepFault, Step
 from catalog.provisioning.claims import PEOPLE_FIRST, WITH_EVERYTHING, Held, Overtaken
 from catalog.provisioning.context import WorkingContext
 from catalog.provisioning.delays import SLOWEST_POLL, pause_after, poll_delay
-from catalog.provisioning.outcomes import fail_step, write_outcome
+from catalog.provisioning.outcomes import LONGEST_TRYING, fail_step, write_outcome
 from catalog.provisioning.plans import get_definition
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import CloudError, CloudObject, Listing
+from portal.cloud.ports import CloudError, CloudObject, CloudRefused, Listing
 from portal.core.dispatch import enqueue_on_commit
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
     settled = [held for held in seen if _settle(held, look)]
     if errors:
         _put_off(cloud_project_id, waiting, errors)
+        _give_up_unseen(waiting, errors)
     elif len(settled) < len(waiting):
         next_at = now() + pause
         # Unless who began to wait meanwhile brought it forward, and rang for that.
@@ -152,6 +154,23 @@ def _put_off(
     at = now() + SLOWEST_POLL
     CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
     _ring_again(cloud_project_id, waiting, at)
+
+
+def _give_up_unseen(waiting: Sequence[Held], errors: Mapping[Listing, CloudError]) -> None:
+    """What waited too long without being seen waits for a person, with the cloud's own words."""
+    for held in waiting:
+        why = [error for listing, error in errors.items() if listing in held.definition.reads]
+        error = min(why, key=lambda error: _patience(held, error), default=None)
+        if error is None or now() - held.step.due_at <= _patience(held, error):
+            continue
+        with suppress(Overtaken):
+            fail_step(held, str(error), fault=StepFault.TOO_SLOW, request_id=error.request_id)
+
+
+def _patience(held: Held, error: CloudError) -> timedelta:
+    """How long a step may wait unseen: a cloud that does not answer is given a day at least."""
+    timeout = held.definition.timeout
+    return timeout if isinstance(error, CloudRefused) else max(timeout, LONGEST_TRYING)
 
 
 def _queue_of(waiting: Sequence[Held]) -> str:
