@@ -14,7 +14,14 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from catalog.kinds.base import Done, Look, Outcome, Wait
-from catalog.models import OperationQueue, OperationState, Step, StepFault, StepState
+from catalog.models import (
+    Operation,
+    OperationQueue,
+    OperationState,
+    Step,
+    StepFault,
+    StepState,
+)
 from catalog.provisioning.claims import PEOPLE_FIRST, WITH_EVERYTHING, Held, Overtaken
 from catalog.provisioning.context import WorkingContext
 from catalog.provisioning.delays import SLOWEST_POLL, pause_after, poll_delay
@@ -32,11 +39,11 @@ TOO_LONG: Final = "the cloud has been busy with this for more than {minutes} min
 _EARLY: Final = timedelta(milliseconds=50)
 
 
-def poll_cloud_project(cloud_project_id: int) -> list[int]:
+def poll_cloud_project(cloud_project_id: int) -> list[Operation]:
     """Look once at everything that waits in the cloud project, unless somebody just did.
 
     Returns:
-        The operations that can go on.
+        The operations that can go on, those of people first.
     """
     waiting = _waiting_steps(cloud_project_id)
     if not waiting:
@@ -59,7 +66,7 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
             next_poll_at=next_at
         )
         _ring_again(cloud_project_id, waiting, next_at)
-    return [held.step.operation_id for held in settled]
+    return [held.step.operation for held in settled]
 
 
 def take_tick(cloud_project_id: int, at: datetime, delay: timedelta) -> bool:

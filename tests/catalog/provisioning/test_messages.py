@@ -141,7 +141,7 @@ def test_service_that_is_down_keeps_nobody_waiting_for_another(engine, cloud, st
 
     can_go_on = engine.call(poll_cloud_project, one.cloud_project_id)
 
-    assert can_go_on == [one.operations.get().pk]
+    assert can_go_on == [one.operations.get()]
     assert one.operations.get().steps.get(name="server").last_error == ""
     waiting = other.operations.get().steps.get(name="volume")
     assert (waiting.state, waiting.last_error) == (StepState.AWAITING, "connection refused")

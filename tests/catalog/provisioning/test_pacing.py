@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
@@ -84,6 +85,37 @@ def test_what_the_clock_begins_is_nobodys_to_wait_for(engine, cloud, resource):
 
     undoing = resource.operations.get(kind=OperationKind.COMPENSATE)
     assert undoing.queue == OperationQueue.BULK
+
+
+def test_batch_is_not_carried_on_by_who_looked_for_a_person(engine, cloud, start):
+    cloud.polls_until_settled = 10**6
+    person = start()
+    engine.run_until("volume", StepState.AWAITING)
+    cloud.polls_until_settled = 1
+    batch = start().operations.get()
+    Operation.objects.filter(pk=batch.pk).update(queue=OperationQueue.BULK)
+    engine.messages.appendleft(engine.messages.pop())
+    engine.run_one()
+    assert batch.steps.get(name="volume").state == StepState.AWAITING
+    engine.let_delays_pass()
+    engine.messages.clear()
+
+    look = current_app.tasks["catalog.poll_cloud_project"]
+    engine.call(look, cloud_project_id=person.cloud_project_id)
+
+    assert batch.steps.get(name="volume").state == StepState.DONE
+    assert batch.steps.get(name="server").attempts == 0
+    assert engine.messages[-1] == ("catalog.run_operation", {"operation_id": batch.pk})
+
+
+def test_person_is_served_at_once_by_who_looked(engine, operation, resource):
+    engine.run_until("volume", StepState.AWAITING)
+    engine.let_delays_pass()
+
+    look = current_app.tasks["catalog.poll_cloud_project"]
+    engine.call(look, cloud_project_id=resource.cloud_project_id)
+
+    assert operation.steps.get(name="server").attempts == 1
 
 
 def test_no_operation_waits_in_a_queue_that_nobody_serves(operation):
