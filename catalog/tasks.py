@@ -83,13 +83,17 @@ def sweep() -> None:
 def sync_inventory() -> None:
     """Note what each cloud offers now; one that does not answer keeps what we knew of it."""
     with only_one(INVENTORY) as is_mine:
-        if not is_mine:
-            return
-        for cloud in Cloud.objects.filter(key__in=settings.CLOUDS):
-            try:
-                sync_inventory_of(cloud)
-            except CloudError as error:
-                logger.warning("inventory of %s: %s", cloud.key, error)
+        if is_mine:
+            each_by_itself(_sync_inventory, Cloud.objects.filter(key__in=settings.CLOUDS))
+
+
+def _sync_inventory(cloud: Cloud) -> int:
+    try:
+        sync_inventory_of(cloud)
+    except CloudError as error:
+        logger.warning("inventory of %s: %s", cloud.key, error)
+        return 0
+    return 1
 
 
 @shared_task(
