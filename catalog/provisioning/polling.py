@@ -26,6 +26,7 @@ from catalog.provisioning.claims import PEOPLE_FIRST, WITH_EVERYTHING, Held, Ove
 from catalog.provisioning.context import WorkingContext
 from catalog.provisioning.delays import SLOWEST_POLL, pause_after, poll_delay
 from catalog.provisioning.outcomes import LONGEST_TRYING, fail_step, write_outcome
+from catalog.provisioning.pacing import leave_alone
 from catalog.provisioning.plans import get_definition
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject
@@ -149,7 +150,11 @@ def _judge(held: Held, look: Look) -> Outcome:
 def _put_off(
     cloud_project_id: int, waiting: Sequence[Held], errors: Mapping[Listing, CloudError]
 ) -> None:
-    """A look failed: say so at the steps that need it, and go on at the slowest rhythm."""
+    """A look failed: say so at the steps that need it, and go on at the slowest rhythm.
+
+    Or later, where the cloud is asked too much.
+    """
+    cloud, pause = waiting[0].step.operation.resource.cloud_project.cloud, SLOWEST_POLL
     for listing, error in errors.items():
         logger.warning("poll of cloud project %s: %s", cloud_project_id, error)
         blind = [held.step.pk for held in waiting if listing in held.definition.reads]
@@ -158,7 +163,8 @@ def _put_off(
             last_error=str(error)[:1000],
             last_request_id=error.request_id[:80],
         )
-    at = now() + SLOWEST_POLL
+        pause = max(pause, leave_alone(cloud, error, now()))
+    at = now() + pause
     CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
     _ring_again(cloud_project_id, waiting, at)
 
