@@ -12,7 +12,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils.timezone import now
 
-from catalog.models import Operation
+from catalog.models import OperationQueue
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
 from catalog.provisioning.cloud_quota import push_quota
 from catalog.reconciliation.looking import look_at_due_clouds
@@ -46,12 +46,20 @@ def run_operation(*, operation_id: int) -> None:
     time_limit=LONGEST_POLL_SECONDS + 10,
 )
 def poll_cloud_project(*, cloud_project_id: int) -> None:
-    """Settle what waits in a cloud project; go on with the first, others get a message each."""
+    """Settle what waits in a cloud project; go on with a person's, others get a message each.
+
+    What a batch goes on with may take a minute, and this may be the worker that people wait for.
+    """
     can_go_on = polling.poll_cloud_project(cloud_project_id)
-    for operation in Operation.objects.filter(pk__in=can_go_on[1:]):
-        enqueue_on_commit("catalog.run_operation", queue=operation.queue, operation_id=operation.pk)
-    for operation_id in can_go_on[:1]:
-        runner.advance(operation_id)
+    of_people = [found for found in can_go_on if found.queue == OperationQueue.INTERACTIVE]
+    here = of_people[:1]
+    for operation in can_go_on:
+        if operation not in here:
+            enqueue_on_commit(
+                "catalog.run_operation", queue=operation.queue, operation_id=operation.pk
+            )
+    for operation in here:
+        runner.advance(operation.pk)
 
 
 @shared_task(name="catalog.look_for_late_arrivals")
@@ -75,13 +83,17 @@ def sweep() -> None:
 def sync_inventory() -> None:
     """Note what each cloud offers now; one that does not answer keeps what we knew of it."""
     with only_one(INVENTORY) as is_mine:
-        if not is_mine:
-            return
-        for cloud in Cloud.objects.filter(key__in=settings.CLOUDS):
-            try:
-                sync_inventory_of(cloud)
-            except CloudError as error:
-                logger.warning("inventory of %s: %s", cloud.key, error)
+        if is_mine:
+            each_by_itself(_sync_inventory, Cloud.objects.filter(key__in=settings.CLOUDS))
+
+
+def _sync_inventory(cloud: Cloud) -> int:
+    try:
+        sync_inventory_of(cloud)
+    except CloudError as error:
+        logger.warning("inventory of %s: %s", cloud.key, error)
+        return 0
+    return 1
 
 
 @shared_task(

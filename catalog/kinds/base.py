@@ -186,7 +186,9 @@ class StepDefinition:
         run: does the work; may be repeated at any time.
         settle: for a step that answered Wait: judges a fresh look at the cloud project.
         clear: removes what the step made, after Broken. It is repeated until it raises
-            CloudMissing (what was made is gone); then the step runs again.
+            CloudMissing (what was made is gone); then the step runs again. A step that has one has
+            a ``settle``, which judges what was made when a person has it tried again after it took
+            too long.
         exclusive: at most one such step at a time per cloud project (it makes shared things).
         reads: the lists that ``settle`` looks at.
         timeout: how long the cloud may be busy with it before a person must look. A step that

@@ -24,6 +24,7 @@ from catalog.models import (
 )
 from catalog.provisioning.claims import IS_NEXT, PEOPLE_FIRST, Held, claim_following
 from catalog.provisioning.delays import POLL_DELAYS, SOON, retry_delay
+from catalog.provisioning.pacing import leave_alone
 from catalog.provisioning.plans import exclusive_steps
 from catalog.services.change_work import take_over
 from catalog.services.completion import bring_about
@@ -157,6 +158,7 @@ def try_later(
 
     Where the cloud asked for a longer pause it gets that. After a day of it a person must look.
     """
+    leave_alone(held.step.operation.resource.cloud_project.cloud, error, now())
     since = held.step.started_at
     if since and now() - since > LONGEST_TRYING:
         message = str(error) if error else TRIED_TOO_LONG

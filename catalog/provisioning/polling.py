@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,15 +14,23 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from catalog.kinds.base import Done, Look, Outcome, Wait
-from catalog.models import OperationQueue, OperationState, Step, StepFault, StepState
+from catalog.models import (
+    Operation,
+    OperationQueue,
+    OperationState,
+    Step,
+    StepFault,
+    StepState,
+)
 from catalog.provisioning.claims import PEOPLE_FIRST, WITH_EVERYTHING, Held, Overtaken
 from catalog.provisioning.context import WorkingContext
 from catalog.provisioning.delays import SLOWEST_POLL, pause_after, poll_delay
-from catalog.provisioning.outcomes import fail_step, write_outcome
+from catalog.provisioning.outcomes import LONGEST_TRYING, fail_step, write_outcome
+from catalog.provisioning.pacing import leave_alone
 from catalog.provisioning.plans import get_definition
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import CloudError, CloudObject, Listing
+from portal.cloud.ports import CloudError, CloudObject, CloudRefused, Listing
 from portal.core.dispatch import enqueue_on_commit
 
 logger = logging.getLogger(__name__)
@@ -31,11 +40,11 @@ TOO_LONG: Final = "the cloud has been busy with this for more than {minutes} min
 _EARLY: Final = timedelta(milliseconds=50)
 
 
-def poll_cloud_project(cloud_project_id: int) -> list[int]:
+def poll_cloud_project(cloud_project_id: int) -> list[Operation]:
     """Look once at everything that waits in the cloud project, unless somebody just did.
 
     Returns:
-        The operations that can go on.
+        The operations that can go on, those of people first.
     """
     waiting = _waiting_steps(cloud_project_id)
     if not waiting:
@@ -50,6 +59,7 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
     settled = [held for held in seen if _settle(held, look)]
     if errors:
         _put_off(cloud_project_id, waiting, errors)
+        _give_up_unseen(waiting, errors)
     elif len(settled) < len(waiting):
         next_at = now() + pause
         # Unless who began to wait meanwhile brought it forward, and rang for that.
@@ -57,7 +67,7 @@ def poll_cloud_project(cloud_project_id: int) -> list[int]:
             next_poll_at=next_at
         )
         _ring_again(cloud_project_id, waiting, next_at)
-    return [held.step.operation_id for held in settled]
+    return [held.step.operation for held in settled]
 
 
 def take_tick(cloud_project_id: int, at: datetime, delay: timedelta) -> bool:
@@ -140,7 +150,11 @@ def _judge(held: Held, look: Look) -> Outcome:
 def _put_off(
     cloud_project_id: int, waiting: Sequence[Held], errors: Mapping[Listing, CloudError]
 ) -> None:
-    """A look failed: say so at the steps that need it, and go on at the slowest rhythm."""
+    """A look failed: say so at the steps that need it, and go on at the slowest rhythm.
+
+    Or later, where the cloud is asked too much.
+    """
+    cloud, pause = waiting[0].step.operation.resource.cloud_project.cloud, SLOWEST_POLL
     for listing, error in errors.items():
         logger.warning("poll of cloud project %s: %s", cloud_project_id, error)
         blind = [held.step.pk for held in waiting if listing in held.definition.reads]
@@ -149,9 +163,27 @@ def _put_off(
             last_error=str(error)[:1000],
             last_request_id=error.request_id[:80],
         )
-    at = now() + SLOWEST_POLL
+        pause = max(pause, leave_alone(cloud, error, now()))
+    at = now() + pause
     CloudProject.objects.filter(pk=cloud_project_id).update(next_poll_at=at)
     _ring_again(cloud_project_id, waiting, at)
+
+
+def _give_up_unseen(waiting: Sequence[Held], errors: Mapping[Listing, CloudError]) -> None:
+    """What waited too long without being seen waits for a person, with the cloud's own words."""
+    for held in waiting:
+        why = [error for listing, error in errors.items() if listing in held.definition.reads]
+        error = min(why, key=lambda error: _patience(held, error), default=None)
+        if error is None or now() - held.step.due_at <= _patience(held, error):
+            continue
+        with suppress(Overtaken):
+            fail_step(held, str(error), fault=StepFault.TOO_SLOW, request_id=error.request_id)
+
+
+def _patience(held: Held, error: CloudError) -> timedelta:
+    """How long a step may wait unseen: a cloud that does not answer is given a day at least."""
+    timeout = held.definition.timeout
+    return timeout if isinstance(error, CloudRefused) else max(timeout, LONGEST_TRYING)
 
 
 def _queue_of(waiting: Sequence[Held]) -> str:

@@ -11,8 +11,8 @@ from typing import Final
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
 
-from catalog.kinds.base import Done, Outcome
-from catalog.models import OperationKind, StepFault
+from catalog.kinds.base import Done, Outcome, Wait
+from catalog.models import OperationKind, Step, StepFault
 from catalog.provisioning.claims import Held, Overtaken, claim_next_step
 from catalog.provisioning.context import OutcomeUnknown, WorkingContext
 from catalog.provisioning.outcomes import fail_step, try_later, write_outcome
@@ -33,6 +33,8 @@ LONGEST_RUN: Final = 60.0  # seconds
 CLEARING_DELAY: Final = timedelta(seconds=1)
 QUOTA_PATIENCE: Final = 5  # tries in a row, about half a minute
 _REMOVING: Final = frozenset({OperationKind.RETIRE.value, OperationKind.COMPENSATE.value})
+# After these nobody saw that what was made is broken: the cloud may have finished it since.
+_UNJUDGED: Final = frozenset({StepFault.TOO_SLOW.value, StepFault.DEFECT.value})
 
 
 class StillThere(Exception):
@@ -97,9 +99,12 @@ def carry_out(held: Held, *, goes_on_until: float = 0.0) -> Held | None:
 
 def _run(held: Held) -> Outcome:
     context = WorkingContext(held)
-    if held.step.external_id and held.definition.clear:
+    made, clear = held.step.external_id, held.definition.clear
+    if made and clear:
+        if _may_be_finished(held.step):
+            return Wait(external_id=made)
         with suppress(CloudMissing):  # it is surely gone: the step may make it anew
-            held.definition.clear(context, held.step.external_id)
+            clear(context, made)
             raise StillThere
     try:
         return held.definition.run(context)
@@ -107,6 +112,15 @@ def _run(held: Held) -> Outcome:
         if held.step.operation.kind in _REMOVING:
             return Done()
         raise
+
+
+def _may_be_finished(step: Step) -> bool:
+    """True when a person has a step tried again that stopped while it waited for what it made.
+
+    The poll judges that first: it is taken over, waited for anew, or found to be broken. What was
+    asked for since, without an answer, is another thing.
+    """
+    return step.fault in _UNJUDGED and step.create_intended_at is None
 
 
 def _push_quota_or_fail(held: Held, error: CloudQuotaRefused) -> None:

@@ -17,6 +17,7 @@ from catalog.services.operations import abandon_operation
 from catalog.services.undoing import compensate_operation
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.errors import DomainError
+from portal.core.faults import each_by_itself
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,10 @@ def compensate_overdue() -> None:
     """Undo deliveries and changes that failed longer ago than their offering's term.
 
     What is refused keeps no other from being undone: it waits for a person, behind what failed
-    later, and the next sweep asks again.
+    later, and the next sweep asks again. Nor does what meets a bug.
+
+    Raises:
+        ExceptionGroup: what went wrong, once all had their turn.
     """
     term = ExpressionWrapper(
         F("resource__order_line__offering_version__compensate_after_hours")
@@ -107,10 +111,15 @@ def compensate_overdue() -> None:
         state=OperationState.FAILED,
         failed_at__lte=now() - term,
     )
-    newest_first = overdue.order_by("-failed_at", "-pk").values_list("public_id", "kind")
-    for public_id, kind in newest_first[:MOST_AT_ONCE]:
-        undo = abandon_operation if kind == OperationKind.CHANGE else compensate_operation
-        try:
-            undo(public_id, actor=None)
-        except DomainError as refusal:  # a person was first, or something that runs is needed
-            logger.info("not undoing %s: %s", public_id, refusal.code)
+    each_by_itself(_compensate, overdue.order_by("-failed_at", "-pk")[:MOST_AT_ONCE])
+
+
+def _compensate(operation: Operation) -> int:
+    is_change = operation.kind == OperationKind.CHANGE
+    undo = abandon_operation if is_change else compensate_operation
+    try:
+        undo(operation.public_id, actor=None)
+    except DomainError as refusal:  # a person was first, or something that runs is needed
+        logger.info("not undoing %s: %s", operation.public_id, refusal.code)
+        return 0
+    return 1

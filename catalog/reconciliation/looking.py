@@ -30,6 +30,7 @@ from portal.cloud.ports import (
     CloudUnavailable,
     Listing,
 )
+from portal.core.faults import each_by_itself
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +57,19 @@ class Tally:
 
 
 def look_at_due_clouds() -> None:
-    """Look at each cloud whose time has come, and say when its next time is."""
+    """Look at each cloud whose time has come, and say when its next time is.
+
+    Raises:
+        ExceptionGroup: what went wrong, once every cloud had its turn.
+    """
     clouds = Cloud.objects.filter(key__in=settings.CLOUDS)
-    for cloud in clouds.filter(Q(look=None) | Q(look__due_at__lte=now())):
-        look_at(cloud)
-        look_at_rooms(cloud)
+    each_by_itself(_look_at_all_of, clouds.filter(Q(look=None) | Q(look__due_at__lte=now())))
+
+
+def _look_at_all_of(cloud: Cloud) -> int:
+    look_at(cloud)
+    look_at_rooms(cloud)
+    return 1
 
 
 def look_at(cloud: Cloud) -> Tally:

@@ -34,7 +34,12 @@ from portal.identity.models import Person
 
 # What is being removed cannot be stopped: part of it is gone.
 CANCELABLE_KINDS: Final = frozenset(
-    {OperationKind.PROVISION.value, OperationKind.CHANGE.value, OperationKind.ACT.value}
+    {
+        OperationKind.PROVISION.value,
+        OperationKind.CHANGE.value,
+        OperationKind.ACT.value,
+        OperationKind.RECREATE.value,
+    }
 )
 
 

@@ -48,7 +48,7 @@ def compensate_operation(public_id: UUID, *, actor: Person | None) -> Operation:
 @sensitive("operation.cancel")
 @transaction.atomic(durable=True)
 def cancel_operation(public_id: UUID, *, actor: Person) -> Operation:
-    """Stop a delivery or a change, which is then undone, or an action, which is left as it is.
+    """Stop a delivery or a change, which is then undone. Anything else is left as it is.
 
     At once when no worker holds a step, else as soon as it lets go. May be repeated. With the
     delivery of a part of a whole everything else of that stops, or is cleaned up.

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
@@ -16,11 +18,14 @@ def each_by_itself(act: Callable[[Item], int], items: Iterable[Item]) -> int:
 
     Raises:
         ExceptionGroup: what went wrong, each of it logged, once every item had its turn.
+        SoftTimeLimitExceeded: the task has had its time; what is left waits for the next one.
     """
     total, faults = 0, []
     for item in items:
         try:
             total += act(item)
+        except SoftTimeLimitExceeded:
+            raise  # whoever goes on is stopped in the middle of another
         except Exception as fault:
             logger.exception("going on without %s", item)
             faults.append(fault)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from catalog.kinds.base import (
     Broken,
@@ -23,6 +24,8 @@ from catalog.kinds.steps.removal import delete_all, remaining
 from portal.cloud.ports import Cloud, CloudMissing, CloudObject, CopySpec, Listing
 
 FAILED = frozenset({"ERROR", "ERROR_DELETING", "KILLED"})
+# Several TiB into a store of objects: more than a cloud is busy with anything else.
+COPYING_TAKES: Final = timedelta(hours=12)
 SIZE_OF_VOLUME = size_gib(lambda record: str(record.spec["volume_gib"]))
 
 
@@ -78,6 +81,7 @@ class Copying:
             settle=self._settle,
             clear=self._clear,
             reads=frozenset({self.listing}),
+            timeout=COPYING_TAKES,
         )
 
     def _removing(self) -> StepDefinition:

@@ -23,7 +23,7 @@ class Cloud(PublicIdModel):
     # Keystone domain that holds every project of this installation.
     domain_name = models.CharField(max_length=64, default="cloudloket")
     inventory_synced_at = models.DateTimeField(null=True)
-    # When the next step may ask something of it, where a rhythm is set.
+    # When the next step may ask something of it: in its rhythm, or since it was asked too much.
     paced_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -18,6 +18,7 @@ from catalog.models import (
     StepFault,
     StepState,
 )
+from catalog.provisioning import sweeping
 from catalog.provisioning.runner import QUOTA_PATIENCE
 from catalog.services.operations import resume_operation
 from catalog.services.undoing import compensate_operation
@@ -245,6 +246,31 @@ def test_failure_past_its_term_is_undone_without_a_person(engine, cloud, operati
     engine.run()
 
     assert state_of(resource) == [ResourceState.RETIRED]
+
+
+def test_failure_that_cannot_be_undone_for_a_bug_keeps_no_other_from_it(
+    engine, cloud, start, monkeypatch
+):
+    # The newest comes first, so that is what the bug is met with.
+    for hours in (74, 73):
+        failed = start().operations.get()
+        cloud.fail_next("create_port", CloudRefused("no more addresses"))
+        engine.run()
+        Operation.objects.filter(pk=failed.pk).update(failed_at=now() - timedelta(hours=hours))
+    undo = sweeping.compensate_operation
+
+    def meet_a_bug(public_id, *, actor):
+        if public_id == failed.public_id:
+            raise KeyError("before")
+        return undo(public_id, actor=actor)
+
+    monkeypatch.setattr(sweeping, "compensate_operation", meet_a_bug)
+
+    with pytest.raises(ExceptionGroup, match="not everything"):
+        engine.sweep()
+
+    undone = Operation.objects.get(kind=OperationKind.COMPENSATE)
+    assert undone.resource_id != failed.resource_id
 
 
 def test_quota_of_the_cloud_that_somebody_lowered_is_raised_again(

@@ -8,12 +8,12 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.models import ResourceState, Step, StepState
+from catalog.models import OperationState, ResourceState, Step, StepFault, StepState
 from catalog.provisioning.delays import LONGEST_DELAY, pause_after, poll_delay, retry_delay
 from catalog.provisioning.polling import poll_cloud_project
 from catalog.provisioning.sweeping import RING_LASTS
 from portal.cloud.models import CloudProject
-from portal.cloud.ports import CloudUnavailable
+from portal.cloud.ports import CloudMissing, CloudRefused, CloudUnavailable
 
 pytestmark = pytest.mark.django_db
 
@@ -141,10 +141,39 @@ def test_service_that_is_down_keeps_nobody_waiting_for_another(engine, cloud, st
 
     can_go_on = engine.call(poll_cloud_project, one.cloud_project_id)
 
-    assert can_go_on == [one.operations.get().pk]
+    assert can_go_on == [one.operations.get()]
     assert one.operations.get().steps.get(name="server").last_error == ""
     waiting = other.operations.get().steps.get(name="volume")
     assert (waiting.state, waiting.last_error) == (StepState.AWAITING, "connection refused")
+
+
+@pytest.mark.parametrize(
+    ("error", "waited", "is_over"),
+    [
+        (CloudRefused("403 Forbidden", request_id="req-4"), timedelta(minutes=59), False),
+        (CloudRefused("403 Forbidden", request_id="req-4"), timedelta(minutes=61), True),
+        (CloudMissing("404 no such project", request_id="req-4"), timedelta(minutes=61), True),
+        (CloudUnavailable("503", request_id="req-4"), timedelta(hours=23, minutes=59), False),
+        (CloudUnavailable("503", request_id="req-4"), timedelta(hours=24, minutes=1), True),
+    ],
+    ids=str,
+)
+def test_what_can_be_seen_by_no_look_is_shown_to_a_person_at_last(
+    engine, cloud, operation, error, waited, is_over
+):
+    step = engine.run_until("volume", StepState.AWAITING)
+    Step.objects.filter(pk=step.pk).update(due_at=now() - waited)
+    cloud.fail_next("list_volumes", error)
+
+    engine.let_delays_pass()
+    engine.run_one()
+
+    step.refresh_from_db()
+    operation.refresh_from_db()
+    assert (step.last_error, step.last_request_id) == (str(error), "req-4")
+    assert step.state == (StepState.FAILED if is_over else StepState.AWAITING)
+    assert operation.state == (OperationState.FAILED if is_over else OperationState.RUNNING)
+    assert step.fault == (StepFault.TOO_SLOW if is_over else StepFault.UNAVAILABLE)
 
 
 @given(failures=st.integers(min_value=1, max_value=10_000))

@@ -151,7 +151,7 @@ def test_four_workers_with_the_same_messages_make_one_of_everything(started, clo
         while now() < until:
             advance(operation.pk)
             for ready in poll_cloud_project(cloud_project_id):
-                advance(ready)
+                advance(ready.pk)
             if Operation.objects.get(pk=operation.pk).state != OperationState.RUNNING:
                 return
 

@@ -8,6 +8,7 @@ import pytest
 from django.utils.timezone import now
 
 from catalog.errors import NotRepeatable
+from catalog.kinds.steps import volume as volume_steps
 from catalog.models import OperationState, ResourceState, Step, StepFault, StepState
 from catalog.provisioning.outcomes import LONGEST_TRYING
 from catalog.services.operations import (
@@ -38,6 +39,31 @@ def stopped(engine, cloud, operation):
     engine.run()
     operation.refresh_from_db()
     return operation
+
+
+@pytest.fixture
+def too_slow(engine, cloud, operation):
+    """The volume of a delivery that stopped since the cloud was busy with it for too long."""
+    cloud.polls_until_settled = 10**6
+    step = engine.run_until("volume", StepState.AWAITING)
+    Step.objects.filter(pk=step.pk).update(due_at=now() - timedelta(minutes=61))
+    engine.run()
+    step.refresh_from_db()
+    assert (step.state, step.fault) == (StepState.FAILED, StepFault.TOO_SLOW)
+    return cloud.things[step.external_id]
+
+
+@pytest.fixture
+def resume(engine, operation, requester):
+    def ask():
+        engine.call(resume_operation, operation.public_id, actor=requester)
+
+    return ask
+
+
+def finish(cloud, volume, status="AVAILABLE"):
+    cloud.polls_until_settled = 1
+    volume.polls_left, volume.on_settled, volume.status = 0, None, status
 
 
 def state_of(*rows):
@@ -141,3 +167,80 @@ def test_day_begins_anew_when_a_person_has_it_tried_again(engine, cloud, stopped
 
     assert state_of(stopped) == [OperationState.SUCCEEDED]
     assert stopped.steps.get(name="server").fault == ""
+
+
+def test_what_the_cloud_finished_after_the_time_out_is_taken_over(
+    engine, cloud, resource, too_slow, resume
+):
+    finish(cloud, too_slow)
+
+    resume()
+    engine.run()
+
+    assert state_of(resource) == [ResourceState.ACTIVE]
+    assert resource.cloud_ids["volume"] == too_slow.id
+    assert (cloud.calls["create_volume"], cloud.calls["delete_volume"]) == (1, 0)
+
+
+def test_what_the_cloud_is_still_busy_with_is_waited_for_anew(engine, cloud, too_slow, resume):
+    resume()
+    step = engine.run_until("volume", StepState.AWAITING)
+
+    assert now() - step.due_at < timedelta(minutes=1)
+    assert (step.external_id, step.fault) == (too_slow.id, "")
+    assert cloud.calls["delete_volume"] == 0
+
+
+def test_what_broke_after_the_time_out_is_removed_and_made_again(
+    engine, cloud, resource, too_slow, resume
+):
+    finish(cloud, too_slow, "ERROR")
+
+    resume()
+    engine.run()
+
+    assert state_of(resource) == [ResourceState.ACTIVE]
+    assert resource.cloud_ids["volume"] != too_slow.id
+    assert cloud.count("volume") == 1
+
+
+def test_what_somebody_removed_after_the_time_out_is_made_again(
+    engine, cloud, resource, too_slow, resume
+):
+    finish(cloud, too_slow)
+    del cloud.things[too_slow.id]
+
+    resume()
+    engine.run()
+
+    assert state_of(resource) == [ResourceState.ACTIVE]
+    assert cloud.count("volume") == 1
+
+
+def test_retry_from_an_earlier_step_takes_over_what_took_too_long(
+    engine, cloud, operation, resource, too_slow, retry
+):
+    finish(cloud, too_slow)
+
+    retry(operation, 1)
+    engine.run()
+
+    assert state_of(resource) == [ResourceState.ACTIVE]
+    assert resource.cloud_ids["volume"] == too_slow.id
+
+
+def test_what_was_made_survives_a_bug_of_ours_in_judging_it(
+    engine, cloud, operation, resource, resume, monkeypatch
+):
+    engine.run_until("volume", StepState.AWAITING)
+    with monkeypatch.context() as broken:
+        broken.setattr(volume_steps, "volume_facts", lambda _volume: {}["size"])
+        with pytest.raises(KeyError):
+            engine.run()
+    volume_id = operation.steps.get(name="volume").external_id
+
+    resume()
+    engine.run()
+
+    assert state_of(resource) == [ResourceState.ACTIVE]
+    assert resource.cloud_ids["volume"] == volume_id

@@ -22,6 +22,7 @@ from catalog.reconciliation.looking import look_at_due_clouds
 from catalog.services.resources import act_on_resource
 from portal.cloud.ports import LISTED_PER_PROJECT, CloudUnavailable, Listing
 from tests.catalog.reconciliation.conftest import differences, last_look, thing_of
+from tests.factories import CloudFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -354,6 +355,26 @@ def test_clouds_are_looked_at_when_their_time_has_come(running, monkeypatch):
     row.save(update_fields=["due_at"])
     look_at_due_clouds()
     assert seen == ["sovereign", "sovereign"]
+
+
+def test_bug_that_one_cloud_brings_out_keeps_no_other_from_being_looked_at(
+    running, settings, monkeypatch
+):
+    CloudFactory(key="other")
+    settings.CLOUDS = ["sovereign", "other"]
+    begun = []
+
+    def meet_a_bug(cloud, began, tally):
+        begun.append(cloud.key)
+        if len(begun) == 1:
+            raise KeyError("size_gib")
+
+    monkeypatch.setattr(looking, "_compare", meet_a_bug)
+
+    with pytest.raises(ExceptionGroup, match="not everything"):
+        look_at_due_clouds()
+
+    assert sorted(begun) == ["other", "sovereign"]
 
 
 def test_retired_resource_is_no_longer_missed(running, cloud, engine, retire, long_ago, look_twice):

@@ -32,9 +32,10 @@ from catalog.services.quotas import amounts_of, find_differences, set_limit
 from catalog.services.recreation import can_be_made_again
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource
+from catalog.services.undoing import cancel_operation
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud, Flavor
-from portal.cloud.ports import CloudRefused
+from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.identity.models import Role
 from tests.catalog.reconciliation.conftest import differences, thing_of
 from tests.factories import PersonFactory, grant, priced
@@ -162,6 +163,37 @@ def test_refused_by_the_cloud_it_waits_and_may_be_left(
     running.refresh_from_db()
     assert running.state == ResourceState.ACTIVE
     assert open_spans(running) == {}
+    assert not Step.objects.exclude(outcome_unknown_at=None).exists()  # nothing is done again
+    long_ago()
+    look_twice()
+    assert ("missing", "server", "", "open") in differences()
+
+
+def test_while_it_is_tried_for_a_day_it_may_be_stopped_and_is_left_likewise(
+    running, cloud, engine, look_twice, decided, operators, long_ago
+):
+    lost = lose(cloud, "server")
+    look_twice()
+    cloud.fail_next("create_server", CloudUnavailable("503"))
+    decided(Difference.objects.get(), RepairAction.RECREATE)
+    operation = Operation.objects.get(kind=OperationKind.RECREATE)
+    server = operation.steps.get(name="server")
+    while server.failures == 0:
+        engine.let_delays_pass()
+        engine.run_one()
+        server.refresh_from_db()
+
+    engine.call(cancel_operation, operation.public_id, actor=operators[0])
+    engine.run()
+
+    operation.refresh_from_db()
+    running.refresh_from_db()
+    assert operation.state == OperationState.CANCELED
+    assert (running.state, running.cloud_ids["server"]) == (ResourceState.ACTIVE, lost.id)
+    assert (open_spans(running), cloud.count("server")) == ({}, 0)
+    assert not Operation.objects.exclude(
+        kind__in=[OperationKind.PROVISION, OperationKind.RECREATE]
+    ).exists()  # nothing is undone
     assert not Step.objects.exclude(outcome_unknown_at=None).exists()  # nothing is done again
     long_ago()
     look_twice()

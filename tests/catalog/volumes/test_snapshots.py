@@ -19,6 +19,8 @@ from catalog.models import (
     OrderState,
     Resource,
     ResourceState,
+    Step,
+    StepState,
 )
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
@@ -255,3 +257,18 @@ def test_nothing_is_looked_up_for_questions_that_ask_for_nothing_that_runs(
         offered_in(plain, project, version.cloud)
     with django_assert_num_queries(1):
         offered_in(asked, project, version.cloud)
+
+
+@pytest.mark.parametrize("kind", ["volume_snapshot", "volume_backup"])
+def test_large_copy_gets_the_time_that_it_takes(kind, engine, cloud, approver, ask, disk):
+    cloud.polls_until_settled = 10**6
+    order = ask(kind, "groot", volume=str(disk.public_id))
+    engine.call(approve_order, order.public_id, approver=approver)
+    step = engine.run_until(kind, StepState.AWAITING)
+    Step.objects.filter(pk=step.pk).update(due_at=now() - timedelta(hours=11))
+
+    engine.let_delays_pass()
+    engine.run_one()
+
+    step.refresh_from_db()
+    assert step.state == StepState.AWAITING

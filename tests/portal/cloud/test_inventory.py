@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from celery import current_app
 from django.db import connection
 from pytest_django.fixtures import Settings
 
@@ -135,3 +136,23 @@ def test_another_cloud_is_left_alone(cloud: Cloud, fake: FakeCloud) -> None:
     sync_inventory(cloud)
 
     assert Flavor.objects.get(cloud=other).gone_at is None
+
+
+def test_bug_that_one_cloud_brings_out_keeps_no_other_from_being_asked(
+    cloud: Cloud, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Cloud.objects.create(key="other", name="Zuid", region="nl-south-1")
+    settings.CLOUDS = ["sovereign", "other"]
+    asked = []
+
+    def meet_a_bug(one: Cloud) -> None:
+        asked.append(one.key)
+        if len(asked) == 1:
+            raise KeyError("min_disk")
+
+    monkeypatch.setattr("catalog.tasks.sync_inventory_of", meet_a_bug)
+
+    with pytest.raises(ExceptionGroup, match="not everything"):
+        current_app.tasks["catalog.sync_inventory"]()
+
+    assert sorted(asked) == ["other", "sovereign"]
