@@ -60,7 +60,9 @@ def test_without_the_lock_on_the_order_nobody_rings(monkeypatch, sent_tasks, las
     monkeypatch.setattr(
         outcomes, "ring_those_that_waited", meeting(outcomes.ring_those_that_waited)
     )
-    monkeypatch.setattr(outcomes, "lock_order_and_resource", lock_resource)
+    monkeypatch.setattr(
+        outcomes, "lock_for_end", lambda operation: lock_resource(operation.resource)
+    )
 
     at_once(*[lambda one=one: complete_step(one, Done()) for one in held])
 
