@@ -56,7 +56,7 @@ class CautiousSession(Session):
         kwargs["status_code_retries"] = 0
         kwargs["timeout"] = CONNECT_AND_READ_SECONDS
         try:
-            return super().request(url, method, *args, **kwargs)
+            answer = super().request(url, method, *args, **kwargs)
         except Unauthorized as error:
             if kwargs.get("authenticated") is False and self._is_of_login(url):
                 # So keystoneauth looks, while it logs in, which versions Keystone has. After a 401
@@ -70,9 +70,30 @@ class CautiousSession(Session):
                 # An answer that broke off half-way does not tell what it was an answer to.
                 failure.request = requests.Request(method, url)
             raise
+        _check_whole(answer)
+        return answer
 
     def _is_of_login(self, url: str) -> bool:
         return url.rstrip("/") == str(getattr(self.auth, "auth_url", "")).rstrip("/")
+
+
+def _check_whole(answer: requests.Response) -> None:
+    """An answer that was cut on its way, at a length that agrees, is no answer.
+
+    The SDK passes over what is no JSON, and would take it for a thing without any property.
+
+    Raises:
+        requests.InvalidJSONError: it says that it is JSON, and is not.
+    """
+    is_json = answer.headers.get("Content-Type", "").startswith("application/json")
+    if answer.ok and answer.content and is_json:
+        try:
+            answer.json()
+        except requests.JSONDecodeError as error:
+            message = f"the answer was cut: {error}"
+            raise requests.exceptions.InvalidJSONError(
+                message, request=answer.request, response=answer
+            ) from error
 
 
 class Connections:

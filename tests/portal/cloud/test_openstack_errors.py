@@ -47,6 +47,7 @@ DELETE_SERVER = "DELETE /compute/v2.1/servers/s"
 CREATE_NETWORK = "POST /network/v2.0/networks"
 CREATE_PORT = "POST /network/v2.0/ports"
 DELETE_NETWORK = "DELETE /network/v2.0/networks/n"
+READ_USAGE = f"GET /compute/v2.1/os-quota-sets/{PROJECT}/detail"
 SET_NETWORK_QUOTA = f"PUT /network/v2.0/quotas/{PROJECT}"
 CREATE_VOLUME = "POST /volume/v3/volumes"
 DELETE_VOLUME = "DELETE /volume/v3/volumes/v"
@@ -70,6 +71,7 @@ CALLS: dict[str, Callable[[OpenStackCloud], Any]] = {
     ),
     DELETE_NETWORK: lambda cloud: cloud.delete_network(PROJECT, "n"),
     SET_NETWORK_QUOTA: lambda cloud: cloud.set_quota(PROJECT, {"floating_ips": 1}),
+    READ_USAGE: lambda cloud: cloud.fetch_usage(PROJECT),
     CREATE_VOLUME: lambda cloud: cloud.create_volume(
         PROJECT, VolumeSpec(name="v", size_gib=1), "cloudloket:1"
     ),
@@ -265,6 +267,17 @@ def test_unreadable_answer_may_hide_something_made(
 
     assert isinstance(error, CloudUnavailable)
     assert error.outcome_unknown
+
+
+@pytest.mark.parametrize("request_", [CREATE_SERVER, LIST_SERVERS, READ_USAGE, SET_NETWORK_QUOTA])
+def test_answer_that_was_cut_is_none(
+    cloud: OpenStackCloud, openstack: OpenStackServer, request_: str
+) -> None:
+    """Its length agrees, and the SDK would read it as a thing without any property."""
+    error = ask(cloud, openstack, request_, answer(200, '{"quota_set": {"id": "f0'))
+
+    assert isinstance(error, CloudUnavailable)
+    assert error.outcome_unknown == (not request_.startswith("GET"))
 
 
 # --- no answer -------------------------------------------------------------------------------
