@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from catalog.models import Operation, OperationState, ResourceState
@@ -11,7 +13,7 @@ from catalog.services.order_lines import LineRequest
 from catalog.services.resources import act_on_resource, retire_resource
 from tests.factories import delivered, place_lines
 from tests.factories.catalog import SPEC
-from tests.races import at_once, meeting
+from tests.races import PATIENCE, at_once, meeting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sent_tasks")]
 
@@ -135,10 +137,17 @@ def order_and_attach_at_once(ask, approver, offerings, requester, project, monke
         line("volume_snapshot", "kiek", volume=str(disk.public_id)),
     ]
 
+    has_first, lock = threading.Event(), operations.lock_resource
+
+    def lock_and_tell(resource):
+        locked = lock(resource)
+        has_first.set()
+        return locked
+
     def act() -> list[str]:
-        monkeypatch.setattr(operations, "lock_resource", meeting(operations.lock_resource))
+        monkeypatch.setattr(operations, "lock_resource", meeting(lock_and_tell))
         return at_once(
-            lambda: place_lines(requester, project, *lines),
+            lambda: has_first.wait(PATIENCE) and place_lines(requester, project, *lines),
             lambda: act_on_resource(
                 disk.public_id,
                 action="attach",
