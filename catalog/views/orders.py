@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -32,7 +33,7 @@ from catalog.services.orders import withdraw_order
 from catalog.views.assemblies import waits_for, wholes_of
 from catalog.views.comments import begun_form, comments_of
 from catalog.views.history import history_of
-from catalog.views.progress import Progress, latest_operation, progress_of
+from catalog.views.progress import LOOK_AGAIN_SECONDS, Progress, latest_operation, progress_of
 from catalog.views.rule_wording import waiting_in_words
 from catalog.views.wording import ORDER_TONES, change_in_words, spec_in_words
 from portal.core.errors import DomainError
@@ -123,9 +124,7 @@ def render_order(
         "lines": lines,
         "wholes": wholes,
         "progress": progress,
-        "poll_seconds": min(
-            (item.poll_seconds for item in progress if item.poll_seconds), default=0
-        ),
+        "poll_seconds": _poll_seconds(order, progress),
         "history": history_of(_subjects(order)),
         "approvals": order.approvals.select_related("approver").order_by("decided_at"),
         "error": error,
@@ -171,6 +170,15 @@ def _with_everything(request: PersonRequest) -> QuerySet[Order]:
             "lines__needs",
             Prefetch("lines__operations", work),
         )
+    )
+
+
+def _poll_seconds(order: Order, progress: Sequence[Progress]) -> int:
+    """After how long to look again; 0 when nothing changes by itself."""
+    is_under_way = order.state == OrderState.PROVISIONING and progress
+    return min(
+        (item.poll_seconds for item in progress if item.poll_seconds),
+        default=LOOK_AGAIN_SECONDS if is_under_way else 0,
     )
 
 

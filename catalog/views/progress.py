@@ -24,6 +24,8 @@ from catalog.services.cancellation import is_cancelable
 from portal.core.formats import clock, seconds
 
 QUICK_FOR = timedelta(minutes=2)
+# When what an operation brings about was read just before it ended: else the page would stop there.
+LOOK_AGAIN_SECONDS = 2
 
 
 @dataclass(frozen=True)

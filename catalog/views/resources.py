@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -49,7 +49,7 @@ from catalog.services.waiting import needed_by, waited_for
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
 from catalog.views.order_source import makeable_from
-from catalog.views.progress import Progress, latest_operation, progress_of
+from catalog.views.progress import LOOK_AGAIN_SECONDS, Progress, latest_operation, progress_of
 from catalog.views.relations import relations_of
 from catalog.views.secrets import access_of, show_secret
 from catalog.views.wording import (
@@ -387,6 +387,8 @@ def _progress(resource: Resource, operations: list[Operation]) -> Progress | Non
     line = resource.order_line
     others = [item.name for item in waited_for(latest)] if line and line.assembly_id else []
     is_over = latest.state not in OPEN_OPERATION_STATES
+    if is_over and resource.state in {ResourceState.PROVISIONING, ResourceState.RETIRING}:
+        return replace(progress_of(latest), poll_seconds=LOOK_AGAIN_SECONDS)
     if is_over and resource.state != ResourceState.RETIRED:
         return None
     return progress_of(latest, waits_for=others)

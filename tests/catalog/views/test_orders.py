@@ -4,8 +4,9 @@ from uuid import uuid4
 
 import pytest
 from django.urls import reverse
+from django.utils.timezone import now
 
-from catalog.models import Order, OrderState, Step, StepState
+from catalog.models import Operation, OperationState, Order, OrderState, Step, StepState
 from catalog.services.approvals import approve_order, reject_order
 from portal.identity.models import Role
 from tests.factories import PersonFactory, grant, make_project, place
@@ -172,3 +173,13 @@ class TestList:
             counts.append(len(captured))
 
         assert counts[0] == counts[1]
+
+
+def test_page_that_was_read_while_the_work_ended_looks_again(client, approved, requester):
+    """It reads the order first and then its work; nobody would see the end of it."""
+    Operation.objects.update(state=OperationState.SUCCEEDED, finished_at=now())
+
+    text = page(client, requester, url(approved)).content.decode()
+
+    assert 'hx-trigger="every 2s"' in text
+    assert "<noscript>" in text
