@@ -122,6 +122,14 @@ class CannotBeTold(DomainError):
     )
 
 
+class SecondOfShared(DomainError):
+    code = "second_of_shared"
+    message = _(
+        "This is a second copy of what the project has once. The next delivery there removes it, "
+        "so nobody should pay for it."
+    )
+
+
 class AdoptedAlready(DomainError):
     code = "adopted_already"
     message = _("Cloudloket knows this by now. Look at the list again.")

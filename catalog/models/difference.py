@@ -43,7 +43,8 @@ class Difference(PublicIdModel):
     """One thing about which portal and cloud disagree, from the first look that saw it.
 
     ``part`` and ``field`` are keys of what the kind declares; ``field`` is empty where something
-    is there on one side only. ``resource`` is empty for what nobody ordered; of that ``finding``
+    is there on one side only. ``resource`` is empty for what nobody ordered; of that ``part`` is
+    set where it is a second copy of what the project's resources share, and ``finding``
     says what it would be as a resource ({"kind", "spec", "facts", "used_by"}), and is empty where
     that cannot be told. Of room in the cloud ``field`` is the metric. A look writes what it sees;
     once solved, a row stays as it is.

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final
 
 from django.db.models import Count, Q
 
+from catalog.errors import CannotBeTold
 from catalog.kinds import get_kind
 from catalog.models import (
     CHANGING_KINDS,
     OPEN_OPERATION_STATES,
+    Difference,
+    DifferenceKind,
     Metric,
     Operation,
     OperationKind,
@@ -20,7 +24,9 @@ from catalog.models import (
     ResourceState,
     StepState,
 )
+from catalog.services.adoption import found_demand
 from catalog.services.change_work import version_of
+from catalog.services.drift import OPEN_STATES
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject, CloudProjectPurpose
 from portal.cloud.ports import BACKUP_GIB, UNLIMITED
@@ -40,29 +46,21 @@ LIMITED_FOR_OTHERS: Final = tuple(item for item in Metric if item != Metric.MONT
 
 
 def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
-    """What the resources in the cloud project hold, in whole units, for every limited metric.
+    """What must fit in the cloud project, in whole units, for every limited metric.
+
+    That is what its resources hold, and what nobody ordered: until that is adopted or gone, the
+    cloud counts it too, and would have no room for what was approved.
+    """
+    return _whole_units(cloud_project, [*_of_resources(cloud_project), *_unordered(cloud_project)])
+
+
+def ordered_quota(cloud_project: CloudProject) -> dict[str, int]:
+    """As ``needed_quota``, of its resources alone.
 
     A resource counts from its order's approval until its retirement has come to its last step:
     then everything it held is surely gone. One that is being changed has room for that too.
     """
-    total: dict[Metric, Decimal] = defaultdict(Decimal)
-    changed_to = _specs_under_way(cloud_project)
-    for resource in _holders(cloud_project):
-        version = version_of(resource)
-        kind = get_kind(resource.kind)
-        wanted = changed_to.get(resource.pk, resource.spec)
-        demand = (
-            kind.quota_demand(version, resource.spec)
-            if wanted == resource.spec
-            else kind.demand_while_changing(version, resource.spec, wanted)
-        )
-        for metric, amount in demand.items():
-            total[metric] += amount
-    is_managed = cloud_project.purpose == CloudProjectPurpose.MANAGED
-    return {
-        metric.value: int(total[metric].to_integral_value(ROUND_CEILING))
-        for metric in (LIMITED if is_managed else LIMITED_FOR_OTHERS)
-    }
+    return _whole_units(cloud_project, _of_resources(cloud_project))
 
 
 def push_quota(
@@ -78,6 +76,47 @@ def push_quota(
     room = {BACKUP_GIB: UNLIMITED if is_managed else backup_gib}
     limits = {**needed_quota(cloud_project), **room}
     get_cloud(cloud_project.cloud.key).set_quota(openstack_project_id, limits)
+
+
+def _whole_units(
+    cloud_project: CloudProject, demands: Iterable[Mapping[Metric, Decimal]]
+) -> dict[str, int]:
+    total: dict[Metric, Decimal] = defaultdict(Decimal)
+    for demand in demands:
+        for metric, amount in demand.items():
+            total[metric] += amount
+    is_managed = cloud_project.purpose == CloudProjectPurpose.MANAGED
+    return {
+        metric.value: int(total[metric].to_integral_value(ROUND_CEILING))
+        for metric in (LIMITED if is_managed else LIMITED_FOR_OTHERS)
+    }
+
+
+def _of_resources(cloud_project: CloudProject) -> Iterator[Mapping[Metric, Decimal]]:
+    changed_to = _specs_under_way(cloud_project)
+    for resource in _holders(cloud_project):
+        version = version_of(resource)
+        kind = get_kind(resource.kind)
+        wanted = changed_to.get(resource.pk, resource.spec)
+        if wanted == resource.spec:
+            yield kind.quota_demand(version, resource.spec)
+        else:
+            yield kind.demand_while_changing(version, resource.spec, wanted)
+
+
+def _unordered(cloud_project: CloudProject) -> Iterator[Mapping[Metric, Decimal]]:
+    """What two looks saw there and nobody ordered, as far as the cloud told what it is."""
+    if cloud_project.purpose != CloudProjectPurpose.MANAGED:
+        return  # elsewhere people make things by themselves
+    strange = Difference.objects.filter(
+        cloud=cloud_project.cloud,
+        project=cloud_project.project,
+        kind=DifferenceKind.UNKNOWN,
+        state__in=OPEN_STATES,
+    )
+    for difference in strange.select_related("cloud"):
+        with suppress(CannotBeTold):
+            yield found_demand(difference)
 
 
 def _specs_under_way(cloud_project: CloudProject) -> dict[int, Mapping[str, Any]]:

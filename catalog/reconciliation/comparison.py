@@ -1,14 +1,14 @@
 """Our resources beside the things in a cloud: what differs. Pure: no database, no cloud.
 
-Both sides come in pages of any size and order. In between only numbers are kept: which part of
-which resource was seen.
+Both sides come in pages of any size and order. In between only numbers are kept (which part of
+which resource was seen), and what each project has once.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -20,6 +20,12 @@ from portal.cloud.ports import CloudObject, Listing
 
 # Neutron gives every project a security group of this name, and makes it again.
 MADE_BY_THE_CLOUD: Final = {(Listing.SECURITY_GROUPS, "default")}
+# What a project has once, and its resources share: how the part in its mark begins.
+SHARED: Final = {
+    Listing.NETWORKS: "network-",
+    Listing.ROUTERS: "router",
+    Listing.SECURITY_GROUPS: "security-group",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,11 @@ class Ours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One difference. ``resource`` and ``part`` are empty of what nobody ordered: ``thing``."""
+    """One difference.
+
+    ``resource`` is empty of what nobody ordered: ``thing``. Of that ``part`` is what its mark says
+    where it is a second copy of what a project has once, else empty.
+    """
 
     kind: DifferenceKind
     listing: str
@@ -115,6 +125,7 @@ class Comparison:
         self._places = places
         self._since = since
         self._seen: defaultdict[tuple[Listing, str], set[int]] = defaultdict(set)
+        self._shared: dict[tuple[str, str], CloudObject] = {}
 
     def meet(self, listing: Listing, things: Iterable[CloudObject], known: Known) -> list[Found]:
         """Judge a page of what the cloud has, in a list."""
@@ -137,13 +148,17 @@ class Comparison:
         marked = known.by_marker.get(marker[0]) if marker else None
         is_marked = marked is not None and is_mark_believed(thing, marked)
         ours = marked if is_marked else known.by_id.get((thing.project, thing.id))
-        if ours is None:
-            if self._is_strange(listing, thing, marker):
-                yield _unknown(listing, thing, self._places[thing.project])
-            return
-        part = self._part_of(ours, listing, thing, marker)
-        if part is not None and ours.is_settled:
-            yield from self._judge(ours, part, thing)
+        part = self._part_of(ours, listing, thing, marker) if ours else None
+        if ours and part:
+            if ours.is_settled:
+                yield from self._judge(ours, part, thing)
+        elif self._is_to_be_judged(listing, thing):
+            place = self._places[thing.project]
+            shared = _shared_part(listing, place, marker)
+            if shared:
+                yield from self._meet_shared(listing, thing, shared, place)
+            elif ours is None:
+                yield _unknown(listing, thing, place)
 
     def _part_of(
         self, ours: Ours, listing: Listing, thing: CloudObject, marker: tuple[UUID, str] | None
@@ -168,17 +183,22 @@ class Comparison:
         if is_main and ours.is_chargeable and not ours.is_charged:
             yield _there(DifferenceKind.NOT_CHARGED, ours, part, thing)
 
-    def _is_strange(
-        self, listing: Listing, thing: CloudObject, marker: tuple[UUID, str] | None
-    ) -> bool:
-        """It stands in a project where only we make things, and it is none of ours."""
+    def _is_to_be_judged(self, listing: Listing, thing: CloudObject) -> bool:
+        """It stands where only we make things, and not just since a moment."""
         place = self._places.get(thing.project)
         is_new = thing.created_at is not None and thing.created_at >= self._since
-        if place is None or not place.is_managed or is_new:
-            return False
-        if (listing, thing.name) in MADE_BY_THE_CLOUD:
-            return False
-        return marker is None or marker[0] != place.public_id
+        is_ours = place is not None and place.is_managed
+        return is_ours and not is_new and (listing, thing.name) not in MADE_BY_THE_CLOUD
+
+    def _meet_shared(
+        self, listing: Listing, thing: CloudObject, part: str, place: Place
+    ) -> Iterator[Found]:
+        """Of several with one mark the engine uses the oldest; each other is one too many."""
+        other = self._shared.get((thing.project, part), thing)
+        oldest, younger = sorted((thing, other), key=lambda each: each.rank)
+        self._shared[thing.project, part] = oldest
+        if younger.id != oldest.id:
+            yield replace(_unknown(listing, younger, place), part=part)
 
 
 def is_mark_believed(thing: CloudObject, ours: Ours) -> bool:
@@ -188,6 +208,13 @@ def is_mark_believed(thing: CloudObject, ours: Ours) -> bool:
     project; elsewhere only what we know by its id, for that may have been moved.
     """
     return thing.project == ours.place or thing.id in ours.cloud_ids.values()
+
+
+def _shared_part(listing: Listing, place: Place, marker: tuple[UUID, str] | None) -> str:
+    """What its mark says, where that is of what the place has once; else ""."""
+    begins = SHARED.get(listing)
+    owner, part = marker or (None, "")
+    return part if begins and owner == place.public_id and part.startswith(begins) else ""
 
 
 def _differing(ours: Ours, part: Part, thing: CloudObject) -> Iterator[Found]:

@@ -21,7 +21,7 @@ from catalog.models import (
     DifferenceKind,
     Operation,
 )
-from catalog.provisioning.cloud_quota import needed_quota
+from catalog.provisioning.cloud_quota import needed_quota, ordered_quota
 from catalog.reconciliation.comparison import Found
 from catalog.reconciliation.notes import close_rooms, note
 from catalog.services.cloud_rooms import ROOMS
@@ -68,11 +68,14 @@ def _quiet_places(cloud: Cloud, began: datetime) -> Iterator[CloudProject]:
 
 
 def _differing(place: CloudProject) -> Iterator[Found]:
-    """Each metric of which the cloud allows more or less than is needed."""
-    needed = needed_quota(place)
+    """Each metric of which the cloud allows more or less than is needed.
+
+    For what nobody ordered there is room only once something else made the engine set it.
+    """
+    least, most = ordered_quota(place), needed_quota(place)
     there = get_cloud(place.cloud.key).fetch_quota(place.openstack_project_id)
-    for metric, amount in needed.items():
-        if there[metric] != amount:
+    for metric, amount in most.items():
+        if not least[metric] <= there[metric] <= amount:
             yield Found(
                 kind=DifferenceKind.QUOTA,
                 listing=ROOMS,

@@ -24,6 +24,7 @@ from catalog.errors import (
     NameTaken,
     ProjectEnded,
     RepairNotOffered,
+    SecondOfShared,
     StillInUse,
 )
 from catalog.kinds import get_kind
@@ -48,6 +49,7 @@ from catalog.services.resources import begin_retirement, meter_resource
 from portal.audit.services import record
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
 from portal.core.calendar import month_of
+from portal.core.dispatch import enqueue_on_commit
 from portal.core.errors import DomainError
 from portal.core.locks import lock_tree_shared
 from portal.core.text import clean_text
@@ -84,6 +86,7 @@ def adopt(difference: Difference, *, actor: Person | None) -> Resource:
     Raises:
         RepairNotOffered: it is nothing that nobody ordered.
         CannotBeTold: the cloud's list does not tell what it holds or costs.
+        SecondOfShared: the engine would take it away.
         PriceMissing: it has no price.
         AdoptedAlready: a resource refers to it.
         NameTaken: something else got its name a moment ago.
@@ -93,6 +96,8 @@ def adopt(difference: Difference, *, actor: Person | None) -> Resource:
     began = month_of(now()).start
     seen = max(difference.first_seen_at, began)
     meter_resource(resource, UsageTime(cloud=difference.made_at, intended=began, observed=seen))
+    place = resource.cloud_project
+    enqueue_on_commit("catalog.push_cloud_quota", queue="bulk", cloud_project_id=place.pk)
     record(
         "resource.adopted",
         resource,
@@ -115,6 +120,24 @@ def remove(difference: Difference, *, actor: Person) -> Resource:
     resource = _take_in(difference, _bare_demand(difference))
     begin_retirement(resource, actor=actor)
     return resource
+
+
+def found_demand(difference: Difference) -> dict[Metric, Decimal]:
+    """What a thing that nobody ordered holds in the cloud, but for what it costs.
+
+    Raises:
+        RepairNotOffered, CannotBeTold: as ``adopt``.
+    """
+    if difference.kind != DifferenceKind.UNKNOWN:
+        raise RepairNotOffered()
+    found = difference.finding
+    if not found:
+        raise CannotBeTold()
+    version = unoffered(found["kind"], difference.cloud)
+    try:
+        return get_kind(found["kind"]).quota_demand(version, found["spec"])
+    except ObjectDoesNotExist as error:  # a size that the cloud does not offer (any more)
+        raise CannotBeTold() from error
 
 
 def check_unused(difference: Difference) -> None:
@@ -178,28 +201,22 @@ def _take_in(difference: Difference, demand: Mapping[Metric, Decimal]) -> Resour
 
 
 def _bare_demand(difference: Difference) -> dict[Metric, Decimal]:
-    """What it holds, but for what it costs.
+    """What it will hold as a resource, but for what it costs.
 
     Raises:
         RepairNotOffered, CannotBeTold, ProjectEnded: as ``adopt``.
     """
-    if difference.kind != DifferenceKind.UNKNOWN:
-        raise RepairNotOffered()
+    demand = found_demand(difference)
     if difference.project.ended_at:  # sure under the tree lock, which ending takes too
         raise ProjectEnded(name=difference.project.name)
-    found = difference.finding
-    if not found:
-        raise CannotBeTold()
-    version = unoffered(found["kind"], difference.cloud)
-    try:
-        return get_kind(found["kind"]).quota_demand(version, found["spec"])
-    except ObjectDoesNotExist as error:  # a size that the cloud does not offer (any more)
-        raise CannotBeTold() from error
+    return demand
 
 
 def _priced_demand(difference: Difference) -> dict[Metric, Decimal]:
     """What it holds and costs, by the tariff of this moment; raises as ``adopt``."""
     demand = _bare_demand(difference)
+    if difference.part:
+        raise SecondOfShared()
     found = difference.finding
     version = unoffered(found["kind"], difference.cloud)
     price = quote_of(version, found["spec"], difference.project)

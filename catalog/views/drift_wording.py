@@ -254,6 +254,8 @@ def _theirs(difference: Difference, short: str) -> list[Fact]:
     if difference.kind == DifferenceKind.UNKNOWN:
         facts.insert(0, Fact(_("Name"), difference.name or _("No name"), is_code=True))
         facts.append(Fact(_("Project"), difference.project.name))
+        if difference.part:
+            facts.append(Fact(_("Mark"), _("Second copy of what the project has once")))
         facts.extend(_as_found(difference))
     facts.append(Fact(_("Cloud"), difference.cloud.name))
     if difference.openstack_id:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
+
+_EPOCH: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,11 @@ class CloudObject:
     project: str = ""
     fault: str = ""
     details: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> tuple[datetime, str]:
+        """Of several with one marker the lowest is the oldest, which stays."""
+        return (self.created_at or _EPOCH, self.id)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -305,7 +305,12 @@ class Cloud(ImagePort, Protocol):
         """Set the project's quotas, by our metric names: servers, vcpus, memory_gib, volumes,
         volume_gib, snapshots, networks, routers, floating_ips, load_balancers, dns_zones,
         object_gib, and backup_gib; unnamed ones stay. UNLIMITED is no limit. Repeatable. A service
-        that the cloud lacks is passed over."""
+        that the cloud lacks is passed over.
+
+        Raises:
+            CloudUnavailable: also where a limit of storage or network is below what is used, which
+                may be on its way out.
+        """
         ...
 
     def fetch_quota(self, project: str) -> dict[str, int]:

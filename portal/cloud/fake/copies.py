@@ -62,11 +62,6 @@ class FakeCopies(FakeProjects):
     def list_backups(self, project: str) -> list[CloudObject]:
         return self.polled(self.of("backup", project))
 
-    def used_gib(self, project: str) -> int:
-        """What volumes and their snapshots take together, as Cinder counts."""
-        things = [*self.of("volume", project), *self.of("snapshot", project)]
-        return sum(thing.details["size_gib"] for thing in things)
-
     def _usable_volume(self, project: str, volume_id: str) -> Thing:
         volume = self.get("volume", project, volume_id)
         if volume.status not in USABLE:

@@ -42,12 +42,17 @@ DEFAULT_LIMITS: Final[Mapping[str, int]] = {
 _COUNTED: Final = {
     "servers": "server",
     "volumes": "volume",
+    "snapshots": "snapshot",
     "networks": "network",
     "routers": "router",
     "floating_ips": "floating_ip",
     "load_balancers": "load_balancer",
     "dns_zones": "zone",
 }
+# Of these Cinder and Neutron take no limit below what is used; Nova takes any.
+_AT_LEAST_WHAT_IS_USED: Final = frozenset(
+    {"volumes", "volume_gib", "snapshots", BACKUP_GIB, "networks", "routers", "floating_ips"}
+)
 _SLOW: Final = frozenset({"server", "volume", "load_balancer", "zone", "container"})
 INVENTORY: Final = Inventory(
     flavors=[
@@ -98,8 +103,10 @@ class FakeProjects(Memory):
         unknown = limits.keys() - DEFAULT_LIMITS.keys()
         if unknown:
             raise KeyError(f"OpenStack has no quota for {sorted(unknown)}")
-        if UNLIMITED < limits.get(BACKUP_GIB, UNLIMITED) < self.backup_gib(project):
-            raise CloudUnavailable("the limit must be at least the backups that are there")
+        used = self._used(project)
+        for metric in _AT_LEAST_WHAT_IS_USED & limits.keys():
+            if UNLIMITED < limits[metric] < used[metric]:
+                raise CloudUnavailable(f"{used[metric]} {metric} are used: no lower limit")
         self.limits.setdefault(project, dict(DEFAULT_LIMITS)).update(limits)
 
     @asked
@@ -110,18 +117,26 @@ class FakeProjects(Memory):
     @asked
     def fetch_usage(self, project: str) -> dict[str, int]:
         self._check_project(project)
-        servers, volumes = self.of("server", project), self.of("volume", project)
+        return self._used(project)
+
+    def _used(self, project: str) -> dict[str, int]:
+        servers = self.of("server", project)
         flavors = {flavor.name: flavor for flavor in self.inventory.flavors}
-        sizes = [flavors[server.details["flavor"]] for server in servers]
+        sizes = [flavors[name] for one in servers if (name := one.details["flavor"]) in flavors]
         counted = {metric: len(self.of(kind, project)) for metric, kind in _COUNTED.items()}
         return {
             **dict.fromkeys(DEFAULT_LIMITS, 0),
             **counted,
             "vcpus": sum(size.vcpus for size in sizes),
             "memory_gib": sum(size.memory_mib for size in sizes) // 1024,
-            "volume_gib": sum(volume.details["size_gib"] for volume in volumes),
+            "volume_gib": self.used_gib(project),
             BACKUP_GIB: self.backup_gib(project),
         }
+
+    def used_gib(self, project: str) -> int:
+        """What volumes and their snapshots take together, as Cinder counts."""
+        things = [*self.of("volume", project), *self.of("snapshot", project)]
+        return sum(thing.details["size_gib"] for thing in things)
 
     def backup_gib(self, project: str) -> int:
         """What its backups take together."""

@@ -32,9 +32,9 @@ def carrying(marker: str, found: Iterable[CloudObject]) -> list[CloudObject]:
 
     Checked here too, since a service that does not know a filter answers with everything.
     """
-    epoch = datetime.min.replace(tzinfo=UTC)
-    same = [thing for thing in found if thing.marker == marker]
-    return sorted(same, key=lambda thing: (thing.created_at or epoch, thing.id))
+    return sorted(
+        (thing for thing in found if thing.marker == marker), key=lambda thing: thing.rank
+    )
 
 
 def made(thing: CloudObject, operation: str) -> CloudObject:

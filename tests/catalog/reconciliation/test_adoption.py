@@ -19,6 +19,7 @@ from catalog.errors import (
     ProjectEnded,
     QuotaExceeded,
     RepairNotOffered,
+    SecondOfShared,
     StillInUse,
 )
 from catalog.models import (
@@ -46,7 +47,7 @@ from portal.audit.models import AuditEntry
 from portal.core.calendar import month_of
 from portal.core.states import IllegalTransition
 from portal.identity.models import Role
-from tests.catalog.reconciliation.conftest import differences
+from tests.catalog.reconciliation.conftest import differences, thing_of
 from tests.constraints import execute, refused_by
 from tests.factories import PersonFactory, administrator_of, grant, priced
 from tests.factories.drift import proposed, unordered
@@ -294,6 +295,36 @@ def test_quota_counts_also_where_there_is_too_little_and_then_nothing_more_fits(
     assert (row.claimed, row.over_since) == (row.limit_now, None)
 
 
+def test_cloud_gets_room_for_what_is_adopted(stray, look_twice, decided, cloud, engine, running):
+    stray(size_gib=7)
+    look_twice()
+
+    decided(the_difference(), RepairAction.ADOPT)
+    engine.run()
+
+    room = cloud.fetch_quota(running.cloud_project.openstack_project_id)
+    assert (room["volumes"], room["volume_gib"]) == (2, 47)
+
+
+def test_what_was_approved_goes_on_beside_what_nobody_ordered(
+    stray, look_twice, deliver, retire, engine, cloud, running
+):
+    """Cinder takes no limit below what is used, and a volume too many would fill the limit."""
+    stray(size_gib=7)
+    look_twice()
+
+    beside = deliver()
+
+    assert beside.state == ResourceState.ACTIVE
+    for resource in (beside, running):
+        retire(resource)
+        engine.run()
+        resource.refresh_from_db()
+        assert resource.state == ResourceState.RETIRED
+    room = cloud.fetch_quota(running.cloud_project.openstack_project_id)
+    assert (room["servers"], room["volumes"], room["volume_gib"]) == (0, 1, 7)
+
+
 def test_quota_without_a_row_counts_from_nothing(stray, look_twice, decided, project):
     Quota.objects.filter(metric=Metric.DNS_ZONES, node=project).update(limit_now=None)
     node = project.parent
@@ -437,6 +468,29 @@ def test_what_nobody_did_anything_about_is_adopted_by_itself(stray, look, look_t
     assert AuditEntry.objects.get(event="resource.adopted").actor_id is None
 
 
+def test_second_copy_of_what_is_shared_is_removed_and_never_adopted(
+    stray, running, cloud, look, look_twice, decided, engine, operators
+):
+    """Who paid for it would lose it: the next delivery takes it away."""
+    own = thing_of(cloud, "network")
+    second = stray("network")
+    second.marker = own.marker
+    own.created_at, second.created_at = (now() - timedelta(hours=age) for age in (2, 1))
+    look_twice()
+    Difference.objects.update(first_seen_at=now() - timedelta(days=2))
+
+    look()
+
+    difference = the_difference()
+    assert (difference.openstack_id, difference.state) == (second.id, DifferenceState.OPEN)
+    assert isinstance(why_not_adopted(difference), SecondOfShared)
+    assert offered_repairs(difference, None) == [RepairAction.REMOVE]
+    decided(difference, RepairAction.REMOVE)
+    engine.run()
+    assert second.id not in cloud.things
+    assert own.id in cloud.things
+
+
 def test_ignored_or_with_a_proposal_it_waits_for_people(stray, look, look_twice, operators):
     stray()
     look_twice()
@@ -464,6 +518,7 @@ def test_nothing_is_taken_into_a_project_that_has_ended(
 ):
     """The database refuses that; one such thing would stop every look at every cloud."""
     stray()
+    look_twice()
     retire(running)
     engine.run()
     look_twice()

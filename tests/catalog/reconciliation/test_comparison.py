@@ -275,6 +275,46 @@ def test_shared_mark_of_another_project_of_ours_is_strange_here():
     assert found.kind == DifferenceKind.UNKNOWN
 
 
+def shared(number: int, listing: Listing = Listing.NETWORKS, part: str = "network-intern"):
+    """One with the mark of what the project has once; the higher the number, the younger."""
+    thing = CloudObject(
+        id=f"n-{number}", name="x", status="ACTIVE", project=HERE,
+        created_at=SINCE - timedelta(days=9 - number),
+        marker=write_marker(UUID(int=7), part),
+    )  # fmt: skip
+    return {listing: [thing]}
+
+
+@given(order=st.permutations([1, 2, 3]), page=st.integers(1, 3))
+def test_only_the_oldest_with_a_shared_mark_is_the_project_s_own(order, page):
+    things = {Listing.NETWORKS: [shared(number)[Listing.NETWORKS][0] for number in order]}
+
+    found = compare([], things, page)
+
+    assert {(one.kind, one.part) for one in found} == {(DifferenceKind.UNKNOWN, "network-intern")}
+    assert sorted(one.openstack_id for one in found) == ["n-2", "n-3"]
+
+
+def test_one_that_is_listed_twice_is_one():
+    things = {Listing.NETWORKS: shared(1)[Listing.NETWORKS] * 2}
+
+    assert compare([], things, 1) == []
+
+
+@pytest.mark.parametrize(
+    ("listing", "part"),
+    [
+        (Listing.SERVERS, "server"),
+        (Listing.NETWORKS, "router"),
+        (Listing.SECURITY_GROUPS, "network-intern"),
+    ],
+)
+def test_shared_mark_hides_nothing_else(listing, part):
+    (found,) = compare([], shared(1, listing, part))
+
+    assert (found.kind, found.part) == (DifferenceKind.UNKNOWN, "")
+
+
 def test_environment_is_its_owners_own():
     places = {HERE: replace(PLACES[HERE], is_managed=False)}
     thing = CloudObject(id="s-1", name="x", status="ACTIVE", project=HERE)

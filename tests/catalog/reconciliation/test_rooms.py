@@ -46,11 +46,11 @@ def test_what_the_engine_pushed_differs_in_nothing(read_rooms):
 
 
 def test_other_room_is_found_pushed_again_and_solved(read_rooms, cloud, place, engine):
-    cloud.set_quota(place, {"servers": 9, "volume_gib": 1})
+    cloud.set_quota(place, {"servers": 9, "vcpus": 1})
     read_rooms()
     read_rooms()
     rows = Difference.objects.order_by("field").values_list("field", "ours", "theirs", "state")
-    assert list(rows) == [("servers", "1", "9", "open"), ("volume_gib", "40", "1", "open")]
+    assert list(rows) == [("servers", "1", "9", "open"), ("vcpus", "2", "1", "open")]
 
     actor = PersonFactory()
     servers = Difference.objects.get(field="servers")
@@ -58,10 +58,25 @@ def test_other_room_is_found_pushed_again_and_solved(read_rooms, cloud, place, e
     engine.run()
 
     there = cloud.fetch_quota(place)
-    assert (there["servers"], there["volume_gib"]) == (1, 40)
+    assert (there["servers"], there["vcpus"]) == (1, 2)
     assert AuditEntry.objects.get(event="drift.quota_pushed").actor_id == actor.pk
     read_rooms()
     assert not Difference.objects.exclude(state=DifferenceState.SOLVED).exists()
+
+
+def test_room_for_what_nobody_ordered_is_no_difference(read_rooms, cloud, place, look):
+    cloud.add("volume", place, "vreemd", "", size_gib=7, volume_type="standard", server_ids=[])
+    look()
+    look()
+
+    for room in (40, 47):  # before somebody set it, and after
+        cloud.limits[place]["volume_gib"] = room
+        read_rooms()
+        assert differences() == [("unknown", "", "", "open")]
+    cloud.limits[place]["volume_gib"] = 48
+    read_rooms()
+
+    assert ("quota", "", "volume_gib", "suspected") in differences()
 
 
 def test_what_one_reading_suspects_is_read_again_within_the_day(read_rooms, cloud, place):

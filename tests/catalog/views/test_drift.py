@@ -338,6 +338,28 @@ def test_what_cannot_be_adopted_says_why(operator, server, project):
     assert "/adopt" not in page
 
 
+def test_second_copy_of_what_is_shared_says_so_and_is_not_to_be_adopted(operator, server, project):
+    difference = unordered(
+        project,
+        server.cloud_project.cloud,
+        listing="networks",
+        part="network-intern",
+        finding={
+            "kind": "network",
+            "spec": {"cidr": "", "way_out": "none"},
+            "facts": {},
+            "used_by": [],
+        },
+    )
+
+    page = text(operator.get(f"/drift/{difference.public_id}"))
+
+    assert "Second copy of what the project has once" in page
+    assert "The next delivery there removes it" in page
+    assert f'formaction="/drift/{difference.public_id}/adopt"' not in page
+    assert f'formaction="/drift/{difference.public_id}/remove"' in page
+
+
 def test_proposal_without_a_reason_stores_nothing(operator, server, project):
     difference = unordered(project, server.cloud_project.cloud, finding=DISK)
 

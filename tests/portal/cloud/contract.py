@@ -922,6 +922,21 @@ class CloudContract:
             work.router()
         assert all(refused.value.request_id for refused in (compute, storage, network))
 
+    def test_limit_below_what_is_used_is_for_servers_alone(self, work: Workspace) -> None:
+        cloud, project = work.cloud, work.project
+        work.active_server()
+        work.available_volume()
+        cloud.create_floating_ip(project, new_marker())
+
+        cloud.set_quota(project, {"servers": 0, "vcpus": 0, "memory_gib": 0})
+
+        for metric in ("volumes", "volume_gib", "floating_ips"):
+            with pytest.raises(CloudUnavailable):
+                cloud.set_quota(project, {metric: 0})
+        there = cloud.fetch_quota(project)
+        assert there["servers"] == 0
+        assert min(there["volumes"], there["volume_gib"], there["floating_ips"]) > 0
+
     def test_unknown_flavor_is_refused(self, work: Workspace) -> None:
         with pytest.raises(CloudRefused) as refused:
             work.server(flavor_id=NOWHERE)
