@@ -21,8 +21,8 @@ from catalog.api.serializers import (
     CloudOutput,
     OperationOutput,
     Output,
-    PersonOutput,
     ProjectOutput,
+    ProposalOutput,
     ResourceLinkOutput,
 )
 from catalog.models import (
@@ -105,18 +105,11 @@ class DifferenceOutput(Output):
     ignored_because = serializers.CharField()
 
 
-class RepairOutput(Output):
-    """What one operator proposed, and who decided about it."""
+class RepairOutput(ProposalOutput):
+    """A repair that takes two operators."""
 
-    id = serializers.UUIDField(source="public_id")
     action = serializers.ChoiceField(choices=RepairAction.choices)
     state = serializers.ChoiceField(choices=RepairState.choices)
-    reason = serializers.CharField()
-    proposed_by = PersonOutput()
-    proposed_at = MomentField()
-    decided_by = PersonOutput(allow_null=True)
-    decided_at = MomentField(allow_null=True)
-    decision_reason = serializers.CharField()
 
 
 class DifferenceDetailOutput(DifferenceOutput):

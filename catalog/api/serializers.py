@@ -154,18 +154,23 @@ class WorkOutput(Output):
     steps = WorkStepOutput(many=True)
 
 
-class SolutionOutput(Output):
-    """What an operator said, and who decided about it where that moves money."""
+class ProposalOutput(Output):
+    """What one operator proposed, and who decided about it."""
 
     id = serializers.UUIDField(source="public_id")
-    state = serializers.ChoiceField(choices=SolutionState.choices)
-    moves_money = serializers.BooleanField()
     reason = serializers.CharField()
     proposed_by = PersonOutput()
     proposed_at = MomentField()
     decided_by = PersonOutput(allow_null=True)
     decided_at = MomentField(allow_null=True)
     decision_reason = serializers.CharField()
+
+
+class SolutionOutput(ProposalOutput):
+    """What an operator said, and who decided about it where that moves money."""
+
+    state = serializers.ChoiceField(choices=SolutionState.choices)
+    moves_money = serializers.BooleanField()
 
 
 class WorkDetailOutput(WorkOutput):

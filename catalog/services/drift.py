@@ -109,11 +109,7 @@ def correct_record(public_id: UUID, *, actor: Person) -> Difference:
         DifferenceSettled: it was solved meanwhile.
         ResourceBusy: something is being done to the resource.
     """
-    found = Difference.objects.select_related("resource__order_line").get(public_id=public_id)
-    if found.resource is None:
-        raise RepairNotOffered()
-    resource = lock_idle_resource(found.resource)
-    difference = lock_difference(public_id)
+    difference, resource = lock_with_resource(public_id)
     changes = corrections(difference, resource)
     if not changes:
         raise RepairNotOffered()
@@ -161,6 +157,21 @@ def lock_difference(public_id: UUID) -> Difference:
     if difference.state not in OPEN_STATES:
         raise DifferenceSettled(state=difference.get_state_display())
     return difference
+
+
+def lock_with_resource(public_id: UUID) -> tuple[Difference, Resource]:
+    """Lock a difference that is not solved, and the running resource that it is about.
+
+    Raises:
+        RepairNotOffered: it is about none that runs.
+        DifferenceSettled: it is solved.
+        ResourceBusy: something is being done to the resource.
+    """
+    found = Difference.objects.select_related("resource__order_line").get(public_id=public_id)
+    if found.resource is None:
+        raise RepairNotOffered()
+    resource = lock_idle_resource(found.resource)
+    return lock_difference(public_id), resource
 
 
 def lock_idle_resource(resource: Resource) -> Resource:

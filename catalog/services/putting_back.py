@@ -9,7 +9,7 @@ from django.db import transaction
 from catalog.errors import RepairNotOffered
 from catalog.kinds import get_kind
 from catalog.models import Difference, DifferenceKind, Operation, Resource, ResourceState
-from catalog.services.drift import compared_fact, lock_difference, lock_idle_resource, solve
+from catalog.services.drift import compared_fact, lock_with_resource, solve
 from catalog.services.resources import begin_action
 from portal.audit.services import record
 from portal.identity.models import Person
@@ -26,11 +26,7 @@ def put_back(public_id: UUID, *, actor: Person) -> Operation:
         DifferenceSettled: it was solved meanwhile.
         ResourceBusy: something is being done to the resource.
     """
-    found = Difference.objects.select_related("resource__order_line").get(public_id=public_id)
-    if found.resource is None:
-        raise RepairNotOffered()
-    resource = lock_idle_resource(found.resource)
-    difference = lock_difference(public_id)
+    difference, resource = lock_with_resource(public_id)
     key = action_that_puts_back(difference, resource)
     if not key:
         raise RepairNotOffered()

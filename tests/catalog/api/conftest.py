@@ -56,6 +56,26 @@ def as_approver(approver: Person) -> Api:
 
 
 @pytest.fixture
+def operator(project: Project) -> Person:
+    person = PersonFactory(name="Ali")
+    grant(person, Role.OPERATOR, project)
+    return person
+
+
+@pytest.fixture
+def as_operator(operator: Person) -> Api:
+    return Api(operator)
+
+
+@pytest.fixture
+def as_colleague(project: Project) -> Api:
+    """Another operator."""
+    person = PersonFactory(name="Bea")
+    grant(person, Role.OPERATOR, project)
+    return Api(person)
+
+
+@pytest.fixture
 def as_role(project: Project) -> Callable[[Role], Api]:
     """A new person with that role on the project."""
 

@@ -123,25 +123,6 @@ def group(requester, approver, project, version, sent_tasks):
     return delivered(place_group(requester, project, version), approver=approver)
 
 
-@pytest.fixture
-def operator(project):
-    person = PersonFactory(name="Ali")
-    grant(person, Role.OPERATOR, project)
-    return person
-
-
-@pytest.fixture
-def as_operator(operator):
-    return Api(operator)
-
-
-@pytest.fixture
-def as_colleague(project):
-    person = PersonFactory(name="Bea")
-    grant(person, Role.OPERATOR, project)
-    return Api(person)
-
-
 def at(difference, act=""):
     return f"/differences/{difference.public_id}{act}"
 

@@ -6,28 +6,9 @@ from catalog.models import Operation, OperationState, SolutionState, StepFault
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
 from tests.catalog.api.conftest import Api, assert_problem
-from tests.factories import PersonFactory, begun, grant, place, stuck
+from tests.factories import begun, place, stuck
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operator(project):
-    person = PersonFactory(name="Ali")
-    grant(person, Role.OPERATOR, project)
-    return person
-
-
-@pytest.fixture
-def as_operator(operator):
-    return Api(operator)
-
-
-@pytest.fixture
-def as_colleague(project):
-    person = PersonFactory(name="Bea")
-    grant(person, Role.OPERATOR, project)
-    return Api(person)
 
 
 @pytest.fixture
