@@ -41,13 +41,16 @@ from portal.identity.requests import PersonRequest
 
 @dataclass(frozen=True, kw_only=True)
 class PartRow:
-    """One part: ``resource`` is None before the approval, ``needs`` names what goes before it."""
+    """One part: ``resource`` is None before the approval.
+
+    ``begins_after`` names what must run before it is made; nothing once it was.
+    """
 
     line: OrderLine
     icon: str
     resource: Resource | None
     tone: str
-    needs: list[str]
+    begins_after: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +99,13 @@ def _whole(person: Person, lines: list[OrderLine], names: dict[int, str]) -> Who
 
 def _row(line: OrderLine, needs: list[str]) -> PartRow:
     resource = getattr(line, "resource", None)
+    is_to_make = resource is None or resource.state == ResourceState.PROVISIONING
     return PartRow(
         line=line,
         icon=get_kind(line.offering_version.offering.kind).icon,
         resource=resource,
         tone=RESOURCE_TONES[resource.state] if resource else "neutral",
-        needs=needs,
+        begins_after=needs if is_to_make else [],
     )
 
 

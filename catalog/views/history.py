@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -74,9 +75,15 @@ SENTENCES: Final[dict[str, str | Promise]] = {
 }
 
 
-def history_of(subjects: Iterable[UUID]) -> list[HistoryLine]:
-    """What happened to these orders, resources and operations, newest first. Two queries."""
-    return history.history_of(subjects, SENTENCES, words_for=_words_for)
+def history_of(
+    subjects: Iterable[UUID], *, names: Mapping[UUID, str] = MappingProxyType({})
+) -> list[HistoryLine]:
+    """What happened to these orders, resources and operations, newest first. Two queries.
+
+    Args:
+        names: of the subjects that a line must name.
+    """
+    return history.history_of(subjects, SENTENCES, words_for=_words_for, names=names)
 
 
 def _words_for(entry: AuditEntry) -> Mapping[str, str]:

@@ -17,7 +17,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog.forms import CommentForm
-from catalog.models import Operation, OperationKind, Order, OrderLine, OrderState
+from catalog.models import (
+    Operation,
+    OperationKind,
+    OperationState,
+    Order,
+    OrderLine,
+    OrderState,
+)
 from catalog.policies import (
     may_comment,
     may_copy_to_cart,
@@ -38,6 +45,7 @@ from catalog.views.rule_wording import waiting_in_words
 from catalog.views.wording import ORDER_TONES, change_in_words, spec_in_words
 from portal.core.errors import DomainError
 from portal.identity.access import has_role
+from portal.identity.history import HistoryLine
 from portal.identity.models import Role
 from portal.identity.requests import PersonRequest
 
@@ -124,8 +132,9 @@ def render_order(
         "lines": lines,
         "wholes": wholes,
         "progress": progress,
+        "parts_summary": _parts_in_words(progress),
         "poll_seconds": _poll_seconds(order, progress),
-        "history": history_of(_subjects(order)),
+        "history": _history(order),
         "approvals": order.approvals.select_related("approver").order_by("decided_at"),
         "error": error,
         "comments": comments_of(order),
@@ -182,6 +191,19 @@ def _poll_seconds(order: Order, progress: Sequence[Progress]) -> int:
     )
 
 
+def _parts_in_words(progress: Sequence[Progress]) -> str:
+    """How many of the things are done, in one sentence for all of them."""
+    states = [item.operation.state for item in progress]
+    counts = {
+        "done": states.count(OperationState.SUCCEEDED),
+        "total": len(states),
+        "failed": states.count(OperationState.FAILED),
+    }
+    if counts["failed"]:
+        return _("{done} of {total} parts done, {failed} failed").format(**counts)
+    return _("{done} of {total} parts done").format(**counts)
+
+
 def _progress(order: Order) -> list[Progress]:
     """One list of steps per line that was begun: the newest operation for it."""
     lines = list(order.lines.all())
@@ -207,12 +229,14 @@ def _work_on(line: OrderLine) -> list[Operation]:
     return [item for item in resource.operations.all() if item.kind in kinds]
 
 
-def _subjects(order: Order) -> list[UUID]:
-    subjects = [order.public_id]
-    for line in order.lines.all():
+def _history(order: Order) -> list[HistoryLine]:
+    """Who did what with the order and its lines; each line named where there are several."""
+    lines = list(order.lines.all())
+    names: dict[UUID, str] = {}
+    for line in lines:
         resource = getattr(line, "resource", None)
-        if resource:
-            subjects.append(resource.public_id)
         work = resource.operations.all() if resource else line.operations.all()
+        subjects = [resource.public_id] if resource else []
         subjects += [operation.public_id for operation in work]
-    return subjects
+        names |= dict.fromkeys(subjects, line.name)
+    return history_of([order.public_id, *names], names=names if len(lines) > 1 else {})

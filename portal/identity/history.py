@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -34,8 +35,11 @@ OF_NODES: Final[Sentences] = {
 
 @dataclass(frozen=True)
 class HistoryLine:
+    """``about`` names the thing, where the page is about several."""
+
     at: datetime
     sentence: str
+    about: str = ""
 
 
 def no_more(entry: AuditEntry) -> Mapping[str, str]:
@@ -48,23 +52,26 @@ def history_of(
     sentences: Sentences,
     *,
     words_for: Callable[[AuditEntry], Mapping[str, str]] = no_more,
+    names: Mapping[UUID, str] = MappingProxyType({}),
 ) -> list[HistoryLine]:
     """What happened to these things, newest first. Two queries.
 
     Args:
         sentences: by event, with a place for ``{actor}``; other events are left out.
         words_for: what stands in the other places of an entry's sentence.
+        names: of the subjects that a line must name.
     """
     entries = list(
         legible_entries()
         .filter(subject_public_id__in=list(subjects), event__in=sentences)
         .order_by("-at", "-sequence")
     )
-    names = Person.objects.in_bulk({entry.actor_id for entry in entries if entry.actor_id})
+    people = Person.objects.in_bulk({entry.actor_id for entry in entries if entry.actor_id})
     return [
         HistoryLine(
             entry.at,
-            str(sentences[entry.event]).format(actor=_actor(entry, names), **words_for(entry)),
+            str(sentences[entry.event]).format(actor=_actor(entry, people), **words_for(entry)),
+            names.get(entry.subject_public_id, ""),
         )
         for entry in entries
     ]

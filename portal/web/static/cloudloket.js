@@ -79,6 +79,20 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
+// What somebody opened in a region that polls stays open when the region is replaced.
+const opened = new Set();
+document.addEventListener("htmx:beforeSwap", (event) => {
+  opened.clear();
+  for (const details of event.detail.target.querySelectorAll("details[id][open]")) {
+    opened.add(details.id);
+  }
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of opened) {
+    document.getElementById(id)?.setAttribute("open", "");
+  }
+});
+
 // An answer that swaps nothing leaves the person in the dark; say so.
 for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
   document.addEventListener(failure, () => {

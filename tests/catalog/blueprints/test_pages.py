@@ -1,5 +1,6 @@
 """A whole on the pages: one tile, one form, one decision, and what waits for what."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -106,6 +107,38 @@ class TestFollowing:
         assert text.count("zaak-entrance") >= 2, "as a part, and where another waits for it"
         assert "Web application zaak" in text
         assert "103.70" in text
+
+    def test_what_happens_now_comes_before_the_parts(self, browser, order):
+        text = text_of(page(browser, "order", order.public_id))
+
+        assert text.index("What happens now") < text.index("Begins after zaak-net")
+
+    def test_a_part_without_a_price_says_so(self, browser, order):
+        text = text_of(page(browser, "order", order.public_id))
+
+        assert "No costs" in text
+        assert "€0.00" not in text
+
+    def test_once_it_runs_nobody_reads_what_came_before_what(self, browser, delivered):
+        text = text_of(page(browser, "order", delivered.order.public_id))
+
+        assert "Begins after" not in text
+        assert "7 of 7 parts done" in text
+
+    def test_the_history_names_the_parts(self, browser, delivered):
+        text = text_of(page(browser, "order", delivered.order.public_id))
+
+        assert "<strong>zaak-net</strong>: It runs." in text
+
+    def test_only_what_failed_lies_open(self, browser, approved, engine, cloud):
+        cloud.fail_next("create_load_balancer", CloudRefused("no"))
+        engine.run()
+
+        text = text_of(page(browser, "order", approved.order.public_id))
+
+        failed = Operation.objects.get(state=OperationState.FAILED)
+        assert re.findall(r'id="steps-([0-9a-f-]+)" open', text) == [str(failed.public_id)]
+        assert "5 of 7 parts done, 1 failed" in text
 
     def test_what_waits_says_for_what(self, browser, approved, engine, cloud):
         cloud.fail_next("create_network", CloudRefused("no"))
