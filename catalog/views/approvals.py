@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from catalog.forms import QuestionForm
-from catalog.models import Order, OrderState
+from catalog.models import Metric, Order, OrderState
 from catalog.placement import REASONS
 from catalog.policies import orders_to_judge, visible_orders
 from catalog.services.approvals import (
@@ -32,11 +32,13 @@ from catalog.services.conditions import changed_conditions
 from catalog.services.preview import Consequences, QuotaEffect, preview_of_order
 from catalog.views.assemblies import wholes_of
 from catalog.views.comments import begun_form, comments_of
+from catalog.views.order_panel import names_of, tightest
 from catalog.views.rule_wording import waiting_in_words
 from catalog.views.wording import amount_in_words, change_in_words, effects_of, spec_in_words
 from portal.core.errors import DomainError
 from portal.core.formats import price
 from portal.core.models import is_in_force
+from portal.core.money import to_cents
 from portal.identity.oidc.session import current_login
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
@@ -57,9 +59,29 @@ class Figures:
         return [str(REASONS[code]) for code in codes]
 
     @property
+    def prices(self) -> list[tuple[str, Decimal, Decimal]]:
+        """What is paid for, per month and once; what is there twice is one line."""
+        sums: dict[str, tuple[Decimal, Decimal]] = {}
+        for line in self.consequences.quote.lines if self.consequences else ():
+            monthly, one_off = sums.get(line.name, (Decimal(0), Decimal(0)))
+            sums[line.name] = (monthly + to_cents(line.monthly), one_off + to_cents(line.one_off))
+        return [(name, *amounts) for name, amounts in sums.items()]
+
+    @property
     def quota(self) -> list[tuple[QuotaEffect, str]]:
-        effects = self.consequences.quota if self.consequences else ()
-        return [(effect, _limit_in_words(effect)) for effect in effects]
+        """Of what the least is left; costs have a check of their own."""
+        return [(effect, _limit_in_words(effect)) for effect in tightest(self._scarce)]
+
+    @property
+    def roomy(self) -> str:
+        """Of what more is left, in one line."""
+        shown = tightest(self._scarce)
+        return names_of([effect for effect in self._scarce if effect not in shown])
+
+    @property
+    def _scarce(self) -> list[QuotaEffect]:
+        effects = self.consequences.quota if self.consequences else []
+        return [effect for effect in effects if effect.metric != Metric.MONTHLY_COST_EUR]
 
 
 @require_safe
@@ -171,6 +193,7 @@ def _render(
     question: QuestionForm | None = None,
 ) -> HttpResponse:
     lines = list(order.lines.all())
+    wholes = wholes_of(request.user, lines)
     figures = _figures(order)
     login = current_login(request)
     kept = _kept(request, order)
@@ -184,12 +207,13 @@ def _render(
             sum((item.monthly_price for item in waiting), Decimal(0)),
             sum((item.one_off_price for item in waiting), Decimal(0)),
         ),
-        "wholes": wholes_of(request.user, lines),
+        "wholes": wholes,
         "lines": [
             (line, spec_in_words(line.offering_version, line.spec))
             for line in lines
             if line.assembly_id is None
         ],
+        "things": len(wholes) + sum(line.assembly_id is None for line in lines),
         "places": sorted({line.offering_version.cloud.name for line in lines}),
         "changed": [row for line in lines if line.changes_id for row in change_in_words(line)],
         "effects": [text for line in lines for text in effects_of(line)],

@@ -119,14 +119,14 @@ def read_panel(version: OfferingVersion, draft: Draft, parameters: Sequence[Para
 
 def panel_of(consequences: Consequences, *, project: Project, version: OfferingVersion) -> Panel:
     """What is known of a price, in words."""
-    shown = _tightest(consequences.quota)
+    shown = tightest(consequences.quota)
     return Panel(
         problems=[],
         consequences=consequences,
         refusals=[str(REASONS[code]) for code in consequences.verdict.reasons],
         place=place_in_words(version.cloud),
         quota=[_line(effect, project) for effect in shown],
-        roomy=_names([effect for effect in consequences.quota if effect not in shown]),
+        roomy=names_of([effect for effect in consequences.quota if effect not in shown]),
         is_nearly_full=any(_fullness(effect) >= NEARLY_FULL for effect in consequences.quota),
     )
 
@@ -137,7 +137,7 @@ def _total(consequences: Consequences, end_date: date | None) -> Decimal | None:
     return to_cents(consequences.quote.cost_until(now(), end_of_day(end_date)))
 
 
-def _tightest(effects: list[QuotaEffect]) -> list[QuotaEffect]:
+def tightest(effects: list[QuotaEffect]) -> list[QuotaEffect]:
     """Those that have the least left and those that do not fit, in the order of ``effects``."""
     by_fullness = sorted(effects, key=_fullness, reverse=True)
     return [effect for effect in effects if effect in by_fullness[:SHOWN] or not effect.fits]
@@ -172,5 +172,6 @@ def _amount(effect: QuotaEffect, amount: Decimal, *, with_unit: bool = False) ->
     return amount_in_words(effect.metric, amount, with_unit=with_unit)
 
 
-def _names(effects: list[QuotaEffect]) -> str:
+def names_of(effects: list[QuotaEffect]) -> str:
+    """What they are about, in one line."""
     return ", ".join(str(effect.metric.label).lower() for effect in effects)

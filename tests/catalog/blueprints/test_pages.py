@@ -169,6 +169,18 @@ class TestFollowing:
         assert "Web application zaak" in text
         assert "103.70" in text
         assert "zaak-web-2" in text
+        assert "The 7 parts of Web application zaak" in text
+
+    def test_the_approver_reads_each_price_once_and_what_is_scarce(self, client, approver, order):
+        log_in(client, approver)
+        client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+        text = text_of(page(client, "approval", order.public_id))
+
+        names = re.findall("<div><dt>(.*?)</dt>", text)
+        assert names
+        assert len(names) == len(set(names))
+        assert "There is room as well for:" in text
 
 
 def test_undoing_the_delivery_names_all_that_goes_first(browser, approved, engine, cloud):
