@@ -211,6 +211,14 @@ class TestCleaningUp:
         assert "zaak-entrance" in text
         assert reverse("catalog:assembly-retire", args=[delivered.assembly.public_id]) in text
 
+    def test_what_another_part_needs_has_no_button_that_would_be_refused(self, browser, delivered):
+        needed = text_of(page(browser, "resource", delivered.part("web-1").public_id))
+        free = text_of(page(browser, "resource", delivered.part("domain").public_id))
+
+        assert 'data-cl-dialog="retire"' not in needed
+        assert "Clean up the whole, or first what needs it." in needed
+        assert 'data-cl-dialog="retire"' in free
+
     def test_alone_it_is_refused_with_who_needs_it(self, browser, delivered):
         server = delivered.part("web-1")
 
