@@ -63,7 +63,7 @@ WEB_APPLICATION: Final = {
         {"name": "zone", "label_nl": "Domeinnaam", "label_en": "Domain name"},
         {
             "name": "email",
-            "label_nl": "E-mailadres van wie het domein beheert",
+            "label_nl": "E-mailadres van de beheerder",
             "label_en": "E-mail address of who answers for the domain",
         },
     ],
@@ -168,8 +168,8 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "kind": "volume_snapshot",
         "name_nl": "Snapshot",
         "name_en": "Snapshot",
-        "description_nl": "Hoe een schijf nu is, om later op terug te vallen.",
-        "description_en": "How a disk is now, to fall back on later.",
+        "description_nl": "De stand van een schijf op dit moment, om later naar terug te gaan.",
+        "description_en": "A disk as it is at this moment, to go back to later.",
     },
     {
         "code": "disk-backup",
@@ -184,8 +184,8 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "kind": "server_image",
         "name_nl": "Image van een server",
         "name_en": "Image of a server",
-        "description_nl": "Hoe een server nu is, om andere servers van te maken.",
-        "description_en": "How a server is now, to make other servers from.",
+        "description_nl": "Een afdruk van een server, om nieuwe servers van te maken.",
+        "description_en": "A copy of a server as it is now, to make new servers from.",
     },
     {
         "code": "private-network",
@@ -209,8 +209,8 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "kind": "load_balancer",
         "name_nl": "Load balancer",
         "name_en": "Load balancer",
-        "description_nl": "Eén ingang voor meer servers, die let op wie er leeft.",
-        "description_en": "One entrance to several servers, which watches who lives.",
+        "description_nl": "Eén ingang voor meerdere servers. Verkeer gaat naar wat werkt.",
+        "description_en": "One entrance to several servers. Traffic goes to what works.",
         "choices": {"networks": list(NETWORKS)},
     },
     {
@@ -218,7 +218,7 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "kind": "container",
         "name_nl": "Objectopslag",
         "name_en": "Object storage",
-        "description_nl": "Plaats voor bestanden, via Swift.",
+        "description_nl": "Ruimte voor bestanden, via Swift.",
         "description_en": "Room for files, by way of Swift.",
         "choices": {"object_gib": {"minimum": 1, "maximum": 5000, "default": 100}},
     },
@@ -266,12 +266,12 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "name_nl": "Webapplicatie",
         "name_en": "Web application",
         "description_nl": (
-            "Twee webservers achter een load balancer, met netwerk, schijf en domein. Het adres is "
-            "er een binnen dat netwerk."
+            "Twee webservers achter een load balancer, met netwerk, schijf en domein. Het adres "
+            "werkt alleen binnen dat netwerk."
         ),
         "description_en": (
-            "Two web servers behind a load balancer, with network, disk and domain. The address is "
-            "one inside that network."
+            "Two web servers behind a load balancer, with network, disk and domain. The address "
+            "works inside that network only."
         ),
         "choices": {"design": WEB_APPLICATION},
     },
