@@ -220,16 +220,21 @@ def _part_and_icon(difference: Difference) -> tuple[Part | None, str]:
 def _short(difference: Difference) -> tuple[str, str]:
     """What each side says, in a few words."""
     if difference.kind in GONE:
-        return _("Runs"), _("Does not exist")
+        return _("Running"), _("Does not exist")
     if difference.kind == DifferenceKind.UNKNOWN:
-        return _("Unknown"), difference.theirs or _("Is there")
+        return _("Unknown"), _there(difference)
     if difference.kind == DifferenceKind.DUPLICATE:
         return _("There is one"), _("There is another one")
     if difference.kind == DifferenceKind.NOT_CHARGED:
-        return _("Nobody pays for it"), difference.theirs or _("Is there")
+        return _("Nobody pays for it"), _there(difference)
     if difference.field == "marker":
         return _("Our mark"), difference.theirs or _("No mark")
     return difference.ours, difference.theirs
+
+
+def _there(difference: Difference) -> str:
+    """That it is there, and in which state, in the cloud's own word."""
+    return f"{_('Is there')} ({difference.theirs})" if difference.theirs else _("Is there")
 
 
 def _ours(difference: Difference, short: str, agreed: OrderLine | None) -> list[Fact]:

@@ -128,4 +128,6 @@ def _answer(parameter: Parameter, value: object) -> str:
             return f"{option.label}{hint}"
     if parameter.takes:
         return parameter.taken_in_words(str(value))
+    if parameter.unit and isinstance(value, int):
+        return quantity(value, parameter.unit)
     return f"{value} {parameter.unit}".strip()

@@ -48,7 +48,7 @@ def page(browser, name, *args, **query):
 
 
 def text_of(response):
-    return " ".join(response.content.decode().split())
+    return re.sub(r"[ \n]+", " ", response.content.decode())
 
 
 class TestOrdering:
@@ -112,6 +112,11 @@ class TestFollowing:
         text = text_of(page(browser, "order", order.public_id))
 
         assert text.index("What happens now") < text.index("Begins after zaak-net")
+
+    def test_an_amount_stays_on_one_line_with_its_unit(self, browser, order):
+        text = text_of(page(browser, "order", order.public_id))
+
+        assert re.search("[0-9]\N{NO-BREAK SPACE}GiB</span>", text)
 
     def test_a_part_without_a_price_says_so(self, browser, order):
         text = text_of(page(browser, "order", order.public_id))
