@@ -364,9 +364,12 @@ class OrderForm(forms.Form):
 class CartForm(OrderForm):
     """The same, to put the thing in the cart: what all of it is for is asked when it is sent."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.fields["purpose"].required = False
+    def full_clean(self) -> None:
+        """Shown again it says that the purpose is needed: the order still wants it."""
+        purpose = self.fields["purpose"]
+        purpose.required = False
+        super().full_clean()
+        purpose.required = True
 
     def clean_purpose(self) -> str:
         purpose: str = self.cleaned_data["purpose"]

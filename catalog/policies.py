@@ -184,9 +184,16 @@ def retirable_resources(person: Person) -> QuerySet[Resource]:
 
 def visible_differences(person: Person) -> QuerySet[Difference]:
     """What operators repair and auditors read: where a second look agreed with the first."""
-    projects = reached_projects(person, *DRIFT_READERS)
-    seen_twice = Difference.objects.exclude(state=DifferenceState.SUSPECTED)
-    return seen_twice.filter(project__in=projects)
+    return _reached_differences(person).exclude(state=DifferenceState.SUSPECTED)
+
+
+def suspected_differences(person: Person) -> QuerySet[Difference]:
+    """What they will read if a second look agrees."""
+    return _reached_differences(person).filter(state=DifferenceState.SUSPECTED)
+
+
+def _reached_differences(person: Person) -> QuerySet[Difference]:
+    return Difference.objects.filter(project__in=reached_projects(person, *DRIFT_READERS))
 
 
 def mendable_differences(person: Person) -> QuerySet[Difference]:

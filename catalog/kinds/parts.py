@@ -49,6 +49,7 @@ class Compared:
         changed_spec: which answers of the spec change then, where that changes money.
         put_back_by: key of the kind's action that has the cloud say what we say again; it asks and
             loses nothing, and costs stay as they are. "" where there is none.
+        is_access: who can reach the resource depends on it, so that a difference is urgent.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Compared:
     taken_over: Callable[[str], Mapping[str, Any]] = _nothing
     changed_spec: Callable[[str], Mapping[str, Any]] = _nothing
     put_back_by: str = ""
+    is_access: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

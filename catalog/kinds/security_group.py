@@ -198,6 +198,7 @@ class SecurityGroup(Kind):
                     ours=_rules,
                     cloud=_rules_in_cloud,
                     put_back_by=AGAIN,
+                    is_access=True,
                 ),
             ],
         )

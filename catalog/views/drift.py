@@ -29,11 +29,25 @@ from catalog.models import (
     DriftRepair,
     RepairState,
 )
-from catalog.policies import DRIFT_READERS, may_mend, repairs_to_decide, visible_differences
+from catalog.policies import (
+    DRIFT_READERS,
+    may_mend,
+    repairs_to_decide,
+    suspected_differences,
+    visible_differences,
+)
 from catalog.services.adoption import why_not_adopted
 from catalog.services.drift import OPEN_STATES, ask_for_look, corrections
 from catalog.services.putting_back import action_that_puts_back
-from catalog.views.drift_wording import GONE, OTHER, STRANGE, consequence_of, proposals_of, rows_of
+from catalog.views.drift_wording import (
+    GONE,
+    OTHER,
+    STRANGE,
+    consequence_of,
+    fields_about_access,
+    proposals_of,
+    rows_of,
+)
 from portal.core.errors import DomainError
 from portal.identity.access import reached_projects, roles_of
 from portal.identity.models import Person, Role
@@ -43,7 +57,7 @@ from portal.identity.requests import PersonRequest
 PAGE_SIZE: Final = 25
 LARGE: Final = 3  # so many of the most urgent are shown with both sides
 LONGEST_SEARCH: Final = 100  # characters; longer ones are cut
-_URGENCY: Final = (
+_BY_COST: Final = (
     DifferenceKind.CHARGED_BUT_ABSENT,
     DifferenceKind.NOT_CHARGED,
     DifferenceKind.UNKNOWN,
@@ -52,7 +66,6 @@ _URGENCY: Final = (
     DifferenceKind.DIFFERS,
     DifferenceKind.QUOTA,
 )
-_URGENT: Final = frozenset(_URGENCY[:3])
 _IS_OPEN: Final = Q(state=DifferenceState.OPEN)
 TABS: Final[dict[str, tuple[str | Promise, Q]]] = {
     "": (gettext_lazy("All"), _IS_OPEN),
@@ -87,7 +100,7 @@ def drift_list(request: PersonRequest) -> HttpResponse:
     page = Paginator(_by_urgency(found, chosen), PAGE_SIZE).get_page(request.GET.get("page"))
     rows = rows_of(page)
     is_large = chosen not in {"ignored", "solved"} and page.number == 1
-    large = [row for row in rows if row.difference.kind in _URGENT][:LARGE] if is_large else []
+    large = [row for row in rows if row.is_urgent][:LARGE] if is_large else []
     context = {
         "page": page,
         "large": large,
@@ -96,6 +109,7 @@ def drift_list(request: PersonRequest) -> HttpResponse:
         "chosen": chosen,
         "words": words,
         "looks": _looks(request.user),
+        "waits_for_second_look": suspected_differences(request.user).exists(),
         "may_look": Role.OPERATOR in roles_of(request.user),
     }
     return render(request, "catalog/drift/list.html", context)
@@ -195,11 +209,15 @@ def _with_everything(differences: QuerySet[Difference]) -> QuerySet[Difference]:
 
 
 def _by_urgency(differences: QuerySet[Difference], chosen: str) -> QuerySet[Difference]:
-    """What costs most first, and of those what is there longest; what is solved newest first."""
+    """What may let others in first, then what costs most, and of those what is there longest.
+
+    What is solved comes newest first.
+    """
     if chosen == "solved":
         return differences.order_by("-solved_at", "pk")
-    cases = [When(kind=kind, then=number) for number, kind in enumerate(_URGENCY)]
-    urgency = Case(*cases, output_field=IntegerField())
+    about_access = When(kind=DifferenceKind.DIFFERS, field__in=fields_about_access(), then=0)
+    by_cost = [When(kind=kind, then=number) for number, kind in enumerate(_BY_COST, start=1)]
+    urgency = Case(about_access, *by_cost, output_field=IntegerField())
     return differences.order_by(urgency, "first_seen_at", "pk")
 
 

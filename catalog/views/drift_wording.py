@@ -38,6 +38,11 @@ _TITLES: Final[Mapping[str, str | Promise]] = {
     DifferenceKind.DIFFERS: gettext_lazy("{thing} {name} is other than ordered"),
     DifferenceKind.QUOTA: gettext_lazy("Room in the cloud for {metric} is other than needed"),
 }
+_URGENT: Final = (
+    DifferenceKind.CHARGED_BUT_ABSENT,
+    DifferenceKind.NOT_CHARGED,
+    DifferenceKind.UNKNOWN,
+)
 _BADGES: Final[Mapping[str, tuple[str, str | Promise]]] = {
     DifferenceKind.MISSING: ("warning", gettext_lazy("Gone")),
     DifferenceKind.CHARGED_BUT_ABSENT: ("error", gettext_lazy("Urgent")),
@@ -123,6 +128,7 @@ class DifferenceRow:
 
     difference: Difference
     title: str
+    is_urgent: bool
     thing: str
     name: str
     icon: str
@@ -139,6 +145,12 @@ def rows_of(differences: Iterable[Difference]) -> list[DifferenceRow]:
     shown = list(differences)
     agreed = agreed_lines({found.resource for found in shown if found.resource})
     return [_row_of(found, agreed.get(found.resource_id or 0)) for found in shown]
+
+
+def fields_about_access() -> list[str]:
+    """The fields on which depends who can reach a resource."""
+    facts = [fact for kind in all_kinds() for part in kind.parts for fact in part.compared]
+    return sorted({fact.key for fact in facts if fact.is_access})
 
 
 def proposals_of(difference: Difference) -> list[Proposal]:
@@ -171,6 +183,7 @@ def _row_of(difference: Difference, agreed: OrderLine | None) -> DifferenceRow:
         title=str(_TITLES[difference.kind])
         .format(thing=thing, name=name, metric=metric.lower())
         .strip(),
+        is_urgent=difference.kind in _URGENT or _is_about_access(difference),
         thing=thing,
         name=name,
         icon=icon,
@@ -201,8 +214,14 @@ def _badge(difference: Difference) -> tuple[str, str]:
         return "success", str(DifferenceState.SOLVED.label)
     if difference.state == DifferenceState.IGNORED:
         return "neutral", str(DifferenceState.IGNORED.label)
+    if _is_about_access(difference):
+        return "error", _("Urgent")
     tone, text = _BADGES[difference.kind]
     return tone, str(text)
+
+
+def _is_about_access(difference: Difference) -> bool:
+    return difference.kind == DifferenceKind.DIFFERS and difference.field in fields_about_access()
 
 
 def _part_and_icon(difference: Difference) -> tuple[Part | None, str]:

@@ -46,6 +46,7 @@ def test_the_form_keeps_what_was_typed_wrong(browser, answers):
 
     assert page.status_code == 422
     assert 'value="NO"' in page.content.decode()
+    assert page.context["form"]["purpose"].field.required  # the order wants it, if not the cart
     assert not CartLine.objects.exists()
 
 

@@ -74,6 +74,16 @@ def text(response, status=200):
     return response.content.decode()
 
 
+def test_what_may_let_others_in_comes_first(operator, server, group, compared):
+    gone(server)
+    opened(group)
+
+    (first, second) = operator.get("/drift").context["large"]
+
+    assert (first.difference.field, first.badge) == ("rules", "Urgent")
+    assert second.difference.kind == "charged_but_absent"
+
+
 def test_before_the_first_look_nothing_is_known(operator):
     page = text(operator.get("/drift"))
 
@@ -154,7 +164,9 @@ def test_tabs_and_words_filter(operator, server, project, query, count):
 def test_what_was_seen_once_is_not_shown(operator, server, compared):
     difference = gone(server, state=DifferenceState.SUSPECTED)
 
-    assert "No differences" in text(operator.get("/drift"))
+    page = text(operator.get("/drift"))
+    assert "One look saw something" in page
+    assert "No differences" not in page
     assert operator.get(f"/drift/{difference.public_id}").status_code == 404
 
 
