@@ -684,13 +684,20 @@ class Cloud(ImagePort, Protocol):
 
         ``details`` has ``quota_gib``, and ``used_gib`` rounded up, as far as it was counted by now.
 
+        Args:
+            marker: "" for one that has none.
+
         Raises:
-            CloudRefused: it is there with another marker.
+            CloudRefused: it is there with another marker, or without this one.
         """
         ...
 
     def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
-        """Make the container. Of one that is there the quota and marker are written anew."""
+        """Make the container. Of one that is there with this marker the quota is written anew.
+
+        Raises:
+            CloudRefused: another is called so.
+        """
         ...
 
     def set_container_quota(self, project: str, name: str, quota_gib: int) -> None:

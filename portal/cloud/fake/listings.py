@@ -55,7 +55,13 @@ class FakeListings(Memory):
         if listing not in LISTED_PER_PROJECT:
             return [replace(thing.facts(), project=thing.project) for thing in there]
         return [
-            CloudObject(id=thing.name, name=thing.name, status="ACTIVE", project=project)
+            CloudObject(
+                id=thing.name,
+                name=thing.name,
+                status="ACTIVE",
+                project=project,
+                details={"used_gib": thing.details["used_gib"]},
+            )
             for thing in there
             if thing.project == project
         ]

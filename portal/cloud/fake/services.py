@@ -137,20 +137,17 @@ def _values(records: Mapping[tuple[str, str], DnsRecord]) -> dict[tuple[str, str
 class FakeContainers(FakeZones):
     @asked
     def find_containers(self, project: str, name: str, marker: str) -> list[CloudObject]:
-        there = [thing for thing in self.of("container", project) if thing.name == name]
-        if there and there[0].marker != marker:
-            raise CloudRefused(f"another container is called {name!r}")
-        return [self._container(thing) for thing in there]
+        return [self._container(thing) for thing in self._carrying(project, name, marker)]
 
     @asked
     def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
-        there = [thing for thing in self.of("container", project) if thing.name == spec.name]
+        there = self._carrying(project, spec.name, marker)
         thing = (
             there[0]
             if there
             else self.add("container", project, spec.name, marker, objects=0, used_gib=0)
         )
-        thing.marker, thing.details["quota_gib"] = marker, spec.quota_gib
+        thing.details["quota_gib"] = spec.quota_gib
         return self._container(thing)
 
     @asked
@@ -183,6 +180,12 @@ class FakeContainers(FakeZones):
         return CloudObject(
             id=thing.name, name=thing.name, status="ACTIVE", marker=thing.marker, details=details
         )
+
+    def _carrying(self, project: str, name: str, marker: str) -> list[Thing]:
+        there = [thing for thing in self.of("container", project) if thing.name == name]
+        if there and there[0].marker != marker:
+            raise CloudRefused(f"another container is called {name!r}")
+        return there
 
     def _named(self, project: str, name: str) -> Thing:
         there = [thing for thing in self.of("container", project) if thing.name == name]

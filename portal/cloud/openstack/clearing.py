@@ -17,6 +17,7 @@ from openstack.connection import Connection
 from openstack.exceptions import BadRequestException, ConflictException, NotFoundException
 
 from portal.cloud.openstack.connections import OnCloud
+from portal.cloud.openstack.containers import empty, in_address
 from portal.cloud.openstack.images import all_images
 from portal.cloud.openstack.quotas import has_service
 from portal.cloud.ports import CloudUnavailable
@@ -83,11 +84,8 @@ def _delete_image(admin: Connection, inside: Connection, image: Any) -> None:
 
 def _delete_container(admin: Connection, inside: Connection, container: Any) -> None:
     """With what is in it; one with a great many objects takes several turns."""
-    for number, item in enumerate(inside.object_store.objects(container.name)):
-        if number == OBJECTS_AT_ONCE:
-            return
-        inside.object_store.delete_object(item, ignore_missing=True, container=container.name)
-    inside.object_store.delete_container(container.name, ignore_missing=True)
+    if empty(inside, container.name, at_most=OBJECTS_AT_ONCE):
+        inside.object_store.delete_container(in_address(container.name), ignore_missing=True)
 
 
 _GROUPS: Final = (

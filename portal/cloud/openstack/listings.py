@@ -22,6 +22,7 @@ from openstack.network.v2.security_group import SecurityGroup
 from openstack.proxy import Proxy
 from openstack.resource import Resource
 
+from portal.cloud.openstack.containers import read_container_row
 from portal.cloud.openstack.copies import read_backup, read_snapshot
 from portal.cloud.openstack.images import read_image
 from portal.cloud.openstack.load_balancers import read_load_balancer
@@ -132,11 +133,9 @@ class Listings(Quotas):
         with self._asking("object-store", "list containers", project) as cloud:
             answer = cloud.object_store.get("", params={**query, "format": "json"})
             raise_from_response(answer)
-            names = [row["name"] for row in answer.json()] if answer.content else []
-        things = [
-            CloudObject(id=name, name=name, status="ACTIVE", project=project) for name in names
-        ]
-        return Page(things=things, after=names[-1] if len(names) == limit else "")
+            rows = answer.json() if answer.content else []
+        things = [read_container_row(row, project) for row in rows]
+        return Page(things=things, after=things[-1].id if len(things) == limit else "")
 
 
 def _page(cloud: Connection, source: _Source, body: Mapping[str, Any]) -> Page:

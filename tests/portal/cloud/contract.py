@@ -890,8 +890,11 @@ class CloudContract:
 
         (found,) = cloud.find_containers(project, spec.name, marker)
         assert (found.id, found.marker) == (spec.name, marker)
-        with pytest.raises(CloudRefused):
-            cloud.find_containers(project, spec.name, new_marker())
+        for other in (new_marker(), ""):
+            with pytest.raises(CloudRefused):
+                cloud.find_containers(project, spec.name, other)
+            with pytest.raises(CloudRefused):
+                cloud.create_container(project, spec, other)
         assert found.details == {"quota_gib": 2, "used_gib": 0}
         for size in (3, 3, 1):
             cloud.set_container_quota(project, spec.name, size)
@@ -907,6 +910,33 @@ class CloudContract:
         assert cloud.find_containers(project, spec.name, marker) == []
         with pytest.raises(CloudMissing):
             cloud.delete_container(project, spec.name)
+
+    def test_container_that_is_not_ours_is_listed_and_known_by_its_name(
+        self, work: Workspace
+    ) -> None:
+        """People call theirs as they like, also so that an address could be misread."""
+        cloud, project = work.cloud, work.project
+        names = ["Oud archief", "Oud archief?x=1 #2 100%25 ü"]
+        for name in names:
+            cloud.create_container(project, ContainerSpec(name=name, quota_gib=2), "")
+
+        listed = cloud.list_page(Listing.CONTAINERS, project=project).things
+
+        assert {(thing.id, thing.name, thing.project) for thing in listed} == {
+            (name, name, project) for name in names
+        }
+        assert [thing.details for thing in listed] == [{"used_gib": 0}, {"used_gib": 0}]
+        for name, left in zip(names[::-1], ([names[0]], []), strict=True):
+            with pytest.raises(CloudRefused):
+                cloud.find_containers(project, name, new_marker())
+            (found,) = cloud.find_containers(project, name, "")
+            assert (found.id, found.marker) == (name, "")
+            cloud.set_container_quota(project, name, 1)
+            cloud.open_container(project, name, of_project=project, user=NOWHERE)
+            assert cloud.empty_container(project, name, at_most=10)
+            cloud.delete_container(project, name)
+            page = cloud.list_page(Listing.CONTAINERS, project=project)
+            assert [thing.name for thing in page.things] == left
 
     # --- refusals ----------------------------------------------------------------------------
 

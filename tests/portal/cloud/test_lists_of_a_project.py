@@ -68,3 +68,15 @@ def test_hidden_images_are_listed_after_the_others(shown, hidden):
 
     assert found == cloud.image.ids[""] + cloud.image.ids["true"]
     assert pages == max(1, -(-shown // 2)) + max(1, -(-hidden // 2))
+
+
+@pytest.mark.parametrize(("stored", "told"), [(0, 0), (1, 1), (1024**3, 1), (1024**3 + 1, 2)])
+def test_what_a_container_holds_is_listed_in_gib_rounded_up(stored, told):
+    row = {"name": "archief", "count": 1, "bytes": stored}
+    answer = SimpleNamespace(json=lambda: [row], content=b"[{}]", status_code=200)
+    cloud = SimpleNamespace(object_store=SimpleNamespace(get=lambda path, *, params: answer))
+    listings = Listings(SimpleNamespace(in_project=lambda project: cloud))
+
+    (found,) = listings.list_page(Listing.CONTAINERS, project=PROJECT).things
+
+    assert found.details == {"used_gib": told}
