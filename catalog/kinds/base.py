@@ -92,6 +92,7 @@ class StepContext(ABC):
         cloud_ids: what earlier steps made, by step name.
         facts: what earlier steps learned, also those of earlier work.
         answers: what a person answered to the questions of the action.
+        is_unmanaged: nobody ordered it: it carries no mark of ours, and is known by its id.
     """
 
     resource_id: UUID
@@ -106,6 +107,7 @@ class StepContext(ABC):
     cloud_ids: Mapping[str, str]
     facts: Mapping[str, Any]
     answers: Mapping[str, Any]
+    is_unmanaged: bool
     cloud: Cloud
 
     @property

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
@@ -24,8 +23,9 @@ from catalog.kinds.base import (
 )
 from catalog.kinds.choices import Bounds, ChoiceField
 from catalog.kinds.parameters import Parameter, Text, Widget
-from catalog.kinds.parts import Part
+from catalog.kinds.parts import Compared, Finding, Part, Record
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
+from catalog.kinds.steps.container import PART, find_container
 from catalog.kinds.steps.container_access import (
     ACTIONS,
     AT_ONCE,
@@ -38,14 +38,13 @@ from catalog.kinds.steps.container_access import (
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
 from portal.cloud.ports import (
-    CloudMissing,
+    CloudObject,
     CloudRefused,
     CloudUnavailable,
     ContainerSpec,
     Listing,
 )
 
-PART: Final = "container"
 LARGEST_GIB: Final = 102_400
 OBJECTS_AT_ONCE: Final = 2000  # so that a step ends well within its lease
 
@@ -64,12 +63,12 @@ def _run(context: StepContext) -> Outcome:
 def _run_gone(context: StepContext) -> Outcome:
     """Empty it in turns, then delete it. What never came into being is gone already."""
     project, cloud = context.project, context.cloud
-    if not project or not cloud.find_containers(project, context.name, context.marker(PART)):
+    if not project:
         return Done()
-    if not cloud.empty_container(project, context.name, at_most=OBJECTS_AT_ONCE):
+    name = find_container(context).id
+    if not cloud.empty_container(project, name, at_most=OBJECTS_AT_ONCE):
         raise CloudUnavailable("the container is being emptied")
-    with suppress(CloudMissing):
-        cloud.delete_container(project, context.name)
+    cloud.delete_container(project, name)
     return Done()
 
 
@@ -80,11 +79,7 @@ def _run_size(context: StepContext) -> Outcome:
         CloudMissing: it is gone.
         CloudRefused: its users remove some of it first.
     """
-    size = context.spec["object_gib"]
-    there = context.cloud.find_containers(context.project, context.name, context.marker(PART))
-    if not there:
-        raise CloudMissing("the container is gone")
-    used = cast(int, there[0].details["used_gib"])
+    size, used = context.spec["object_gib"], _used_gib(find_container(context))
     if used > size:
         raise CloudRefused(f"{used} GiB is stored in it, and it was to be {size} GiB at most")
     return _set_size(context)
@@ -92,12 +87,36 @@ def _run_size(context: StepContext) -> Outcome:
 
 def _set_size(context: StepContext) -> Outcome:
     """The size of the spec, whatever the cloud has; what is stored stays."""
-    size = context.spec["object_gib"]
+    size, name = context.spec["object_gib"], find_container(context).id
     context.hold()
-    context.cloud.set_container_quota(context.project, context.name, size)
+    context.cloud.set_container_quota(context.project, name, size)
     return Done(spec={"object_gib": size})
 
 
+def _used_gib(thing: CloudObject) -> int:
+    return int(str(thing.details["used_gib"]))
+
+
+def _size_of_found(thing: CloudObject) -> int:
+    """What is held and charged of a container that nobody ordered: what is stored, 1 GiB or more.
+
+    Whatever limit it has, no list tells that.
+    """
+    return max(1, _used_gib(thing))
+
+
+def _ours(record: Record) -> str | None:
+    """Of one that was ordered somebody pays for the largest size, whatever is stored."""
+    return str(record.spec["object_gib"]) if record.is_found else None
+
+
+STORED: Final = Compared(
+    key="used_gib",
+    label=_("Stored, in GiB"),
+    ours=_ours,
+    cloud=lambda thing: str(_size_of_found(thing)),
+    changed_spec=lambda size: {"object_gib": int(size)},
+)
 SIZE: Final = StepDefinition(name="size", label=_("Other size"), run=_run_size)
 SIZE_BACK: Final = replace(SIZE, label=_("Size as it was"), run=_set_size)
 
@@ -105,6 +124,9 @@ SIZE_BACK: Final = replace(SIZE, label=_("Size as it was"), run=_set_size)
 @register
 class Container(Kind):
     """Spec: ``object_gib``, the most that it takes. What is stored comes in and goes by Swift.
+
+    Of one that nobody ordered that is what was stored when it was last looked at: it has no limit
+    that we know, and gets none, since whoever uses it would be stopped by that.
 
     The offering's choices: ``object_gib``: {"minimum", "maximum", "default"}.
     """
@@ -135,7 +157,15 @@ class Container(Kind):
 
     actions = ACTIONS
 
-    parts = [Part(key=PART, label=_("Object storage"), listing=Listing.CONTAINERS, is_marked=False)]
+    parts = [
+        Part(
+            key=PART,
+            label=_("Object storage"),
+            listing=Listing.CONTAINERS,
+            compared=[STORED],
+            is_marked=False,
+        )
+    ]
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         bounds = Bounds(
@@ -187,6 +217,9 @@ class Container(Kind):
 
     def summary(self, spec: Spec) -> str:
         return f"{spec['object_gib']} GiB"
+
+    def found(self, thing: CloudObject) -> Finding | None:
+        return Finding(spec={"object_gib": _size_of_found(thing)}, facts={})
 
     def usage_started_at(self, facts: Mapping[str, Any]) -> datetime | None:
         return None

@@ -27,6 +27,9 @@ class Record(Protocol):
     @property
     def facts(self) -> Mapping[str, Any]: ...
 
+    @property
+    def is_found(self) -> bool: ...
+
 
 def _nothing(value: str) -> Mapping[str, Any]:
     return {}

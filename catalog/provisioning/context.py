@@ -54,6 +54,7 @@ class ResourceContext(StepContext):
         self.cloud_ids = resource.cloud_ids
         self.facts = resource.facts
         self.answers: Mapping[str, Any] = {}
+        self.is_unmanaged = resource.is_unmanaged
         self.cloud = get_cloud(cloud_project.cloud.key)
 
     @property

@@ -127,14 +127,14 @@ class Records:
         return self._ours(rows[:PAGE])
 
     def _by_id(self, ids: Sequence[str]) -> dict[tuple[str, str], Ours]:
-        """Also by the name, where the list tells no marker: what is being made has no id yet."""
-        named = Q(name__in=ids, kind__in=_kinds_without_marker()) & ~Q(state=ResourceState.RETIRED)
-        found = self._read(named) + self._read(Q(ids__has_any_keys=list(ids)))
-        return {
-            (ours.place, known): ours
-            for ours in found
-            for known in (ours.name, *ours.cloud_ids.values())
-        }
+        """Also by the name, where the list tells no marker: what is being made has no id yet.
+
+        What was found in the cloud has one, and a name in the portal that may be another.
+        """
+        named = Q(name__in=ids, kind__in=_kinds_without_marker(), found_as=None)
+        found = self._read(named & ~Q(state=ResourceState.RETIRED))
+        found += self._read(Q(ids__has_any_keys=list(ids)))
+        return {(ours.place, known): ours for ours in found for known in _known_as(ours)}
 
     def _read(self, which: Q) -> list[Ours]:
         return self._ours(self._rows(which))
@@ -179,6 +179,10 @@ class Records:
         """Whether such a thing costs money: most kinds that nobody pays for never do."""
         version = self._unoffered(row["kind"]) if row["is_found"] else self._version(version_id)
         return version is not None and bool(get_kind(row["kind"]).meters(version, row["spec"]))
+
+
+def _known_as(ours: Ours) -> list[str]:
+    return [*([] if ours.is_found else [ours.name]), *ours.cloud_ids.values()]
 
 
 def _kinds_without_marker() -> list[str]:

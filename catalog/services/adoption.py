@@ -47,7 +47,8 @@ from catalog.services.preview import quote_of
 from catalog.services.quotas import hold_found
 from catalog.services.resources import begin_retirement, meter_resource
 from portal.audit.services import record
-from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
+from portal.cloud.models import CloudProject, CloudProjectPurpose
+from portal.cloud.ports import LISTED_PER_PROJECT
 from portal.core.calendar import month_of
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.errors import DomainError
@@ -146,7 +147,7 @@ def check_unused(difference: Difference) -> None:
     Raises:
         StillInUse: as named.
     """
-    user = _referring_to(difference.cloud, difference.finding.get("used_by", [])).first()
+    user = _referring_to(difference, difference.finding.get("used_by", [])).first()
     if user is not None:
         raise StillInUse(name=user.name)
 
@@ -174,7 +175,7 @@ def _take_in(difference: Difference, demand: Mapping[Metric, Decimal]) -> Resour
     kind = get_kind(found["kind"])
     part = kind.parts[0].key
     cloud_project = _lock_place(difference)
-    if _referring_to(difference.cloud, [difference.openstack_id]).exists():
+    if _referring_to(difference, [difference.openstack_id]).exists():
         raise AdoptedAlready()
     claim = hold_found(difference.project, demand)
     try:
@@ -232,11 +233,16 @@ def _lock_place(difference: Difference) -> CloudProject:
     )
 
 
-def _referring_to(cloud: Cloud, openstack_ids: Sequence[str]) -> QuerySet[Resource]:
-    """The living resources in the cloud that one of these ids is of."""
-    living = Resource.objects.filter(cloud_project__cloud=cloud).exclude(
+def _referring_to(difference: Difference, openstack_ids: Sequence[str]) -> QuerySet[Resource]:
+    """The living resources in the cloud that one of these ids is of.
+
+    What is listed per project has an id that means something in its own project alone.
+    """
+    living = Resource.objects.filter(cloud_project__cloud=difference.cloud).exclude(
         state=ResourceState.RETIRED
     )
+    if difference.listing in LISTED_PER_PROJECT:
+        living = living.filter(project=difference.project)
     return living.alias(ids=CloudIdList()).filter(Q(ids__has_any_keys=list(openstack_ids)))
 
 

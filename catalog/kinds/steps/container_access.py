@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDefinition
 from catalog.kinds.secrets import CONTAINER_CREDENTIAL, NewSecret
+from catalog.kinds.steps.container import container_name, find_container
 from catalog.kinds.steps.environment import check_goes_on, is_over
 from catalog.models import Metric
 from portal.cloud.ports import BACKUP_GIB, CloudMissing, CloudObject, CloudUnavailable
@@ -57,7 +58,8 @@ def _run_entrance(context: StepContext) -> Outcome:
     user = cloud.create_user(
         domain_name=context.domain, name=context.marker("user"), project=hall.id
     )
-    cloud.open_container(context.project, context.name, of_project=hall.id, user=user.id)
+    name = find_container(context).id
+    cloud.open_container(context.project, name, of_project=hall.id, user=user.id)
     return Done()
 
 
@@ -73,13 +75,13 @@ def _run_credential(context: StepContext) -> Outcome:
         with suppress(CloudMissing):
             cloud.delete_credential(user.id, credential.id)
     context.hold()
-    storage_url = cloud.fetch_storage_url(context.project)
+    name, storage_url = container_name(context), cloud.fetch_storage_url(context.project)
     issued = cloud.create_credential(
         hall.id,
         user.id,
         name=OWN,
         expires_at=None,
-        storage_path=f"{urlsplit(storage_url).path.rstrip('/')}/{context.name}",
+        storage_path=f"{urlsplit(storage_url).path.rstrip('/')}/{quote(name, safe='')}",
     )
     values = {
         "name": context.name,
@@ -88,7 +90,7 @@ def _run_credential(context: StepContext) -> Outcome:
         "id": issued.id,
         "secret": issued.secret,
         "storage_url": storage_url,
-        "container": context.name,
+        "container": name,
     }
     facts = {"credentials": [{"person": None, "expires_at": None}]}
     return Done(facts=facts, secret=NewSecret(slot=OWN, form=CONTAINER_CREDENTIAL, values=values))

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from catalog.models import CloudLook, Difference, Operation, Resource
+from billing.models import UsageSpan
+from catalog.models import (
+    CloudLook,
+    Difference,
+    DriftRepair,
+    Offering,
+    OfferingVersion,
+    Operation,
+    RepairAction,
+    Resource,
+)
 from catalog.reconciliation.looking import Tally, look_at
+from catalog.services.approvals import approve_order
+from catalog.services.drift_repairs import confirm_repair
 from portal.cloud.fake import FakeCloud
 from portal.cloud.models import Cloud
+from portal.identity.models import Person, Project, Role
 from tests.catalog.provisioning.conftest import (
+    Engine,
     approved,
     cloud,
     deliver,
@@ -21,6 +36,8 @@ from tests.catalog.provisioning.conftest import (
     retire,
     start,
 )
+from tests.factories import OfferingVersionFactory, PersonFactory, grant, place, priced
+from tests.factories.drift import proposed
 
 __all__ = ["approved", "cloud", "deliver", "engine", "operation", "retire", "start"]
 
@@ -72,6 +89,60 @@ def look_twice(look: Callable[[], Tally]) -> Callable[[], None]:
         look()
 
     return twice
+
+
+@pytest.fixture
+def operators(project: Project) -> list[Person]:
+    """Two of them."""
+    pair = [PersonFactory(), PersonFactory()]
+    for person in pair:
+        grant(person, Role.OPERATOR, project.parent)
+    return pair
+
+
+@pytest.fixture
+def decided(engine: Engine, operators: list[Person]) -> Callable[..., DriftRepair]:
+    """One operator proposes, the other agrees."""
+
+    def decide(difference: Difference, action: RepairAction) -> DriftRepair:
+        repair = proposed(difference, operators[0], action)
+        return engine.call(confirm_repair, repair.public_id, actor=operators[1])
+
+    return decide
+
+
+@pytest.fixture
+def deliver_container(
+    engine: Engine, requester: Person, approver: Person, project: Project, long_ago: Any
+) -> Callable[..., Resource]:
+    """Somebody orders a container of 2 GiB, delivered an hour ago."""
+
+    def deliver(name: str = "archief") -> Resource:
+        version = OfferingVersion.objects.filter(offering__kind="container").first()
+        if version is None:
+            priced(object="0.02")
+            version = OfferingVersionFactory(
+                offering=Offering.objects.create(code="object-storage", kind="container"),
+                choices={"object_gib": {"minimum": 1, "maximum": 10, "default": 1}},
+            )
+        asked = place(requester, project, version, name=name, spec={"object_gib": 2})
+        engine.call(approve_order, asked.public_id, approver=approver)
+        engine.run()
+        long_ago()
+        return Resource.objects.select_related("cloud_project").get(order_line__order=asked)
+
+    return deliver
+
+
+def the_difference() -> Difference:
+    """The one thing that nobody ordered."""
+    return Difference.objects.get(kind="unknown")
+
+
+def open_spans(resource: Resource) -> dict[str, Decimal]:
+    """What is metered of it now, by SKU."""
+    spans = UsageSpan.objects.filter(resource__public_id=resource.public_id, ended_at=None)
+    return {span.sku.code: span.quantity for span in spans.select_related("sku")}
 
 
 def thing_of(cloud: FakeCloud, kind: str) -> Any:
