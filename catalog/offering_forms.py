@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.forms.boundfield import BoundField
 from django.utils.translation import gettext_lazy as _
 
-from catalog.kinds import all_kinds, get_kind
+from catalog.kinds import get_kind, orderable_kinds
 from catalog.kinds.choices import BOUNDS, Bounds, ChoiceField, Ticks, Written
 from catalog.models import OfferingVersion
 from catalog.models.offering import REASON_LENGTH
@@ -86,7 +86,7 @@ class NewOfferingForm(_Texts):
     def __init__(self, data: Any = None, **options: Any) -> None:
         super().__init__(data, **options)
         kind: Any = self.fields["kind"]
-        kind.choices = [(known.key, known.label) for known in all_kinds()]
+        kind.choices = [(known.key, known.label) for known in orderable_kinds()]
         self.fields["code"].widget.attrs["maxlength"] = 40
 
 

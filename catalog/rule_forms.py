@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from catalog.kinds import all_kinds
+from catalog.kinds import orderable_kinds
 from catalog.models import RULE_NAME_LENGTH, ApprovalRuleVersion, OfferingVersion
 from catalog.services.approval_rules import LARGEST_AMOUNT, MOST_PEOPLE, RuleSays
 from portal.core.forms import RefusableForm
@@ -88,7 +88,7 @@ class RuleForm(RefusableForm):
         names = [(str(version.offering.public_id), version.name) for version in offerings]
         self.fields["offering"].choices = [("", _("Any")), *names]  # type: ignore[attr-defined]  # a choice field
         kinds = self.fields["kinds"]
-        kinds.choices = [(kind.key, kind.label) for kind in all_kinds()]  # type: ignore[attr-defined]  # a choice field
+        kinds.choices = [(kind.key, kind.label) for kind in orderable_kinds()]  # type: ignore[attr-defined]  # a choice field
 
     def says(self) -> RuleSays:
         """What was filled in; of a valid form."""

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from catalog.api.serializers import CloudOutput, NodeOutput, Output, PersonOutput
-from catalog.kinds import all_kinds
+from catalog.kinds import orderable_kinds
 from catalog.models import (
     OfferingVersion,
     OfferingVersionState,
@@ -61,7 +61,7 @@ OFFERING_EXAMPLE: Final = OpenApiExample(
     "A new offering",
     value={
         "code": "disk",
-        "kind": all_kinds()[-1].key,
+        "kind": orderable_kinds()[-1].key,
         "cloud": "sovereign",
         "name_nl": "Schijf",
         "name_en": "Disk",

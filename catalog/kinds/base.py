@@ -337,11 +337,12 @@ class PartRequest:
 class Kind(ABC):
     """A kind of resource.
 
-    ``plans`` needs "provision" and "retire"; "retire" also undoes a half-made resource, so its
-    steps accept that anything is missing. What is ``changeable`` needs "change", and "revert" for
-    a change that was given up: whose steps answer with ``Done.spec`` what the cloud has then. What
-    lets people in by credentials of their own needs "withdraw", which ends those of who may not
-    get in any more.
+    ``plans`` needs "provision" and "retire", or the latter alone where nobody can order it
+    (``can_be_ordered``): it is only ever found in the cloud. "retire" also undoes a half-made
+    resource, so its steps accept that anything is missing. What is ``changeable`` needs "change",
+    and "revert" for a change that was given up: whose steps answer with ``Done.spec`` what the
+    cloud has then. What lets people in by credentials of their own needs "withdraw", which ends
+    those of who may not get in any more.
     ``parts`` is what reconciliation looks for in the cloud, the one that the resource is about
     first. ``stands_in`` is whether it stands among the project's other things or is a place of its
     own. ``ends_with`` is the key of the action that ends its use when its term is over and loses
@@ -363,6 +364,7 @@ class Kind(ABC):
         "Use a to z, 0 to 9 and hyphens. Begin with a letter, end with a letter or digit, at most "
         "63 characters."
     )
+    can_be_ordered: ClassVar[bool] = True
     plans: ClassVar[Mapping[str, Plan]]
     actions: ClassVar[Mapping[str, Action]] = {}
     ends_with: ClassVar[str] = ""
@@ -529,3 +531,8 @@ def get_kind(key: str) -> Kind:
 def all_kinds() -> list[Kind]:
     """Every kind, by key."""
     return [_KINDS[key] for key in sorted(_KINDS)]
+
+
+def orderable_kinds() -> list[Kind]:
+    """Those of which an offering can be made, by key."""
+    return [kind for kind in all_kinds() if kind.can_be_ordered]

@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.errors import OwnRule, ReasonRequired, RuleSettled, RuleWaits
-from catalog.kinds import all_kinds
+from catalog.kinds import orderable_kinds
 from catalog.models import (
     RULE_NAME_LENGTH,
     ApprovalRule,
@@ -266,7 +266,7 @@ def _check_says(says: RuleSays) -> None:
         lowest = Decimal("0.01") if name == "automatic_below" else Decimal(0)
         if amount is not None and not lowest <= amount <= LARGEST_AMOUNT:
             errors[name] = [_("Fill in an amount in euros, such as 250.")]
-    if not set(says.kinds) <= {kind.key for kind in all_kinds()}:
+    if not set(says.kinds) <= {kind.key for kind in orderable_kinds()}:
         errors["kinds"] = [_("Choose from these.")]
     if says.offering and says.kinds:
         errors["offering"] = [_("Choose kinds or 1 offering, not both.")]

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.errors import DraftExists, DraftWaits, VersionSettled
-from catalog.kinds import all_kinds, get_kind
+from catalog.kinds import get_kind, orderable_kinds
 from catalog.kinds.choices import clean_choices
 from catalog.models import (
     Offering,
@@ -90,7 +90,7 @@ def create_offering(
     """
     check_drafter(actor)
     errors = _code_errors(code)
-    if kind not in {known.key for known in all_kinds()}:
+    if kind not in {known.key for known in orderable_kinds()}:
         errors["kind"] = [_("Choose one of these.")]
     cleaned = _clean_texts(texts, errors)
     if errors:

@@ -16,6 +16,7 @@ from catalog.kinds.base import Kind
 from catalog.kinds.choices import Ticks
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.models import Metric, OfferingVersion, OfferingVersionState
+from catalog.offering_forms import NewOfferingForm
 from catalog.services import offerings
 from catalog.services.offering_checks import problems_of
 from catalog.services.offering_facts import changes_between, words_of
@@ -157,6 +158,13 @@ class TestNewOffering:
             create(platform.drafter, kind="castle", texts=dict.fromkeys(TEXTS, " "))
 
         assert set(refusal.value.errors) == {"kind", *TEXTS}
+
+    def test_what_is_only_ever_found_in_the_cloud_is_not_offered(self, platform):
+        with pytest.raises(InvalidInput) as refusal:
+            create(platform.drafter, kind="router")
+
+        assert set(refusal.value.errors) == {"kind"}
+        assert "router" not in dict(NewOfferingForm().fields["kind"].choices)
 
 
 class TestDraft:

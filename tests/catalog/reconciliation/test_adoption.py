@@ -38,6 +38,7 @@ from catalog.reconciliation import adopting
 from catalog.services.adoption import why_not_adopted
 from catalog.services.changes import Term, place_change
 from catalog.services.drift_repairs import confirm_repair, propose_repair
+from catalog.services.operations import resume_operation
 from catalog.services.quotas import claim_quota, find_differences, set_limit
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource, retire_resource
@@ -100,6 +101,11 @@ STRANGERS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
     ),
     "load_balancer": ("load_balancer", {"address": "10.20.4.9"}, {"load_balancer": "1"}),
     "dns_zone": ("zone", {}, {"dns_zone": "1"}),
+    "router": (
+        "router",
+        {"outside_network_id": "network-outside", "subnet_ids": []},
+        {"router": "1"},
+    ),
     "container": ("container", {"objects": 3, "used_gib": 7, "quota_gib": 0}, {"object": "7"}),
 }
 NAMES = {"dns_zone": "vreemd.example.nl."}
@@ -107,7 +113,6 @@ NAMES = {"dns_zone": "vreemd.example.nl."}
 UNTOLD = {
     "server without a size": ("server", {"flavor": "", "addresses": []}),
     "server of an unknown size": ("server", {"flavor": "weg.groot", "addresses": []}),
-    "router": ("router", {}),
     "security group with other rules": (
         "security_group",
         {
@@ -133,6 +138,7 @@ def stray(running, deliver_container, cloud):
         backup="0.03",
         image="0.04",
         network="1.00",
+        router="4.00",
         floating_ip="2.50",
         load_balancer="18.00",
         dns_zone="0.50",
@@ -563,6 +569,31 @@ def test_what_came_to_be_used_after_the_proposal_is_not_removed(
         confirm_repair(repair.public_id, actor=operators[1])
 
     assert thing.id in cloud.things
+
+
+def test_router_with_a_network_on_it_comes_to_a_person_and_cuts_nobody_off(
+    stray, cloud, engine, look_twice, decided, operators
+):
+    (subnet,) = [thing for thing in cloud.things.values() if thing.kind == "subnet"]
+    thing = stray("router", subnet_ids=[subnet.id])
+    look_twice()
+
+    decided(the_difference(), RepairAction.REMOVE)
+    engine.run()
+
+    resource = Resource.objects.get(order_line=None)
+    operation = resource.operations.get()
+    assert operation.state == OperationState.FAILED
+    assert "still has ports" in operation.steps.get(name="router").last_error
+    assert thing.details["subnet_ids"] == [subnet.id]
+
+    cloud.remove_router_interface(thing.project, thing.id, subnet.id)
+    engine.call(resume_operation, operation.public_id, actor=operators[0])
+    engine.run()
+
+    resource.refresh_from_db()
+    assert resource.state == ResourceState.RETIRED
+    assert thing.id not in cloud.things
 
 
 # --- what the database itself refuses ----------------------------------------------------------
