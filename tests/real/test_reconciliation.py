@@ -5,27 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from openstack.connection import Connection
 
 from billing.models import UsageSpan
-from catalog.models import Difference, Operation, OperationKind, RepairAction, Resource
+from catalog.models import (
+    Difference,
+    Offering,
+    Operation,
+    OperationKind,
+    RepairAction,
+    Resource,
+)
+from catalog.services.approvals import approve_order
 from catalog.services.drift_repairs import confirm_repair
 from catalog.services.resources import retire_resource
 from portal.cloud import get_cloud
 from portal.cloud.ports import LISTED_PER_PROJECT, CloudRefused, Listing
 from portal.identity.models import Role
-from tests.factories import PersonFactory, grant, priced
+from tests.factories import OfferingVersionFactory, PersonFactory, grant, place, priced
 from tests.factories.drift import proposed
 from tests.real.conftest import (
     KEY,
     assert_one_of_everything,
+    delivery_of,
     differences_after_two_looks,
     finished,
     listing,
     until,
 )
+
+STORED = "Oud archief?x=1 #2 100%25"  # what a container is called, and an object in it
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
@@ -94,17 +106,39 @@ def decide(project: Any) -> Callable[[Difference, RepairAction], None]:
 
 
 @pytest.fixture
-def behind_our_back(running: Resource, operator: Connection) -> dict[str, str]:
-    """A server, a disk and a network that somebody makes past the portal; their ids by kind."""
-    priced(network="1.00")
+def container(
+    running: Resource, worker: Any, requester: Any, approver: Any, project: Any
+) -> Resource:
+    """One of ours in the project of the server; only where there is one are they listed."""
+    priced(object="0.02")
+    version = OfferingVersionFactory(
+        cloud=running.cloud_project.cloud,
+        offering=Offering.objects.create(code="object-storage", kind="container"),
+        choices={"object_gib": {"minimum": 1, "maximum": 10, "default": 1}},
+    )
+    order = place(requester, project, version, name="archief", spec={"object_gib": 1})
+    approve_order(order.public_id, approver=approver)
+    worker.start()
+    made = finished(delivery_of(order))
+    worker.kill()
+    return made
+
+
+@pytest.fixture
+def behind_our_back(running: Resource, container: Resource, operator: Connection) -> dict[str, str]:
+    """What somebody makes past the portal in a project with a container; the ids by kind."""
+    priced(network="1.00", router="4.00")
     project, spec = running.cloud_project.openstack_project_id, running.spec
     operator.compute.update_quota_set(project, user=None, force=True, instances=5, cores=9)
     operator.compute.update_quota_set(project, user=None, force=True, ram=32768)
     operator.block_storage.update_quota_set(project, volumes=5, gigabytes=50)
-    operator.network.update_quota(project, networks=5)
+    operator.network.update_quota(project, networks=5, routers=5)
     with operator.connect_as_project({"id": project}) as cloud:
         disk = cloud.block_storage.create_volume(name="tmp-export", size=1)
         network = cloud.network.create_network(name="zijpad")
+        router = cloud.network.create_router(name="omweg")
+        cloud.object_store.create_container(quote(STORED))
+        cloud.object_store.create_object(quote(STORED), quote(STORED), data=b"tekst")
         server = cloud.compute.create_server(
             name="schaduw",
             flavor_id=cloud.compute.find_flavor(spec["flavor"]).id,
@@ -113,11 +147,17 @@ def behind_our_back(running: Resource, operator: Connection) -> dict[str, str]:
         )
         cloud.compute.wait_for_server(server)
         cloud.block_storage.wait_for_status(disk, "available")
-    return {"server": server.id, "volume": disk.id, "network": network.id}
+    return {
+        "server": server.id,
+        "volume": disk.id,
+        "network": network.id,
+        "router": router.id,
+        "container": STORED,
+    }
 
 
 def test_what_was_made_behind_our_back_is_adopted_charged_and_cleaned_up(
-    running, behind_our_back, decide, worker, requester, operator
+    running, container, behind_our_back, decide, worker, requester, operator
 ):
     differences_after_two_looks()
     strange = Difference.objects.filter(kind="unknown", state="open")
@@ -143,8 +183,13 @@ def test_what_was_made_behind_our_back_is_adopted_charged_and_cleaned_up(
 
     there = listing(operator, running.cloud_project.openstack_project_id)
     assert not set(behind_our_back.values()) & set.union(*there.values())
+    project = {"id": running.cloud_project.openstack_project_id}
+    with operator.connect_as_project(project) as cloud:
+        assert [found.name for found in cloud.object_store.containers()] == [container.name]
+        cloud.object_store.delete_container(container.name)
     open_spans = UsageSpan.objects.filter(ended_at=None)
-    assert {span.resource.public_id for span in open_spans} == {running.public_id}
+    kept = {running.public_id, container.public_id}
+    assert {span.resource.public_id for span in open_spans} == kept
     assert_one_of_everything(operator, running)
 
 
