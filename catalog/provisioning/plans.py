@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from django.db.models import Q
@@ -36,13 +37,19 @@ def get_definition(step: Step) -> StepDefinition:
 
 
 def exclusive_steps() -> Q:
-    """The rows of steps that make something that a whole cloud project shares."""
-    condition = Q(pk__in=[])
+    """The rows of steps that make something that a whole cloud project shares.
+
+    Plans that have the same of them share a condition: each is work for who asks and who answers.
+    """
+    plans = defaultdict(list)
     for kind in all_kinds():
         for plan_name, plan in kind.named_plans().items():
             steps = [*plan.steps, *plan.former]
-            names = [definition.name for definition in steps if definition.exclusive]
-            condition |= Q(operation__plan=f"{kind.key}.{plan_name}", name__in=names)
+            names = frozenset(definition.name for definition in steps if definition.exclusive)
+            plans[names].append(f"{kind.key}.{plan_name}")
+    condition = Q(pk__in=[])
+    for names, having in plans.items():
+        condition |= Q(operation__plan__in=having, name__in=names)
     return condition
 
 

@@ -7,6 +7,7 @@ from catalog.kinds.base import Done
 from catalog.models import Operation, OperationState, StepState
 from catalog.provisioning.claims import claim_next_step
 from catalog.provisioning.outcomes import complete_step
+from catalog.provisioning.plans import exclusive_steps
 
 pytestmark = pytest.mark.django_db
 
@@ -45,3 +46,8 @@ def test_nothing_follows_in_what_somebody_had_stopped(held, operation, requester
 
     assert complete_step(held, Done(external_id="port"), goes_on=True) is None
     assert not operation.steps.filter(state=StepState.RUNNING).exists()
+
+
+def test_steps_that_make_shared_things_are_told_in_few_words():
+    """Plans with the same such steps share a condition: it is asked again and again."""
+    assert len(exclusive_steps().children) <= 10
