@@ -121,15 +121,6 @@ class StepContext(ABC):
         """Public id of who asked for this, or (of a delivery) ordered it; None is the clock."""
         return None
 
-    def made_beside(self, step: str, *, alike: Collection[str] = ()) -> str | None:
-        """The cloud's id of what this step made for another part of the same order.
-
-        In the same cloud project, and where the answers to ``alike`` are those of this part. None
-        where there is no such part, and while looking again: after a lost reply, or when a person
-        wants it done once more.
-        """
-        return None
-
     @abstractmethod
     def cloud_ids_of(self, public_id: str) -> Mapping[str, str]:
         """``cloud_ids`` of another resource of the same cloud project.
@@ -192,6 +183,8 @@ class StepDefinition:
             a ``settle``, which judges what was made when a person has it tried again after it took
             too long.
         exclusive: at most one such step at a time per cloud project (it makes shared things).
+        alike: what it makes for one part of an order serves the others in the same cloud project
+            that have the same answers to these: they go without the step. None: no other.
         reads: the lists that ``settle`` looks at.
         timeout: how long the cloud may be busy with it before a person must look. A step that
             cannot be done because the cloud does not answer is tried for a day.
@@ -211,6 +204,7 @@ class StepDefinition:
     settle: Callable[[StepContext, str, Look], Outcome] | None = None
     clear: Callable[[StepContext, str], None] | None = None
     exclusive: bool = False
+    alike: frozenset[str] | None = None
     reads: frozenset[Listing] = frozenset()
     timeout: timedelta = timedelta(hours=1)
     parameter: str = ""

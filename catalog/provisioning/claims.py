@@ -15,6 +15,7 @@ from django.utils.timezone import now
 from catalog.kinds.base import StepDefinition
 from catalog.models import (
     Operation,
+    OperationKind,
     OperationQueue,
     OperationState,
     Step,
@@ -66,13 +67,15 @@ class Held:
 
     ``step`` is how the row was then. ``state`` is what it must still be, with the same attempt
     number, for an outcome to be written: running, or awaiting for who polls. ``rest`` are the
-    steps after it, where they were read already.
+    steps after it, where they were read already. ``beside`` is the cloud's id of what another part
+    of the order made, where that serves this one too, else "".
     """
 
     step: Step
     definition: StepDefinition
     state: StepState
     rest: Sequence[Step] | None = None
+    beside: str = ""
 
     def write(self, **changes: Any) -> None:
         """Update the row.
@@ -129,14 +132,46 @@ def _claim(step: Step, rest: Sequence[Step] | None = None, *, follows: bool = Fa
     if step.state not in _TAKEABLE:
         return None
     definition = get_definition(step)
-    if definition.exclusive and not _is_alone(step):
+    beside = _made_beside(step, definition)
+    if not beside and definition.exclusive and not _is_alone(step):
         return None
-    if _must_wait_for_its_turn(step):
+    if not beside and _must_wait_for_its_turn(step):
         return None
     is_taken = take_if(Exists(_GOING), step, now()) if follows else take(step, now())
     if not is_taken:
         return None
-    return Held(step, definition, StepState.RUNNING, rest)
+    return Held(step, definition, StepState.RUNNING, rest, beside)
+
+
+def _made_beside(step: Step, definition: StepDefinition) -> str:
+    """What this step made for another part of the same order, where that serves this one too.
+
+    With the Keystone project, which may have come about since ``step`` was read. "" while
+    looking again: after a lost reply, or when a person wants it done once more. All deliveries of
+    an order begin together.
+    """
+    operation = step.operation
+    resource, line = operation.resource, operation.resource.order_line
+    looks_again = step.outcome_unknown_at or step.create_intended_at
+    is_delivery = operation.kind == OperationKind.PROVISION
+    if definition.alike is None or line is None or not is_delivery or looks_again:
+        return ""
+    done = Step.objects.filter(
+        name=step.name,
+        state=StepState.DONE,
+        operation__kind=OperationKind.PROVISION,
+        operation__resource__order_line__order=line.order_id,
+        operation__resource__cloud_project=resource.cloud_project_id,
+        operation__resource__spec__contains={
+            name: resource.spec.get(name) for name in definition.alike
+        },
+    )
+    project = "operation__resource__cloud_project__openstack_project_id"
+    found = done.values_list("external_id", project).first()
+    if found is None:
+        return ""
+    beside, resource.cloud_project.openstack_project_id = found
+    return str(beside)
 
 
 def _must_wait_for_its_turn(step: Step) -> bool:

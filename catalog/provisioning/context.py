@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from catalog.kinds.base import StepContext
-from catalog.models import OperationKind, Resource, ResourceState, Step, StepState
+from catalog.models import OperationKind, Resource, ResourceState
 from catalog.provisioning.claims import Held
 from catalog.provisioning.cloud_quota import push_quota
 from catalog.services.access import who_gets_in
@@ -127,7 +127,6 @@ class WorkingContext(ResourceContext):
             self.spec = {name: value for name, value in self.spec.items() if name in uses}
         self.answers = step.operation.answers
         self._held = held
-        self._delivers = step.operation.kind == OperationKind.PROVISION
         self._must_look = step.outcome_unknown_at is not None
         self._unanswered_since = step.create_intended_at
 
@@ -135,21 +134,6 @@ class WorkingContext(ResourceContext):
     def asked_by(self) -> UUID | None:
         asker = asker_of(self._held.step.operation)
         return asker.public_id if asker else None
-
-    def made_beside(self, step: str, *, alike: Collection[str] = ()) -> str | None:
-        """See ``StepContext.made_beside``. All deliveries of an order begin together."""
-        line = self._resource.order_line
-        if line is None or self._must_look or not self._delivers:
-            return None
-        done = Step.objects.filter(
-            name=step,
-            state=StepState.DONE,
-            operation__kind=OperationKind.PROVISION,
-            operation__resource__order_line__order=line.order_id,
-            operation__resource__cloud_project=self._resource.cloud_project_id,
-            operation__resource__spec__contains={name: self.spec[name] for name in alike},
-        )
-        return done.values_list("external_id", flat=True).first()
 
     def ensure(
         self, *, find: Find, create: Create, remove: Remove, shared: bool = False

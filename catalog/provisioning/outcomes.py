@@ -79,8 +79,18 @@ def write_outcome(held: Held, outcome: Outcome, *, goes_on: bool = False) -> Hel
 def complete_step(held: Held, done: Done, *, goes_on: bool = False) -> Held | None:
     """The step is done; after the last one, so is the operation, unless somebody had it stopped.
 
-    Who ``goes_on`` takes the next step in the same transaction, and gets it.
+    Who ``goes_on`` takes the next step in the same transaction, and gets it. Steps that were done
+    for another part of the order are done at once: nobody sees them under way, and so nobody must
+    be told that they ended. Not where that takes the lock of the order, which comes first.
     """
+    following = _complete(held, done, goes_on=goes_on)
+    _ring_next_exclusive(held)
+    while following and following.beside and following.rest and not is_waited_for(following.step):
+        following = _complete(following, Done(external_id=following.beside), goes_on=True)
+    return following
+
+
+def _complete(held: Held, done: Done, *, goes_on: bool) -> Held | None:
     step = held.step
     rest = held.rest
     if rest is None:
@@ -97,7 +107,6 @@ def complete_step(held: Held, done: Done, *, goes_on: bool = False) -> Held | No
         ring_those_that_waited(resource, after_step=step.name)
     if not rest:
         _succeed(_operation_now(step, resource), resource)
-    _ring_next_exclusive(held)
     return claim_following(held, rest) if goes_on else None
 
 

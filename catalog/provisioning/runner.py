@@ -98,6 +98,8 @@ def carry_out(held: Held, *, goes_on_until: float = 0.0) -> Held | None:
 
 
 def _run(held: Held) -> Outcome:
+    if held.beside:
+        return Done(external_id=held.beside)
     context = WorkingContext(held)
     made, clear = held.step.external_id, held.definition.clear
     if made and clear:

@@ -20,8 +20,6 @@ def _run_project(context: StepContext) -> Done:
     Its name is unique in the domain, so two of them cannot come into being.
     """
     project = context.project
-    if project and context.made_beside(PROJECT.name):
-        return Done(external_id=project)
     if not project:
         made = context.cloud.create_project(
             domain_name=context.domain,
@@ -37,9 +35,6 @@ def _run_network(context: StepContext) -> Done:
     own = private_network(context)
     if own:
         return Done(external_id=own.openstack_id)
-    beside = context.made_beside(NETWORK.name, alike=[QUESTION])
-    if beside:
-        return Done(external_id=beside)
     spec = network_spec(context)
     project, cloud = context.project, context.cloud
     network_marker = context.marker(f"network-{spec.name}", shared=True)
@@ -71,9 +66,6 @@ def _run_security_group(context: StepContext) -> Done:
 
     Neutron lets everything out of a new group by itself.
     """
-    beside = context.made_beside(SECURITY_GROUP.name, alike=[QUESTION])
-    if beside:
-        return Done(external_id=beside)
     project, cloud = context.project, context.cloud
     marker = context.marker("security_group", shared=True)
     group = context.ensure(
@@ -115,13 +107,22 @@ PROJECT: Final = StepDefinition(
     label=_("Room in the cloud"),
     run=_run_project,
     exclusive=True,
+    alike=frozenset(),
     uses=frozenset(),
 )
 NETWORK: Final = StepDefinition(
-    name="network", label=_("Network"), run=_run_network, exclusive=True
+    name="network",
+    label=_("Network"),
+    run=_run_network,
+    exclusive=True,
+    alike=frozenset({QUESTION}),
 )
 SECURITY_GROUP: Final = StepDefinition(
-    name="security_group", label=_("Security group"), run=_run_security_group, exclusive=True
+    name="security_group",
+    label=_("Security group"),
+    run=_run_security_group,
+    exclusive=True,
+    alike=frozenset({QUESTION}),
 )
 ROOM: Final = StepDefinition(
     name="room", label=_("Room in the cloud"), run=_run_quota, exclusive=True

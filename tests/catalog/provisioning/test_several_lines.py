@@ -2,7 +2,17 @@
 
 import pytest
 
-from catalog.models import ClaimState, Operation, OperationKind, OrderState, ResourceState
+from catalog.kinds.base import Done
+from catalog.models import (
+    ClaimState,
+    Operation,
+    OperationKind,
+    OrderState,
+    ResourceState,
+    StepState,
+)
+from catalog.provisioning.claims import claim_next_step
+from catalog.provisioning.outcomes import complete_step
 from catalog.services.approvals import approve_order
 from catalog.services.operations import resume_operation, retry_operation
 from catalog.services.quotas import find_differences
@@ -56,6 +66,47 @@ def test_room_is_made_once_for_all_lines(engine, cloud, order):
     engine.run()
 
     assert cloud.calls["set_quota"] == 1
+
+
+def end_step(operation, name, done):
+    """The step of this name, done whether or not its turn has come."""
+    operation.steps.filter(position__lt=operation.steps.get(name=name).position).update(
+        state=StepState.DONE
+    )
+    held = claim_next_step(operation.pk)
+    assert held.step.name == name
+    complete_step(held, done)
+
+
+def test_a_line_for_which_room_was_made_waits_for_nothing_that_is_shared(order):
+    first, second, _third = Operation.objects.order_by("pk")
+    end_step(first, "project", Done(external_id="room", project="room"))
+    end_step(first, "volume", Done(external_id="volume"))
+    assert claim_next_step(first.pk).step.name == "network"
+
+    held = claim_next_step(second.pk)
+
+    assert (held.step.name, held.beside) == ("project", "room")
+    assert held.step.operation.resource.cloud_project.openstack_project_id == "room"
+
+
+def test_what_was_made_for_another_line_is_done_with_the_step_before_it(order, sent_tasks):
+    first, second, _third = Operation.objects.order_by("pk")
+    for name in ("project", "network", "security_group"):
+        end_step(first, name, Done(external_id=f"the {name}"))
+    second.steps.filter(name="project").update(state=StepState.DONE)
+    volume = claim_next_step(second.pk)
+    sent_tasks.clear()
+
+    following = complete_step(volume, Done(external_id="volume"), goes_on=True)
+
+    assert following.step.name == "port"
+    assert following.step.operation.resource.cloud_ids == {
+        "volume": "volume",
+        "network": "the network",
+        "security_group": "the security_group",
+    }
+    assert sent_tasks == []
 
 
 def test_a_line_that_is_tried_from_the_start_makes_room_again(engine, cloud, stopped, requester):
