@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from django.db import models
 from django.db.models import F, Q
 
 from billing.models.moments import is_whole_second
 from portal.core.models import no_overlap
 
-OPENSTACK_ID_LENGTH: Final = 64
-
 
 class MeteredResource(models.Model):
     """Something that is metered. Billing knows it by the catalogue's public id, and no more.
 
     ``public_id`` is the FOCUS ResourceId; ``openstack_id`` (x_OpenStackId) changes when a repair
-    makes the thing anew, and is cut where it is longer: a container's is its name. ``end_date`` is
-    the last business day on which it is expected to exist: forecasts and commitments stop there,
-    charges do not.
+    makes the thing anew; of a container it is the name. ``end_date`` is the last business day on
+    which it is expected to exist: forecasts and commitments stop there, charges do not.
     """
 
     public_id = models.UUIDField(unique=True)
@@ -29,7 +24,7 @@ class MeteredResource(models.Model):
     cloud = models.ForeignKey("cloud.Cloud", on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=40)
     name = models.CharField(max_length=120)
-    openstack_id = models.CharField(max_length=OPENSTACK_ID_LENGTH, blank=True)
+    openstack_id = models.CharField(max_length=256, blank=True)
     tags = models.JSONField(default=dict)
     end_date = models.DateField(null=True)
 

@@ -18,7 +18,6 @@ from django.db.models.functions import Coalesce, Greatest
 from billing.errors import SkuUnknown
 from billing.meters import Meter, quantity_by_sku
 from billing.models import MeteredResource, Sku, UsageSpan
-from billing.models.usage import OPENSTACK_ID_LENGTH
 from portal.cloud.models import Cloud
 from portal.identity.models import Project
 
@@ -87,7 +86,7 @@ def start_metering(
     Raises:
         SkuUnknown: a meter names a SKU that is not in the price list.
     """
-    known_by: dict[str, Any] = {"openstack_id": _cut(openstack_id), "end_date": end_date}
+    known_by: dict[str, Any] = {"openstack_id": openstack_id, "end_date": end_date}
     resource, is_new = MeteredResource.objects.get_or_create(
         public_id=public_id,
         defaults={"project": project, "cloud": cloud, "kind": kind, "name": name, **known_by},
@@ -97,7 +96,7 @@ def start_metering(
         resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
         if resource.spans.filter(ended_at=None).exists():
             return resource
-        resource.openstack_id, resource.end_date = known_by["openstack_id"], end_date
+        resource.openstack_id, resource.end_date = openstack_id, end_date
         resource.save(update_fields=["openstack_id", "end_date"])
         moment, before = _not_before_history(resource, moment), _metered_last(resource)
     _open_spans(resource, quantity_by_sku(meters), moment, time, before=before)
@@ -135,11 +134,7 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
 
 def known_as(public_id: UUID, openstack_id: str) -> None:
     """From now on the cloud knows it by another id; what was used before keeps counting for it."""
-    MeteredResource.objects.filter(public_id=public_id).update(openstack_id=_cut(openstack_id))
-
-
-def _cut(openstack_id: str) -> str:
-    return openstack_id[:OPENSTACK_ID_LENGTH]
+    MeteredResource.objects.filter(public_id=public_id).update(openstack_id=openstack_id)
 
 
 def expect_until(public_id: UUID, end_date: date | None) -> None:

@@ -1,4 +1,4 @@
-"""Who govern the catalogue: the people of one organization, which is nobody's tenant."""
+"""Who govern the catalogue, of an organization that is nobody's tenant; and who operate it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from catalog.models import Offering, OfferingVersion, OfferingVersionState
-from portal.identity.models import Organization, Person, Role
+from portal.identity.models import Organization, Person, Project, Role
 from tests.factories import OfferingVersionFactory, PersonFactory, grant, make_organization
 
 
@@ -58,3 +58,12 @@ def disk(version: OfferingVersion) -> OfferingVersion:
             "volume_gib": {"minimum": 1, "maximum": 10, "default": 5},
         },
     )
+
+
+@pytest.fixture
+def operators(project: Project) -> list[Person]:
+    """Two of them."""
+    pair = [PersonFactory(), PersonFactory()]
+    for person in pair:
+        grant(person, Role.OPERATOR, project.parent)
+    return pair

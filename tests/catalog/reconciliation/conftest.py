@@ -25,7 +25,7 @@ from catalog.services.approvals import approve_order
 from catalog.services.drift_repairs import confirm_repair
 from portal.cloud.fake import FakeCloud
 from portal.cloud.models import Cloud
-from portal.identity.models import Person, Project, Role
+from portal.identity.models import Person, Project
 from tests.catalog.provisioning.conftest import (
     Engine,
     approved,
@@ -36,7 +36,7 @@ from tests.catalog.provisioning.conftest import (
     retire,
     start,
 )
-from tests.factories import OfferingVersionFactory, PersonFactory, grant, place, priced
+from tests.factories import OfferingVersionFactory, place, priced
 from tests.factories.drift import proposed
 
 __all__ = ["approved", "cloud", "deliver", "engine", "operation", "retire", "start"]
@@ -89,15 +89,6 @@ def look_twice(look: Callable[[], Tally]) -> Callable[[], None]:
         look()
 
     return twice
-
-
-@pytest.fixture
-def operators(project: Project) -> list[Person]:
-    """Two of them."""
-    pair = [PersonFactory(), PersonFactory()]
-    for person in pair:
-        grant(person, Role.OPERATOR, project.parent)
-    return pair
 
 
 @pytest.fixture

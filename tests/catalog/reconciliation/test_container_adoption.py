@@ -201,7 +201,7 @@ def test_longest_name_is_adopted_by_itself(stray, look, look_twice):
     resource = Resource.objects.get(order_line=None)
     assert resource.cloud_ids == {"container": "n" * LONGEST}
     metered = MeteredResource.objects.get(public_id=resource.public_id)
-    assert metered.openstack_id == "n" * 64
+    assert metered.openstack_id == "n" * LONGEST
 
 
 # --- what it costs -----------------------------------------------------------------------------

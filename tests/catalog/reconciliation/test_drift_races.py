@@ -22,8 +22,7 @@ from catalog.services.putting_back import put_back
 from catalog.services.quotas import find_differences
 from catalog.services.resources import act_on_resource
 from portal.cloud.models import CloudProject
-from portal.identity.models import Role
-from tests.factories import PersonFactory, delivered, grant, place, place_group
+from tests.factories import delivered, place, place_group
 from tests.factories.drift import DISK, gone, opened, proposed, unordered
 from tests.races import at_once, meeting
 
@@ -40,15 +39,6 @@ def server(requester, approver, project, version, sent_tasks):
 def group(requester, approver, project, version, sent_tasks):
     """A security group that lets in the web, as far as we know."""
     return delivered(place_group(requester, project, version), approver=approver)
-
-
-@pytest.fixture
-def operators(project):
-    """Two of them."""
-    pair = [PersonFactory(), PersonFactory()]
-    for person in pair:
-        grant(person, Role.OPERATOR, project.parent)
-    return pair
 
 
 def strange(server, **facts):

@@ -36,33 +36,12 @@ from catalog.services.undoing import cancel_operation
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud, Flavor
 from portal.cloud.ports import CloudRefused, CloudUnavailable
-from portal.identity.models import Role
-from tests.catalog.reconciliation.conftest import differences, thing_of
-from tests.factories import PersonFactory, grant, priced
+from tests.catalog.reconciliation.conftest import differences, open_spans, thing_of
+from tests.factories import priced
 from tests.factories.billing import metered_since, set_price
 from tests.factories.drift import proposed
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operators(project):
-    """Two of them."""
-    pair = [PersonFactory(), PersonFactory()]
-    for person in pair:
-        grant(person, Role.OPERATOR, project.parent)
-    return pair
-
-
-@pytest.fixture
-def decided(engine, operators):
-    """One operator proposes, the other agrees."""
-
-    def decide(difference, action):
-        repair = proposed(difference, operators[0], action)
-        return engine.call(confirm_repair, repair.public_id, actor=operators[1])
-
-    return decide
 
 
 def lose(cloud, kind):
@@ -74,11 +53,6 @@ def lose(cloud, kind):
     else:
         del cloud.things[thing.id]
     return thing
-
-
-def open_spans(resource):
-    spans = UsageSpan.objects.filter(resource__public_id=resource.public_id, ended_at=None)
-    return {span.sku.code: span.quantity for span in spans.select_related("sku")}
 
 
 # --- made again --------------------------------------------------------------------------------

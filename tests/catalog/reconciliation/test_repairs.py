@@ -55,15 +55,6 @@ def server(requester, approver, project, version, sent_tasks):
     return delivered(place(requester, project, version), approver=approver)
 
 
-@pytest.fixture
-def operators(project):
-    """Two of them."""
-    pair = [PersonFactory(), PersonFactory()]
-    for person in pair:
-        grant(person, Role.OPERATOR, project.parent)
-    return pair
-
-
 def in_a_week():
     return day_of(now()) + NEXT_WEEK
 

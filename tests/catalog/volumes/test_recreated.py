@@ -13,23 +13,12 @@ from catalog.services.operations import abandon_operation, resume_operation
 from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudRefused
-from portal.identity.models import Role
 from tests.catalog.views.ordering import text_of
-from tests.factories import PersonFactory, grant
 from tests.factories.catalog import SPEC
 from tests.factories.drift import gone, proposed
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operators(project):
-    """Two of them."""
-    pair = [PersonFactory(), PersonFactory()]
-    for person in pair:
-        grant(person, Role.OPERATOR, project.parent)
-    return pair
 
 
 @pytest.fixture
