@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from catalog.models import OperationQueue
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
-from catalog.provisioning.cloud_quota import push_quota
+from catalog.provisioning.cloud_quota import needed_quota, push_quota
 from catalog.reconciliation.looking import look_at_due_clouds
 from catalog.services import approvals, orders
 from catalog.services.access import withdraw_access as withdraw_all_access
@@ -112,8 +112,11 @@ def look_for_drift() -> None:
 def push_cloud_quota(*, cloud_project_id: int) -> None:
     """Set the quota of a project in the cloud to what its resources hold."""
     place = CloudProject.objects.select_related("cloud").get(pk=cloud_project_id)
+    pushed: dict[str, int] = {}
     try:
-        push_quota(place, place.openstack_project_id)
+        while (needed := needed_quota(place)) != pushed:  # what was approved meanwhile came later
+            push_quota(place, place.openstack_project_id)
+            pushed = needed
     except CloudError as error:
         logger.warning("quota of %s: %s", place.openstack_project_id, error)
 

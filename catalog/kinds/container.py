@@ -40,6 +40,7 @@ from portal.cloud.models import Cloud
 from portal.cloud.ports import (
     CloudObject,
     CloudRefused,
+    CloudTaken,
     CloudUnavailable,
     ContainerSpec,
     Listing,
@@ -65,7 +66,12 @@ def _run_gone(context: StepContext) -> Outcome:
     project, cloud = context.project, context.cloud
     if not project:
         return Done()
-    name = find_container(context).id
+    try:
+        name = find_container(context).id
+    except CloudTaken:
+        if PART in context.cloud_ids:
+            raise
+        return Done()  # the name was another's already: nothing of ours came into being
     if not cloud.empty_container(project, name, at_most=OBJECTS_AT_ONCE):
         raise CloudUnavailable("the container is being emptied")
     cloud.delete_container(project, name)

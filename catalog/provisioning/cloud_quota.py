@@ -51,16 +51,18 @@ def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
     That is what its resources hold, and what nobody ordered: until that is adopted or gone, the
     cloud counts it too, and would have no room for what was approved.
     """
-    return _whole_units(cloud_project, [*_of_resources(cloud_project), *_unordered(cloud_project)])
+    return quota_bounds(cloud_project)[1]
 
 
-def ordered_quota(cloud_project: CloudProject) -> dict[str, int]:
-    """As ``needed_quota``, of its resources alone.
+def quota_bounds(cloud_project: CloudProject) -> tuple[dict[str, int], dict[str, int]]:
+    """What its resources hold, and that with what nobody ordered, as ``needed_quota``.
 
     A resource counts from its order's approval until its retirement has come to its last step:
     then everything it held is surely gone. One that is being changed has room for that too.
     """
-    return _whole_units(cloud_project, _of_resources(cloud_project))
+    ordered = list(_of_resources(cloud_project))
+    everything = [*ordered, *_unordered(cloud_project)]
+    return _whole_units(cloud_project, ordered), _whole_units(cloud_project, everything)
 
 
 def push_quota(

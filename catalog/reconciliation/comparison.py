@@ -14,18 +14,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from catalog.kinds.parts import Part
+from catalog.kinds.steps.cloud_project import SHARED_MARKS
 from catalog.models import DifferenceKind
 from portal.cloud.markers import read_marker
 from portal.cloud.ports import CloudObject, Listing
 
 # Neutron gives every project a security group of this name, and makes it again.
 MADE_BY_THE_CLOUD: Final = {(Listing.SECURITY_GROUPS, "default")}
-# What a project has once, and its resources share: how the part in its mark begins.
-SHARED: Final = {
-    Listing.NETWORKS: "network-",
-    Listing.ROUTERS: "router",
-    Listing.SECURITY_GROUPS: "security-group",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +71,7 @@ class Ours:
 class Found:
     """One difference.
 
-    ``resource`` is empty of what nobody ordered: ``thing``. Of that ``part`` is what its mark says
+    ``resource`` is empty of what nobody ordered: ``thing``. Of that ``part`` is how its mark begins
     where it is a second copy of what a project has once, else empty.
     """
 
@@ -125,7 +120,7 @@ class Comparison:
         self._places = places
         self._since = since
         self._seen: defaultdict[tuple[Listing, str], set[int]] = defaultdict(set)
-        self._shared: dict[tuple[str, str], CloudObject] = {}
+        self._shared: dict[str, CloudObject] = {}
 
     def meet(self, listing: Listing, things: Iterable[CloudObject], known: Known) -> list[Found]:
         """Judge a page of what the cloud has, in a list."""
@@ -154,9 +149,8 @@ class Comparison:
                 yield from self._judge(ours, part, thing)
         elif self._is_to_be_judged(listing, thing):
             place = self._places[thing.project]
-            shared = _shared_part(listing, place, marker)
-            if shared:
-                yield from self._meet_shared(listing, thing, shared, place)
+            if _is_shared(listing, place, marker):
+                yield from self._meet_shared(listing, thing, place)
             elif ours is None:
                 yield _unknown(listing, thing, place)
 
@@ -190,15 +184,13 @@ class Comparison:
         is_ours = place is not None and place.is_managed
         return is_ours and not is_new and (listing, thing.name) not in MADE_BY_THE_CLOUD
 
-    def _meet_shared(
-        self, listing: Listing, thing: CloudObject, part: str, place: Place
-    ) -> Iterator[Found]:
+    def _meet_shared(self, listing: Listing, thing: CloudObject, place: Place) -> Iterator[Found]:
         """Of several with one mark the engine uses the oldest; each other is one too many."""
-        other = self._shared.get((thing.project, part), thing)
+        other = self._shared.get(thing.marker, thing)
         oldest, younger = sorted((thing, other), key=lambda each: each.rank)
-        self._shared[thing.project, part] = oldest
+        self._shared[thing.marker] = oldest
         if younger.id != oldest.id:
-            yield replace(_unknown(listing, younger, place), part=part)
+            yield replace(_unknown(listing, younger, place), part=SHARED_MARKS[listing])
 
 
 def is_mark_believed(thing: CloudObject, ours: Ours) -> bool:
@@ -210,11 +202,11 @@ def is_mark_believed(thing: CloudObject, ours: Ours) -> bool:
     return thing.project == ours.place or thing.id in ours.cloud_ids.values()
 
 
-def _shared_part(listing: Listing, place: Place, marker: tuple[UUID, str] | None) -> str:
-    """What its mark says, where that is of what the place has once; else ""."""
-    begins = SHARED.get(listing)
+def _is_shared(listing: Listing, place: Place, marker: tuple[UUID, str] | None) -> bool:
+    """Its mark is that of something that the place has once."""
+    begins = SHARED_MARKS.get(listing)
     owner, part = marker or (None, "")
-    return part if begins and owner == place.public_id and part.startswith(begins) else ""
+    return begins is not None and owner == place.public_id and part.startswith(begins)
 
 
 def _differing(ours: Ours, part: Part, thing: CloudObject) -> Iterator[Found]:

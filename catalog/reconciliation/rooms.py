@@ -21,7 +21,7 @@ from catalog.models import (
     DifferenceKind,
     Operation,
 )
-from catalog.provisioning.cloud_quota import needed_quota, ordered_quota
+from catalog.provisioning.cloud_quota import quota_bounds
 from catalog.reconciliation.comparison import Found
 from catalog.reconciliation.notes import close_rooms, note
 from catalog.services.cloud_rooms import ROOMS
@@ -72,7 +72,7 @@ def _differing(place: CloudProject) -> Iterator[Found]:
 
     For what nobody ordered there is room only once something else made the engine set it.
     """
-    least, most = ordered_quota(place), needed_quota(place)
+    least, most = quota_bounds(place)
     there = get_cloud(place.cloud.key).fetch_quota(place.openstack_project_id)
     for metric, amount in most.items():
         if not least[metric] <= there[metric] <= amount:

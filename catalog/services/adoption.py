@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -57,7 +58,7 @@ from portal.core.text import clean_text
 from portal.identity.models import Person
 
 _LONGEST_NAME: Final = 63
-_PART_OF_ID: Final = 8
+_SUFFIX_LENGTH: Final = 8
 
 
 def why_not_adopted(difference: Difference) -> DomainError | None:
@@ -247,7 +248,7 @@ def _referring_to(difference: Difference, openstack_ids: Sequence[str]) -> Query
 
 
 def _free_name(difference: Difference, kind: str) -> str:
-    """As the cloud calls it, as far as it fits; with a part of its id where that is taken."""
+    """As the cloud calls it, as far as it fits; with what is its own alone where that is taken."""
     try:
         name = clean_text(difference.name, max_length=len(difference.name) or 1)
     except ValueError:
@@ -256,5 +257,6 @@ def _free_name(difference: Difference, kind: str) -> str:
     namesakes = Resource.objects.filter(project=difference.project_id, kind=kind, name=name)
     if not namesakes.exclude(state=ResourceState.RETIRED).exists():
         return name
-    suffix = f"-{difference.openstack_id[:_PART_OF_ID]}"
+    own = f"{difference.cloud.key} {difference.openstack_id}"
+    suffix = f"-{sha256(own.encode()).hexdigest()[:_SUFFIX_LENGTH]}"
     return f"{name[: _LONGEST_NAME - len(suffix)]}{suffix}"

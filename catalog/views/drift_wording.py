@@ -258,7 +258,7 @@ def _there(difference: Difference) -> str:
 
 def _ours(difference: Difference, short: str, agreed: OrderLine | None) -> list[Fact]:
     if difference.kind == DifferenceKind.QUOTA:
-        needed = Fact(_("Needed by its resources"), short, is_other=True)
+        needed = Fact(_("Needed in the project"), short, is_other=True)
         return [needed, Fact(_("Project"), difference.project.name)]
     resource = difference.resource
     if resource is None:

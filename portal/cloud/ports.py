@@ -80,6 +80,10 @@ class CloudMissing(CloudRefused):
     """What was asked for is not there (404). On retirement that is success."""
 
 
+class CloudTaken(CloudRefused):
+    """What is there by that name was made by somebody else."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FlavorFacts:
     id: str

@@ -9,9 +9,17 @@ from django.utils.translation import gettext_lazy as _
 from catalog.kinds.base import Done, StepContext, StepDefinition
 from catalog.kinds.networks import QUESTION
 from catalog.kinds.steps.chosen_network import private_network
-from portal.cloud.ports import NetworkSpec, SecurityRule
+from portal.cloud.ports import Listing, NetworkSpec, SecurityRule
 
 SSH_PORT: Final = 22
+
+
+# What a project has once, and its resources share: how the part in its mark begins.
+SHARED_MARKS: Final = {
+    Listing.NETWORKS: "network",
+    Listing.ROUTERS: "router",
+    Listing.SECURITY_GROUPS: "security-group",
+}
 
 
 def _run_project(context: StepContext) -> Done:

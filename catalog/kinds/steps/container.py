@@ -20,7 +20,7 @@ def find_container(context: StepContext) -> CloudObject:
 
     Raises:
         CloudMissing: it is gone.
-        CloudRefused: what is called so by now is another's.
+        CloudTaken: what is called so by now is another's.
     """
     mark = "" if context.is_unmanaged else context.marker(PART)
     there = context.cloud.find_containers(context.project, container_name(context), mark)

@@ -17,8 +17,9 @@ from urllib.parse import quote, urlsplit
 from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Action, Done, Outcome, Plan, StepContext, StepDefinition
+from catalog.kinds.parts import name_fact
 from catalog.kinds.secrets import CONTAINER_CREDENTIAL, NewSecret
-from catalog.kinds.steps.container import container_name, find_container
+from catalog.kinds.steps.container import PART, container_name, find_container
 from catalog.kinds.steps.environment import check_goes_on, is_over
 from catalog.models import Metric
 from portal.cloud.ports import BACKUP_GIB, CloudMissing, CloudObject, CloudUnavailable
@@ -167,8 +168,13 @@ LAPSED: Final = (replace(LOCKED, run=_run_lapsed), _if_abandoned(EMPTY), _if_aba
 LAPSED_AT_ONCE: Final = replace(AT_ONCE, run=_run_lapsed_at_once)
 
 
-def _always(facts: Mapping[str, Any]) -> bool:
-    return True
+def _can_stand_in_a_rule(facts: Mapping[str, Any]) -> bool:
+    """What others called it may hold signs by which the credential would open nothing.
+
+    keystonemiddleware takes a rule for a pattern, and compares it with a path that has these as
+    they are.
+    """
+    return not set(facts.get(name_fact(PART), "")) & set("!$&'()*+,;=:@")
 
 
 def _has_credential(facts: Mapping[str, Any]) -> bool:
@@ -191,7 +197,7 @@ ACTIONS: Final = {
                 StepDefinition(name="credential", label=_("Credentials"), run=_run_credential),
             ],
         ),
-        is_offered=_always,
+        is_offered=_can_stand_in_a_rule,
         gives_access=True,
     ),
     "withdraw": Action(

@@ -9,6 +9,7 @@ from portal.cloud.fake.memory import Memory, Thing, asked
 from portal.cloud.ports import (
     CloudObject,
     CloudRefused,
+    CloudTaken,
     ContainerSpec,
     DnsRecord,
     LoadBalancerSpec,
@@ -184,7 +185,7 @@ class FakeContainers(FakeZones):
     def _carrying(self, project: str, name: str, marker: str) -> list[Thing]:
         there = [thing for thing in self.of("container", project) if thing.name == name]
         if there and there[0].marker != marker:
-            raise CloudRefused(f"another container is called {name!r}")
+            raise CloudTaken(f"another container is called {name!r}")
         return there
 
     def _named(self, project: str, name: str) -> Thing:

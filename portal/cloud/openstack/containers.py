@@ -10,7 +10,7 @@ from openstack.connection import Connection
 from openstack.exceptions import NotFoundException, raise_from_response
 
 from portal.cloud.openstack.connections import OnCloud
-from portal.cloud.ports import CloudObject, CloudRefused, ContainerSpec
+from portal.cloud.ports import CloudObject, CloudRefused, CloudTaken, ContainerSpec
 
 SERVICE: Final = "object-store"
 MARKER_HEADER: Final = "X-Container-Meta-Cloudloket"
@@ -28,7 +28,7 @@ class Containers(OnCloud):
             if headers is None:
                 return []
             if headers.get(MARKER_HEADER, "") != marker:
-                raise CloudRefused(f"another container is called {name!r}", service=SERVICE)
+                raise CloudTaken(f"another container is called {name!r}", service=SERVICE)
             return [_container(name, marker, headers)]
 
     def create_container(self, project: str, spec: ContainerSpec, marker: str) -> CloudObject:
@@ -71,7 +71,12 @@ def in_address(name: str) -> str:
     """A name as the SDK must get it: it writes what it is given into an address as it is.
 
     There a "?", "#" or "%" would make it another's name.
+
+    Raises:
+        CloudRefused: it cannot stand in an address: dots lead to what it is in.
     """
+    if name in {".", ".."}:
+        raise CloudRefused(f"what is called {name!r} must be removed in Swift", service=SERVICE)
     return quote(name, safe="")
 
 

@@ -79,17 +79,17 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
-// What somebody opened in a region that polls stays open when the region is replaced.
-const opened = new Set();
-document.addEventListener("htmx:beforeSwap", (event) => {
-  opened.clear();
-  for (const details of event.detail.target.querySelectorAll("details[id][open]")) {
-    opened.add(details.id);
+// What somebody opened or closed in a region that polls stays so when the region is replaced.
+const chosen = new Map();
+document.addEventListener("click", (event) => {
+  const details = event.target.closest("summary")?.parentElement;
+  if (details?.id) {
+    chosen.set(details.id, !details.open);
   }
 });
 document.addEventListener("htmx:afterSwap", () => {
-  for (const id of opened) {
-    document.getElementById(id)?.setAttribute("open", "");
+  for (const [id, isOpen] of chosen) {
+    document.getElementById(id)?.toggleAttribute("open", isOpen);
   }
 });
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -330,7 +331,7 @@ def test_its_name_is_made_to_fit(stray, look_twice, decided, running):
     decided(the_difference(), RepairAction.ADOPT)
 
     adopted = Resource.objects.get(order_line=None)
-    assert adopted.name == f"{running.name}-{thing.id[:8]}"
+    assert re.fullmatch(rf"{running.name}-[0-9a-f]{{8}}", adopted.name)
     look_twice()
     assert differences() == [("unknown", "", "", "solved")]
 

@@ -291,7 +291,7 @@ def test_only_the_oldest_with_a_shared_mark_is_the_project_s_own(order, page):
 
     found = compare([], things, page)
 
-    assert {(one.kind, one.part) for one in found} == {(DifferenceKind.UNKNOWN, "network-intern")}
+    assert {(one.kind, one.part) for one in found} == {(DifferenceKind.UNKNOWN, "network")}
     assert sorted(one.openstack_id for one in found) == ["n-2", "n-3"]
 
 

@@ -9,8 +9,10 @@ import pytest
 from django.utils.timezone import now
 
 from billing.models import MeteredResource
+from catalog.kinds import get_kind
 from catalog.models import (
     Difference,
+    DifferenceState,
     OperationState,
     RepairAction,
     Resource,
@@ -18,6 +20,7 @@ from catalog.models import (
 )
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.services.secrets import read_secret
+from catalog.services.undoing import compensate_operation
 from portal.cloud.models import CloudProject
 from tests.catalog.reconciliation.conftest import differences, open_spans, the_difference
 from tests.factories.drift import unordered
@@ -116,14 +119,6 @@ def test_its_credentials_open_it_and_no_other(adopted, own, cloud, act, requeste
     assert act(resource, "withdraw").state == OperationState.SUCCEEDED
 
 
-def test_credentials_of_a_container_called_by_a_pattern_open_that_one_alone(adopted, cloud, act):
-    """Keystone reads "*" in the path of an access rule as anything."""
-    act(adopted("**"), "rotate")
-
-    (credential,) = [thing for thing in cloud.things.values() if thing.kind == "credential"]
-    assert "*" not in credential.details["storage_path"]
-
-
 @pytest.mark.parametrize("mark", ["", "cloudloket-of-somebody-else"])
 def test_what_replaced_our_own_is_not_opened(mark, own, cloud, act):
     there = containers(cloud)[own.name]
@@ -154,13 +149,32 @@ def test_what_somebody_ordered_in_its_place_is_not_touched(adopted, cloud, clean
     assert there.details["objects"] == 3
 
 
-def test_an_order_does_not_take_over_what_is_there(stray, cloud, deliver_container):
+@pytest.mark.parametrize(("name", "is_offered"), [("é a.b", True), ("a+b", False), ("**", False)])
+def test_credentials_only_for_a_name_that_a_rule_of_access_can_hold(adopted, name, is_offered):
+    resource = adopted(name)
+
+    assert get_kind("container").actions["rotate"].is_offered(resource.facts) is is_offered
+
+
+def test_an_order_does_not_take_over_what_is_there(
+    own, stray, cloud, deliver_container, engine, operators, look_twice
+):
+    """And what became of it can be cleaned up, after which it is a stranger as before."""
     there = stray("vreemd")
 
     ordered = deliver_container("vreemd")
 
     assert ordered.state == ResourceState.FAILED
     assert (there.marker, there.details["quota_gib"]) == ("", 9)
+    engine.call(compensate_operation, ordered.operations.get().public_id, actor=operators[0])
+    engine.run()
+    ordered.refresh_from_db()
+    assert ordered.state == ResourceState.RETIRED
+    look_twice()
+    assert there.id in cloud.things
+    assert [(found.name, found.state) for found in Difference.objects.all()] == [
+        ("vreemd", DifferenceState.OPEN)
+    ]
 
 
 def test_another_that_is_called_as_the_portal_calls_it_is_no_copy(adopted, stray, look_twice):

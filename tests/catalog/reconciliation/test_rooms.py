@@ -12,12 +12,13 @@ from catalog.models import CloudLook, Difference, DifferenceState
 from catalog.reconciliation.rooms import look_at_rooms
 from catalog.services.cloud_rooms import push_quota_again
 from catalog.services.resources import act_on_resource
+from catalog.tasks import push_cloud_quota
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudUnavailable
 from tests.catalog.reconciliation.conftest import differences
 from tests.factories import PersonFactory
-from tests.factories.drift import gone
+from tests.factories.drift import DISK, gone, unordered
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +78,24 @@ def test_room_for_what_nobody_ordered_is_no_difference(read_rooms, cloud, place,
     read_rooms()
 
     assert ("quota", "", "volume_gib", "suspected") in differences()
+
+
+def test_what_comes_about_while_it_is_pushed_is_pushed_too(
+    running, cloud, place, monkeypatch, sent_tasks
+):
+    """Else older limits may arrive after the newer ones of who delivers."""
+    push = cloud.set_quota
+
+    def meanwhile(project, limits):
+        push(project, limits)
+        monkeypatch.setattr(cloud, "set_quota", push)
+        unordered(running.project, running.cloud_project.cloud, finding=DISK)
+
+    monkeypatch.setattr(cloud, "set_quota", meanwhile)
+
+    push_cloud_quota(cloud_project_id=running.cloud_project_id)
+
+    assert cloud.fetch_quota(place)["volume_gib"] == 47
 
 
 def test_what_one_reading_suspects_is_read_again_within_the_day(read_rooms, cloud, place):

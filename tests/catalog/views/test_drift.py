@@ -355,7 +355,7 @@ def test_second_copy_of_what_is_shared_says_so_and_is_not_to_be_adopted(operator
         project,
         server.cloud_project.cloud,
         listing="networks",
-        part="network-intern",
+        part="network",
         finding={
             "kind": "network",
             "spec": {"cidr": "", "way_out": "none"},
