@@ -10,7 +10,7 @@ from catalog.services.operations import lock_order_and_resource
 from catalog.services.resources import activate_resource
 from portal.identity.models import Role
 from tests.catalog.blueprints.conftest import ANSWERS
-from tests.chromium import complaints_about
+from tests.chromium import SCREENS, complaints_about, running_chromium, visiting
 from tests.factories import asked, failed, grant, place, place_lines
 from tests.logins import session_of
 
@@ -68,3 +68,25 @@ def test_pages_are_accessible_and_fit(live_server, pages, approver):
     session = session_of(approver)
 
     assert complaints_about(pages, site=live_server.url, session=session) == []
+
+
+def test_what_somebody_opened_or_closed_stays_so_while_the_page_polls(live_server, pages, approver):
+    session = session_of(approver)
+    with (
+        running_chromium() as chromium,
+        visiting(chromium, live_server.url, session, SCREENS[0]) as page,
+    ):
+        page.goto(f"{live_server.url}{pages['busy']}")
+        failed_part, other = (
+            page.locator(f"#progress details[id]{which} > summary").first.get_attribute("id")
+            for which in ("[open]", ":not([open])")
+        )
+        for summary in (failed_part, other):
+            page.locator(f"#{summary}").click()
+        page.evaluate("document.getElementById('progress').setAttribute('data-old', '')")
+
+        page.wait_for_selector("#progress:not([data-old])")
+
+        is_open = "summary => summary.parentElement.open"
+        assert page.locator(f"#{failed_part}").evaluate(is_open) is False
+        assert page.locator(f"#{other}").evaluate(is_open) is True
