@@ -144,7 +144,8 @@ class TestPages:
 
         pages = {
             "catalog:orders": 1,  # in the list
-            "catalog:approvals": 4,  # all of them, in the queue, the price, the button
+            # All of them, in the queue, the price and what it is for, the button.
+            "catalog:approvals": 5,
         }
 
         assert {page: text(page).count(once) for page in pages} == pages
