@@ -11,20 +11,25 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, LiteralString
 
-from django.db import connection
-from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import Greatest
+from django.db import connection, transaction
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
 
 from catalog.errors import QuotaExceeded
 from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine, QuotaLimit
 from portal.audit.services import record
+from portal.core.errors import InvalidInput
+from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
 from portal.identity.models import Node, Person, Project
 from portal.identity.sensitive import sensitive
 
 Demand = Mapping[Metric, Decimal]
+
+_UNLIMITED: Final = Value(Decimal(-1))  # as NULL is compared; no limit is below zero
 
 _REMOVE_LINES: Final[LiteralString] = """
 DELETE FROM catalog_quotaclaimline AS line
@@ -64,9 +69,9 @@ def claim_quota(project: Project, demand: Demand, *, expires_at: datetime) -> Qu
     claim = QuotaClaim.objects.create(project=project, expires_at=expires_at)
     QuotaClaimLine.objects.bulk_create(
         QuotaClaimLine(claim=claim, quota=row, amount=wanted[Metric(metric)])
-        for (_, metric), row in rows.items()
+        for (_node, metric), row in rows.items()
     )
-    for (_, name), row in rows.items():
+    for (_node, name), row in rows.items():
         _add(row, wanted[Metric(name)])
     return claim
 
@@ -117,7 +122,7 @@ def recount_claim(claim: QuotaClaim, demand: Demand) -> None:
     )
     rows = _lock_rows(levels, metrics)
     locked.lines.all().delete()
-    for (_, name), row in rows.items():
+    for (_node, name), row in rows.items():
         metric = Metric(name)
         amount = wanted.get(metric, Decimal(0))
         if amount:
@@ -314,27 +319,74 @@ def set_limit(
     amount: Decimal | None,
     *,
     valid_from: datetime,
+    valid_until: datetime | None = None,
     actor: Person | None,
 ) -> Quota:
     """Set the limit from ``valid_from`` on; None is an explicit "unlimited".
 
+    A limit with an end is for a time: what was in force or planned for after that stays, so that
+    it ends by itself. Without one it replaces whatever was planned.
+
     Call last in a transaction: it writes the audit entry. A limit below what is claimed is
     accepted: it stops new claims. ``actor``: None is the platform, as it is set up.
+
+    Raises:
+        InvalidInput: it would end before it begins.
     """
+    if valid_until is not None and valid_until <= valid_from:
+        raise InvalidInput({"valid_until": [_("Choose a moment after the beginning.")]})
     lock_tree_shared()
     Quota.objects.get_or_create(node=node, metric=metric, defaults={"limit_now": Decimal(0)})
     row = Quota.objects.select_for_update().get(node=node, metric=metric)
-    row.limits.filter(valid_from__gte=valid_from).delete()
-    row.limits.filter(valid_until=None).update(valid_until=valid_from)
-    QuotaLimit.objects.create(quota=row, amount=amount, valid_from=valid_from)
+    _make_way(row, valid_from, valid_until)
+    QuotaLimit.objects.create(
+        quota=row, amount=amount, valid_from=valid_from, valid_until=valid_until
+    )
     _bring_up_to_date([row])
     data = {
         "metric": str(metric),
         "amount": None if amount is None else str(amount),
         "valid_from": valid_from.isoformat(),
+        "valid_until": valid_until.isoformat() if valid_until else None,
     }
     record("quota.limit_set", node, actor=actor, node_id=node.pk, data=data)
     return row
+
+
+def _make_way(row: Quota, start: datetime, end: datetime | None) -> None:
+    """Let no limit hold from ``start`` until ``end`` (None: for ever); outside that all stays."""
+    after_start = Q(valid_until=None) | Q(valid_until__gt=start)
+    before_end = Q() if end is None else Q(valid_from__lt=end)
+    for limit in row.limits.filter(after_start, before_end):
+        amount, until = limit.amount, limit.valid_until
+        if limit.valid_from < start:
+            limit.valid_until = start
+            limit.save(update_fields=["valid_until"])
+        else:
+            limit.delete()
+        if end is not None and (until is None or until > end):
+            QuotaLimit.objects.create(quota=row, amount=amount, valid_from=end, valid_until=until)
+
+
+def turn_limits() -> int:
+    """Write the limits that began or ended since somebody looked; how many there were.
+
+    A claim does so itself, for what it asks. This is for who reads, and so that a level that is
+    over its limit from now on says so.
+    """
+    holds = QuotaLimit.objects.filter(is_in_force(now()), quota=OuterRef("pk"))
+    limit = Coalesce(Subquery(holds.values("amount")[:1]), _UNLIMITED)
+    stale = Quota.objects.annotate(
+        written=Coalesce("limit_now", _UNLIMITED),
+        holding=Case(When(Exists(holds), then=limit), default=Value(Decimal(0))),
+    ).exclude(written=F("holding"))
+    return each_by_itself(_turn_limit, stale.values_list("pk", flat=True))
+
+
+@transaction.atomic(durable=True)
+def _turn_limit(pk: int) -> int:
+    _bring_up_to_date(list(Quota.objects.select_for_update().filter(pk=pk)))
+    return 1
 
 
 def find_differences() -> list[str]:

@@ -270,6 +270,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "options": {"queue": "bulk"},
     },
     "withdraw-access": {"task": "catalog.withdraw_access", "schedule": 30.0},
+    "turn-limits": {"task": "catalog.turn_limits", "schedule": 60.0},
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",

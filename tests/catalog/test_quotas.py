@@ -1,16 +1,18 @@
 """Claims hold on every level of the tree, and nobody gets the same last unit twice."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import now
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from catalog.errors import QuotaExceeded
-from catalog.models import ClaimState, Metric, Quota, QuotaClaim
+from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaLimit
 from catalog.services import quotas
 from catalog.services.quotas import (
     claim_quota,
@@ -20,18 +22,137 @@ from catalog.services.quotas import (
     set_limit,
 )
 from portal.audit.models import AuditEntry
+from portal.core.errors import InvalidInput
+from portal.core.models import is_in_force
 from portal.identity.models import Node
 from tests.factories import generous_limits, make_organization, make_project
 
 ONE_SERVER = {Metric.SERVERS: Decimal(1)}
+AT = datetime(2027, 1, 1, tzinfo=UTC)
+HOURS = 12
+# From which hour, for how many (None: for good), and how much (None: unlimited).
+CHANGES = st.tuples(
+    st.integers(0, HOURS - 1),
+    st.none() | st.integers(1, HOURS),
+    st.none() | st.integers(0, 9).map(Decimal),
+)
 
 
 def claim(project, demand=ONE_SERVER):
     return claim_quota(project, demand, expires_at=now() + timedelta(days=14))
 
 
+def periods(node):
+    """Each limit and until when it holds, in order."""
+    limits = QuotaLimit.objects.filter(quota__node=node, quota__metric=Metric.SERVERS)
+    return list(limits.order_by("valid_from", "pk").values_list("amount", "valid_until"))
+
+
 def claimed(node, metric=Metric.SERVERS):
     return Quota.objects.get(node=node, metric=metric).claimed
+
+
+@pytest.mark.django_db
+class TestTemporaryLimit:
+    """It holds from a moment until another; what was in force around it goes on."""
+
+    def test_it_ends_by_itself(self, project):
+        soon = now() + timedelta(days=7)
+        set_limit(project, Metric.SERVERS, Decimal(3), valid_from=now(), actor=None)
+
+        set_limit(
+            project, Metric.SERVERS, Decimal(5), valid_from=now(), valid_until=soon, actor=None
+        )
+
+        assert periods(project)[-2:] == [(Decimal(5), soon), (Decimal(3), None)]
+        entry = AuditEntry.objects.filter(event="quota.limit_set").latest("pk")
+        assert entry.data["valid_until"] == soon.isoformat()
+
+    def test_one_without_an_end_replaces_what_was_planned(self, project):
+        for start, end in ((1, 2), (3, None)):
+            set_limit(
+                project,
+                Metric.SERVERS,
+                Decimal(start),
+                valid_from=now() + timedelta(days=start),
+                valid_until=now() + timedelta(days=end) if end else None,
+                actor=None,
+            )
+
+        set_limit(project, Metric.SERVERS, None, valid_from=now(), actor=None)
+
+        assert periods(project)[-1] == (None, None)
+
+    @pytest.mark.parametrize("hours", [0, -1])
+    def test_one_that_ends_before_it_begins_is_refused(self, project, hours):
+        before = periods(project)
+
+        with pytest.raises(InvalidInput):
+            set_limit(
+                project,
+                Metric.SERVERS,
+                Decimal(5),
+                valid_from=now(),
+                valid_until=now() + timedelta(hours=hours),
+                actor=None,
+            )
+
+        assert periods(project) == before
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+    @given(changes=st.lists(CHANGES, max_size=8))
+    def test_what_holds_when_is_what_was_said_last_about_that_moment(self, project, changes):
+        """Beside a list with a place for each hour."""
+        model: list[Decimal | None] = [Decimal(0)] * HOURS
+        Quota.objects.filter(node=project, metric=Metric.ROUTERS).delete()
+        with transaction.atomic():
+            for start, length, amount in changes:
+                end = None if length is None else start + length
+                set_limit(
+                    project,
+                    Metric.ROUTERS,
+                    amount,
+                    valid_from=AT + timedelta(hours=start),
+                    valid_until=None if end is None else AT + timedelta(hours=end),
+                    actor=None,
+                )
+                model[start:end] = [amount] * len(model[start:end])
+            limits = QuotaLimit.objects.filter(quota__node=project, quota__metric=Metric.ROUTERS)
+            held = [
+                next((one.amount for one in limits.filter(is_in_force(moment))), Decimal(0))
+                for moment in (AT + timedelta(hours=hour) for hour in range(HOURS))
+            ]
+            transaction.set_rollback(True)
+        assert held == model
+
+    def test_beginning_and_end_are_written_when_nobody_claims(self, project, monkeypatch):
+        begin, end = now() + timedelta(hours=1), now() + timedelta(hours=2)
+        set_limit(project, Metric.SERVERS, Decimal(1), valid_from=now(), actor=None)
+        claim(project)
+        set_limit(project, Metric.SERVERS, None, valid_from=begin, valid_until=end, actor=None)
+        row = Quota.objects.get(node=project, metric=Metric.SERVERS)
+        assert quotas.turn_limits() == 0
+
+        for moment, limit in ((begin, None), (end, Decimal(1))):
+            monkeypatch.setattr(quotas, "now", lambda moment=moment: moment)
+            assert quotas.turn_limits() == 1
+            row.refresh_from_db()
+            assert (row.limit_now, row.over_since) == (limit, None)
+            assert quotas.turn_limits() == 0
+
+    def test_what_does_not_fit_any_more_is_over_from_then_on(self, project, monkeypatch):
+        end = now() + timedelta(hours=1)
+        set_limit(project, Metric.SERVERS, Decimal(1), valid_from=now(), actor=None)
+        set_limit(
+            project, Metric.SERVERS, Decimal(2), valid_from=now(), valid_until=end, actor=None
+        )
+        claim(project, {Metric.SERVERS: Decimal(2)})
+
+        monkeypatch.setattr(quotas, "now", lambda: end)
+        assert quotas.turn_limits() == 1
+
+        row = Quota.objects.get(node=project, metric=Metric.SERVERS)
+        assert (row.limit_now, row.over_since) == (1, end)
 
 
 @pytest.mark.django_db
