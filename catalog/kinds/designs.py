@@ -52,7 +52,7 @@ class DesignField(Written):
     def in_words(self, value: Any) -> str:
         design = read_design(value)
         asked = [f"{item.name}: {item.label_nl} / {item.label_en}" for item in design.questions]
-        return "; ".join([*asked, *(_part_in_words(part) for part in design.parts)])
+        return "\n".join([*asked, *(_part_in_words(part) for part in design.parts)])
 
 
 def _part_in_words(part: Part) -> str:

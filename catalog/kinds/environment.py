@@ -99,7 +99,7 @@ class Environment(Kind):
     """
 
     key = "environment"
-    icon = "layout-grid"
+    icon = "stack-2"
     label = _("Environment")
     stands_in = CloudProjectPurpose.ENVIRONMENT
     goes_with_it = _(

@@ -35,7 +35,7 @@ class VolumeBackup(Copy):
     """
 
     key = "volume_backup"
-    icon = "copy"
+    icon = "archive"
     label = _("Backup of a disk")
     made_from = frozenset({"volume"})
     follows = frozenset({"volume_gib"})

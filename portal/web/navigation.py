@@ -112,7 +112,7 @@ MENU: Final = (
             MenuItem(
                 "catalog:cart",
                 _("Cart"),
-                "folder",
+                "shopping-cart",
                 frozenset({Role.REQUESTER}),
                 _count_collected,
             ),

@@ -188,6 +188,15 @@ class TestFollowing:
         assert "There is room as well for:" in text
 
 
+def test_who_publishes_reads_the_design_part_by_part(client, platform, blueprint):
+    log_in(client, platform.drafter)
+
+    response = page(client, "offering-version", blueprint.public_id)
+
+    lines = response.content.decode().count("<br>")
+    assert lines >= len(blueprint.choices["design"]["parts"])
+
+
 def test_undoing_the_delivery_names_all_that_goes_first(browser, approved, engine, cloud):
     cloud.fail_next("create_load_balancer", CloudRefused("no"))
     engine.run()
