@@ -39,7 +39,7 @@ from catalog.services.changes import place_change
 from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.publications import propose_publication, publish_version, withdraw_version
-from catalog.services.quotas import find_differences
+from catalog.services.quota_checks import find_differences
 from catalog.services.resources import retire_resource
 from portal.audit.models import AuditAnchor
 from portal.audit.services import anchor_chains

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final, LiteralString
 
 from django.db import connection, transaction
-from django.db.models import Case, Count, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -389,37 +389,11 @@ def _turn_limit(pk: int) -> int:
     return 1
 
 
-def find_differences() -> list[str]:
-    """Where a counter differs from the claims that it counts; empty when all is well."""
-    from_claims: dict[int, Decimal] = {}
-    lines = QuotaClaimLine.objects.exclude(claim__state=ClaimState.RELEASED)
-    for quota_id, amount in lines.values_list("quota_id", "amount"):
-        from_claims[quota_id] = from_claims.get(quota_id, Decimal(0)) + amount
-    counters = [
-        f"{row.node} {row.metric}: counter {row.claimed}, claims {from_claims.get(row.pk, 0)}"
-        for row in Quota.objects.select_related("node").order_by("node_id", "metric")
-        if row.claimed != from_claims.get(row.pk, Decimal(0))
-    ]
-    return counters + _find_misplaced_claims()
-
-
-def _find_misplaced_claims() -> list[str]:
-    """Claims that do not stand on their project and everything above it, and nowhere else."""
-    placed_well = Q(lines__quota__node=F("project")) | Q(
-        project__ancestor_ids__contains=[F("lines__quota__node")]
-    )
-    claims = (
-        QuotaClaim.objects.exclude(state=ClaimState.RELEASED)
-        .select_related("project")
-        .annotate(
-            all_lines=Count("lines"),
-            good_lines=Count("lines", filter=placed_well),
-            metrics=Count("lines__quota__metric", distinct=True),
-        )
-        .order_by("pk")
-    )
-    return [
-        f"{claim.project}: claim {claim.public_id} stands on other levels than its project"
-        for claim in claims
-        if {claim.all_lines, claim.good_lines} != {claim.metrics * len(claim.project.lineage_ids)}
-    ]
+def correct_counter(row: Quota, amount: Decimal) -> None:
+    """Write what the claims come to, where the counter says otherwise. Call with all locked."""
+    before, row.claimed = row.claimed, amount
+    is_over = row.limit_now is not None and amount > row.limit_now
+    row.over_since = (row.over_since or now()) if is_over else None
+    row.save(update_fields=["claimed", "over_since"])
+    data = {"metric": row.metric, "before": str(before), "after": str(amount)}
+    record("quota.counter_corrected", row.node, actor=None, node_id=row.node_id, data=data)

@@ -150,6 +150,7 @@ EVENTS: Final = frozenset(
         "drift.repair_decision_refused",
         # quota and money
         "quota.limit_set",
+        "quota.counter_corrected",
         "price.set",
         "budget.set",
         # the trail itself

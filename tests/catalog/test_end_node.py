@@ -12,7 +12,8 @@ from django.utils.timezone import localdate, now
 from catalog.errors import ConfirmationMismatch, NodeInUse, ProjectEnded, QuotaExceeded
 from catalog.models import Metric, Order, Quota, QuotaClaim, QuotaLimit, Resource
 from catalog.services.approvals import approve_order, reject_order
-from catalog.services.quotas import claim_quota, find_differences, release_claim
+from catalog.services.quota_checks import find_differences
+from catalog.services.quotas import claim_quota, release_claim
 from catalog.services.tree import end_node, find_obstacles
 from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed

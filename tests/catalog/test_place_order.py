@@ -28,7 +28,8 @@ from catalog.models import (
 )
 from catalog.services import orders
 from catalog.services.orders import expire_orders, withdraw_order
-from catalog.services.quotas import find_differences, set_limit
+from catalog.services.quota_checks import find_differences
+from catalog.services.quotas import set_limit
 from catalog.services.resources import open_resource
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Image

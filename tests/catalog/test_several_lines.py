@@ -28,7 +28,8 @@ from catalog.services.order_lines import MOST_LINES
 from catalog.services.order_states import LineState, line_state, state_of_lines
 from catalog.services.orders import withdraw_order
 from catalog.services.preview import preview_of_order
-from catalog.services.quotas import claim_quota, find_differences, set_limit
+from catalog.services.quota_checks import find_differences
+from catalog.services.quotas import claim_quota, set_limit
 from portal.cloud.models import Flavor
 from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput

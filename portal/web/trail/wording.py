@@ -112,6 +112,7 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "offering.published": _("Offering published"),
     "offering.withdrawn": _("Offering withdrawn"),
     "quota.limit_set": _("Limit set"),
+    "quota.counter_corrected": _("Counter of a quota corrected"),
     "price.set": _("Price set"),
     "budget.set": _("Budget set"),
     "break_glass.issued": _("Emergency password issued"),

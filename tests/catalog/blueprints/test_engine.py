@@ -36,7 +36,7 @@ from catalog.services.assemblies import retire_assembly
 from catalog.services.end_dates import retire_ended
 from catalog.services.operations import resume_operation
 from catalog.services.protection import protect_resource
-from catalog.services.quotas import find_differences
+from catalog.services.quota_checks import find_differences
 from catalog.services.resources import retire_resource
 from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.audit.models import AuditEntry

@@ -25,7 +25,8 @@ from catalog.services.changes import Wanted, preview_change, shorten_term
 from catalog.services.conditions import changed_conditions
 from catalog.services.orders import withdraw_order
 from catalog.services.preview import preview_of_order
-from catalog.services.quotas import amounts_of, find_differences, set_limit
+from catalog.services.quota_checks import find_differences
+from catalog.services.quotas import amounts_of, set_limit
 from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud

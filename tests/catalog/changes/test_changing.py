@@ -25,7 +25,8 @@ from catalog.services import end_dates
 from catalog.services.change_work import version_of
 from catalog.services.operations import abandon_operation, resume_operation
 from catalog.services.preview import quote_of
-from catalog.services.quotas import amounts_of, find_differences
+from catalog.services.quota_checks import find_differences
+from catalog.services.quotas import amounts_of
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
 from catalog.services.undoing import cancel_operation

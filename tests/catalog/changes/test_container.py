@@ -11,7 +11,8 @@ from billing.models import UsageSpan
 from catalog.models import Metric, Offering, OperationState, OrderState
 from catalog.services.changes import changeable_parameters, clean_change, preview_change
 from catalog.services.operations import abandon_operation, resume_operation
-from catalog.services.quotas import amounts_of, find_differences
+from catalog.services.quota_checks import find_differences
+from catalog.services.quotas import amounts_of
 from portal.cloud.ports import CloudRefused
 from portal.core.errors import InvalidInput
 from tests.factories import OfferingVersionFactory, priced, reoffered

@@ -13,7 +13,8 @@ from catalog.kinds import get_kind
 from catalog.kinds.dns_zone import read_records
 from catalog.models import Operation, OperationKind, OperationState, Order, OrderState, StepFault
 from catalog.services.operations import abandon_operation
-from catalog.services.quotas import amounts_of, find_differences
+from catalog.services.quota_checks import find_differences
+from catalog.services.quotas import amounts_of
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.core.errors import InvalidInput
 from tests.catalog.kinds.test_every_kind import EXAMPLES, version_of

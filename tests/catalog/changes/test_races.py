@@ -12,7 +12,7 @@ from catalog.models import Order, OrderLine
 from catalog.services import changes
 from catalog.services.changes import place_change
 from catalog.services.operations import lock_order_and_resource
-from catalog.services.quotas import find_differences
+from catalog.services.quota_checks import find_differences
 from tests.factories import delivered, place
 from tests.factories.catalog import SPEC
 

@@ -30,7 +30,8 @@ from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
 from catalog.services.operations import abandon_operation
-from catalog.services.quotas import amounts_of, find_differences
+from catalog.services.quota_checks import find_differences
+from catalog.services.quotas import amounts_of
 from portal.cloud.fake.memory import Thing
 from portal.cloud.models import Cloud
 from portal.cloud.ports import (

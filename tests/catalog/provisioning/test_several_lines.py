@@ -15,7 +15,7 @@ from catalog.provisioning.claims import claim_next_step
 from catalog.provisioning.outcomes import complete_step
 from catalog.services.approvals import approve_order
 from catalog.services.operations import resume_operation, retry_operation
-from catalog.services.quotas import find_differences
+from catalog.services.quota_checks import find_differences
 from catalog.services.resources import retire_resource
 from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.audit.models import AuditEntry

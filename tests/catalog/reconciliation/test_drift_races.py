@@ -19,7 +19,7 @@ from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
 from catalog.services.drift_repairs import confirm_repair
 from catalog.services.putting_back import put_back
-from catalog.services.quotas import find_differences
+from catalog.services.quota_checks import find_differences
 from catalog.services.resources import act_on_resource
 from portal.cloud.models import CloudProject
 from tests.factories import delivered, place, place_group
