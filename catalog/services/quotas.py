@@ -93,6 +93,7 @@ def hold_found(project: Project, demand: Demand) -> QuotaClaim:
     Call inside a transaction. A level with too little is over its limit from now on, and accepts
     no claim until that is mended.
     """
+    lock_tree_shared()  # before any row, also one that a foreign key looks at
     claim = QuotaClaim.objects.create(project=project, state=ClaimState.COMMITTED)
     recount_claim(claim, demand)
     return claim

@@ -79,15 +79,15 @@ class TestTemporaryLimit:
 
     @pytest.mark.parametrize("hours", [0, -1])
     def test_one_that_ends_before_it_begins_is_refused(self, project, hours):
-        before = periods(project)
+        before, moment = periods(project), now()
 
         with pytest.raises(InvalidInput):
             set_limit(
                 project,
                 Metric.SERVERS,
                 Decimal(5),
-                valid_from=now(),
-                valid_until=now() + timedelta(hours=hours),
+                valid_from=moment,
+                valid_until=moment + timedelta(hours=hours),
                 actor=None,
             )
 
@@ -98,8 +98,8 @@ class TestTemporaryLimit:
     def test_what_holds_when_is_what_was_said_last_about_that_moment(self, project, changes):
         """Beside a list with a place for each hour."""
         model: list[Decimal | None] = [Decimal(0)] * HOURS
-        Quota.objects.filter(node=project, metric=Metric.ROUTERS).delete()
         with transaction.atomic():
+            QuotaLimit.objects.filter(quota__node=project).delete()
             for start, length, amount in changes:
                 end = None if length is None else start + length
                 set_limit(

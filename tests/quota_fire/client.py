@@ -174,7 +174,7 @@ def main() -> None:
         for thread in threads:
             thread.join()
     sys.stdout.write(json.dumps(sum((client.counts for client in clients), Counter())))
-    sys.exit("\n".join(faults))
+    sys.exit("\n".join(faults) or 0)
 
 
 if __name__ == "__main__":

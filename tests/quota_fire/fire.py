@@ -89,9 +89,10 @@ def plant_tree() -> None:
         level = [make_organization(parent) for parent in level for _number in range(WIDE)]
     for parent in level:
         make_project(parent)
-    for node in Node.objects.order_by("pk"):
-        for metric in METRICS:
-            set_limit(node, Metric(metric), Decimal(60), valid_from=now(), actor=None)
+    with transaction.atomic():
+        for node in Node.objects.order_by("pk"):
+            for metric in METRICS:
+                set_limit(node, Metric(metric), Decimal(60), valid_from=now(), actor=None)
     grant(PersonFactory(name=MOVER), Role.QUOTA_ADMINISTRATOR, root)
 
 
