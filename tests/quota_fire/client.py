@@ -60,8 +60,8 @@ class Client:
             "find": (3, in_one(self._find)),
             "recount": (5, in_one(self._recount)),
             "limit": (6, in_one(self._limit)),
-            "move": (1, self._move),
-            "turn": (1, quotas.turn_limits),
+            "move": (3, self._move),
+            "turn": (3, quotas.turn_limits),
         }
 
     def run(self, until: float) -> None:
