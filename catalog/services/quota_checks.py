@@ -82,7 +82,7 @@ def repair_counters() -> list[str]:
     """
     lock_tree_exclusive()
     counted = _sums_of_claims()
-    rows = Quota.objects.select_for_update().select_related("node")
+    rows = Quota.objects.select_for_update(of=("self",)).select_related("node")
     wrong = [
         row
         for row in rows.order_by("node_id", "metric")
