@@ -26,11 +26,11 @@ from portal.celery import app
 from portal.cloud.models import CloudProject, CloudProjectPurpose
 from portal.identity.models import Role
 from tests.factories import generous_limits, grant, make_project
-from tests.faults import worker_settings
 from tests.faults.catalogue import faulty_cloud
 from tests.faults.dealing import Dealer
 from tests.faults.desk import WebDesk
 from tests.faults.offers import ALL_KINDS, ENVIRONMENT, KINDS, offer_all
+from tests.faults.patience import STALL_SECONDS
 from tests.faults.persistence import insist
 from tests.faults.processes import Kill, Killer, Program, killed_in_stack
 from tests.faults.proofs import find_faults
@@ -56,7 +56,7 @@ PROOF_SECONDS = 120  # in which a late arrival is found and removed
 
 @pytest.fixture
 def dealer() -> Dealer:
-    return Dealer(SCALE.seed, share=SCALE.share, stall_seconds=worker_settings.STALL_SECONDS)
+    return Dealer(SCALE.seed, share=SCALE.share, stall_seconds=STALL_SECONDS)
 
 
 @pytest.fixture
