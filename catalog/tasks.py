@@ -16,7 +16,7 @@ from catalog.models import OperationQueue
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
 from catalog.provisioning.cloud_quota import needed_quota, push_quota
 from catalog.reconciliation.looking import look_at_due_clouds
-from catalog.services import approvals, orders, quotas
+from catalog.services import approvals, limits, orders
 from catalog.services.access import withdraw_access as withdraw_all_access
 from catalog.services.end_dates import end_uses, retire_ended, withdraw_endings
 from catalog.services.end_reminders import remind, send_reminder
@@ -124,7 +124,7 @@ def push_cloud_quota(*, cloud_project_id: int) -> None:
 @shared_task(name="catalog.turn_limits")
 def turn_limits() -> None:
     """Write which limits hold now: dated ones begin and end."""
-    quotas.turn_limits()
+    limits.turn_limits()
 
 
 @shared_task(name="catalog.expire_orders")

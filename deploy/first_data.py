@@ -14,7 +14,7 @@ from django.db import transaction
 
 from billing.models import Price, PriceList, PriceUnit, Sku
 from catalog.models import Metric, Offering, OfferingVersion, OfferingVersionState
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.cloud.models import Cloud
 from portal.core.calendar import BUSINESS_TIME
 from portal.identity.models import CostCentre, Node, VatTreatment, VatTreatmentPeriod

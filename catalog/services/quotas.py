@@ -11,25 +11,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, LiteralString
 
-from django.db import connection, transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce, Greatest
+from django.db import connection
+from django.db.models import F, Sum
 from django.utils.timezone import now
-from django.utils.translation import gettext as _
 
 from catalog.errors import QuotaExceeded
-from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine, QuotaLimit
+from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine
+from catalog.services.limits import bring_up_to_date
 from portal.audit.services import record
-from portal.core.errors import InvalidInput
-from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_shared
-from portal.core.models import is_in_force
-from portal.identity.models import Node, Person, Project
-from portal.identity.sensitive import sensitive
+from portal.identity.models import Node, Project
 
 Demand = Mapping[Metric, Decimal]
 
-_UNLIMITED: Final = Value(Decimal(-1))  # as NULL is compared; no limit is below zero
 
 _REMOVE_LINES: Final[LiteralString] = """
 DELETE FROM catalog_quotaclaimline AS line
@@ -241,17 +235,6 @@ def move_claims(
         _add(row, amount if node_id in entering else -amount)
 
 
-def end_limits(node: Node) -> None:
-    """From now on the node has no limit of its own, so nothing fits. Call inside a transaction."""
-    rows = list(Quota.objects.select_for_update().filter(node=node).order_by("metric"))
-    moment = now()
-    lasting = QuotaLimit.objects.filter(quota__in=rows).filter(
-        Q(valid_until=None) | Q(valid_until__gt=moment)
-    )
-    lasting.update(valid_until=Greatest(F("valid_from"), moment))
-    _bring_up_to_date(rows)
-
-
 def _lock_rows(node_ids: list[int], metrics: Collection[Metric]) -> dict[tuple[int, str], Quota]:
     """Lock the counters in the one order that everybody uses, with limits as of this moment."""
     rows = (
@@ -260,21 +243,8 @@ def _lock_rows(node_ids: list[int], metrics: Collection[Metric]) -> dict[tuple[i
         .order_by("node_id", "metric")
     )
     by_key = {(row.node_id, row.metric): row for row in rows}
-    _bring_up_to_date(list(by_key.values()))
+    bring_up_to_date(list(by_key.values()))
     return by_key
-
-
-def _bring_up_to_date(rows: list[Quota]) -> None:
-    """Write the limit that holds now: a dated limit may have begun or ended since the last look."""
-    limits = QuotaLimit.objects.filter(is_in_force(now()), quota__in=rows)
-    amount_now = {limit.quota_id: limit.amount for limit in limits}
-    for row in rows:
-        limit = amount_now.get(row.pk, Decimal(0))
-        is_over = limit is not None and row.claimed > limit
-        if limit != row.limit_now or is_over != (row.over_since is not None):
-            row.limit_now = limit
-            row.over_since = (row.over_since or now()) if is_over else None
-            row.save(update_fields=["limit_now", "over_since"])
 
 
 def _check_fits(row: Quota | None, node_id: int, metric: Metric, asked: Decimal) -> None:
@@ -311,83 +281,6 @@ def _count_found(row: Quota, amount: Decimal) -> None:
 def _shown(amount: Decimal) -> str:
     """Whole numbers without a decimal point; money with cents."""
     return f"{amount:.0f}" if amount == amount.to_integral_value() else f"{amount:.2f}"
-
-
-@sensitive("quota.set_limit")
-def set_limit(
-    node: Node,
-    metric: Metric,
-    amount: Decimal | None,
-    *,
-    valid_from: datetime,
-    valid_until: datetime | None = None,
-    actor: Person | None,
-) -> Quota:
-    """Set the limit from ``valid_from`` on; None is an explicit "unlimited".
-
-    A limit with an end is for a time: what was in force or planned for after that stays, so that
-    it ends by itself. Without one it replaces whatever was planned.
-
-    Call last in a transaction: it writes the audit entry. A limit below what is claimed is
-    accepted: it stops new claims. ``actor``: None is the platform, as it is set up.
-
-    Raises:
-        InvalidInput: it would end before it begins.
-    """
-    if valid_until is not None and valid_until <= valid_from:
-        raise InvalidInput({"valid_until": [_("Choose a moment after the beginning.")]})
-    lock_tree_shared()
-    Quota.objects.get_or_create(node=node, metric=metric, defaults={"limit_now": Decimal(0)})
-    row = Quota.objects.select_for_update().get(node=node, metric=metric)
-    _make_way(row, valid_from, valid_until)
-    QuotaLimit.objects.create(
-        quota=row, amount=amount, valid_from=valid_from, valid_until=valid_until
-    )
-    _bring_up_to_date([row])
-    data = {
-        "metric": str(metric),
-        "amount": None if amount is None else str(amount),
-        "valid_from": valid_from.isoformat(),
-        "valid_until": valid_until.isoformat() if valid_until else None,
-    }
-    record("quota.limit_set", node, actor=actor, node_id=node.pk, data=data)
-    return row
-
-
-def _make_way(row: Quota, start: datetime, end: datetime | None) -> None:
-    """Let no limit hold from ``start`` until ``end`` (None: for ever); outside that all stays."""
-    after_start = Q(valid_until=None) | Q(valid_until__gt=start)
-    before_end = Q() if end is None else Q(valid_from__lt=end)
-    for limit in row.limits.filter(after_start, before_end):
-        amount, until = limit.amount, limit.valid_until
-        if limit.valid_from < start:
-            limit.valid_until = start
-            limit.save(update_fields=["valid_until"])
-        else:
-            limit.delete()
-        if end is not None and (until is None or until > end):
-            QuotaLimit.objects.create(quota=row, amount=amount, valid_from=end, valid_until=until)
-
-
-def turn_limits() -> int:
-    """Write the limits that began or ended since somebody looked; how many there were.
-
-    A claim does so itself, for what it asks. This is for who reads, and so that a level that is
-    over its limit from now on says so.
-    """
-    holds = QuotaLimit.objects.filter(is_in_force(now()), quota=OuterRef("pk"))
-    limit = Coalesce(Subquery(holds.values("amount")[:1]), _UNLIMITED)
-    stale = Quota.objects.annotate(
-        written=Coalesce("limit_now", _UNLIMITED),
-        holding=Case(When(Exists(holds), then=limit), default=Value(Decimal(0))),
-    ).exclude(written=F("holding"))
-    return each_by_itself(_turn_limit, stale.values_list("pk", flat=True))
-
-
-@transaction.atomic(durable=True)
-def _turn_limit(pk: int) -> int:
-    _bring_up_to_date(list(Quota.objects.select_for_update().filter(pk=pk)))
-    return 1
 
 
 def correct_counter(row: Quota, amount: Decimal) -> None:

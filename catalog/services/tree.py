@@ -26,7 +26,8 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.services.approval_routes import wait_where_they_stand
-from catalog.services.quotas import end_limits, held_by, move_claims
+from catalog.services.limits import end_limits
+from catalog.services.quotas import held_by, move_claims
 from portal.audit.services import record
 from portal.core.calendar import whole_second
 from portal.core.errors import InvalidInput

@@ -12,7 +12,7 @@ from catalog.models import Cart, CartLine, Metric, Order, Quota, QuotaClaim
 from catalog.policies import own_carts
 from catalog.services import carts, orders
 from catalog.services.carts import look_at, look_at_all, order_cart, put_in_cart, take_from_cart
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.core.errors import InvalidInput, NotAllowed
 from tests.factories import SPEC, PersonFactory, change_price, withdrawn
 from tests.races import at_once, meeting

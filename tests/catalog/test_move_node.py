@@ -12,8 +12,9 @@ from billing.services.charging import list_charges
 from catalog.errors import QuotaExceeded
 from catalog.models import Metric, Quota, QuotaClaimLine
 from catalog.services import quotas
+from catalog.services.limits import set_limit
 from catalog.services.quota_checks import find_differences
-from catalog.services.quotas import claim_quota, commit_claim, release_claim, set_limit
+from catalog.services.quotas import claim_quota, commit_claim, release_claim
 from catalog.services.tree import end_node, move_node, preview_move
 from portal.audit.models import AuditEntry
 from portal.core.calendar import Period, day_of, start_of_day

@@ -27,9 +27,9 @@ from catalog.models import (
     QuotaClaim,
 )
 from catalog.services import orders
+from catalog.services.limits import set_limit
 from catalog.services.orders import expire_orders, withdraw_order
 from catalog.services.quota_checks import find_differences
-from catalog.services.quotas import set_limit
 from catalog.services.resources import open_resource
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Image

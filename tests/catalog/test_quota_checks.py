@@ -9,13 +9,14 @@ from django.utils.timezone import now
 
 from catalog.models import Metric, Quota, QuotaClaimLine
 from catalog.services.approvals import approve_order
+from catalog.services.limits import set_limit
 from catalog.services.orders import withdraw_order
 from catalog.services.quota_checks import (
     find_claims_of_nothing,
     find_differences,
     find_other_claims,
 )
-from catalog.services.quotas import claim_quota, set_limit
+from catalog.services.quotas import claim_quota
 from portal.audit.models import AuditEntry
 from tests.factories import delivered, place
 

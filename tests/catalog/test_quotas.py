@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from catalog.errors import QuotaExceeded
 from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaLimit
-from catalog.services import quotas
+from catalog.services import limits, quotas
+from catalog.services.limits import set_limit
 from catalog.services.quota_checks import find_differences
-from catalog.services.quotas import claim_quota, commit_claim, release_claim, set_limit
+from catalog.services.quotas import claim_quota, commit_claim, release_claim
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput
 from portal.core.models import is_in_force
@@ -125,14 +126,14 @@ class TestTemporaryLimit:
         claim(project)
         set_limit(project, Metric.SERVERS, None, valid_from=begin, valid_until=end, actor=None)
         row = Quota.objects.get(node=project, metric=Metric.SERVERS)
-        assert quotas.turn_limits() == 0
+        assert limits.turn_limits() == 0
 
         for moment, limit in ((begin, None), (end, Decimal(1))):
-            monkeypatch.setattr(quotas, "now", lambda moment=moment: moment)
-            assert quotas.turn_limits() == 1
+            monkeypatch.setattr(limits, "now", lambda moment=moment: moment)
+            assert limits.turn_limits() == 1
             row.refresh_from_db()
             assert (row.limit_now, row.over_since) == (limit, None)
-            assert quotas.turn_limits() == 0
+            assert limits.turn_limits() == 0
 
     def test_what_does_not_fit_any_more_is_over_from_then_on(self, project, monkeypatch):
         end = now() + timedelta(hours=1)
@@ -142,8 +143,8 @@ class TestTemporaryLimit:
         )
         claim(project, {Metric.SERVERS: Decimal(2)})
 
-        monkeypatch.setattr(quotas, "now", lambda: end)
-        assert quotas.turn_limits() == 1
+        monkeypatch.setattr(limits, "now", lambda: end)
+        assert limits.turn_limits() == 1
 
         row = Quota.objects.get(node=project, metric=Metric.SERVERS)
         assert (row.limit_now, row.over_since) == (1, end)

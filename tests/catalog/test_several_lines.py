@@ -24,12 +24,13 @@ from catalog.models import (
 from catalog.services import orders
 from catalog.services.approvals import approve_order
 from catalog.services.conditions import changed_conditions
+from catalog.services.limits import set_limit
 from catalog.services.order_lines import MOST_LINES
 from catalog.services.order_states import LineState, line_state, state_of_lines
 from catalog.services.orders import withdraw_order
 from catalog.services.preview import preview_of_order
 from catalog.services.quota_checks import find_differences
-from catalog.services.quotas import claim_quota, set_limit
+from catalog.services.quotas import claim_quota
 from portal.cloud.models import Flavor
 from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput

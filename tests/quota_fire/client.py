@@ -36,7 +36,7 @@ from django.utils.timezone import now  # noqa: E402
 from psycopg.errors import LockNotAvailable  # noqa: E402
 
 from catalog.models import ClaimState, Metric, Quota, QuotaClaim  # noqa: E402
-from catalog.services import quotas  # noqa: E402
+from catalog.services import limits, quotas  # noqa: E402
 from catalog.services.tree import move_node  # noqa: E402
 from portal.core.errors import DomainError  # noqa: E402
 from portal.core.locks import lock_tree_shared  # noqa: E402
@@ -61,7 +61,7 @@ class Client:
             "recount": (5, in_one(self._recount)),
             "limit": (6, in_one(self._limit)),
             "move": (3, self._move),
-            "turn": (3, quotas.turn_limits),
+            "turn": (3, limits.turn_limits),
         }
 
     def run(self, until: float) -> None:
@@ -103,7 +103,7 @@ class Client:
         node = self.dice.choice(list(Node.objects.order_by("pk")))
         amount = self.dice.choice([None, *map(Decimal, (0, 5, 20, 60, 200))])
         until = self.dice.choice([None, now() + timedelta(seconds=self.dice.uniform(0.1, 3))])
-        quotas.set_limit(
+        limits.set_limit(
             node, self._metric(), amount, valid_from=now(), valid_until=until, actor=None
         )
 

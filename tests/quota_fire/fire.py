@@ -20,8 +20,9 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from catalog.models import ClaimState, Metric, Quota, QuotaClaim
+from catalog.services.limits import set_limit
 from catalog.services.quota_checks import find_differences
-from catalog.services.quotas import release_claim, set_limit
+from catalog.services.quotas import release_claim
 from portal.identity.models import Node, Role
 from tests.factories import PersonFactory, grant, make_organization, make_project
 from tests.quota_fire import METRICS, MOVER

@@ -8,7 +8,7 @@ from typing import Final
 
 from billing.models import Budget, Price, PriceList, PriceUnit, Sku
 from catalog.models import Metric
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.identity.models import Node
 
 # SKU: names, FOCUS service category and subcategory, unit, price in euros

@@ -14,7 +14,7 @@ from catalog.models import (
     OrderState,
     Quota,
 )
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.cloud.models import Image
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance

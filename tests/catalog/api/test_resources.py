@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from catalog.models import Metric, Operation, OperationKind, Resource, ResourceState
 from catalog.services.approvals import approve_order
 from catalog.services.end_dates import end_uses
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.catalog.api.conftest import assert_problem

@@ -21,8 +21,8 @@ from catalog.services.approvals import (
     reject_order,
 )
 from catalog.services.comments import ask_about_order
+from catalog.services.limits import set_limit
 from catalog.services.orders import withdraw_order
-from catalog.services.quotas import set_limit
 from catalog.services.tree import move_node
 from portal.audit.models import AuditEntry
 from portal.core.errors import NotAllowed

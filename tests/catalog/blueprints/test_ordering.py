@@ -26,12 +26,12 @@ from catalog.policies import projects_to_order_in
 from catalog.services.cart_copies import copy_to_cart
 from catalog.services.carts import look_at, look_at_all, put_in_cart
 from catalog.services.conditions import changed_conditions
+from catalog.services.limits import set_limit
 from catalog.services.offering_checks import problems_of
 from catalog.services.offering_facts import words_of
 from catalog.services.offers import starting_prices
 from catalog.services.orders import withdraw_order
 from catalog.services.preview import preview, preview_of_order
-from catalog.services.quotas import set_limit
 from portal.core.errors import InvalidInput
 from portal.web.demo.catalogue import WEB_APPLICATION
 from tests.catalog.blueprints.conftest import ANSWERS

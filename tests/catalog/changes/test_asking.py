@@ -23,10 +23,11 @@ from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.changes import Wanted, preview_change, shorten_term
 from catalog.services.conditions import changed_conditions
+from catalog.services.limits import set_limit
 from catalog.services.orders import withdraw_order
 from catalog.services.preview import preview_of_order
 from catalog.services.quota_checks import find_differences
-from catalog.services.quotas import amounts_of, set_limit
+from catalog.services.quotas import amounts_of
 from catalog.services.resources import act_on_resource
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud

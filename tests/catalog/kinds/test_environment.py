@@ -33,9 +33,9 @@ from catalog.reconciliation import looking
 from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order
 from catalog.services.changes import Term, place_change
+from catalog.services.limits import set_limit
 from catalog.services.operations import abandon_operation
 from catalog.services.putting_back import put_back
-from catalog.services.quotas import set_limit
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource
 from catalog.services.secrets import read_secret

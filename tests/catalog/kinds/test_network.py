@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from catalog.errors import QuotaExceeded
 from catalog.models import Metric, Offering
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.core.errors import InvalidInput
 from tests.factories import OfferingVersionFactory, place, priced
 

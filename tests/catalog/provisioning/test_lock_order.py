@@ -11,9 +11,9 @@ from django.utils.timezone import now
 
 from catalog.models import Metric, Order
 from catalog.services.approvals import approve_order, reject_order
+from catalog.services.limits import set_limit
 from catalog.services.operations import resume_operation
 from catalog.services.orders import expire_orders, withdraw_order
-from catalog.services.quotas import set_limit
 from catalog.services.tree import end_node, move_node
 from catalog.services.undoing import compensate_operation
 from portal.cloud.ports import CloudRefused

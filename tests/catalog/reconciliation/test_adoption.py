@@ -39,9 +39,10 @@ from catalog.reconciliation import adopting
 from catalog.services.adoption import why_not_adopted
 from catalog.services.changes import Term, place_change
 from catalog.services.drift_repairs import confirm_repair, propose_repair
+from catalog.services.limits import set_limit
 from catalog.services.operations import resume_operation
 from catalog.services.quota_checks import find_differences
-from catalog.services.quotas import claim_quota, set_limit
+from catalog.services.quotas import claim_quota
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.services.tree import end_node

@@ -27,9 +27,10 @@ from catalog.models import (
 )
 from catalog.services.drift import correct_record
 from catalog.services.drift_repairs import confirm_repair
+from catalog.services.limits import set_limit
 from catalog.services.operations import abandon_operation
 from catalog.services.quota_checks import find_differences
-from catalog.services.quotas import amounts_of, set_limit
+from catalog.services.quotas import amounts_of
 from catalog.services.recreation import can_be_made_again
 from catalog.services.repair_actions import offered_repairs
 from catalog.services.resources import act_on_resource

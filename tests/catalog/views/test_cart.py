@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from catalog.models import CartLine, Metric, Order
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.identity.models import Role
 from tests.catalog.views.ordering import FORM, assert_nothing_stored, text_of
 from tests.factories import PersonFactory, grant

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.timezone import localdate
 
 from catalog.models import Metric, OfferingVersionState, Order
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.identity.models import Role
 from tests.catalog.views.ordering import (
     FORM,

@@ -10,7 +10,7 @@ from django.utils.timezone import localdate, now
 
 from billing.models import Budget, Price
 from catalog.models import Metric, Order
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.identity.models import Role
 from tests.catalog.views.ordering import (
     FORM,

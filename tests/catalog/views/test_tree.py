@@ -7,7 +7,7 @@ from django.utils.timezone import now
 
 from catalog.models import Metric, Quota
 from catalog.services.approvals import approve_order
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from portal.identity.models import Node, Role
 from tests.factories import (
     PersonFactory,

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.timezone import localdate, now
 
 from catalog.models import Metric
-from catalog.services.quotas import set_limit
+from catalog.services.limits import set_limit
 from catalog.services.tree import move_node
 from portal.identity.models import Node, Organization, Role
 from portal.identity.services.facts import set_cost_centre, set_data_owner, set_vat_treatment

@@ -10,6 +10,7 @@ from catalog.models import DriftRepair, Metric, Operation, Publication, Publicat
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.assemblies import retire_assembly
 from catalog.services.drift_repairs import confirm_repair, refuse_repair
+from catalog.services.limits import set_limit
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.publications import (
     propose_publication,
@@ -17,7 +18,6 @@ from catalog.services.publications import (
     refuse_publication,
     withdraw_version,
 )
-from catalog.services.quotas import set_limit
 from catalog.services.resources import retire_resource
 from catalog.services.solutions import confirm_solution, solve_operation
 from catalog.services.undoing import cancel_operation, compensate_operation
