@@ -2,18 +2,69 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
+from catalog.amounts import amount_in_words
 from portal.core.errors import DomainError
+
+if TYPE_CHECKING:
+    from catalog.models import Metric
+    from portal.identity.models import Node
 
 
 class QuotaExceeded(DomainError):
-    """Context: ``metric``, ``node``, ``limit``, ``claimed``, ``asked``, ``free`` (as shown)."""
+    """A level of the tree has too little left.
+
+    Attributes:
+        level: the node that refuses.
+        metric: of which it has too little; ``limit``, ``claimed`` and ``asked`` are in its unit.
+        wanted: the limit with which it would fit.
+        ask: the names of who can give more, as shown.
+    """
 
     code = "quota_exceeded"
     message = _(
-        "This does not fit. “{node}” has {free} of {limit} left for {metric}; this asks {asked}."
+        "This does not fit. “{node}” has {free} of {limit} left for {metric}; this asks {asked}. "
+        "Who can give more: {ask}."
     )
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        metric: Metric,
+        limit: Decimal,
+        claimed: Decimal,
+        asked: Decimal,
+        ask: str,
+    ) -> None:
+        self.level, self.metric, self.ask = node, metric, ask
+        self.limit, self.claimed, self.asked = limit, claimed, asked
+        self.wanted = claimed + asked
+        super().__init__(
+            node=node.name,
+            metric=metric.label,
+            limit=amount_in_words(metric, limit),
+            free=amount_in_words(metric, max(Decimal(0), limit - claimed)),
+            asked=amount_in_words(metric, asked),
+            ask=ask,
+        )
+
+
+class LimitsRefused(DomainError):
+    """Limits that cannot be. ``problems``: what is wrong, by number of the limit, from zero."""
+
+    code = "limits_refused"
+    http_status = 422
+    message = _("{problem}")
+
+    def __init__(self, problems: dict[int, list[str]], *, field: str = "amount") -> None:
+        self.problems = problems
+        first = next(iter(problems.values()))
+        super().__init__(field=field, problem=" ".join(first))
 
 
 class LineRefused(DomainError):

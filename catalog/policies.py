@@ -34,6 +34,7 @@ from catalog.offering_policies import (
     is_offered_to,
     published_versions,
 )
+from catalog.quota_policies import governed_nodes
 from portal.cloud.models import Secret
 from portal.cloud.secrets import SecretGone, waiting_secrets
 from portal.identity.access import (
@@ -44,7 +45,7 @@ from portal.identity.access import (
     reached_projects,
 )
 from portal.identity.four_eyes import logins_of
-from portal.identity.models import Node, Person, Project, Role
+from portal.identity.models import Person, Project, Role
 from portal.identity.models.proposed import DecisionState
 
 WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
@@ -119,11 +120,6 @@ def orders_to_judge(person: Person) -> QuerySet[Order]:
     waiting = Order.objects.filter(on_project | on_node, state__in=UNDECIDED_ORDER_STATES)
     said = Approval.objects.filter(order=OuterRef("pk"), approver__in=own.values("pk"))
     return waiting.exclude(requested_by__in=own.values("pk")).exclude(Exists(said))
-
-
-def governed_nodes(person: Person) -> QuerySet[Node]:
-    """The living parts of the tree for which the person proposes approval rules, or decides."""
-    return reached_nodes(person, Role.QUOTA_ADMINISTRATOR).filter(ended_at=None)
 
 
 def visible_rules(person: Person) -> QuerySet[ApprovalRule]:

@@ -53,13 +53,17 @@ from catalog.models.order import (
 )
 from catalog.models.placement import PlacementDecision, PlacementVerdict
 from catalog.models.quota import (
+    LIMIT_REASON_LENGTH,
     NEARLY_FULL,
     ClaimState,
+    LimitChange,
     Metric,
     Quota,
     QuotaClaim,
     QuotaClaimLine,
     QuotaLimit,
+    QuotaReading,
+    QuotaRequest,
 )
 from catalog.models.resource import (
     RESOURCE_TRANSITIONS,
@@ -75,6 +79,7 @@ __all__ = [
     "COMMENT_LENGTH",
     "HOLDS_UP",
     "KEEPS_ITS_SOURCE",
+    "LIMIT_REASON_LENGTH",
     "LIVING_STATES",
     "MAKING_KINDS",
     "NEARLY_FULL",
@@ -103,6 +108,7 @@ __all__ = [
     "EndReminder",
     "Ending",
     "EndingState",
+    "LimitChange",
     "LineNeed",
     "Metric",
     "Offering",
@@ -125,6 +131,8 @@ __all__ = [
     "QuotaClaim",
     "QuotaClaimLine",
     "QuotaLimit",
+    "QuotaReading",
+    "QuotaRequest",
     "RepairAction",
     "RepairState",
     "Resource",

@@ -5,11 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
+from portal.identity.models.proposed import Proposed, four_eyes_constraints
+
+LIMIT_REASON_LENGTH: Final = 500  # characters
 
 
 class Metric(models.TextChoices):
@@ -37,6 +42,9 @@ class Quota(models.Model):
     ``limit_now`` NULL is an explicit "unlimited". Only claim and release change ``claimed``;
     ``check_quotas`` proves that it equals the sum of the claims. ``over_since`` is set only by
     a lowered limit or an adoption, and while it is set no claim is accepted.
+
+    What a level has can be handed out to the levels below it as their limits, together no more
+    than its own, unless ``overcommit_allowed``: then only claims are held to it.
     """
 
     node = models.ForeignKey("identity.Node", on_delete=models.PROTECT, related_name="quotas")
@@ -44,6 +52,7 @@ class Quota(models.Model):
     limit_now = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     claimed = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     over_since = models.DateTimeField(null=True)
+    overcommit_allowed = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
@@ -82,6 +91,88 @@ class QuotaLimit(DatedFact):
 
     def __str__(self) -> str:
         return f"{self.amount} for {self.quota_id}"
+
+
+class LimitChange(PublicIdModel):
+    """That somebody set a limit, and why. Append-only (trigger).
+
+    Attributes:
+        before: the limit that held when it was set, for its ``valid_from``; None is unlimited.
+        changed_by: None is the platform, as it was set up.
+    """
+
+    quota = models.ForeignKey(Quota, on_delete=models.PROTECT, related_name="changes")
+    before = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    amount = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=LIMIT_REASON_LENGTH, blank=True)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    changed_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["-changed_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.before} to {self.amount} for {self.quota_id}"
+
+
+class QuotaRequest(Proposed):
+    """Somebody asks that the limit of a node become ``amount``; who governs above it decides.
+
+    Attributes:
+        before: the limit when it was asked.
+        valid_until: for how long; None is for good.
+        cart: what waits for it, to go on with once it is given.
+    """
+
+    node = models.ForeignKey("identity.Node", on_delete=models.PROTECT, related_name="+")
+    metric = models.CharField(max_length=20, choices=Metric)
+    before = models.DecimalField(max_digits=20, decimal_places=6)
+    amount = models.DecimalField(max_digits=20, decimal_places=6)
+    valid_until = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=LIMIT_REASON_LENGTH)
+    cart = models.ForeignKey("catalog.Cart", null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            *four_eyes_constraints("quota_request"),
+            models.CheckConstraint(
+                condition=Q(metric__in=Metric.values), name="quota_request_metric_known"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="quota_request_asks_something"),
+            models.CheckConstraint(condition=~Q(reason=""), name="quota_request_has_a_reason"),
+            models.UniqueConstraint(
+                fields=["node", "metric"],
+                condition=Q(state="proposed"),
+                name="quota_request_one_waits",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.metric} for {self.node_id}"
+
+
+class QuotaReading(models.Model):
+    """How much was claimed at the end of a day, on the days on which that was another than before.
+
+    ``limit`` is None where it was unlimited.
+    """
+
+    quota = models.ForeignKey(Quota, on_delete=models.CASCADE, related_name="readings")
+    day = models.DateField()
+    claimed = models.DecimalField(max_digits=20, decimal_places=6)
+    limit = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["quota", "day"], name="quota_reading_one_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.claimed} of {self.quota_id} on {self.day}"
 
 
 class ClaimState(models.TextChoices):

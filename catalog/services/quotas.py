@@ -17,6 +17,7 @@ from django.utils.timezone import now
 
 from catalog.errors import QuotaExceeded
 from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine
+from catalog.quota_policies import names_to_ask
 from catalog.services.limits import bring_up_to_date
 from portal.audit.services import record
 from portal.core.locks import lock_tree_shared
@@ -251,14 +252,14 @@ def _check_fits(row: Quota | None, node_id: int, metric: Metric, asked: Decimal)
     limit, claimed = (row.limit_now, row.claimed) if row else (Decimal(0), Decimal(0))
     if row and row.over_since is None and (limit is None or claimed + asked <= limit):
         return
-    free = max(Decimal(0), (limit or Decimal(0)) - claimed)
+    node = Node.objects.get(pk=node_id)
     raise QuotaExceeded(
-        metric=metric.label,
-        node=Node.objects.get(pk=node_id).name,
-        limit=_shown(limit or Decimal(0)),
-        claimed=_shown(claimed),
-        asked=_shown(asked),
-        free=_shown(free),
+        node=node,
+        metric=metric,
+        limit=limit or Decimal(0),
+        claimed=claimed,
+        asked=asked,
+        ask=names_to_ask(node),
     )
 
 
@@ -276,11 +277,6 @@ def _count_found(row: Quota, amount: Decimal) -> None:
     if limit is not None and claimed > limit:
         row.over_since = row.over_since or now()
     _add(row, amount)
-
-
-def _shown(amount: Decimal) -> str:
-    """Whole numbers without a decimal point; money with cents."""
-    return f"{amount:.0f}" if amount == amount.to_integral_value() else f"{amount:.2f}"
 
 
 def correct_counter(row: Quota, amount: Decimal) -> None:

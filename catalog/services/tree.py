@@ -14,7 +14,7 @@ from django.db.models.functions import Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from catalog.errors import ConfirmationMismatch, NodeInUse
+from catalog.errors import ConfirmationMismatch, LimitsRefused, NodeInUse
 from catalog.models import (
     OPEN_ORDER_STATES,
     ClaimState,
@@ -26,7 +26,7 @@ from catalog.models import (
     ResourceState,
 )
 from catalog.services.approval_routes import wait_where_they_stand
-from catalog.services.limits import end_limits
+from catalog.services.limits import end_limits, find_move_problems
 from catalog.services.quotas import held_by, move_claims
 from portal.audit.services import record
 from portal.core.calendar import whole_second
@@ -79,16 +79,18 @@ class MovePreview:
         left: those that it no longer stands under.
         effects: for each level that is entered and each metric that the branch holds.
         reach: who gets and who loses which role on it.
+        limit_problems: why its limits cannot come along, in words.
     """
 
     entered: Sequence[Node]
     left: Sequence[Node]
     effects: Sequence[LevelEffect]
     reach: ReachChange
+    limit_problems: Sequence[str]
 
     @property
     def fits(self) -> bool:
-        return all(effect.fits for effect in self.effects)
+        return not self.limit_problems and all(effect.fits for effect in self.effects)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +124,7 @@ def move_node(public_id: UUID, *, new_parent: UUID, actor: Person) -> Node:
         RightsComeAlong: somebody would get a privileged role on it, and this person administers
             both places, but not from above.
         QuotaExceeded: a level there has too little; nothing has changed.
+        LimitsRefused: the new parent would hand out more than it has.
     """
     with node_to_change(public_id, actor, may=may_move) as node:
         parent = possible_parents(actor, node).filter(public_id=new_parent).first()
@@ -133,6 +136,8 @@ def move_node(public_id: UUID, *, new_parent: UUID, actor: Person) -> Node:
         _check_reach(node, parent, actor)
         leaving, entering = _levels(node, parent)
         move_claims(_project_ids(node), leaving=leaving, entering=entering[::-1])
+        if problems := find_move_problems(node, parent):
+            raise LimitsRefused({0: problems}, field="parent")
         _hang(node, parent)
         wait_where_they_stand(_project_ids(node))
         data = {"from": str(old_parent.public_id), "to": str(parent.public_id)}
@@ -150,7 +155,7 @@ def _check_reach(node: Node, parent: Node, actor: Person) -> None:
 
 
 def preview_move(node: Node, parent: Node) -> MovePreview:
-    """What moving the node would mean now. Changes nothing, locks nothing. Five queries."""
+    """What moving the node would mean now. Changes nothing, locks nothing."""
     leaving, entering = _levels(node, parent)
     nodes = Node.objects.in_bulk([*leaving, *entering])
     demand = held_by(_project_ids(node))
@@ -167,6 +172,7 @@ def preview_move(node: Node, parent: Node) -> MovePreview:
             for metric, asked in demand.items()
         ],
         reach=reach_after_move(node, parent),
+        limit_problems=find_move_problems(node, parent),
     )
 
 

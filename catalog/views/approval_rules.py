@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from catalog.models import ApprovalRule, ApprovalRuleVersion, Offering
-from catalog.policies import RULE_READERS, governed_nodes, visible_rules
+from catalog.policies import RULE_READERS, visible_rules
+from catalog.quota_policies import governed_nodes
 from catalog.rule_forms import NewRuleForm, RuleDecisionForm, RuleForm, answers_of
 from catalog.services.approval_rules import (
     RuleSays,

@@ -19,6 +19,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from catalog.amounts import amount_in_words
 from catalog.forms import QuestionForm
 from catalog.models import Metric, Order, OrderState
 from catalog.placement import REASONS
@@ -34,7 +35,7 @@ from catalog.views.assemblies import wholes_of
 from catalog.views.comments import begun_form, comments_of
 from catalog.views.order_panel import names_of, tightest
 from catalog.views.rule_wording import waiting_in_words
-from catalog.views.wording import amount_in_words, change_in_words, effects_of, spec_in_words
+from catalog.views.wording import change_in_words, effects_of, spec_in_words
 from portal.core.errors import DomainError
 from portal.core.formats import price
 from portal.core.models import is_in_force

@@ -18,6 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from catalog.amounts import amount_in_words
 from catalog.kinds import get_kind
 from catalog.models import (
     Assembly,
@@ -32,7 +33,7 @@ from catalog.models import (
 from catalog.policies import may_retire_in, visible_assemblies
 from catalog.services.assemblies import living_parts, retire_assembly
 from catalog.services.waiting import REMOVING_KINDS
-from catalog.views.wording import RESOURCE_TONES, amount_in_words, spec_in_words
+from catalog.views.wording import RESOURCE_TONES, spec_in_words
 from portal.core.errors import DomainError
 from portal.identity.models import Person
 from portal.identity.oidc.step_up import kept_input

@@ -31,7 +31,7 @@ from catalog.offering_policies import (
     may_draft,
     may_look_behind,
 )
-from catalog.policies import governed_nodes
+from catalog.quota_policies import governed_nodes
 from catalog.services.offering_checks import problems_of
 from catalog.services.offering_facts import changes_between, words_of
 from catalog.views.approval_rules import rules_naming

@@ -11,13 +11,14 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from billing.services.pricing import Quote
+from catalog.amounts import amount_in_words
 from catalog.forms import Draft
 from catalog.kinds.parameters import Parameter
 from catalog.models import NEARLY_FULL, OfferingVersion
 from catalog.placement import REASONS
 from catalog.services.offers import least_price
 from catalog.services.preview import Consequences, QuotaEffect, preview
-from catalog.views.wording import amount_in_words, place_in_words
+from catalog.views.wording import place_in_words
 from portal.core.calendar import end_of_day
 from portal.core.errors import DomainError
 from portal.core.formats import money, price

@@ -14,9 +14,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from catalog.amounts import amount_in_words
 from catalog.models import ClaimState, Metric, Quota, QuotaClaimLine
 from catalog.policies import visible_quotas
-from catalog.views.wording import amount_in_words
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node, NodeKind
 from portal.identity.outline import Line, outline

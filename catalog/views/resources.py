@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
 from catalog.action_forms import ActionForm
+from catalog.amounts import amount_in_words
 from catalog.errors import ConfirmationMismatch
 from catalog.kinds import get_kind
 from catalog.kinds.base import Action
@@ -52,12 +53,7 @@ from catalog.views.order_source import makeable_from
 from catalog.views.progress import LOOK_AGAIN_SECONDS, Progress, latest_operation, progress_of
 from catalog.views.relations import relations_of
 from catalog.views.secrets import access_of, show_secret
-from catalog.views.wording import (
-    RESOURCE_TONES,
-    amount_in_words,
-    place_in_words,
-    spec_in_words,
-)
+from catalog.views.wording import RESOURCE_TONES, place_in_words, spec_in_words
 from portal.core.calendar import day_of, month_of
 from portal.core.errors import DomainError
 from portal.identity.access import has_role

@@ -18,6 +18,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
+from catalog.amounts import amount_in_words
 from catalog.errors import ConfirmationMismatch
 from catalog.services.tree import (
     LevelEffect,
@@ -27,7 +28,6 @@ from catalog.services.tree import (
     preview_move,
 )
 from catalog.services.tree_counts import Counts, count_below
-from catalog.views.wording import amount_in_words
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.access import roles_of
 from portal.identity.models import Node, NodeKind, Role, RoleGrant

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -14,7 +13,6 @@ from billing.services.pricing import Quote
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter
 from catalog.models import (
-    Metric,
     OfferingVersion,
     OperationState,
     OrderLine,
@@ -58,13 +56,6 @@ def place_in_words(cloud: Cloud) -> str:
     """The place and how sovereign it is, e.g. “Overheidsdatacenter Noord, SEAL-3”."""
     seal = CloudFacts.from_profile(cloud.operator_profile).seal
     return cloud.name if seal is None else f"{cloud.name}, SEAL-{seal}"
-
-
-def amount_in_words(metric: Metric, amount: Decimal, *, with_unit: bool = True) -> str:
-    """An amount of what is scarce: “2”, “40 GiB” or “€ 41,80”."""
-    if metric is Metric.MONTHLY_COST_EUR:
-        return money(amount)
-    return quantity(amount, "GiB" if with_unit and metric.value.endswith("_gib") else "")
 
 
 def spec_in_words(version: OfferingVersion, spec: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -150,6 +150,13 @@ EVENTS: Final = frozenset(
         "drift.repair_decision_refused",
         # quota and money
         "quota.limit_set",
+        "quota.limit_refused",
+        "quota.overcommit_set",
+        "quota.requested",
+        "quota.request_confirmed",
+        "quota.request_refused",
+        "quota.request_taken_back",
+        "quota.request_decision_refused",
         "quota.counter_corrected",
         "price.set",
         "budget.set",

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from billing.policies import topmost, visible_cost_nodes
 from billing.services.budgets import BudgetTotal, total_position
 from billing.services.charging import costs, expected_costs
+from catalog.amounts import amount_in_words
 from catalog.models import (
     NEARLY_FULL,
     UNDECIDED_ORDER_STATES,
@@ -31,7 +32,7 @@ from catalog.policies import (
     visible_quotas,
 )
 from catalog.views.progress import progress_of
-from catalog.views.wording import ORDER_TONES, amount_in_words
+from catalog.views.wording import ORDER_TONES
 from portal.core.calendar import month_of
 from portal.core.formats import day
 from portal.identity.access import reached_nodes

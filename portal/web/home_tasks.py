@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from catalog.amounts import amount_in_words
 from catalog.models import (
     Metric,
     Operation,
@@ -26,7 +27,6 @@ from catalog.policies import (
     retirable_resources,
 )
 from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
-from catalog.views.wording import amount_in_words
 from portal.core.calendar import day_of
 from portal.core.formats import clock, day, price
 from portal.identity.access import reached_nodes, roles_of

@@ -9,10 +9,10 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from billing.services.charging import list_charges
-from catalog.errors import QuotaExceeded
+from catalog.errors import LimitsRefused, QuotaExceeded
 from catalog.models import Metric, Quota, QuotaClaimLine
 from catalog.services import quotas
-from catalog.services.limits import set_limit
+from catalog.services.limits import end_limits, set_limit
 from catalog.services.quota_checks import find_differences
 from catalog.services.quotas import claim_quota, commit_claim, release_claim
 from catalog.services.tree import end_node, move_node, preview_move
@@ -47,6 +47,7 @@ class Tree:
         generous_limits(self.project)
         for metric in Metric:
             set_limit(self.new, metric, Decimal(10_000), valid_from=now(), actor=None)
+        Quota.objects.filter(node=self.new).update(overcommit_allowed=True)
         self.administrator = administrator_of(self.ministry)
 
     def claim(self, servers=1):
@@ -86,6 +87,7 @@ class TestPlace:
         ended = make_project(tree.old)
         Node.objects.filter(pk=ended.pk).update(ended_at=now())
         agency = make_organization(tree.ministry)
+        end_limits(tree.old)
 
         tree.move(tree.old, agency)
 
@@ -190,12 +192,27 @@ class TestQuota:
         with pytest.raises(QuotaExceeded, match=bare.name):
             tree.move(parent=bare)
 
-    def test_who_claims_nothing_needs_no_quota(self, tree):
+    def test_who_has_nothing_needs_no_quota(self, tree):
         bare = make_organization(tree.ministry)
+        end_limits(tree.project)
 
         tree.move(parent=bare)
 
         assert Node.objects.get(pk=tree.project.pk).parent_id == bare.pk
+
+    def test_limits_come_along_only_where_there_is_as_much_to_hand_out(self, tree):
+        Quota.objects.filter(node=tree.new).update(overcommit_allowed=False)
+        neighbour = make_project(tree.new, name="Buur")
+        set_limit(neighbour, Metric.SERVERS, Decimal(1), valid_from=now(), actor=None)
+        preview = preview_move(tree.project, tree.new)
+        before = everything()
+
+        with pytest.raises(LimitsRefused, match=r"10\.001 van 10\.000 uitdelen voor Servers"):
+            tree.move()
+
+        assert everything() == before
+        assert len(preview.limit_problems) == 1
+        assert not preview.fits
 
     def test_a_level_that_was_over_its_limit_may_come_back_below_it(self, tree):
         tree.claim(5)
@@ -245,7 +262,7 @@ class TestPreview:
         for more in (0, 3):
             for _number in range(more):
                 make_project(tree.old)
-            with django_assert_num_queries(5):
+            with django_assert_num_queries(8):
                 preview_move(tree.old, tree.new)
 
 
@@ -329,6 +346,7 @@ class TestReach:
 
     def test_whole_organizations_have_nobody_above_them(self, tree):
         other = make_organization()
+        end_limits(tree.project)
         grant(PersonFactory(), Role.OPERATOR, other)
         grant(tree.administrator, Role.QUOTA_ADMINISTRATOR, other)
 

@@ -10,14 +10,13 @@ from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.errors import QuotaExceeded
-from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaLimit
+from catalog.errors import LimitsRefused, QuotaExceeded
+from catalog.models import ClaimState, LimitChange, Metric, Quota, QuotaClaim, QuotaLimit
 from catalog.services import limits, quotas
 from catalog.services.limits import set_limit
 from catalog.services.quota_checks import find_differences
 from catalog.services.quotas import claim_quota, commit_claim, release_claim
 from portal.audit.models import AuditEntry
-from portal.core.errors import InvalidInput
 from portal.core.models import is_in_force
 from portal.identity.models import Node
 from tests.factories import generous_limits, make_organization, make_project
@@ -82,7 +81,7 @@ class TestTemporaryLimit:
     def test_one_that_ends_before_it_begins_is_refused(self, project, hours):
         before, moment = periods(project), now()
 
-        with pytest.raises(InvalidInput):
+        with pytest.raises(LimitsRefused):
             set_limit(
                 project,
                 Metric.SERVERS,
@@ -252,6 +251,7 @@ def test_a_limit_is_written_down_with_who_set_it(project, approver, amount, writ
         "amount": written,
         "valid_from": moment.isoformat(),
         "valid_until": None,
+        "change": str(LimitChange.objects.get().public_id),
     }
 
 

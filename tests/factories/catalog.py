@@ -207,7 +207,7 @@ def change_price(code: str, amount: str, *, unit: PriceUnit | None = None) -> No
 def generous_limits(node: Node, **limits: int) -> None:
     """A high limit for every metric on the node and all above it; ``limits`` are the node's own.
 
-    Nodes that have limits already, of a sibling's doing, keep theirs.
+    Nodes that have limits already, of a sibling's doing, keep theirs. All may overcommit.
     """
     since = now() - timedelta(days=1)
     limited = set(Quota.objects.values_list("node_id", flat=True))
@@ -216,6 +216,7 @@ def generous_limits(node: Node, **limits: int) -> None:
             node_id=node_id,
             metric=metric,
             limit_now=limits.get(metric.value, 10_000) if node_id == node.pk else 10_000,
+            overcommit_allowed=True,
         )
         for node_id in node.lineage_ids
         if node_id not in limited

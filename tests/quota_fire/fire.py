@@ -20,7 +20,8 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from catalog.models import ClaimState, Metric, Quota, QuotaClaim
-from catalog.services.limits import set_limit
+from catalog.services.handed_out import Excess, describe_excess, find_excess
+from catalog.services.limits import allow_overcommit, set_limit
 from catalog.services.quota_checks import find_differences
 from catalog.services.quotas import release_claim
 from portal.identity.models import Node, Role
@@ -83,16 +84,22 @@ class Outcome:
 
 
 def plant_tree() -> None:
-    """Ministries of five levels, with room that is soon full, and who may move what is in them."""
+    """Ministries of five levels, with room that is soon full, and who may move what is in them.
+
+    Half of the lowest organizations hand out no more than they have; the others may overcommit.
+    """
     root = make_organization(name="Rijk")
     level: list[Node] = [root]
     for _depth in range(3):
         level = [make_organization(parent) for parent in level for _number in range(WIDE)]
     for parent in level:
         make_project(parent)
+    strict = {parent.pk for parent in level[::2]}
     with transaction.atomic():
         for node in Node.objects.order_by("pk"):
             for metric in METRICS:
+                if node.pk not in strict:
+                    allow_overcommit(node, Metric(metric), is_allowed=True, actor=None)
                 set_limit(node, Metric(metric), Decimal(60), valid_from=now(), actor=None)
     grant(PersonFactory(name=MOVER), Role.QUOTA_ADMINISTRATOR, root)
 
@@ -110,7 +117,7 @@ def burn(fire: Fire) -> Outcome:
     finally:
         with connection.cursor() as cursor:
             cursor.execute(_NO_RECORDER)
-    outcome.differences = find_differences()
+    outcome.differences = find_differences() + _find_overcommitted()
     if not outcome.differences:
         outcome.left = _give_everything_back()
     return outcome
@@ -163,6 +170,16 @@ def _database_url() -> str:
     facts = connection.settings_dict
     who = f"{quote(facts['USER'])}:{quote(facts['PASSWORD'])}"
     return f"postgresql://{who}@{facts['HOST']}:{facts['PORT']}/{facts['NAME']}"
+
+
+def _find_overcommitted() -> list[str]:
+    levels = [(row.node_id, Metric(row.metric)) for row in Quota.objects.order_by("pk")]
+    none = Excess({})
+    return [
+        describe_excess(level, excess)
+        for level, excess in find_excess(levels).items()
+        if excess.is_worse_than(none)
+    ]
 
 
 def _give_everything_back() -> list[str]:

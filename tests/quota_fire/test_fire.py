@@ -32,6 +32,7 @@ def test_no_level_is_ever_over_and_nothing_is_lost():
     assert {name.split()[0] for name in outcome.counts} == ACTS
     assert outcome.counts["reserve done"] > 0
     assert outcome.counts["reserve quota_exceeded"] > 0
+    assert outcome.counts["limit limits_refused"] > 0
 
 
 def test_killed_in_the_middle_nothing_is_lost_either():

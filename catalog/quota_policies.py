@@ -1,0 +1,73 @@
+"""Who sees quotas, who sets limits, and who is asked for more.
+
+What a level may hold comes from the level above it, so who governs that one gives it. Above the
+topmost there is nobody: who governs that one decides on it too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from catalog.models import QuotaRequest
+from portal.identity.access import granted_node_ids, reached_nodes, standing_grants
+from portal.identity.four_eyes import logins_of
+from portal.identity.models import Node, Person, Role
+from portal.identity.models.proposed import DecisionState
+
+MOST_NAMES: Final = 3  # of people to ask
+
+
+def governed_nodes(person: Person) -> QuerySet[Node]:
+    """The living parts of the tree of which the person is quota administrator."""
+    return reached_nodes(person, Role.QUOTA_ADMINISTRATOR).filter(ended_at=None)
+
+
+def nodes_to_limit(person: Person) -> QuerySet[Node]:
+    """The living parts of the tree of which the person sets the limits."""
+    granted = granted_node_ids(person, (Role.QUOTA_ADMINISTRATOR,))
+    below = Q(ancestor_ids__overlap=granted)
+    topmost = Q(parent=None, pk__in=granted)
+    return Node.objects.filter(below | topmost, ended_at=None)
+
+
+def nodes_to_ask_for(person: Person) -> QuerySet[Node]:
+    """The living parts for which the person may ask a higher limit.
+
+    Those in which they order or govern, and everything above: what is full may be full there.
+    """
+    own = reached_nodes(person, Role.REQUESTER, Role.QUOTA_ADMINISTRATOR).filter(ended_at=None)
+    above = {pk for ids in own.values_list("ancestor_ids", flat=True).distinct() for pk in ids}
+    return Node.objects.filter(Q(pk__in=own.values("pk")) | Q(pk__in=above), ended_at=None)
+
+
+def visible_requests(person: Person) -> QuerySet[QuotaRequest]:
+    """The person's own, and those about the parts that they govern or audit."""
+    reached = reached_nodes(person, Role.QUOTA_ADMINISTRATOR, Role.AUDITOR)
+    own = Q(proposed_by__in=logins_of([person.pk]).values("pk"))
+    return QuotaRequest.objects.filter(own | Q(node__in=reached.values("pk")))
+
+
+def requests_to_decide(person: Person) -> QuerySet[QuotaRequest]:
+    """What somebody else asked, of a part of which the person sets the limits."""
+    waiting = QuotaRequest.objects.filter(
+        state=DecisionState.PROPOSED, node__in=nodes_to_limit(person).values("pk")
+    )
+    return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
+
+
+def names_to_ask(node: Node) -> str:
+    """Who can give the node more, the nearest first. Two queries at most."""
+    givers = node.ancestor_ids or [node.pk]
+    grants = standing_grants(Role.QUOTA_ADMINISTRATOR).filter(node__in=givers)
+    nearest = sorted(
+        grants.select_related("person"),
+        key=lambda grant: (-givers.index(grant.node_id), grant.person.name),
+    )
+    names = list(dict.fromkeys(grant.person.name for grant in nearest))[:MOST_NAMES]
+    if names:
+        return ", ".join(names)
+    above = Node.objects.get(pk=givers[-1])
+    return _("nobody yet; “{node}” has no quota administrator").format(node=above.name)
