@@ -58,7 +58,7 @@ from catalog.views.operations import (
 from catalog.views.order_copy import order_lines_to_cart
 from catalog.views.order_form import order_form, order_preview, order_to_cart
 from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
-from catalog.views.quotas import quota_tree
+from catalog.views.quotas import quota_limit, quota_overcommit, quota_tree
 from catalog.views.resources import (
     resource_act,
     resource_detail,
@@ -222,6 +222,10 @@ urlpatterns = [
     path("solutions/<uuid:public_id>/withdraw", solution_withdraw, name="solution-withdraw"),
     # quotas
     path("quotas", quota_tree, name="quotas"),
+    path("quotas/<uuid:public_id>/<str:metric>/limit", quota_limit, name="quota-limit"),
+    path(
+        "quotas/<uuid:public_id>/<str:metric>/overcommit", quota_overcommit, name="quota-overcommit"
+    ),
     # resources
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),

@@ -1,167 +1,263 @@
-"""Quotas: who may hold how much of one metric, and who holds it, down the tree."""
+"""Quotas: who may hold how much of one metric, who holds it, and who sets it, down the tree."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.core.paginator import Paginator
-from django.db.models import Sum
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
 
-from catalog.amounts import amount_in_words
-from catalog.models import ClaimState, Metric, Quota, QuotaClaimLine
+from catalog.amounts import unit_of
+from catalog.limit_forms import LimitForm
+from catalog.models import LimitChange, Metric
 from catalog.policies import visible_quotas
+from catalog.quota_policies import governed_nodes, nodes_to_limit
+from catalog.services.governing import change_limits, permit_overcommit
+from catalog.services.limits import NewLimit
+from catalog.views.limit_wording import limit_change_in_words
+from catalog.views.quota_rows import SORTS, QuotaRow, find_nodes, make_rows
+from portal.core.errors import DomainError, NotAllowed
 from portal.identity.access import reached_nodes
-from portal.identity.models import Node, NodeKind
+from portal.identity.models import Node, NodeKind, Person
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.outline import Line, outline
 from portal.identity.requests import PersonRequest
 
-PAGE_SIZE: Final = 100
-NOTHING: Final = Decimal(0)
+PAGE_SIZE: Final = 50
+CHANGES_SHOWN: Final = 5
+SORT_LABELS: Final = {
+    "": gettext_lazy("As a tree"),
+    "full": gettext_lazy("Fullest first"),
+    "used": gettext_lazy("Largest users first"),
+    "free": gettext_lazy("Least free first"),
+    "limit": gettext_lazy("Highest limit first"),
+    "name": gettext_lazy("By name"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuotaRow:
-    """One level of the tree for one metric. Without a quota nothing may be ordered there.
+class Asked:
+    """What the address asks to see.
 
     Attributes:
-        level: 0 for the topmost shown.
-        used: held by what was approved.
-        reserved: held by orders that wait.
-        limit: None is unlimited.
+        chosen: the part whose limit stands beside the table.
+        sort: a key of ``SORTS``; empty is the tree.
     """
 
-    node: Node
-    level: int
     metric: Metric
-    used: Decimal
-    reserved: Decimal
-    limit: Decimal | None
+    chosen: Node | None
+    words: str
+    only_full: bool
+    sort: str
 
     @property
-    def claimed(self) -> Decimal:
-        return self.used + self.reserved
-
-    @property
-    def over(self) -> Decimal:
-        """By how much the limit is passed; zero when it is not."""
-        return NOTHING if self.limit is None else max(NOTHING, self.claimed - self.limit)
-
-    @property
-    def is_organization(self) -> bool:
-        return self.node.kind == NodeKind.ORGANIZATION
-
-    @property
-    def used_text(self) -> str:
-        return self._shown(self.used)
-
-    @property
-    def reserved_text(self) -> str:
-        return self._shown(self.reserved)
-
-    @property
-    def free_text(self) -> str:
-        if self.limit is None:
-            return _("Unlimited")
-        return self._shown(self.limit - self.claimed)
-
-    @property
-    def limit_text(self) -> str:
-        return _("Unlimited") if self.limit is None else self._shown(self.limit)
-
-    @property
-    def over_text(self) -> str:
-        return amount_in_words(self.metric, self.over)
-
-    @property
-    def bar_label(self) -> str:
-        """What the bar shows, for who does not see it."""
-        words = _("{claimed} of {limit} in use or reserved")
-        return words.format(claimed=self._shown(self.claimed), limit=self.limit_text)
-
-    def _shown(self, amount: Decimal) -> str:
-        return amount_in_words(self.metric, amount, with_unit=False)
+    def is_tree(self) -> bool:
+        return not (self.words or self.only_full or self.sort)
 
 
 @require_safe
 def quota_tree(request: PersonRequest) -> HttpResponse:
-    """One metric for every part that the person reaches, as a tree of at most three levels."""
-    metrics = _metrics(request)
-    metric = _chosen_metric(request.GET.get("metric", ""), metrics)
-    focus = _focus(request)
-    lines = outline(reached_nodes(request.user).filter(ended_at=None), focus=focus)
-    page = Paginator(lines, PAGE_SIZE).get_page(request.GET.get("page"))
-    rows = _rows(list(page), metric)
+    """One metric for every part that the person reaches: a tree of three levels, or a list."""
+    return _page(request, _asked(request, _node_in_address(request)))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def quota_limit(request: PersonRequest, public_id: UUID, metric: str) -> HttpResponse:
+    """Set the limit of one part."""
+    node, known = _reached(request.user, public_id), _known_metric(metric)
+    if request.method != "POST":
+        return _page(request, _asked(request, node, known))
+    form = LimitForm(request.POST)
+    if form.is_valid():
+        new = NewLimit(
+            node=node,
+            metric=known,
+            amount=form.limit(),
+            valid_from=now(),
+            valid_until=form.ends(),
+        )
+        try:
+            change_limits([new], reason=form.cleaned_data["reason"], actor=request.user)
+        except NotAllowed as refusal:
+            raise PermissionDenied from refusal
+        except DomainError as refusal:
+            form.show(refusal)
+        else:
+            messages.success(request, _("Set. The new limit holds from now on."))
+            return redirect(_address(node, known))
+    return _page(request, _asked(request, node, known), form=form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def quota_overcommit(request: PersonRequest, public_id: UUID, metric: str) -> HttpResponse:
+    """Let a part hand out more than it has, or no longer."""
+    node, known = _reached(request.user, public_id), _known_metric(metric)
+    if request.method != "POST":
+        return _page(request, _asked(request, node, known))
+    is_allowed = request.POST.get("allow") == "yes"
+    try:
+        permit_overcommit(node, known, is_allowed=is_allowed, actor=request.user)
+    except NotAllowed as refusal:
+        raise PermissionDenied from refusal
+    if is_allowed:
+        messages.success(request, _("From now on it may hand out more than it has."))
+    else:
+        messages.success(request, _("From now on it hands out no more than it has."))
+    return redirect(_address(node, known))
+
+
+def _page(request: PersonRequest, asked: Asked, *, form: LimitForm | None = None) -> HttpResponse:
+    nodes = reached_nodes(request.user).filter(ended_at=None)
+    page: Page[Any]
+    if asked.is_tree:
+        page = _tree_page(request, nodes, asked)
+        lines = list(page)
+    else:
+        page = _list_page(request, nodes, asked)
+        lines = [(0, node) for node in page]
+    rows = make_rows(lines, asked.metric)
     context = {
-        "metrics": metrics,
-        "metric": metric,
-        "unit": "GiB" if metric.value.endswith("_gib") else "",
-        "focus": focus,
+        "metrics": _metrics(request.user),
+        "asked": asked,
+        "metric": asked.metric,
+        "unit": unit_of(asked.metric),
+        "sorts": SORT_LABELS,
         "page": page,
         "rows": rows,
         "over": [row for row in rows if row.over],
+        "changes": _changes(nodes, asked),
+        **(_chosen(request, asked.chosen, asked, rows, form) if asked.chosen else {}),
     }
-    return render(request, "catalog/quotas/tree.html", context)
+    is_refused = form is not None and form.errors
+    return render(request, "catalog/quotas/tree.html", context, status=422 if is_refused else 200)
 
 
-def _metrics(request: PersonRequest) -> list[Metric]:
+def _tree_page(request: PersonRequest, nodes: QuerySet[Node], asked: Asked) -> Page[Line]:
+    """The page that is asked for; else the one with the chosen part on it."""
+    lines = outline(nodes, focus=_focus(nodes, asked.chosen))
+    pages = Paginator(lines, PAGE_SIZE)
+    if asked.chosen and "page" not in request.GET:
+        place = [node for _level, node in lines].index(asked.chosen)
+        return pages.get_page(place // PAGE_SIZE + 1)
+    return pages.get_page(request.GET.get("page"))
+
+
+def _list_page(request: PersonRequest, nodes: QuerySet[Node], asked: Asked) -> Page[Node]:
+    found = find_nodes(
+        nodes,
+        asked.metric,
+        words=asked.words,
+        only_full=asked.only_full,
+        sort=asked.sort or "name",
+    )
+    return Paginator(found.select_related("parent"), PAGE_SIZE).get_page(request.GET.get("page"))
+
+
+def _chosen(
+    request: PersonRequest,
+    node: Node,
+    asked: Asked,
+    rows: list[QuotaRow],
+    form: LimitForm | None,
+) -> dict[str, Any]:
+    """What stands beside the table about the chosen part."""
+    shown = [row for row in rows if row.node == node] or make_rows([(0, node)], asked.metric)
+    giver = make_rows([(0, node.parent)], asked.metric)[0] if node.parent else None
+    address = reverse("catalog:quota-limit", args=[node.public_id, asked.metric.value])
+    may_set = nodes_to_limit(request.user).filter(pk=node.pk).exists()
+    is_giver_shown = giver and reached_nodes(request.user).filter(pk=giver.node.pk).exists()
+    return {
+        "row": shown[0],
+        "giver": giver if is_giver_shown else None,
+        "limit_address": address,
+        "may_set": may_set,
+        "may_overcommit": shown[0].is_organization
+        and governed_nodes(request.user).filter(pk=node.pk).exists(),
+        "form": form or _begun(request, address, shown[0]),
+        "is_typed": form is not None,
+    }
+
+
+def _begun(request: PersonRequest, address: str, row: QuotaRow) -> LimitForm:
+    """With what the person typed when they had to log in again, or with the limit as it is."""
+    kept = kept_input(request, address)
+    if kept:
+        return LimitForm(initial=kept.dict())
+    return LimitForm(initial={"amount": row.plain_limit, "is_unlimited": row.limit is None})
+
+
+def _changes(nodes: QuerySet[Node], asked: Asked) -> list[tuple[LimitChange, str]]:
+    """What people set last, of the chosen part or of everything in reach."""
+    changes = LimitChange.objects.filter(quota__metric=asked.metric, changed_by__isnull=False)
+    if asked.chosen:
+        changes = changes.filter(quota__node=asked.chosen)
+    else:
+        changes = changes.filter(quota__node__in=nodes)
+    newest = changes.select_related("quota__node", "changed_by")[:CHANGES_SHOWN]
+    return [(change, limit_change_in_words(change)) for change in newest]
+
+
+def _asked(request: PersonRequest, chosen: Node | None, metric: Metric | None = None) -> Asked:
+    sort = request.GET.get("sort", "")
+    return Asked(
+        metric=metric or _chosen_metric(request),
+        chosen=chosen,
+        words=request.GET.get("q", "").replace("\x00", "").strip()[:100],
+        only_full=request.GET.get("full") == "1",
+        sort=sort if sort in SORTS else "",
+    )
+
+
+def _metrics(person: Person) -> list[Metric]:
     """Those that have a limit somewhere in reach, in the order in which people know them."""
-    known = set(visible_quotas(request.user).values_list("metric", flat=True).distinct())
+    known = set(visible_quotas(person).order_by().values_list("metric", flat=True).distinct())
     return [metric for metric in Metric if metric.value in known]
 
 
-def _chosen_metric(name: str, metrics: list[Metric]) -> Metric:
-    if name in Metric.values:
-        return Metric(name)
-    return metrics[0] if metrics else Metric.SERVERS
+def _chosen_metric(request: PersonRequest) -> Metric:
+    name = request.GET.get("metric", "")
+    return Metric(name) if name in Metric.values else Metric.SERVERS
 
 
-def _focus(request: PersonRequest) -> Node | None:
-    """The organization that the address names; one that the person does not reach is not there."""
+def _known_metric(name: str) -> Metric:
+    if name not in Metric.values:
+        raise Http404
+    return Metric(name)
+
+
+def _node_in_address(request: PersonRequest) -> Node | None:
+    """The part that the address names; one that the person does not reach is not there."""
     text = request.GET.get("node", "")
     if not text:
         return None
     try:
-        public_id = UUID(text)
+        return _reached(request.user, UUID(text))
     except ValueError as error:
         raise Http404 from error
-    nodes = reached_nodes(request.user).filter(ended_at=None).select_related("parent")
+
+
+def _reached(person: Person, public_id: UUID) -> Node:
+    nodes = reached_nodes(person).filter(ended_at=None).select_related("parent")
     return get_object_or_404(nodes, public_id=public_id)
 
 
-def _rows(nodes: list[Line], metric: Metric) -> list[QuotaRow]:
-    """The counters of these parts. Two queries."""
-    quotas = {
-        quota.node_id: quota
-        for quota in Quota.objects.filter(
-            node__in=[node.pk for _level, node in nodes], metric=metric
-        )
-    }
-    reserved = dict(
-        QuotaClaimLine.objects.filter(
-            quota__in=[quota.pk for quota in quotas.values()],
-            claim__state=ClaimState.RESERVED,
-        )
-        .values_list("quota__node_id")
-        .annotate(amount=Sum("amount"))
-    )
-    rows = []
-    for level, node in nodes:
-        quota, waiting = quotas.get(node.pk), reserved.get(node.pk, NOTHING)
-        rows.append(
-            QuotaRow(
-                node=node,
-                level=level,
-                metric=metric,
-                used=quota.claimed - waiting if quota else NOTHING,
-                reserved=waiting,
-                limit=quota.limit_now if quota else NOTHING,
-            )
-        )
-    return rows
+def _focus(nodes: QuerySet[Node], chosen: Node | None) -> Node | None:
+    """The organization from which the tree is drawn: a project is shown among its neighbours."""
+    if chosen is None or chosen.kind == NodeKind.ORGANIZATION:
+        return chosen
+    return nodes.select_related("parent").filter(pk=chosen.parent_id or 0).first() or chosen
+
+
+def _address(node: Node, metric: Metric) -> str:
+    return f"{reverse('catalog:quotas')}?metric={metric.value}&node={node.public_id}"

@@ -50,21 +50,21 @@ SKUS: Final = {
     ),
 }
 
-# What a project, a directorate and a ministry or municipality may hold.
+# What a project, a directorate and a ministry or municipality may hold, enough to hand out below.
 LIMITS: Final = {
-    Metric.SERVERS: (20, 60, 120),
-    Metric.VCPUS: (40, 160, 320),
-    Metric.MEMORY_GIB: (96, 384, 768),
-    Metric.VOLUMES: (40, 120, 240),
-    Metric.VOLUME_GIB: (2000, 8000, 16000),
-    Metric.SNAPSHOTS: (20, 60, 120),
-    Metric.NETWORKS: (5, 20, 40),
-    Metric.ROUTERS: (3, 10, 20),
-    Metric.FLOATING_IPS: (5, 15, 30),
-    Metric.LOAD_BALANCERS: (3, 10, 20),
-    Metric.OBJECT_GIB: (1000, 5000, 10000),
-    Metric.DNS_ZONES: (5, 20, 40),
-    Metric.MONTHLY_COST_EUR: (1500, 6000, 12000),
+    Metric.SERVERS: (20, 60, 200),
+    Metric.VCPUS: (40, 160, 500),
+    Metric.MEMORY_GIB: (96, 384, 1200),
+    Metric.VOLUMES: (40, 120, 400),
+    Metric.VOLUME_GIB: (2000, 8000, 25000),
+    Metric.SNAPSHOTS: (20, 60, 200),
+    Metric.NETWORKS: (5, 20, 70),
+    Metric.ROUTERS: (3, 10, 35),
+    Metric.FLOATING_IPS: (5, 15, 50),
+    Metric.LOAD_BALANCERS: (3, 10, 35),
+    Metric.OBJECT_GIB: (1000, 5000, 16000),
+    Metric.DNS_ZONES: (5, 20, 70),
+    Metric.MONTHLY_COST_EUR: (1500, 6000, 20000),
 }
 PROJECT_BUDGET: Final = Decimal(9000)
 

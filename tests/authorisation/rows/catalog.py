@@ -8,6 +8,7 @@ from uuid import uuid4
 from portal.identity.models import Role
 from tests.authorisation.rows.things import (
     active_resource,
+    directorate_itself,
     failed_action,
     failed_operation,
     filled_cart,
@@ -18,6 +19,7 @@ from tests.authorisation.rows.things import (
     own_solution,
     pending_order,
     project,
+    project_itself,
     protected_resource,
     resource_with_secret,
     running_assembly,
@@ -181,6 +183,22 @@ ROWS = [
     # quotas
     see("catalog:quotas"),
     see("catalog:quotas", case="of a project", query=node_of_project, by=ROLES, unseen=404),
+    act(
+        "catalog:quota-limit",
+        of=project_itself,
+        arguments=("servers",),
+        body={"amount": "9000", "reason": "Groei"},
+        by={Role.QUOTA_ADMINISTRATOR},
+        is_strong=True,
+    ),
+    act(
+        "catalog:quota-overcommit",
+        of=directorate_itself,
+        arguments=("servers",),
+        body={"allow": "no"},
+        by={Role.QUOTA_ADMINISTRATOR},
+        is_strong=True,
+    ),
     # resources
     see("catalog:resources"),
     see("catalog:resource", of=active_resource),

@@ -26,7 +26,7 @@ from catalog.services.protection import protect_resource
 from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
 from portal.cloud.secrets import store_secret
-from portal.identity.models import Person, Project, Role
+from portal.identity.models import Organization, Person, Project, Role
 from tests.authorisation.world import Tenant
 from tests.factories import (
     SPEC,
@@ -45,6 +45,10 @@ def employee(tenant: Tenant) -> Person:
 
 def project_itself(tenant: Tenant) -> Project:
     return tenant.project
+
+
+def directorate_itself(tenant: Tenant) -> Organization:
+    return tenant.directorate
 
 
 def pending_order(tenant: Tenant) -> Order:

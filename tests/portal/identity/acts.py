@@ -9,6 +9,7 @@ from typing import Final
 from django.test import Client
 from django.utils.timezone import localdate
 
+from catalog.services.limits import end_limits
 from catalog.services.tree import end_node, move_node
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import (
@@ -52,6 +53,7 @@ from tests.portal.identity.catalog_acts import (
     confirming_a_repair,
     confirming_a_solution,
     ending_a_protection,
+    letting_hand_out_more,
     publishing,
     refusing_a_publication,
     refusing_a_repair,
@@ -327,6 +329,7 @@ def setting_the_vat(get: Get) -> Doors:
 def moving_a_node(get: Get) -> Doors:
     administrator, project = get("administrator"), get("project")
     parent: Node = make_organization(get("ministry"), name="Directie Elders")
+    end_limits(project)
     return Doors(
         actor=administrator,
         service=lambda: move_node(
@@ -352,6 +355,7 @@ def ending_a_node(get: Get) -> Doors:
 TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "order.approve": approving,
     "order.reject": rejecting,
+    "quota.allow_overcommit": letting_hand_out_more,
     "quota.set_limit": setting_a_limit,
     "resource.retire": retiring_a_resource,
     "assembly.retire": retiring_a_whole,
@@ -388,7 +392,7 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "node.move": moving_a_node,
     "node.end": ending_a_node,
 }
-WITH_PAGE: Final = tuple(act for act in TABLE if act != "quota.set_limit")
+WITH_PAGE: Final = tuple(TABLE)
 WITH_API: Final = (
     "order.approve",
     "order.reject",

@@ -6,11 +6,12 @@ from decimal import Decimal
 
 from django.utils.timezone import now
 
-from catalog.models import DriftRepair, Metric, Operation, Publication, PublicationState
+from catalog.models import DriftRepair, Metric, Operation, Publication, PublicationState, Quota
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.assemblies import retire_assembly
 from catalog.services.drift_repairs import confirm_repair, refuse_repair
-from catalog.services.limits import set_limit
+from catalog.services.governing import change_limits, permit_overcommit
+from catalog.services.limits import NewLimit
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.publications import (
     propose_publication,
@@ -69,13 +70,30 @@ def rejecting(get: Get) -> Doors:
 
 
 def setting_a_limit(get: Get) -> Doors:
-    """No door leads to it yet."""
-    project, approver = get("project"), get("approver")
+    project, governor = get("project"), PersonFactory()
+    grant(governor, Role.QUOTA_ADMINISTRATOR, project.parent)
+    new = NewLimit(node=project, metric=Metric.VCPUS, amount=Decimal(1), valid_from=now())
     return Doors(
-        actor=approver,
-        service=lambda: set_limit(
-            project, Metric.VCPUS, Decimal(1), valid_from=now(), actor=approver
+        actor=governor,
+        service=lambda: change_limits([new], reason="Groei", actor=governor),
+        page=f"/quotas/{project.public_id}/vcpus/limit",
+        stands_on=f"/quotas?metric=vcpus&node={project.public_id}",
+        form={"amount": "1", "reason": "Groei"},
+    )
+
+
+def letting_hand_out_more(get: Get) -> Doors:
+    organization, governor = get("project").parent, PersonFactory()
+    grant(governor, Role.QUOTA_ADMINISTRATOR, organization)
+    Quota.objects.filter(node=organization).update(overcommit_allowed=False)
+    return Doors(
+        actor=governor,
+        service=lambda: permit_overcommit(
+            organization, Metric.VCPUS, is_allowed=True, actor=governor
         ),
+        page=f"/quotas/{organization.public_id}/vcpus/overcommit",
+        stands_on=f"/quotas?metric=vcpus&node={organization.public_id}",
+        form={"allow": "yes"},
     )
 
 

@@ -1,0 +1,55 @@
+"""What is asked about the limit of one part."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy
+
+from catalog.models import LIMIT_REASON_LENGTH
+from portal.core.calendar import end_of_day
+from portal.core.formats import DATE_FORMATS
+from portal.core.forms import RefusableForm
+
+
+class LimitForm(RefusableForm):
+    """A new limit from now on. The services judge the amount."""
+
+    amount = forms.DecimalField(
+        label=gettext_lazy("New limit"),
+        localize=True,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    is_unlimited = forms.BooleanField(label=gettext_lazy("Unlimited"), required=False)
+    until = forms.DateField(
+        label=gettext_lazy("Until and including"),
+        help_text=gettext_lazy(
+            "Leave it empty if it stays. After that day the limit of before holds again."
+        ),
+        required=False,
+        input_formats=DATE_FORMATS,
+        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
+    )
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        help_text=gettext_lazy("Colleagues read this, and so do auditors."),
+        max_length=LIMIT_REASON_LENGTH,
+    )
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        if data and data.get("is_unlimited"):
+            self.fields["amount"].required = False
+
+    def limit(self) -> Decimal | None:
+        """None is unlimited."""
+        amount: Decimal | None = self.cleaned_data["amount"]
+        return None if self.cleaned_data["is_unlimited"] else amount
+
+    def ends(self) -> datetime | None:
+        """The end of the last day; None is for good."""
+        until = self.cleaned_data["until"]
+        return end_of_day(until) if until else None

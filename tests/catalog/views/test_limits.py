@@ -1,0 +1,241 @@
+"""Setting the limit of one part on the page of quotas, and letting a part hand out more."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils.timezone import localdate, now
+
+from catalog.models import LimitChange, Metric, Quota, QuotaLimit
+from catalog.services.limits import set_limit
+from portal.audit.models import AuditEntry
+from portal.core.calendar import end_of_day
+from portal.identity.models import Role
+from tests.factories import PersonFactory, generous_limits, grant, make_organization, make_project
+from tests.logins import log_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ministry():
+    return make_organization(name="Ministerie van Bodem")
+
+
+@pytest.fixture
+def directorate(ministry):
+    return make_organization(ministry, name="Directie Grond")
+
+
+@pytest.fixture
+def project(directorate):
+    made = make_project(directorate, name="Meetnet")
+    generous_limits(made)
+    return made
+
+
+@pytest.fixture
+def administrator(ministry):
+    person = PersonFactory(name="Joost")
+    grant(person, Role.QUOTA_ADMINISTRATOR, ministry)
+    return person
+
+
+def limit_of(node, metric=Metric.SERVERS):
+    return Quota.objects.get(node=node, metric=metric).limit_now
+
+
+def send(client, node, metric="servers", **answers):
+    address = reverse("catalog:quota-limit", args=[node.public_id, metric])
+    return client.post(address, {"amount": "12", "reason": "Groei", **answers})
+
+
+class TestSetting:
+    def test_it_holds_at_once_and_says_who_and_why(self, client, administrator, project):
+        response = send(log_in(client, administrator), project)
+
+        address = f"/quotas?metric=servers&node={project.public_id}"
+        assert (response.status_code, response.headers["Location"]) == (302, address)
+        assert limit_of(project) == 12
+        change = LimitChange.objects.get()
+        assert (change.before, change.amount, change.reason) == (10_000, 12, "Groei")
+        assert change.changed_by == administrator
+        assert AuditEntry.objects.get(event="quota.limit_set").actor_id == administrator.pk
+        text = client.get(address).content.decode()
+        assert "Van 10.000 naar 12." in text
+        assert "<q>Groei</q>" in text
+
+    def test_for_a_time_it_ends_by_itself(self, client, administrator, project):
+        last = localdate() + timedelta(days=30)
+
+        send(log_in(client, administrator), project, until=f"{last:%d-%m-%Y}")
+
+        limits = QuotaLimit.objects.filter(quota__node=project, quota__metric="servers")
+        periods = list(limits.order_by("valid_from").values_list("amount", "valid_until"))
+        assert periods[1:] == [(12, end_of_day(last)), (10_000, None)]
+
+    def test_unlimited_is_an_explicit_choice_whatever_stands_beside_it(
+        self, client, administrator, project
+    ):
+        send(log_in(client, administrator), project, is_unlimited="on")
+
+        assert limit_of(project) is None
+
+    def test_below_what_is_in_use_it_is_accepted_and_blocks(self, client, administrator, project):
+        Quota.objects.filter(node=project, metric="servers").update(claimed=5)
+
+        send(log_in(client, administrator), project, amount="3")
+
+        row = Quota.objects.get(node=project, metric="servers")
+        assert row.over_since is not None
+
+    @pytest.mark.parametrize(
+        "answers",
+        [
+            {"amount": ""},
+            {"amount": "-1"},
+            {"amount": "1,5"},
+            {"amount": "1e99"},
+            {"amount": "NaN"},
+            {"amount": "\x00"},
+            {"amount": "twaalf"},
+            {"reason": " "},
+            {"reason": "x" * 501},
+            {"until": "31-02-2030"},
+            {"until": "01-01-2020"},
+        ],
+        ids=str,
+    )
+    def test_what_cannot_be_changes_nothing(self, client, administrator, project, answers):
+        response = send(log_in(client, administrator), project, **answers)
+
+        assert response.status_code == 422
+        assert response.context["form"].errors
+        assert limit_of(project) == 10_000
+        assert not LimitChange.objects.exists()
+
+    def test_euros_have_cents(self, client, administrator, project):
+        send(log_in(client, administrator), project, "monthly_cost_eur", amount="1.250,50")
+
+        assert limit_of(project, Metric.MONTHLY_COST_EUR) == Decimal("1250.50")
+
+    def test_no_more_than_there_is_to_hand_out(self, client, administrator, directorate, project):
+        Quota.objects.filter(node=directorate).update(overcommit_allowed=False)
+
+        response = send(log_in(client, administrator), project, amount="10001")
+
+        assert response.status_code == 422
+        assert "zou 10.001 van 10.000 uitdelen" in response.content.decode()
+        assert limit_of(project) == 10_000
+
+
+class TestWho:
+    def test_who_governs_a_part_does_not_set_its_own_limit(self, client, directorate, project):
+        person = PersonFactory()
+        grant(person, Role.QUOTA_ADMINISTRATOR, directorate)
+        log_in(client, person)
+
+        assert send(client, directorate).status_code == 403
+        assert limit_of(directorate) == 10_000
+        refused = AuditEntry.objects.get(event="quota.limit_refused")
+        assert (refused.node_id, refused.code) == (directorate.pk, "not_allowed")
+        assert send(client, project).status_code == 302
+
+    def test_above_the_topmost_there_is_nobody(self, client, administrator, ministry, project):
+        assert send(log_in(client, administrator), ministry).status_code == 302
+
+    def test_elsewhere_it_does_not_exist(self, client, administrator):
+        other = make_project(name="Ander")
+        generous_limits(other)
+
+        assert send(log_in(client, administrator), other).status_code == 404
+
+    def test_a_form_is_shown_to_who_may_alone(self, client, project, administrator):
+        reader = PersonFactory()
+        grant(reader, Role.AUDITOR, project)
+        for person, is_there in ((administrator, True), (reader, False)):
+            page = log_in(client, person).get(f"/quotas?node={project.public_id}")
+            assert (b'name="amount"' in page.content) is is_there
+
+    def test_an_unknown_metric_is_not_found(self, client, administrator, project):
+        assert send(log_in(client, administrator), project, "gigantisch").status_code == 404
+
+
+class TestOvercommit:
+    def send(self, client, node, allow):
+        address = reverse("catalog:quota-overcommit", args=[node.public_id, "servers"])
+        return client.post(address, {"allow": allow})
+
+    def test_who_governs_a_part_lets_it_hand_out_more(self, client, directorate, project):
+        Quota.objects.update(overcommit_allowed=False)
+        person = PersonFactory()
+        grant(person, Role.QUOTA_ADMINISTRATOR, directorate)
+        log_in(client, person)
+
+        assert self.send(client, directorate, "yes").status_code == 302
+        assert send(client, project, amount="20000").status_code == 302
+        assert self.send(client, directorate, "no").status_code == 302
+        assert send(client, project, amount="20001").status_code == 422
+        assert send(client, project, amount="15000").status_code == 302  # less than it was
+
+        entries = AuditEntry.objects.filter(event="quota.overcommit_set").order_by("at")
+        assert [entry.data["is_allowed"] for entry in entries] == [True, False]
+
+    def test_nobody_else_does(self, client, directorate, project):
+        Quota.objects.update(overcommit_allowed=False)
+        person = PersonFactory()
+        grant(person, Role.REQUESTER, directorate)
+
+        assert self.send(log_in(client, person), directorate, "yes").status_code == 403
+        assert not Quota.objects.filter(overcommit_allowed=True).exists()
+
+
+class TestList:
+    @pytest.fixture
+    def tree(self, directorate, project):
+        full = make_project(directorate, name="Vol archief")
+        empty = make_project(directorate, name="Leeg")
+        for node in (full, empty):
+            set_limit(node, Metric.SERVERS, Decimal(10), valid_from=now(), actor=None)
+        Quota.objects.filter(node=full, metric="servers").update(claimed=9)
+        Quota.objects.filter(node=project, metric="servers").update(claimed=20)
+
+    def names(self, client, person, **query):
+        page = log_in(client, person).get("/quotas", query)
+        return [row.node.name for row in page.context["rows"]]
+
+    def test_nearly_full(self, client, administrator, tree):
+        assert self.names(client, administrator, full="1") == ["Vol archief"]
+
+    def test_by_name(self, client, administrator, tree):
+        assert self.names(client, administrator, q="archief") == ["Vol archief"]
+        assert self.names(client, administrator, q="bestaat niet") == []
+
+    @pytest.mark.parametrize(
+        ("sort", "first"),
+        [
+            ("full", ["Vol archief", "Meetnet"]),
+            ("used", ["Meetnet", "Vol archief"]),
+            ("free", ["Vol archief", "Leeg"]),
+        ],
+    )
+    def test_sorted(self, client, administrator, tree, sort, first):
+        assert self.names(client, administrator, sort=sort)[:2] == first
+
+    def test_what_is_unlimited_is_the_highest(self, client, administrator, tree, directorate):
+        set_limit(directorate, Metric.SERVERS, None, valid_from=now(), actor=None)
+
+        assert self.names(client, administrator, sort="limit")[0] == "Directie Grond"
+
+    def test_what_is_handed_out_stands_beside_the_limit(self, client, administrator, tree):
+        page = log_in(client, administrator).get("/quotas")
+        rows = {row.node.name: row for row in page.context["rows"]}
+
+        assert rows["Directie Grond"].handed_out_text == "10.020"
+        assert rows["Directie Grond"].is_overcommitted
+        assert rows["Meetnet"].handed_out_text == ""
+
+    @pytest.mark.parametrize("query", ["sort=x", "sort=%00", "q=%00", "full=x", "page=9"])
+    def test_nonsense_is_no_error(self, client, administrator, tree, query):
+        assert log_in(client, administrator).get(f"/quotas?{query}").status_code == 200
