@@ -183,6 +183,8 @@ ROWS = [
     # quotas
     see("catalog:quotas"),
     see("catalog:quotas", case="of a project", query=node_of_project, by=ROLES, unseen=404),
+    see("catalog:quota-limit", of=project_itself, arguments=("servers",), by=ROLES),
+    see("catalog:quota-overcommit", of=directorate_itself, arguments=("servers",), by=ROLES),
     act(
         "catalog:quota-limit",
         of=project_itself,
