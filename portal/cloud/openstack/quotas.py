@@ -46,6 +46,8 @@ QUOTAS: Final[Mapping[str, CloudQuota]] = {
     "dns_zones": CloudQuota("dns", "zones"),
     "object_gib": CloudQuota("object-store", "X-Account-Meta-Quota-Bytes", BYTES_PER_GIB),
 }
+# Beside a limit of 0 bytes: Swift measures an upload that does not say its length only afterwards.
+OBJECT_COUNT: Final = "X-Account-Quota-Count"
 # Set by the older name, Swift tells it by that or, since 2.35, by the newer one.
 OBJECT_LIMITS: Final = ("X-Account-Quota-Bytes", "X-Account-Meta-Quota-Bytes")
 # Of one project Designate tells and changes nothing to another, without this.
@@ -93,11 +95,7 @@ class Quotas(OnCloud):
                 raise_from_response(cloud.dns.patch(path, json=zones, headers=OF_ALL_PROJECTS))
         with self._asking("object-store", "set quota") as cloud:
             if objects and has_service(cloud, "object-store"):
-                headers = {name: str(limit) for name, limit in objects.items()}
-                answer = cloud.session.post(
-                    _account(cloud, project), headers=headers, raise_exc=False
-                )
-                raise_from_response(answer)
+                _limit_objects(cloud, project, objects)
 
     def fetch_quota(self, project: str) -> dict[str, int]:
         answers: dict[str, object] = {}
@@ -169,6 +167,13 @@ class Quotas(OnCloud):
 def has_service(cloud: Connection, service: str) -> bool:
     """Whether the cloud's catalogue knows a service of this type."""
     return cloud.session.get_endpoint(service_type=service) is not None
+
+
+def _limit_objects(cloud: Connection, project: str, limits: Mapping[str, int]) -> None:
+    headers = {name: str(limit) for name, limit in limits.items()}
+    headers[OBJECT_COUNT] = "" if any(limits.values()) else "0"  # "" is no limit
+    answer = cloud.session.post(_account(cloud, project), headers=headers, raise_exc=False)
+    raise_from_response(answer)
 
 
 def _account(cloud: Connection, project: str) -> str:
