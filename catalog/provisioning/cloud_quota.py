@@ -12,6 +12,8 @@ from django.db.models import Count, Q
 
 from catalog.errors import CannotBeTold
 from catalog.kinds import get_kind
+from catalog.kinds.base import Kind
+from catalog.kinds.networks import CIDR, QUESTION, own_network
 from catalog.models import (
     CHANGING_KINDS,
     OPEN_OPERATION_STATES,
@@ -29,20 +31,14 @@ from catalog.services.change_work import version_of
 from catalog.services.drift import OPEN_STATES
 from portal.cloud import get_cloud
 from portal.cloud.models import CloudProject, CloudProjectPurpose
-from portal.cloud.ports import BACKUP_GIB, UNLIMITED
+from portal.cloud.ports import BACKUP_GIB, Listing
 
-# What the cloud must limit: the tree of quotas counts it, and a resource holds a number of it.
+# What the cloud must limit: whatever the tree of quotas counts, but for money. Backups, which count
+# as object storage there, it limits apart.
 LIMITED: Final = (
-    Metric.SERVERS,
-    Metric.VCPUS,
-    Metric.MEMORY_GIB,
-    Metric.VOLUMES,
-    Metric.VOLUME_GIB,
-    Metric.SNAPSHOTS,
-    Metric.FLOATING_IPS,
+    *(item.value for item in Metric if item != Metric.MONTHLY_COST_EUR),
+    BACKUP_GIB,
 )
-# Where others make things the cloud limits whatever the tree counts.
-LIMITED_FOR_OTHERS: Final = tuple(item for item in Metric if item != Metric.MONTHLY_COST_EUR)
 
 
 def needed_quota(cloud_project: CloudProject) -> dict[str, int]:
@@ -60,9 +56,9 @@ def quota_bounds(cloud_project: CloudProject) -> tuple[dict[str, int], dict[str,
     A resource counts from its order's approval until its retirement has come to its last step:
     then everything it held is surely gone. One that is being changed has room for that too.
     """
-    ordered = list(_of_resources(cloud_project))
+    ordered = [*_of_resources(cloud_project), _shared(cloud_project)]
     everything = [*ordered, *_unordered(cloud_project)]
-    return _whole_units(cloud_project, ordered), _whole_units(cloud_project, everything)
+    return _whole_units(ordered), _whole_units(everything)
 
 
 def push_quota(
@@ -71,42 +67,56 @@ def push_quota(
     """Set the quota in the cloud to what is needed now. A network call; may be repeated.
 
     Args:
-        backup_gib: room for backups where people work by themselves: what they pay for holds none.
-            Elsewhere only our workers make them, each for a resource that is counted and paid for.
+        backup_gib: room for backups that people made by themselves, where nobody pays for any.
     """
-    is_managed = cloud_project.purpose == CloudProjectPurpose.MANAGED
-    room = {BACKUP_GIB: UNLIMITED if is_managed else backup_gib}
-    limits = {**needed_quota(cloud_project), **room}
+    needed = needed_quota(cloud_project)
+    limits = {**needed, BACKUP_GIB: needed[BACKUP_GIB] + backup_gib}
     get_cloud(cloud_project.cloud.key).set_quota(openstack_project_id, limits)
 
 
-def _whole_units(
-    cloud_project: CloudProject, demands: Iterable[Mapping[Metric, Decimal]]
-) -> dict[str, int]:
-    total: dict[Metric, Decimal] = defaultdict(Decimal)
+def _whole_units(demands: Iterable[Mapping[str, Decimal]]) -> dict[str, int]:
+    total: dict[str, Decimal] = defaultdict(Decimal)
     for demand in demands:
-        for metric, amount in demand.items():
-            total[metric] += amount
-    is_managed = cloud_project.purpose == CloudProjectPurpose.MANAGED
-    return {
-        metric.value: int(total[metric].to_integral_value(ROUND_CEILING))
-        for metric in (LIMITED if is_managed else LIMITED_FOR_OTHERS)
-    }
+        for name, amount in demand.items():
+            total[name] += amount
+    return {name: int(total[name].to_integral_value(ROUND_CEILING)) for name in LIMITED}
 
 
-def _of_resources(cloud_project: CloudProject) -> Iterator[Mapping[Metric, Decimal]]:
+def _of_resources(cloud_project: CloudProject) -> Iterator[Mapping[str, Decimal]]:
     changed_to = _specs_under_way(cloud_project)
     for resource in _holders(cloud_project):
         version = version_of(resource)
         kind = get_kind(resource.kind)
         wanted = changed_to.get(resource.pk, resource.spec)
         if wanted == resource.spec:
-            yield kind.quota_demand(version, resource.spec)
+            yield _as_the_cloud_counts(kind, kind.quota_demand(version, resource.spec))
         else:
-            yield kind.demand_while_changing(version, resource.spec, wanted)
+            demand = kind.demand_while_changing(version, resource.spec, wanted)
+            yield _as_the_cloud_counts(kind, demand)
 
 
-def _unordered(cloud_project: CloudProject) -> Iterator[Mapping[Metric, Decimal]]:
+def _as_the_cloud_counts(kind: Kind, demand: Mapping[Metric, Decimal]) -> Mapping[str, Decimal]:
+    """Where backups are kept differs between clouds: perhaps as objects of the project."""
+    counted = {metric.value: amount for metric, amount in demand.items()}
+    if any(part.listing == Listing.BACKUPS for part in kind.parts):
+        counted[BACKUP_GIB] = demand[Metric.OBJECT_GIB]
+    return counted
+
+
+def _shared(cloud_project: CloudProject) -> Mapping[str, Decimal]:
+    """The offered networks that stand there, and their router: nobody claims them.
+
+    They stay when the last resource in them goes, so what is cleaned up counts too. So does one
+    that perhaps never came to be: its answer may be lost, and Neutron takes no limit below what
+    is used.
+    """
+    specs = Resource.objects.filter(cloud_project=cloud_project, spec__has_key=QUESTION)
+    chosen = specs.values_list(f"spec__{QUESTION}", f"spec__{CIDR}").distinct()
+    names = {name for name, cidr in chosen if name and not cidr and not own_network(name)}
+    return {Metric.NETWORKS: Decimal(len(names)), Metric.ROUTERS: Decimal(bool(names))}
+
+
+def _unordered(cloud_project: CloudProject) -> Iterator[Mapping[str, Decimal]]:
     """What two looks saw there and nobody ordered, as far as the cloud told what it is."""
     if cloud_project.purpose != CloudProjectPurpose.MANAGED:
         return  # elsewhere people make things by themselves
@@ -118,7 +128,8 @@ def _unordered(cloud_project: CloudProject) -> Iterator[Mapping[Metric, Decimal]
     )
     for difference in strange.select_related("cloud"):
         with suppress(CannotBeTold):
-            yield found_demand(difference)
+            demand = found_demand(difference)
+            yield _as_the_cloud_counts(get_kind(difference.finding["kind"]), demand)
 
 
 def _specs_under_way(cloud_project: CloudProject) -> dict[int, Mapping[str, Any]]:

@@ -68,20 +68,20 @@ def _quiet_places(cloud: Cloud, began: datetime) -> Iterator[CloudProject]:
 
 
 def _differing(place: CloudProject) -> Iterator[Found]:
-    """Each metric of which the cloud allows more or less than is needed.
+    """Each metric of which the cloud allows more or less than is needed, as far as it has it.
 
     For what nobody ordered there is room only once something else made the engine set it.
     """
     least, most = quota_bounds(place)
     there = get_cloud(place.cloud.key).fetch_quota(place.openstack_project_id)
-    for metric, amount in most.items():
-        if not least[metric] <= there[metric] <= amount:
+    for metric, limit in there.items():
+        if not least[metric] <= limit <= most[metric]:
             yield Found(
                 kind=DifferenceKind.QUOTA,
                 listing=ROOMS,
                 project_id=place.project_id,
                 field=metric,
                 openstack_id=place.openstack_project_id,
-                ours=str(amount),
-                theirs=str(there[metric]),
+                ours=str(most[metric]),
+                theirs=str(limit),
             )

@@ -24,6 +24,7 @@ from catalog.models import (
 from catalog.services.change_work import agreed_lines
 from catalog.services.drift import compared_fact
 from catalog.services.repair_actions import offered_repairs
+from portal.cloud.ports import BACKUP_GIB, UNLIMITED
 from portal.core.formats import moment, money
 
 GONE: Final = (DifferenceKind.MISSING, DifferenceKind.CHARGED_BUT_ABSENT)
@@ -205,8 +206,8 @@ def _name_of(difference: Difference) -> str:
 
 def _metric_of(difference: Difference) -> str:
     """What the quota is of, where that is what differs."""
-    is_quota = difference.kind == DifferenceKind.QUOTA
-    return str(Metric(difference.field).label) if is_quota else ""
+    labels = {**dict(Metric.choices), BACKUP_GIB: _("Backups")}
+    return str(labels[difference.field]) if difference.kind == DifferenceKind.QUOTA else ""
 
 
 def _badge(difference: Difference) -> tuple[str, str]:
@@ -248,6 +249,8 @@ def _short(difference: Difference) -> tuple[str, str]:
         return _("Nobody pays for it"), _there(difference)
     if difference.field == "marker":
         return _("Our mark"), difference.theirs or _("No mark")
+    if difference.kind == DifferenceKind.QUOTA and difference.theirs == str(UNLIMITED):
+        return difference.ours, _("Unlimited")
     return difference.ours, difference.theirs
 
 

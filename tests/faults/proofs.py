@@ -71,9 +71,10 @@ def _differences_of_listings(
 
 def _differences_of_cloud_quota(cloud_project: CloudProject) -> Iterator[str]:
     limits = get_cloud(cloud_project.cloud.key).fetch_quota(cloud_project.openstack_project_id)
-    for metric, needed in needed_quota(cloud_project).items():
-        if limits[metric] != needed:
-            yield f"the cloud limits {metric} to {limits[metric]}, where {needed} is needed"
+    needed = needed_quota(cloud_project)
+    for metric, limit in limits.items():
+        if limit != needed[metric]:
+            yield f"the cloud limits {metric} to {limit}, where {needed[metric]} is needed"
 
 
 def _differences_of_quota() -> Iterator[str]:

@@ -15,6 +15,7 @@ from catalog.models import (
 )
 from catalog.provisioning.cloud_quota import needed_quota
 from portal.audit.models import AuditEntry
+from portal.cloud.ports import BACKUP_GIB
 from tests.factories import reoffered
 
 pytestmark = pytest.mark.django_db
@@ -60,22 +61,16 @@ def test_the_cloud_allows_exactly_what_stands_there(engine, cloud, resource, ret
     engine.run()
     resource.cloud_project.refresh_from_db()
     project = resource.cloud_project.openstack_project_id
-    assert (
-        cloud.limits[project].items()
-        >= {
-            "servers": 1,
-            "vcpus": 2,
-            "memory_gib": 4,
-            "volumes": 1,
-            "volume_gib": 40,
-            "snapshots": 0,
-        }.items()
-    )
+    nothing = {**dict.fromkeys(Metric, 0), BACKUP_GIB: 0}
+    del nothing[Metric.MONTHLY_COST_EUR]
+    shared = {"networks": 1, "routers": 1}  # stays when the server goes
+    held = {"servers": 1, "vcpus": 2, "memory_gib": 4, "volumes": 1, "volume_gib": 40}
+    assert cloud.fetch_quota(project) == {**nothing, **shared, **held}
 
     retire(resource)
     engine.run()
 
-    assert {cloud.limits[project][metric] for metric in needed_quota(resource.cloud_project)} == {0}
+    assert cloud.fetch_quota(project) == {**nothing, **shared}
 
 
 def test_retirement_leaves_only_what_the_project_shares(engine, cloud, resource, retire):
@@ -108,7 +103,18 @@ def test_second_server_of_a_project_shares_its_network(
     assert second.state == ResourceState.ACTIVE
     assert (cloud.count("server"), cloud.count("port")) == (2, 2)
     assert {cloud.count(kind) for kind in ("network", "subnet", "router", "project")} == {1}
-    assert needed_quota(resource.cloud_project)[Metric.VCPUS] == 4
+    needed = needed_quota(resource.cloud_project)
+    assert (needed[Metric.VCPUS], needed[Metric.NETWORKS], needed[Metric.ROUTERS]) == (4, 1, 1)
+
+
+def test_each_offered_network_has_room_beside_one_router(engine, resource, deliver):
+    second = deliver()
+    second.spec["network"] = "dmz"
+    second.save(update_fields=["spec"])
+
+    needed = needed_quota(resource.cloud_project)
+
+    assert (needed[Metric.NETWORKS], needed[Metric.ROUTERS]) == (2, 1)
 
 
 def test_retirement_frees_a_volume_that_the_vanished_server_still_seems_to_have(

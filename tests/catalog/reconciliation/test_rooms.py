@@ -8,14 +8,14 @@ import pytest
 from django.utils.timezone import now
 
 from catalog.errors import RepairNotOffered, ResourceBusy
-from catalog.models import CloudLook, Difference, DifferenceState
+from catalog.models import CloudLook, Difference, DifferenceState, Metric
 from catalog.reconciliation.rooms import look_at_rooms
 from catalog.services.cloud_rooms import push_quota_again
 from catalog.services.resources import act_on_resource
 from catalog.tasks import push_cloud_quota
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud
-from portal.cloud.ports import CloudUnavailable
+from portal.cloud.ports import BACKUP_GIB, UNLIMITED, CloudUnavailable
 from tests.catalog.reconciliation.conftest import differences
 from tests.factories import PersonFactory
 from tests.factories.drift import DISK, gone, unordered
@@ -44,6 +44,33 @@ def test_what_the_engine_pushed_differs_in_nothing(read_rooms):
     read_rooms()
 
     assert differences() == []
+
+
+def test_services_that_the_cloud_lacks_differ_in_nothing(read_rooms, cloud, monkeypatch):
+    told = cloud.fetch_quota
+    lacking = ("load_balancers", "dns_zones", "object_gib")
+    monkeypatch.setattr(
+        cloud,
+        "fetch_quota",
+        lambda project: {
+            name: limit for name, limit in told(project).items() if name not in lacking
+        },
+    )
+
+    read_rooms()
+
+    assert differences() == []
+
+
+@pytest.mark.parametrize(
+    "metric", [*(metric for metric in Metric if metric != Metric.MONTHLY_COST_EUR), BACKUP_GIB]
+)
+def test_room_for_anything_that_is_counted_is_compared(read_rooms, cloud, place, metric):
+    cloud.limits[place][metric] = UNLIMITED
+
+    read_rooms()
+
+    assert differences() == [("quota", "", metric, "suspected")]
 
 
 def test_other_room_is_found_pushed_again_and_solved(read_rooms, cloud, place, engine):

@@ -20,6 +20,7 @@ from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
 from catalog.services.drift_repairs import confirm_repair
 from catalog.services.resources import act_on_resource
+from portal.cloud.ports import BACKUP_GIB, UNLIMITED
 from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.factories import PersonFactory, delivered, grant, make_project, place, place_group
@@ -444,6 +445,15 @@ def test_auditor_puts_nothing_back(auditor, group):
 
     assert "Put it back" not in text(auditor.get(f"/drift/{difference.public_id}"))
     assert auditor.post(f"/drift/{difference.public_id}/put-back").status_code == 403
+
+
+def test_backups_without_a_limit_are_told_in_words(operator, server):
+    difference = narrow(server.cloud_project, field=BACKUP_GIB, theirs=str(UNLIMITED))
+
+    page = text(operator.get(f"/drift/{difference.public_id}"))
+
+    assert "Room in the cloud for backups is other than needed" in page
+    assert "Unlimited" in page
 
 
 def test_quota_in_the_cloud_is_pushed_again_by_one_operator(operator, server):

@@ -51,6 +51,8 @@ def test_server_stands_in_it_and_is_reached_from_it(within, network, cloud):
     assert port.details["network_id"] == network.cloud_ids["network"]
     assert rules_in(cloud, within) == [CIDR]
     assert cloud.count("network") == 1, "none is made beside it"
+    limits = cloud.fetch_quota(network.cloud_project.openstack_project_id)
+    assert (limits["networks"], limits["routers"]) == (1, 1), "those of the network itself"
 
 
 def test_load_balancer_stands_in_it(deliver, network, cloud):

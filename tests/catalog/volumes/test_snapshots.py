@@ -28,7 +28,7 @@ from catalog.services.conditions import changed_conditions
 from catalog.services.end_dates import end_uses, retire_ended
 from catalog.services.quotas import amounts_of
 from catalog.services.sources import offered_in
-from portal.cloud.ports import CloudRefused, CloudUnavailable
+from portal.cloud.ports import BACKUP_GIB, CloudRefused, CloudUnavailable
 from portal.core.calendar import day_of
 from portal.core.errors import InvalidInput
 from tests.factories import make_project, place
@@ -51,6 +51,20 @@ def test_snapshot_holds_and_costs_what_its_disk_is(snapshot, disk, cloud):
     assert made.details == {"size_gib": 20, "of_id": disk.cloud_ids["volume"]}
     assert snapshot.facts["kept_at"]
     assert cloud.fetch_quota(disk.cloud_project.openstack_project_id)["snapshots"] == 1
+
+
+def test_cloud_has_room_for_the_backups_that_are_paid_for(deliver, disk, retire, engine, cloud):
+    place = disk.cloud_project.openstack_project_id
+    assert cloud.fetch_quota(place)[BACKUP_GIB] == 0
+    backup = deliver("volume_backup", "maandag", volume=str(disk.public_id))
+    limits = cloud.fetch_quota(place)
+    assert (limits[BACKUP_GIB], limits["object_gib"]) == (20, 20)
+
+    retire(backup)
+    engine.run()
+
+    limits = cloud.fetch_quota(place)
+    assert (limits[BACKUP_GIB], limits["object_gib"]) == (0, 0)
 
 
 def test_backup_is_kept_with_the_objects_and_outlives_its_disk(deliver, disk, retire, engine):
