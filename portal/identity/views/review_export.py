@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from typing import Final
 
+from portal.core.spreadsheets import harmless
 from portal.identity.models import ReviewItem
 
 COLUMNS: Final = (
@@ -26,8 +27,6 @@ COLUMNS: Final = (
     "decided_at",
     "reason",
 )
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_csv(items: Iterable[ReviewItem]) -> str:
@@ -40,7 +39,7 @@ def write_csv(items: Iterable[ReviewItem]) -> str:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for item in items:
-        writer.writerow([_harmless(cell) for cell in _cells(item)])
+        writer.writerow([harmless(cell) for cell in _cells(item)])
     return text.getvalue()
 
 
@@ -66,8 +65,3 @@ def _cells(item: ReviewItem) -> list[str]:
 
 def _moment(value: datetime | None) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else ""
-
-
-def _harmless(cell: str) -> str:
-    """Text that no spreadsheet calculates: a quote in front, as it would show a formula."""
-    return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell.startswith(_FORMULA) else cell

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from portal.audit.models import AuditEntry
 from portal.audit.reading import in_batches
+from portal.core.spreadsheets import Pieces, harmless
 from portal.web.trail.rows import Row, with_names
 
 CONTENT_TYPES: Final[Mapping[str, str]] = {
@@ -22,9 +23,6 @@ COLUMNS: Final = (
     *("place", "at", "event", "result", "code", "actor", "node", "subject_type", "subject"),
     *("channel", "address", "agent", "request_id", "data", "format", "previous_mac", "mac"),
 )
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV Injection): the last four are
-# the wide forms of the first.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def export(entries: QuerySet[AuditEntry], form: str) -> Iterator[str]:
@@ -60,15 +58,8 @@ def _facts_of(row: Row) -> dict[str, Any]:
     }
 
 
-class _Pieces:
-    """A file that gives back at once what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _as_csv(batches: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
-    writer = csv.writer(_Pieces())
+    writer = csv.writer(Pieces())
     yield str(writer.writerow(COLUMNS))
     for batch in batches:
         yield "".join(
@@ -79,7 +70,7 @@ def _as_csv(batches: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
 def _cell(value: Any) -> str:
     """Text that no spreadsheet takes for a formula."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return harmless(text)
 
 
 def _as_jsonl(batches: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
