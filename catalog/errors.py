@@ -67,6 +67,30 @@ class LimitsRefused(DomainError):
         super().__init__(field=field, problem=" ".join(first))
 
 
+class LimitsChanged(DomainError):
+    code = "limits_changed"
+    message = _(
+        "A limit or what is claimed changed meanwhile, so nothing was set. Look at it again."
+    )
+
+
+class PlanUnreadable(DomainError):
+    code = "plan_unreadable"
+    http_status = 422
+    message = _("What was sent is not what you were shown. Begin again.")
+
+
+class FileRefused(DomainError):
+    """A file that cannot be read as a table of limits."""
+
+    code = "file_refused"
+    http_status = 422
+    message = _("{problem}")
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(field="file", problem=problem)
+
+
 class LineRefused(DomainError):
     """One of several lines is refused, and with it the whole order. ``refusal`` says why."""
 

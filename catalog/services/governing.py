@@ -23,13 +23,19 @@ HIGHEST_LIMIT: Final = Decimal(1_000_000_000)
 
 
 @sensitive("quota.set_limit")
-def change_limits(limits: Sequence[NewLimit], *, reason: str, actor: Person) -> list[Quota]:
+def change_limits(
+    limits: Sequence[NewLimit], *, reason: str, actor: Person, seen: str = ""
+) -> list[Quota]:
     """Set limits, all or none. They hold from their ``valid_from`` on.
+
+    Args:
+        seen: what was there when the actor looked, as ``try_limits`` says it.
 
     Raises:
         NotAllowed: the actor does not govern a level that gives one of them.
         InvalidInput: about the reason.
         LimitsRefused: about a limit; also that a level would hand out more than it has.
+        LimitsChanged: something else is there than the actor saw.
     """
     because = clean_reason(reason)
     check_amounts(limits)
@@ -41,7 +47,7 @@ def change_limits(limits: Sequence[NewLimit], *, reason: str, actor: Person) -> 
         )
         denied = [new.node for new in limits if new.node.pk not in allowed]
         if not denied:
-            return set_limits(limits, reason=because, actor=actor)
+            return set_limits(limits, reason=because, actor=actor, seen=seen)
     refused(denied[0], actor)
     raise NotAllowed()
 

@@ -7,19 +7,22 @@ it makes that worse.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Exists, F, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from catalog.errors import LimitsRefused
+from catalog.errors import LimitsChanged, LimitsRefused
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
 from catalog.services.handed_out import Excess, Level, describe_excess, find_excess
 from portal.audit.services import record
@@ -45,6 +48,39 @@ class NewLimit:
     valid_from: datetime
     valid_until: datetime | None = None
 
+    @property
+    def key(self) -> tuple[int, str]:
+        """Which counter it is about."""
+        return self.node.pk, self.metric.value
+
+
+@dataclass(frozen=True)
+class Step:
+    """What setting one limit does. ``is_new``: some moment of its period gets another limit."""
+
+    change: LimitChange
+    is_new: bool
+
+    @property
+    def is_over(self) -> bool:
+        """More is claimed than the limit: nothing can be ordered there."""
+        amount = self.change.amount
+        return amount is not None and self.change.quota.claimed > amount
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What ``set_limits`` would do, or why not.
+
+    Attributes:
+        problems: by number of the limit, from zero.
+        seen: stands for what was there of the steps that are new; see ``set_limits``.
+    """
+
+    steps: list[Step]
+    problems: dict[int, list[str]]
+    seen: str
+
 
 def set_limit(
     node: Node,
@@ -65,7 +101,7 @@ def set_limit(
 
 
 def set_limits(
-    limits: Sequence[NewLimit], *, reason: str = "", actor: Person | None
+    limits: Sequence[NewLimit], *, reason: str = "", actor: Person | None, seen: str = ""
 ) -> list[Quota]:
     """Set several limits, all or none, each with an audit entry of its own.
 
@@ -73,21 +109,48 @@ def set_limits(
     accepted: it stops new claims. It asks no rights: who governs calls
     ``catalog.services.governing``. ``actor``: None is the platform, as it is set up.
 
+    Args:
+        seen: what ``try_limits`` said of these limits; left out, whatever is there now will do.
+
     Raises:
         LimitsRefused: one ends before it begins, or a level would hand out more than it has.
+        LimitsChanged: what is there is no longer what was seen.
     """
-    _check_periods(limits)
-    lock_tree_shared()
-    rows = _lock_levels(limits)
-    levels = _touched_levels(limits)
-    before = find_excess(levels)
-    changes = [_write(rows[new.node.pk, new.metric.value], new, reason, actor) for new in limits]
-    _check_handed_out(limits, before, find_excess(levels))
+    problems = {
+        number: [problem] for number, new in enumerate(limits) if (problem := find_misfit(new))
+    }
+    if problems:
+        raise LimitsRefused(problems, field="valid_until")
+    steps, problems = _carry_out(limits, reason, actor)
+    if seen and seen != _sight_of(steps):
+        raise LimitsChanged()
+    if problems:
+        raise LimitsRefused(problems)
+    changes = [step.change for step in steps]
     LimitChange.objects.bulk_create(changes)
     bring_up_to_date(list(dict.fromkeys(change.quota for change in changes)))
     for new, change in zip(limits, changes, strict=True):
         _tell(new, change, actor)
     return [change.quota for change in changes]
+
+
+def try_limits(limits: Sequence[NewLimit]) -> Trial:
+    """What ``set_limits`` would do now, by its own code. Nothing is kept of it.
+
+    None of them may be a misfit.
+    """
+    with transaction.atomic():
+        steps, problems = _carry_out(limits, "", None)
+        seen = _sight_of(step for step in steps if step.is_new)
+        transaction.set_rollback(True)
+    return Trial(steps, problems, seen)
+
+
+def find_misfit(new: NewLimit) -> str:
+    """What is wrong with its period; empty when nothing is."""
+    if new.valid_until is not None and new.valid_until <= new.valid_from:
+        return _("Choose a moment after the beginning.")
+    return ""
 
 
 def allow_overcommit(node: Node, metric: Metric, *, is_allowed: bool, actor: Person | None) -> None:
@@ -165,14 +228,16 @@ def bring_up_to_date(rows: list[Quota]) -> None:
             row.save(update_fields=["limit_now", "over_since"])
 
 
-def _check_periods(limits: Sequence[NewLimit]) -> None:
-    problems = {
-        number: [_("Choose a moment after the beginning.")]
-        for number, new in enumerate(limits)
-        if new.valid_until is not None and new.valid_until <= new.valid_from
-    }
-    if problems:
-        raise LimitsRefused(problems, field="valid_until")
+def _carry_out(
+    limits: Sequence[NewLimit], reason: str, actor: Person | None
+) -> tuple[list[Step], dict[int, list[str]]]:
+    """Write the limits, and see where a level then hands out too much, by number of the limit."""
+    lock_tree_shared()
+    rows = _lock_levels(limits)
+    levels = _touched_levels(limits)
+    before = find_excess(levels)
+    steps = _write(rows, limits, reason, actor)
+    return steps, _find_handed_out(limits, before, find_excess(levels))
 
 
 def _lock_levels(limits: Sequence[NewLimit]) -> dict[tuple[int, str], Quota]:
@@ -198,54 +263,126 @@ def _touched_levels(limits: Sequence[NewLimit]) -> list[Level]:
     return sorted(own | above)
 
 
-def _write(row: Quota, new: NewLimit, reason: str, actor: Person | None) -> LimitChange:
-    before = row.limits.filter(is_in_force(new.valid_from)).first()
+def _write(
+    rows: dict[tuple[int, str], Quota],
+    limits: Sequence[NewLimit],
+    reason: str,
+    actor: Person | None,
+) -> list[Step]:
+    """Write all of them, in the order given. Four statements, however many there are."""
+    stored = list(QuotaLimit.objects.filter(quota__in={rows[new.key] for new in limits}))
+    ends = {limit.pk: limit.valid_until for limit in stored}
+    held: dict[int, list[QuotaLimit]] = defaultdict(list)
+    for limit in stored:
+        held[limit.quota_id].append(limit)
+    steps = []
+    for new in limits:
+        row = rows[new.key]
+        steps.append(_step(row, held[row.pk], new, reason, actor))
+        held[row.pk] = [*_left_beside(held[row.pk], new), _as_limit(row, new)]
+    result = [limit for those in held.values() for limit in those]
+    QuotaLimit.objects.filter(pk__in=ends.keys() - {limit.pk for limit in result}).delete()
+    shortened = [limit for limit in result if limit.pk and limit.valid_until != ends[limit.pk]]
+    QuotaLimit.objects.bulk_update(shortened, ["valid_until"])
+    QuotaLimit.objects.bulk_create([limit for limit in result if limit.pk is None])
+    return steps
+
+
+def _step(
+    row: Quota, held: list[QuotaLimit], new: NewLimit, reason: str, actor: Person | None
+) -> Step:
+    holding = [limit.amount for limit in held if _holds_at(limit, new.valid_from)]
     change = LimitChange(
         quota=row,
-        before=before.amount if before else Decimal(0),
+        before=holding[0] if holding else Decimal(0),
         amount=new.amount,
         valid_from=new.valid_from,
         valid_until=new.valid_until,
         reason=reason,
         changed_by=actor,
     )
-    _make_way(row, new.valid_from, new.valid_until)
-    QuotaLimit.objects.create(
+    return Step(change, is_new=not _is_so_already(held, new))
+
+
+def _as_limit(row: Quota, new: NewLimit) -> QuotaLimit:
+    return QuotaLimit(
         quota=row, amount=new.amount, valid_from=new.valid_from, valid_until=new.valid_until
     )
-    return change
 
 
-def _make_way(row: Quota, start: datetime, end: datetime | None) -> None:
-    """Let no limit hold from ``start`` until ``end`` (None: for ever); outside that all stays."""
-    after_start = Q(valid_until=None) | Q(valid_until__gt=start)
-    before_end = Q() if end is None else Q(valid_from__lt=end)
-    for limit in row.limits.filter(after_start, before_end):
+def _holds_at(limit: QuotaLimit, moment: datetime) -> bool:
+    return limit.valid_from <= moment and (limit.valid_until is None or limit.valid_until > moment)
+
+
+def _overlaps(limit: QuotaLimit, new: NewLimit) -> bool:
+    begins_before = new.valid_until is None or limit.valid_from < new.valid_until
+    return begins_before and (limit.valid_until is None or limit.valid_until > new.valid_from)
+
+
+def _is_so_already(held: list[QuotaLimit], new: NewLimit) -> bool:
+    """Does this limit hold in the whole of its period? Where none holds, it is zero."""
+    inside = sorted((limit for limit in held if _overlaps(limit, new)), key=lambda x: x.valid_from)
+    if any(limit.amount != new.amount for limit in inside):
+        return False
+    reached: datetime | None = new.valid_from
+    for limit in inside:
+        if reached is not None and limit.valid_from <= reached:
+            reached = limit.valid_until
+    is_covered = reached is None or (new.valid_until is not None and reached >= new.valid_until)
+    return is_covered or new.amount == 0
+
+
+def _left_beside(held: list[QuotaLimit], new: NewLimit) -> list[QuotaLimit]:
+    """What stays of them before and after the period of the new one."""
+    left = []
+    for limit in held:
+        if not _overlaps(limit, new):
+            left.append(limit)
+            continue
         amount, until = limit.amount, limit.valid_until
-        if limit.valid_from < start:
-            limit.valid_until = start
-            limit.save(update_fields=["valid_until"])
-        else:
-            limit.delete()
-        if end is not None and (until is None or until > end):
-            QuotaLimit.objects.create(quota=row, amount=amount, valid_from=end, valid_until=until)
+        if limit.valid_from < new.valid_from:
+            limit.valid_until = new.valid_from
+            left.append(limit)
+        if new.valid_until is not None and (until is None or until > new.valid_until):
+            rest = QuotaLimit(
+                quota=limit.quota, amount=amount, valid_from=new.valid_until, valid_until=until
+            )
+            left.append(rest)
+    return left
 
 
-def _check_handed_out(
+def _sight_of(steps: Iterable[Step]) -> str:
+    """Stands for what is there: the limit at each place, whether it gets too low, and who was last.
+
+    The counters are locked, so the last change of each is the last that was made.
+    """
+    those = list(steps)
+    quotas = {step.change.quota_id for step in those}
+    changes = LimitChange.objects.filter(quota__in=quotas).values_list("quota")
+    last = dict(changes.annotate(last=Max("pk")).order_by())
+    sight = [
+        [_exact(step.change.before), step.is_over, last.get(step.change.quota_id)] for step in those
+    ]
+    return hashlib.sha256(json.dumps(sight).encode()).hexdigest()
+
+
+def _exact(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount.normalize(), "f")
+
+
+def _find_handed_out(
     limits: Sequence[NewLimit], before: dict[Level, Excess], after: dict[Level, Excess]
-) -> None:
+) -> dict[int, list[str]]:
     worse = {
         level: describe_excess(level, after[level])
         for level in after
         if after[level].is_worse_than(before[level])
     }
-    problems = {
+    return {
         number: found
         for number, new in enumerate(limits)
         if (found := [worse[level] for level in _levels_of(new) if level in worse])
     }
-    if problems:
-        raise LimitsRefused(problems)
 
 
 def _levels_of(new: NewLimit) -> Collection[Level]:

@@ -45,3 +45,13 @@ def _walk(
     for node in nodes:
         yield level, node
         yield from _walk(children.get(node.pk, []), children, level + 1)
+
+
+def with_paths(nodes: QuerySet[Node], *, within: QuerySet[Node]) -> list[tuple[list[str], Node]]:
+    """Each of ``nodes`` with the names that lead to it, in the order of the tree.
+
+    The names begin at the topmost part of ``within``, what somebody may see. Two queries.
+    """
+    names = dict(within.values_list("pk", "name"))
+    paths = [([names[pk] for pk in node.lineage_ids if pk in names], node) for node in nodes]
+    return sorted(paths, key=lambda each: ([name.casefold() for name in each[0]], each[1].pk))

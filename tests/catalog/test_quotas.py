@@ -93,7 +93,9 @@ class TestTemporaryLimit:
 
         assert periods(project) == before
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+    @settings(
+        suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
+    )
     @given(changes=st.lists(CHANGES, max_size=8))
     def test_what_holds_when_is_what_was_said_last_about_that_moment(self, project, changes):
         """Beside a list with a place for each hour."""
