@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from catalog.api import inputs, orders
+from catalog.api import inputs, limits, orders
 from catalog.api import serializers as outputs
 from catalog.api.secrets import SecretsOfResource
 from catalog.models import (
@@ -344,6 +344,20 @@ class QuotaViewSet(ListModelMixin, GenericViewSet[Quota]):
     def get_queryset(self) -> QuerySet[Quota]:
         quotas = visible_quotas(self.request.user).select_related("node")
         return quotas.annotate(node_code=F("node__code"))
+
+    @extend_schema(
+        request=limits.LimitsInput,
+        responses=limits.LimitsOutput,
+        examples=[limits.LIMITS_EXAMPLE],
+        filters=False,
+    )
+    @action(detail=False, methods=["post"], pagination_class=None, url_path="limits")
+    def set_limits(self, request: ApiRequest) -> Response:
+        """Set limits, all or none, or only look what that does. Asks for a strong, fresh login."""
+        body = limits.LimitsInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        done = limits.set_limits(body.validated_data, actor=request.user)
+        return Response(limits.LimitsOutput(done).data)
 
 
 def _act(request: ApiRequest, resource: Resource, **asked: Any) -> Operation:

@@ -27,7 +27,7 @@ from tests.authorisation.rows.things import (
     running_operation,
     solution_of_operation,
 )
-from tests.authorisation.vocabulary import EVERYBODY, Who, call, see
+from tests.authorisation.vocabulary import EVERYBODY, Change, Who, call, see
 from tests.authorisation.world import Tenant
 from tests.factories import SPEC
 
@@ -38,6 +38,16 @@ def offering(tenant: Tenant) -> Any:
     """What everybody may see; its address takes the id of the offering, not of the version."""
     version: OfferingVersion = tenant.version
     return version.offering
+
+
+def limit_of_project(tenant: Tenant) -> dict[str, Any]:
+    """A limit for the tenant's project."""
+    limit = {"node": str(tenant.project.public_id), "metric": "vcpus", "amount": "9000"}
+    return {"limits": [limit], "reason": "Nieuw jaar"}
+
+
+def look_at_limit(tenant: Tenant) -> dict[str, Any]:
+    return {**limit_of_project(tenant), "dry_run": True}
 
 
 def order_body(tenant: Tenant) -> dict[str, Any]:
@@ -202,4 +212,21 @@ ROWS = [
     ),
     see("api:quota-list"),
     see("api:quota-list", case="of a project", query=node_of_project),
+    call(
+        "api:quota-set-limits",
+        body=limit_of_project,
+        by={Role.QUOTA_ADMINISTRATOR},
+        answer=200,
+        unseen=400,
+        is_strong=True,
+    ),
+    call(
+        "api:quota-set-limits",
+        case="that only looks",
+        body=look_at_limit,
+        by={Role.QUOTA_ADMINISTRATOR},
+        answer=200,
+        changes=Change.NOTHING,
+        unseen=400,
+    ),
 ]
