@@ -58,6 +58,9 @@ from catalog.views.operations import (
 from catalog.views.order_copy import order_lines_to_cart
 from catalog.views.order_form import order_form, order_preview, order_to_cart
 from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
+from catalog.views.quota_bulk import quota_bulk
+from catalog.views.quota_files import quota_example, quota_export, quota_import
+from catalog.views.quota_plan import quota_plan
 from catalog.views.quotas import quota_limit, quota_overcommit, quota_tree
 from catalog.views.resources import (
     resource_act,
@@ -226,6 +229,11 @@ urlpatterns = [
     path(
         "quotas/<uuid:public_id>/<str:metric>/overcommit", quota_overcommit, name="quota-overcommit"
     ),
+    path("quotas/bulk", quota_bulk, name="quota-bulk"),
+    path("quotas/export.<str:form>", quota_export, name="quota-export"),
+    path("quotas/import", quota_import, name="quota-import"),
+    path("quotas/import/example.<str:form>", quota_example, name="quota-example"),
+    path("quotas/plan", quota_plan, name="quota-plan"),
     # resources
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from portal.identity.models import Role
 from tests.authorisation.rows.things import (
     active_resource,
@@ -26,14 +28,27 @@ from tests.authorisation.rows.things import (
     running_operation,
     waiting_solution,
 )
-from tests.authorisation.vocabulary import ROLES, Change, Who, act, see
+from tests.authorisation.vocabulary import ROLES, Change, Place, Visitor, Who, act, see
 from tests.authorisation.world import Tenant
 from tests.factories import SPEC
 
 OFFERING = ("virtual-server",)
 REPAIRERS = {Role.REQUESTER, Role.OPERATOR}
 OVERSEERS = {Role.OPERATOR, Role.AUDITOR}
+LIMITS_ELSEWHERE = Visitor(Place.ELSEWHERE, Role.QUOTA_ADMINISTRATOR)
+LIMITS_NEXT_DOOR = Visitor(Place.NEXT_DOOR, Who.EVERY_ROLE)
 SOLVED = {"reason": "Met de hand hersteld."}
+
+
+def limit_of_project(tenant: Tenant) -> dict[str, Any]:
+    """The form of many limits, with one filled in."""
+    public_id = str(tenant.project.public_id)
+    return {"metric": "vcpus", "part": public_id, f"limit-{public_id}": "9000"}
+
+
+def file_with_limit(tenant: Tenant) -> dict[str, Any]:
+    text = f"code;metric;limit\n{tenant.project.code};vcpus;9000\n"
+    return {"file": SimpleUploadedFile("limieten.csv", text.encode())}
 
 
 def order_answers(tenant: Tenant) -> dict[str, Any]:
@@ -200,6 +215,41 @@ ROWS = [
         body={"allow": "no"},
         by={Role.QUOTA_ADMINISTRATOR},
         is_strong=True,
+    ),
+    see("catalog:quota-bulk", by={Role.QUOTA_ADMINISTRATOR}),
+    act(
+        "catalog:quota-bulk",
+        body=limit_of_project,
+        by={Role.QUOTA_ADMINISTRATOR},
+        answer=200,
+        changes=Change.NOTHING,
+        but={LIMITS_ELSEWHERE: 422, LIMITS_NEXT_DOOR: 422},  # of this part they set none
+    ),
+    see("catalog:quota-export", arguments=("csv",)),
+    see(
+        "catalog:quota-export",
+        case="of a project",
+        arguments=("csv",),
+        query=node_of_project,
+        by=ROLES,
+        unseen=404,
+    ),
+    see("catalog:quota-import", by={Role.QUOTA_ADMINISTRATOR}),
+    act(
+        "catalog:quota-import",
+        body=file_with_limit,
+        by={Role.QUOTA_ADMINISTRATOR},
+        answer=200,
+        changes=Change.NOTHING,
+        but={LIMITS_ELSEWHERE: 422, LIMITS_NEXT_DOOR: 422},  # of this part they set none
+    ),
+    see("catalog:quota-example", arguments=("csv",)),
+    see("catalog:quota-plan", answer=302),
+    act(
+        "catalog:quota-plan",
+        body={"plan": "made-up", "reason": "Nieuw jaar"},
+        answer=422,
+        changes=Change.NOTHING,
     ),
     # resources
     see("catalog:resources"),

@@ -61,6 +61,7 @@ from tests.portal.identity.catalog_acts import (
     retiring_a_resource,
     retiring_a_whole,
     setting_a_limit,
+    setting_limits_of_a_plan,
     solving_by_hand,
     stopping_a_delivery,
     undoing_a_delivery,
@@ -357,6 +358,7 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "order.reject": rejecting,
     "quota.allow_overcommit": letting_hand_out_more,
     "quota.set_limit": setting_a_limit,
+    "quota.set_limit of a plan": setting_limits_of_a_plan,
     "resource.retire": retiring_a_resource,
     "assembly.retire": retiring_a_whole,
     "resource.unprotect": ending_a_protection,
@@ -396,6 +398,7 @@ WITH_PAGE: Final = tuple(TABLE)
 WITH_API: Final = (
     "order.approve",
     "order.reject",
+    "quota.set_limit of a plan",
     "resource.retire",
     "assembly.retire",
     "resource.unprotect",

@@ -11,6 +11,7 @@ from catalog.services.approvals import approve_order, reject_order
 from catalog.services.assemblies import retire_assembly
 from catalog.services.drift_repairs import confirm_repair, refuse_repair
 from catalog.services.governing import change_limits, permit_overcommit
+from catalog.services.limit_plans import PlanLine, apply_plan, preview_limits, seal_plan
 from catalog.services.limits import NewLimit
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.publications import (
@@ -94,6 +95,25 @@ def letting_hand_out_more(get: Get) -> Doors:
         page=f"/quotas/{organization.public_id}/vcpus/overcommit",
         stands_on=f"/quotas?metric=vcpus&node={organization.public_id}",
         form={"allow": "yes"},
+    )
+
+
+def setting_limits_of_a_plan(get: Get) -> Doors:
+    project, administrator = get("project"), get("administrator")
+    line = PlanLine(node=project, metric=Metric.VCPUS, amount=Decimal(1))
+    preview = preview_limits([line], actor=administrator)
+    return Doors(
+        actor=administrator,
+        service=lambda: apply_plan(
+            [line], seen=preview.seen, reason="Nieuw jaar", actor=administrator
+        ),
+        page="/quotas/plan",
+        form={"plan": seal_plan(preview, actor=administrator), "reason": "Nieuw jaar"},
+        api="/api/v1/quotas/limits",
+        body={
+            "limits": [{"node": str(project.public_id), "metric": "vcpus", "amount": "1"}],
+            "reason": "Nieuw jaar",
+        },
     )
 
 

@@ -1,0 +1,91 @@
+"""Limits from and to files: what a person reaches, an example, and handing a file in."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from itertools import chain
+from typing import Any, Final
+
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils.timezone import localdate
+from django.views.decorators.http import require_http_methods, require_safe
+
+from catalog.limit_files import LARGEST_FILE
+from catalog.models import Metric
+from catalog.plan_forms import FileForm
+from catalog.services.limit_imports import read_limits
+from catalog.services.limit_plans import preview_limits
+from catalog.services.quota_sheets import COLUMNS, sheet_rows
+from catalog.sheets import CSV_TYPE, XLSX_TYPE, Rows, as_csv, as_xlsx
+from catalog.views.quota_plan import back_to_plan, check_sets_limits, render_preview
+from catalog.views.quota_query import focus_node, metrics_in_reach
+from portal.core.calendar import BUSINESS_TIME
+from portal.core.errors import DomainError
+from portal.identity.requests import PersonRequest
+
+EXAMPLE_COLUMNS: Final = ("code", "metric", "limit", "from", "until")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def quota_import(request: PersonRequest) -> HttpResponse:
+    """Hand a file in, and see what it would do. Nothing is changed by that."""
+    if again := back_to_plan(request):
+        return again
+    check_sets_limits(request)
+    if request.method != "POST":
+        return _render(request, FileForm())
+    form = FileForm(request.POST, files=request.FILES)
+    if form.is_valid():
+        try:
+            lines = read_limits(_content(form.cleaned_data["file"]), actor=request.user)
+        except DomainError as error:
+            form.show(error)
+        else:
+            plan = [line.plan for line in lines if line.plan]
+            preview = preview_limits(plan, actor=request.user)
+            unread = [line for line in lines if line.plan is None]
+            return render_preview(request, preview, unread=unread)
+    return _render(request, form)
+
+
+@require_safe
+def quota_export(request: PersonRequest, form: str) -> HttpResponseBase:
+    """What the person reaches, as a file that can be edited and handed in again."""
+    asked = request.GET.get("metric", "")
+    is_one = asked in Metric.values
+    metrics = [Metric(asked)] if is_one else metrics_in_reach(request.user)
+    rows = sheet_rows(request.user, metrics, focus=focus_node(request.GET, request.user))
+    day = localdate(timezone=BUSINESS_TIME).isoformat()
+    name = f"quota-{asked}-{day}" if is_one else f"quota-{day}"
+    return _file(chain([COLUMNS], rows), form, name)
+
+
+@require_safe
+def quota_example(request: PersonRequest, form: str) -> HttpResponseBase:
+    """A file to begin with: the columns, and a line to overwrite."""
+    rows = [EXAMPLE_COLUMNS, ("organisation/project", "vcpus", "40", "", "2026-12-31")]
+    return _file(rows, form, "limits")
+
+
+def _file(rows: Rows, form: str, name: str) -> HttpResponseBase:
+    if form not in ("csv", "xlsx"):
+        raise Http404
+    if form == "xlsx":
+        return FileResponse(
+            as_xlsx(rows), as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX_TYPE
+        )
+    response = StreamingHttpResponse(as_csv(rows), content_type=CSV_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def _content(file: Any) -> bytes:
+    """What was sent, and no more of it than is needed to see that it is too large."""
+    content: bytes = file.read(LARGEST_FILE + 1)
+    return content
+
+
+def _render(request: PersonRequest, form: FileForm) -> HttpResponse:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "catalog/quotas/import.html", {"form": form}, status=status)
