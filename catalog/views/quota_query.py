@@ -16,7 +16,7 @@ from portal.identity.models import Node, Person
 
 def metrics_in_reach(person: Person) -> list[Metric]:
     """Those that have a limit somewhere in reach, in the order in which people know them."""
-    known = set(visible_quotas(person).values_list("metric", flat=True).distinct())
+    known = set(visible_quotas(person).order_by().values_list("metric", flat=True).distinct())
     return [metric for metric in Metric if metric.value in known]
 
 
@@ -37,7 +37,8 @@ def focus_node(query: QueryDict, person: Person) -> Node | None:
         public_id = UUID(text)
     except ValueError as error:
         raise Http404 from error
-    return get_object_or_404(reached_nodes(person).filter(ended_at=None), public_id=public_id)
+    nodes = reached_nodes(person).filter(ended_at=None).select_related("parent")
+    return get_object_or_404(nodes, public_id=public_id)
 
 
 def within(nodes: QuerySet[Node], focus: Node | None) -> QuerySet[Node]:

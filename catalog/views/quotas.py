@@ -21,11 +21,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from catalog.amounts import unit_of
 from catalog.limit_forms import LimitForm
 from catalog.models import LimitChange, Metric
-from catalog.policies import visible_quotas
 from catalog.quota_policies import governed_nodes, nodes_to_limit
 from catalog.services.governing import change_limits, permit_overcommit
 from catalog.services.limits import NewLimit
 from catalog.views.limit_wording import limit_change_in_words
+from catalog.views.quota_query import chosen_metric, focus_node, metrics_in_reach
 from catalog.views.quota_rows import SORTS, QuotaRow, find_nodes, make_rows
 from portal.core.errors import DomainError, NotAllowed
 from portal.identity.access import reached_nodes
@@ -69,7 +69,7 @@ class Asked:
 @require_safe
 def quota_tree(request: PersonRequest) -> HttpResponse:
     """One metric for every part that the person reaches: a tree of three levels, or a list."""
-    return _page(request, _asked(request, _node_in_address(request)))
+    return _page(request, focus_node(request.GET, request.user))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,7 +77,7 @@ def quota_limit(request: PersonRequest, public_id: UUID, metric: str) -> HttpRes
     """Set the limit of one part."""
     node, known = _reached(request.user, public_id), _known_metric(metric)
     if request.method != "POST":
-        return _page(request, _asked(request, node, known))
+        return _page(request, node, known)
     form = LimitForm(request.POST)
     if form.is_valid():
         new = NewLimit(
@@ -96,7 +96,7 @@ def quota_limit(request: PersonRequest, public_id: UUID, metric: str) -> HttpRes
         else:
             messages.success(request, _("Set. The new limit holds from now on."))
             return redirect(_address(node, known))
-    return _page(request, _asked(request, node, known), form=form)
+    return _page(request, node, known, form=form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -104,7 +104,7 @@ def quota_overcommit(request: PersonRequest, public_id: UUID, metric: str) -> Ht
     """Let a part hand out more than it has, or no longer."""
     node, known = _reached(request.user, public_id), _known_metric(metric)
     if request.method != "POST":
-        return _page(request, _asked(request, node, known))
+        return _page(request, node, known)
     is_allowed = request.POST.get("allow") == "yes"
     try:
         permit_overcommit(node, known, is_allowed=is_allowed, actor=request.user)
@@ -117,8 +117,16 @@ def quota_overcommit(request: PersonRequest, public_id: UUID, metric: str) -> Ht
     return redirect(_address(node, known))
 
 
-def _page(request: PersonRequest, asked: Asked, *, form: LimitForm | None = None) -> HttpResponse:
+def _page(
+    request: PersonRequest,
+    chosen: Node | None,
+    metric: Metric | None = None,
+    *,
+    form: LimitForm | None = None,
+) -> HttpResponse:
     nodes = reached_nodes(request.user).filter(ended_at=None)
+    metrics = metrics_in_reach(request.user)
+    asked = _asked(request, chosen, metric or chosen_metric(request.GET, metrics))
     page: Page[Any]
     if asked.is_tree:
         page = _tree_page(request, nodes, asked)
@@ -128,7 +136,7 @@ def _page(request: PersonRequest, asked: Asked, *, form: LimitForm | None = None
         lines = [(0, node) for node in page]
     rows = make_rows(lines, asked.metric)
     context = {
-        "metrics": _metrics(request.user),
+        "metrics": metrics,
         "asked": asked,
         "metric": asked.metric,
         "unit": unit_of(asked.metric),
@@ -137,6 +145,7 @@ def _page(request: PersonRequest, asked: Asked, *, form: LimitForm | None = None
         "rows": rows,
         "over": [row for row in rows if row.over],
         "changes": _changes(nodes, asked),
+        "sets_limits": nodes_to_limit(request.user).exists(),
         **(_chosen(request, asked.chosen, asked, rows, form) if asked.chosen else {}),
     }
     is_refused = form is not None and form.errors
@@ -208,10 +217,10 @@ def _changes(nodes: QuerySet[Node], asked: Asked) -> list[tuple[LimitChange, str
     return [(change, limit_change_in_words(change)) for change in newest]
 
 
-def _asked(request: PersonRequest, chosen: Node | None, metric: Metric | None = None) -> Asked:
+def _asked(request: PersonRequest, chosen: Node | None, metric: Metric) -> Asked:
     sort = request.GET.get("sort", "")
     return Asked(
-        metric=metric or _chosen_metric(request),
+        metric=metric,
         chosen=chosen,
         words=request.GET.get("q", "").replace("\x00", "").strip()[:100],
         only_full=request.GET.get("full") == "1",
@@ -219,32 +228,10 @@ def _asked(request: PersonRequest, chosen: Node | None, metric: Metric | None = 
     )
 
 
-def _metrics(person: Person) -> list[Metric]:
-    """Those that have a limit somewhere in reach, in the order in which people know them."""
-    known = set(visible_quotas(person).order_by().values_list("metric", flat=True).distinct())
-    return [metric for metric in Metric if metric.value in known]
-
-
-def _chosen_metric(request: PersonRequest) -> Metric:
-    name = request.GET.get("metric", "")
-    return Metric(name) if name in Metric.values else Metric.SERVERS
-
-
 def _known_metric(name: str) -> Metric:
     if name not in Metric.values:
         raise Http404
     return Metric(name)
-
-
-def _node_in_address(request: PersonRequest) -> Node | None:
-    """The part that the address names; one that the person does not reach is not there."""
-    text = request.GET.get("node", "")
-    if not text:
-        return None
-    try:
-        return _reached(request.user, UUID(text))
-    except ValueError as error:
-        raise Http404 from error
 
 
 def _reached(person: Person, public_id: UUID) -> Node:
