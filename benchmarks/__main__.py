@@ -21,6 +21,7 @@ _EVERYTHING: Final[Sequence[Sequence[str]]] = (
     ("engine",),
     ("reconciliation",),
     ("audit",),
+    ("claims",),
     (_WITH_CLOUD, "--pairs", "5"),
     (_WITH_CLOUD, "--pairs", "5", "--blueprint"),
     (_WITH_CLOUD, "--pairs", "3", "--servers", "20"),
