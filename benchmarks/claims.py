@@ -153,8 +153,7 @@ def print_rates(title: str, rates: Sequence[dict[str, float]]) -> None:
 
 def spread(ratios: Sequence[float]) -> str:
     return (
-        f"ratio median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to"
-        f" {max(ratios):.2f}"
+        f"ratio median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}"
     )
 
 
@@ -221,9 +220,7 @@ def write_script(folder: Path, project: Project) -> Path:
 # --- beside many claims ------------------------------------------------------------------------
 
 
-def measure_beside_many(
-    projects: Sequence[Project], count: int, pairs: int, seconds: int
-) -> None:
+def measure_beside_many(projects: Sequence[Project], count: int, pairs: int, seconds: int) -> None:
     """Print how the rate with so many claims compares to that with few."""
     few = connection.settings_dict["NAME"]
     with ExitStack() as stack:

@@ -217,8 +217,8 @@ def _turn_limit(pk: int) -> int:
 
 def bring_up_to_date(rows: list[Quota]) -> None:
     """Write the limit that holds now: a dated limit may have begun or ended since the last look."""
-    limits = QuotaLimit.objects.filter(is_in_force(now()), quota__in=rows)
-    amount_now = {limit.quota_id: limit.amount for limit in limits}
+    limits = QuotaLimit.objects.filter(is_in_force(now()), quota__in=[row.pk for row in rows])
+    amount_now = dict(limits.values_list("quota_id", "amount"))
     for row in rows:
         limit = amount_now.get(row.pk, Decimal(0))
         is_over = limit is not None and row.claimed > limit

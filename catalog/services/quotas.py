@@ -25,6 +25,7 @@ from portal.identity.models import Node, Project
 
 Demand = Mapping[Metric, Decimal]
 
+NOTHING: Final = Decimal(0)
 
 _REMOVE_LINES: Final[LiteralString] = """
 DELETE FROM catalog_quotaclaimline AS line
@@ -32,6 +33,15 @@ USING catalog_quotaclaim AS claim, catalog_quota AS quota
 WHERE claim.id = line.claim_id AND quota.id = line.quota_id
     AND claim.state <> 'released' AND claim.project_id = ANY(%(projects)s)
     AND quota.node_id = ANY(%(leaving)s)
+"""
+_WRITE_LINES: Final[LiteralString] = """
+INSERT INTO catalog_quotaclaimline (claim_id, quota_id, amount)
+SELECT %s, held.* FROM unnest(%s::bigint[], %s::numeric[]) AS held
+"""
+_WRITE_COUNTERS: Final[LiteralString] = """
+UPDATE catalog_quota AS quota SET claimed = seen.claimed, over_since = seen.over_since
+FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[]) AS seen (id, claimed, over_since)
+WHERE quota.id = seen.id
 """
 # A claim's line on its own project says what it holds on every level above.
 _ADD_LINES: Final[LiteralString] = """
@@ -62,12 +72,9 @@ def claim_quota(project: Project, demand: Demand, *, expires_at: datetime) -> Qu
         for node_id in [project.pk, *reversed(node_ids)]:
             _check_fits(rows.get((node_id, metric)), node_id, metric, amount)
     claim = QuotaClaim.objects.create(project=project, expires_at=expires_at)
-    QuotaClaimLine.objects.bulk_create(
-        QuotaClaimLine(claim=claim, quota=row, amount=wanted[Metric(metric)])
-        for (_node, metric), row in rows.items()
-    )
-    for (_node, name), row in rows.items():
-        _add(row, wanted[Metric(name)])
+    asked = {row: wanted[Metric(name)] for (_node, name), row in rows.items()}
+    _write_lines(claim, asked)
+    _add(asked)
     return claim
 
 
@@ -118,12 +125,14 @@ def recount_claim(claim: QuotaClaim, demand: Demand) -> None:
     )
     rows = _lock_rows(levels, metrics)
     locked.lines.all().delete()
-    for (_node, name), row in rows.items():
-        metric = Metric(name)
-        amount = wanted.get(metric, Decimal(0))
-        if amount:
-            QuotaClaimLine.objects.create(claim=locked, quota=row, amount=amount)
-        _count_found(row, amount - held.get(metric, Decimal(0)))
+    kept = {row: wanted[metric] for (_node, metric), row in rows.items() if metric in wanted}
+    _write_lines(locked, kept)
+    _add_found(
+        {
+            row: kept.get(row, NOTHING) - held.get(metric, NOTHING)
+            for (_node, metric), row in rows.items()
+        }
+    )
 
 
 def commit_claim(claim: QuotaClaim) -> None:
@@ -141,12 +150,9 @@ def release_claim(claim: QuotaClaim) -> None:
     locked = QuotaClaim.objects.select_for_update().get(pk=claim.pk)
     if locked.state == ClaimState.RELEASED:
         return
-    lines = list(locked.lines.select_related("quota").order_by("quota__node_id", "quota__metric"))
-    keys = [line.quota_id for line in lines]
-    ordered = Quota.objects.filter(pk__in=keys).order_by("node_id", "metric")
-    rows = {row.pk: row for row in ordered.select_for_update()}
-    for line in lines:
-        _add(rows[line.quota_id], -line.amount)
+    held = dict(locked.lines.values_list("quota_id", "amount"))
+    rows = Quota.objects.select_for_update().filter(pk__in=held).order_by("node_id", "metric")
+    _add({row: -held[row.pk] for row in rows})
     locked.state, locked.expires_at, locked.released_at = ClaimState.RELEASED, None, now()
     locked.save(update_fields=["state", "expires_at", "released_at"])
 
@@ -177,16 +183,10 @@ def absorb_claim(claim: QuotaClaim, extra: QuotaClaim, needed: Demand) -> None:
     for line in lines:
         held[line.quota_id] = held.get(line.quota_id, Decimal(0)) + line.amount
     rows = Quota.objects.select_for_update().filter(pk__in=held).order_by("node_id", "metric")
-    kept = {}
-    for row in rows:
-        kept[row] = min(held[row.pk], needed.get(Metric(row.metric), Decimal(0)))
-        _add(row, kept[row] - held[row.pk])
+    kept = {row: min(held[row.pk], needed.get(Metric(row.metric), NOTHING)) for row in rows}
     claim.lines.all().delete()
-    QuotaClaimLine.objects.bulk_create(
-        QuotaClaimLine(claim=claim, quota=row, amount=amount)
-        for row, amount in kept.items()
-        if amount
-    )
+    _write_lines(claim, {row: amount for row, amount in kept.items() if amount})
+    _add({row: amount - held[row.pk] for row, amount in kept.items()})
     QuotaClaim.objects.filter(pk=extra.pk).update(
         state=ClaimState.RELEASED, expires_at=None, released_at=now()
     )
@@ -231,9 +231,12 @@ def move_claims(
     with connection.cursor() as cursor:
         cursor.execute(_REMOVE_LINES, parameters)
         cursor.execute(_ADD_LINES, parameters)
-    for (node_id, name), row in rows.items():
-        amount = demand[Metric(name)]
-        _add(row, amount if node_id in entering else -amount)
+    _add(
+        {
+            row: demand[Metric(name)] if node_id in entering else -demand[Metric(name)]
+            for (node_id, name), row in rows.items()
+        }
+    )
 
 
 def _lock_rows(node_ids: list[int], metrics: Collection[Metric]) -> dict[tuple[int, str], Quota]:
@@ -263,20 +266,35 @@ def _check_fits(row: Quota | None, node_id: int, metric: Metric, asked: Decimal)
     )
 
 
-def _add(row: Quota, amount: Decimal) -> None:
-    """Change the counter; what was over its limit may come back below it."""
-    row.claimed += amount
-    if row.over_since and row.limit_now is not None and row.claimed <= row.limit_now:
-        row.over_since = None
-    row.save(update_fields=["claimed", "over_since"])
+def _write_lines(claim: QuotaClaim, amounts: Mapping[Quota, Decimal]) -> None:
+    """Write what the claim holds of each counter, in one statement."""
+    keys = [row.pk for row in amounts]
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE_LINES, [claim.pk, keys, list(amounts.values())])
 
 
-def _count_found(row: Quota, amount: Decimal) -> None:
-    """Change the counter for what is there anyhow, whatever the limit is."""
-    limit, claimed = row.limit_now, row.claimed + amount
-    if limit is not None and claimed > limit:
-        row.over_since = row.over_since or now()
-    _add(row, amount)
+def _add(amounts: Mapping[Quota, Decimal]) -> None:
+    """Change the counters, in one statement; what was over its limit may come back below it."""
+    for row, amount in amounts.items():
+        row.claimed += amount
+        if row.over_since and row.limit_now is not None and row.claimed <= row.limit_now:
+            row.over_since = None
+    _write_counters(amounts)
+
+
+def _add_found(amounts: Mapping[Quota, Decimal]) -> None:
+    """Change the counters for what is there anyhow, whatever the limits are."""
+    moment = now()
+    for row, amount in amounts.items():
+        if row.limit_now is not None and row.claimed + amount > row.limit_now:
+            row.over_since = row.over_since or moment
+    _add(amounts)
+
+
+def _write_counters(rows: Iterable[Quota]) -> None:
+    columns = zip(*((row.pk, row.claimed, row.over_since) for row in rows), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE_COUNTERS, [list(column) for column in columns])
 
 
 def correct_counter(row: Quota, amount: Decimal) -> None:
