@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, LiteralString
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.timezone import now
@@ -31,6 +31,12 @@ from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
 from portal.identity.models import Node, Person
 
+# Written out, as each claim asks it: put together by Django it takes three times as long.
+_IN_FORCE: Final[LiteralString] = """
+SELECT quota_id, amount FROM catalog_quotalimit
+WHERE quota_id = ANY(%(quotas)s)
+    AND valid_from <= %(at)s AND (valid_until IS NULL OR valid_until > %(at)s)
+"""
 UNLIMITED: Final = Value(Decimal(-1))  # as NULL is compared; no limit is below zero
 
 
@@ -217,8 +223,9 @@ def _turn_limit(pk: int) -> int:
 
 def bring_up_to_date(rows: list[Quota]) -> None:
     """Write the limit that holds now: a dated limit may have begun or ended since the last look."""
-    limits = QuotaLimit.objects.filter(is_in_force(now()), quota__in=[row.pk for row in rows])
-    amount_now = dict(limits.values_list("quota_id", "amount"))
+    with connection.cursor() as cursor:
+        cursor.execute(_IN_FORCE, {"quotas": [row.pk for row in rows], "at": now()})
+        amount_now = dict(cursor.fetchall())
     for row in rows:
         limit = amount_now.get(row.pk, Decimal(0))
         is_over = limit is not None and row.claimed > limit

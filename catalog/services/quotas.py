@@ -27,6 +27,15 @@ Demand = Mapping[Metric, Decimal]
 
 NOTHING: Final = Decimal(0)
 
+# Written out: for so few rows, Django needs longer to put them together than PostgreSQL to do them.
+_LEVELS: Final[LiteralString] = """
+SELECT ancestor_ids || id FROM identity_node WHERE id = %s
+"""
+_LOCK_COUNTERS: Final[LiteralString] = """
+SELECT id, node_id, metric, limit_now, claimed, over_since FROM catalog_quota
+WHERE node_id = ANY(%s) AND metric = ANY(%s)
+ORDER BY node_id, metric FOR UPDATE
+"""
 _REMOVE_LINES: Final[LiteralString] = """
 DELETE FROM catalog_quotaclaimline AS line
 USING catalog_quotaclaim AS claim, catalog_quota AS quota
@@ -66,13 +75,13 @@ def claim_quota(project: Project, demand: Demand, *, expires_at: datetime) -> Qu
     """
     lock_tree_shared()
     wanted = {metric: amount for metric, amount in demand.items() if amount}
-    node_ids = Node.objects.values_list("ancestor_ids", flat=True).get(pk=project.pk)
-    rows = _lock_rows([*node_ids, project.pk], wanted)
+    levels = _levels_of(project)
+    rows = _lock_rows(levels, wanted)
     for metric, amount in wanted.items():
-        for node_id in [project.pk, *reversed(node_ids)]:
+        for node_id in reversed(levels):
             _check_fits(rows.get((node_id, metric)), node_id, metric, amount)
     claim = QuotaClaim.objects.create(project=project, expires_at=expires_at)
-    asked = {row: wanted[Metric(name)] for (_node, name), row in rows.items()}
+    asked = _for_each(rows.values(), wanted)
     _write_lines(claim, asked)
     _add(asked)
     return claim
@@ -85,8 +94,7 @@ def lock_counters(project: Project, demands: Iterable[Demand]) -> None:
     """
     lock_tree_shared()
     metrics = {metric for demand in demands for metric, amount in demand.items() if amount}
-    node_ids = Node.objects.values_list("ancestor_ids", flat=True).get(pk=project.pk)
-    _lock_rows([*node_ids, project.pk], metrics)
+    _lock_rows(_levels_of(project), metrics)
 
 
 def hold_found(project: Project, demand: Demand) -> QuotaClaim:
@@ -125,14 +133,10 @@ def recount_claim(claim: QuotaClaim, demand: Demand) -> None:
     )
     rows = _lock_rows(levels, metrics)
     locked.lines.all().delete()
-    kept = {row: wanted[metric] for (_node, metric), row in rows.items() if metric in wanted}
+    kept = _for_each(rows.values(), wanted)
+    before = _for_each(rows.values(), held)
     _write_lines(locked, kept)
-    _add_found(
-        {
-            row: kept.get(row, NOTHING) - held.get(metric, NOTHING)
-            for (_node, metric), row in rows.items()
-        }
-    )
+    _add_found({row: amount - before[row] for row, amount in kept.items()})
 
 
 def commit_claim(claim: QuotaClaim) -> None:
@@ -178,14 +182,13 @@ def absorb_claim(claim: QuotaClaim, extra: QuotaClaim, needed: Demand) -> None:
     both = QuotaClaim.objects.select_for_update().filter(pk__in=[claim.pk, extra.pk])
     if any(one.state == ClaimState.RELEASED for one in both.order_by("pk")):
         return
-    lines = list(QuotaClaimLine.objects.filter(claim__in=[claim.pk, extra.pk]))
-    held: dict[int, Decimal] = {}
-    for line in lines:
-        held[line.quota_id] = held.get(line.quota_id, Decimal(0)) + line.amount
+    lines = QuotaClaimLine.objects.filter(claim__in=[claim.pk, extra.pk])
+    held = dict(lines.values_list("quota_id").annotate(amount=Sum("amount")))
     rows = Quota.objects.select_for_update().filter(pk__in=held).order_by("node_id", "metric")
-    kept = {row: min(held[row.pk], needed.get(Metric(row.metric), NOTHING)) for row in rows}
+    needs = _for_each(rows, needed)
+    kept = {row: min(held[row.pk], amount) for row, amount in needs.items()}
     claim.lines.all().delete()
-    _write_lines(claim, {row: amount for row, amount in kept.items() if amount})
+    _write_lines(claim, kept)
     _add({row: amount - held[row.pk] for row, amount in kept.items()})
     QuotaClaim.objects.filter(pk=extra.pk).update(
         state=ClaimState.RELEASED, expires_at=None, released_at=now()
@@ -231,21 +234,20 @@ def move_claims(
     with connection.cursor() as cursor:
         cursor.execute(_REMOVE_LINES, parameters)
         cursor.execute(_ADD_LINES, parameters)
-    _add(
-        {
-            row: demand[Metric(name)] if node_id in entering else -demand[Metric(name)]
-            for (node_id, name), row in rows.items()
-        }
-    )
+    moved = _for_each(rows.values(), demand)
+    _add({row: much if row.node_id in entering else -much for row, much in moved.items()})
+
+
+def _levels_of(project: Project) -> list[int]:
+    """Primary keys from the root down to the project. Under the tree's lock they stay so."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEVELS, [project.pk])
+        return list(cursor.fetchone()[0])
 
 
 def _lock_rows(node_ids: list[int], metrics: Collection[Metric]) -> dict[tuple[int, str], Quota]:
     """Lock the counters in the one order that everybody uses, with limits as of this moment."""
-    rows = (
-        Quota.objects.select_for_update()
-        .filter(node__in=node_ids, metric__in=metrics)
-        .order_by("node_id", "metric")
-    )
+    rows = Quota.objects.raw(_LOCK_COUNTERS, [node_ids, [metric.value for metric in metrics]])
     by_key = {(row.node_id, row.metric): row for row in rows}
     bring_up_to_date(list(by_key.values()))
     return by_key
@@ -266,11 +268,16 @@ def _check_fits(row: Quota | None, node_id: int, metric: Metric, asked: Decimal)
     )
 
 
+def _for_each(rows: Iterable[Quota], demand: Demand) -> dict[Quota, Decimal]:
+    """What the demand comes to on each of the counters."""
+    return {row: demand.get(Metric(row.metric), NOTHING) for row in rows}
+
+
 def _write_lines(claim: QuotaClaim, amounts: Mapping[Quota, Decimal]) -> None:
-    """Write what the claim holds of each counter, in one statement."""
-    keys = [row.pk for row in amounts]
+    """Write what the claim holds on each counter, in one statement; nothing has no line."""
+    held = {row.pk: amount for row, amount in amounts.items() if amount}
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE_LINES, [claim.pk, keys, list(amounts.values())])
+        cursor.execute(_WRITE_LINES, [claim.pk, list(held), list(held.values())])
 
 
 def _add(amounts: Mapping[Quota, Decimal]) -> None:
@@ -279,7 +286,7 @@ def _add(amounts: Mapping[Quota, Decimal]) -> None:
         row.claimed += amount
         if row.over_since and row.limit_now is not None and row.claimed <= row.limit_now:
             row.over_since = None
-    _write_counters(amounts)
+    _write_counters(amounts.keys())
 
 
 def _add_found(amounts: Mapping[Quota, Decimal]) -> None:
@@ -291,10 +298,16 @@ def _add_found(amounts: Mapping[Quota, Decimal]) -> None:
     _add(amounts)
 
 
-def _write_counters(rows: Iterable[Quota]) -> None:
-    columns = zip(*((row.pk, row.claimed, row.over_since) for row in rows), strict=True)
+def _write_counters(rows: Collection[Quota]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE_COUNTERS, [list(column) for column in columns])
+        cursor.execute(
+            _WRITE_COUNTERS,
+            [
+                [row.pk for row in rows],
+                [row.claimed for row in rows],
+                [row.over_since for row in rows],
+            ],
+        )
 
 
 def correct_counter(row: Quota, amount: Decimal) -> None:
