@@ -198,6 +198,9 @@ class QuotaClaim(PublicIdModel):
                 name="quota_claim_state_matches_its_times",
             )
         ]
+        indexes = [  # pages add up what is reserved, which is little beside what is in use
+            models.Index(fields=["id"], condition=Q(state="reserved"), name="quota_claim_reserved")
+        ]
 
     def __str__(self) -> str:
         return f"{self.state} claim of {self.project_id}"
