@@ -32,9 +32,9 @@ import openstack
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from django.db import connection
 from openstack.connection import Connection
 
+from benchmarks.scratch import a_database
 from benchmarks.straight_script import time_servers, time_web_application
 from catalog.models import OfferingVersion, OrderState, Step, StepState
 from catalog.services.approvals import approve_order
@@ -158,17 +158,6 @@ def what_failed() -> list[tuple[str, str, str]]:
     """Of every step that stopped: resource, step, and why."""
     stopped = Step.objects.filter(state=StepState.FAILED)
     return list(stopped.values_list("operation__resource__name", "name", "last_error"))
-
-
-@contextmanager
-def a_database() -> Iterator[None]:
-    """A database of our own, gone afterwards."""
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
-        yield
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 @contextmanager

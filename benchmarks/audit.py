@@ -18,14 +18,13 @@ of the portal. Every commit waits for the disk, as in production.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import resource
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -37,6 +36,7 @@ django.setup()
 from django.db import connection, transaction
 from django.utils.timezone import now
 
+from benchmarks.scratch import a_database, a_team, processes
 from portal.audit.macs import FORMAT, Facts, entry_mac, microseconds
 from portal.audit.models import CHAIN_COUNT, GENESIS, PLACES
 from portal.audit.services import anchor_chains, record
@@ -47,7 +47,6 @@ from tests.factories import grant, make_project
 
 WRITERS: Final = 16
 TARGET: Final = 0.7
-processes: Final = multiprocessing.get_context("fork")
 
 
 def main() -> None:
@@ -103,15 +102,19 @@ def measure_writing(pairs: int, seconds: float) -> None:
     """Print each pair, and the median of the ratios with their spread."""
     places = [make_project().pk for _ in range(WRITERS)]
     people = [Person.objects.create(name=f"writer {number}") for number in range(WRITERS)]
-    connection.close()  # a process that is forked must not share it
-    with writers(people, places) as team:
-        for act in ACTS:
-            for is_audited in (False, True):  # warm
-                run(team, act, is_audited, 1.0)
+    who_and_where = list(zip(people, places, strict=True))
+    with a_team(WRITERS) as team:
+        for act, do in ACTS.items():
+            acts = {
+                is_audited: [partial(do, *each, is_audited=is_audited) for each in who_and_where]
+                for is_audited in (False, True)
+            }
+            for each in acts.values():  # warm
+                team.rate(each, 1.0)
             ratios = []
             for pair in range(1, pairs + 1):
                 order = (False, True) if pair % 2 else (True, False)
-                rates = {is_audited: run(team, act, is_audited, seconds) for is_audited in order}
+                rates = {is_audited: team.rate(acts[is_audited], seconds) for is_audited in order}
                 ratios.append(rates[True] / rates[False])
                 print(
                     f"{act}, pair {pair}: {rates[False]:6.0f}/s without, {rates[True]:6.0f}/s"
@@ -123,46 +126,6 @@ def measure_writing(pairs: int, seconds: float) -> None:
                 f" {max(ratios):.2f}"
             )
     print(f"target of the first: {TARGET}; the second shows the price beside a bare INSERT")
-
-
-@contextmanager
-def writers(people: list[Person], places: list[int]) -> Iterator[list[Connection]]:
-    """Sixteen processes that wait for work; they end when their pipe does."""
-    team, running = [], []
-    for person, place in zip(people, places, strict=True):
-        ours, theirs = processes.Pipe()
-        process = processes.Process(target=work, args=(theirs, person, place), daemon=True)
-        process.start()
-        theirs.close()
-        team.append(ours)
-        running.append(process)
-    try:
-        yield team
-    finally:
-        for ours in team:
-            ours.send(None)
-        for process in running:
-            process.join()
-
-
-def work(orders: Connection, person: Person, place: int) -> None:
-    while (order := orders.recv()) is not None:
-        act, is_audited, begin, end = order
-        time.sleep(max(0.0, begin - time.monotonic()))
-        done = 0
-        while time.monotonic() < end:
-            ACTS[act](person, place, is_audited=is_audited)
-            done += 1
-        orders.send(done)
-    connection.close()
-
-
-def run(team: list[Connection], act: str, is_audited: bool, seconds: float) -> float:
-    """Transactions per second of all writers together."""
-    begin = time.monotonic() + 0.1
-    for writer in team:
-        writer.send((act, is_audited, begin, begin + seconds))
-    return sum(writer.recv() for writer in team) / seconds
 
 
 # --- proving -----------------------------------------------------------------------------------
@@ -254,20 +217,6 @@ def empty_trail() -> None:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("TRUNCATE audit_auditentry, audit_auditanchor")
         cursor.execute("UPDATE audit_auditchain SET length = 0, head = %s", [GENESIS])
-
-
-# --- a place to do it --------------------------------------------------------------------------
-
-
-@contextmanager
-def a_database() -> Iterator[None]:
-    """A database of our own, gone afterwards."""
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
-        yield
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ django.setup()
 from django.conf import settings
 from django.db import connection
 
-from benchmarks.approval_to_active import a_database
 from benchmarks.engine_kind import STEPS, TALLY, Nothing, nothing
+from benchmarks.scratch import a_database
 from catalog.models import Offering, OfferingVersion, Operation, OperationState, Step
 from catalog.services.approvals import approve_order
 from portal.celery import app

@@ -16,12 +16,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import resource
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -36,6 +33,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.timezone import now
 
+from benchmarks.scratch import a_database, processes
 from catalog.models import Difference, PlacementDecision
 from catalog.reconciliation import looking
 from portal.cloud.markers import write_marker
@@ -47,7 +45,6 @@ PROJECT: Final = "keystone-project"
 TARGET_MB: Final = 300
 EVERY: Final = 1000  # of so many servers one is gone, one is stopped, and one is strange
 LINES: Final = 10_000  # of one order
-processes: Final = multiprocessing.get_context("fork")
 
 
 def main() -> None:
@@ -221,20 +218,6 @@ def orders(project_id: int, count: int) -> list[int]:
             [project_id, count],
         )
         return [row[0] for row in cursor.fetchall()]
-
-
-# --- a place to do it --------------------------------------------------------------------------
-
-
-@contextmanager
-def a_database() -> Iterator[None]:
-    """A database of our own, gone afterwards."""
-    name = connection.settings_dict["NAME"]
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
-        yield
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 if __name__ == "__main__":

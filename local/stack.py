@@ -38,6 +38,7 @@ class Parts:
     cloud: bool = True
     rabbitmq: bool = False
     is_for_tests: bool = False  # nothing in it has to outlive the machine
+    waits_for_disk: bool = False  # all the same, as what is measured does in production
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Stack:
             **make_keys(self.layout),
         }
         stand_ins: list[Unit] = []
-        lasts = not self.parts.is_for_tests
+        lasts = self.parts.waits_for_disk or not self.parts.is_for_tests
         postgres = PostgresServer.from_environment(self.layout, survives_power_cut=lasts)
         if self.has_local_database or self.has_local_cloud:
             stand_ins += postgres.units()

@@ -1,6 +1,7 @@
 """The stack that ``./test`` runs beside the tests: ``python -m local.stack_for_tests HOME PART…``.
 
-Parts are ``portal``, ``cloud`` and ``rabbitmq``; the databases and the login are always there.
+Parts are ``portal``, ``cloud``, ``rabbitmq`` and ``waits_for_disk``; the databases and the login
+are always there.
 """
 
 from __future__ import annotations

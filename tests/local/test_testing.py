@@ -60,8 +60,15 @@ def test_each_test_runs_once_and_on_rabbitmq_where_that_was_asked(with_rabbitmq,
     assert ("not rabbitmq" in with_stack) is not with_rabbitmq
 
 
-@pytest.mark.parametrize("is_for_tests", [False, True])
-def test_only_a_stack_for_tests_lets_postgres_not_wait_for_the_disk(is_for_tests, tmp_path):
+@pytest.mark.parametrize(
+    ("chosen", "hurries"),
+    [
+        ({}, False),
+        ({"is_for_tests": True}, True),
+        ({"is_for_tests": True, "waits_for_disk": True}, False),
+    ],
+)
+def test_only_a_stack_for_tests_lets_postgres_not_wait_for_the_disk(chosen, hurries, tmp_path):
     home = tmp_path / "home"
     prepare_home(home)
     layout = Layout(
@@ -71,9 +78,9 @@ def test_only_a_stack_for_tests_lets_postgres_not_wait_for_the_disk(is_for_tests
         python=Path(sys.executable),
         openstack_python=Path(),
     )
-    parts = Parts(portal=False, cloud=False, is_for_tests=is_for_tests)
+    parts = Parts(portal=False, cloud=False, **chosen)
 
     units = {unit.name: unit for unit in Stack(layout, parts, given={}).units()}
 
-    assert ("fsync=off" in units["postgres"].command) is is_for_tests
+    assert ("fsync=off" in units["postgres"].command) is hurries
     assert "synchronous_commit=off" not in units["postgres"].command  # a kill would lose commits
