@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from django.utils.translation import gettext as _
 
@@ -29,3 +29,13 @@ def unit_of(metric: Metric) -> str:
     if metric is Metric.MONTHLY_COST_EUR:
         return "euro"
     return "GiB" if metric.value.endswith("_gib") else ""
+
+
+def step_of(metric: Metric) -> Decimal:
+    """Of what a limit is a whole number of times: cents, GiB, or pieces."""
+    return Decimal("0.01") if metric is Metric.MONTHLY_COST_EUR else Decimal(1)
+
+
+def as_limit(metric: Metric, amount: Decimal) -> Decimal:
+    """The lowest limit in which the amount fits."""
+    return amount.quantize(step_of(metric), rounding=ROUND_CEILING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -11,7 +11,7 @@ from catalog.amounts import amount_in_words
 from portal.core.errors import DomainError
 
 if TYPE_CHECKING:
-    from catalog.models import Metric
+    from catalog.models import Metric, QuotaRequest
     from portal.identity.models import Node
 
 
@@ -52,6 +52,18 @@ class QuotaExceeded(DomainError):
             asked=amount_in_words(metric, asked),
             ask=ask,
         )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As programs read them."""
+        return {
+            "metric": self.metric.value,
+            "level": {"id": str(self.level.public_id), "name": self.level.name},
+            "limit": f"{self.limit:.6f}",
+            "claimed": f"{self.claimed:.6f}",
+            "asked": f"{self.asked:.6f}",
+            "ask": self.ask,
+        }
 
 
 class LimitsRefused(DomainError):
@@ -102,6 +114,10 @@ class LineRefused(DomainError):
         at = f"lines.{position}"
         field = f"{at}.{refusal.field}" if refusal.field else at
         super().__init__(field=field, name=name, why=str(refusal))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return self.refusal.facts
 
 
 class CartChanged(DomainError):
@@ -303,6 +319,44 @@ class RuleSettled(DomainError):
 class RuleWaits(DomainError):
     code = "rule_waits"
     message = _("A proposal about this rule waits already. Decide on that one first.")
+
+
+class OwnQuotaRequest(DomainError):
+    code = "own_quota_request"
+    http_status = 403
+    message = _("You asked for this yourself. Another quota administrator must decide.")
+
+
+class QuotaRequestSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "quota_request_settled"
+    message = _("Somebody was first: this request is “{state}” by now.")
+
+
+class QuotaRequestWaits(DomainError):
+    """``request``: what waits already for the same part and metric."""
+
+    code = "quota_request_waits"
+    message = _("A request for this waits already. It must be decided on before another is made.")
+
+    def __init__(self, request: QuotaRequest) -> None:
+        self.request = request
+        super().__init__()
+
+
+class QuotaNotThere(DomainError):
+    """The level that must give would hand out more than it has. Context: ``problem``."""
+
+    code = "quota_not_there"
+    message = _("{problem}")
+
+
+class QuotaRequestOvertaken(DomainError):
+    """Context: ``why`` nothing can be given any more, in words."""
+
+    code = "quota_request_overtaken"
+    message = _("{why} So this cannot be granted any more.")
 
 
 class OwnPublication(DomainError):

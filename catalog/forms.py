@@ -62,12 +62,16 @@ class ParameterField(forms.Field):
             raise ValidationError(str(error)) from error
 
     def draw_cards(self, effects: Effects) -> None:
-        """Put price and refusal on the cards, and choose the first that fits if need be."""
+        """Put price and refusal on the cards, and choose the first that fits if need be.
+
+        What does not fit in a quota can be chosen: then more of that can be asked for.
+        """
         cards = [(option.value, self._card(option, effects)) for option in self.parameter.options]
         self.widget.choices = cards
-        fitting = [value for value, card in cards if not card.refusal]
+        possible = [value for value, card in cards if not card.refusal]
+        fitting = [value for value, card in cards if not card.refusal and not card.warning]
         if self.initial not in fitting:
-            self.initial = fitting[0] if fitting else None
+            self.initial = next(iter([*fitting, *possible]), None)
 
     def _card(self, option: Option, effects: Effects) -> ChoiceCard:
         effect = effects.get((self.parameter.name, option.value))
@@ -76,13 +80,16 @@ class ParameterField(forms.Field):
             description=option.hint,
             monthly_price=effect.monthly if effect and option.meters else None,
             refusal=_refusal(effect) if effect else "",
+            warning=_shortage(effect) if effect else "",
         )
 
 
 def _refusal(effect: OptionEffect) -> str:
-    if effect.monthly is None:
-        return gettext("This has no price at this moment")
-    if effect.shortage is None:
+    return gettext("This has no price at this moment") if effect.monthly is None else ""
+
+
+def _shortage(effect: OptionEffect) -> str:
+    if effect.shortage is None or effect.monthly is None:
         return ""
     return gettext("Does not fit in the quota of {node} ({metric})").format(
         node=effect.shortage.node.name, metric=effect.shortage.metric.label.lower()

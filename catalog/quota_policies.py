@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from catalog.models import QuotaRequest
+from catalog.models import CartLine, QuotaRequest
 from portal.identity.access import granted_node_ids, reached_nodes, standing_grants
 from portal.identity.four_eyes import logins_of
 from portal.identity.models import Node, Person, Role
@@ -56,6 +56,15 @@ def requests_to_decide(person: Person) -> QuerySet[QuotaRequest]:
         state=DecisionState.PROPOSED, node__in=nodes_to_limit(person).values("pk")
     )
     return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
+
+
+def requests_with_order_kept(person: Person) -> QuerySet[QuotaRequest]:
+    """The person's own that were decided on, for which an order still waits in their cart."""
+    decided = QuotaRequest.objects.filter(
+        proposed_by=person, state__in=[DecisionState.CONFIRMED, DecisionState.REFUSED]
+    )
+    waits = CartLine.objects.filter(cart=OuterRef("cart"), cart__owner=person, cart__order=None)
+    return decided.filter(Exists(waits), cart__project__ended_at=None)
 
 
 def names_to_ask(node: Node) -> str:

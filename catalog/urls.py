@@ -56,11 +56,24 @@ from catalog.views.operations import (
     operation_retry,
 )
 from catalog.views.order_copy import order_lines_to_cart
-from catalog.views.order_form import order_form, order_preview, order_to_cart
+from catalog.views.order_form import (
+    order_ask_more,
+    order_form,
+    order_preview,
+    order_to_cart,
+)
 from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
 from catalog.views.quota_bulk import quota_bulk
 from catalog.views.quota_files import quota_example, quota_export, quota_import
 from catalog.views.quota_plan import quota_plan
+from catalog.views.quota_requests import (
+    request_confirm,
+    request_detail,
+    request_list,
+    request_new,
+    request_refuse,
+    request_take_back,
+)
 from catalog.views.quotas import quota_limit, quota_overcommit, quota_tree
 from catalog.views.resources import (
     resource_act,
@@ -161,6 +174,7 @@ urlpatterns = [
     ),
     path("catalogue/<slug:code>/order", order_form, name="order-form"),
     path("catalogue/<slug:code>/order/cart", order_to_cart, name="order-to-cart"),
+    path("catalogue/<slug:code>/order/more", order_ask_more, name="order-ask-more"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # drift
     path("drift", drift_list, name="drift"),
@@ -234,6 +248,16 @@ urlpatterns = [
     path("quotas/import", quota_import, name="quota-import"),
     path("quotas/import/example.<str:form>", quota_example, name="quota-example"),
     path("quotas/plan", quota_plan, name="quota-plan"),
+    path("quotas/requests", request_list, name="quota-requests"),
+    path("quotas/requests/new", request_new, name="quota-request-new"),
+    path("quotas/requests/<uuid:public_id>", request_detail, name="quota-request"),
+    path("quotas/requests/<uuid:public_id>/confirm", request_confirm, name="quota-request-confirm"),
+    path("quotas/requests/<uuid:public_id>/refuse", request_refuse, name="quota-request-refuse"),
+    path(
+        "quotas/requests/<uuid:public_id>/take-back",
+        request_take_back,
+        name="quota-request-take-back",
+    ),
     # resources
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),

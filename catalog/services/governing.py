@@ -9,6 +9,7 @@ from typing import Final
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from catalog.amounts import step_of
 from catalog.errors import LimitsRefused
 from catalog.models import LIMIT_REASON_LENGTH, Metric, Quota
 from catalog.quota_policies import governed_nodes, nodes_to_limit
@@ -97,8 +98,7 @@ def find_amount_problem(metric: Metric, amount: Decimal | None) -> str:
     """Why that cannot be a limit; empty when it can."""
     if amount is None:
         return ""
-    step = Decimal("0.01") if metric is Metric.MONTHLY_COST_EUR else Decimal(1)
-    if not amount.is_finite() or not 0 <= amount <= HIGHEST_LIMIT or amount % step:
+    if not amount.is_finite() or not 0 <= amount <= HIGHEST_LIMIT or amount % step_of(metric):
         if metric is Metric.MONTHLY_COST_EUR:
             return _("Fill in an amount in euros, such as 250.")
         return _("Fill in a whole number, from 0 on.")

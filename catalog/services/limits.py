@@ -240,15 +240,18 @@ def _carry_out(
 ) -> tuple[list[Step], dict[int, list[str]]]:
     """Write the limits, and see where a level then hands out too much, by number of the limit."""
     lock_tree_shared()
-    rows = _lock_levels(limits)
+    rows = lock_levels(limits)
     levels = _touched_levels(limits)
     before = find_excess(levels)
     steps = _write(rows, limits, reason, actor)
     return steps, _find_handed_out(limits, before, find_excess(levels))
 
 
-def _lock_levels(limits: Sequence[NewLimit]) -> dict[tuple[int, str], Quota]:
-    """Lock the counters, and those above: of what one level hands out, one at a time decides."""
+def lock_levels(limits: Sequence[NewLimit]) -> dict[tuple[int, str], Quota]:
+    """Lock the counters, and those above: of what one level hands out, one at a time decides.
+
+    Call under the tree lock; ``set_limits`` does it too.
+    """
     Quota.objects.bulk_create(
         (
             Quota(node=new.node, metric=new.metric, limit_now=Decimal(0))

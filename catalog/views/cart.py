@@ -18,6 +18,7 @@ from catalog.models import Cart, CartLine
 from catalog.policies import own_carts
 from catalog.services.carts import Looked, look_at, look_at_all, order_cart, take_from_cart
 from catalog.views.order_panel import Panel, panel_of
+from catalog.views.quota_request_wording import Shortage, shortage_of
 from catalog.views.wording import spec_in_words
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.requests import PersonRequest
@@ -40,6 +41,15 @@ class CartOnPage:
     def purpose_error(self) -> str:
         errors = self.error.errors if isinstance(self.error, InvalidInput) else {}
         return " ".join(errors.get("purpose", []))
+
+    @property
+    def shortage(self) -> Shortage | None:
+        return shortage_of(self.error)
+
+    @property
+    def ask_more_link(self) -> str:
+        """Where more quota is asked for this cart; the address goes on with which."""
+        return f"{reverse('catalog:quota-request-new')}?cart={self.cart.public_id}&"
 
     @property
     def refusal(self) -> str:

@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.change_forms import ChangeForm
-from catalog.errors import PlacementRefused, QuotaExceeded
 from catalog.kinds import get_kind
 from catalog.models import Resource, ResourceState
 from catalog.policies import may_change, visible_resources
@@ -32,6 +31,7 @@ from catalog.services.changes import (
 )
 from catalog.services.offers import option_prices
 from catalog.views.order_panel import Panel, panel_of
+from catalog.views.quota_request_wording import asking_more_for, shortage_of
 from catalog.views.wording import day_in_words
 from portal.core.errors import DomainError
 from portal.identity.oidc.step_up import kept_input
@@ -84,7 +84,12 @@ def resource_change_preview(request: PersonRequest, public_id: UUID) -> HttpResp
     if not wants_panel(request):
         return _page(request, resource, _shown_again(resource, request.POST))
     form = ChangeForm(request.POST, resource=resource)
-    context = {"panel": _panel(resource, form), "resource": resource, "project": resource.project}
+    context = {
+        "panel": _panel(resource, form),
+        "resource": resource,
+        "project": resource.project,
+        "ask_more_link": asking_more_for(resource),
+    }
     return render(request, PANEL, context)
 
 
@@ -130,14 +135,15 @@ def _page(
     refusal: DomainError | None = None,
 ) -> HttpResponse:
     form.draw_cards(option_prices(form.parameters, resource.project))
-    advice = {QuotaExceeded, PlacementRefused} & {type(refusal)}
     context: dict[str, Any] = {
         "resource": resource,
         "kind": get_kind(resource.kind),
         "project": resource.project,
         "form": form,
         "panel": _panel(resource, form),
-        "asks_quota": bool(advice),
+        "refusal": refusal,
+        "shortage": shortage_of(refusal),
+        "ask_more_link": asking_more_for(resource),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, PAGE, context, status=refusal.http_status if refusal else status)

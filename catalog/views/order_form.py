@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -15,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from catalog.errors import IdempotencyConflict, PlacementRefused, QuotaExceeded
+from catalog.errors import IdempotencyConflict, PlacementRefused
 from catalog.forms import CartForm, OrderForm
 from catalog.models import CartLine, OfferingVersion, Order
 from catalog.policies import (
@@ -32,6 +33,7 @@ from catalog.views.catalogue import choose_project
 from catalog.views.order_copy import Copy, copy_of_order
 from catalog.views.order_panel import read_panel
 from catalog.views.order_source import made_from, source_in_address
+from catalog.views.quota_request_wording import shortage_of
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.models import Project
 from portal.identity.oidc.step_up import kept_input
@@ -41,7 +43,6 @@ CART_LINE: Final = "cart-line"  # in an address: the public id of what is change
 PAGE: Final = "catalog/order_form/page.html"
 ANSWER: Final = "catalog/order_form/_answer.html"
 ADVICE: Final[dict[type[DomainError], Promise]] = {
-    QuotaExceeded: gettext_lazy("Choose smaller, or ask the quota administrator for more."),
     PlacementRefused: gettext_lazy("Choose another project, or ask who classified its data."),
 }
 
@@ -54,7 +55,8 @@ def order_form(request: PersonRequest, code: str) -> HttpResponse:
         return _submit(request, version, projects)
     form = OrderForm(version=version, projects=projects)
     drafts = [
-        reverse(f"catalog:{name}", args=[code]) for name in ("order-preview", "order-to-cart")
+        reverse(f"catalog:{name}", args=[code])
+        for name in ("order-preview", "order-to-cart", "order-ask-more")
     ]
     kept = kept_input(request, request.path, *drafts)
     line = _line_in_cart(request, version)
@@ -82,13 +84,36 @@ def order_form(request: PersonRequest, code: str) -> HttpResponse:
 @require_POST
 def order_to_cart(request: PersonRequest, code: str) -> HttpResponse:
     """Put in the cart what was filled in, or let it replace what the address names there."""
+    put = _put_what_was_filled_in(request, code)
+    if not isinstance(put, CartLine):
+        return put
+    messages.success(request, _("It is in your cart. Nothing is reserved yet."))
+    return redirect("catalog:cart")
+
+
+@require_POST
+def order_ask_more(request: PersonRequest, code: str) -> HttpResponse:
+    """Keep in the cart what was filled in, and go on to ask for the quota that it lacks.
+
+    The address says which quota, as it will that of the request.
+    """
+    put = _put_what_was_filled_in(request, code)
+    if not isinstance(put, CartLine):
+        return put
+    asked = {name: request.GET.get(name, "") for name in ("node", "metric", "amount")}
+    query = urlencode({**asked, "cart": put.cart.public_id})
+    return redirect(f"{reverse('catalog:quota-request-new')}?{query}")
+
+
+def _put_what_was_filled_in(request: PersonRequest, code: str) -> CartLine | HttpResponse:
+    """Put it in the cart; or the form, with why it cannot be there."""
     version, projects = _orderable(request, code)
     line = _line_in_cart(request, version)
     form = CartForm(request.POST, version=version, projects=projects)
     refusal: DomainError | None = None
     if form.is_valid():
         try:
-            put_in_cart(
+            return put_in_cart(
                 owner=request.user,
                 project=form.cleaned_data["project"],
                 offering=version.offering,
@@ -99,9 +124,6 @@ def order_to_cart(request: PersonRequest, code: str) -> HttpResponse:
             )
         except DomainError as error:
             refusal = _put_at_its_field(form, error)
-        else:
-            messages.success(request, _("It is in your cart. Nothing is reserved yet."))
-            return redirect("catalog:cart")
     return _page(request, version, form, refusal=refusal)
 
 
@@ -138,6 +160,7 @@ def order_preview(request: PersonRequest, code: str) -> HttpResponse:
         "panel": read_panel(version, form.read_draft(), form.parameters),
         "project": project,
         "redraws_cards": is_other_project,
+        **_asking_more(request, version),
     }
     return render(request, ANSWER, context)
 
@@ -231,11 +254,21 @@ def _page(
         "panel": read_panel(version, form.read_draft(), form.parameters),
         "project": project,
         "refusal": refusal,
+        "shortage": shortage_of(refusal),
         "copy": copy,
         "cart_line": request.GET.get(CART_LINE, ""),
         "advice": ADVICE.get(type(refusal)) if refusal else None,
+        **_asking_more(request, version),
     }
     return render(request, PAGE, context, status=_status(form, refusal))
+
+
+def _asking_more(request: PersonRequest, version: OfferingVersion) -> dict[str, str]:
+    """Where the buttons send the form that ask for more quota, without which and for what."""
+    address = reverse("catalog:order-ask-more", args=[version.offering.code])
+    line = request.GET.get(CART_LINE)
+    about = urlencode({CART_LINE: line}) + "&" if line else ""
+    return {"ask_more": f"{address}?{about}"}
 
 
 def _status(form: OrderForm, refusal: DomainError | None) -> int:

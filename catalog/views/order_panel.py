@@ -18,6 +18,7 @@ from catalog.models import NEARLY_FULL, OfferingVersion
 from catalog.placement import REASONS
 from catalog.services.offers import least_price
 from catalog.services.preview import Consequences, QuotaEffect, preview
+from catalog.views.quota_request_wording import Shortage, shortage_foretold
 from catalog.views.wording import place_in_words
 from portal.core.calendar import end_of_day
 from portal.core.errors import DomainError
@@ -35,6 +36,10 @@ class QuotaLine:
     effect: QuotaEffect
     text: str
     note: str
+
+    @property
+    def shortage(self) -> Shortage | None:
+        return shortage_foretold(self.effect)
 
 
 @dataclass(frozen=True, kw_only=True)

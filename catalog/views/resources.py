@@ -51,6 +51,7 @@ from catalog.views.end_dates import OPEN_ENDINGS, end_notice
 from catalog.views.history import history_of
 from catalog.views.order_source import makeable_from
 from catalog.views.progress import LOOK_AGAIN_SECONDS, Progress, latest_operation, progress_of
+from catalog.views.quota_request_wording import asking_more_for, shortage_of
 from catalog.views.relations import relations_of
 from catalog.views.secrets import access_of, show_secret
 from catalog.views.wording import RESOURCE_TONES, place_in_words, spec_in_words
@@ -255,6 +256,8 @@ def _render(
         "may_repair": may_repair(request.user, resource),
         "is_operator": has_role(request.user, resource.project, Role.OPERATOR),
         "error": error,
+        "shortage": shortage_of(error),
+        "ask_more_link": asking_more_for(resource),
     }
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "catalog/resources/detail.html", context, status=status)

@@ -17,12 +17,14 @@ class ChoiceCard:
         description: what it means, in one line.
         monthly_price: euros per month that it adds; None shows no price.
         refusal: why it cannot be chosen now; the option is then disabled.
+        warning: what is in its way, though it can be chosen.
     """
 
     title: str | Promise
     description: str | Promise = ""
     monthly_price: Decimal | None = None
     refusal: str | Promise = ""
+    warning: str | Promise = ""
 
     def __str__(self) -> str:
         return str(self.title)

@@ -28,6 +28,11 @@ class DomainError(Exception):
     def __str__(self) -> str:
         return str(self.message).format(**self.context)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What programs are told of it beside code and message, JSON-ready."""
+        return {}
+
 
 class InvalidInput(DomainError):
     """Input that no rule of the form could accept. ``errors``: message by field name."""

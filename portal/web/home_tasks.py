@@ -18,6 +18,7 @@ from catalog.models import (
     Operation,
     Order,
     Quota,
+    QuotaRequest,
     Resource,
 )
 from catalog.policies import (
@@ -26,13 +27,16 @@ from catalog.policies import (
     repairable_operations,
     retirable_resources,
 )
+from catalog.quota_policies import requests_to_decide, requests_with_order_kept
 from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
+from catalog.views.quota_request_wording import RequestInWords
 from portal.core.calendar import day_of
 from portal.core.formats import clock, day, price
 from portal.identity.access import reached_nodes, roles_of
 from portal.identity.gaps import find_gaps
 from portal.identity.link_policies import links_to_decide
 from portal.identity.models import LinkProposal, Person, ReviewCampaign, Role, RoleProposal
+from portal.identity.models.proposed import DecisionState
 from portal.identity.reviewing import items_to_decide
 from portal.identity.role_policies import proposals_to_decide
 from portal.identity.views.review_rows import Progress, measure
@@ -61,6 +65,8 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_decision_task(order) for order in _to_decide(person)],
         *[_proposal_task(proposal) for proposal in _proposals(person)],
         *[_link_task(link) for link in links_to_decide(person)[:SHOWN]],
+        *[_more_quota_task(asked) for asked in _quota_to_decide(person)],
+        *[_outcome_task(asked) for asked in _quota_decided(person)],
         *_gap_tasks(person),
         *[_quota_task(quota) for quota in _over_limit(person)],
         *[_review_task(review, at) for review in _to_review(person, at)],
@@ -155,6 +161,47 @@ def _link_task(link: LinkProposal) -> Task:
         text=_("{proposer} proposes this.").format(proposer=link.proposed_by.name),
         url=reverse("identity:identity-link", args=[link.public_id]),
         button=_("Decide"),
+    )
+
+
+def _quota_to_decide(person: Person) -> QuerySet[QuotaRequest]:
+    waiting = requests_to_decide(person).select_related("node", "proposed_by")
+    return waiting.order_by("proposed_at")[:SHOWN]
+
+
+def _more_quota_task(asked: QuotaRequest) -> Task:
+    words = RequestInWords(asked)
+    return Task(
+        icon="gauge",
+        tone="",
+        title=words.title,
+        text=_("{requester} asks this in place of {before}.").format(
+            requester=asked.proposed_by.name, before=words.before
+        ),
+        url=reverse("catalog:quota-request", args=[asked.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _quota_decided(person: Person) -> list[QuotaRequest]:
+    """What came of requests for which an order still waits in a cart, the latest of each cart."""
+    decided = requests_with_order_kept(person).select_related("node", "cart__project")
+    by_cart = {asked.cart_id: asked for asked in decided.order_by("decided_at")}
+    return list(by_cart.values())[:SHOWN]
+
+
+def _outcome_task(asked: QuotaRequest) -> Task:
+    is_granted = asked.state == DecisionState.CONFIRMED
+    outcome = _("More quota is granted: {what}.") if is_granted else _("Refused: {what}.")
+    return Task(
+        icon="shopping-cart",
+        tone="" if is_granted else "warn",
+        title=_("Your order for {project} waits in your cart").format(
+            project=asked.cart.project.name if asked.cart else ""
+        ),
+        text=outcome.format(what=RequestInWords(asked).title),
+        url=reverse("catalog:quota-request", args=[asked.public_id]),
+        button=_("View"),
     )
 
 

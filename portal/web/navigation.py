@@ -28,6 +28,7 @@ from catalog.policies import (
     orders_to_decide,
     rules_to_decide,
 )
+from catalog.quota_policies import requests_to_decide
 from portal.identity.models import Person, Role
 from portal.identity.policies import TREE_ROLES
 from portal.identity.reviewing import REVIEW_READERS, items_to_decide
@@ -84,6 +85,10 @@ def _count_rules(person: Person) -> int:
     return rules_to_decide(person).count()
 
 
+def _count_quota_requests(person: Person) -> int:
+    return requests_to_decide(person).count()
+
+
 def _count_reviews(person: Person) -> int:
     return items_to_decide(person, now()).count()
 
@@ -124,7 +129,13 @@ MENU: Final = (
         _("Insight"),
         (
             MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
-            MenuItem("catalog:quotas", _("Quotas"), "gauge"),
+            MenuItem(
+                "catalog:quotas",
+                _("Quotas"),
+                "gauge",
+                count_waiting=_count_quota_requests,
+                acted_on_by={Role.QUOTA_ADMINISTRATOR},
+            ),
             MenuItem("web:audit", _("Audit trail"), "shield-check", frozenset({Role.AUDITOR})),
         ),
     ),

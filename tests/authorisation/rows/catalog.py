@@ -149,6 +149,15 @@ ROWS = [
         asks_role_first=True,
     ),
     act(
+        "catalog:order-ask-more",
+        arguments=OFFERING,
+        query={"metric": "vcpus", "amount": "20000"},
+        body=order_answers,
+        by={Role.REQUESTER},
+        unseen=422,
+        asks_role_first=True,
+    ),
+    act(
         "catalog:order-preview",
         arguments=OFFERING,
         body=order_answers,

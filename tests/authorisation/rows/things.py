@@ -13,8 +13,10 @@ from catalog.models import (
     Assembly,
     Cart,
     CartLine,
+    Metric,
     Operation,
     Order,
+    QuotaRequest,
     Resource,
     Solution,
 )
@@ -23,6 +25,7 @@ from catalog.services.approvals import approve_order
 from catalog.services.carts import put_in_cart
 from catalog.services.changes import place_change
 from catalog.services.protection import protect_resource
+from catalog.services.quota_requests import Asked, ask_quota
 from catalog.services.resources import act_on_resource
 from catalog.services.solutions import solve_operation
 from portal.cloud.secrets import store_secret
@@ -97,6 +100,36 @@ def own_rule(tenant: Tenant) -> ApprovalRuleVersion:
 def _proposed_rule(tenant: Tenant, word: str, by: Person) -> ApprovalRuleVersion:
     says = RuleSays(amount_from=Decimal(1_000_000))
     return propose_rule(node=tenant.directorate, name=tenant.named(word), says=says, actor=by)
+
+
+def request_of_colleague(tenant: Tenant) -> QuotaRequest:
+    """More quota that somebody asked, and the ministry gives."""
+    return _asked(tenant, Metric.VCPUS, tenant.all_rounder)
+
+
+def own_request(tenant: Tenant) -> QuotaRequest:
+    """The same, asked by the asker of the table."""
+    return _asked(tenant, Metric.MEMORY_GIB, tenant.asker)
+
+
+def _asked(tenant: Tenant, metric: Metric, by: Person) -> QuotaRequest:
+    asked = Asked(
+        node=tenant.project,
+        metric=metric,
+        amount=Decimal(20_000),
+        reason=tenant.named("reden"),
+    )
+    return ask_quota(asked, actor=by)[0]
+
+
+def more_to_ask(tenant: Tenant) -> dict[str, str]:
+    """A complete form, for the tenant's project."""
+    return {
+        "node": str(tenant.project.public_id),
+        "metric": "servers",
+        "amount": "20000",
+        "reason": "Meer zaken",
+    }
 
 
 def active_resource(tenant: Tenant) -> Resource:

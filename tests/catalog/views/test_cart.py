@@ -90,7 +90,7 @@ def test_what_does_not_fit_says_which_line_and_keeps_the_purpose(browser, filled
     page = send(browser, filled)
 
     assert page.status_code == 409
-    assert "“web-02” is in the way" in text_of(page)
+    assert "“web-02” does not fit" in text_of(page)
     assert 'value="Zaken"' in page.content.decode()
 
 

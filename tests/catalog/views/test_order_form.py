@@ -92,12 +92,12 @@ class TestPage:
     def test_cards_show_what_they_cost(self, browser):
         assert re.search("gp.small €38.40 2 processors", text_of(browser.get(FORM)))
 
-    def test_an_option_that_can_never_fit_is_closed_with_its_reason(self, browser, project):
+    def test_an_option_that_does_not_fit_says_why_and_stays_open(self, browser, project):
         set_limit(project, Metric.VCPUS, Decimal(1), valid_from=project.created_at, actor=None)
 
         response = browser.get(FORM)
 
-        assert re.search(r'value="gp.small"[^>]* disabled', response.content.decode())
+        assert re.search(r'value="gp.small"[^>]* checked>', response.content.decode())
         assert "Does not fit in the quota of Zaaksysteem (processors)" in text_of(response)
 
     def test_an_option_without_a_price_is_closed(self, browser, version):
@@ -265,8 +265,8 @@ class TestSubmit:
         assert response.status_code == 409
         assert title_of(response).startswith("Error: ")
         text = text_of(response)
-        assert "The order was not sent This does not fit." in text
-        assert "Choose smaller, or ask the quota administrator for more." in text
+        assert "The order was not sent This does not fit in the quota of" in text
+        assert "Ask for more" in text
         assert 'value="zaak-app-01"' in response.content.decode()
         assert_nothing_stored()
 

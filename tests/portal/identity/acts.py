@@ -68,6 +68,7 @@ from tests.portal.identity.catalog_acts import (
     withdrawing_a_version,
 )
 from tests.portal.identity.doors import Doors, Get
+from tests.portal.identity.quota_acts import granting_a_request, refusing_a_request
 from tests.portal.identity.rule_acts import confirming_a_rule, refusing_a_rule
 
 # --- roles -------------------------------------------------------------------------------------
@@ -359,6 +360,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "quota.allow_overcommit": letting_hand_out_more,
     "quota.set_limit": setting_a_limit,
     "quota.set_limit of a plan": setting_limits_of_a_plan,
+    "quota_request.confirm": granting_a_request,
+    "quota_request.refuse": refusing_a_request,
     "resource.retire": retiring_a_resource,
     "assembly.retire": retiring_a_whole,
     "resource.unprotect": ending_a_protection,
@@ -399,6 +402,8 @@ WITH_API: Final = (
     "order.approve",
     "order.reject",
     "quota.set_limit of a plan",
+    "quota_request.confirm",
+    "quota_request.refuse",
     "resource.retire",
     "assembly.retire",
     "resource.unprotect",

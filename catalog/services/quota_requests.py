@@ -1,0 +1,298 @@
+"""Asking for a higher limit: one person asks, another who governs the level above decides.
+
+What is granted holds at once, in the same transaction. Of a part and metric one request waits at a
+time. When the part ends, what waits for it can only be taken back or left: nobody decides on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final, TypeVar
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from catalog.amounts import amount_in_words
+from catalog.errors import (
+    LimitsRefused,
+    OwnQuotaRequest,
+    QuotaNotThere,
+    QuotaRequestOvertaken,
+    QuotaRequestSettled,
+    QuotaRequestWaits,
+    ReasonRequired,
+)
+from catalog.models import (
+    LIMIT_REASON_LENGTH,
+    Cart,
+    Metric,
+    QuotaLimit,
+    QuotaRequest,
+)
+from catalog.quota_policies import nodes_to_ask_for, nodes_to_limit
+from catalog.services.governing import clean_reason, find_amount_problem
+from catalog.services.limits import NewLimit, lock_levels, set_limits
+from portal.audit.services import record, record_refusal
+from portal.core.calendar import day_of, end_of_day
+from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.formats import day
+from portal.core.locks import lock_tree_shared
+from portal.core.models import is_in_force
+from portal.core.text import clean_text
+from portal.identity.four_eyes import check_other_humans
+from portal.identity.models import Node, Person
+from portal.identity.models.proposed import DECISION_LENGTH, DecisionState
+from portal.identity.sensitive import sensitive
+from portal.identity.services.roles import refuse_emergency_access
+
+LONGEST: Final = timedelta(days=3652)  # who needs it for longer, needs it for good
+SECOND: Final = timedelta(seconds=1)
+NO_LIMIT: Final = Decimal(0)  # of a level without a row: nothing is allowed
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What somebody asks: that the limit of the node become ``amount``.
+
+    Attributes:
+        end_date: the last day on which it is needed; None is for good.
+        cart: what waits for it; one of the person's own.
+    """
+
+    node: Node
+    metric: Metric
+    amount: Decimal
+    reason: str
+    end_date: date | None = None
+    cart: Cart | None = None
+
+
+def ask_quota(asked: Asked, *, actor: Person) -> tuple[QuotaRequest, bool]:
+    """Ask for a higher limit; True when this call did, so that it may be repeated.
+
+    Raises:
+        NotAllowed: the actor neither orders nor governs there, or it is not their cart.
+        InvalidInput: about the amount, the end or the reason; also where there is enough already.
+        QuotaRequestWaits: another request for the same waits.
+    """
+    reason = clean_reason(asked.reason)
+    if problem := find_amount_problem(asked.metric, asked.amount):
+        raise InvalidInput({"amount": [problem]})
+    _check_end_date(asked.end_date)
+    return _ask(asked, reason, actor)
+
+
+@transaction.atomic(durable=True)
+def _ask(asked: Asked, reason: str, actor: Person) -> tuple[QuotaRequest, bool]:
+    lock_tree_shared()
+    node = nodes_to_ask_for(actor).filter(pk=asked.node.pk).first()
+    if node is None or (asked.cart and asked.cart.owner_id != actor.pk):
+        raise NotAllowed()
+    limit = limit_that_holds(node, asked.metric)
+    says = {
+        "amount": asked.amount,
+        "valid_until": end_of_day(asked.end_date) if asked.end_date else None,
+        "reason": reason,
+        "cart": asked.cart,
+        "proposed_by": actor,
+    }
+    waiting = QuotaRequest.objects.filter(
+        node=node, metric=asked.metric, state=DecisionState.PROPOSED
+    )
+    if limit is None or asked.amount <= limit:
+        raise InvalidInput({"amount": [_enough(node, asked.metric, limit)]})
+    request, is_new = waiting.get_or_create(
+        defaults={
+            "node": node,
+            "metric": asked.metric,
+            "before": limit,
+            "proposed_at": now(),
+            **says,
+        }
+    )
+    if is_new:
+        _tell("quota.requested", request, actor)
+    elif any(getattr(request, name) != value for name, value in says.items()):
+        raise QuotaRequestWaits(request)
+    return request, is_new
+
+
+@sensitive("quota_request.confirm")
+def grant_request(public_id: UUID, *, actor: Person) -> QuotaRequest:
+    """Give what was asked: the limit holds at once, and ends with the period that was asked.
+
+    Raises:
+        OwnQuotaRequest, SameHuman: the actor asked it, or may have, with another login.
+        NotAllowed: the actor does not govern the level that gives, or came by emergency access.
+        QuotaRequestSettled: somebody was first.
+        QuotaRequestOvertaken: there is nothing left to give.
+        QuotaNotThere: the level that gives would hand out more than it has.
+    """
+    return _deciding(public_id, actor, lambda: _grant(public_id, actor))
+
+
+@sensitive("quota_request.refuse")
+def refuse_request(public_id: UUID, *, actor: Person, reason: str) -> QuotaRequest:
+    """Say no, with a reason that the requester reads.
+
+    Raises:
+        ReasonRequired, InvalidInput: about the reason.
+        OwnQuotaRequest, SameHuman, NotAllowed, QuotaRequestSettled: as in ``grant_request``.
+    """
+    if not reason.strip():
+        raise ReasonRequired(field="reason")
+    try:
+        because = clean_text(reason, max_length=DECISION_LENGTH, multiline=True)
+    except ValueError as error:
+        raise InvalidInput({"reason": [str(error)]}) from error
+    return _deciding(public_id, actor, lambda: _refuse(public_id, actor, because))
+
+
+@transaction.atomic(durable=True)
+def take_back_request(public_id: UUID, *, actor: Person) -> QuotaRequest:
+    """Take one's own request back.
+
+    Raises:
+        NotAllowed: somebody else asked it.
+        QuotaRequestSettled: somebody decided already.
+    """
+    request = _lock_waiting(public_id)
+    if request.proposed_by_id != actor.pk:
+        raise NotAllowed()
+    _settle(request, DecisionState.WITHDRAWN, actor)
+    _tell("quota.request_taken_back", request, actor)
+    return request
+
+
+def limit_that_holds(node: Node, metric: Metric) -> Decimal | None:
+    """The limit of this moment; None is unlimited, and without one it is zero."""
+    limits = QuotaLimit.objects.filter(is_in_force(now()), quota__node=node, quota__metric=metric)
+    found = limits.first()
+    return found.amount if found else NO_LIMIT
+
+
+def why_overtaken(request: QuotaRequest) -> str:
+    """Why what was asked can no longer be given, in words; empty when it can."""
+    node, metric = request.node, Metric(request.metric)
+    if node.ended_at:
+        return _("“{node}” has ended.").format(node=node.name)
+    if request.valid_until and request.valid_until <= now():
+        return _("It was needed until {day} only.").format(day=day(request.valid_until - SECOND))
+    limit = limit_that_holds(node, metric)
+    if limit is None or limit >= request.amount:
+        return _enough(node, metric, limit)
+    return ""
+
+
+def _check_end_date(end_date: date | None) -> None:
+    today = day_of(now())
+    if end_date is None or today <= end_date <= today + LONGEST:
+        return
+    text = _("Choose a day from today on, not later than {day}.").format(day=day(today + LONGEST))
+    raise InvalidInput({"end_date": [text]})
+
+
+def _enough(node: Node, metric: Metric, limit: Decimal | None) -> str:
+    if limit is None:
+        return _("“{node}” has no limit for this, so nothing need be asked.").format(node=node.name)
+    return _("“{node}” has a limit of {limit} already.").format(
+        node=node.name, limit=amount_in_words(metric, limit)
+    )
+
+
+def _deciding(public_id: UUID, actor: Person, decide: Callable[[], Answer]) -> Answer:
+    """Decide, and write a refused attempt down."""
+    try:
+        return decide()
+    except (OwnQuotaRequest, NotAllowed) as refusal:
+        request = QuotaRequest.objects.select_related("node").get(public_id=public_id)
+        record_refusal(
+            "quota.request_decision_refused",
+            request.node,
+            actor=actor,
+            node_id=request.node_id,
+            code=refusal.code,
+        )
+        raise
+
+
+@transaction.atomic(durable=True)
+def _grant(public_id: UUID, actor: Person) -> QuotaRequest:
+    request = _lock_for_decision(public_id, actor)
+    new = NewLimit(
+        node=request.node,
+        metric=Metric(request.metric),
+        amount=request.amount,
+        valid_from=now(),
+        valid_until=request.valid_until,
+    )
+    lock_levels([new])  # so that what is judged now is what is changed
+    if why := why_overtaken(request):
+        raise QuotaRequestOvertaken(why=why)
+    new = replace(new, valid_from=now())
+    _settle(request, DecisionState.CONFIRMED, actor)
+    try:
+        set_limits([new], reason=_reason_of(request), actor=actor)
+    except LimitsRefused as error:
+        raise QuotaNotThere(problem=str(error)) from error
+    _tell("quota.request_confirmed", request, actor)
+    return request
+
+
+@transaction.atomic(durable=True)
+def _refuse(public_id: UUID, actor: Person, reason: str) -> QuotaRequest:
+    request = _lock_for_decision(public_id, actor)
+    request.decision_reason = reason
+    _settle(request, DecisionState.REFUSED, actor)
+    _tell("quota.request_refused", request, actor)
+    return request
+
+
+def _lock_for_decision(public_id: UUID, actor: Person) -> QuotaRequest:
+    request = _lock_waiting(public_id)
+    if request.node.ended_at:
+        raise QuotaRequestOvertaken(why=why_overtaken(request))
+    if request.proposed_by_id == actor.pk:
+        raise OwnQuotaRequest()
+    check_other_humans([request.proposed_by_id], [actor.pk])
+    if not nodes_to_limit(actor).filter(pk=request.node_id).exists():
+        raise NotAllowed()
+    refuse_emergency_access(actor)
+    return request
+
+
+def _lock_waiting(public_id: UUID) -> QuotaRequest:
+    lock_tree_shared()
+    requests = QuotaRequest.objects.select_for_update(of=("self",))
+    request = requests.select_related("node", "proposed_by").get(public_id=public_id)
+    if request.state != DecisionState.PROPOSED:
+        raise QuotaRequestSettled(state=request.get_state_display())
+    return request
+
+
+def _reason_of(request: QuotaRequest) -> str:
+    """Why the limit becomes what it becomes, for who reads its history."""
+    text = _("Request of {name}: {reason}").format(
+        name=request.proposed_by.name, reason=request.reason
+    )
+    return text[:LIMIT_REASON_LENGTH]
+
+
+def _settle(request: QuotaRequest, state: DecisionState, actor: Person) -> None:
+    request.state, request.decided_by, request.decided_at = state, actor, now()
+    request.save(update_fields=["state", "decided_by", "decided_at", "decision_reason"])
+
+
+def _tell(event: str, request: QuotaRequest, actor: Person) -> None:
+    data = {
+        "request": str(request.public_id),
+        "metric": request.metric,
+        "amount": str(request.amount),
+    }
+    record(event, request.node, actor=actor, node_id=request.node_id, data=data)

@@ -1,0 +1,375 @@
+"""Asking for more and deciding, on pages; and from a refused order to one that is placed."""
+
+import re
+from decimal import Decimal
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from catalog.models import CartLine, Metric, Order, Quota, QuotaRequest
+from catalog.services.carts import put_in_cart
+from catalog.services.limits import set_limit
+from catalog.services.quota_requests import grant_request, limit_that_holds, refuse_request
+from portal.identity.models import Role
+from portal.identity.oidc.assurance import Assurance
+from tests.catalog.quota_requests.conftest import METRIC
+from tests.catalog.views.conftest import answers, browser
+from tests.catalog.views.ordering import FORM, HTMX, PREVIEW, text_of, title_of
+from tests.factories import SPEC, PersonFactory, delivered, grant, make_project, place
+from tests.logins import log_in
+
+__all__ = ["answers", "browser"]
+pytestmark = pytest.mark.django_db
+NEW = "/quotas/requests/new"
+LIST = "/quotas/requests"
+CONFIRM = {"reason": ""}
+
+
+@pytest.fixture
+def decider(administrator):
+    """The browser of who gives."""
+    client = Client(HTTP_ACCEPT_LANGUAGE="en")
+    return log_in(client, administrator)
+
+
+@pytest.fixture
+def tight(narrow):
+    """Too little disk for the order of these tests, of 40 GiB."""
+    set_limit(narrow, METRIC, Decimal(30), valid_from=now(), actor=None)
+    return narrow
+
+
+def page_of(request, act=""):
+    return f"{LIST}/{request.public_id}{act}"
+
+
+def ask_button(response):
+    """Where the button leads that asks for more."""
+    (address,) = set(
+        re.findall(r'(?:formaction|href)="([^"]*amount=[^"]*)"', response.content.decode())
+    )
+    return unescape(address)
+
+
+class TestOneClick:
+    def test_from_a_refusal_to_the_order(self, browser, answers, tight, decider, requester):
+        refused = browser.post(FORM, answers)
+        assert refused.status_code == 409
+        text = text_of(refused)
+        for fact in (
+            "What lacks Disk",
+            f"Where {tight.name}",
+            "Limit 30 GiB",
+            "In use or reserved 0 GiB",
+            "You ask 40 GiB",
+            "Who can give more Quotabeheerder",
+        ):
+            assert fact in text
+
+        kept = browser.post(ask_button(refused), answers)
+        line = CartLine.objects.get(cart__owner=requester)
+        assert (line.name, line.spec["volume_gib"]) == ("zaak-app-01", 40)
+        query = parse_qs(urlsplit(kept["Location"]).query)
+        assert query == {
+            "node": [str(tight.public_id)],
+            "metric": ["volume_gib"],
+            "amount": ["40"],
+            "cart": [str(line.cart.public_id)],
+        }
+
+        asking = browser.get(kept["Location"])
+        assert "Your order is kept" in text_of(asking)
+        assert 'value="40"' in asking.content.decode()
+        fields = {name: values[0] for name, values in query.items()}
+        sent = browser.post(NEW, {**fields, "reason": "Piek in november"}, follow=True)
+        assert "Asked. Who can give it: Quotabeheerder." in text_of(sent)
+
+        request = QuotaRequest.objects.get()
+        given = decider.post(page_of(request, "/confirm"), CONFIRM, follow=True)
+        assert "Granted. The limit holds from now on." in text_of(given)
+        assert limit_that_holds(tight, METRIC) == 40
+        assert "Go on with your order" not in text_of(given)
+
+        assert "Go on with your order" in text_of(browser.get(page_of(request)))
+        assert "Your order for" in text_of(browser.get("/"))
+        cart = line.cart
+        cart.refresh_from_db()
+        ordered = browser.post(
+            f"/cart/{cart.public_id}/order", {"purpose": "Piek", "revision": cart.revision}
+        )
+        assert ordered.status_code == 303
+        assert Quota.objects.get(node=tight, metric=METRIC).claimed == 40
+        assert Order.objects.get().lines.get().name == "zaak-app-01"
+        assert "Go on with your order" not in text_of(browser.get(page_of(request)))
+        assert "Your order for" not in text_of(browser.get("/"))
+
+    def test_the_panel_offers_it_before_anything_is_sent(self, browser, answers, tight):
+        response = browser.post(PREVIEW, answers, headers=HTMX)
+
+        assert "amount=40" in ask_button(response)
+
+    def test_an_order_that_fits_offers_nothing(self, browser, answers, narrow):
+        response = browser.post(PREVIEW, answers, headers=HTMX)
+
+        assert "Ask for more" not in text_of(response)
+
+    def test_what_is_not_right_stays_in_the_form(self, browser, answers, tight):
+        address = ask_button(browser.post(FORM, answers))
+        response = browser.post(address, {**answers, "name": ""})
+
+        assert response.status_code == 422
+        assert not CartLine.objects.exists()
+
+    def test_the_cart_offers_it_too(self, browser, tight, requester, version):
+        line = in_cart(requester, tight, version)
+        cart = line.cart
+
+        shown = browser.get("/cart")
+        assert f"cart={cart.public_id}" in ask_button(shown)
+
+        refused = browser.post(
+            f"/cart/{cart.public_id}/order", {"purpose": "Piek", "revision": cart.revision}
+        )
+        assert refused.status_code == 409
+        assert "does not fit in the quota of" in text_of(refused)
+        asking = browser.get(ask_button(refused))
+        assert "Your order is kept" in text_of(asking)
+
+    def test_a_change_says_that_nothing_is_kept(
+        self, browser, narrow, requester, approver, version
+    ):
+        server = delivered(place(requester, narrow, version), approver=approver)
+        answers = {
+            "idempotency_key": "0b4cf1f0-6a8c-4f6a-8f0e-6a2d1f6f7b02",
+            "purpose": "Meer zaken",
+            "flavor": "gp.small",
+            "volume_gib": "60",
+            "end_date": "",
+        }
+        refused = browser.post(f"/resources/{server.public_id}/change", answers)
+
+        assert refused.status_code == 409
+        assert "What you filled in here is not kept." in text_of(refused)
+        address = ask_button(refused)
+        assert f"resource={server.public_id}" in address
+        assert "amount=60" in address
+        assert f"What you filled in for {server.name} is not kept." in text_of(browser.get(address))
+
+
+class TestAsking:
+    def test_it_begins_with_what_the_address_says(self, browser, narrow):
+        address = f"{NEW}?node={narrow.public_id}&metric=volume_gib&amount=80"
+        response = browser.get(address)
+
+        assert 'value="80"' in response.content.decode()
+        assert f"Now in {narrow.name}" in text_of(response)
+
+    @pytest.mark.parametrize("amount", ["", "veel", "NaN", "Infinity", "1e999", "-5", "1e-999999"])
+    def test_an_address_that_says_nonsense_asks_anew(self, browser, narrow, amount):
+        response = browser.get(NEW, {"metric": "luck", "amount": amount})
+
+        assert response.status_code == 200
+
+    @pytest.mark.parametrize("name", ["node", "cart", "resource"])
+    @pytest.mark.parametrize("value", ["x", "0b4cf1f0-6a8c-4f6a-8f0e-6a2d1f6f7b02"])
+    def test_what_the_person_does_not_have_is_not_there(self, browser, narrow, name, value):
+        assert browser.get(NEW, {name: value}).status_code == 404
+
+    def test_somebody_elses_cart_is_not_there(self, browser, narrow, version):
+        colleague = PersonFactory()
+        grant(colleague, Role.REQUESTER, narrow)
+        theirs = in_cart(colleague, narrow, version).cart
+        body = asked(narrow, cart=str(theirs.public_id))
+
+        assert browser.post(NEW, body).status_code == 404
+        assert not QuotaRequest.objects.exists()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"amount": "50"},
+            {"amount": "veel"},
+            {"amount": "1e400"},
+            {"reason": ""},
+            {"end_date": "31-12-9999"},
+            {"end_date": "1-1-2020"},
+            {"metric": "luck"},
+            {"node": "x"},
+        ],
+    )
+    def test_what_is_wrong_is_said_and_what_was_typed_stays(self, browser, narrow, change):
+        response = browser.post(NEW, {**asked(narrow), "reason": "Piek in mei", **change})
+
+        assert response.status_code == 422
+        assert title_of(response).startswith("Error: ")
+        if "reason" not in change:
+            assert 'value="Piek in mei"' in response.content.decode()
+        assert not QuotaRequest.objects.exists()
+
+    def test_another_that_waits_is_shown(self, browser, narrow, request_):
+        response = browser.post(NEW, asked(narrow, amount="81"))
+
+        assert response.status_code == 422
+        assert page_of(request_) in response.content.decode()
+
+    def test_but_not_to_who_may_not_read_it(self, client, narrow, request_):
+        colleague = PersonFactory()
+        grant(colleague, Role.REQUESTER, narrow)
+        response = log_in(client, colleague).post(NEW, asked(narrow, amount="81"))
+
+        assert response.status_code == 422
+        assert page_of(request_) not in response.content.decode()
+
+    def test_the_same_sent_twice_is_asked_once(self, browser, narrow):
+        first, second = (browser.post(NEW, asked(narrow)) for _ in range(2))
+
+        assert first["Location"] == second["Location"]
+
+
+class TestDeciding:
+    def test_who_gives_finds_it(self, decider, request_, narrow):
+        title = f"{narrow.name}: Disk to 80 GiB"
+
+        assert title in text_of(decider.get("/"))
+        listed = decider.get(LIST)
+        assert "These wait for you" in text_of(listed)
+        assert title in text_of(listed)
+        assert 'Quotas<span class="cl-count' in listed.content.decode() or "1" in text_of(listed)
+        shown = text_of(decider.get(page_of(request_)))
+        assert "Grant 80 GiB" in shown
+        assert "Meer zaken" in shown
+
+    def test_who_asked_reads_it_and_takes_it_back(self, browser, request_):
+        shown = text_of(browser.get(page_of(request_)))
+        assert "Grant" not in shown
+        response = browser.post(page_of(request_, "/take-back"), follow=True)
+
+        assert "This is taken back" in text_of(response)
+        assert QuotaRequest.objects.get().state == "withdrawn"
+
+    def test_a_no_tells_why(self, browser, decider, request_):
+        wrong = decider.post(page_of(request_, "/refuse"), {"reason": " "})
+        assert wrong.status_code == 422
+        decider.post(page_of(request_, "/refuse"), {"reason": "Ruim eerst op"})
+
+        assert "Ruim eerst op" in text_of(browser.get(page_of(request_)))
+
+    def test_what_does_not_fit_says_what_can_be_done(self, decider, ask, narrow):
+        request = ask(amount=Decimal(120))
+        shown = text_of(decider.get(page_of(request)))
+        assert "would hand out 20 GiB more than it has" in shown
+
+        response = decider.post(page_of(request, "/confirm"), CONFIRM)
+
+        assert response.status_code == 409
+        assert "would hand out 120 GiB of 100 GiB" in text_of(response)
+        assert f"node={narrow.parent.public_id}" in response.content.decode()
+        assert limit_that_holds(narrow, METRIC) == 50
+
+    def test_what_became_enough_meanwhile_is_said(self, decider, request_, narrow):
+        set_limit(narrow, METRIC, Decimal(90), valid_from=now(), actor=None)
+        response = decider.get(page_of(request_))
+
+        assert "has a limit of 90 GiB already." in text_of(response)
+        assert "Grant 80" not in text_of(response)
+        late = decider.post(page_of(request_, "/confirm"), CONFIRM)
+        assert late.status_code == 409
+
+    def test_who_was_second_hears_it(self, decider, request_, administrator):
+        refuse_request(request_.public_id, actor=administrator, reason="Nee")
+
+        response = decider.post(page_of(request_, "/confirm"), CONFIRM)
+        assert response.status_code == 409
+        assert "Somebody was first" in text_of(response)
+
+    def test_a_weak_login_comes_back_with_what_was_typed(self, client, administrator, request_):
+        log_in(client, administrator, level=Assurance.LOW)
+        response = client.post(page_of(request_, "/refuse"), {"reason": "Ruim eerst op"})
+        back = parse_qs(urlsplit(response["Location"]).query)["next"][0]
+
+        assert "Ruim eerst op" in client.get(back, follow=True).content.decode()
+
+    def test_a_part_that_ended_cannot_be_given_anything(self, decider, request_, narrow):
+        narrow.ended_at = now()
+        narrow.save(update_fields=["ended_at"])
+
+        response = decider.get(page_of(request_))
+        assert "has ended." in text_of(response)
+        assert "Grant" not in text_of(response)
+        assert decider.post(page_of(request_, "/confirm"), CONFIRM).status_code == 409
+
+    @pytest.mark.parametrize("language", ["nl", "en"])
+    @pytest.mark.parametrize("state", ["waits", "granted", "refused"])
+    def test_every_state_reads_well(self, client, request_, administrator, language, state):
+        if state == "granted":
+            grant_request(request_.public_id, actor=administrator)
+        if state == "refused":
+            refuse_request(request_.public_id, actor=administrator, reason="Nee")
+        log_in(client, administrator)
+        for page in (LIST, page_of(request_), NEW):
+            text = text_of(client.get(page, headers={"Accept-Language": language}))
+            assert "{" not in text
+            assert "None" not in text
+
+    def test_nothing_asked_is_said(self, browser, narrow):
+        assert "Nobody asked for more" in text_of(browser.get(LIST))
+
+
+class TestAdvice:
+    def test_it_tells_levels_history_and_price(
+        self, decider, ask, narrow, requester, approver, version
+    ):
+        delivered(place(requester, narrow, version), approver=approver)
+        set_limit(narrow, METRIC, Decimal(55), valid_from=now(), reason="Groei", actor=requester)
+        shown = text_of(decider.get(page_of(ask())))
+
+        assert "It fits" in shown
+        assert narrow.parent.name in shown
+        assert "From 50 GiB to 55 GiB" in shown
+        assert "Groei" in shown
+        # 38.40 and 40 GiB of 0.085, so 1.045 a GiB; 25 GiB more
+        assert "now costs €41.80 a month" in shown
+        assert "25 GiB more in the same way costs about €26.13 a month" in shown
+
+    def test_without_a_basis_no_price_is_said(self, decider, request_):
+        assert "An estimate" not in text_of(decider.get(page_of(request_)))
+
+    def test_it_warns_where_a_level_above_is_too_full(
+        self, decider, ask, narrow, requester, version
+    ):
+        sibling = make_project(narrow.parent)
+        grant(requester, Role.REQUESTER, sibling)
+        Quota.objects.filter(node=narrow.parent).update(overcommit_allowed=True)
+        for metric in Metric:
+            set_limit(sibling, metric, Decimal(1000), valid_from=now(), actor=None)
+        for number in (1, 2):
+            place(requester, sibling, version, name=f"vol-{number}")
+
+        shown = text_of(decider.get(page_of(ask())))
+        assert f"“{narrow.parent.name}” has only 20 GiB left" in shown
+        assert "may hand out more than it has" in shown
+
+
+def asked(node, **changes):
+    return {
+        "node": str(node.public_id),
+        "metric": "volume_gib",
+        "amount": "80",
+        "end_date": "",
+        "reason": "Meer zaken",
+        **changes,
+    }
+
+
+def in_cart(owner, project, version):
+    return put_in_cart(
+        owner=owner,
+        project=project,
+        offering=version.offering,
+        name="zaak-app-01",
+        spec=SPEC,
+        end_date=None,
+    )
