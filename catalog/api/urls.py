@@ -7,6 +7,7 @@ from catalog.api import views, work
 from catalog.api.assemblies import AssemblyViewSet
 from catalog.api.drift import DifferenceViewSet
 from catalog.api.offerings import OfferingVersionViewSet
+from catalog.api.quota_requests import QuotaRequestViewSet
 from portal.core.openapi import OpenApiView
 
 app_name = "api"
@@ -20,6 +21,7 @@ router.register("approvals", views.ApprovalViewSet, basename="approval")
 router.register("resources", views.ResourceViewSet, basename="resource")
 router.register("operations", work.OperationViewSet, basename="operation")
 router.register("quotas", views.QuotaViewSet, basename="quota")
+router.register("quota-requests", QuotaRequestViewSet, basename="quota-request")
 router.register("differences", DifferenceViewSet, basename="difference")
 
 urlpatterns = [

@@ -28,6 +28,20 @@ _PROBLEM: Final[dict[str, Any]] = {
             "format": "uri-reference",
             "description": "Of a 500: the reference to give to the service desk.",
         },
+        "metric": {"type": "string", "description": "Of which quota too little is left."},
+        "level": {
+            "type": "object",
+            "description": "The part of the organization that has too little of it.",
+            "required": ["id", "name"],
+            "properties": {
+                "id": {"type": "string", "format": "uuid"},
+                "name": {"type": "string"},
+            },
+        },
+        "limit": {"type": "string", "format": "decimal"},
+        "claimed": {"type": "string", "format": "decimal"},
+        "asked": {"type": "string", "format": "decimal"},
+        "ask": {"type": "string", "description": "Who can give more, for people."},
         "errors": {
             "type": "array",
             "items": {

@@ -80,14 +80,22 @@ class FieldError:
 
 
 def problem_response(
-    status: int, *, code: str, detail: str, errors: Iterable[FieldError] = (), instance: str = ""
+    status: int,
+    *,
+    code: str,
+    detail: str,
+    errors: Iterable[FieldError] = (),
+    instance: str = "",
+    facts: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
     """Return the problem as an HTTP response.
 
     Args:
         instance: URI of this one occurrence, which a helpdesk can look up; "" for none.
+        facts: what is known of it beside that, by name of the member.
     """
     members: dict[str, Any] = {
+        **(facts or {}),
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -156,6 +164,7 @@ def _refusal(error: DomainError) -> HttpResponse:
             for name, messages in fields.items()
             for message in messages
         ],
+        facts=error.facts,
     )
 
 

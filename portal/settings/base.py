@@ -378,6 +378,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",
         "OrderState": "catalog.models.OrderState",
+        "QuotaDecision": "catalog.api.quota_requests.DECISIONS",
         "RepairAction": "catalog.models.RepairAction",
         "RepairState": "catalog.models.RepairState",
         "ResourceState": "catalog.models.ResourceState",
