@@ -337,6 +337,10 @@ def world(version: Any, sent_tasks: Any) -> World:
     Quota.objects.filter(metric__in=METRICS).update(limit_now=ROOM)
     QuotaLimit.objects.filter(quota__metric__in=METRICS).update(amount=ROOM)
     without = make_organization(root, name="Zonder")
+    Quota.objects.bulk_create(
+        Quota(node=without, metric=metric, limit_now=Decimal(0), overcommit_allowed=True)
+        for metric in Metric
+    )
     requester = PersonFactory()
     grant(requester, Role.REQUESTER, root)
     return World(
