@@ -37,10 +37,20 @@ class BarChart:
     parts: tuple[Part, ...]
     ticks: tuple[Tick, ...]
 
+    def y_of(self, amount: Decimal) -> str:
+        """Where a line at this amount stands; zero is at 100."""
+        return _text(100 - amount / self.ticks[0].amount * 100)
 
-def make_bar_chart(bars: Sequence[tuple[Decimal, Decimal]]) -> BarChart:
-    """Draw pairs of (realised, expected on top of it), none of them negative."""
-    step = _round_step(max((sum(bar, Decimal(0)) for bar in bars), default=Decimal(0)))
+
+def make_bar_chart(
+    bars: Sequence[tuple[Decimal, Decimal]], *, line: Decimal = Decimal(0)
+) -> BarChart:
+    """Draw pairs of (realised, expected on top of it), none of them negative.
+
+    Args:
+        line: the highest amount of a line that is drawn over them.
+    """
+    step = _round_step(max([line, *(sum(bar, Decimal(0)) for bar in bars)]))
     top = step * (MOST_TICKS - 1)
     room = Decimal(100) / max(len(bars), 1)
     parts: list[Part] = []

@@ -16,16 +16,25 @@ from catalog.models import OperationQueue
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
 from catalog.provisioning.cloud_quota import needed_quota, push_quota
 from catalog.reconciliation.looking import look_at_due_clouds
-from catalog.services import approvals, limits, orders
+from catalog.services import approvals, limits, orders, quota_alerts, quota_history
 from catalog.services.access import withdraw_access as withdraw_all_access
 from catalog.services.end_dates import end_uses, retire_ended, withdraw_endings
 from catalog.services.end_reminders import remind, send_reminder
 from portal.cloud.models import Cloud, CloudProject
 from portal.cloud.ports import CloudError
 from portal.cloud.services import sync_inventory as sync_inventory_of
+from portal.core.calendar import day_of
 from portal.core.dispatch import enqueue_on_commit
 from portal.core.faults import each_by_itself
-from portal.core.locks import ACCESS, DRIFT, END_DATES, INVENTORY, SWEEP, only_one
+from portal.core.locks import (
+    ACCESS,
+    DRIFT,
+    END_DATES,
+    INVENTORY,
+    QUOTA_ALERTS,
+    SWEEP,
+    only_one,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +134,28 @@ def push_cloud_quota(*, cloud_project_id: int) -> None:
 def turn_limits() -> None:
     """Write which limits hold now: dated ones begin and end."""
     limits.turn_limits()
+
+
+@shared_task(name="catalog.read_quotas")
+def read_quotas() -> None:
+    """Write what every quota holds today, and forget what is too old."""
+    today = day_of(now())
+    quota_history.read_quotas(today)
+    quota_history.forget_readings(today)
+
+
+@shared_task(name="catalog.mind_quota_alerts")
+def mind_quota_alerts() -> None:
+    """Find what is nearly full, over its limit or full soon, and tell; one process at a time."""
+    with only_one(QUOTA_ALERTS) as is_mine:
+        if is_mine:
+            quota_alerts.mind_alerts(at=now())
+
+
+@shared_task(name="catalog.send_quota_letter")
+def send_quota_letter(*, letter_id: int) -> None:
+    """Tell a quota administrator by e-mail what is newly the matter."""
+    quota_alerts.send_quota_letter(letter_id)
 
 
 @shared_task(name="catalog.expire_orders")

@@ -64,6 +64,7 @@ from catalog.views.order_form import (
 )
 from catalog.views.orders import order_comment, order_detail, order_list, order_withdraw
 from catalog.views.quota_bulk import quota_bulk
+from catalog.views.quota_detail import quota_detail
 from catalog.views.quota_files import quota_example, quota_export, quota_import
 from catalog.views.quota_plan import quota_plan
 from catalog.views.quota_requests import (
@@ -75,6 +76,7 @@ from catalog.views.quota_requests import (
     request_take_back,
 )
 from catalog.views.quotas import quota_limit, quota_overcommit, quota_tree
+from catalog.views.quotas_full import quotas_full
 from catalog.views.resources import (
     resource_act,
     resource_detail,
@@ -258,6 +260,8 @@ urlpatterns = [
         request_take_back,
         name="quota-request-take-back",
     ),
+    path("quotas/full", quotas_full, name="quotas-full"),
+    path("quotas/<uuid:public_id>/<str:metric>", quota_detail, name="quota-detail"),
     # resources
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),

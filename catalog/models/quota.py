@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from portal.core.mailing import Letter
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
 from portal.identity.models.proposed import Proposed, four_eyes_constraints
 
@@ -33,7 +34,7 @@ class Metric(models.TextChoices):
     MONTHLY_COST_EUR = "monthly_cost_eur", _("Cost per month")
 
 
-NEARLY_FULL: Final = Decimal("0.85")  # from this part of the limit on, people are warned
+NEARLY_FULL: Final = Decimal("0.8")  # from this part of the limit on, people are warned
 
 
 class Quota(models.Model):
@@ -170,9 +171,58 @@ class QuotaReading(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["quota", "day"], name="quota_reading_one_a_day"),
         ]
+        indexes = [models.Index(fields=["day"], name="quota_reading_by_day")]
 
     def __str__(self) -> str:
         return f"{self.claimed} of {self.quota_id} on {self.day}"
+
+
+class AlertKind(models.TextChoices):
+    NEARLY_FULL = "nearly_full", _("Nearly full")
+    OVER = "over", _("Over its limit")
+    FULL_SOON = "full_soon", _("Full soon")
+
+
+class QuotaAlert(models.Model):
+    """Something is the matter with a quota, for as long as it is: the row goes when it is not.
+
+    ``told_at``: when letters about it were written.
+    """
+
+    quota = models.ForeignKey(Quota, on_delete=models.CASCADE, related_name="alerts")
+    kind = models.CharField(max_length=12, choices=AlertKind)
+    since = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["quota", "kind"], name="quota_alert_one_per_kind"),
+            models.CheckConstraint(
+                condition=Q(kind__in=AlertKind.values), name="quota_alert_kind_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.quota_id}"
+
+
+class QuotaLetter(Letter):
+    """What was newly the matter, for one reader: one letter a day at most."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    day = models.DateField()
+    alerts = models.ManyToManyField(QuotaAlert, related_name="letters")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["person", "day"], name="quota_letter_one_a_day"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(sent_at=None), name="quota_letter_unsent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"to {self.person_id} on {self.day}"
 
 
 class ClaimState(models.TextChoices):
@@ -210,7 +260,9 @@ class QuotaClaimLine(models.Model):
     """``amount`` of the metric held at one level of the tree."""
 
     claim = models.ForeignKey(QuotaClaim, on_delete=models.PROTECT, related_name="lines")
-    quota = models.ForeignKey(Quota, on_delete=models.PROTECT, related_name="claim_lines")
+    quota = models.ForeignKey(
+        Quota, on_delete=models.PROTECT, related_name="claim_lines", db_index=False
+    )
     amount = models.DecimalField(max_digits=20, decimal_places=6)
 
     class Meta:
@@ -219,6 +271,9 @@ class QuotaClaimLine(models.Model):
                 fields=["claim", "quota"], name="quota_claim_line_one_per_quota"
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="quota_claim_line_positive"),
+        ]
+        indexes = [  # instead of one on the quota alone: the largest are found without the others
+            models.Index(fields=["quota", "-amount"], name="quota_claim_line_largest"),
         ]
 
     def __str__(self) -> str:

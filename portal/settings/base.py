@@ -271,6 +271,13 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "withdraw-access": {"task": "catalog.withdraw_access", "schedule": 30.0},
     "turn-limits": {"task": "catalog.turn_limits", "schedule": 60.0},
+    # What a day ended with is read in its last minute.
+    "read-quotas": {"task": "catalog.read_quotas", "schedule": crontab(minute="59")},
+    "mind-quota-alerts": {
+        "task": "catalog.mind_quota_alerts",
+        "schedule": crontab(minute="5"),
+        "options": {"queue": "bulk"},
+    },
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",

@@ -16,7 +16,6 @@ from billing.services.budgets import BudgetTotal, total_position
 from billing.services.charging import costs, expected_costs
 from catalog.amounts import amount_in_words
 from catalog.models import (
-    NEARLY_FULL,
     UNDECIDED_ORDER_STATES,
     Metric,
     Operation,
@@ -31,6 +30,7 @@ from catalog.policies import (
     visible_orders,
     visible_quotas,
 )
+from catalog.services.quota_alerts import full_quotas
 from catalog.views.progress import progress_of
 from catalog.views.wording import ORDER_TONES
 from portal.core.calendar import month_of
@@ -117,7 +117,7 @@ def find_fullest(person: Person) -> list[Fullness]:
     """The quotas that are nearly full, the fullest first. Those without a limit never are."""
     quotas = (
         visible_quotas(person)
-        .filter(limit_now__gt=0, claimed__gte=F("limit_now") * NEARLY_FULL)
+        .filter(pk__in=full_quotas().values("pk"), limit_now__gt=0)
         .select_related("node")
         .order_by((F("claimed") / F("limit_now")).desc(), "pk")
     )

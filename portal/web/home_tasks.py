@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +18,7 @@ from catalog.models import (
     Operation,
     Order,
     Quota,
+    QuotaAlert,
     QuotaRequest,
     Resource,
 )
@@ -27,15 +28,19 @@ from catalog.policies import (
     repairable_operations,
     retirable_resources,
 )
-from catalog.quota_policies import requests_to_decide, requests_with_order_kept
+from catalog.quota_policies import (
+    governed_nodes,
+    requests_to_decide,
+    requests_with_order_kept,
+)
 from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
 from catalog.views.quota_request_wording import RequestInWords
 from portal.core.calendar import day_of
 from portal.core.formats import clock, day, price
-from portal.identity.access import reached_nodes, roles_of
+from portal.identity.access import roles_of
 from portal.identity.gaps import find_gaps
 from portal.identity.link_policies import links_to_decide
-from portal.identity.models import LinkProposal, Person, ReviewCampaign, Role, RoleProposal
+from portal.identity.models import LinkProposal, Node, Person, ReviewCampaign, Role, RoleProposal
 from portal.identity.models.proposed import DecisionState
 from portal.identity.reviewing import items_to_decide
 from portal.identity.role_policies import proposals_to_decide
@@ -68,7 +73,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_more_quota_task(asked) for asked in _quota_to_decide(person)],
         *[_outcome_task(asked) for asked in _quota_decided(person)],
         *_gap_tasks(person),
-        *[_quota_task(quota) for quota in _over_limit(person)],
+        *_quota_tasks(person),
         *[_review_task(review, at) for review in _to_review(person, at)],
         *filter(None, [_end_task(resource, at) for resource in _ending(person, at)]),
     ]
@@ -229,13 +234,12 @@ def _gap_tasks(person: Person) -> list[Task]:
     ]
 
 
-def _over_limit(person: Person) -> QuerySet[Quota]:
-    nodes = reached_nodes(person, Role.QUOTA_ADMINISTRATOR)
-    return (
-        Quota.objects.filter(node__in=nodes, over_since__isnull=False)
-        .select_related("node")
-        .order_by("over_since")[:SHOWN]
-    )
+def _quota_tasks(person: Person) -> list[Task]:
+    """What is over its limit, each in a line of its own, and one line for what may come to that."""
+    nodes = governed_nodes(person)
+    over = Quota.objects.filter(node__in=nodes, over_since__isnull=False).select_related("node")
+    shown = [_quota_task(quota) for quota in over.order_by("over_since")[:SHOWN]]
+    return [*shown, *_alert_tasks(nodes)]
 
 
 def _quota_task(quota: Quota) -> Task:
@@ -249,9 +253,32 @@ def _quota_task(quota: Quota) -> Task:
             claimed=amount_in_words(metric, quota.claimed),
             limit=amount_in_words(metric, quota.limit_now or Decimal(0)),
         ),
-        url=f"{reverse('catalog:quotas')}?metric={metric.value}",
-        button=_("View quotas"),
+        url=reverse("catalog:quota-detail", args=[quota.node.public_id, metric.value]),
+        button=_("View quota"),
     )
+
+
+def _alert_tasks(nodes: QuerySet[Node]) -> list[Task]:
+    """One line for all that has little left in these parts, and is not over its limit."""
+    alerts = QuotaAlert.objects.filter(quota__node__in=nodes, quota__over_since=None)
+    count = alerts.aggregate(count=Count("quota", distinct=True))["count"]
+    if not count:
+        return []
+    title = ngettext(
+        "{count} quota is nearly full, or will be soon",
+        "{count} quotas are nearly full, or will be soon",
+        count,
+    )
+    return [
+        Task(
+            icon="gauge",
+            tone="warn",
+            title=title.format(count=count),
+            text=_("Give more room in time, or ask who uses it to clean up."),
+            url=reverse("catalog:quotas-full"),
+            button=_("View"),
+        )
+    ]
 
 
 def _to_review(person: Person, at: datetime) -> list[Progress]:

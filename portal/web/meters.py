@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-
-from catalog.models import NEARLY_FULL
+from typing import Final
 
 Number = Decimal | int
+
+HIGH: Final = Decimal("0.85")  # from this part of the limit on, the bar is orange
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def make_bar(
     if longest <= 0:
         return Bar((), None)
     is_over = total > limit
-    is_high = warns and not is_over and total >= limit * NEARLY_FULL
+    is_high = warns and not is_over and total >= limit * HIGH
 
     shapes = []
     position = Decimal(0)

@@ -260,6 +260,8 @@ ROWS = [
         answer=422,
         changes=Change.NOTHING,
     ),
+    see("catalog:quota-detail", of=project_itself, arguments=("servers",)),
+    see("catalog:quotas-full"),
     # resources
     see("catalog:resources"),
     see("catalog:resource", of=active_resource),
