@@ -15,6 +15,8 @@ from catalog.errors import LineRefused, QuotaExceeded
 from catalog.models import LimitChange, Metric, QuotaLimit, QuotaRequest, Resource
 from catalog.services.preview import QuotaEffect
 from catalog.services.quota_advice import Advice, Level, advise
+from catalog.views.limit_wording import limit_change_in_words
+from catalog.views.trend_wording import trend_in_words
 from portal.core.errors import DomainError
 from portal.core.formats import money
 from portal.identity.models import Node
@@ -151,14 +153,15 @@ class AdviceOnPage:
 
     @property
     def trend(self) -> str:
-        """What its use did until now; empty when too little is known."""
+        """What its use did until now, and when it is full; empty where nothing was ever held."""
         trend = self.advice.trend
-        if trend is None or trend.per_day is None:
+        if trend is None:
             return ""
-        if trend.per_day <= 0:
-            return _("What is in use does not grow.")
+        if trend.per_day is None or trend.per_day <= 0:
+            return trend_in_words(trend)
         grows = amount_in_words(self.metric, (trend.per_day * 30).quantize(Decimal("0.1")))
-        return _("What is in use grows by about {amount} in 30 days.").format(amount=grows)
+        text = _("What is in use grows by about {amount} in 30 days.").format(amount=grows)
+        return f"{text} {trend_in_words(trend)}"
 
     @property
     def price(self) -> str:
@@ -180,18 +183,12 @@ class AdviceOnPage:
     @property
     def changes(self) -> list[tuple[LimitChange, str]]:
         """The latest changes of the limit, each with what it did."""
-        return [(change, self._change(change)) for change in self.advice.changes]
+        return [(change, limit_change_in_words(change)) for change in self.advice.changes]
 
     @property
     def planned(self) -> list[tuple[QuotaLimit, str]]:
         """The limits that this would take the place of, each with how much it is."""
         return [(limit, limit_in_words(self.metric, limit.amount)) for limit in self.advice.planned]
-
-    def _change(self, change: LimitChange) -> str:
-        return _("From {before} to {after}").format(
-            before=limit_in_words(self.metric, change.before),
-            after=limit_in_words(self.metric, change.amount),
-        )
 
     def _shown(self, amount: Decimal) -> str:
         return amount_in_words(self.metric, amount)

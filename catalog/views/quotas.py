@@ -21,7 +21,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from catalog.amounts import unit_of
 from catalog.limit_forms import LimitForm
 from catalog.models import LimitChange, Metric
-from catalog.quota_policies import governed_nodes, nodes_to_limit
+from catalog.quota_policies import (
+    governed_nodes,
+    nodes_to_ask_for,
+    nodes_to_limit,
+    requests_to_decide,
+)
 from catalog.services.governing import change_limits, permit_overcommit
 from catalog.services.limits import NewLimit
 from catalog.views.limit_wording import limit_change_in_words
@@ -146,6 +151,7 @@ def _page(
         "over": [row for row in rows if row.over],
         "changes": _changes(nodes, asked),
         "sets_limits": nodes_to_limit(request.user).exists(),
+        "waiting": requests_to_decide(request.user).count(),
         **(_chosen(request, asked.chosen, asked, rows, form) if asked.chosen else {}),
     }
     is_refused = form is not None and form.errors
@@ -191,6 +197,7 @@ def _chosen(
         "giver": giver if is_giver_shown else None,
         "limit_address": address,
         "may_set": may_set,
+        "may_ask": not may_set and nodes_to_ask_for(request.user).filter(pk=node.pk).exists(),
         "may_overcommit": shown[0].is_organization
         and governed_nodes(request.user).filter(pk=node.pk).exists(),
         "form": form or _begun(request, address, shown[0]),

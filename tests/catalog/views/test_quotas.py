@@ -134,7 +134,7 @@ def test_queries_do_not_depend_on_the_size_of_the_tree(
     for more in (0, 5):
         for _number in range(more):
             make_project(project.parent)
-        with django_assert_max_num_queries(24) as captured:
+        with django_assert_max_num_queries(28) as captured:
             client.get(ADDRESS)
         counts.append(len(captured))
 
