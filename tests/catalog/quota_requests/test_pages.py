@@ -328,7 +328,7 @@ class TestAdvice:
 
         assert "It fits" in shown
         assert narrow.parent.name in shown
-        assert "From 50 GiB to 55 GiB" in shown
+        assert "From 50 to 55 GiB" in shown
         assert "Groei" in shown
         # 38.40 and 40 GiB of 0.085, so 1.045 a GiB; 25 GiB more
         assert "now costs €41.80 a month" in shown
