@@ -16,6 +16,7 @@ from catalog.quota_policies import governed_nodes, nodes_to_limit
 from catalog.services.limits import NewLimit, allow_overcommit, set_limits
 from portal.audit.services import record_refusal
 from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.locks import lock_tree_shared
 from portal.core.text import clean_text
 from portal.identity.models import Node, Person
 from portal.identity.sensitive import sensitive
@@ -41,6 +42,7 @@ def change_limits(
     because = clean_reason(reason)
     check_amounts(limits)
     with transaction.atomic(durable=True):
+        lock_tree_shared()  # what is allowed stays so until it is done
         allowed = set(
             nodes_to_limit(actor)
             .filter(pk__in={new.node.pk for new in limits})
@@ -61,6 +63,7 @@ def permit_overcommit(node: Node, metric: Metric, *, is_allowed: bool, actor: Pe
         NotAllowed: the actor does not govern it.
     """
     with transaction.atomic(durable=True):
+        lock_tree_shared()
         if governed_nodes(actor).filter(pk=node.pk).exists():
             allow_overcommit(node, metric, is_allowed=is_allowed, actor=actor)
             return

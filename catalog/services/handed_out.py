@@ -18,9 +18,39 @@ from portal.identity.models import Node
 
 Level = tuple[int, Metric]  # primary key of a node, and what is counted there
 
-NO_END: Final = Decimal("Infinity")  # an unlimited limit, as it is added and compared
 NOTHING: Final = Decimal(0)
-Moments = Mapping[datetime, tuple[Decimal, Decimal]]  # handed out, and the limit
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What a level hands out at one moment, and its limit (None: unlimited).
+
+    Attributes:
+        unlimited: how many levels below have no limit.
+        finite: what the others may hold together.
+    """
+
+    unlimited: int = 0
+    finite: Decimal = NOTHING
+    limit: Decimal | None = NOTHING
+
+    @property
+    def too_many(self) -> int:
+        """Levels without a limit below one that has a limit."""
+        return 0 if self.limit is None else self.unlimited
+
+    @property
+    def too_much(self) -> Decimal:
+        return NOTHING if self.limit is None else max(NOTHING, self.finite - self.limit)
+
+    @property
+    def handed_out(self) -> Decimal | None:
+        """Together; None is unlimited."""
+        return None if self.unlimited else self.finite
+
+    def is_worse_than(self, before: Balance) -> bool:
+        """More of either is handed out than there is, and more so than before."""
+        return self.too_many > before.too_many or self.too_much > before.too_much
 
 
 @dataclass(frozen=True)
@@ -30,29 +60,23 @@ class Excess:
     ``moments`` is empty where nothing binds: the level may overcommit.
     """
 
-    moments: Moments
+    moments: Mapping[datetime, Balance]
 
-    def at(self, moment: datetime) -> tuple[Decimal, Decimal]:
-        """Handed out, and the limit, at that moment."""
+    def at(self, moment: datetime) -> Balance:
         known = [each for each in self.moments if each <= moment]
-        return self.moments[max(known)] if known else (NOTHING, NOTHING)
+        return self.moments[max(known)] if known else Balance()
 
     def is_worse_than(self, before: Excess) -> bool:
         """True where at some moment more is handed out than there is, and more so than before."""
-        return self.first_worse_than(before) is not None
+        moments = {*self.moments, *before.moments}
+        return any(self.at(moment).is_worse_than(before.at(moment)) for moment in moments)
 
-    def first_worse_than(self, before: Excess) -> datetime | None:
-        for moment in sorted({*self.moments, *before.moments}):
-            if _too_much(*self.at(moment)) > _too_much(*before.at(moment)):
-                return moment
-        return None
-
-    def first(self) -> tuple[datetime, Decimal, Decimal]:
-        """The first moment at which too much is handed out, how much, and the limit."""
+    def first(self) -> tuple[datetime, Balance]:
+        """The first moment at which too much is handed out."""
         return next(
-            (moment, *self.moments[moment])
+            (moment, self.moments[moment])
             for moment in sorted(self.moments)
-            if _too_much(*self.moments[moment])
+            if self.moments[moment].is_worse_than(Balance())
         )
 
 
@@ -82,7 +106,7 @@ def find_excess(levels: Sequence[Level], *, adding: Node | None = None) -> dict[
 def describe_excess(level: Level, excess: Excess) -> str:
     """Say what a level would hand out, and what it has."""
     pk, metric = level
-    moment, handed_out, limit = excess.first()
+    moment, balance = excess.first()
     text = _(
         "“{node}” would hand out {handed_out} of {limit} for {metric}. Lower a limit below it, or "
         "let it hand out more than it has."
@@ -95,8 +119,8 @@ def describe_excess(level: Level, excess: Excess) -> str:
     return text.format(
         day=day(moment),
         node=Node.objects.get(pk=pk).name,
-        handed_out=limit_in_words(metric, _limit(handed_out)),
-        limit=limit_in_words(metric, _limit(limit)),
+        handed_out=limit_in_words(metric, balance.handed_out),
+        limit=limit_in_words(metric, balance.limit),
         metric=metric.label,
     )
 
@@ -123,27 +147,27 @@ def _limits_of(
     return found
 
 
-def _steps(handed: list[QuotaLimit], own: list[QuotaLimit], moment: datetime) -> Moments:
+def _steps(
+    handed: list[QuotaLimit], own: list[QuotaLimit], moment: datetime
+) -> Mapping[datetime, Balance]:
     edges = {moment}
     for limit in [*handed, *own]:
         edges |= {edge for edge in (limit.valid_from, limit.valid_until) if edge and edge > moment}
-    return {edge: (_sum_at(handed, edge), _sum_at(own, edge)) for edge in edges}
+    return {edge: _balance(_holding(handed, edge), _holding(own, edge)) for edge in edges}
 
 
-def _sum_at(limits: list[QuotaLimit], moment: datetime) -> Decimal:
-    holding = [
-        NO_END if limit.amount is None else limit.amount
+def _holding(limits: list[QuotaLimit], moment: datetime) -> list[Decimal | None]:
+    return [
+        limit.amount
         for limit in limits
         if limit.valid_from <= moment and (limit.valid_until is None or limit.valid_until > moment)
     ]
-    return sum(holding, NOTHING)
 
 
-def _too_much(handed_out: Decimal, limit: Decimal) -> Decimal:
-    if limit == NO_END:
-        return NOTHING
-    return max(NOTHING, handed_out - limit)
-
-
-def _limit(amount: Decimal) -> Decimal | None:
-    return None if amount == NO_END else amount
+def _balance(handed: list[Decimal | None], own: list[Decimal | None]) -> Balance:
+    finite = [amount for amount in handed if amount is not None]
+    return Balance(
+        unlimited=len(handed) - len(finite),
+        finite=sum(finite, NOTHING),
+        limit=own[0] if own else NOTHING,
+    )

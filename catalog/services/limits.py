@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, LiteralString
@@ -240,11 +240,18 @@ def _carry_out(
 ) -> tuple[list[Step], dict[int, list[str]]]:
     """Write the limits, and see where a level then hands out too much, by number of the limit."""
     lock_tree_shared()
+    limits = _where_they_stand(limits)
     rows = lock_levels(limits)
     levels = _touched_levels(limits)
     before = find_excess(levels)
     steps = _write(rows, limits, reason, actor)
     return steps, _find_handed_out(limits, before, find_excess(levels))
+
+
+def _where_they_stand(limits: Sequence[NewLimit]) -> list[NewLimit]:
+    """With their nodes as they are now that nobody moves them: they were read before."""
+    nodes = Node.objects.in_bulk({new.node.pk for new in limits})
+    return [replace(new, node=nodes[new.node.pk]) for new in limits]
 
 
 def lock_levels(limits: Sequence[NewLimit]) -> dict[tuple[int, str], Quota]:

@@ -126,8 +126,8 @@ def recount_claim(claim: QuotaClaim, demand: Demand) -> None:
     Quota.objects.bulk_create(
         (
             Quota(node_id=node, metric=metric, limit_now=Decimal(0))
-            for node in levels
-            for metric in wanted
+            for node in sorted(levels)
+            for metric in sorted(wanted, key=lambda metric: metric.value)
         ),
         ignore_conflicts=True,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Final
 
@@ -64,38 +66,57 @@ class Quotas(OnCloud):
     """
 
     def set_quota(self, project: str, limits: Mapping[str, int]) -> None:
-        compute = _of_service("compute", limits)
-        volume = _of_service("block-storage", limits)
-        network = _of_service("network", limits)
-        if compute:
+        """Each service keeps its own limits, so all are told at the same time."""
+        told = (
+            self._limit_compute,
+            self._limit_volumes,
+            self._limit_network,
+            self._limit_balancers,
+            self._limit_zones,
+            self._limit_objects,
+        )
+        with ThreadPoolExecutor(len(told)) as pool:
+            answers = [pool.submit(copy_context().run, tell, project, limits) for tell in told]
+        for answer in answers:
+            answer.result()
+
+    def _limit_compute(self, project: str, limits: Mapping[str, int]) -> None:
+        if compute := _of_service("compute", limits):
             with self._asking("compute", "set quota") as cloud:
                 # force: the portal counts what it promised; what is used may be more for a moment.
                 cloud.compute.update_quota_set(project, user=None, force=True, **compute)
-        if volume:
+
+    def _limit_volumes(self, project: str, limits: Mapping[str, int]) -> None:
+        if volume := _of_service("block-storage", limits):
             if BACKUP_GIB in limits:  # each takes one at least, so no more of them fit
                 volume["backups"] = limits[BACKUP_GIB]
             with self._asking("block-storage", "set quota") as cloud:
                 cloud.block_storage.update_quota_set(project, **volume)
-        if network:
+
+    def _limit_network(self, project: str, limits: Mapping[str, int]) -> None:
+        if network := _of_service("network", limits):
             network.update(dict.fromkeys(UNCOUNTED, UNLIMITED))
             with self._asking("network", "set quota") as cloud:
                 cloud.network.update_quota(project, **network)
-        self._set_optional(project, limits)
 
-    def _set_optional(self, project: str, limits: Mapping[str, int]) -> None:
-        balancers = _of_service("load-balancer", limits)
-        zones = _of_service("dns", limits)
-        objects = _of_service("object-store", limits)
-        with self._asking("load-balancer", "set quota") as cloud:
-            if balancers and has_service(cloud, "load-balancer"):
-                cloud.load_balancer.update_quota(project, **balancers)
-        with self._asking("dns", "set quota") as cloud:
-            if zones and has_service(cloud, "dns"):
-                path = f"/quotas/{project}"
-                raise_from_response(cloud.dns.patch(path, json=zones, headers=OF_ALL_PROJECTS))
-        with self._asking("object-store", "set quota") as cloud:
-            if objects and has_service(cloud, "object-store"):
-                _limit_objects(cloud, project, objects)
+    def _limit_balancers(self, project: str, limits: Mapping[str, int]) -> None:
+        if balancers := _of_service("load-balancer", limits):
+            with self._asking("load-balancer", "set quota") as cloud:
+                if has_service(cloud, "load-balancer"):
+                    cloud.load_balancer.update_quota(project, **balancers)
+
+    def _limit_zones(self, project: str, limits: Mapping[str, int]) -> None:
+        if zones := _of_service("dns", limits):
+            with self._asking("dns", "set quota") as cloud:
+                if has_service(cloud, "dns"):
+                    path = f"/quotas/{project}"
+                    raise_from_response(cloud.dns.patch(path, json=zones, headers=OF_ALL_PROJECTS))
+
+    def _limit_objects(self, project: str, limits: Mapping[str, int]) -> None:
+        if objects := _of_service("object-store", limits):
+            with self._asking("object-store", "set quota") as cloud:
+                if has_service(cloud, "object-store"):
+                    _limit_account(cloud, project, objects)
 
     def fetch_quota(self, project: str) -> dict[str, int]:
         answers: dict[str, object] = {}
@@ -169,7 +190,7 @@ def has_service(cloud: Connection, service: str) -> bool:
     return cloud.session.get_endpoint(service_type=service) is not None
 
 
-def _limit_objects(cloud: Connection, project: str, limits: Mapping[str, int]) -> None:
+def _limit_account(cloud: Connection, project: str, limits: Mapping[str, int]) -> None:
     headers = {name: str(limit) for name, limit in limits.items()}
     headers[OBJECT_COUNT] = "" if any(limits.values()) else "0"  # "" is no limit
     answer = cloud.session.post(_account(cloud, project), headers=headers, raise_exc=False)
