@@ -117,6 +117,7 @@ def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
     trend = trend_of(quota)
     changes = quota.changes.select_related("changed_by")
     page = Paginator(changes, CHANGES_SHOWN).get_page(request.GET.get("page"))
+    has_use = any(day.claimed for day in trend.readings)
     return {
         "figures": _figures(quota, kind),
         "trend": trend_in_words(trend),
@@ -128,7 +129,7 @@ def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
             )
             for day in reversed(trend.readings)
         ],
-        "chart": make_use_chart(trend.readings),
+        "chart": make_use_chart(trend.readings) if has_use else None,
         "users": [_user(user, quota) for user in find_largest_users(quota, request.user)],
         "parts": [_part(part, quota) for part in largest_below(quota)],
         "periods": _periods(quota, kind, moment),
