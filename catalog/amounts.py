@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, Decimal
+from typing import Final
 
 from django.utils.translation import gettext as _
 
 from catalog.models import Metric
 from portal.core.formats import money, quantity
+
+HIGHEST_LIMIT: Final = Decimal(1_000_000_000)
 
 
 def amount_in_words(metric: Metric, amount: Decimal, *, with_unit: bool = True) -> str:

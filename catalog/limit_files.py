@@ -20,8 +20,10 @@ from zipfile import ZipFile
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 
+from catalog.amounts import HIGHEST_LIMIT
 from catalog.errors import FileRefused
-from portal.core.formats import DATE_FORMATS
+from catalog.horizon import find_far
+from portal.core.formats import DATE_FORMATS, quantity
 from portal.core.spreadsheets import as_typed
 
 LARGEST_FILE: Final = 1024 * 1024  # bytes
@@ -29,8 +31,6 @@ LARGEST_CONTENT: Final = 16 * 1024 * 1024  # bytes, unpacked
 MOST_PARTS: Final = 200  # files inside an XLSX
 MOST_ROWS: Final = 2_000  # below the heading
 MOST_COLUMNS: Final = 50
-LONGEST_CELL: Final = 200  # characters
-LAST_YEAR: Final = 2999
 SEPARATORS: Final = (";", ",", "\t")
 _ZIP: Final = b"PK\x03\x04"
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
@@ -183,8 +183,16 @@ def read_amount(cell: Cell) -> Decimal | None:
     """A number; None is “unlimited”.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or farther from zero than any limit.
     """
+    amount = _amount_in(cell)
+    if amount is not None and not (amount.is_finite() and abs(amount) <= HIGHEST_LIMIT):
+        most = quantity(HIGHEST_LIMIT)
+        raise ValueError(_("Fill in a number up to {most}, or “unlimited”.").format(most=most))
+    return amount
+
+
+def _amount_in(cell: Cell) -> Decimal | None:
     if isinstance(cell, Decimal):
         return cell
     if not isinstance(cell, str):
@@ -210,13 +218,15 @@ def read_moment(cell: Cell) -> datetime | date | None:
     """A day, or a moment with its offset as our own files have it; None is an empty cell.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or too far away.
     """
     if cell == "":
         return None
     found = _moment_in(cell)
-    if found is None or found.year > LAST_YEAR:
+    if found is None:
         raise ValueError(_("Fill in a date as 31-12-2026."))
+    if problem := find_far(found):
+        raise ValueError(problem)
     return found
 
 

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy
 
+from catalog.horizon import find_far
 from catalog.models import LIMIT_REASON_LENGTH
 from portal.core.calendar import end_of_day
 from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
+
+
+class UntilField(forms.DateField):
+    """The last day of a limit, if it has one; cleaned, the moment at which that day ends."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=gettext_lazy("Until and including"),
+            help_text=gettext_lazy(
+                "Leave it empty if it stays. After that day the limit of before holds again."
+            ),
+            required=False,
+            input_formats=DATE_FORMATS,
+            widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
+        )
+
+    def clean(self, value: Any) -> datetime | None:
+        day: date | None = super().clean(value)
+        if day is None:
+            return None
+        if problem := find_far(day):
+            raise forms.ValidationError(problem)
+        return end_of_day(day)
 
 
 class LimitForm(RefusableForm):
@@ -24,15 +48,7 @@ class LimitForm(RefusableForm):
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     is_unlimited = forms.BooleanField(label=gettext_lazy("Unlimited"), required=False)
-    until = forms.DateField(
-        label=gettext_lazy("Until and including"),
-        help_text=gettext_lazy(
-            "Leave it empty if it stays. After that day the limit of before holds again."
-        ),
-        required=False,
-        input_formats=DATE_FORMATS,
-        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
-    )
+    until = UntilField()
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
         help_text=gettext_lazy("Colleagues read this, and so do auditors."),
@@ -51,5 +67,5 @@ class LimitForm(RefusableForm):
 
     def ends(self) -> datetime | None:
         """The end of the last day; None is for good."""
-        until = self.cleaned_data["until"]
-        return end_of_day(until) if until else None
+        until: datetime | None = self.cleaned_data["until"]
+        return until

@@ -14,11 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog.limit_files import read_amount
+from catalog.limit_forms import UntilField
 from catalog.models import LIMIT_REASON_LENGTH, Metric
 from catalog.services.governing import find_amount_problem
 from catalog.services.limit_plans import PlanLine
-from portal.core.calendar import end_of_day
-from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
 from portal.identity.models import Node
 
@@ -63,15 +62,7 @@ class PartFields:
 class BulkForm(RefusableForm):
     """A new limit for each part, where it is filled in, and until when."""
 
-    until = forms.DateField(
-        label=gettext_lazy("Until and including"),
-        help_text=gettext_lazy(
-            "Leave it empty if it stays. After that day the limit of before holds again."
-        ),
-        required=False,
-        input_formats=DATE_FORMATS,
-        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
-    )
+    until = UntilField()
     percent = forms.IntegerField(
         label=gettext_lazy("Raise all by, in percent"),
         help_text=gettext_lazy("Such as 10. With -10 you lower them."),
@@ -113,8 +104,7 @@ class BulkForm(RefusableForm):
 
     def lines(self) -> list[PlanLine]:
         """What was filled in; of a valid form."""
-        until = self.cleaned_data["until"]
-        end = end_of_day(until) if until else None
+        end = self.cleaned_data["until"]
         return [line for node in self._nodes if (line := self._line(node, end))]
 
     def _line(self, node: Node, end: datetime | None) -> PlanLine | None:
@@ -137,7 +127,6 @@ class PlanReasonForm(RefusableForm):
         label=gettext_lazy("Reason"),
         help_text=gettext_lazy("Colleagues read this, and so do auditors."),
         max_length=LIMIT_REASON_LENGTH,
-        widget=forms.Textarea(attrs={"rows": 2}),
     )
 
 

@@ -11,11 +11,18 @@ from django.db.models import F, Q
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
+from catalog.horizon import HORIZON
 from portal.core.mailing import Letter
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
 from portal.identity.models.proposed import Proposed, four_eyes_constraints
 
 LIMIT_REASON_LENGTH: Final = 500  # characters
+
+
+def _before_horizon(name: str) -> models.CheckConstraint:
+    """A constraint: the period neither begins nor ends too far away to be shown."""
+    ends = Q(valid_until=None) | Q(valid_until__lt=HORIZON)
+    return models.CheckConstraint(condition=Q(valid_from__lt=HORIZON) & ends, name=name)
 
 
 class Metric(models.TextChoices):
@@ -88,6 +95,7 @@ class QuotaLimit(DatedFact):
             models.CheckConstraint(
                 condition=Q(amount=None) | Q(amount__gte=0), name="quota_limit_not_negative"
             ),
+            _before_horizon("quota_limit_has_a_horizon"),
         ]
 
     def __str__(self) -> str:
@@ -115,6 +123,7 @@ class LimitChange(PublicIdModel):
 
     class Meta:
         ordering = ["-changed_at", "-pk"]
+        constraints = [_before_horizon("limit_change_has_a_horizon")]
 
     def __str__(self) -> str:
         return f"{self.before} to {self.amount} for {self.quota_id}"

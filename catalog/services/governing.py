@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from catalog.amounts import step_of
+from catalog.amounts import HIGHEST_LIMIT, step_of
 from catalog.errors import LimitsRefused
 from catalog.models import LIMIT_REASON_LENGTH, Metric, Quota
 from catalog.quota_policies import governed_nodes, nodes_to_limit
@@ -20,8 +19,6 @@ from portal.core.locks import lock_tree_shared
 from portal.core.text import clean_text
 from portal.identity.models import Node, Person
 from portal.identity.sensitive import sensitive
-
-HIGHEST_LIMIT: Final = Decimal(1_000_000_000)
 
 
 @sensitive("quota.set_limit")

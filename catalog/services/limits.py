@@ -23,6 +23,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.errors import LimitsChanged, LimitsRefused
+from catalog.horizon import find_far
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
 from catalog.services.handed_out import Excess, Level, describe_excess, find_excess
 from portal.audit.services import record
@@ -119,7 +120,8 @@ def set_limits(
         seen: what ``try_limits`` said of these limits; left out, whatever is there now will do.
 
     Raises:
-        LimitsRefused: one ends before it begins, or a level would hand out more than it has.
+        LimitsRefused: one ends before it begins or is too far away, or a level would hand out more
+            than it has.
         LimitsChanged: what is there is no longer what was seen.
     """
     problems = {
@@ -154,6 +156,9 @@ def try_limits(limits: Sequence[NewLimit]) -> Trial:
 
 def find_misfit(new: NewLimit) -> str:
     """What is wrong with its period; empty when nothing is."""
+    for moment in (new.valid_from, new.valid_until):
+        if moment is not None and (problem := find_far(moment)):
+            return problem
     if new.valid_until is not None and new.valid_until <= new.valid_from:
         return _("Choose a moment after the beginning.")
     return ""

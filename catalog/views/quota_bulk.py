@@ -28,7 +28,7 @@ from portal.identity.models import Node
 from portal.identity.outline import with_paths
 from portal.identity.requests import PersonRequest
 
-PAGE_SIZE: Final = 100
+PAGE_SIZE: Final = 50  # three fields each, and Django takes no more than 200 of a form
 LONGEST_SEARCH: Final = 100  # characters; longer ones are cut
 NOTHING: Final = Decimal(0)
 KEPT_OF_FORM: Final = ("csrfmiddlewaretoken", "fill", "edit", "preview")

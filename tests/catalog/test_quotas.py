@@ -263,6 +263,22 @@ def test_database_refuses_a_counter_above_its_limit(project):
         Quota.objects.filter(node=project).update(claimed=10**12)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "until", [datetime(3000, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
+)
+def test_the_database_keeps_no_limit_that_ends_too_far_away(project, until):
+    row = Quota.objects.filter(node=project).first()
+    period = {"quota": row, "valid_from": datetime(2900, 1, 1, tzinfo=UTC), "valid_until": until}
+
+    with pytest.raises(IntegrityError, match="quota_limit_has_a_horizon"), transaction.atomic():
+        QuotaLimit.objects.filter(quota=row).update(valid_until=until)
+    with pytest.raises(IntegrityError, match="limit_change_has_a_horizon"), transaction.atomic():
+        LimitChange.objects.create(**period)
+    with pytest.raises(IntegrityError, match="limit_change_has_a_horizon"), transaction.atomic():
+        LimitChange.objects.create(**{**period, "valid_from": until, "valid_until": None})
+
+
 # --- two at the same moment, on a real PostgreSQL, with real transactions ----------------------
 
 

@@ -109,6 +109,10 @@ def test_every_line_says_what_is_wrong_with_it(api, node, dry_run):
         ([one(node.parent), one(node, "101")], ["limits.1", "limits.2"]),
         ([one(node), one(node, "5")], ["limits.2"]),
         ([one(node, valid_until="2020-01-01T00:00:00Z")], ["limits.1"]),
+        ([one(node, valid_until="9999-12-31T23:30:00Z")], ["limits.1"]),
+        ([one(node, valid_until="2999-12-31T23:30:00-02:00")], ["limits.1"]),
+        ([one(node, valid_until="0001-01-02T00:00:00Z")], ["limits.1"]),
+        ([one(node, valid_from="3000-01-01T00:00:00Z")], ["limits.1"]),
     ):
         answer = api.post(ADDRESS, body(*limits, dry_run=dry_run))
 

@@ -104,6 +104,8 @@ class TestSetting:
             {"reason": "x" * 501},
             {"until": "31-02-2030"},
             {"until": "01-01-2020"},
+            {"until": "31-12-9999"},
+            {"until": "01-01-0001"},
         ],
         ids=str,
     )

@@ -134,13 +134,35 @@ class TestForm:
         queries(1)
         assert queries(1) == queries(20)
 
-    def test_a_hundred_on_a_page(self, client, administrator, organization):
-        for _number in range(105):
+    def test_a_full_page_can_be_sent_with_every_field_filled_in(
+        self, client, administrator, organization
+    ):
+        let_overcommit(organization)
+        for _number in range(55):
             make_project(organization)
+        log_in(client, administrator)
+        assert len(client.get(BULK, {"page": "2"}).context["rows"]) == 6
 
-        response = log_in(client, administrator).get(BULK, {"page": "2"})
+        parts = [row.part.node for row in client.get(BULK).context["rows"]]
+        fields = {field(node, kind): "" for node in parts for kind in ("limit", "unlimited")}
+        fields |= {field(node, "unlimited"): "on" for node in parts}
+        more = dict.fromkeys(
+            ("csrfmiddlewaretoken", "percent", "until", "q", "node", "preview"), ""
+        )
+        response = client.post(BULK, form(parts, **fields, **more))
 
-        assert len(response.context["rows"]) == 6
+        assert (len(parts), response.status_code) == (50, 200)
+        assert len(response.context["rows"]) == 50
+
+    @pytest.mark.parametrize("until", ["31-12-9999", "01-01-3000", "01-01-0001", "31-12-1999"])
+    def test_a_day_that_is_too_far_away(self, client, administrator, projects, until):
+        sent = form(projects, until=until, **{field(projects[0]): "10"})
+
+        response = log_in(client, administrator).post(BULK, sent)
+
+        assert response.status_code == 422
+        assert "Choose a day in the years 2000 to 2999" in text_of(response)
+        assert f'value="{until}"' in text_of(response)
 
     def test_what_is_empty_stays_and_the_rest_is_looked_at(self, client, administrator, projects):
         until = (now() + timedelta(days=30)).date()
@@ -273,6 +295,10 @@ class TestSetting:
         assert response.context["plan"]
         assert limits_of(projects) == [20, 20, 20]
 
+    def test_the_reason_is_asked_on_one_line(self, preview):
+        """A service refuses more than one."""
+        assert "<textarea" not in text_of(preview)
+
     def test_a_limit_that_changed_meanwhile_is_shown_first(self, client, preview, projects):
         limit(projects[1], 21)
 
@@ -381,6 +407,29 @@ class TestImport:
         for number, said in enumerate(lines.values(), start=2):
             assert said in rows[number]
         assert response.context["plan"] == ""
+
+    @pytest.mark.parametrize(
+        ("amount", "until"),
+        [
+            (1e30, ""),
+            (1, "0001-01-01T00:00:00+00:00"),
+            (1, "0001-01-01T00:00:00+14:00"),
+            (1, "9999-12-31T23:30:00+00:00"),
+        ],
+    )
+    def test_what_no_page_can_show_is_refused_in_words(
+        self, client, administrator, projects, amount, until
+    ):
+        book = openpyxl.Workbook()
+        book.active.append(["code", "metric", "limit", "until"])
+        book.active.append([projects[0].code, "vcpus", amount, until])
+        file = BytesIO()
+        book.save(file)
+
+        response = handed_in(log_in(client, administrator), file.getvalue(), "limits.xlsx")
+
+        assert response.status_code == 422
+        assert len(response.context["wrong"][0].problems) == 1
 
     def test_a_day_that_is_past_is_no_beginning(self, client, administrator, projects):
         content = f"code,metric,limit,from\n{projects[0].code},vcpus,5,2020-01-01\n"
