@@ -8,12 +8,13 @@ import zipfile
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from io import BytesIO, StringIO
 
 import openpyxl
 import pytest
 from django.utils.translation import override
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import FileRefused
@@ -37,6 +38,12 @@ def xlsx(*rows: list[object]) -> bytes:
     file = BytesIO()
     book.save(file)
     return file.getvalue()
+
+
+@cache
+def whole_file():
+    """Always the same: a file holds the moment at which it was made, and so has another length."""
+    return xlsx(HEADING, ["zaak", "vcpus", 40])
 
 
 def repacked(content: bytes, **parts: bytes) -> bytes:
@@ -172,10 +179,10 @@ class TestHostileArchive:
 
         assert [number for number, _cells in rows] == [1]
 
-    @settings(deadline=None, max_examples=150)
+    @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
     @given(data=st.data())
     def test_no_broken_file_breaks_us(self, data):
-        content = bytearray(xlsx(HEADING, ["zaak", "vcpus", 40]))
+        content = bytearray(whole_file())
         for _number in range(data.draw(st.integers(1, 8))):
             content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
 
