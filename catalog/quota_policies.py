@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils.translation import gettext as _
 
 from catalog.models import CartLine, QuotaRequest
@@ -46,8 +46,27 @@ def nodes_to_ask_for(person: Person) -> QuerySet[Node]:
 def visible_requests(person: Person) -> QuerySet[QuotaRequest]:
     """The person's own, and those about the parts that they govern or audit."""
     reached = reached_nodes(person, Role.QUOTA_ADMINISTRATOR, Role.AUDITOR)
-    own = Q(proposed_by__in=logins_of([person.pk]).values("pk"))
+    own = Q(proposed_by=person)  # alone: a link that was undone lets nobody read on
     return QuotaRequest.objects.filter(own | Q(node__in=reached.values("pk")))
+
+
+def levels_to_read(person: Person, node: Node) -> set[int]:
+    """Primary keys of the node and those above it of which the person reads how full they are.
+
+    Who governs or audits the node reads all that its limit depends on; others what they reach, as
+    they may ask for a level of which they know no more than that it was full.
+    """
+    levels = Node.objects.filter(pk__in=node.lineage_ids)
+    governed = reached_nodes(person, Role.QUOTA_ADMINISTRATOR, Role.AUDITOR).filter(pk=node.pk)
+    if not governed.exists():
+        levels = levels & reached_nodes(person)
+    return set(levels.values_list("pk", flat=True))
+
+
+def with_before_to_read(requests: QuerySet[QuotaRequest], person: Person) -> QuerySet[QuotaRequest]:
+    """With ``before_to_read``: the limit when it was asked, None of a part out of reach."""
+    reached = Q(node__in=reached_nodes(person).values("pk"))
+    return requests.annotate(before_to_read=Case(When(reached, then=F("before"))))
 
 
 def requests_to_decide(person: Person) -> QuerySet[QuotaRequest]:

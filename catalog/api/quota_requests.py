@@ -16,7 +16,12 @@ from rest_framework.viewsets import GenericViewSet
 
 from catalog.api.serializers import NodeOutput, Output, PersonOutput
 from catalog.models import LIMIT_REASON_LENGTH, Metric, QuotaRequest
-from catalog.quota_policies import nodes_to_ask_for, nodes_to_limit, visible_requests
+from catalog.quota_policies import (
+    nodes_to_ask_for,
+    nodes_to_limit,
+    visible_requests,
+    with_before_to_read,
+)
 from catalog.services.quota_requests import (
     Asked,
     ask_quota,
@@ -48,13 +53,17 @@ REQUEST_EXAMPLE: Final = OpenApiExample(
 
 
 class QuotaRequestOutput(Output):
-    """What was asked, and what came of it; ``before`` is the limit when it was asked."""
+    """What was asked, and what came of it.
+
+    ``before`` is the lowest limit in the period that was asked, at that moment; null of a part on
+    which you have no role.
+    """
 
     id = serializers.UUIDField(source="public_id")
     state = serializers.ChoiceField(choices=DecisionState.choices)
     node = NodeOutput()
     metric = serializers.ChoiceField(choices=Metric.choices)
-    before = AmountField()
+    before = AmountField(source="before_to_read", allow_null=True)
     amount = AmountField()
     valid_until = MomentField(allow_null=True)
     reason = serializers.CharField()
@@ -123,7 +132,7 @@ class QuotaRequestViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Quo
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> QuerySet[QuotaRequest]:
-        visible = visible_requests(self.request.user)
+        visible = with_before_to_read(visible_requests(self.request.user), self.request.user)
         return visible.select_related("node", "proposed_by", "decided_by")
 
     @extend_schema(

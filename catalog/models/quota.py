@@ -133,7 +133,7 @@ class QuotaRequest(Proposed):
     """Somebody asks that the limit of a node become ``amount``; who governs above it decides.
 
     Attributes:
-        before: the limit when it was asked.
+        before: the lowest limit in the period that is asked, when it was asked.
         valid_until: for how long; None is for good.
         cart: what waits for it, to go on with once it is given.
     """

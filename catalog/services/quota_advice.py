@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Q, Sum
+from django.db.models import FilteredRelation, Q, Sum
 from django.utils.timezone import now
 
 from catalog.models import (
@@ -19,10 +19,13 @@ from catalog.models import (
     QuotaLimit,
     QuotaRequest,
 )
+from catalog.quota_policies import levels_to_read
+from catalog.services.handed_out import find_excess
+from catalog.services.limit_periods import LimitPeriod, limits_through, lowest_of
 from catalog.services.quota_history import Trend, trend_of
 from portal.core.models import is_in_force
 from portal.core.money import to_cents
-from portal.identity.models import Node
+from portal.identity.models import Node, Person
 
 NOTHING: Final = Decimal(0)
 SHOWN_CHANGES: Final = 5
@@ -53,14 +56,6 @@ class Level:
     def free(self) -> Decimal | None:
         return None if self.limit is None else max(NOTHING, self.limit - self.claimed)
 
-    def lacks(self, extra: Decimal) -> Decimal:
-        """How much more it would hand out than it has, if it handed out ``extra`` too."""
-        if self.limit is None or self.may_overcommit or self.handed_out is None:
-            return NOTHING
-        before = max(NOTHING, self.handed_out - self.limit)
-        after = max(NOTHING, self.handed_out + extra - self.limit)
-        return after if after > before else NOTHING
-
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
@@ -75,16 +70,18 @@ class Advice:
     """What is good to know before deciding.
 
     Attributes:
-        levels: from the topmost down to the one that asks.
-        extra: how much more than its limit now is asked.
+        levels: from the topmost that the reader may read down to the one that asks.
+        is_giver_hidden: the level that gives is none of those.
+        extra: how much more is asked than the lowest limit of its period.
         lacks: how much too much the level that gives would hand out; zero when it fits.
         tightest: a level above that has less free than ``extra``, so that not all of it can be
             used now; None when all can.
-        planned: limits that begin later; granting takes the place of those in its period.
+        planned: limits that begin later, in its period; granting leaves what is higher.
         price: None where nothing is known to reckon with.
     """
 
     levels: list[Level]
+    is_giver_hidden: bool
     extra: Decimal
     lacks: Decimal
     tightest: Level | None
@@ -99,21 +96,29 @@ class Advice:
 
     @property
     def giver(self) -> Level | None:
-        """None at the top of the tree, where nobody else gives."""
+        """None at the top of the tree, where nobody else gives, and where it is hidden."""
         return self.levels[-2] if len(self.levels) > 1 else None
 
 
-def advise(request: QuotaRequest) -> Advice:
-    """Look at what is there now. Changes nothing, locks nothing."""
+def advise(request: QuotaRequest, *, reader: Person) -> Advice | None:
+    """Look at what is there now, as far as the reader may. Changes nothing, locks nothing.
+
+    None: the reader does not even read how full the part is that the request is about.
+    """
+    readable = levels_to_read(reader, request.node)
+    if request.node_id not in readable:
+        return None
     metric = Metric(request.metric)
-    levels = levels_of(request.node, metric)
+    levels = [each for each in levels_of(request.node, metric) if each.node.pk in readable]
     *above, asking = levels
-    extra = request.amount - (request.amount if asking.limit is None else asking.limit)
+    held = limits_through(request.node, metric, now(), request.valid_until)
+    extra = max(NOTHING, request.amount - lowest_of(held))
     quota = Quota.objects.filter(node=request.node, metric=metric).first()
     return Advice(
         levels=levels,
+        is_giver_hidden=request.node.parent_id is not None and not above,
         extra=extra,
-        lacks=above[-1].lacks(extra) if above else NOTHING,
+        lacks=_lacks(above[-1].node, request, held) if above else NOTHING,
         tightest=_tightest(above, request.amount - asking.claimed),
         changes=list(_changes(quota)) if quota else [],
         planned=_planned(request),
@@ -150,21 +155,33 @@ def levels_of(node: Node, metric: Metric) -> list[Level]:
 
 def price_of(node: Node, metric: Metric, extra: Decimal) -> Price | None:
     """What so much more may cost a month, by what the claims on it cost now."""
-    cost = _held(node, Metric.MONTHLY_COST_EUR)
+    cost = Quota.objects.filter(node=node, metric=Metric.MONTHLY_COST_EUR).first()
     if metric is Metric.MONTHLY_COST_EUR:
-        return Price(now=to_cents(sum(cost.values(), NOTHING)), more=to_cents(extra))
-    held = _held(node, metric)
-    amount = sum(held.values(), NOTHING)
-    paid = sum((cost.get(claim, NOTHING) for claim in held), NOTHING)
-    if not amount or not paid:
+        return Price(now=to_cents(cost.claimed if cost else NOTHING), more=to_cents(extra))
+    if cost is None:
         return None
-    return Price(now=to_cents(paid), more=to_cents(paid / amount * extra))
-
-
-def _held(node: Node, metric: Metric) -> dict[int, Decimal]:
-    """What each claim that was not released holds on the node."""
     lines = QuotaClaimLine.objects.filter(quota__node=node, quota__metric=metric)
-    return dict(lines.exclude(claim__state=ClaimState.RELEASED).values_list("claim_id", "amount"))
+    held = lines.exclude(claim__state=ClaimState.RELEASED).annotate(
+        cost_line=FilteredRelation("claim__lines", condition=Q(claim__lines__quota=cost.pk))
+    )
+    sums = held.aggregate(amount=Sum("amount"), paid=Sum("cost_line__amount"))
+    if not sums["amount"] or not sums["paid"]:
+        return None
+    more = sums["paid"] / sums["amount"] * extra
+    return Price(now=to_cents(sums["paid"]), more=to_cents(more))
+
+
+def _lacks(giver: Node, request: QuotaRequest, held: Sequence[LimitPeriod]) -> Decimal:
+    """How much too much it would hand out at most, at some moment at which it gives more."""
+    level = (giver.pk, Metric(request.metric))
+    lower = [period for period in held if period.amount < request.amount]
+    most = NOTHING
+    for moment, balance in find_excess([level])[level].moments.items():
+        for period in lower:
+            if period.contains(moment):
+                more = request.amount - period.amount
+                most = max(most, replace(balance, finite=balance.finite + more).too_much)
+    return most
 
 
 def _tightest(above: Sequence[Level], more: Decimal) -> Level | None:

@@ -7,8 +7,8 @@ time. When the part ends, what waits for it can only be taken back or left: nobo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar
 from uuid import UUID
@@ -31,18 +31,17 @@ from catalog.models import (
     LIMIT_REASON_LENGTH,
     Cart,
     Metric,
-    QuotaLimit,
     QuotaRequest,
 )
-from catalog.quota_policies import nodes_to_ask_for, nodes_to_limit
+from catalog.quota_policies import levels_to_read, nodes_to_ask_for, nodes_to_limit
 from catalog.services.governing import clean_reason, find_amount_problem
+from catalog.services.limit_periods import NO_END, limits_through, lowest_of, periods_below
 from catalog.services.limits import NewLimit, lock_levels, set_limits
 from portal.audit.services import record, record_refusal
 from portal.core.calendar import day_of, end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.formats import day
 from portal.core.locks import lock_tree_shared
-from portal.core.models import is_in_force
 from portal.core.text import clean_text
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Node, Person
@@ -52,7 +51,6 @@ from portal.identity.services.roles import refuse_emergency_access
 
 LONGEST: Final = timedelta(days=3652)  # who needs it for longer, needs it for good
 SECOND: Final = timedelta(seconds=1)
-NO_LIMIT: Final = Decimal(0)  # of a level without a row: nothing is allowed
 Answer = TypeVar("Answer")
 
 
@@ -94,10 +92,11 @@ def _ask(asked: Asked, reason: str, actor: Person) -> tuple[QuotaRequest, bool]:
     node = nodes_to_ask_for(actor).filter(pk=asked.node.pk).first()
     if node is None or (asked.cart and asked.cart.owner_id != actor.pk):
         raise NotAllowed()
-    limit = limit_that_holds(node, asked.metric)
+    until = end_of_day(asked.end_date) if asked.end_date else None
+    limit = lowest_of(limits_through(node, asked.metric, now(), until))
     says = {
         "amount": asked.amount,
-        "valid_until": end_of_day(asked.end_date) if asked.end_date else None,
+        "valid_until": until,
         "reason": reason,
         "cart": asked.cart,
         "proposed_by": actor,
@@ -105,8 +104,8 @@ def _ask(asked: Asked, reason: str, actor: Person) -> tuple[QuotaRequest, bool]:
     waiting = QuotaRequest.objects.filter(
         node=node, metric=asked.metric, state=DecisionState.PROPOSED
     )
-    if limit is None or asked.amount <= limit:
-        raise InvalidInput({"amount": [_enough(node, asked.metric, limit)]})
+    if asked.amount <= limit:
+        raise InvalidInput({"amount": [_enough(node, asked.metric, limit, actor)]})
     request, is_new = waiting.get_or_create(
         defaults={
             "node": node,
@@ -126,6 +125,8 @@ def _ask(asked: Asked, reason: str, actor: Person) -> tuple[QuotaRequest, bool]:
 @sensitive("quota_request.confirm")
 def grant_request(public_id: UUID, *, actor: Person) -> QuotaRequest:
     """Give what was asked: the limit holds at once, and ends with the period that was asked.
+
+    Where as much or more holds or is planned in that period, that stays.
 
     Raises:
         OwnQuotaRequest, SameHuman: the actor asked it, or may have, with another login.
@@ -170,24 +171,15 @@ def take_back_request(public_id: UUID, *, actor: Person) -> QuotaRequest:
     return request
 
 
-def limit_that_holds(node: Node, metric: Metric) -> Decimal | None:
-    """The limit of this moment; None is unlimited, and without one it is zero."""
-    limits = QuotaLimit.objects.filter(is_in_force(now()), quota__node=node, quota__metric=metric)
-    found = limits.first()
-    return found.amount if found else NO_LIMIT
-
-
-def why_overtaken(request: QuotaRequest) -> str:
-    """Why what was asked can no longer be given, in words; empty when it can."""
+def why_overtaken(request: QuotaRequest, *, reader: Person) -> str:
+    """Why what was asked can no longer be given, in words for the reader; empty when it can."""
     node, metric = request.node, Metric(request.metric)
     if node.ended_at:
         return _("“{node}” has ended.").format(node=node.name)
     if request.valid_until and request.valid_until <= now():
         return _("It was needed until {day} only.").format(day=day(request.valid_until - SECOND))
-    limit = limit_that_holds(node, metric)
-    if limit is None or limit >= request.amount:
-        return _enough(node, metric, limit)
-    return ""
+    limit = lowest_of(limits_through(node, metric, now(), request.valid_until))
+    return _enough(node, metric, limit, reader) if limit >= request.amount else ""
 
 
 def _check_end_date(end_date: date | None) -> None:
@@ -198,8 +190,10 @@ def _check_end_date(end_date: date | None) -> None:
     raise InvalidInput({"end_date": [text]})
 
 
-def _enough(node: Node, metric: Metric, limit: Decimal | None) -> str:
-    if limit is None:
+def _enough(node: Node, metric: Metric, limit: Decimal, reader: Person) -> str:
+    if node.pk not in levels_to_read(reader, node):
+        return _("“{node}” has this much already.").format(node=node.name)
+    if limit == NO_END:
         return _("“{node}” has no limit for this, so nothing need be asked.").format(node=node.name)
     return _("“{node}” has a limit of {limit} already.").format(
         node=node.name, limit=amount_in_words(metric, limit)
@@ -225,24 +219,35 @@ def _deciding(public_id: UUID, actor: Person, decide: Callable[[], Answer]) -> A
 @transaction.atomic(durable=True)
 def _grant(public_id: UUID, actor: Person) -> QuotaRequest:
     request = _lock_for_decision(public_id, actor)
-    new = NewLimit(
-        node=request.node,
-        metric=Metric(request.metric),
-        amount=request.amount,
-        valid_from=now(),
-        valid_until=request.valid_until,
-    )
-    lock_levels([new])  # so that what is judged now is what is changed
-    if why := why_overtaken(request):
+    lock_levels([_limit(request, now(), request.valid_until)])  # what is judged is what changes
+    raised = _raised(request)  # before the next look, which refuses where this found nothing
+    if why := why_overtaken(request, reader=actor):
         raise QuotaRequestOvertaken(why=why)
-    new = replace(new, valid_from=now())
     _settle(request, DecisionState.CONFIRMED, actor)
     try:
-        set_limits([new], reason=_reason_of(request), actor=actor)
+        set_limits(raised, reason=_reason_of(request), actor=actor)
     except LimitsRefused as error:
         raise QuotaNotThere(problem=str(error)) from error
     _tell("quota.request_confirmed", request, actor)
     return request
+
+
+def _raised(request: QuotaRequest) -> list[NewLimit]:
+    """What was asked, only where less holds: what is planned to be higher stays."""
+    metric = Metric(request.metric)
+    held = limits_through(request.node, metric, now(), request.valid_until)
+    lower = periods_below(held, request.amount)
+    return [_limit(request, period.since, period.until) for period in lower]
+
+
+def _limit(request: QuotaRequest, since: datetime, until: datetime | None) -> NewLimit:
+    return NewLimit(
+        node=request.node,
+        metric=Metric(request.metric),
+        amount=request.amount,
+        valid_from=since,
+        valid_until=until,
+    )
 
 
 @transaction.atomic(durable=True)
@@ -257,7 +262,7 @@ def _refuse(public_id: UUID, actor: Person, reason: str) -> QuotaRequest:
 def _lock_for_decision(public_id: UUID, actor: Person) -> QuotaRequest:
     request = _lock_waiting(public_id)
     if request.node.ended_at:
-        raise QuotaRequestOvertaken(why=why_overtaken(request))
+        raise QuotaRequestOvertaken(why=why_overtaken(request, reader=actor))
     if request.proposed_by_id == actor.pk:
         raise OwnQuotaRequest()
     check_other_humans([request.proposed_by_id], [actor.pk])

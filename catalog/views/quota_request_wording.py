@@ -14,7 +14,7 @@ from catalog.amounts import amount_in_words, as_limit, limit_in_words, unit_of
 from catalog.errors import LineRefused, QuotaExceeded
 from catalog.models import LimitChange, Metric, QuotaLimit, QuotaRequest, Resource
 from catalog.services.preview import QuotaEffect
-from catalog.services.quota_advice import Advice, Level, advise
+from catalog.services.quota_advice import Advice, Level
 from catalog.views.limit_wording import limit_change_in_words
 from catalog.views.trend_wording import trend_in_words
 from portal.core.errors import DomainError
@@ -32,9 +32,13 @@ TONES: Final = {
 
 @dataclass(frozen=True)
 class RequestInWords:
-    """A request, with its amounts as people read them."""
+    """A request, with its amounts as people read them.
+
+    ``shows_before``: the reader reaches the part, and so may read what its limit was.
+    """
 
     row: QuotaRequest
+    shows_before: bool = False
 
     @property
     def metric(self) -> Metric:
@@ -46,7 +50,8 @@ class RequestInWords:
 
     @property
     def before(self) -> str:
-        return amount_in_words(self.metric, self.row.before)
+        """Empty for who may not read it."""
+        return amount_in_words(self.metric, self.row.before) if self.shows_before else ""
 
     @property
     def tone(self) -> str:
@@ -111,9 +116,9 @@ class LevelOnPage:
 class AdviceOnPage:
     """What is good to know about a request that waits, in words."""
 
-    def __init__(self, asked: QuotaRequest) -> None:
+    def __init__(self, asked: QuotaRequest, advice: Advice) -> None:
         self.metric = Metric(asked.metric)
-        self.advice: Advice = advise(asked)
+        self.advice = advice
         self.levels = [LevelOnPage(level, self.metric) for level in self.advice.levels]
         self.asked = asked
 
@@ -123,8 +128,10 @@ class AdviceOnPage:
 
     @property
     def giving(self) -> str:
-        """Whether the level above has it to give."""
+        """Whether the level above has it to give; empty for who does not read that level."""
         giver = self.advice.giver
+        if self.advice.is_giver_hidden:
+            return ""
         if giver is None:
             return _("Nothing is above this part, so nobody else gives it.")
         if self.advice.lacks:
@@ -186,9 +193,16 @@ class AdviceOnPage:
         return [(change, limit_change_in_words(change)) for change in self.advice.changes]
 
     @property
-    def planned(self) -> list[tuple[QuotaLimit, str]]:
-        """The limits that this would take the place of, each with how much it is."""
-        return [(limit, limit_in_words(self.metric, limit.amount)) for limit in self.advice.planned]
+    def planned(self) -> list[tuple[QuotaLimit, str, bool]]:
+        """The limits that begin in its period, how much each is, and whether it stays."""
+        return [
+            (
+                limit,
+                limit_in_words(self.metric, limit.amount),
+                limit.amount is None or limit.amount >= self.asked.amount,
+            )
+            for limit in self.advice.planned
+        ]
 
     def _shown(self, amount: Decimal) -> str:
         return amount_in_words(self.metric, amount)

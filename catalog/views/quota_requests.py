@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
@@ -22,6 +22,7 @@ from catalog.errors import QuotaNotThere, QuotaRequestWaits
 from catalog.models import Cart, Metric, QuotaRequest, Resource
 from catalog.policies import own_carts, visible_resources
 from catalog.quota_policies import (
+    levels_to_read,
     names_to_ask,
     nodes_to_ask_for,
     nodes_to_limit,
@@ -29,7 +30,7 @@ from catalog.quota_policies import (
     visible_requests,
 )
 from catalog.quota_request_forms import QuotaDecisionForm, QuotaRequestForm
-from catalog.services.quota_advice import levels_of
+from catalog.services.quota_advice import advise, levels_of
 from catalog.services.quota_requests import (
     ask_quota,
     grant_request,
@@ -39,13 +40,15 @@ from catalog.services.quota_requests import (
 )
 from catalog.views.quota_request_wording import AdviceOnPage, LevelOnPage, RequestInWords
 from portal.core.errors import DomainError
-from portal.identity.models import Node
+from portal.identity.access import reached_nodes
+from portal.identity.models import Node, Person
 from portal.identity.models.proposed import DecisionState
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
 MOST_OWN: Final = 20
+WAITING_PAGE: Final = "waiting"  # in the address, beside the page of the others
 Found = TypeVar("Found", Node, Cart, Resource)
 
 
@@ -61,10 +64,14 @@ def request_list(request: PersonRequest) -> HttpResponse:
     )
     page = Paginator(_with_people(others).order_by("-proposed_at", "-pk"), PAGE_SIZE)
     shown = page.get_page(request.GET.get("page"))
+    oldest = Paginator(_with_people(waiting).order_by("proposed_at", "pk"), PAGE_SIZE)
+    waiting_shown = oldest.get_page(request.GET.get(WAITING_PAGE))
+    newest_own = _with_people(own).order_by("-proposed_at", "-pk")[:MOST_OWN]
     context = {
-        "waiting": _in_words(_with_people(waiting).order_by("proposed_at", "pk")),
-        "own": _in_words(_with_people(own).order_by("-proposed_at", "-pk")[:MOST_OWN]),
-        "others": _in_words(shown),
+        "waiting": _in_words(waiting_shown, request.user),
+        "waiting_page": waiting_shown,
+        "own": _in_words(newest_own, request.user),
+        "others": _in_words(shown, request.user),
         "page": shown,
         "may_ask": nodes_to_ask_for(request.user).exists(),
     }
@@ -151,7 +158,11 @@ def _new_page(
     waits: QuotaRequest | None = None,
 ) -> HttpResponse:
     metric = form["metric"].value()
-    is_known = node is not None and metric in Metric.values
+    is_shown = (
+        node is not None
+        and metric in Metric.values
+        and node.pk in levels_to_read(request.user, node)
+    )
     if waits and not visible_requests(request.user).filter(pk=waits.pk).exists():
         waits = None
     context = {
@@ -161,7 +172,7 @@ def _new_page(
         "resource": _resource_to_go_back_to(request),
         "waits": waits,
         "level": LevelOnPage(levels_of(node, Metric(metric))[-1], Metric(metric))
-        if node and is_known
+        if node and is_shown
         else None,
         "ask": names_to_ask(node) if node else "",
     }
@@ -236,18 +247,19 @@ def _page(
     error: DomainError | None = None,
 ) -> HttpResponse:
     waits = asked.state == DecisionState.PROPOSED
-    overtaken = why_overtaken(asked) if waits else ""
+    overtaken = why_overtaken(asked, reader=request.user) if waits else ""
+    advice = advise(asked, reader=request.user) if waits and not overtaken else None
     is_own = asked.proposed_by_id == request.user.pk
     may_decide = waits and requests_to_decide(request.user).filter(pk=asked.pk).exists()
     context = {
-        "asked": RequestInWords(asked),
+        "asked": _in_words([asked], request.user)[0],
         "waits": waits,
         "overtaken": overtaken,
         "is_own": is_own,
         "may_decide": may_decide,
         "ask": names_to_ask(asked.node) if waits and not asked.node.ended_at else "",
         "decision_form": decision or _begun_decision(request, asked),
-        "advice": AdviceOnPage(asked) if waits and not overtaken else None,
+        "advice": AdviceOnPage(asked, advice) if advice else None,
         "cart": _cart_to_go_on_with(request, asked),
         "error": error,
         "lacks": isinstance(error, QuotaNotThere),
@@ -288,5 +300,8 @@ def _with_people(requests: QuerySet[QuotaRequest]) -> QuerySet[QuotaRequest]:
     return requests.select_related("node", "proposed_by", "decided_by")
 
 
-def _in_words(requests: Any) -> list[RequestInWords]:
-    return [RequestInWords(asked) for asked in requests]
+def _in_words(requests: Iterable[QuotaRequest], reader: Person) -> list[RequestInWords]:
+    rows = list(requests)
+    nodes = reached_nodes(reader).filter(pk__in={asked.node_id for asked in rows})
+    reached = set(nodes.values_list("pk", flat=True))
+    return [RequestInWords(asked, asked.node_id in reached) for asked in rows]

@@ -175,7 +175,7 @@ def _quota_to_decide(person: Person) -> QuerySet[QuotaRequest]:
 
 
 def _more_quota_task(asked: QuotaRequest) -> Task:
-    words = RequestInWords(asked)
+    words = RequestInWords(asked, shows_before=True)  # who decides reaches the part
     return Task(
         icon="gauge",
         tone="",

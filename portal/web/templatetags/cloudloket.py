@@ -338,12 +338,15 @@ def track(states: Iterable[str]) -> SafeString:
 
 
 @register.inclusion_tag("components/pagination.html", takes_context=True)
-def pagination(context: RequestContext, page: Page[Any]) -> dict[str, Any]:
-    """``{% pagination page %}``: links to the other pages, keeping the filters of this one."""
+def pagination(context: RequestContext, page: Page[Any], name: str = "page") -> dict[str, Any]:
+    """``{% pagination page %}``: links to the other pages, keeping the filters of this one.
+
+    ``name``: of the page in the address, where one page has several lists.
+    """
     query = context["request"].GET.copy()
     links = []
     for number in page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1):
-        query["page"] = str(number)
+        query[name] = str(number)
         links.append((number, f"?{query.urlencode()}" if isinstance(number, int) else ""))
     urls = dict(links)
     return {

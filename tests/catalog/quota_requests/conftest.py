@@ -11,10 +11,11 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
-from catalog.models import Metric, Quota, QuotaRequest
+from catalog.models import Metric, Quota, QuotaLimit, QuotaRequest
 from catalog.services.limits import set_limit
 from catalog.services.quota_requests import Asked, ask_quota
-from portal.identity.models import Person, Project, Role
+from portal.core.models import is_in_force
+from portal.identity.models import Node, Person, Project, Role
 from tests.factories import PersonFactory, grant
 
 METRIC = Metric.VOLUME_GIB
@@ -56,3 +57,9 @@ def ask(narrow: Project, requester: Person) -> Callable[..., QuotaRequest]:
 def request_(ask: Callable[..., QuotaRequest]) -> QuotaRequest:
     """One that waits."""
     return ask()
+
+
+def limit_that_holds(node: Node, metric: Metric) -> Decimal | None:
+    """The limit of this moment, as it is written down."""
+    limits = QuotaLimit.objects.filter(is_in_force(now()), quota__node=node, quota__metric=metric)
+    return limits.get().amount

@@ -7,10 +7,9 @@ from django.utils.timezone import now
 
 from catalog.models import QuotaRequest
 from catalog.services.limits import set_limit
-from catalog.services.quota_requests import limit_that_holds
 from portal.identity.models import Role
 from tests.catalog.api.conftest import Api, assert_problem, body
-from tests.catalog.quota_requests.conftest import METRIC
+from tests.catalog.quota_requests.conftest import METRIC, limit_that_holds
 from tests.factories import UNKNOWN_ID, PersonFactory, grant, make_project
 
 __all__ = ["body"]
@@ -137,3 +136,12 @@ def test_what_is_wrong_is_said_at_its_name(as_requester, narrow, change, name):
     assert response.status_code == 400
     assert [error["name"] for error in response.json()["errors"]] == [name]
     assert not QuotaRequest.objects.exists()
+
+
+def test_the_limit_of_a_part_out_of_reach_is_not_told(as_requester, as_administrator, narrow):
+    made = as_requester.post("/quota-requests", asked(narrow.parent, amount="200"))
+
+    assert made.json()["before"] is None
+    path = f"/quota-requests/{made.json()['id']}"
+    assert as_requester.get("/quota-requests").json()["results"][0]["before"] is None
+    assert as_administrator.get(path).json()["before"] == "100.000000"

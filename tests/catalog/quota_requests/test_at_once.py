@@ -9,9 +9,9 @@ from django.utils.timezone import now
 from catalog.models import LimitChange, Quota, QuotaRequest
 from catalog.services import quota_requests
 from catalog.services.limits import set_limit
-from catalog.services.quota_requests import grant_request, limit_that_holds, refuse_request
+from catalog.services.quota_requests import grant_request, refuse_request
 from portal.identity.models import Role
-from tests.catalog.quota_requests.conftest import METRIC
+from tests.catalog.quota_requests.conftest import METRIC, limit_that_holds
 from tests.factories import PersonFactory, grant, make_project
 from tests.races import at_once, meeting
 
@@ -71,7 +71,7 @@ def test_a_higher_limit_that_comes_meanwhile_is_not_lowered(
 def test_two_ask_at_once_and_one_waits(narrow, ask, monkeypatch):
     colleague = PersonFactory()
     grant(colleague, Role.REQUESTER, narrow)
-    meet(monkeypatch, "limit_that_holds")
+    meet(monkeypatch, "limits_through")
     outcomes = at_once(ask, lambda: ask(actor=colleague))
 
     assert sorted(outcomes) == ["QuotaRequestWaits", "done"]

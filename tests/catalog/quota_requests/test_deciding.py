@@ -20,9 +20,9 @@ from catalog.models import Cart, LimitChange, Metric, Quota, QuotaRequest
 from catalog.quota_policies import requests_to_decide, visible_requests
 from catalog.services import quota_requests
 from catalog.services.limits import end_limits, set_limit
+from catalog.services.quota_advice import advise
 from catalog.services.quota_requests import (
     grant_request,
-    limit_that_holds,
     refuse_request,
     take_back_request,
     why_overtaken,
@@ -30,13 +30,14 @@ from catalog.services.quota_requests import (
 from portal.audit.models import AuditEntry
 from portal.core.calendar import day_of, end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.models import is_in_force
 from portal.identity.errors import EmergencyDecidesNothing
 from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Role
 from portal.identity.models.proposed import DecisionState
 from portal.identity.services.break_glass import ISSUER
 from portal.identity.services.links import WantedLink, confirm_link, propose_link
-from tests.catalog.quota_requests.conftest import METRIC
+from tests.catalog.quota_requests.conftest import METRIC, limit_that_holds
 from tests.factories import PersonFactory, grant, make_project
 
 pytestmark = pytest.mark.django_db
@@ -233,6 +234,64 @@ class TestGranting:
         assert ask(amount=Decimal(90)).before == 80
 
 
+class TestBesideWhatIsPlanned:
+    """A period in which one limit follows on another."""
+
+    def test_a_temporary_limit_is_asked_for_longer(self, ask, narrow, administrator):
+        ends = in_days(10)
+        planned(narrow, 80, now(), ends)
+        request = ask(end_date=day_of(in_days(30)))
+        assert request.before == 50
+        grant_request(request.public_id, actor=administrator)
+
+        assert amounts_from_now(narrow) == [80, 80, 50]
+        assert limit_at(narrow, ends + timedelta(days=1)) == 80
+
+    def test_what_holds_through_all_of_it_is_not_asked(self, ask, narrow):
+        planned(narrow, 80, now(), end_of_day(day_of(in_days(30))))
+        with pytest.raises(InvalidInput):
+            ask(end_date=day_of(in_days(30)))
+
+        assert ask(end_date=day_of(in_days(31))).before == 50
+
+    def test_without_a_limit_later_it_begins_there(self, ask, narrow, administrator):
+        end = in_days(10)
+        quota = Quota.objects.get(node=narrow, metric=METRIC)
+        quota.limits.filter(valid_until=None).update(valid_until=end, amount=90)
+        request = ask()
+        assert request.before == 0
+        grant_request(request.public_id, actor=administrator)
+
+        assert amounts_from_now(narrow) == [90, 80]
+
+    @pytest.mark.parametrize("more", [90, None])
+    @pytest.mark.parametrize("days", [None, 30])
+    def test_what_is_planned_to_be_more_stays(self, ask, narrow, administrator, more, days):
+        Quota.objects.filter(node=narrow.parent).update(overcommit_allowed=True)
+        planned(narrow, more, in_days(10), in_days(20))
+        request = ask(end_date=day_of(in_days(days)) if days else None)
+        grant_request(request.public_id, actor=administrator)
+
+        after = [50] if days else []
+        assert amounts_from_now(narrow) == [80, more, 80, *after]
+
+    def test_what_is_planned_to_be_less_is_raised(self, ask, narrow, administrator):
+        planned(narrow, 20, in_days(10), in_days(20))
+        request = ask()
+        assert request.before == 20
+        grant_request(request.public_id, actor=administrator)
+
+        assert amounts_from_now(narrow) == [80]
+
+    def test_the_advice_looks_at_the_moments_that_change(self, ask, narrow, administrator):
+        planned(narrow, 80, now(), in_days(10))
+        request = ask(end_date=day_of(in_days(30)))
+        set_limit(narrow.parent, METRIC, Decimal(70), valid_from=in_days(11), actor=None)
+
+        advice = advise(request, reader=administrator)
+        assert (advice.extra, advice.lacks) == (30, 10)
+
+
 class TestRefusing:
     def test_a_no_has_a_reason(self, request_, narrow, administrator):
         with pytest.raises(ReasonRequired):
@@ -271,7 +330,7 @@ class TestOfAPartThatEnded:
 
     def test_who_asked_may_take_it_back(self, request_, requester):
         request_.refresh_from_db()
-        assert why_overtaken(QuotaRequest.objects.get(pk=request_.pk))
+        assert why_overtaken(QuotaRequest.objects.get(pk=request_.pk), reader=requester)
         take_back_request(request_.public_id, actor=requester)
 
 
@@ -289,6 +348,12 @@ class TestWhoSeesIt:
             if visible_requests(person).exists()
         }
         assert seen == {requester, administrator, auditor}
+
+    def test_a_login_that_was_linked_once_reads_nothing(self, request_, requester, narrow):
+        other = PersonFactory()
+        joined(requester, other, narrow.parent)
+
+        assert not visible_requests(other).exists()
 
     def test_it_waits_for_who_gives_alone(self, request_, narrow, requester, administrator):
         of_project = PersonFactory()
@@ -355,6 +420,24 @@ def joined(holder, receiver, node):
         grant(person, Role.QUOTA_ADMINISTRATOR, node)
     wanted = WantedLink(holder=holder, receiver=receiver, reason="Liet beide passen zien")
     confirm_link(propose_link(wanted, actor=first).public_id, actor=second)
+
+
+def in_days(days):
+    return now() + timedelta(days=days)
+
+
+def planned(node, amount, since, until):
+    amount = None if amount is None else Decimal(amount)
+    set_limit(node, METRIC, amount, valid_from=since, valid_until=until, actor=None)
+
+
+def amounts_from_now(node):
+    limits = Quota.objects.get(node=node, metric=METRIC).limits.exclude(valid_until__lte=now())
+    return list(limits.order_by("valid_from").values_list("amount", flat=True))
+
+
+def limit_at(node, moment):
+    return Quota.objects.get(node=node, metric=METRIC).limits.get(is_in_force(moment)).amount
 
 
 def refused(match):

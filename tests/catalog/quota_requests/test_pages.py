@@ -1,6 +1,7 @@
 """Asking for more and deciding, on pages; and from a refused order to one that is placed."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
@@ -12,10 +13,12 @@ from django.utils.timezone import now
 from catalog.models import CartLine, Metric, Order, Quota, QuotaRequest
 from catalog.services.carts import put_in_cart
 from catalog.services.limits import set_limit
-from catalog.services.quota_requests import grant_request, limit_that_holds, refuse_request
+from catalog.services.quota_advice import price_of
+from catalog.services.quota_requests import grant_request, refuse_request
+from catalog.views import quota_requests
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
-from tests.catalog.quota_requests.conftest import METRIC
+from tests.catalog.quota_requests.conftest import METRIC, limit_that_holds
 from tests.catalog.views.conftest import answers, browser
 from tests.catalog.views.ordering import FORM, HTMX, PREVIEW, text_of, title_of
 from tests.factories import SPEC, PersonFactory, delivered, grant, make_project, place
@@ -242,6 +245,18 @@ class TestDeciding:
         assert "Grant 80 GiB" in shown
         assert "Meer zaken" in shown
 
+    def test_what_waits_comes_in_pages(self, decider, ask, narrow, monkeypatch):
+        monkeypatch.setattr(quota_requests, "PAGE_SIZE", 1)
+        ask()
+        set_limit(narrow, Metric.VCPUS, Decimal(4), valid_from=now(), actor=None)
+        ask(metric=Metric.VCPUS)
+
+        titles = [f"{narrow.name}: Disk to", f"{narrow.name}: Processors to"]
+        for page, title in enumerate(titles, start=1):
+            response = decider.get(LIST, {"waiting": page})
+            assert [each for each in titles if each in text_of(response)] == [title]
+            assert "waiting=2" in response.content.decode()
+
     def test_who_asked_reads_it_and_takes_it_back(self, browser, request_):
         shown = text_of(browser.get(page_of(request_)))
         assert "Grant" not in shown
@@ -333,6 +348,75 @@ class TestAdvice:
         # 38.40 and 40 GiB of 0.085, so 1.045 a GiB; 25 GiB more
         assert "now costs €41.80 a month" in shown
         assert "25 GiB more in the same way costs about €26.13 a month" in shown
+
+    def test_who_asked_reads_of_what_they_reach_alone(self, browser, ask, narrow, requester):
+        set_limit(narrow, METRIC, Decimal(55), valid_from=now(), reason="Groei", actor=requester)
+        shown = text_of(browser.get(page_of(ask())))
+
+        assert "How full it is" in shown
+        assert "Groei" in shown
+        assert "Limit when it was asked 55 GiB" in shown
+        for hidden in (narrow.parent.name, "100 GiB", "It fits"):
+            assert hidden not in shown.split("Reason")[1].split("Decision")[0]
+
+    def test_of_a_level_above_they_read_nothing(
+        self, browser, decider, ask, narrow, requester, approver, version
+    ):
+        parent = narrow.parent
+        delivered(place(requester, narrow, version), approver=approver)
+        for days, amount in ((0, 110), (9, 130)):
+            since = now() + timedelta(days=days)
+            set_limit(
+                parent, METRIC, Decimal(amount), valid_from=since, reason="Groei", actor=requester
+            )
+        request = ask(node=parent, amount=Decimal(200))
+        address = f"{NEW}?node={parent.public_id}&metric=volume_gib"
+
+        hidden = ("Groei", "110 GiB", "130 GiB", "40 GiB", "a month", "Now in", "In use")
+        for page in (page_of(request), LIST, address):
+            shown = text_of(browser.get(page))
+            assert [words for words in hidden if words in shown] == []
+        shown = text_of(decider.get(page_of(request)))
+        assert [words for words in ("Groei", "110 GiB", "130 GiB") if words in shown] == [
+            "Groei",
+            "110 GiB",
+            "130 GiB",
+        ]
+
+    def test_nor_how_much_is_enough_there(self, browser, ask, narrow):
+        request = ask(node=narrow.parent, amount=Decimal(200))
+        set_limit(narrow.parent, METRIC, Decimal(321), valid_from=now(), actor=None)
+        refused = browser.post(NEW, asked(narrow.parent, amount="210"))
+
+        assert refused.status_code == 422
+        for response in (refused, browser.get(page_of(request))):
+            assert "has this much already" in text_of(response)
+            assert "321" not in text_of(response)
+
+    def test_what_is_planned_says_whether_it_stays(self, decider, ask, narrow):
+        for days, amount in ((5, 60), (9, 95)):
+            since = now() + timedelta(days=days)
+            set_limit(narrow, METRIC, Decimal(amount), valid_from=since, actor=None)
+        shown = text_of(decider.get(page_of(ask())))
+
+        assert "60 GiB. Granting this takes its place." in shown
+        assert "95 GiB. Granting this leaves it as it is." in shown
+
+    def test_the_price_asks_no_more_for_more_claims(
+        self, narrow, requester, approver, version, django_assert_num_queries
+    ):
+        Quota.objects.filter(node=narrow.parent).update(overcommit_allowed=True)
+        for metric in Metric:
+            set_limit(narrow, metric, None, valid_from=now(), actor=None)
+        for number in (1, 2):
+            place(requester, narrow, version, name=f"vol-{number}")
+        with django_assert_num_queries(2) as seen:
+            price = price_of(narrow, METRIC, Decimal(20))
+
+        assert (price.now, price.more) == (Decimal("83.60"), Decimal("20.90"))
+        assert "SUM" in seen.captured_queries[1]["sql"]
+        cost = price_of(narrow, Metric.MONTHLY_COST_EUR, Decimal(5))
+        assert (cost.now, cost.more) == (Decimal("83.60"), 5)
 
     def test_without_a_basis_no_price_is_said(self, decider, request_):
         assert "An estimate" not in text_of(decider.get(page_of(request_)))
