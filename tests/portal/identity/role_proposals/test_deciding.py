@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.utils.timezone import now
 
+from catalog.services.limits import end_limits
 from catalog.services.tree import move_node
 from portal.audit.models import AuditEntry
 from portal.core.calendar import day_of
@@ -102,6 +103,7 @@ class TestGranting:
         proposal = propose_role(wanted(person=approver), actor=administrator)
         elsewhere = stranger.grants.get().node
         grant(stranger, Role.QUOTA_ADMINISTRATOR, ministry)
+        end_limits(project)  # there is nothing to hand out there
         move_node(project.public_id, new_parent=elsewhere.public_id, actor=stranger)
 
         with pytest.raises(PersonElsewhere):
