@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from openstack.connection import Connection
 from openstack.exceptions import raise_from_response
 
 from portal.cloud.openstack.connections import OnCloud
-from portal.cloud.ports import BACKUP_GIB, UNLIMITED
+from portal.cloud.ports import BACKUP_GIB, UNLIMITED, CloudError, CloudUnavailable
 
 MIB_PER_GIB: Final = 1024
 BYTES_PER_GIB: Final = 1024**3
@@ -59,6 +60,30 @@ OF_ALL_PROJECTS: Final = {"X-Auth-All-Projects": "True"}
 UNCOUNTED: Final = ("subnets", "ports", "security_groups", "security_group_rules")
 
 
+Tell = Callable[[str, Mapping[str, int]], None]
+
+
+def _tell_at_once(
+    services: Collection[Tell], project: str, limits: Mapping[str, int]
+) -> dict[Tell, CloudError]:
+    """Tell each of them in a thread of its own; what went wrong, by service."""
+    with ThreadPoolExecutor(len(services)) as pool:
+        answers = {
+            tell: pool.submit(copy_context().run, tell, project, limits) for tell in services
+        }
+    errors = {tell: answer.exception() for tell, answer in answers.items()}
+    for error in errors.values():
+        if error is not None and not isinstance(error, CloudError):
+            raise error
+    return {tell: error for tell, error in errors.items() if isinstance(error, CloudError)}
+
+
+def _may_be_told_again(error: CloudError) -> bool:
+    """It broke off, and nobody asked to be left alone. To set a limit twice does no harm."""
+    is_broken = error.status is None or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_broken and isinstance(error, CloudUnavailable) and not error.retry_after
+
+
 class Quotas(OnCloud):
     """The quota part of the port.
 
@@ -66,8 +91,12 @@ class Quotas(OnCloud):
     """
 
     def set_quota(self, project: str, limits: Mapping[str, int]) -> None:
-        """Each service keeps its own limits, so all are told at the same time."""
-        told = (
+        """Each service keeps its own limits, so all are told at the same time.
+
+        Who did not answer is told once more: of six, one is often away for a moment, and then all
+        would have to be told again later.
+        """
+        services = (
             self._limit_compute,
             self._limit_volumes,
             self._limit_network,
@@ -75,10 +104,11 @@ class Quotas(OnCloud):
             self._limit_zones,
             self._limit_objects,
         )
-        with ThreadPoolExecutor(len(told)) as pool:
-            answers = [pool.submit(copy_context().run, tell, project, limits) for tell in told]
-        for answer in answers:
-            answer.result()
+        failed = _tell_at_once(services, project, limits)
+        if failed and all(_may_be_told_again(error) for error in failed.values()):
+            failed = _tell_at_once(failed, project, limits)
+        for error in failed.values():
+            raise error
 
     def _limit_compute(self, project: str, limits: Mapping[str, int]) -> None:
         if compute := _of_service("compute", limits):

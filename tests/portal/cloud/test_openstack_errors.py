@@ -274,10 +274,22 @@ def test_answer_that_was_cut_is_none(
     cloud: OpenStackCloud, openstack: OpenStackServer, request_: str
 ) -> None:
     """Its length agrees, and the SDK would read it as a thing without any property."""
-    error = ask(cloud, openstack, request_, answer(200, '{"quota_set": {"id": "f0'))
+    cut = answer(200, '{"quota_set": {"id": "f0')
+
+    error = ask(cloud, openstack, request_, *[cut] * (1 + (request_ == SET_NETWORK_QUOTA)))
 
     assert isinstance(error, CloudUnavailable)
     assert error.outcome_unknown == (not request_.startswith("GET"))
+
+
+def test_who_did_not_answer_is_told_its_limits_once_more(
+    cloud: OpenStackCloud, openstack: OpenStackServer
+) -> None:
+    openstack.plan(SET_NETWORK_QUOTA, reset, answer(200, '{"quota": {}}'))
+
+    cloud.set_quota(PROJECT, {"networks": 1})
+
+    assert openstack.asked[SET_NETWORK_QUOTA] == 2
 
 
 # --- no answer -------------------------------------------------------------------------------
