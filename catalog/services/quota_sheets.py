@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.db.models import Min, Q, QuerySet
 from django.utils.timezone import now
 
-from catalog.models import ClaimState, Metric, Quota, QuotaClaimLine, QuotaLimit
+from catalog.models import Metric, Quota, QuotaLimit
+from catalog.services.quota_counts import handed_out_below, reserved_by_node
 from portal.core.calendar import day_of, end_of_day
 from portal.core.models import is_in_force
 from portal.identity.access import reached_nodes
@@ -72,18 +73,13 @@ def _count(metric: Metric, nodes: QuerySet[Node]) -> _Counts:
     limits = QuotaLimit.objects.filter(quota__in=quotas)
     holding = limits.filter(is_in_force(moment)).values_list("quota__node", "amount", "valid_until")
     planned = limits.filter(valid_from__gt=moment).values_list("quota__node")
-    waiting = QuotaClaimLine.objects.filter(quota__in=quotas, claim__state=ClaimState.RESERVED)
-    below = Quota.objects.filter(metric=metric, node__parent__in=nodes, node__ended_at=None)
-    sums = below.values_list("node__parent").annotate(
-        total=Sum("limit_now"), unlimited=Count("pk", filter=Q(limit_now=None))
-    )
     return _Counts(
         quotas={quota.node_id: quota for quota in quotas},
         limits={node: (amount, until) for node, amount, until in holding},
         begins=dict(planned.annotate(begin=Min("valid_from"))),
-        reserved=dict(waiting.values_list("quota__node").annotate(amount=Sum("amount"))),
+        reserved=reserved_by_node(nodes, metric),
         handed_out={
-            node: None if unlimited else total or NOTHING for node, total, unlimited in sums
+            node: amount for node, (amount, _parts) in handed_out_below(nodes, metric).items()
         },
     )
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Q, Sum
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -19,12 +18,12 @@ from django.views.decorators.http import require_safe
 
 from catalog.amounts import amount_in_words, limit_in_words, unit_of
 from catalog.models import (
-    ClaimState,
     LimitChange,
     Metric,
     Quota,
     QuotaLimit,
 )
+from catalog.services.quota_counts import handed_out_below, reserved_by_node
 from catalog.services.quota_history import trend_of
 from catalog.views.largest_users import User, find_largest_users, largest_below
 from catalog.views.quota_chart import make_use_chart
@@ -140,14 +139,12 @@ def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
 
 def _figures(quota: Quota, kind: Metric) -> Figures:
     """Two queries."""
-    reserved = _sum(quota.claim_lines.filter(claim__state=ClaimState.RESERVED), "amount")
-    below = Quota.objects.filter(
-        node__parent=quota.node_id, node__ended_at=None, metric=quota.metric
-    )
-    handed = below.aggregate(amount=Sum("limit_now"), unlimited=Sum("pk", filter=Q(limit_now=None)))
-    limit, out = quota.limit_now, handed["amount"] or NOTHING
+    pk = quota.node_id
+    reserved = reserved_by_node([pk], kind).get(pk, NOTHING)
+    handed_out, _parts = handed_out_below([pk], kind).get(pk, (NOTHING, 0))
+    is_unlimited, out = handed_out is None, handed_out or NOTHING
+    limit = quota.limit_now
     left = NOTHING if limit is None else limit - out
-    is_unlimited = bool(handed["unlimited"])
     return Figures(
         used=amount_in_words(kind, quota.claimed - reserved),
         reserved=amount_in_words(kind, reserved),
@@ -160,11 +157,6 @@ def _figures(quota: Quota, kind: Metric) -> Figures:
         else amount_in_words(kind, NOTHING if is_unlimited else max(left, NOTHING)),
         is_too_much=limit is not None and (is_unlimited or left < 0),
     )
-
-
-def _sum(lines: Any, field: str) -> Decimal:
-    amount: Decimal | None = lines.aggregate(amount=Sum(field))["amount"]
-    return amount or NOTHING
 
 
 def _user(user: User, quota: Quota) -> Holder:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from django.db.models import (
     Case,
-    Count,
     F,
     FilteredRelation,
     Q,
     QuerySet,
-    Sum,
     Value,
     When,
 )
@@ -22,7 +20,8 @@ from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext as _
 
 from catalog.amounts import amount_in_words, limit_in_words
-from catalog.models import NEARLY_FULL, ClaimState, Metric, Quota, QuotaClaimLine
+from catalog.models import NEARLY_FULL, Metric, Quota
+from catalog.services.quota_counts import handed_out_below, reserved_by_node
 from portal.identity.models import Node, NodeKind
 
 NOTHING: Final = Decimal(0)
@@ -163,8 +162,8 @@ def make_rows(lines: Sequence[tuple[int, Node]], metric: Metric) -> list[QuotaRo
     """The counters of these parts. Three queries."""
     pks = [node.pk for _level, node in lines]
     quotas = {quota.node_id: quota for quota in Quota.objects.filter(node__in=pks, metric=metric)}
-    reserved = _reserved(quotas.values())
-    handed_out = _handed_out(pks, metric)
+    reserved = reserved_by_node(pks, metric)
+    handed_out = handed_out_below(pks, metric)
     rows = []
     for level, node in lines:
         quota, waiting = quotas.get(node.pk), reserved.get(node.pk, NOTHING)
@@ -183,21 +182,3 @@ def make_rows(lines: Sequence[tuple[int, Node]], metric: Metric) -> list[QuotaRo
             )
         )
     return rows
-
-
-def _reserved(quotas: Iterable[Quota]) -> dict[int, Decimal]:
-    lines = QuotaClaimLine.objects.filter(
-        quota__in=[quota.pk for quota in quotas], claim__state=ClaimState.RESERVED
-    )
-    return dict(lines.values_list("quota__node_id").annotate(amount=Sum("amount")))
-
-
-def _handed_out(pks: Sequence[int], metric: Metric) -> dict[int, tuple[Decimal | None, int]]:
-    """What is handed out below each of these (None: without limit), and to how many."""
-    below = Quota.objects.filter(node__parent__in=pks, node__ended_at=None, metric=metric)
-    sums = below.values_list("node__parent").annotate(
-        total=Sum("limit_now"), count=Count("pk"), unlimited=Count("pk", filter=Q(limit_now=None))
-    )
-    return {
-        pk: (None if unlimited else total or NOTHING, count) for pk, total, count, unlimited in sums
-    }
