@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 
 from catalog.amounts import HIGHEST_LIMIT
-from catalog.errors import FileRefused
 from catalog.horizon import find_far
+from catalog.quota_errors import FileRefused
 from portal.core.formats import DATE_FORMATS, quantity
 from portal.core.spreadsheets import as_typed
 

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalog.amounts import HIGHEST_LIMIT, step_of
-from catalog.errors import LimitsRefused
 from catalog.models import LIMIT_REASON_LENGTH, Metric, Quota
+from catalog.quota_errors import LimitsRefused
 from catalog.quota_policies import governed_nodes, nodes_to_limit
 from catalog.services.limits import NewLimit, allow_overcommit, set_limits
 from portal.audit.services import record_refusal

@@ -14,7 +14,6 @@ from django.utils import translation
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
-from catalog.errors import FileRefused
 from catalog.limit_files import (
     Cell,
     Formula,
@@ -25,6 +24,7 @@ from catalog.limit_files import (
     read_rows,
 )
 from catalog.models import Metric
+from catalog.quota_errors import FileRefused
 from catalog.services.limit_plans import PlanLine
 from portal.core.calendar import BUSINESS_TIME, end_of_day, start_of_day
 from portal.identity.access import reached_nodes

@@ -16,8 +16,8 @@ from django.core import signing
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from catalog.errors import PlanUnreadable
 from catalog.models import Metric, Quota
+from catalog.quota_errors import PlanUnreadable
 from catalog.quota_policies import nodes_to_limit
 from catalog.services.governing import change_limits, find_amount_problem
 from catalog.services.limits import NewLimit, Step, find_misfit, try_limits

@@ -22,9 +22,9 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from catalog.errors import LimitsChanged, LimitsRefused
 from catalog.horizon import find_far
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
+from catalog.quota_errors import LimitsChanged, LimitsRefused
 from catalog.services.handed_out import Excess, Level, describe_excess, find_excess
 from portal.audit.services import record
 from portal.core.faults import each_by_itself

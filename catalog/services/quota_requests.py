@@ -18,20 +18,20 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.amounts import amount_in_words
-from catalog.errors import (
+from catalog.errors import ReasonRequired
+from catalog.models import (
+    LIMIT_REASON_LENGTH,
+    Cart,
+    Metric,
+    QuotaRequest,
+)
+from catalog.quota_errors import (
     LimitsRefused,
     OwnQuotaRequest,
     QuotaNotThere,
     QuotaRequestOvertaken,
     QuotaRequestSettled,
     QuotaRequestWaits,
-    ReasonRequired,
-)
-from catalog.models import (
-    LIMIT_REASON_LENGTH,
-    Cart,
-    Metric,
-    QuotaRequest,
 )
 from catalog.quota_policies import levels_to_read, nodes_to_ask_for, nodes_to_limit
 from catalog.services.governing import clean_reason, find_amount_problem

@@ -15,8 +15,8 @@ from django.db import connection
 from django.db.models import F, Sum
 from django.utils.timezone import now
 
-from catalog.errors import QuotaExceeded
 from catalog.models import ClaimState, Metric, Quota, QuotaClaim, QuotaClaimLine
+from catalog.quota_errors import QuotaExceeded
 from catalog.quota_policies import names_to_ask
 from catalog.services.limits import bring_up_to_date
 from portal.audit.services import record

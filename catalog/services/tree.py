@@ -14,7 +14,7 @@ from django.db.models.functions import Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from catalog.errors import ConfirmationMismatch, LimitsRefused, NodeInUse
+from catalog.errors import ConfirmationMismatch, NodeInUse
 from catalog.models import (
     OPEN_ORDER_STATES,
     ClaimState,
@@ -25,6 +25,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.quota_errors import LimitsRefused
 from catalog.services.approval_routes import wait_where_they_stand
 from catalog.services.limits import end_limits, find_move_problems
 from catalog.services.quotas import held_by, move_claims

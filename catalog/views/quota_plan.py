@@ -17,8 +17,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from catalog.amounts import amount_in_words, limit_in_words
-from catalog.errors import PlanUnreadable
 from catalog.plan_forms import PlanReasonForm
+from catalog.quota_errors import PlanUnreadable
 from catalog.quota_policies import nodes_to_limit
 from catalog.services.limit_imports import Line
 from catalog.services.limit_plans import (

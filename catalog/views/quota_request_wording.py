@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from catalog.amounts import amount_in_words, as_limit, limit_in_words, unit_of
-from catalog.errors import LineRefused, QuotaExceeded
+from catalog.errors import LineRefused
 from catalog.models import LimitChange, Metric, QuotaLimit, QuotaRequest, Resource
+from catalog.quota_errors import QuotaExceeded
 from catalog.services.preview import QuotaEffect
 from catalog.services.quota_advice import Advice, Level
 from catalog.views.limit_wording import limit_change_in_words

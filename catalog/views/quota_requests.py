@@ -18,9 +18,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from catalog.errors import QuotaNotThere, QuotaRequestWaits
 from catalog.models import Cart, Metric, QuotaRequest, Resource
 from catalog.policies import own_carts, visible_resources
+from catalog.quota_errors import QuotaNotThere, QuotaRequestWaits
 from catalog.quota_policies import (
     levels_to_read,
     names_to_ask,

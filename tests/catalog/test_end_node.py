@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 from django.utils.timezone import localdate, now
 
-from catalog.errors import ConfirmationMismatch, NodeInUse, ProjectEnded, QuotaExceeded
+from catalog.errors import ConfirmationMismatch, NodeInUse, ProjectEnded
 from catalog.models import Metric, Order, Quota, QuotaClaim, QuotaLimit, Resource
+from catalog.quota_errors import QuotaExceeded
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.quota_checks import find_differences
 from catalog.services.quotas import claim_quota, release_claim

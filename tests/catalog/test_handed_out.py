@@ -7,8 +7,8 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
-from catalog.errors import LimitsRefused
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
+from catalog.quota_errors import LimitsRefused
 from catalog.services.governing import change_limits
 from catalog.services.limits import NewLimit, allow_overcommit, set_limit, set_limits
 from catalog.services.tree import move_node

@@ -17,7 +17,6 @@ from django.utils.translation import override
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.errors import FileRefused
 from catalog.limit_files import (
     LARGEST_FILE,
     MOST_ROWS,
@@ -26,6 +25,7 @@ from catalog.limit_files import (
     read_moment,
     read_rows,
 )
+from catalog.quota_errors import FileRefused
 
 HEADING = ["code", "metric", "limit"]
 MIDNIGHT = datetime(2026, 12, 31)  # noqa: DTZ001  (as a spreadsheet has it)

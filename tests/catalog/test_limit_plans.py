@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from django.utils.translation import override
 
-from catalog.errors import LimitsChanged, LimitsRefused, PlanUnreadable
 from catalog.limit_files import MOST_ROWS
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
+from catalog.quota_errors import LimitsChanged, LimitsRefused, PlanUnreadable
 from catalog.services.limit_plans import (
     Effect,
     PlanLine,

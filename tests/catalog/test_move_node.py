@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from billing.services.charging import list_charges
-from catalog.errors import LimitsRefused, QuotaExceeded
 from catalog.models import Metric, Quota, QuotaClaimLine
+from catalog.quota_errors import LimitsRefused, QuotaExceeded
 from catalog.services import quotas
 from catalog.services.limits import end_limits, set_limit
 from catalog.services.quota_checks import find_differences

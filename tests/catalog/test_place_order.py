@@ -10,13 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import localdate, now
 
-from catalog.errors import (
-    IdempotencyConflict,
-    NameTaken,
-    OfferingUnavailable,
-    PlacementRefused,
-    QuotaExceeded,
-)
+from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, PlacementRefused
 from catalog.models import (
     ClaimState,
     Metric,
@@ -26,6 +20,7 @@ from catalog.models import (
     Quota,
     QuotaClaim,
 )
+from catalog.quota_errors import QuotaExceeded
 from catalog.services import orders
 from catalog.services.limits import set_limit
 from catalog.services.orders import expire_orders, withdraw_order

@@ -10,8 +10,8 @@ from django.utils.timezone import now
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog.errors import LimitsRefused, QuotaExceeded
 from catalog.models import ClaimState, LimitChange, Metric, Quota, QuotaClaim, QuotaLimit
+from catalog.quota_errors import LimitsRefused, QuotaExceeded
 from catalog.services import limits, quotas
 from catalog.services.limits import set_limit
 from catalog.services.quota_checks import find_differences

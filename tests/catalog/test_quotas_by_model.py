@@ -27,8 +27,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from catalog.errors import QuotaExceeded
 from catalog.models import ClaimState, Metric, Order, Quota, QuotaClaim, QuotaLimit
+from catalog.quota_errors import QuotaExceeded
 from catalog.services import limits
 from catalog.services.limits import set_limit, turn_limits
 from catalog.services.orders import expire_orders

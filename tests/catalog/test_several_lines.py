@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import Budget
-from catalog.errors import ConditionsChanged, LineRefused, NameTaken, QuotaExceeded
+from catalog.errors import ConditionsChanged, LineRefused, NameTaken
 from catalog.models import (
     ORDER_TRANSITIONS,
     Metric,
@@ -21,6 +21,7 @@ from catalog.models import (
     QuotaClaim,
     ResourceState,
 )
+from catalog.quota_errors import QuotaExceeded
 from catalog.services import orders
 from catalog.services.approvals import approve_order
 from catalog.services.conditions import changed_conditions

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from django.utils.timezone import now
 from django.utils.translation import override
 
-from catalog.errors import LineRefused, OfferingUnavailable, QuotaExceeded
+from catalog.errors import LineRefused, OfferingUnavailable
 from catalog.kinds import get_kind
 from catalog.kinds.base import PartRequest
 from catalog.models import (
@@ -23,6 +23,7 @@ from catalog.models import (
     QuotaClaim,
 )
 from catalog.policies import projects_to_order_in
+from catalog.quota_errors import QuotaExceeded
 from catalog.services.cart_copies import copy_to_cart
 from catalog.services.carts import look_at, look_at_all, put_in_cart
 from catalog.services.conditions import changed_conditions

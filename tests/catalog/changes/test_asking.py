@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import localdate, now
 
 from billing.models import Budget, MeteredResource, PriceUnit
-from catalog.errors import ChangeWaits, NothingChanged, NotShorter, QuotaExceeded, ResourceBusy
+from catalog.errors import ChangeWaits, NothingChanged, NotShorter, ResourceBusy
 from catalog.models import (
     Metric,
     Operation,
@@ -19,6 +19,7 @@ from catalog.models import (
     Quota,
     Resource,
 )
+from catalog.quota_errors import QuotaExceeded
 from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order, reject_order
 from catalog.services.changes import Wanted, preview_change, shorten_term

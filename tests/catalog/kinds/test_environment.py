@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils.timezone import localdate, now
 
 from billing.models import UsageSpan
-from catalog.errors import QuotaExceeded
 from catalog.kinds.environment import QUOTA_OF
 from catalog.models import (
     ClaimState,
@@ -29,6 +28,7 @@ from catalog.models import (
     ResourceState,
     StepState,
 )
+from catalog.quota_errors import QuotaExceeded
 from catalog.reconciliation import looking
 from catalog.reconciliation.looking import look_at
 from catalog.services.approvals import approve_order

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from django.utils.timezone import now
 
-from catalog.errors import QuotaExceeded
 from catalog.models import Metric, Offering
+from catalog.quota_errors import QuotaExceeded
 from catalog.services.limits import set_limit
 from portal.core.errors import InvalidInput
 from tests.factories import OfferingVersionFactory, place, priced

@@ -8,15 +8,15 @@ from django.db import IntegrityError
 from django.utils.timezone import now
 from django.utils.translation import override
 
-from catalog.errors import (
+from catalog.errors import ReasonRequired
+from catalog.models import Cart, LimitChange, Metric, Quota, QuotaRequest
+from catalog.quota_errors import (
     OwnQuotaRequest,
     QuotaNotThere,
     QuotaRequestOvertaken,
     QuotaRequestSettled,
     QuotaRequestWaits,
-    ReasonRequired,
 )
-from catalog.models import Cart, LimitChange, Metric, Quota, QuotaRequest
 from catalog.quota_policies import requests_to_decide, visible_requests
 from catalog.services import quota_requests
 from catalog.services.limits import end_limits, set_limit

@@ -18,7 +18,6 @@ from catalog.errors import (
     CannotBeTold,
     NotOrdered,
     ProjectEnded,
-    QuotaExceeded,
     RepairNotOffered,
     SecondOfShared,
     StillInUse,
@@ -35,6 +34,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.quota_errors import QuotaExceeded
 from catalog.reconciliation import adopting
 from catalog.services.adoption import why_not_adopted
 from catalog.services.changes import Term, place_change
