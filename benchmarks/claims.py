@@ -42,6 +42,7 @@ django.setup()
 from django.db import connection, transaction
 from django.utils.timezone import now
 
+from benchmarks.many_claims import hold_claims
 from benchmarks.scratch import Team, a_copy, a_database, a_team, connected_to
 from catalog.models import Metric, Quota, QuotaClaim, QuotaLimit
 from catalog.services.quota_checks import find_differences
@@ -251,27 +252,6 @@ def a_team_in(name: str) -> Iterator[Team]:
 
 # --- what is claimed in ------------------------------------------------------------------------
 
-_CLAIMS: Final = """
-INSERT INTO catalog_quotaclaim (public_id, project_id, state)
-SELECT gen_random_uuid(), (%(projects)s::bigint[])[1 + n %% %(trees)s], 'committed'
-FROM generate_series(1, %(count)s) AS n
-"""
-_LINES: Final = """
-INSERT INTO catalog_quotaclaimline (claim_id, quota_id, amount)
-SELECT claim.id, quota.id, asked.amount
-FROM catalog_quotaclaim AS claim
-JOIN identity_node AS project ON project.id = claim.project_id
-JOIN catalog_quota AS quota ON quota.node_id = ANY(project.ancestor_ids || project.id)
-JOIN unnest(%(metrics)s::text[], %(amounts)s::numeric[]) AS asked (metric, amount)
-    ON asked.metric = quota.metric
-WHERE claim.id > %(last)s
-"""
-_COUNTERS: Final = """
-UPDATE catalog_quota AS quota SET claimed = held.amount
-FROM (SELECT quota_id, sum(amount) AS amount FROM catalog_quotaclaimline GROUP BY quota_id) AS held
-WHERE held.quota_id = quota.id
-"""
-
 
 def plant() -> Project:
     """A project five levels deep in a tree of its own, where there is room on every level."""
@@ -286,26 +266,8 @@ def plant() -> Project:
 
 
 def fill(count: int) -> None:
-    """So many more claims, spread over all projects, with lines and counters that agree.
-
-    Set-based, and without the triggers that would look up each foreign key.
-    """
-    projects = list(Project.objects.order_by("pk").values_list("pk", flat=True))
-    newest = QuotaClaim.objects.order_by("-pk").first()
-    facts = {
-        "count": count,
-        "projects": projects,
-        "trees": len(projects),
-        "last": newest.pk if newest else 0,
-        "metrics": [metric.value for metric in DEMAND],
-        "amounts": list(DEMAND.values()),
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        for statement in (_CLAIMS, _LINES, _COUNTERS):
-            cursor.execute(statement, facts)
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE catalog_quotaclaim, catalog_quotaclaimline, catalog_quota")
+    """So many more claims, spread over all projects."""
+    hold_claims(Project.objects.order_by("pk"), DEMAND, count)
 
 
 if __name__ == "__main__":
