@@ -26,7 +26,7 @@ from catalog.horizon import find_far
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
 from catalog.quota_errors import LimitsChanged, LimitsRefused
 from catalog.services.handed_out import Excess, Level, describe_excess, find_excess
-from portal.audit.services import record
+from portal.audit.services import Told, record, record_all
 from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_shared
 from portal.core.models import is_in_force
@@ -37,6 +37,18 @@ _IN_FORCE: Final[LiteralString] = """
 SELECT quota_id, amount FROM catalog_quotalimit
 WHERE quota_id = ANY(%(quotas)s)
     AND valid_from <= %(at)s AND (valid_until IS NULL OR valid_until > %(at)s)
+"""
+_WRITE_LIMITS: Final[LiteralString] = """
+UPDATE catalog_quota AS quota SET limit_now = seen.limit_now, over_since = seen.over_since
+FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[]) AS seen (id, limit_now, over_since)
+WHERE quota.id = seen.id
+"""
+# Pair by pair: of thousands, Django would make as many conditions.
+_LOCK_LEVELS: Final[LiteralString] = """
+SELECT quota.* FROM catalog_quota AS quota
+JOIN unnest(%s::bigint[], %s::text[]) AS level (node_id, metric)
+    ON quota.node_id = level.node_id AND quota.metric = level.metric
+ORDER BY quota.node_id, quota.metric FOR UPDATE OF quota
 """
 UNLIMITED: Final = Value(Decimal(-1))  # as NULL is compared; no limit is below zero
 
@@ -137,8 +149,7 @@ def set_limits(
     changes = [step.change for step in steps]
     LimitChange.objects.bulk_create(changes)
     bring_up_to_date(list(dict.fromkeys(change.quota for change in changes)))
-    for new, change in zip(limits, changes, strict=True):
-        _tell(new, change, actor)
+    record_all([_told(new, change, actor) for new, change in zip(limits, changes, strict=True)])
     return [change.quota for change in changes]
 
 
@@ -231,13 +242,21 @@ def bring_up_to_date(rows: list[Quota]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_IN_FORCE, {"quotas": [row.pk for row in rows], "at": now()})
         amount_now = dict(cursor.fetchall())
-    for row in rows:
-        limit = amount_now.get(row.pk, Decimal(0))
-        is_over = limit is not None and row.claimed > limit
-        if limit != row.limit_now or is_over != (row.over_since is not None):
-            row.limit_now = limit
-            row.over_since = (row.over_since or now()) if is_over else None
-            row.save(update_fields=["limit_now", "over_since"])
+        stale = [row for row in rows if _renew(row, amount_now.get(row.pk, Decimal(0)))]
+        if stale:
+            names = ("pk", "limit_now", "over_since")
+            columns = [[getattr(row, name) for row in stale] for name in names]
+            cursor.execute(_WRITE_LIMITS, columns)
+
+
+def _renew(row: Quota, limit: Decimal | None) -> bool:
+    """Let the row have this limit; True when it had another, or did not say that it is over it."""
+    is_over = limit is not None and row.claimed > limit
+    if limit == row.limit_now and is_over == (row.over_since is not None):
+        return False
+    row.limit_now = limit
+    row.over_since = (row.over_since or now()) if is_over else None
+    return True
 
 
 def _carry_out(
@@ -271,10 +290,9 @@ def lock_levels(limits: Sequence[NewLimit]) -> dict[tuple[int, str], Quota]:
         ),
         ignore_conflicts=True,
     )
-    levels = Q()
-    for new in limits:
-        levels |= Q(node__in=[new.node.pk, new.node.parent_id or new.node.pk], metric=new.metric)
-    rows = Quota.objects.select_for_update().filter(levels).order_by("node_id", "metric")
+    levels = _touched_levels(limits)
+    nodes, metrics = [pk for pk, _metric in levels], [metric.value for _pk, metric in levels]
+    rows = Quota.objects.raw(_LOCK_LEVELS, [nodes, metrics])
     return {(row.node_id, row.metric): row for row in rows}
 
 
@@ -412,7 +430,7 @@ def _levels_of(new: NewLimit) -> Collection[Level]:
     return [own, (new.node.parent_id, new.metric)] if new.node.parent_id else [own]
 
 
-def _tell(new: NewLimit, change: LimitChange, actor: Person | None) -> None:
+def _told(new: NewLimit, change: LimitChange, actor: Person | None) -> Told:
     data = {
         "metric": str(new.metric),
         "amount": None if new.amount is None else str(new.amount),
@@ -420,4 +438,6 @@ def _tell(new: NewLimit, change: LimitChange, actor: Person | None) -> None:
         "valid_until": new.valid_until.isoformat() if new.valid_until else None,
         "change": str(change.public_id),
     }
-    record("quota.limit_set", new.node, actor=actor, node_id=new.node.pk, data=data)
+    return Told(
+        event="quota.limit_set", subject=new.node, actor=actor, node_id=new.node.pk, data=data
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol, cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -71,6 +72,27 @@ class Actor(Protocol):
     def pk(self) -> Any: ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What an entry will say.
+
+    Attributes:
+        event: a name from ``portal.audit.events``.
+        actor: the person who did it, or None for the system.
+        node_id: the place in the organisation tree; decides who may read the entry.
+        data: JSON-ready facts. Never a name, an e-mail address or a secret.
+        code: why not, when the result is not success: that of the ``DomainError``.
+    """
+
+    event: str
+    subject: Subject
+    actor: Actor | None
+    node_id: int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    result: Result = Result.SUCCEEDED
+    code: str = ""
+
+
 def record(
     event: str,
     subject: Subject,
@@ -81,49 +103,84 @@ def record(
     result: Result = Result.SUCCEEDED,
     code: str = "",
 ) -> AuditEntry:
-    """Append one entry to this transaction's chain. Call it last: it takes the last lock.
+    """As ``record_all``, for one entry. The arguments: those of ``Told``."""
+    told = Told(
+        event=event,
+        subject=subject,
+        actor=actor,
+        node_id=node_id,
+        data=data or {},
+        result=result,
+        code=code,
+    )
+    return record_all([told])[0]
 
-    Where it comes from is noted by itself (``portal.core.origin``).
 
-    Args:
-        event: a name from ``portal.audit.events``.
-        actor: the person who did it, or None for the system.
-        node_id: the place in the organisation tree; decides who may read the entry.
-        data: JSON-ready facts. Never a name, an e-mail address or a secret.
-        code: why not, when the result is not success: that of the ``DomainError``.
+def record_all(entries: Sequence[Told]) -> list[AuditEntry]:
+    """Append entries to this transaction's chain. Call it last: it takes the last lock.
+
+    Where they come from is noted by itself (``portal.core.origin``).
 
     Raises:
-        ValueError: the event's name is not registered.
+        ValueError: the name of an event is not registered.
     """
-    if event not in EVENTS:
-        raise ValueError(f"unknown audit event {event!r}; add it to portal/audit/events.py")
-    if result != Result.SUCCEEDED:
-        note_refusal(event)
-    origin = current_origin()
-    text = exact_text(data or {})
+    for told in entries:
+        _check(told.event)
+        if told.result != Result.SUCCEEDED:
+            note_refusal(told.event)
+    if not entries:
+        return []
+    texts = [exact_text(told.data) for told in entries]
     with connection.cursor() as cursor:
         chain, length, head, beside = _lock_head(cursor)
         at = now()
-        facts = Facts(
-            format=FORMAT,
-            chain=chain,
-            sequence=length + 1,
-            at=microseconds(at),
-            event=event,
-            actor_id=None if actor is None else actor.pk,
-            node_id=node_id,
-            subject_type=subject.__class__.__name__,
-            subject_public_id=str(subject.public_id),
-            result=str(result),
-            code=code,
-            channel=str(origin.channel),
-            address=origin.address[:LONGEST_ADDRESS],
-            agent=origin.agent,
-            request_id=origin.request_id,
-            beside=beside,
-            data=text,
-        )
-        return _append(cursor, facts, at, head, data or {})
+        links: list[_Link] = []
+        for told, text in zip(entries, texts, strict=True):
+            length += 1
+            facts = _facts_of(told, text, chain=chain, sequence=length, at=at, beside=beside)
+            mac = cast(bytes, entry_mac(head, facts))  # only of nonsense there is none
+            links.append(_Link(facts, head, mac))
+            head = mac
+        _append(cursor, links, at)
+    return [_as_row(link, at, told.data) for link, told in zip(links, entries, strict=True)]
+
+
+def _check(event: str) -> None:
+    if event not in EVENTS:
+        raise ValueError(f"unknown audit event {event!r}; add it to portal/audit/events.py")
+
+
+class _Link(NamedTuple):
+    """An entry in its chain."""
+
+    facts: Facts
+    previous_mac: bytes
+    mac: bytes
+
+
+def _facts_of(
+    told: Told, text: str, *, chain: int, sequence: int, at: datetime, beside: int
+) -> Facts:
+    origin = current_origin()
+    return Facts(
+        format=FORMAT,
+        chain=chain,
+        sequence=sequence,
+        at=microseconds(at),
+        event=told.event,
+        actor_id=None if told.actor is None else told.actor.pk,
+        node_id=told.node_id,
+        subject_type=told.subject.__class__.__name__,
+        subject_public_id=str(told.subject.public_id),
+        result=str(told.result),
+        code=told.code,
+        channel=str(origin.channel),
+        address=origin.address[:LONGEST_ADDRESS],
+        agent=origin.agent,
+        request_id=origin.request_id,
+        beside=beside,
+        data=text,
+    )
 
 
 def _lock_head(cursor: Any) -> tuple[int, int, bytes, int]:
@@ -136,22 +193,34 @@ def _lock_head(cursor: Any) -> tuple[int, int, bytes, int]:
     return number, length, bytes(head), beside
 
 
-def _append(
-    cursor: Any, facts: Facts, at: datetime, previous_mac: bytes, data: dict[str, Any]
-) -> AuditEntry:
-    """Write the entry and move the head, in one statement."""
-    mac = entry_mac(previous_mac, facts)
-    entry_id = facts.sequence * PLACES + facts.chain
-    place = (entry_id, facts.chain, facts.sequence, facts.format, at)
-    cursor.execute(
-        _APPEND, (*place, *facts[4:], previous_mac, mac, facts.sequence, mac, facts.chain)
-    )
-    columns = facts._asdict() | {
+def _append(cursor: Any, links: Sequence[_Link], at: datetime) -> None:
+    """Write each entry and move the head, in one statement; all are sent together."""
+    rows = [_values(link, at) for link in links]
+    if len(rows) == 1:
+        cursor.execute(_APPEND, rows[0])
+    else:
+        cursor.executemany(_APPEND, rows)
+
+
+def _values(link: _Link, at: datetime) -> tuple[Any, ...]:
+    facts, previous_mac, mac = link
+    place = (_id_of(facts), facts.chain, facts.sequence, facts.format, at)
+    return (*place, *facts[4:], previous_mac, mac, facts.sequence, mac, facts.chain)
+
+
+def _id_of(facts: Facts) -> int:
+    return facts.sequence * PLACES + facts.chain
+
+
+def _as_row(link: _Link, at: datetime, data: Mapping[str, Any]) -> AuditEntry:
+    columns = link.facts._asdict() | {
         "at": at,
-        "subject_public_id": UUID(facts.subject_public_id),
+        "subject_public_id": UUID(link.facts.subject_public_id),
         "data": data,
     }
-    return AuditEntry(id=entry_id, previous_mac=previous_mac, mac=mac, **columns)
+    return AuditEntry(
+        id=_id_of(link.facts), previous_mac=link.previous_mac, mac=link.mac, **columns
+    )
 
 
 @transaction.atomic(durable=True)

@@ -21,7 +21,14 @@ from portal.audit.models import (
     AuditVerification,
     Result,
 )
-from portal.audit.services import anchor_chains, noting_refusals, record, record_refusal
+from portal.audit.services import (
+    Told,
+    anchor_chains,
+    noting_refusals,
+    record,
+    record_all,
+    record_refusal,
+)
 from portal.audit.verification import verify
 from portal.core.origin import Channel, Origin, coming_from
 from tests.factories import PersonFactory, make_organization
@@ -84,6 +91,44 @@ def test_json_is_kept_letter_by_letter(data):
 def test_what_is_not_json_is_refused(value):
     with pytest.raises((TypeError, ValueError)):
         record("order.approved", Thing(), actor=None, data={"value": value})
+
+
+def test_several_entries_stand_one_after_the_other_in_one_chain():
+    things = [Thing() for _ in range(3)]
+    told = [
+        Told(event="order.approved", subject=thing, actor=None, data={"n": number})
+        for number, thing in enumerate(things)
+    ]
+    with transaction.atomic():
+        returned = record_all(told)
+        record("order.expired", Thing(), actor=None)
+
+    stored = list(AuditEntry.objects.order_by("sequence"))
+    assert len({entry.chain for entry in stored}) == 1
+    assert [entry.sequence for entry in stored] == [1, 2, 3, 4]
+    assert [entry.subject_public_id for entry in stored[:3]] == [one.public_id for one in things]
+    for one, other in zip(returned, stored, strict=False):
+        for field in AuditEntry._meta.concrete_fields:
+            assert getattr(one, field.attname) == getattr(other, field.attname), field.name
+    head = AuditChain.objects.get(number=stored[0].chain)
+    assert (head.length, bytes(head.head)) == (4, bytes(stored[-1].mac))
+    assert list(verify()) == []
+
+
+def test_of_several_entries_all_are_refused_when_one_cannot_be():
+    told = [
+        Told(event="order.approved", subject=Thing(), actor=None),
+        Told(event="order.aproved", subject=Thing(), actor=None),
+    ]
+    with pytest.raises(ValueError, match=r"portal/audit/events\.py"):
+        record_all(told)
+
+    assert not AuditEntry.objects.exists()
+
+
+def test_no_entries_take_no_chain(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert record_all([]) == []
 
 
 def test_very_long_address_is_cut():
