@@ -108,6 +108,7 @@ class LimitChange(PublicIdModel):
     Attributes:
         before: the limit that held when it was set, for its ``valid_from``; None is unlimited.
         changed_by: None is the platform, as it was set up.
+        request: what was granted so; its reason is the reason.
     """
 
     quota = models.ForeignKey(Quota, on_delete=models.PROTECT, related_name="changes")
@@ -120,6 +121,9 @@ class LimitChange(PublicIdModel):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     changed_at = models.DateTimeField(default=now)
+    request = models.ForeignKey(
+        "catalog.QuotaRequest", null=True, on_delete=models.PROTECT, related_name="changes"
+    )
 
     class Meta:
         ordering = ["-changed_at", "-pk"]

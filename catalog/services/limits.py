@@ -23,7 +23,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.horizon import find_far
-from catalog.models import LimitChange, Metric, Quota, QuotaLimit
+from catalog.models import LimitChange, Metric, Quota, QuotaLimit, QuotaRequest
 from catalog.quota_errors import LimitsChanged, LimitsRefused
 from catalog.services.handed_out import Excess, Level, describe_excess, find_excess
 from portal.audit.services import Told, record, record_all
@@ -120,7 +120,12 @@ def set_limit(
 
 
 def set_limits(
-    limits: Sequence[NewLimit], *, reason: str = "", actor: Person | None, seen: str = ""
+    limits: Sequence[NewLimit],
+    *,
+    reason: str = "",
+    actor: Person | None,
+    seen: str = "",
+    request: QuotaRequest | None = None,
 ) -> list[Quota]:
     """Set several limits, all or none, each with an audit entry of its own.
 
@@ -130,6 +135,7 @@ def set_limits(
 
     Args:
         seen: what ``try_limits`` said of these limits; left out, whatever is there now will do.
+        request: what is granted so.
 
     Raises:
         LimitsRefused: one ends before it begins or is too far away, or a level would hand out more
@@ -147,6 +153,8 @@ def set_limits(
     if problems:
         raise LimitsRefused(problems)
     changes = [step.change for step in steps]
+    for change in changes:
+        change.request = request
     LimitChange.objects.bulk_create(changes)
     bring_up_to_date(list(dict.fromkeys(change.quota for change in changes)))
     record_all([_told(new, change, actor) for new, change in zip(limits, changes, strict=True)])

@@ -19,12 +19,7 @@ from django.utils.translation import gettext as _
 
 from catalog.amounts import amount_in_words
 from catalog.errors import ReasonRequired
-from catalog.models import (
-    LIMIT_REASON_LENGTH,
-    Cart,
-    Metric,
-    QuotaRequest,
-)
+from catalog.models import Cart, Metric, QuotaRequest
 from catalog.quota_errors import (
     LimitsRefused,
     OwnQuotaRequest,
@@ -225,7 +220,7 @@ def _grant(public_id: UUID, actor: Person) -> QuotaRequest:
         raise QuotaRequestOvertaken(why=why)
     _settle(request, DecisionState.CONFIRMED, actor)
     try:
-        set_limits(raised, reason=_reason_of(request), actor=actor)
+        set_limits(raised, reason=request.reason, actor=actor, request=request)
     except LimitsRefused as error:
         raise QuotaNotThere(problem=str(error)) from error
     _tell("quota.request_confirmed", request, actor)
@@ -279,14 +274,6 @@ def _lock_waiting(public_id: UUID) -> QuotaRequest:
     if request.state != DecisionState.PROPOSED:
         raise QuotaRequestSettled(state=request.get_state_display())
     return request
-
-
-def _reason_of(request: QuotaRequest) -> str:
-    """Why the limit becomes what it becomes, for who reads its history."""
-    text = _("Request of {name}: {reason}").format(
-        name=request.proposed_by.name, reason=request.reason
-    )
-    return text[:LIMIT_REASON_LENGTH]
 
 
 def _settle(request: QuotaRequest, state: DecisionState, actor: Person) -> None:

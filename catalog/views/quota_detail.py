@@ -114,7 +114,7 @@ def quota_detail(request: PersonRequest, public_id: UUID, metric: str) -> HttpRe
 def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
     kind, moment = Metric(quota.metric), now()
     trend = trend_of(quota)
-    changes = quota.changes.select_related("changed_by")
+    changes = quota.changes.select_related("changed_by", "request__proposed_by")
     page = Paginator(changes, CHANGES_SHOWN).get_page(request.GET.get("page"))
     has_use = any(day.claimed for day in trend.readings)
     return {

@@ -220,7 +220,8 @@ def _changes(nodes: QuerySet[Node], asked: Asked) -> list[tuple[LimitChange, str
         changes = changes.filter(quota__node=asked.chosen)
     else:
         changes = changes.filter(quota__node__in=nodes)
-    newest = changes.select_related("quota__node", "changed_by")[:CHANGES_SHOWN]
+    people = ("changed_by", "request__proposed_by")
+    newest = changes.select_related("quota__node", *people)[:CHANGES_SHOWN]
     return [(change, limit_change_in_words(change)) for change in newest]
 
 
