@@ -272,7 +272,10 @@ class QuotaClaim(PublicIdModel):
 class QuotaClaimLine(models.Model):
     """``amount`` of the metric held at one level of the tree."""
 
-    claim = models.ForeignKey(QuotaClaim, on_delete=models.PROTECT, related_name="lines")
+    # Neither has an index of its own: those below begin with them.
+    claim = models.ForeignKey(
+        QuotaClaim, on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
     quota = models.ForeignKey(
         Quota, on_delete=models.PROTECT, related_name="claim_lines", db_index=False
     )
@@ -285,8 +288,8 @@ class QuotaClaimLine(models.Model):
             ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="quota_claim_line_positive"),
         ]
-        indexes = [  # instead of one on the quota alone: the largest are found without the others
-            models.Index(fields=["quota", "-amount"], name="quota_claim_line_largest"),
+        indexes = [  # the largest are found without the others, in an order that stays
+            models.Index(fields=["quota", "-amount", "id"], name="quota_claim_line_by_size"),
         ]
 
     def __str__(self) -> str:

@@ -151,8 +151,9 @@ def _find_readings(quotas: Sequence[Quota], last: date) -> dict[int, list[DayUse
     held = known.filter(day__lte=first).order_by("quota", "-day").distinct("quota")
     rows = known.filter(Q(day__gt=first, day__lte=last) | Q(pk__in=held.values("pk")))
     found: dict[int, list[DayUse]] = {}
-    for row in rows.order_by("day"):
-        found.setdefault(row.quota_id, []).append(DayUse(row.day, row.claimed, row.limit))
+    facts = rows.order_by("day").values_list("quota_id", "day", "claimed", "limit")
+    for quota_id, day, claimed, limit in facts:
+        found.setdefault(quota_id, []).append(DayUse(day, claimed, limit))
     return found
 
 

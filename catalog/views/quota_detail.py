@@ -23,7 +23,6 @@ from catalog.models import (
     Quota,
     QuotaLimit,
 )
-from catalog.services.quota_counts import handed_out_below, reserved_by_node
 from catalog.services.quota_history import trend_of
 from catalog.views.largest_users import User, find_largest_users, largest_below
 from catalog.views.quota_chart import make_use_chart
@@ -34,13 +33,13 @@ from catalog.views.quota_links import (
     address_to_limit,
     rights_on,
 )
+from catalog.views.quota_rows import QuotaRow, make_rows
 from catalog.views.trend_wording import trend_in_words
 from portal.core.models import is_not_over
 from portal.identity.access import reached_nodes
 from portal.identity.requests import PersonRequest
 
 CHANGES_SHOWN: Final = 20
-NOTHING: Final = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +112,13 @@ def quota_detail(request: PersonRequest, public_id: UUID, metric: str) -> HttpRe
 
 def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
     kind, moment = Metric(quota.metric), now()
+    (row,) = make_rows([(0, quota.node)], kind)
     trend = trend_of(quota)
     changes = quota.changes.select_related("changed_by", "request__proposed_by")
     page = Paginator(changes, CHANGES_SHOWN).get_page(request.GET.get("page"))
     has_use = any(day.claimed for day in trend.readings)
     return {
-        "figures": _figures(quota, kind),
+        "figures": _figures(row),
         "trend": trend_in_words(trend),
         "days": [
             (
@@ -137,25 +137,17 @@ def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
     }
 
 
-def _figures(quota: Quota, kind: Metric) -> Figures:
-    """Two queries."""
-    pk = quota.node_id
-    reserved = reserved_by_node([pk], kind).get(pk, NOTHING)
-    handed_out, _parts = handed_out_below([pk], kind).get(pk, (NOTHING, 0))
-    is_unlimited, out = handed_out is None, handed_out or NOTHING
-    limit = quota.limit_now
-    left = NOTHING if limit is None else limit - out
+def _figures(row: QuotaRow) -> Figures:
+    kind = row.metric
     return Figures(
-        used=amount_in_words(kind, quota.claimed - reserved),
-        reserved=amount_in_words(kind, reserved),
-        free=limit_in_words(kind, None if limit is None else limit - quota.claimed),
-        limit=limit_in_words(kind, limit),
-        is_over=limit is not None and quota.claimed > limit,
-        handed_out=limit_in_words(kind, None if is_unlimited else out),
-        left=limit_in_words(kind, None)
-        if limit is None
-        else amount_in_words(kind, NOTHING if is_unlimited else max(left, NOTHING)),
-        is_too_much=limit is not None and (is_unlimited or left < 0),
+        used=amount_in_words(kind, row.used),
+        reserved=amount_in_words(kind, row.reserved),
+        free=limit_in_words(kind, row.free),
+        limit=limit_in_words(kind, row.limit),
+        is_over=bool(row.over),
+        handed_out=limit_in_words(kind, row.handed_out),
+        left=limit_in_words(kind, row.left),
+        is_too_much=row.is_overcommitted,
     )
 
 

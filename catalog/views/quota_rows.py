@@ -65,6 +65,18 @@ class QuotaRow:
         return self.used + self.reserved
 
     @property
+    def free(self) -> Decimal | None:
+        """Below zero when more is claimed than the limit; None is unlimited."""
+        return None if self.limit is None else self.limit - self.claimed
+
+    @property
+    def left(self) -> Decimal | None:
+        """What the levels below may still get; None is unlimited."""
+        if self.limit is None:
+            return None
+        return NOTHING if self.handed_out is None else max(NOTHING, self.limit - self.handed_out)
+
+    @property
     def over(self) -> Decimal:
         """By how much the limit is passed; zero when it is not."""
         return NOTHING if self.limit is None else max(NOTHING, self.claimed - self.limit)
@@ -90,9 +102,7 @@ class QuotaRow:
 
     @property
     def free_text(self) -> str:
-        if self.limit is None:
-            return _("Unlimited")
-        return self._shown(self.limit - self.claimed)
+        return limit_in_words(self.metric, self.free, with_unit=False)
 
     @property
     def limit_text(self) -> str:
@@ -115,10 +125,10 @@ class QuotaRow:
 
     @property
     def left_to_hand_out(self) -> str:
-        """What the levels below may still get, with its unit; of a limited level alone."""
-        if self.limit is None or self.handed_out is None:
+        """``left`` with its unit; empty where either is unlimited."""
+        if self.left is None or self.handed_out is None:
             return ""
-        return amount_in_words(self.metric, max(NOTHING, self.limit - self.handed_out))
+        return amount_in_words(self.metric, self.left)
 
     @property
     def over_text(self) -> str:

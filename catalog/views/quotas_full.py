@@ -28,7 +28,7 @@ from catalog.views.quota_links import (
 from catalog.views.trend_wording import trend_in_words
 from portal.identity.requests import PersonRequest
 
-PAGE_SIZE: Final = 50
+PAGE_SIZE: Final = 25
 NOTHING: Final = Decimal(0)
 
 

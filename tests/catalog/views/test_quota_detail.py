@@ -189,7 +189,7 @@ class TestDetail:
                     project.parent, Metric.VCPUS, Decimal(9_000), valid_from=now(), actor=None
                 )
                 make_project(project.parent)
-            with django_assert_max_num_queries(35) as captured:
+            with django_assert_max_num_queries(36) as captured:
                 client.get(address(project.parent))
             counts.append(len(captured))
 
