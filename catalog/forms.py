@@ -379,8 +379,7 @@ class CartForm(OrderForm):
         purpose.required = True
 
     def clean_purpose(self) -> str:
-        purpose: str = self.cleaned_data["purpose"]
-        return purpose
+        return super().clean_purpose() if self.cleaned_data["purpose"] else ""
 
 
 class CommentForm(forms.Form):

@@ -13,6 +13,7 @@ class Cart(PublicIdModel):
     """The cart of one person in one project, seen by nobody else; it ends in its ``order``.
 
     ``revision`` counts what was put in or taken out, so that what is ordered is what was seen.
+    ``purpose`` is what was first said of it, to begin with when it is sent.
     """
 
     owner = models.ForeignKey(
@@ -20,6 +21,7 @@ class Cart(PublicIdModel):
     )
     project = models.ForeignKey("identity.Project", on_delete=models.PROTECT, related_name="carts")
     revision = models.PositiveIntegerField(default=0)
+    purpose = models.CharField(max_length=300, blank=True, default="")
     order = models.OneToOneField(
         "catalog.Order", null=True, on_delete=models.PROTECT, related_name="cart"
     )

@@ -20,6 +20,7 @@ from catalog.services.carts import (
     add_lines,
     check_may_collect,
     in_words,
+    keep_purpose,
     offered_in_cart_of,
     open_cart,
     room_in,
@@ -86,6 +87,8 @@ def copy_to_cart(order: Order, *, owner: Person) -> Copied:
             asked.append(wish)
         except DomainError as error:
             left_out.append(LeftOut(name=item.name, why=in_words(error)))
+    if asked:
+        keep_purpose(cart, order.purpose)
     return Copied(lines=add_lines(cart, asked) if asked else [], left_out=left_out)
 
 

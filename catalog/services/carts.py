@@ -15,7 +15,7 @@ from catalog.errors import CartChanged, CartFull, OfferingUnavailable
 from catalog.models import Cart, CartLine, Offering, OfferingVersion, Order
 from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.order_lines import MOST_LINES, LineRequest, check_count, clean_line, parts_of
-from catalog.services.orders import place_order
+from catalog.services.orders import clean_purpose, place_order
 from catalog.services.preview import Consequences, Wish, preview_together
 from portal.audit.services import record
 from portal.core.errors import DomainError, InvalidInput, NotAllowed
@@ -44,6 +44,7 @@ def put_in_cart(
     name: str,
     spec: Mapping[str, Any],
     end_date: date | None,
+    purpose: str = "",
     instead_of: UUID | None = None,
 ) -> CartLine:
     """Put something in the person's cart of the project; nothing is held for it.
@@ -51,6 +52,7 @@ def put_in_cart(
     What the cart has of the same name and offering is replaced, so this may be repeated.
 
     Args:
+        purpose: kept for when it is sent, where nothing was said of the cart yet.
         instead_of: public id of a line of that cart that it replaces as well.
 
     Raises:
@@ -66,7 +68,9 @@ def put_in_cart(
     request = LineRequest(version=version, name=name, spec=spec, end_date=end_date)
     asked = clean_line(request, project)
     check_count(len(parts_of(asked)))  # or what is wrong with a part would be told at the end
+    said = clean_purpose(purpose) if purpose.strip() else ""
     cart = open_cart(owner, project)
+    keep_purpose(cart, said)
     same = Q(offering=offering, name=asked.name)
     cart.lines.filter(same | Q(public_id=instead_of) if instead_of else same).delete()
     if room_in(cart) < 1:
@@ -98,6 +102,13 @@ def add_lines(cart: Cart, asked: Sequence[LineRequest]) -> list[CartLine]:
     return lines
 
 
+def keep_purpose(cart: Cart, purpose: str) -> None:
+    """Begin with this when the cart is sent, unless something was said before."""
+    if purpose and not cart.purpose:
+        cart.purpose = purpose
+        cart.save(update_fields=["purpose"])
+
+
 def room_in(cart: Cart) -> int:
     """How many more lines it takes; sure only while it is locked."""
     return MOST_LINES - cart.lines.count()
@@ -113,6 +124,8 @@ def take_from_cart(public_id: UUID, *, owner: Person) -> Cart:
     carts = Cart.objects.select_for_update().filter(owner=owner, order=None)
     cart = carts.get(pk__in=CartLine.objects.filter(public_id=public_id).values("cart"))
     cart.lines.filter(public_id=public_id).delete()
+    if not cart.lines.exists():
+        Cart.objects.filter(pk=cart.pk).update(purpose="")  # what comes next is for something else
     _count_change(cart)
     record("cart.line_taken", cart, actor=owner, node_id=cart.project_id)
     return cart

@@ -107,14 +107,14 @@ def _page(
 ) -> HttpResponse:
     carts = own_carts(request.user).filter(lines__isnull=False).distinct()
     shown = [
-        _shown(cart, purpose, error) if cart.public_id == of else _shown(cart)
+        _shown(cart, purpose, error) if cart.public_id == of else _shown(cart, cart.purpose)
         for cart in carts.select_related("project__parent").order_by("project__name", "pk")
     ]
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "catalog/cart/page.html", {"carts": shown}, status=status)
 
 
-def _shown(cart: Cart, purpose: str = "", error: DomainError | None = None) -> CartOnPage:
+def _shown(cart: Cart, purpose: str, error: DomainError | None = None) -> CartOnPage:
     looked = look_at(cart)
     panel, problem = None, ""
     try:

@@ -120,6 +120,7 @@ def _put_what_was_filled_in(request: PersonRequest, code: str) -> CartLine | Htt
                 name=form.cleaned_data["name"],
                 spec=form.spec(),
                 end_date=form.cleaned_data["end_date"],
+                purpose=form.cleaned_data["purpose"],
                 instead_of=line.public_id if line else None,
             )
         except DomainError as error:

@@ -84,6 +84,18 @@ def test_a_line_is_changed_in_its_place_and_taken_out(cart, put):
     assert names(cart) == ["web-03"]
 
 
+def test_what_was_said_first_of_its_purpose_is_kept_until_it_is_empty(put, requester):
+    cart = put("web-01", purpose="  Zaken behandelen ").cart
+    put("web-02", purpose="Iets anders")
+    assert Cart.objects.get().purpose == "Zaken behandelen"
+    with pytest.raises(InvalidInput):
+        put("web-03", purpose="a\x00b")
+
+    for line in cart.lines.all():
+        take_from_cart(line.public_id, owner=requester)
+    assert Cart.objects.get().purpose == ""
+
+
 def test_what_is_put_in_twice_is_in_it_once(cart, put):
     put("web-02", end_date=localdate() + timedelta(days=9))
 

@@ -41,6 +41,12 @@ def test_it_shows_what_was_collected_and_what_it_costs_together(browser, filled)
     assert_nothing_stored()
 
 
+def test_the_purpose_that_was_typed_need_not_be_typed_again(browser, answers):
+    browser.post(f"{FORM}/cart", {**answers, "purpose": "Archieven ontsluiten"})
+
+    assert 'value="Archieven ontsluiten"' in browser.get(CART).content.decode()
+
+
 def test_the_form_keeps_what_was_typed_wrong(browser, answers):
     page = browser.post(f"{FORM}/cart", {**answers, "name": "NO"})
 
