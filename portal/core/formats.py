@@ -68,14 +68,19 @@ def clock(value: datetime) -> str:
     ).replace(" ", NO_BREAK_SPACE)
 
 
-def moment(value: datetime, *, now: datetime | None = None) -> str:
-    """Return ``Vandaag 10.36 uur``, ``Gisteren 9.05 uur`` or ``5 oktober 2026, 10.36 uur``."""
+def moment(value: datetime, *, now: datetime | None = None, inside: bool = False) -> str:
+    """Return ``Vandaag 10.36 uur``, ``Gisteren 9.05 uur`` or ``5 oktober 2026, 10.36 uur``.
+
+    ``inside`` a sentence it is “vandaag” and “gisteren”.
+    """
     today = (now or timezone.now()).astimezone(BUSINESS_TIME).date()
     that_day = value.astimezone(BUSINESS_TIME).date()
     if that_day == today:
-        return gettext("Today {time}").format(time=clock(value))
+        text = gettext("today {time}") if inside else gettext("Today {time}")
+        return text.format(time=clock(value))
     if that_day == today - timedelta(days=1):
-        return gettext("Yesterday {time}").format(time=clock(value))
+        text = gettext("yesterday {time}") if inside else gettext("Yesterday {time}")
+        return text.format(time=clock(value))
     return f"{day(value)}, {clock(value)}"
 
 

@@ -88,10 +88,14 @@ def last_day(end: datetime) -> SafeString:
 
 
 @register.simple_tag
-def moment(value: datetime) -> SafeString:
-    """``{% moment order.placed_at %}``: <time>Vandaag 10.36 uur</time>."""
+def moment(value: datetime, *, inside: bool = False) -> SafeString:
+    """``{% moment order.placed_at %}``: <time>Vandaag 10.36 uur</time>.
+
+    With ``inside=True``, for in a sentence: <time>vandaag 10.36 uur</time>.
+    """
     local = value.astimezone(BUSINESS_TIME).isoformat(timespec="seconds")
-    return format_html('<time datetime="{}">{}</time>', local, formats.moment(value))
+    text = formats.moment(value, inside=inside)
+    return format_html('<time datetime="{}">{}</time>', local, text)
 
 
 @register.simple_tag

@@ -78,6 +78,18 @@ def test_a_moment_is_told_in_amsterdam(dutch: None, moment: datetime, text: str)
     assert plain(formats.moment(moment, now=NOW)) == text
 
 
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (datetime(2026, 10, 19, 8, 36, tzinfo=UTC), "vandaag 10.36 uur"),
+        (datetime(2026, 10, 18, 21, 59, tzinfo=UTC), "gisteren 23.59 uur"),
+        (datetime(2026, 10, 5, 7, 5, tzinfo=UTC), "5 oktober 2026, 9.05 uur"),
+    ],
+)
+def test_a_moment_in_a_sentence_begins_small(dutch: None, moment: datetime, text: str) -> None:
+    assert plain(formats.moment(moment, now=NOW, inside=True)) == text
+
+
 def test_a_moment_in_english(english: None) -> None:
     moment = datetime(2026, 10, 5, 7, 5, tzinfo=UTC)
     assert formats.moment(moment, now=NOW) == "5 October 2026, 9:05"
