@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Final
 
 MOST_TICKS: Final = 5
 BAR_WIDTH: Final = Decimal("0.6")  # of the room that a bar has
+CENT: Final = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,18 @@ class BarChart:
 
 
 def make_bar_chart(
-    bars: Sequence[tuple[Decimal, Decimal]], *, line: Decimal = Decimal(0)
+    bars: Sequence[tuple[Decimal, Decimal]],
+    *,
+    line: Decimal = Decimal(0),
+    unit: Decimal = CENT,
 ) -> BarChart:
     """Draw pairs of (realised, expected on top of it), none of them negative.
 
     Args:
         line: the highest amount of a line that is drawn over them.
+        unit: ticks stand at whole numbers of it.
     """
-    step = _round_step(max([line, *(sum(bar, Decimal(0)) for bar in bars)]))
+    step = _round_step(max([line, *(sum(bar, Decimal(0)) for bar in bars)]), unit)
     top = step * (MOST_TICKS - 1)
     room = Decimal(100) / max(len(bars), 1)
     parts: list[Part] = []
@@ -77,13 +82,13 @@ def make_bar_chart(
     return BarChart(tuple(parts), tuple(ticks))
 
 
-def _round_step(highest: Decimal) -> Decimal:
-    """The smallest of …, 1, 2, 2.5, 5, 10, … of which four reach ``highest``; at least a cent."""
-    least = max(highest / (MOST_TICKS - 1), Decimal("0.01"))
+def _round_step(highest: Decimal, unit: Decimal) -> Decimal:
+    """The smallest of …, 1, 2, 2.5, 5, 10, … units of which four reach ``highest``."""
+    least = max(highest / (MOST_TICKS - 1), unit)
     power = Decimal(1).scaleb(least.adjusted())
     for factor in (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5)):
         step = power * factor
-        if step >= least and step == step.quantize(Decimal("0.01"), rounding=ROUND_CEILING):
+        if step >= least and not step % unit:
             return step
     return power * 10
 

@@ -29,10 +29,10 @@ class UseChart:
     labels: list[str]
 
 
-def make_use_chart(days: Sequence[DayUse]) -> UseChart:
+def make_use_chart(days: Sequence[DayUse], unit: Decimal) -> UseChart:
     """Draw these days, at least one; a short history begins at the right.
 
-    A limit far above the use is left out.
+    A limit far above the use is left out. ``unit``: what is counted in, as of a cent or a piece.
     """
     days = [*_unknown_before(days), *days]
     highest = max(day.claimed for day in days)
@@ -40,6 +40,7 @@ def make_use_chart(days: Sequence[DayUse]) -> UseChart:
     bars = make_bar_chart(
         [(day.claimed, NOTHING) for day in days],
         line=max((limit for limit in drawn if limit is not None), default=NOTHING),
+        unit=unit,
     )
     return UseChart(bars=bars, lines=_lines(bars, drawn), labels=_labels([d.day for d in days]))
 

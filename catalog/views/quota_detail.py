@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from catalog.amounts import amount_in_words, limit_in_words, unit_of
+from catalog.amounts import amount_in_words, limit_in_words, step_of, unit_of
 from catalog.models import (
     LimitChange,
     Metric,
@@ -128,7 +128,7 @@ def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
             )
             for day in reversed(trend.readings)
         ],
-        "chart": make_use_chart(trend.readings) if has_use else None,
+        "chart": make_use_chart(trend.readings, step_of(kind)) if has_use else None,
         "users": [_user(user, quota) for user in find_largest_users(quota, request.user)],
         "parts": [_part(part, quota) for part in largest_below(quota)],
         "periods": _periods(quota, kind, moment),

@@ -91,7 +91,7 @@ def request_new(request: PersonRequest) -> HttpResponse:
         form = QuotaRequestForm(
             nodes=[node] if node else nodes.order_by("name"), initial=_asked_in_address(request.GET)
         )
-        return _new_page(request, form, node, cart)
+        return _new_page(request, form, node, cart, waits=_asked_already(node, request.GET))
     public_id = _as_id(request.POST.get("node", ""))
     node = nodes.filter(public_id=public_id).first() if public_id else None
     form = QuotaRequestForm(
@@ -121,9 +121,8 @@ def request_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def request_confirm(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Yes: the limit holds from now on."""
     asked = _decidable(request, public_id)
-    done = _("Granted. The limit holds from now on.")
     decision = QuotaDecisionForm(request.POST)
-    return _do(request, asked, lambda: grant_request(public_id, actor=request.user), done, decision)
+    return _do(request, asked, lambda: grant_request(public_id, actor=request.user), decision)
 
 
 @require_POST
@@ -136,7 +135,6 @@ def request_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
         request,
         asked,
         lambda: refuse_request(public_id, actor=request.user, reason=reason),
-        _("Refused. The limit stays as it was."),
         decision,
     )
 
@@ -145,8 +143,7 @@ def request_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def request_take_back(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Take one's own request back."""
     asked = _get(request, public_id)
-    done = _("Taken back. The limit stays as it was.")
-    return _do(request, asked, lambda: take_back_request(public_id, actor=request.user), done)
+    return _do(request, asked, lambda: take_back_request(public_id, actor=request.user))
 
 
 def _new_page(
@@ -194,6 +191,12 @@ def _asked_in_address(query: QueryDict) -> dict[str, Any]:
     return initial
 
 
+def _asked_already(node: Node | None, query: QueryDict) -> QuotaRequest | None:
+    """What waits for the same part and metric."""
+    waiting = QuotaRequest.objects.filter(state=DecisionState.PROPOSED, node=node)
+    return waiting.filter(metric=query.get("metric", "")).first() if node else None
+
+
 def _resource_to_go_back_to(request: PersonRequest) -> Resource | None:
     return _named(visible_resources(request.user), request.GET.get("resource", ""))
 
@@ -223,10 +226,9 @@ def _do(
     request: PersonRequest,
     asked: QuotaRequest,
     service: Callable[[], QuotaRequest],
-    done: str,
     decision: QuotaDecisionForm | None = None,
 ) -> HttpResponse:
-    """Do it, or show the request with why not, and what was typed."""
+    """Do it, and show the request with what came of it; or with why not, and what was typed."""
     try:
         service()
     except DomainError as error:
@@ -235,7 +237,6 @@ def _do(
             if error.field in decision.fields:
                 decision.show(error)
         return _page(request, _get(request, asked.public_id), decision=decision, error=error)
-    messages.success(request, done)
     return redirect("catalog:quota-request", public_id=asked.public_id)
 
 

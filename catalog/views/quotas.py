@@ -36,7 +36,7 @@ from portal.core.errors import DomainError, NotAllowed
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node, NodeKind, Person
 from portal.identity.oidc.step_up import kept_input
-from portal.identity.outline import Place, fill, find_places
+from portal.identity.outline import LEVELS, Place, fill, find_places
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25  # with more, a thousand projects take over 1.5 times what ten take
@@ -148,6 +148,7 @@ def _page(
         "sorts": SORT_LABELS,
         "page": page,
         "rows": rows,
+        "deepest": LEVELS - 1,
         "over": [row for row in rows if row.over],
         "changes": _changes(nodes, asked),
         "sets_limits": nodes_to_limit(request.user).exists(),

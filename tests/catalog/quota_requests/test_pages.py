@@ -90,9 +90,11 @@ class TestOneClick:
         sent = browser.post(NEW, {**fields, "reason": "Piek in november"}, follow=True)
         assert "Asked. Who can give it: Quotabeheerder." in text_of(sent)
 
+        again = text_of(browser.get(f"{NEW}?{urlsplit(kept['Location']).query}"))
+        assert "A request for this waits already." in again
         request = QuotaRequest.objects.get()
         given = decider.post(page_of(request, "/confirm"), CONFIRM, follow=True)
-        assert "Granted. The limit holds from now on." in text_of(given)
+        assert "The limit holds from that moment on." in text_of(given)
         assert limit_that_holds(tight, METRIC) == 40
         assert "Go on with your order" not in text_of(given)
 

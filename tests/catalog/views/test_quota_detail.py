@@ -204,8 +204,14 @@ class TestChart:
             [
                 DayUse(self.first + number * DAY, Decimal(claimed), limit)
                 for number, (claimed, limit) in enumerate(days)
-            ]
+            ],
+            Decimal(1),
         )
+
+    def test_pieces_are_counted_whole(self):
+        ticks = self.chart((1, Decimal(2))).bars.ticks
+
+        assert [tick.amount for tick in ticks] == [4, 3, 2, 1, 0]
 
     def test_the_limit_is_a_line_that_steps_and_has_gaps(self):
         limits = [*[Decimal(10)] * 10, None, *[Decimal(20)] * 9]

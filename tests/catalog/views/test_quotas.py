@@ -7,6 +7,7 @@ from django.utils.timezone import now
 from catalog.models import Quota
 from catalog.services.approvals import approve_order
 from portal.identity.models import Role
+from tests.catalog.views.ordering import text_of
 from tests.factories import (
     UNKNOWN_ID,
     PersonFactory,
@@ -83,6 +84,7 @@ def test_three_levels_at_once_and_deeper_by_link(client):
     grant(person, Role.AUDITOR, top)
 
     assert [row.level for row in rows(client, person).values()] == [0, 1, 2]
+    assert "Derde 1 onderdeel eronder" in text_of(client.get(reverse("catalog:quotas")))
     assert list(rows(client, person, node=str(second.public_id))) == ["Tweede", "Derde", "Vierde"]
 
 
