@@ -120,7 +120,9 @@ def _widget(parameter: Parameter) -> forms.Widget:
         return forms.RadioSelect(choices=[(item.value, item.label) for item in parameter.options])
     if parameter.widget is Widget.SELECT:
         options = [(option.value, _label(option)) for option in parameter.options]
-        return forms.Select(choices=options if parameter.required else [("", "-"), *options])
+        if not parameter.required:
+            options.insert(0, ("", gettext("No choice")))
+        return forms.Select(choices=options)
     attributes: dict[str, Any] = {"autocomplete": "off", "spellcheck": "false"}
     if parameter.widget is Widget.NUMBER:
         return forms.TextInput(attrs={**attributes, "inputmode": "numeric"})

@@ -77,7 +77,7 @@ class ProposalForm(RefusableForm):
         choice, role = self.fields["person"], self.fields["role"]
         choice.choices = self.people.cards()  # type: ignore[attr-defined]  # a ChoiceField
         choice.error_messages["required"] = _("Choose somebody.")
-        role.choices = [("", "-"), *Role.choices]  # type: ignore[attr-defined]  # a ChoiceField
+        role.choices = [("", _("Choose a role")), *Role.choices]  # type: ignore[attr-defined]  # a ChoiceField
         self.fields["amount_limit"].error_messages["invalid"] = _("Fill in an amount.")
         today = day_of(now())
         self.fields["first_day"].initial = today
