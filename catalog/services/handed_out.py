@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from functools import cached_property
+from typing import Final, NamedTuple
 
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.amounts import limit_in_words
 from catalog.models import Metric, Quota, QuotaLimit
 from portal.core.formats import day
+from portal.core.models import is_not_over
 from portal.identity.models import Node
 
 Level = tuple[int, Metric]  # primary key of a node, and what is counted there
@@ -57,14 +62,18 @@ class Balance:
 class Excess:
     """What a level hands out and has, from each moment on at which one of the two changes.
 
-    ``moments`` is empty where nothing binds: the level may overcommit.
+    ``moments`` are in order; empty where nothing binds: the level may overcommit.
     """
 
     moments: Mapping[datetime, Balance]
 
+    @cached_property
+    def _edges(self) -> list[datetime]:
+        return list(self.moments)
+
     def at(self, moment: datetime) -> Balance:
-        known = [each for each in self.moments if each <= moment]
-        return self.moments[max(known)] if known else Balance()
+        place = bisect_right(self._edges, moment)
+        return self.moments[self._edges[place - 1]] if place else Balance()
 
     def is_worse_than(self, before: Excess) -> bool:
         """True where at some moment more is handed out than there is, and more so than before."""
@@ -74,10 +83,18 @@ class Excess:
     def first(self) -> tuple[datetime, Balance]:
         """The first moment at which too much is handed out."""
         return next(
-            (moment, self.moments[moment])
-            for moment in sorted(self.moments)
-            if self.moments[moment].is_worse_than(Balance())
+            (moment, balance)
+            for moment, balance in self.moments.items()
+            if balance.is_worse_than(Balance())
         )
+
+
+class _Held(NamedTuple):
+    """An amount (None: unlimited) that holds from one moment until another, or for good."""
+
+    amount: Decimal | None
+    since: datetime
+    until: datetime | None
 
 
 def find_excess(levels: Sequence[Level], *, adding: Node | None = None) -> dict[Level, Excess]:
@@ -134,40 +151,41 @@ def _bound_levels(levels: Sequence[Level]) -> set[Level]:
 
 
 def _limits_of(
-    quotas: Iterable[Quota], moment: datetime, *, of_parent: bool = False
-) -> dict[Level, list[QuotaLimit]]:
-    """The limits that hold from ``moment`` on, by level; of children, by that of their parent."""
-    found: dict[Level, list[QuotaLimit]] = {}
-    limits = QuotaLimit.objects.filter(quota__in=quotas).select_related("quota__node")
-    for limit in limits:
-        if limit.valid_until is None or limit.valid_until > moment:
-            node = limit.quota.node
-            pk = (node.parent_id if of_parent else None) or node.pk
-            found.setdefault((pk, Metric(limit.quota.metric)), []).append(limit)
+    quotas: QuerySet[Quota], moment: datetime, *, of_parent: bool = False
+) -> dict[Level, list[_Held]]:
+    """What holds from ``moment`` on, by level; of children, by that of their parent."""
+    limits = QuotaLimit.objects.filter(is_not_over(moment), quota__in=quotas)
+    place = "quota__node__parent" if of_parent else "quota__node"
+    found: dict[Level, list[_Held]] = defaultdict(list)
+    rows = limits.values_list(place, "quota__metric", "amount", "valid_from", "valid_until")
+    for pk, metric, amount, since, until in rows:
+        found[pk, Metric(metric)].append(_Held(amount, max(since, moment), until))
     return found
 
 
 def _steps(
-    handed: list[QuotaLimit], own: list[QuotaLimit], moment: datetime
+    handed: Sequence[_Held], own: Sequence[_Held], moment: datetime
 ) -> Mapping[datetime, Balance]:
-    edges = {moment}
-    for limit in [*handed, *own]:
-        edges |= {edge for edge in (limit.valid_from, limit.valid_until) if edge and edge > moment}
-    return {edge: _balance(_holding(handed, edge), _holding(own, edge)) for edge in edges}
-
-
-def _holding(limits: list[QuotaLimit], moment: datetime) -> list[Decimal | None]:
-    return [
-        limit.amount
-        for limit in limits
-        if limit.valid_from <= moment and (limit.valid_until is None or limit.valid_until > moment)
-    ]
-
-
-def _balance(handed: list[Decimal | None], own: list[Decimal | None]) -> Balance:
-    finite = [amount for amount in handed if amount is not None]
-    return Balance(
-        unlimited=len(handed) - len(finite),
-        finite=sum(finite, NOTHING),
-        limit=own[0] if own else NOTHING,
-    )
+    """One walk over all the moments at which something begins or ends."""
+    unlimited: defaultdict[datetime, int] = defaultdict(int)
+    finite: defaultdict[datetime, Decimal] = defaultdict(Decimal)
+    for amount, since, until in handed:
+        for edge, sign in ((since, 1), (until, -1)):
+            if edge is None:
+                continue
+            if amount is None:
+                unlimited[edge] += sign
+            else:
+                finite[edge] += sign * amount
+    limits: dict[datetime, Decimal | None] = {one.until: NOTHING for one in own if one.until}
+    limits |= {one.since: one.amount for one in own}  # one that follows takes the place of an end
+    steps = {}
+    balance = Balance()
+    for edge in sorted({moment, *unlimited, *finite, *limits}):
+        balance = Balance(
+            unlimited=balance.unlimited + unlimited.get(edge, 0),
+            finite=balance.finite + finite.get(edge, NOTHING),
+            limit=limits.get(edge, balance.limit),
+        )
+        steps[edge] = balance
+    return steps

@@ -1,15 +1,18 @@
 """A level hands out no more than it has, at any moment, unless an administrator says so."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
+from hypothesis import given, strategies
 
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
 from catalog.quota_errors import LimitsRefused
 from catalog.services.governing import change_limits
+from catalog.services.handed_out import Balance, Excess, _Held, _steps, find_excess
 from catalog.services.limits import NewLimit, allow_overcommit, set_limit, set_limits
 from catalog.services.tree import move_node
 from portal.core.errors import NotAllowed
@@ -55,6 +58,64 @@ def refuse(node, amount, **period):
         give(node, amount, **period)
     assert list(QuotaLimit.objects.order_by("pk").values()) == before
     return str(refused.value)
+
+
+_MOMENTS = [datetime(2027, 1, day, tzinfo=UTC) for day in range(1, 13)]
+_PERIODS = strategies.lists(
+    strategies.tuples(
+        strategies.one_of(strategies.none(), strategies.integers(0, 9)),
+        strategies.integers(0, 10),
+        strategies.one_of(strategies.none(), strategies.integers(1, 5)),
+    ),
+    max_size=8,
+)
+
+
+@given(_PERIODS)
+def test_one_walk_finds_what_holds_at_each_moment(periods):
+    """Beside a reckoning that looks at every limit for every moment."""
+    handed = [
+        _Held(
+            None if amount is None else Decimal(amount),
+            _MOMENTS[begin],
+            None if days is None else _MOMENTS[begin] + timedelta(days=days),
+        )
+        for amount, begin, days in periods
+    ]
+    own = [_Held(Decimal(7), _MOMENTS[2], _MOMENTS[5]), _Held(None, _MOMENTS[5], _MOMENTS[8])]
+
+    excess = Excess(_steps(handed, own, _MOMENTS[0]))
+
+    for moment in _MOMENTS:
+        amounts = [one.amount for one in handed if holds(one, moment)]
+        limits = [one.amount for one in own if holds(one, moment)]
+        assert excess.at(moment) == Balance(
+            unlimited=amounts.count(None),
+            finite=sum((amount for amount in amounts if amount is not None), Decimal(0)),
+            limit=limits[0] if limits else Decimal(0),
+        )
+    assert list(excess.moments) == sorted(excess.moments)
+
+
+def holds(one, moment):
+    return one.since <= moment and (one.until is None or one.until > moment)
+
+
+def test_limits_that_are_over_are_not_read(ministry, projects):
+    since = now() - timedelta(days=100)
+    for number in range(20):
+        begin = since + timedelta(days=number)
+        give(projects[0], 1, start=begin, end=begin + timedelta(hours=1))
+    give(projects[0], 2)
+
+    with CaptureQueriesContext(connection) as captured:
+        excess = find_excess([(ministry.pk, Metric.SERVERS)])
+
+    assert list(excess[ministry.pk, Metric.SERVERS].moments.values()) == [
+        Balance(finite=Decimal(2), limit=Decimal(10))
+    ]
+    read = [query["sql"] for query in captured if "catalog_quotalimit" in query["sql"]]
+    assert all("valid_until" in sql.split("WHERE")[1] for sql in read)
 
 
 def test_as_much_as_there_is_and_no_more(projects):
