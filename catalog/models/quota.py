@@ -270,7 +270,7 @@ class QuotaClaim(PublicIdModel):
 
 
 class QuotaClaimLine(models.Model):
-    """``amount`` of the metric held at one level of the tree."""
+    """``amount`` of the metric held at one level of the tree; gone once the claim is released."""
 
     # Neither has an index of its own: those below begin with them.
     claim = models.ForeignKey(

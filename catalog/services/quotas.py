@@ -40,7 +40,7 @@ _REMOVE_LINES: Final[LiteralString] = """
 DELETE FROM catalog_quotaclaimline AS line
 USING catalog_quotaclaim AS claim, catalog_quota AS quota
 WHERE claim.id = line.claim_id AND quota.id = line.quota_id
-    AND claim.state <> 'released' AND claim.project_id = ANY(%(projects)s)
+    AND claim.project_id = ANY(%(projects)s)
     AND quota.node_id = ANY(%(leaving)s)
 """
 _WRITE_LINES: Final[LiteralString] = """
@@ -61,7 +61,7 @@ JOIN catalog_quotaclaimline AS line ON line.claim_id = claim.id
 JOIN catalog_quota AS own ON own.id = line.quota_id AND own.node_id = claim.project_id
 JOIN catalog_quota AS entered
     ON entered.metric = own.metric AND entered.node_id = ANY(%(entering)s)
-WHERE claim.state <> 'released' AND claim.project_id = ANY(%(projects)s)
+WHERE claim.project_id = ANY(%(projects)s)
 """
 
 
@@ -157,6 +157,7 @@ def release_claim(claim: QuotaClaim) -> None:
     held = dict(locked.lines.values_list("quota_id", "amount"))
     rows = Quota.objects.select_for_update().filter(pk__in=held).order_by("node_id", "metric")
     _add({row: -held[row.pk] for row in rows})
+    locked.lines.all().delete()
     locked.state, locked.expires_at, locked.released_at = ClaimState.RELEASED, None, now()
     locked.save(update_fields=["state", "expires_at", "released_at"])
 
@@ -187,7 +188,7 @@ def absorb_claim(claim: QuotaClaim, extra: QuotaClaim, needed: Demand) -> None:
     rows = Quota.objects.select_for_update().filter(pk__in=held).order_by("node_id", "metric")
     needs = _for_each(rows, needed)
     kept = {row: min(held[row.pk], amount) for row, amount in needs.items()}
-    claim.lines.all().delete()
+    lines.delete()
     _write_lines(claim, kept)
     _add({row: amount - held[row.pk] for row, amount in kept.items()})
     QuotaClaim.objects.filter(pk=extra.pk).update(
@@ -203,8 +204,9 @@ def amounts_of(claim: QuotaClaim) -> dict[Metric, Decimal]:
 
 def held_by(project_ids: Sequence[int]) -> dict[Metric, Decimal]:
     """What these projects hold together, reserved or in use, in the order of the metrics."""
-    lines = QuotaClaimLine.objects.exclude(claim__state=ClaimState.RELEASED)
-    own = lines.filter(claim__project__in=project_ids, quota__node=F("claim__project"))
+    own = QuotaClaimLine.objects.filter(
+        claim__project__in=project_ids, quota__node=F("claim__project")
+    )
     sums = dict(own.values_list("quota__metric").annotate(amount=Sum("amount")))
     return {metric: sums[metric.value] for metric in Metric if metric.value in sums}
 

@@ -161,17 +161,6 @@ class TestQuota:
         assert claimed(tree.new) == 0
         assert find_differences() == []
 
-    def test_what_was_released_keeps_saying_where_it_counted(self, tree):
-        gone = tree.claim()
-        release_claim(gone)
-
-        tree.move()
-
-        levels = gone.lines.filter(quota__metric=Metric.SERVERS).values_list(
-            "quota__node", flat=True
-        )
-        assert set(levels) == {tree.project.pk, tree.old.pk, tree.ministry.pk}
-
     def test_a_level_with_too_little_refuses_the_move_as_a_whole(self, tree):
         tree.claim(5)
         set_limit(tree.new, Metric.SERVERS, Decimal(4), valid_from=now(), actor=None)

@@ -199,6 +199,7 @@ class TestClaim:
         assert claimed(project) == 0
         held.refresh_from_db()
         assert held.state == ClaimState.RELEASED
+        assert not held.lines.exists()
 
     def test_commit_takes_the_expiry_away(self, project):
         held = claim(project)
