@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import FilteredRelation, Q, Sum
+from django.db.models import Q, Sum
 from django.utils.timezone import now
 
 from catalog.models import (
@@ -29,6 +29,7 @@ from portal.identity.models import Node, Person
 
 NOTHING: Final = Decimal(0)
 SHOWN_CHANGES: Final = 5
+MOST_PRICED: Final = 1_000  # claims of which the price is added up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +60,12 @@ class Level:
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What is held there costs ``now`` a month, so ``more`` comes with what is asked: a guess."""
+    """What is held there costs ``now`` a month, so ``more`` comes with what is asked: a guess.
 
-    now: Decimal
+    ``now`` is None where too much is held to add it all up: then the guess is by the largest.
+    """
+
+    now: Decimal | None
     more: Decimal
 
 
@@ -161,14 +165,15 @@ def price_of(node: Node, metric: Metric, extra: Decimal) -> Price | None:
     if cost is None:
         return None
     lines = QuotaClaimLine.objects.filter(quota__node=node, quota__metric=metric)
-    held = lines.exclude(claim__state=ClaimState.RELEASED).annotate(
-        cost_line=FilteredRelation("claim__lines", condition=Q(claim__lines__quota=cost.pk))
-    )
-    sums = held.aggregate(amount=Sum("amount"), paid=Sum("cost_line__amount"))
-    if not sums["amount"] or not sums["paid"]:
+    largest = list(lines.order_by("-amount", "pk").values_list("claim", "amount")[:MOST_PRICED])
+    amount = sum((held for _claim, held in largest), NOTHING)
+    paid = QuotaClaimLine.objects.filter(
+        quota=cost, claim__in=[claim for claim, _held in largest]
+    ).aggregate(paid=Sum("amount"))["paid"]
+    if not amount or not paid:
         return None
-    more = sums["paid"] / sums["amount"] * extra
-    return Price(now=to_cents(sums["paid"]), more=to_cents(more))
+    now_paid = to_cents(paid) if len(largest) < MOST_PRICED else None
+    return Price(now=now_paid, more=to_cents(paid / amount * extra))
 
 
 def _lacks(giver: Node, request: QuotaRequest, held: Sequence[LimitPeriod]) -> Decimal:

@@ -177,16 +177,21 @@ class AdviceOnPage:
         price = self.advice.price
         if price is None:
             return ""
+        extra, more = self._shown(self.advice.extra), money(price.more)
+        if price.now is None:
+            text = _(
+                "An estimate: {extra} more costs about {more} a month, going by the largest that "
+                "hold this there now."
+            )
+            return text.format(extra=extra, more=more)
         if self.metric is Metric.MONTHLY_COST_EUR:
             text = _("What is held there costs {now} a month. With this it can be {more} more.")
-            return text.format(now=money(price.now), more=money(price.more))
-        text = _(
-            "An estimate: what holds this there now costs {now} a month. {extra} more in the same "
-            "way costs about {more} a month."
-        )
-        return text.format(
-            now=money(price.now), extra=self._shown(self.advice.extra), more=money(price.more)
-        )
+        else:
+            text = _(
+                "An estimate: what holds this there now costs {now} a month. {extra} more in the "
+                "same way costs about {more} a month."
+            )
+        return text.format(now=money(price.now), extra=extra, more=more)
 
     @property
     def changes(self) -> list[tuple[LimitChange, str]]:
