@@ -73,6 +73,11 @@ class LimitsInput(Input):
     dry_run = TruthField(required=False, default=False, help_text="Only look; nothing is set.")
 
 
+class UndoneOutput(Output):
+    since = serializers.DateTimeField()
+    limit = AmountField(allow_null=True)
+
+
 class LimitEffectOutput(Output):
     """What a line does. ``before``, ``amount`` and ``free`` are null where there is no limit."""
 
@@ -83,6 +88,11 @@ class LimitEffectOutput(Output):
     claimed = AmountField()
     free = AmountField(allow_null=True, help_text="Below zero: new orders are blocked.")
     changes_something = serializers.BooleanField(source="is_new")
+    undone = UndoneOutput(
+        many=True,
+        help_text="What was to follow in its period, as a limit ends by itself or another one is "
+        "planned, and no longer does.",
+    )
 
 
 class LimitsOutput(Output):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +25,11 @@ class LimitPeriod:
     until: datetime | None
     amount: Decimal
 
+    @property
+    def limit(self) -> Decimal | None:
+        """None is unlimited."""
+        return None if self.amount == NO_END else self.amount
+
     def contains(self, moment: datetime) -> bool:
         return self.since <= moment and (self.until is None or moment < self.until)
 
@@ -40,9 +46,16 @@ def limits_through(
     )
     if until is not None:
         rows = rows.filter(valid_from__lt=until)
+    return periods_of(rows.order_by("valid_from"), since, until)
+
+
+def periods_of(
+    limits: Iterable[QuotaLimit], since: datetime, until: datetime | None
+) -> list[LimitPeriod]:
+    """As ``limits_through``, of limits that all hold somewhere in the period, in order."""
     found: list[LimitPeriod] = []
     reached = since
-    for row in rows.order_by("valid_from"):
+    for row in limits:
         begin = max(row.valid_from, since)
         if reached < begin:
             found.append(LimitPeriod(reached, begin, NOTHING))

@@ -20,6 +20,7 @@ from catalog.models import Metric, Quota
 from catalog.quota_errors import PlanUnreadable
 from catalog.quota_policies import nodes_to_limit
 from catalog.services.governing import change_limits, find_amount_problem
+from catalog.services.limit_periods import LimitPeriod
 from catalog.services.limits import NewLimit, Step, find_misfit, try_limits
 from portal.identity.models import Node, Person
 
@@ -71,6 +72,11 @@ class Effect:
     def is_over(self) -> bool:
         """More is claimed than its limit will be: nothing can be ordered there."""
         return self.step is not None and self.step.is_over
+
+    @property
+    def undone(self) -> list[LimitPeriod]:
+        """What would follow in its period, and no longer does."""
+        return self.step.undone if self.step else []
 
     @property
     def before(self) -> Decimal | None:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from django.db import connection, transaction
 from django.db.models import Case, Exists, F, Max, OuterRef, Q, Subquery, Value, When
@@ -26,10 +26,11 @@ from catalog.horizon import find_far
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit, QuotaRequest
 from catalog.quota_errors import LimitsChanged, LimitsRefused
 from catalog.services.handed_out import Excess, Level, describe_excess, find_excess
+from catalog.services.limit_periods import LimitPeriod, periods_of
 from portal.audit.services import Told, record, record_all
 from portal.core.faults import each_by_itself
 from portal.core.locks import lock_tree_shared
-from portal.core.models import is_in_force
+from portal.core.models import is_in_force, is_not_over
 from portal.identity.models import Node, Person
 
 # Written out, as each claim asks it: put together by Django it takes three times as long.
@@ -75,10 +76,17 @@ class NewLimit:
 
 @dataclass(frozen=True)
 class Step:
-    """What setting one limit does. ``is_new``: some moment of its period gets another limit."""
+    """What setting one limit does.
+
+    Attributes:
+        is_new: some moment of its period gets another limit.
+        undone: what would follow in its period, by a limit that ends by itself or is planned, and
+            now does not; without a limit after an end, that nothing is allowed.
+    """
 
     change: LimitChange
     is_new: bool
+    undone: list[LimitPeriod]
 
     @property
     def is_over(self) -> bool:
@@ -157,7 +165,7 @@ def set_limits(
         change.request = request
     LimitChange.objects.bulk_create(changes)
     bring_up_to_date(list(dict.fromkeys(change.quota for change in changes)))
-    record_all([_told(new, change, actor) for new, change in zip(limits, changes, strict=True)])
+    record_all([_told(new, step, actor) for new, step in zip(limits, steps, strict=True)])
     return [change.quota for change in changes]
 
 
@@ -318,7 +326,9 @@ def _write(
     actor: Person | None,
 ) -> list[Step]:
     """Write all of them, in the order given. Four statements, however many there are."""
-    stored = list(QuotaLimit.objects.filter(quota__in={rows[new.key] for new in limits}))
+    first = min((new.valid_from for new in limits), default=now())
+    counters = {rows[new.key] for new in limits}
+    stored = list(QuotaLimit.objects.filter(is_not_over(first), quota__in=counters))
     ends = {limit.pk: limit.valid_until for limit in stored}
     held: dict[int, list[QuotaLimit]] = defaultdict(list)
     for limit in stored:
@@ -339,17 +349,20 @@ def _write(
 def _step(
     row: Quota, held: list[QuotaLimit], new: NewLimit, reason: str, actor: Person | None
 ) -> Step:
-    holding = [limit.amount for limit in held if _holds_at(limit, new.valid_from)]
+    inside = sorted((one for one in held if _overlaps(one, new)), key=lambda one: one.valid_from)
+    periods = periods_of(inside, new.valid_from, new.valid_until)
+    others = [period for period in periods if period.limit != new.amount]
     change = LimitChange(
         quota=row,
-        before=holding[0] if holding else Decimal(0),
+        before=periods[0].limit,
         amount=new.amount,
         valid_from=new.valid_from,
         valid_until=new.valid_until,
         reason=reason,
         changed_by=actor,
     )
-    return Step(change, is_new=not _is_so_already(held, new))
+    undone = [period for period in others if period is not periods[0]]
+    return Step(change, is_new=bool(others), undone=undone)
 
 
 def _as_limit(row: Quota, new: NewLimit) -> QuotaLimit:
@@ -358,26 +371,9 @@ def _as_limit(row: Quota, new: NewLimit) -> QuotaLimit:
     )
 
 
-def _holds_at(limit: QuotaLimit, moment: datetime) -> bool:
-    return limit.valid_from <= moment and (limit.valid_until is None or limit.valid_until > moment)
-
-
 def _overlaps(limit: QuotaLimit, new: NewLimit) -> bool:
     begins_before = new.valid_until is None or limit.valid_from < new.valid_until
     return begins_before and (limit.valid_until is None or limit.valid_until > new.valid_from)
-
-
-def _is_so_already(held: list[QuotaLimit], new: NewLimit) -> bool:
-    """Does this limit hold in the whole of its period? Where none holds, it is zero."""
-    inside = sorted((limit for limit in held if _overlaps(limit, new)), key=lambda x: x.valid_from)
-    if any(limit.amount != new.amount for limit in inside):
-        return False
-    reached: datetime | None = new.valid_from
-    for limit in inside:
-        if reached is not None and limit.valid_from <= reached:
-            reached = limit.valid_until
-    is_covered = reached is None or (new.valid_until is not None and reached >= new.valid_until)
-    return is_covered or new.amount == 0
 
 
 def _left_beside(held: list[QuotaLimit], new: NewLimit) -> list[QuotaLimit]:
@@ -438,14 +434,19 @@ def _levels_of(new: NewLimit) -> Collection[Level]:
     return [own, (new.node.parent_id, new.metric)] if new.node.parent_id else [own]
 
 
-def _told(new: NewLimit, change: LimitChange, actor: Person | None) -> Told:
-    data = {
+def _told(new: NewLimit, step: Step, actor: Person | None) -> Told:
+    data: dict[str, Any] = {
         "metric": str(new.metric),
         "amount": None if new.amount is None else str(new.amount),
         "valid_from": new.valid_from.isoformat(),
         "valid_until": new.valid_until.isoformat() if new.valid_until else None,
-        "change": str(change.public_id),
+        "change": str(step.change.public_id),
     }
+    if step.undone:
+        data["undone"] = [
+            {"from": one.since.isoformat(), "amount": None if one.limit is None else str(one.limit)}
+            for one in step.undone
+        ]
     return Told(
         event="quota.limit_set", subject=new.node, actor=actor, node_id=new.node.pk, data=data
     )

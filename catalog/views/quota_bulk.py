@@ -9,20 +9,24 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from catalog.amounts import limit_in_words, unit_of
-from catalog.models import Metric, Quota
+from catalog.models import Metric, Quota, QuotaLimit
 from catalog.plan_forms import BulkForm, PartFields, raised
 from catalog.quota_policies import nodes_to_limit
 from catalog.services.limit_plans import preview_limits
 from catalog.views.quota_plan import back_to_plan, check_sets_limits, render_preview
 from catalog.views.quota_query import chosen_metric, focus_node, metrics_in_reach, within
+from portal.core.models import is_not_over
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node
 from portal.identity.outline import with_paths
@@ -123,10 +127,30 @@ def _filled_in(
             form.add_error("percent", _("Fill in a whole number."))
         return form
     limits = {quota.node_id: quota.limit_now for quota in _quotas(nodes, metric)}
+    left_out = _with_something_following(nodes, metric)
+    if left_out:
+        text = ngettext(
+            "{count} part has a limit that ends by itself, or another one planned. It is left out.",
+            "{count} parts have a limit that ends by itself, or another one planned. They are left"
+            " out.",
+            len(left_out),
+        )
+        messages.warning(request, text.format(count=len(left_out)))
+    limits = {pk: limit for pk, limit in limits.items() if pk not in left_out}
     data = request.POST.copy()
     for name, text in raised(limits, nodes, metric, percent).items():
         data[name] = text
     return BulkForm(initial=data.dict(), nodes=nodes, metric=metric)
+
+
+def _with_something_following(nodes: Sequence[Node], metric: Metric) -> set[int]:
+    """Primary keys of those where another limit follows by itself on that of now."""
+    moment = now()
+    limits = QuotaLimit.objects.filter(
+        is_not_over(moment), quota__node__in=nodes, quota__metric=metric
+    )
+    ends_or_begins = Q(valid_until__isnull=False) | Q(valid_from__gt=moment)
+    return set(limits.filter(ends_or_begins).values_list("quota__node", flat=True))
 
 
 def _quotas(nodes: Sequence[Node], metric: Metric) -> QuerySet[Quota]:

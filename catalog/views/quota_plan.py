@@ -42,6 +42,7 @@ class EffectRow:
     Attributes:
         number: of the line in a file; 0 when it comes from elsewhere.
         begins: when the limit begins, if that is later.
+        undone: what would follow, and no longer does: from when, and how much.
     """
 
     number: int
@@ -54,6 +55,7 @@ class EffectRow:
     free: str = ""
     begins: datetime | None = None
     ends: datetime | None = None
+    undone: Sequence[tuple[datetime, str]] = ()
     is_new: bool = False
     is_over: bool = False
 
@@ -75,6 +77,7 @@ def _row_of(effect: Effect) -> EffectRow:
         after=limit_in_words(metric, line.amount),
         begins=line.valid_from if line.valid_from and line.valid_from > now() else None,
         ends=line.valid_until,
+        undone=[(one.since, limit_in_words(metric, one.limit)) for one in effect.undone],
         is_new=effect.is_new,
         is_over=effect.is_over,
         **tried,
@@ -149,6 +152,7 @@ def render_preview(
         "same_text": _same_text(len(rows) - len(shown)),
         "wrong": wrong,
         "over_count": sum(row.is_over and row.is_new for row in rows),
+        "undone_count": sum(bool(row.undone) for row in rows),
         "set_count": len(lines),
         "is_of_file": any(row.number for row in rows),
         "plan": seal_plan(preview, actor=request.user) if lines and not wrong else "",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from catalog.amounts import unit_of
+from catalog.amounts import limit_in_words, unit_of
 from catalog.limit_forms import LimitForm
 from catalog.models import LimitChange, Metric
 from catalog.quota_policies import (
@@ -28,10 +30,12 @@ from catalog.quota_policies import (
     requests_to_decide,
 )
 from catalog.services.governing import change_limits, permit_overcommit
+from catalog.services.limit_periods import LimitPeriod, limits_through
 from catalog.services.limits import NewLimit
 from catalog.views.limit_wording import limit_change_in_words
 from catalog.views.quota_query import chosen_metric, focus_node, metrics_in_reach
 from catalog.views.quota_rows import SORTS, QuotaRow, find_nodes, make_rows
+from portal.core.calendar import day_of
 from portal.core.errors import DomainError, NotAllowed
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node, NodeKind, Person
@@ -41,6 +45,7 @@ from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25  # with more, a thousand projects take over 1.5 times what ten take
 CHANGES_SHOWN: Final = 5
+SECOND: Final = timedelta(seconds=1)
 SORT_LABELS: Final = {
     "": gettext_lazy("As a tree"),
     "full": gettext_lazy("Fullest first"),
@@ -192,6 +197,7 @@ def _chosen(
     giver = make_rows([(0, node.parent)], asked.metric)[0] if node.parent else None
     address = reverse("catalog:quota-limit", args=[node.public_id, asked.metric.value])
     may_set = nodes_to_limit(request.user).filter(pk=node.pk).exists()
+    following = _following(shown[0])
     is_giver_shown = giver and reached_nodes(request.user).filter(pk=giver.node.pk).exists()
     return {
         "row": shown[0],
@@ -201,17 +207,28 @@ def _chosen(
         "may_ask": not may_set and nodes_to_ask_for(request.user).filter(pk=node.pk).exists(),
         "may_overcommit": shown[0].is_organization
         and governed_nodes(request.user).filter(pk=node.pk).exists(),
-        "form": form or _begun(request, address, shown[0]),
+        "following": [(one.since, limit_in_words(asked.metric, one.limit)) for one in following],
+        "form": form or _begun(request, address, shown[0], following),
         "is_typed": form is not None,
     }
 
 
-def _begun(request: PersonRequest, address: str, row: QuotaRow) -> LimitForm:
+def _begun(
+    request: PersonRequest, address: str, row: QuotaRow, following: Sequence[LimitPeriod]
+) -> LimitForm:
     """With what the person typed when they had to log in again, or with the limit as it is."""
     kept = kept_input(request, address)
     if kept:
         return LimitForm(initial=kept.dict())
-    return LimitForm(initial={"amount": row.plain_limit, "is_unlimited": row.limit is None})
+    initial: dict[str, Any] = {"amount": row.plain_limit, "is_unlimited": row.limit is None}
+    if following:  # or what was for a time would be for good, without a word
+        initial["until"] = day_of(following[0].since - SECOND)
+    return LimitForm(initial=initial)
+
+
+def _following(row: QuotaRow) -> list[LimitPeriod]:
+    """What holds after the limit of now, by itself."""
+    return limits_through(row.node, row.metric, now(), None)[1:]
 
 
 def _changes(nodes: QuerySet[Node], asked: Asked) -> list[tuple[LimitChange, str]]:

@@ -180,6 +180,37 @@ class TestPreview:
 
         assert effect.is_new is changes
 
+    def test_it_tells_what_was_to_follow_and_no_longer_does(self, administrator, projects):
+        alfa, bravo, charlie = projects
+        end, later = now() + timedelta(days=30), now() + timedelta(days=60)
+        limit(alfa, 25, valid_until=end)
+        limit(bravo, 50, valid_from=end, valid_until=later)
+        limit(charlie, 0, valid_from=end)
+
+        preview = preview_limits(
+            [
+                PlanLine(node=alfa, metric=Metric.VCPUS, amount=Decimal(26)),
+                PlanLine(node=bravo, metric=Metric.VCPUS, amount=Decimal(21)),
+                PlanLine(node=charlie, metric=Metric.VCPUS, amount=Decimal(22), valid_until=end),
+            ],
+            actor=administrator,
+        )
+
+        assert [
+            [(one.since, one.limit) for one in effect.undone] for effect in preview.effects
+        ] == [[(end, 20)], [(end, 50), (later, 20)], []]
+
+    def test_the_trail_tells_it_too(self, administrator, projects):
+        end = now() + timedelta(days=30)
+        limit(projects[0], 25, valid_until=end)
+        lines = [PlanLine(node=projects[0], metric=Metric.VCPUS, amount=Decimal(26))]
+        preview = preview_limits(lines, actor=administrator)
+
+        apply_plan(preview.lines_to_set, seen=preview.seen, reason="x", actor=administrator)
+
+        entry = AuditEntry.objects.filter(event="quota.limit_set").latest("at")
+        assert entry.data["undone"] == [{"from": end.isoformat(), "amount": "20.000000"}]
+
     def test_its_queries_do_not_depend_on_how_many_lines_there_are(
         self, administrator, organization
     ):
@@ -314,7 +345,7 @@ class TestSeal:
 
     def test_the_longest_plan_is_kept_over_a_login(self, administrator):
         dice = Random(7)  # noqa: S311  (no secret)
-        step = Step(LimitChange(), is_new=True)
+        step = Step(LimitChange(), is_new=True, undone=[])
         year = now().replace(hour=23, minute=0, second=0, microsecond=0)
         effects = [
             Effect(

@@ -1,6 +1,6 @@
 """Setting limits by a program."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -49,6 +49,17 @@ def held(node):
     return list(Quota.objects.filter(node=node).values_list("metric", "limit_now"))
 
 
+def test_it_tells_what_was_to_follow(api, node):
+    end = now().replace(microsecond=0) + timedelta(days=30)
+    set_limit(node, Metric.VCPUS, Decimal(5), valid_from=now(), valid_until=end, actor=None)
+
+    answer = api.post(ADDRESS, body(one(node), dry_run=True))
+
+    (undone,) = answer.json()["effects"][0]["undone"]
+    assert datetime.fromisoformat(undone["since"]) == end
+    assert undone["limit"] == "0.000000"
+
+
 def test_limits_are_set_all_at_once(api, node):
     other = make_project(node.parent)
 
@@ -86,6 +97,7 @@ def test_a_dry_run_tells_and_sets_nothing(api, node):
                 "claimed": "0.000000",
                 "free": "40.000000",
                 "changes_something": True,
+                "undone": [],
             }
         ],
     }

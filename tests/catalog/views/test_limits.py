@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.urls import reverse
+from django.utils.html import strip_tags
 from django.utils.timezone import localdate, now
 
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
@@ -74,6 +75,23 @@ class TestSetting:
         limits = QuotaLimit.objects.filter(quota__node=project, quota__metric="servers")
         periods = list(limits.order_by("valid_from").values_list("amount", "valid_until"))
         assert periods[1:] == [(12, end_of_day(last)), (10_000, None)]
+
+    def test_what_ends_by_itself_keeps_its_end_when_nobody_takes_it_away(
+        self, client, administrator, project
+    ):
+        last = localdate() + timedelta(days=30)
+        send(log_in(client, administrator), project, until=f"{last:%d-%m-%Y}")
+
+        page = client.get("/quotas", {"metric": "servers", "node": str(project.public_id)})
+        assert page.context["form"]["until"].value() == last
+        assert "Wat vanzelf volgt: 10.000 vanaf" in " ".join(
+            strip_tags(page.content.decode()).split()
+        )
+        send(client, project, amount="13", until=f"{last:%d-%m-%Y}")
+
+        limits = QuotaLimit.objects.filter(quota__node=project, quota__metric="servers")
+        following = limits.get(valid_from=end_of_day(last))
+        assert (following.amount, following.valid_until) == (10_000, None)
 
     def test_unlimited_is_an_explicit_choice_whatever_stands_beside_it(
         self, client, administrator, project

@@ -261,6 +261,26 @@ class TestForm:
 
         assert log_in(client, administrator).post(BULK, sent).status_code == 422
 
+    def test_what_is_for_a_time_is_not_raised_for_good(self, client, administrator, projects):
+        limit(projects[0], 30, valid_until=now() + timedelta(days=30))
+        limit(projects[1], 10, valid_from=now() + timedelta(days=30))
+        sent = form(projects, percent="10", fill="yes")
+
+        filled = log_in(client, administrator).post(BULK, sent)
+
+        values = [filled.context["form"][field(node)].value() for node in projects]
+        assert values == [None, None, "22"]
+        assert "2 parts have a limit that ends by itself" in text_of(filled)
+
+    def test_what_was_to_follow_is_told_before_it_is_undone(self, client, administrator, projects):
+        limit(projects[0], 30, valid_until=now() + timedelta(days=30))
+        sent = form(projects, preview="yes") | {field(projects[0]): "33"}
+
+        preview = log_in(client, administrator).post(BULK, sent)
+
+        assert "Of 1 part something else was to follow" in text_of(preview)
+        assert "No longer: 20 from" in text_of(preview)
+
     def test_parts_of_others_are_not_in_it(self, client, administrator, projects):
         other = make_project()
         sent = form([other], **{field(other): "5"})
