@@ -13,12 +13,14 @@ from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO, StringIO
+from itertools import count
 from typing import Any, Final
 from xml.parsers import expat
 from zipfile import ZipFile
 
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
+from openpyxl.cell.read_only import EmptyCell
 
 from catalog.amounts import HIGHEST_LIMIT
 from catalog.horizon import find_far
@@ -29,8 +31,10 @@ from portal.core.spreadsheets import as_typed
 LARGEST_FILE: Final = 1024 * 1024  # bytes
 LARGEST_CONTENT: Final = 16 * 1024 * 1024  # bytes, unpacked
 MOST_PARTS: Final = 200  # files inside an XLSX
+MOST_ELEMENTS: Final = 500_000  # of XML in those; the largest table has 400,000
 MOST_ROWS: Final = 2_000  # below the heading
 MOST_COLUMNS: Final = 50
+LAST_ROW: Final = 2**20  # of a sheet, in any office program
 SEPARATORS: Final = (";", ",", "\t")
 _ZIP: Final = b"PK\x03\x04"
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
@@ -117,50 +121,68 @@ def _cell_of_csv(text: str) -> Cell:
 
 
 def _rows_of_xlsx(content: bytes) -> Iterator[Row]:
-    """The rows of the first sheet.
+    """The rows of the first sheet that hold a cell, wherever they stand.
 
     ``data_only`` stays off: with it a formula cannot be told from a number, and what is stored
     beside a formula is whatever the program that saved it thought.
+
+    The bounds are ours: those in the file may be wrong, and the library gives nothing below them.
     """
     try:
         _check_archive(content)
         book = load_workbook(BytesIO(content), read_only=True, keep_links=False)
-        rows = book.worksheets[0].iter_rows(max_row=MOST_ROWS + 10, max_col=MOST_COLUMNS)
-        yield from (
-            (number, [_cell_of_xlsx(cell) for cell in row])
-            for number, row in enumerate(rows, start=1)
-        )
+        rows = book.worksheets[0].iter_rows(max_row=LAST_ROW + 1, max_col=MOST_COLUMNS)
+        for number, row in enumerate(rows, start=1):
+            if number > LAST_ROW:
+                raise FileRefused(_unreadable())
+            if {*map(type, row)} != {EmptyCell}:  # fast, for there may be a million
+                yield number, [_cell_of_xlsx(cell) for cell in row]
     except FileRefused:
         raise
     except Exception as error:  # whatever a crooked file does to the library
-        raise FileRefused(_("This XLSX file cannot be read. Save it again, or as CSV.")) from error
+        raise FileRefused(_unreadable()) from error
+
+
+def _unreadable() -> str:
+    return _("This XLSX file cannot be read. Save it again, or as CSV.")
 
 
 def _check_archive(content: bytes) -> None:
     """Refuse what unpacks to too much, and XML that brings definitions of its own.
 
-    The sizes are those in the directory of the archive; more than those is never unpacked. No
+    The sizes are those in the directory of the archive; more than those is never unpacked.
+    Elements are counted too, for the library keeps each, at many times its size in the file. No
     office program writes a document type (ECMA-376, part 2, forbids it), and without one there
     are no entities to expand or to fetch.
     """
     with ZipFile(BytesIO(content)) as archive:
         parts = archive.infolist()
         if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > LARGEST_CONTENT:
-            raise FileRefused(_("There is too much in this file. Split it up."))
+            raise FileRefused(_too_much())
+        elements = count()
         for part in parts:
-            _refuse_definitions(archive.read(part))
+            _check_part(archive.read(part), elements)
 
 
-def _refuse_definitions(part: bytes) -> None:
+def _check_part(part: bytes, elements: Iterator[int]) -> None:
     """By the parser that the library uses: where this one stops, so does that."""
 
-    def refuse(*_arguments: object) -> None:
-        raise FileRefused(_("This XLSX file cannot be read. Save it again, or as CSV."))
+    def refuse_definition(*_arguments: object) -> None:
+        raise FileRefused(_unreadable())
+
+    def count_element(*_arguments: object) -> None:
+        if next(elements) >= MOST_ELEMENTS:
+            raise FileRefused(_too_much())
 
     parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = refuse
+    parser.StartDoctypeDeclHandler = refuse_definition
+    parser.StartElementHandler = count_element
     with suppress(expat.ExpatError):
         parser.Parse(part, True)
+
+
+def _too_much() -> str:
+    return _("There is too much in this file. Split it up.")
 
 
 def _cell_of_xlsx(cell: Any) -> Cell:

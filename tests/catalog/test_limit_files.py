@@ -18,7 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.limit_files import (
+    LARGEST_CONTENT,
     LARGEST_FILE,
+    MOST_COLUMNS,
     MOST_ROWS,
     Formula,
     read_amount,
@@ -119,6 +121,37 @@ def test_what_is_no_table_is_refused(content, reason):
         read_rows(content)
 
 
+def far_below(content, row, *, bounds="A1:C2"):
+    """The same file with one more line, far below the others; the bounds are what a program says
+    of the sheet."""
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        sheet = archive.read("xl/worksheets/sheet1.xml").decode()
+    sheet = re.sub('<dimension ref="[^"]*"', f'<dimension ref="{bounds}"', sheet)
+    line = f'<row r="{row}"><c r="B{row}"><v>7</v></c></row>'
+    return repacked(content, sheet1=sheet.replace("</sheetData>", f"{line}</sheetData>").encode())
+
+
+@pytest.mark.parametrize("row", [MOST_ROWS + 11, 2**20])
+def test_a_line_far_below_the_others_is_read(row):
+    assert read_rows(far_below(whole_file(), row))[1:] == [
+        (2, ["zaak", "vcpus", Decimal(40)]),
+        (row, ["", Decimal(7)]),
+    ]
+
+
+def test_blank_lines_hide_none_below_them():
+    content = b"code;limit\n" + b"\n" * MOST_ROWS + b";;\n" * MOST_ROWS + b"zaak;1\n"
+
+    assert read_rows(content)[1:] == [(2 * MOST_ROWS + 2, ["zaak", "1"])]
+
+
+@pytest.mark.parametrize("row", [2**20 + 1, 10**15])
+@override("en")
+def test_a_row_that_no_sheet_has_is_refused(row):
+    with pytest.raises(FileRefused, match="cannot be read"):
+        read_rows(far_below(whole_file(), row))
+
+
 def test_as_many_lines_as_are_allowed():
     assert len(read_rows(b"code\n" + b"zaak\n" * MOST_ROWS)) == MOST_ROWS + 1
 
@@ -135,6 +168,22 @@ class TestHostileArchive:
 
         with pytest.raises(FileRefused, match="too much in this file"):
             read_rows(bomb)
+
+    @override("en")
+    @pytest.mark.parametrize("element", ["<row/>", "<c/>"])
+    def test_a_million_elements_are_not_kept(self, content, element):
+        sheet = f"<worksheet><sheetData>{element * 10**6}</sheetData></worksheet>".encode()
+        bomb = repacked(content, sheet1=sheet)
+        assert len(sheet) < LARGEST_CONTENT
+
+        with pytest.raises(FileRefused, match="too much in this file"):
+            read_rows(bomb)
+
+    def test_the_largest_table_is_no_bomb(self):
+        """Also when each cell has a text of its own, which takes the most elements."""
+        table = [[f"{row} {column}" for column in range(MOST_COLUMNS)] for row in range(MOST_ROWS)]
+
+        assert len(read_rows(xlsx(HEADING, *table))) == MOST_ROWS + 1
 
     @override("en")
     def test_too_many_parts(self, content):
