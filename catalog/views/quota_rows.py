@@ -16,7 +16,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from catalog.amounts import amount_in_words, limit_in_words
@@ -159,7 +159,11 @@ def find_nodes(
     )
     found = found.annotate(
         free=F("allowed") - F("held"),
-        fullness=Coalesce(F("held") / NullIf(F("allowed"), Value(NOTHING)), NOTHING),
+        fullness=Case(
+            When(held=NOTHING, then=Value(NOTHING)),
+            When(allowed=NOTHING, then=ENDLESS),
+            default=F("held") / F("allowed"),
+        ),
     )
     if words:
         found = found.filter(name__icontains=words)

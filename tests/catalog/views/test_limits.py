@@ -243,6 +243,22 @@ class TestList:
     def test_sorted(self, client, administrator, tree, sort, first):
         assert self.names(client, administrator, sort=sort)[:2] == first
 
+    def test_what_holds_something_where_nothing_is_allowed_is_the_fullest(
+        self, client, administrator, tree, project
+    ):
+        set_limit(project, Metric.SERVERS, Decimal(0), valid_from=now(), actor=None)
+
+        names = self.names(client, administrator, sort="full")
+
+        assert names[:2] == ["Meetnet", "Vol archief"]
+
+    def test_where_nothing_is_allowed_and_nothing_held_is_not_full(
+        self, client, administrator, tree, directorate
+    ):
+        make_project(directorate, name="Aanloop")  # no limit, so first by its name alone
+
+        assert "Aanloop" not in self.names(client, administrator, sort="full")[:2]
+
     def test_what_is_unlimited_is_the_highest(self, client, administrator, tree, directorate):
         set_limit(directorate, Metric.SERVERS, None, valid_from=now(), actor=None)
 
