@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from http import HTTPStatus
 from itertools import chain
 from typing import Any, Final
 
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
-from django.utils.timezone import localdate
+from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_safe
 
 from catalog.limit_files import LARGEST_FILE
@@ -20,7 +21,7 @@ from catalog.services.quota_sheets import COLUMNS, sheet_rows
 from catalog.sheets import CSV_TYPE, XLSX_TYPE, Rows, as_csv, as_xlsx
 from catalog.views.quota_plan import back_to_plan, check_sets_limits, render_preview
 from catalog.views.quota_query import focus_node, metrics_in_reach
-from portal.core.calendar import BUSINESS_TIME
+from portal.core.calendar import day_of
 from portal.core.errors import DomainError
 from portal.identity.requests import PersonRequest
 
@@ -56,7 +57,7 @@ def quota_export(request: PersonRequest, form: str) -> HttpResponseBase:
     is_one = asked in Metric.values
     metrics = [Metric(asked)] if is_one else metrics_in_reach(request.user)
     rows = sheet_rows(request.user, metrics, focus=focus_node(request.GET, request.user))
-    day = localdate(timezone=BUSINESS_TIME).isoformat()
+    day = day_of(now()).isoformat()
     name = f"quota-{asked}-{day}" if is_one else f"quota-{day}"
     return _file(chain([COLUMNS], rows), form, name)
 
@@ -64,7 +65,8 @@ def quota_export(request: PersonRequest, form: str) -> HttpResponseBase:
 @require_safe
 def quota_example(request: PersonRequest, form: str) -> HttpResponseBase:
     """A file to begin with: the columns, and a line to overwrite."""
-    rows = [EXAMPLE_COLUMNS, ("organisation/project", "vcpus", "40", "", "2026-12-31")]
+    last = date(day_of(now()).year + 1, 12, 31)
+    rows = [EXAMPLE_COLUMNS, ("organisation/project", "vcpus", "40", "", last.isoformat())]
     return _file(rows, form, "limits")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO, StringIO
 
@@ -14,8 +14,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from catalog.limit_files import read_rows
 from catalog.models import LimitChange, Metric, Quota
+from catalog.services import limit_plans
 from catalog.services.limits import set_limit
+from catalog.views import quota_files
 from portal.audit.models import AuditEntry
 from portal.core.calendar import end_of_day
 from portal.identity.models import Node, Role, RoleGrant
@@ -605,3 +608,22 @@ class TestExport:
 
         assert shown.status_code == 422  # its one line is to be overwritten
         assert "no such part" in text_of(shown)
+
+    @pytest.mark.parametrize("kind", ["csv", "xlsx"])
+    def test_the_example_is_accepted_in_any_year(
+        self, client, administrator, projects, kind, monkeypatch
+    ):
+        """With the code of a part in it, late on New Year's Eve: in Amsterdam it is 2032."""
+        moment = datetime(2031, 12, 31, 23, 30, tzinfo=UTC)
+        for module in (quota_files, limit_plans):
+            monkeypatch.setattr(module, "now", lambda: moment)
+        log_in(client, administrator)
+        response = client.get(f"/quotas/import/example.{kind}")
+        rows = read_rows(b"".join(response.streaming_content))
+        columns, (_code, *line) = [list(map(str, cells)) for _number, cells in rows]
+
+        content = [";".join(columns), ";".join([projects[0].code, *line])]
+        shown = handed_in(client, "\n".join(content))
+
+        assert shown.status_code == 200
+        assert [row.ends for row in shown.context["rows"]] == [end_of_day(date(2033, 12, 31))]
