@@ -41,6 +41,7 @@ class EffectRow:
 
     Attributes:
         number: of the line in a file; 0 when it comes from elsewhere.
+        before: the limit that holds when this one begins.
         begins: when the limit begins, if that is later.
         undone: what would follow, and no longer does: from when, and how much.
     """

@@ -401,6 +401,22 @@ class TestImport:
         cost = Quota.objects.get(node=organization, metric=Metric.MONTHLY_COST_EUR)
         assert cost.limit_now == Decimal("1250.75")
 
+    def test_a_line_for_later_stands_beside_the_limit_of_just_before(
+        self, client, administrator, projects
+    ):
+        limit(projects[0], 30, valid_from=now() + timedelta(days=10))
+        start = (now() + timedelta(days=20)).date()
+
+        log_in(client, administrator)
+        preview = handed_in(
+            client, f"code;metric;limit;from\n{projects[0].code};vcpus;40;{start.isoformat()}"
+        )
+
+        (row,) = preview.context["rows"]
+        assert (row.before, row.after) == ("30", "40")
+        assert "Limit before" in text_of(preview)
+        assert "Limit now" not in text_of(preview)  # that is 20
+
     def test_every_line_says_what_is_wrong_with_it(self, client, administrator, projects):
         elsewhere, code = make_project(), projects[0].code
         lines = {
