@@ -108,7 +108,8 @@ class LimitChange(PublicIdModel):
     Attributes:
         before: the limit that held when it was set, for its ``valid_from``; None is unlimited.
         changed_by: None is the platform, as it was set up.
-        request: what was granted so; its reason is the reason.
+        reason: empty of what was granted on request.
+        request: what was granted so; it says why, to who may read it.
     """
 
     quota = models.ForeignKey(Quota, on_delete=models.PROTECT, related_name="changes")
@@ -131,6 +132,11 @@ class LimitChange(PublicIdModel):
 
     def __str__(self) -> str:
         return f"{self.before} to {self.amount} for {self.quota_id}"
+
+    @property
+    def reason_for_all(self) -> str:
+        """For everybody who reads the limit; what was granted before said here why it was asked."""
+        return "" if self.request_id else self.reason
 
 
 class QuotaRequest(Proposed):

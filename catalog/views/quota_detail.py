@@ -31,6 +31,7 @@ from catalog.views.quota_links import (
     address_of_quota,
     address_to_ask,
     address_to_limit,
+    addresses_of_requests,
     rights_on,
 )
 from catalog.views.quota_rows import QuotaRow, make_rows
@@ -78,10 +79,14 @@ class LimitPeriod:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """That somebody set the limit, in words."""
+    """That somebody set the limit, in words.
+
+    ``request_url``: on which request, for who may read it.
+    """
 
     row: LimitChange
     text: str
+    request_url: str
     is_later: bool
     is_over: bool
 
@@ -114,8 +119,9 @@ def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
     kind, moment = Metric(quota.metric), now()
     (row,) = make_rows([(0, quota.node)], kind)
     trend = trend_of(quota)
-    changes = quota.changes.select_related("changed_by", "request__proposed_by")
+    changes = quota.changes.select_related("changed_by")
     page = Paginator(changes, CHANGES_SHOWN).get_page(request.GET.get("page"))
+    requests = addresses_of_requests(request.user, page)
     has_use = any(day.claimed for day in trend.readings)
     return {
         "figures": _figures(row),
@@ -133,7 +139,7 @@ def _about(quota: Quota, request: PersonRequest) -> dict[str, Any]:
         "parts": [_part(part, quota) for part in largest_below(quota)],
         "periods": _periods(quota, kind, moment),
         "page": page,
-        "changes": [_change(row, kind, moment) for row in page],
+        "changes": [_change(row, kind, moment, requests.get(row.request_id, "")) for row in page],
     }
 
 
@@ -192,13 +198,14 @@ def _period(row: QuotaLimit, kind: Metric, moment: datetime) -> LimitPeriod:
     )
 
 
-def _change(row: LimitChange, kind: Metric, moment: datetime) -> Change:
+def _change(row: LimitChange, kind: Metric, moment: datetime, request_url: str) -> Change:
     text = _("From {before} to {amount}").format(
         before=limit_in_words(kind, row.before), amount=limit_in_words(kind, row.amount)
     )
     return Change(
         row=row,
         text=text,
+        request_url=request_url,
         is_later=row.valid_from > row.changed_at,
         is_over=row.valid_until is not None and row.valid_until <= moment,
     )

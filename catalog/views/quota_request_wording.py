@@ -17,10 +17,11 @@ from catalog.quota_errors import QuotaExceeded
 from catalog.services.preview import QuotaEffect
 from catalog.services.quota_advice import Advice, Level
 from catalog.views.limit_wording import limit_change_in_words
+from catalog.views.quota_links import addresses_of_requests
 from catalog.views.trend_wording import trend_in_words
 from portal.core.errors import DomainError
 from portal.core.formats import money
-from portal.identity.models import Node
+from portal.identity.models import Node, Person
 from portal.identity.models.proposed import DecisionState
 
 TONES: Final = {
@@ -115,13 +116,14 @@ class LevelOnPage:
 
 
 class AdviceOnPage:
-    """What is good to know about a request that waits, in words."""
+    """What is good to know about a request that waits, in words for the reader."""
 
-    def __init__(self, asked: QuotaRequest, advice: Advice) -> None:
+    def __init__(self, asked: QuotaRequest, advice: Advice, reader: Person) -> None:
         self.metric = Metric(asked.metric)
         self.advice = advice
         self.levels = [LevelOnPage(level, self.metric) for level in self.advice.levels]
         self.asked = asked
+        self.reader = reader
 
     @property
     def fits(self) -> bool:
@@ -194,9 +196,14 @@ class AdviceOnPage:
         return text.format(now=money(price.now), extra=extra, more=more)
 
     @property
-    def changes(self) -> list[tuple[LimitChange, str]]:
-        """The latest changes of the limit, each with what it did."""
-        return [(change, limit_change_in_words(change)) for change in self.advice.changes]
+    def changes(self) -> list[tuple[LimitChange, str, str]]:
+        """The latest changes of the limit: what each did, and where its request stands."""
+        changes = self.advice.changes
+        requests = addresses_of_requests(self.reader, changes)
+        return [
+            (change, limit_change_in_words(change), requests.get(change.request_id, ""))
+            for change in changes
+        ]
 
     @property
     def planned(self) -> list[tuple[QuotaLimit, str, bool]]:

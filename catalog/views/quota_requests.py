@@ -260,7 +260,7 @@ def _page(
         "may_decide": may_decide,
         "ask": names_to_ask(asked.node) if waits and not asked.node.ended_at else "",
         "decision_form": decision or _begun_decision(request, asked),
-        "advice": AdviceOnPage(asked, advice) if advice else None,
+        "advice": AdviceOnPage(asked, advice, request.user) if advice else None,
         "cart": _cart_to_go_on_with(request, asked),
         "error": error,
         "lacks": isinstance(error, QuotaNotThere),

@@ -33,6 +33,7 @@ from catalog.services.governing import change_limits, permit_overcommit
 from catalog.services.limit_periods import LimitPeriod, limits_through
 from catalog.services.limits import NewLimit
 from catalog.views.limit_wording import limit_change_in_words
+from catalog.views.quota_links import addresses_of_requests
 from catalog.views.quota_query import chosen_metric, focus_node, metrics_in_reach
 from catalog.views.quota_rows import SORTS, QuotaRow, find_nodes, make_rows
 from portal.core.calendar import day_of
@@ -155,7 +156,7 @@ def _page(
         "rows": rows,
         "deepest": LEVELS - 1,
         "over": [row for row in rows if row.over],
-        "changes": _changes(nodes, asked),
+        "changes": _changes(nodes, asked, request.user),
         "sets_limits": nodes_to_limit(request.user).exists(),
         "waiting": requests_to_decide(request.user).count(),
         **(_chosen(request, asked.chosen, asked, rows, form) if asked.chosen else {}),
@@ -231,16 +232,24 @@ def _following(row: QuotaRow) -> list[LimitPeriod]:
     return limits_through(row.node, row.metric, now(), None)[1:]
 
 
-def _changes(nodes: QuerySet[Node], asked: Asked) -> list[tuple[LimitChange, str]]:
-    """What people set last, of the chosen part or of everything in reach."""
+def _changes(
+    nodes: QuerySet[Node], asked: Asked, reader: Person
+) -> list[tuple[LimitChange, str, str]]:
+    """What people set last, of the chosen part or of everything in reach.
+
+    Each with what it did, and where the request stands that it was set on.
+    """
     changes = LimitChange.objects.filter(quota__metric=asked.metric, changed_by__isnull=False)
     if asked.chosen:
         changes = changes.filter(quota__node=asked.chosen)
     else:
         changes = changes.filter(quota__node__in=nodes)
-    people = ("changed_by", "request__proposed_by")
-    newest = changes.select_related("quota__node", *people)[:CHANGES_SHOWN]
-    return [(change, limit_change_in_words(change)) for change in newest]
+    newest = changes.select_related("quota__node", "changed_by")[:CHANGES_SHOWN]
+    requests = addresses_of_requests(reader, newest)
+    return [
+        (change, limit_change_in_words(change), requests.get(change.request_id, ""))
+        for change in newest
+    ]
 
 
 def _asked(request: PersonRequest, chosen: Node | None, metric: Metric) -> Asked:

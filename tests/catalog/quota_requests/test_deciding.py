@@ -141,7 +141,7 @@ class TestGranting:
         assert Quota.objects.get(node=narrow, metric=METRIC).limit_now == 80
         change = LimitChange.objects.latest("pk")
         assert (change.before, change.amount, change.changed_by) == (50, 80, administrator)
-        assert (change.reason, change.request) == ("Meer zaken", request_)
+        assert (change.reason, change.request) == ("", request_)
         for event in ("quota.request_confirmed", "quota.limit_set"):
             assert AuditEntry.objects.filter(event=event, actor_id=administrator.pk).exists()
 

@@ -7,10 +7,12 @@ from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from catalog.models import CartLine, Metric, Order, Quota, QuotaRequest
+from catalog.models import CartLine, LimitChange, Metric, Order, Quota, QuotaRequest
 from catalog.services import quota_advice
 from catalog.services.carts import put_in_cart
 from catalog.services.limits import set_limit
@@ -336,6 +338,58 @@ class TestDeciding:
         assert "Nobody asked for more" in text_of(browser.get(LIST))
 
 
+class TestHistory:
+    """What was granted stands in the history of a limit, which more people read than a request."""
+
+    @pytest.fixture
+    def pages(self, narrow, request_, ask, administrator):
+        """Where it stands: the page of the quota, the tree, the part, and advice of the next."""
+        grant_request(request_.public_id, actor=administrator)
+        colleague = PersonFactory()
+        grant(colleague, Role.REQUESTER, narrow)
+        return [
+            f"/quotas/{narrow.public_id}/volume_gib",
+            "/quotas?metric=volume_gib",
+            f"/quotas?metric=volume_gib&node={narrow.public_id}",
+            page_of(ask(actor=colleague, amount=Decimal(90), reason="Anders")),
+        ]
+
+    def test_who_may_read_the_request_finds_it_there(self, decider, pages, request_):
+        for page in pages:
+            response = decider.get(page)
+            assert f'<a href="{page_of(request_)}">On request</a>' in response.content.decode()
+            assert "Meer zaken" not in text_of(response)
+
+    def test_others_read_that_the_limit_changed_and_who_set_it(
+        self, client, pages, request_, administrator
+    ):
+        colleague = QuotaRequest.objects.latest("pk").proposed_by
+        log_in(client, colleague)
+        for page in pages:
+            response = client.get(page, headers={"Accept-Language": "en"})
+            assert "80 GiB" in text_of(response)
+            assert administrator.name in text_of(response)
+            assert page_of(request_) not in response.content.decode()
+            for hidden in ("On request", "Meer zaken", request_.proposed_by.name):
+                assert hidden not in text_of(response)
+
+    def test_a_reason_that_was_kept_before_is_not_shown(self, decider, narrow, pages, request_):
+        granted_before(narrow, request_)
+        for page in pages:
+            assert "Geheim" not in text_of(decider.get(page))
+
+    def test_it_asks_no_more_for_more_of_them(self, decider, pages, narrow, request_):
+        counts = []
+        for _number in range(2):
+            granted_before(narrow, request_)
+            with CaptureQueriesContext(connection) as captured:
+                for page in pages:
+                    decider.get(page)
+            counts.append(len(captured))
+
+        assert counts[0] == counts[1]
+
+
 class TestAdvice:
     def test_it_tells_levels_history_and_price(
         self, decider, ask, narrow, requester, approver, version
@@ -461,4 +515,17 @@ def in_cart(owner, project, version):
         name="zaak-app-01",
         spec=SPEC,
         end_date=None,
+    )
+
+
+def granted_before(node, request):
+    """As it was kept when what was granted said why in the history, too."""
+    LimitChange.objects.create(
+        quota=Quota.objects.get(node=node, metric=METRIC),
+        before=80,
+        amount=85,
+        valid_from=now(),
+        reason="Geheim",
+        changed_by=PersonFactory(),
+        request=request,
     )
