@@ -117,10 +117,13 @@ class QuotaRequestSettled(DomainError):
 
 
 class QuotaRequestWaits(DomainError):
-    """``request``: what waits already for the same part and metric."""
+    """``request``: what the person asked before, of the same part and metric."""
 
     code = "quota_request_waits"
-    message = _("A request for this waits already. It must be decided on before another is made.")
+    message = _(
+        "You asked this already, and it waits. Take it back to ask something else, or wait until "
+        "it is decided on."
+    )
 
     def __init__(self, request: QuotaRequest) -> None:
         self.request = request

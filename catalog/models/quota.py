@@ -165,9 +165,9 @@ class QuotaRequest(Proposed):
             models.CheckConstraint(condition=Q(amount__gt=0), name="quota_request_asks_something"),
             models.CheckConstraint(condition=~Q(reason=""), name="quota_request_has_a_reason"),
             models.UniqueConstraint(
-                fields=["node", "metric"],
+                fields=["node", "metric", "proposed_by"],
                 condition=Q(state="proposed"),
-                name="quota_request_one_waits",
+                name="quota_request_one_waits_of_each_person",
             ),
         ]
 

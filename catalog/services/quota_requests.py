@@ -1,7 +1,9 @@
 """Asking for a higher limit: one person asks, another who governs the level above decides.
 
-What is granted holds at once, in the same transaction. Of a part and metric one request waits at a
-time. When the part ends, what waits for it can only be taken back or left: nobody decides on it.
+What is granted holds at once, in the same transaction. Of a part and metric one request of each
+person waits at a time. Each is judged when somebody decides on it, so what one is given may be all
+that another asked. When the part ends, what waits for it can only be taken back or left: nobody
+decides on it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
@@ -69,10 +72,12 @@ class Asked:
 def ask_quota(asked: Asked, *, actor: Person) -> tuple[QuotaRequest, bool]:
     """Ask for a higher limit; True when this call did, so that it may be repeated.
 
+    What the actor asked before and can no longer be given makes way: the platform takes it back.
+
     Raises:
         NotAllowed: the actor neither orders nor governs there, or it is not their cart.
         InvalidInput: about the amount, the end or the reason; also where there is enough already.
-        QuotaRequestWaits: another request for the same waits.
+        QuotaRequestWaits: the actor asked something else of the same, and it waits.
     """
     reason = clean_reason(asked.reason)
     if problem := find_amount_problem(asked.metric, asked.amount):
@@ -94,18 +99,19 @@ def _ask(asked: Asked, reason: str, actor: Person) -> tuple[QuotaRequest, bool]:
         "valid_until": until,
         "reason": reason,
         "cart": asked.cart,
-        "proposed_by": actor,
     }
     waiting = QuotaRequest.objects.filter(
-        node=node, metric=asked.metric, state=DecisionState.PROPOSED
+        node=node, metric=asked.metric, proposed_by=actor, state=DecisionState.PROPOSED
     )
     if asked.amount <= limit:
         raise InvalidInput({"amount": [_enough(node, asked.metric, limit, actor)]})
+    _clear_away_overtaken(waiting)
     request, is_new = waiting.get_or_create(
         defaults={
             "node": node,
             "metric": asked.metric,
             "before": limit,
+            "proposed_by": actor,
             "proposed_at": now(),
             **says,
         }
@@ -277,12 +283,24 @@ def _lock_waiting(public_id: UUID) -> QuotaRequest:
     return request
 
 
+def _clear_away_overtaken(own: QuerySet[QuotaRequest]) -> None:
+    """Take back in the name of who asked what nobody can grant any more.
+
+    The row says that they took it back, for nobody decided on it; the trail says that the platform
+    did.
+    """
+    for request in own.select_for_update(of=("self",)).select_related("node", "proposed_by"):
+        if why_overtaken(request, reader=request.proposed_by):
+            _settle(request, DecisionState.WITHDRAWN, request.proposed_by)
+            _tell("quota.request_overtaken", request, None)
+
+
 def _settle(request: QuotaRequest, state: DecisionState, actor: Person) -> None:
     request.state, request.decided_by, request.decided_at = state, actor, now()
     request.save(update_fields=["state", "decided_by", "decided_at", "decision_reason"])
 
 
-def _tell(event: str, request: QuotaRequest, actor: Person) -> None:
+def _tell(event: str, request: QuotaRequest, actor: Person | None) -> None:
     data = {
         "request": str(request.public_id),
         "metric": request.metric,

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.core.paginator import Page, Paginator
+from django.db.models import Case, QuerySet, When
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -47,8 +47,9 @@ from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
-MOST_OWN: Final = 20
 WAITING_PAGE: Final = "waiting"  # in the address, beside the page of the others
+OWN_PAGE: Final = "own"
+WAITING_FIRST: Final = Case(When(state=DecisionState.PROPOSED, then=0), default=1)
 Found = TypeVar("Found", Node, Cart, Resource)
 
 
@@ -62,17 +63,16 @@ def request_list(request: PersonRequest) -> HttpResponse:
         .exclude(pk__in=waiting.values("pk"))
         .exclude(proposed_by=request.user)
     )
-    page = Paginator(_with_people(others).order_by("-proposed_at", "-pk"), PAGE_SIZE)
-    shown = page.get_page(request.GET.get("page"))
-    oldest = Paginator(_with_people(waiting).order_by("proposed_at", "pk"), PAGE_SIZE)
-    waiting_shown = oldest.get_page(request.GET.get(WAITING_PAGE))
-    newest_own = _with_people(own).order_by("-proposed_at", "-pk")[:MOST_OWN]
+    waiting_page = _page_of(request, waiting.order_by("proposed_at", "pk"), WAITING_PAGE)
+    own_page = _page_of(request, own.order_by(WAITING_FIRST, "-proposed_at", "-pk"), OWN_PAGE)
+    page = _page_of(request, others.order_by("-proposed_at", "-pk"), "page")
     context = {
-        "waiting": _in_words(waiting_shown, request.user),
-        "waiting_page": waiting_shown,
-        "own": _in_words(newest_own, request.user),
-        "others": _in_words(shown, request.user),
-        "page": shown,
+        "waiting": _in_words(waiting_page, request.user),
+        "waiting_page": waiting_page,
+        "own": _in_words(own_page, request.user),
+        "own_page": own_page,
+        "others": _in_words(page, request.user),
+        "page": page,
         "may_ask": nodes_to_ask_for(request.user).exists(),
     }
     return render(request, "catalog/quota_requests/list.html", context)
@@ -91,13 +91,14 @@ def request_new(request: PersonRequest) -> HttpResponse:
         form = QuotaRequestForm(
             nodes=[node] if node else nodes.order_by("name"), initial=_asked_in_address(request.GET)
         )
-        return _new_page(request, form, node, cart, waits=_asked_already(node, request.GET))
+        waits = _asked_already(request.user, node, request.GET)
+        return _new_page(request, form, node, cart, waits=waits)
     public_id = _as_id(request.POST.get("node", ""))
     node = nodes.filter(public_id=public_id).first() if public_id else None
     form = QuotaRequestForm(
         request.POST, nodes=[node] if node else nodes.order_by("name"), cart=cart
     )
-    waits: QuotaRequest | None = None
+    waits = None
     if form.is_valid():
         try:
             made, _is_new = ask_quota(form.asked(), actor=request.user)
@@ -160,8 +161,6 @@ def _new_page(
         and metric in Metric.values
         and node.pk in levels_to_read(request.user, node)
     )
-    if waits and not visible_requests(request.user).filter(pk=waits.pk).exists():
-        waits = None
     context = {
         "form": form,
         "node": node,
@@ -191,10 +190,11 @@ def _asked_in_address(query: QueryDict) -> dict[str, Any]:
     return initial
 
 
-def _asked_already(node: Node | None, query: QueryDict) -> QuotaRequest | None:
-    """What waits for the same part and metric."""
-    waiting = QuotaRequest.objects.filter(state=DecisionState.PROPOSED, node=node)
-    return waiting.filter(metric=query.get("metric", "")).first() if node else None
+def _asked_already(person: Person, node: Node | None, query: QueryDict) -> QuotaRequest | None:
+    """What the person asked of the same part and metric, and can still be given."""
+    waiting = QuotaRequest.objects.filter(state=DecisionState.PROPOSED, proposed_by=person)
+    asked = waiting.filter(node=node, metric=query.get("metric", "")).select_related("node").first()
+    return asked if asked and not why_overtaken(asked, reader=person) else None
 
 
 def _resource_to_go_back_to(request: PersonRequest) -> Resource | None:
@@ -295,6 +295,13 @@ def _decidable(request: PersonRequest, public_id: UUID) -> QuotaRequest:
     if not governs and asked.node.ended_at is None:
         raise PermissionDenied
     return asked
+
+
+def _page_of(
+    request: PersonRequest, requests: QuerySet[QuotaRequest], name: str
+) -> Page[QuotaRequest]:
+    """The page that the address asks of one of several lists."""
+    return Paginator(_with_people(requests), PAGE_SIZE).get_page(request.GET.get(name))
 
 
 def _with_people(requests: QuerySet[QuotaRequest]) -> QuerySet[QuotaRequest]:

@@ -156,6 +156,7 @@ EVENTS: Final = frozenset(
         "quota.request_confirmed",
         "quota.request_refused",
         "quota.request_taken_back",
+        "quota.request_overtaken",
         "quota.request_decision_refused",
         "quota.counter_corrected",
         "price.set",

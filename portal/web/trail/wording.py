@@ -118,6 +118,7 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "quota.request_confirmed": _("Request for more quota granted"),
     "quota.request_refused": _("Request for more quota refused"),
     "quota.request_taken_back": _("Request for more quota taken back"),
+    "quota.request_overtaken": _("Overtaken request for more quota taken back"),
     "quota.request_decision_refused": _("Decision on a request for more quota refused"),
     "quota.counter_corrected": _("Counter of a quota corrected"),
     "price.set": _("Price set"),

@@ -10,6 +10,7 @@ from catalog.models import LimitChange, Quota, QuotaRequest
 from catalog.services import quota_requests
 from catalog.services.limits import set_limit
 from catalog.services.quota_requests import grant_request, refuse_request
+from portal.audit.models import AuditEntry
 from portal.identity.models import Role
 from tests.catalog.quota_requests.conftest import METRIC, limit_that_holds
 from tests.factories import PersonFactory, grant, make_project
@@ -68,14 +69,21 @@ def test_a_higher_limit_that_comes_meanwhile_is_not_lowered(
     assert limit_that_holds(narrow, METRIC) == 95
 
 
-def test_two_ask_at_once_and_one_waits(narrow, ask, monkeypatch):
-    colleague = PersonFactory()
-    grant(colleague, Role.REQUESTER, narrow)
+def test_one_who_asks_two_things_at_once_asks_one(ask, monkeypatch):
     meet(monkeypatch, "limits_through")
-    outcomes = at_once(ask, lambda: ask(actor=colleague))
+    outcomes = at_once(ask, lambda: ask(amount=Decimal(81)))
 
     assert sorted(outcomes) == ["QuotaRequestWaits", "done"]
     assert QuotaRequest.objects.count() == 1
+
+
+def test_what_is_overtaken_makes_way_once(request_, narrow, ask, monkeypatch):
+    set_limit(narrow, METRIC, Decimal(85), valid_from=now(), actor=None)
+    meet(monkeypatch, "_clear_away_overtaken")
+    outcomes = at_once(lambda: ask(amount=Decimal(90)), lambda: ask(amount=Decimal(91)))
+
+    assert sorted(outcomes) == ["QuotaRequestWaits", "done"]
+    assert AuditEntry.objects.filter(event="quota.request_overtaken").count() == 1
 
 
 def test_requests_of_siblings_never_exceed_what_there_is(narrow, ask, administrator, second):

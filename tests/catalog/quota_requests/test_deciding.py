@@ -57,18 +57,24 @@ class TestAsking:
         assert ask() == ask()
         assert AuditEntry.objects.filter(event="quota.requested").count() == 1
 
-    @pytest.mark.parametrize(
-        "change", [{"amount": Decimal(81)}, {"reason": "Iets anders"}, {"actor": "colleague"}]
-    )
-    def test_one_waits_at_a_time(self, ask, narrow, change):
-        if "actor" in change:
-            change = {"actor": PersonFactory()}
-            grant(change["actor"], Role.REQUESTER, narrow)
+    @pytest.mark.parametrize("change", [{"amount": Decimal(81)}, {"reason": "Iets anders"}])
+    def test_one_waits_at_a_time(self, ask, change):
         first = ask()
         with pytest.raises(QuotaRequestWaits) as refusal:
             ask(**change)
 
         assert refusal.value.request == first
+
+    def test_what_another_asked_is_no_obstacle(self, ask, narrow, administrator):
+        colleague = PersonFactory()
+        grant(colleague, Role.REQUESTER, narrow)
+        requests = [ask(), ask(actor=colleague), ask(node=narrow.parent, amount=Decimal(10**6))]
+        requests += [ask(node=narrow.parent, amount=Decimal(120), actor=colleague)]
+
+        assert set(requests_to_decide(administrator)) == set(requests)
+        grant_request(requests[0].public_id, actor=administrator)
+        with pytest.raises(QuotaRequestOvertaken):
+            grant_request(requests[1].public_id, actor=administrator)
 
     def test_of_another_metric_another_may_wait(self, ask, narrow):
         set_limit(narrow, Metric.VCPUS, Decimal(4), valid_from=now(), actor=None)
@@ -231,6 +237,47 @@ class TestGranting:
         grant_request(ask().public_id, actor=administrator)
 
         assert ask(amount=Decimal(90)).before == 80
+
+
+class TestOvertaken:
+    """What nobody can grant any more makes way when the same person asks again."""
+
+    @pytest.fixture
+    def overtaken(self, ask, narrow):
+        request = ask()
+        set_limit(narrow, METRIC, Decimal(85), valid_from=now(), actor=None)
+        return request
+
+    def test_by_a_limit_that_came_otherwise(self, overtaken, ask, requester):
+        assert ask(amount=Decimal(90)).before == 85
+
+        overtaken.refresh_from_db()
+        assert (overtaken.state, overtaken.decided_by) == (DecisionState.WITHDRAWN, requester)
+        entry = AuditEntry.objects.get(event="quota.request_overtaken")
+        assert (entry.actor_id, entry.node_id) == (None, overtaken.node_id)
+        assert entry.data["request"] == str(overtaken.public_id)
+
+    def test_by_the_end_of_its_period(self, ask, monkeypatch):
+        request = ask(end_date=day_of(now()))
+        in_two_days = now() + timedelta(days=2)
+        monkeypatch.setattr(quota_requests, "now", lambda: in_two_days)
+        ask(end_date=day_of(in_two_days))
+
+        request.refresh_from_db()
+        assert request.state == DecisionState.WITHDRAWN
+
+    def test_not_when_nothing_is_asked_in_its_place(self, overtaken, ask):
+        with pytest.raises(InvalidInput):
+            ask(amount=Decimal(85))
+
+        assert_waits(overtaken)
+
+    def test_nor_when_another_asks(self, overtaken, ask, narrow):
+        colleague = PersonFactory()
+        grant(colleague, Role.REQUESTER, narrow)
+        ask(actor=colleague, amount=Decimal(90))
+
+        assert_waits(overtaken)
 
 
 class TestBesideWhatIsPlanned:

@@ -17,7 +17,7 @@ from catalog.services import quota_advice
 from catalog.services.carts import put_in_cart
 from catalog.services.limits import set_limit
 from catalog.services.quota_advice import price_of
-from catalog.services.quota_requests import grant_request, refuse_request
+from catalog.services.quota_requests import grant_request, refuse_request, take_back_request
 from catalog.views import quota_requests
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
@@ -94,7 +94,7 @@ class TestOneClick:
         assert "Asked. Who can give it: Quotabeheerder." in text_of(sent)
 
         again = text_of(browser.get(f"{NEW}?{urlsplit(kept['Location']).query}"))
-        assert "A request for this waits already." in again
+        assert "You asked this already, and it waits." in again
         request = QuotaRequest.objects.get()
         given = decider.post(page_of(request, "/confirm"), CONFIRM, follow=True)
         assert "The limit holds from that moment on." in text_of(given)
@@ -217,19 +217,30 @@ class TestAsking:
             assert 'value="Piek in mei"' in response.content.decode()
         assert not QuotaRequest.objects.exists()
 
-    def test_another_that_waits_is_shown(self, browser, narrow, request_):
+    def test_ones_own_that_waits_is_shown(self, browser, narrow, request_):
         response = browser.post(NEW, asked(narrow, amount="81"))
 
         assert response.status_code == 422
         assert page_of(request_) in response.content.decode()
 
-    def test_but_not_to_who_may_not_read_it(self, client, narrow, request_):
+    def test_of_a_colleague_who_asked_nothing_is_said(self, client, narrow, request_):
         colleague = PersonFactory()
         grant(colleague, Role.REQUESTER, narrow)
-        response = log_in(client, colleague).post(NEW, asked(narrow, amount="81"))
+        log_in(client, colleague)
+        form = client.get(NEW, {"node": narrow.public_id, "metric": "volume_gib"})
+        assert page_of(request_) not in form.content.decode()
+        assert client.post(NEW, asked(narrow, amount="81")).status_code == 302
 
-        assert response.status_code == 422
-        assert page_of(request_) not in response.content.decode()
+        assert QuotaRequest.objects.filter(state="proposed").count() == 2
+
+    def test_what_is_overtaken_makes_way(self, browser, narrow, request_):
+        set_limit(narrow, METRIC, Decimal(85), valid_from=now(), actor=None)
+        form = browser.get(NEW, {"node": narrow.public_id, "metric": "volume_gib"})
+        assert page_of(request_) not in form.content.decode()
+        browser.post(NEW, asked(narrow, amount="90"))
+
+        assert "This is taken back" in text_of(browser.get(page_of(request_)))
+        assert QuotaRequest.objects.get(state="proposed").amount == 90
 
     def test_the_same_sent_twice_is_asked_once(self, browser, narrow):
         first, second = (browser.post(NEW, asked(narrow)) for _ in range(2))
@@ -261,6 +272,19 @@ class TestDeciding:
             response = decider.get(LIST, {"waiting": page})
             assert [each for each in titles if each in text_of(response)] == [title]
             assert "waiting=2" in response.content.decode()
+
+    def test_ones_own_come_in_pages_what_waits_first(self, browser, ask, narrow, monkeypatch):
+        monkeypatch.setattr(quota_requests, "PAGE_SIZE", 1)
+        oldest = ask()
+        for _number in range(2):
+            other = ask(node=narrow.parent, amount=Decimal(120))
+            take_back_request(other.public_id, actor=oldest.proposed_by)
+        addresses = [page_of(each) for each in QuotaRequest.objects.order_by("-pk")]
+
+        for page, address in enumerate([addresses[-1], *addresses[:-1]], start=1):
+            shown = browser.get(LIST, {"own": page}).content.decode()
+            assert [each for each in addresses if each in shown] == [address]
+            assert "own=3" in shown or page == 3
 
     def test_who_asked_reads_it_and_takes_it_back(self, browser, request_):
         shown = text_of(browser.get(page_of(request_)))
