@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Final
 from urllib.parse import urlencode
 
@@ -36,11 +37,11 @@ TONES: Final = {
 class RequestInWords:
     """A request, with its amounts as people read them.
 
-    ``shows_before``: the reader reaches the part, and so may read what its limit was.
+    ``shows_limits``: the reader reaches the part, and so may read what its limits are.
     """
 
     row: QuotaRequest
-    shows_before: bool = False
+    shows_limits: bool = False
 
     @property
     def metric(self) -> Metric:
@@ -52,8 +53,25 @@ class RequestInWords:
 
     @property
     def before(self) -> str:
-        """Empty for who may not read it."""
-        return amount_in_words(self.metric, self.row.before) if self.shows_before else ""
+        """The lowest limit in the period that is asked; empty for who may not read it."""
+        return amount_in_words(self.metric, self.row.before) if self.shows_limits else ""
+
+    @cached_property
+    def given(self) -> list[LimitChange]:
+        """The periods for which granting it set the limit, in order; none for who may not read it.
+
+        In the rest of the time that was asked, as much or more was set already.
+        """
+        return list(self.row.changes.order_by("valid_from")) if self.shows_limits else []
+
+    @property
+    def is_given_throughout(self) -> bool:
+        """What was granted holds from the decision on, for as long as was asked."""
+        if len(self.given) != 1:
+            return False
+        (change,) = self.given
+        is_later = change.valid_from > change.changed_at
+        return not is_later and change.valid_until == self.row.valid_until
 
     @property
     def tone(self) -> str:

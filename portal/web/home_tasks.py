@@ -175,12 +175,12 @@ def _quota_to_decide(person: Person) -> QuerySet[QuotaRequest]:
 
 
 def _more_quota_task(asked: QuotaRequest) -> Task:
-    words = RequestInWords(asked, shows_before=True)  # who decides reaches the part
+    words = RequestInWords(asked, shows_limits=True)  # who decides reaches the part
     return Task(
         icon="gauge",
         tone="",
         title=words.title,
-        text=_("{requester} asks this in place of {before}.").format(
+        text=_("{requester} asks this, where the lowest limit in that time was {before}.").format(
             requester=asked.proposed_by.name, before=words.before
         ),
         url=reverse("catalog:quota-request", args=[asked.public_id]),

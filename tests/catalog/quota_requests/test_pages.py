@@ -1,7 +1,7 @@
 """Asking for more and deciding, on pages; and from a refused order to one that is placed."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +19,7 @@ from catalog.services.limits import set_limit
 from catalog.services.quota_advice import price_of
 from catalog.services.quota_requests import grant_request, refuse_request, take_back_request
 from catalog.views import quota_requests
+from portal.core.calendar import day_of, start_of_day
 from portal.identity.models import Role
 from portal.identity.oidc.assurance import Assurance
 from tests.catalog.quota_requests.conftest import METRIC, limit_that_holds
@@ -322,6 +323,54 @@ class TestDeciding:
         late = decider.post(page_of(request_, "/confirm"), CONFIRM)
         assert late.status_code == 409
 
+    def test_beside_a_temporary_limit_each_piece_says_when_it_holds(
+        self, browser, decider, ask, narrow
+    ):
+        ends = start_of_day(date(2040, 3, 2))
+        set_limit(narrow, METRIC, Decimal(90), valid_from=now(), valid_until=ends, actor=None)
+        request = ask()
+        assert "the lowest limit in that time was 50 GiB" in text_of(decider.get(LIST))
+        assert "the lowest limit in that time was 50 GiB" in text_of(decider.get("/"))
+        assert "Lowest limit in that time 50 GiB" in text_of(decider.get(page_of(request)))
+        decider.post(page_of(request, "/confirm"), CONFIRM)
+
+        for reader in (browser, decider):
+            shown = text_of(reader.get(page_of(request)))
+            assert "that stays. The limit becomes 80 GiB: from 2 March 2040" in shown
+            assert "from 2 March 2040, 0:00, for good" in shown
+            assert "from that moment on" not in shown
+
+    def test_a_higher_limit_that_is_planned_parts_it(self, decider, ask, narrow):
+        since, until = (start_of_day(date(2040, 3, day)) for day in (2, 9))
+        set_limit(narrow, METRIC, Decimal(90), valid_from=since, valid_until=until, actor=None)
+        request = ask()
+        shown = text_of(decider.post(page_of(request, "/confirm"), CONFIRM, follow=True))
+
+        assert "until 2 March 2040, 0:00 from 9 March 2040, 0:00, for good" in shown
+
+    def test_for_a_time_it_holds_at_once(self, decider, ask):
+        request = ask(end_date=day_of(now()) + timedelta(days=9))
+        shown = text_of(decider.post(page_of(request, "/confirm"), CONFIRM, follow=True))
+
+        assert "The limit holds from that moment on." in shown
+
+    @pytest.mark.parametrize("is_planned", [True, False])
+    def test_of_a_level_above_who_asked_reads_no_pieces(
+        self, browser, decider, ask, narrow, is_planned
+    ):
+        if is_planned:
+            ends = start_of_day(date(2040, 3, 2))
+            set_limit(
+                narrow.parent, METRIC, Decimal(300), valid_from=now(), valid_until=ends, actor=None
+            )
+        request = ask(node=narrow.parent, amount=Decimal(200))
+        decider.post(page_of(request, "/confirm"), CONFIRM)
+        shown = text_of(browser.get(page_of(request)))
+
+        assert "In all of the time that was asked the limit is now at least" in shown
+        for hidden in ("2040", "from that moment on", "that stays"):
+            assert hidden not in shown
+
     def test_who_was_second_hears_it(self, decider, request_, administrator):
         refuse_request(request_.public_id, actor=administrator, reason="Nee")
 
@@ -436,7 +485,7 @@ class TestAdvice:
 
         assert "How full it is" in shown
         assert "Groei" in shown
-        assert "Limit when it was asked 55 GiB" in shown
+        assert "Lowest limit in that time 55 GiB" in shown
         for hidden in (narrow.parent.name, "100 GiB", "It fits"):
             assert hidden not in shown.split("Reason")[1].split("Decision")[0]
 
