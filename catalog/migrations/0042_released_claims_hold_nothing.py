@@ -12,7 +12,7 @@ WHERE claim.id = line.claim_id AND claim.state = 'released'
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0040_carts_keep_a_purpose'),
+        ('catalog', '0041_requests_wait_per_person'),
     ]
 
     operations = [migrations.RunSQL(FORGET, migrations.RunSQL.noop)]
