@@ -86,16 +86,22 @@ def requests_with_order_kept(person: Person) -> QuerySet[QuotaRequest]:
     return decided.filter(Exists(waits), cart__project__ended_at=None)
 
 
-def names_to_ask(node: Node) -> str:
-    """Who can give the node more, the nearest first. Two queries at most."""
+def names_to_ask(node: Node, *, asker: Person | None = None) -> str:
+    """Who can give the node more, the nearest first. Three queries at most.
+
+    The asker is not named with any of their logins, for they do not decide on what they asked.
+    """
     givers = node.ancestor_ids or [node.pk]
     grants = standing_grants(Role.QUOTA_ADMINISTRATOR).filter(node__in=givers)
     nearest = sorted(
         grants.select_related("person"),
         key=lambda grant: (-givers.index(grant.node_id), grant.person.name),
     )
-    names = list(dict.fromkeys(grant.person.name for grant in nearest))[:MOST_NAMES]
-    if names:
-        return ", ".join(names)
-    above = Node.objects.get(pk=givers[-1])
-    return _("nobody yet; “{node}” has no quota administrator").format(node=above.name)
+    own = set(logins_of([asker.pk]).values_list("pk", flat=True)) if asker and nearest else set()
+    others = [grant.person.name for grant in nearest if grant.person_id not in own]
+    if others:
+        return ", ".join(list(dict.fromkeys(others))[:MOST_NAMES])
+    text = _("nobody yet; “{node}” has no quota administrator")
+    if nearest:
+        text = _("nobody else; “{node}” has no other quota administrator")
+    return text.format(node=Node.objects.get(pk=givers[-1]).name)

@@ -17,7 +17,10 @@ from portal.identity.models.proposed import DECISION_LENGTH
 
 
 class QuotaRequestForm(RefusableForm):
-    """For which part and of what, how much, for how long, and why."""
+    """For which part and of what, how much, for how long, and why.
+
+    ``parts``: what can be chosen, each with the names that lead to it.
+    """
 
     node = forms.ChoiceField(label=_("For this part and everything below it"))
     metric = forms.ChoiceField(label=_("What"), choices=Metric.choices)
@@ -48,16 +51,21 @@ class QuotaRequestForm(RefusableForm):
         self,
         data: Any = None,
         *,
-        nodes: Iterable[Node],
+        parts: Iterable[tuple[list[str], Node]],
         cart: Cart | None = None,
         **options: Any,
     ) -> None:
         super().__init__(data, **options)
-        self._nodes = {str(node.public_id): node for node in nodes}
+        paths = [(str(node.public_id), path, node) for path, node in parts]
+        self._nodes = {key: node for key, _path, node in paths}
         self._cart = cart
         choice = self.fields["node"]
-        choice.choices = [(key, node.name) for key, node in self._nodes.items()]  # type: ignore[attr-defined]  # a choice field
+        choice.choices = [(key, " / ".join(path)) for key, path, _node in paths]  # type: ignore[attr-defined]  # a choice field
         self.fields["reason"].widget.attrs["maxlength"] = LIMIT_REASON_LENGTH
+
+    @property
+    def has_parts(self) -> bool:
+        return bool(self._nodes)
 
     def clean_node(self) -> Node:
         return self._nodes[self.cleaned_data["node"]]

@@ -38,17 +38,20 @@ from catalog.services.quota_requests import (
     take_back_request,
     why_overtaken,
 )
+from catalog.views.quota_links import address_to_limit
 from catalog.views.quota_request_wording import AdviceOnPage, LevelOnPage, RequestInWords
 from portal.core.errors import DomainError
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node, Person
 from portal.identity.models.proposed import DecisionState
 from portal.identity.oidc.step_up import kept_input
+from portal.identity.outline import with_paths
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
 WAITING_PAGE: Final = "waiting"  # in the address, beside the page of the others
 OWN_PAGE: Final = "own"
+MOST_PARTS: Final = 200  # in one list to choose from
 WAITING_FIRST: Final = Case(When(state=DecisionState.PROPOSED, then=0), default=1)
 Found = TypeVar("Found", Node, Cart, Resource)
 
@@ -88,16 +91,12 @@ def request_new(request: PersonRequest) -> HttpResponse:
     cart = _named(own_carts(request.user).select_related("project"), sent.get("cart", ""))
     if request.method != "POST":
         node = _named(nodes, request.GET.get("node", ""))
-        form = QuotaRequestForm(
-            nodes=[node] if node else nodes.order_by("name"), initial=_asked_in_address(request.GET)
-        )
+        form = QuotaRequestForm(parts=_parts(nodes, node), initial=_asked_in_address(request.GET))
         waits = _asked_already(request.user, node, request.GET)
         return _new_page(request, form, node, cart, waits=waits)
     public_id = _as_id(request.POST.get("node", ""))
     node = nodes.filter(public_id=public_id).first() if public_id else None
-    form = QuotaRequestForm(
-        request.POST, nodes=[node] if node else nodes.order_by("name"), cart=cart
-    )
+    form = QuotaRequestForm(request.POST, parts=_parts(nodes, node), cart=cart)
     waits = None
     if form.is_valid():
         try:
@@ -106,8 +105,8 @@ def request_new(request: PersonRequest) -> HttpResponse:
             form.show(error)
             waits = error.request if isinstance(error, QuotaRequestWaits) else None
         else:
-            text = _("Asked. Who can give it: {names}.").format(names=names_to_ask(made.node))
-            messages.success(request, text)
+            names = names_to_ask(made.node, asker=request.user)
+            messages.success(request, _("Asked. Who can give it: {names}.").format(names=names))
             return redirect("catalog:quota-request", public_id=made.public_id)
     return _new_page(request, form, node, cart, waits=waits)
 
@@ -170,10 +169,25 @@ def _new_page(
         "level": LevelOnPage(levels_of(node, Metric(metric))[-1], Metric(metric))
         if node and is_shown
         else None,
-        "ask": names_to_ask(node) if node else "",
+        "ask": names_to_ask(node, asker=request.user) if node else "",
+        "limit_url": _limit_url(request.user, node, metric) if node else "",
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "catalog/quota_requests/new.html", context, status=status)
+
+
+def _parts(nodes: QuerySet[Node], chosen: Node | None) -> list[tuple[list[str], Node]]:
+    """What the form offers, with its path: the chosen part, or all; nothing where they are many."""
+    if chosen:
+        above = nodes.filter(pk__in=chosen.lineage_ids)
+        return with_paths(nodes.filter(pk=chosen.pk), within=above)
+    return with_paths(nodes, within=nodes) if nodes.count() <= MOST_PARTS else []
+
+
+def _limit_url(person: Person, node: Node, metric: str) -> str:
+    """Where the person sets what is asked without asking; empty for who may not."""
+    governs = metric in Metric.values and nodes_to_limit(person).filter(pk=node.pk).exists()
+    return address_to_limit(node, metric) if governs else ""
 
 
 def _asked_in_address(query: QueryDict) -> dict[str, Any]:
@@ -250,6 +264,7 @@ def _page(
     waits = asked.state == DecisionState.PROPOSED
     overtaken = why_overtaken(asked, reader=request.user) if waits else ""
     advice = advise(asked, reader=request.user) if waits and not overtaken else None
+    can_be_given = waits and asked.node.ended_at is None
     is_own = asked.proposed_by_id == request.user.pk
     may_decide = waits and requests_to_decide(request.user).filter(pk=asked.pk).exists()
     context = {
@@ -258,7 +273,8 @@ def _page(
         "overtaken": overtaken,
         "is_own": is_own,
         "may_decide": may_decide,
-        "ask": names_to_ask(asked.node) if waits and not asked.node.ended_at else "",
+        "ask": names_to_ask(asked.node, asker=asked.proposed_by) if can_be_given else "",
+        "limit_url": _limit_url(request.user, asked.node, asked.metric) if can_be_given else "",
         "decision_form": decision or _begun_decision(request, asked),
         "advice": AdviceOnPage(asked, advice, request.user) if advice else None,
         "cart": _cart_to_go_on_with(request, asked),

@@ -17,7 +17,7 @@ from catalog.quota_errors import (
     QuotaRequestSettled,
     QuotaRequestWaits,
 )
-from catalog.quota_policies import requests_to_decide, visible_requests
+from catalog.quota_policies import names_to_ask, requests_to_decide, visible_requests
 from catalog.services import quota_requests
 from catalog.services.limits import end_limits, set_limit
 from catalog.services.quota_advice import advise
@@ -408,6 +408,29 @@ class TestWhoSeesIt:
         assert list(requests_to_decide(administrator)) == [request_]
         assert not requests_to_decide(of_project).exists()
         assert not requests_to_decide(requester).exists()
+
+
+class TestWhoIsNamed:
+    """As whom to ask: others than the human who asks."""
+
+    def test_nobody_else(self, narrow, administrator, requester):
+        assert names_to_ask(narrow, asker=requester) == administrator.name
+        with override("en"):
+            assert names_to_ask(narrow, asker=administrator).startswith("nobody else; ")
+
+    def test_none_of_ones_own_logins(self, narrow, administrator):
+        second_login = PersonFactory(name="Tweede Login")
+        grant(second_login, Role.QUOTA_ADMINISTRATOR, narrow.parent)
+        assert names_to_ask(narrow, asker=administrator) == "Tweede Login"
+        joined(administrator, second_login, narrow.parent)
+        givers = set(names_to_ask(narrow, asker=administrator).split(", "))
+
+        assert givers
+        assert not givers & {"Tweede Login", administrator.name}
+
+    def test_where_there_is_nobody(self, narrow, requester):
+        with override("en"):
+            assert names_to_ask(narrow, asker=requester).startswith("nobody yet; ")
 
 
 class TestDatabase:

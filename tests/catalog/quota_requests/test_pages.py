@@ -25,7 +25,15 @@ from portal.identity.oidc.assurance import Assurance
 from tests.catalog.quota_requests.conftest import METRIC, limit_that_holds
 from tests.catalog.views.conftest import answers, browser
 from tests.catalog.views.ordering import FORM, HTMX, PREVIEW, text_of, title_of
-from tests.factories import SPEC, PersonFactory, delivered, grant, make_project, place
+from tests.factories import (
+    SPEC,
+    PersonFactory,
+    delivered,
+    grant,
+    make_organization,
+    make_project,
+    place,
+)
 from tests.logins import log_in
 
 __all__ = ["answers", "browser"]
@@ -181,6 +189,46 @@ class TestAsking:
         response = browser.get(NEW, {"metric": "luck", "amount": amount})
 
         assert response.status_code == 200
+
+    def test_two_parts_of_one_name_differ(self, browser, narrow, requester):
+        other = make_organization(name="Directie Noord")
+        grant(requester, Role.REQUESTER, make_project(other, name=narrow.name))
+        form = browser.get(NEW).content.decode()
+
+        for parent in (narrow.parent, other):
+            assert f">{parent.name} / {narrow.name}</option>" in form
+            assert f">{parent.name}</option>" in form
+        named = browser.get(NEW, {"node": narrow.public_id}).content.decode()
+        assert f">{narrow.parent.name} / {narrow.name}</option>" in named
+        assert other.name not in named
+
+    @pytest.mark.parametrize("send", ["get", "post"])
+    def test_many_parts_are_chosen_on_the_page_of_quotas(self, browser, narrow, monkeypatch, send):
+        monkeypatch.setattr(quota_requests, "MOST_PARTS", 1)
+        response = getattr(browser, send)(NEW)
+
+        assert "Choose the part first" in text_of(response)
+        assert "<select" not in response.content.decode()
+        named = browser.get(NEW, {"node": narrow.public_id, "metric": "volume_gib"})
+        assert "Choose the part first" not in text_of(named)
+        assert browser.post(NEW, asked(narrow)).status_code == 302
+
+    def test_who_asked_is_not_sent_to_themselves(self, decider, narrow):
+        form = decider.get(NEW, {"node": narrow.public_id, "metric": "volume_gib"})
+        made = decider.post(NEW, asked(narrow), follow=True)
+
+        for response in (form, made):
+            shown = text_of(response)
+            assert f"nobody else; “{narrow.parent.name}” has no other quota administrator" in shown
+            assert "You may set this limit yourself." in shown
+            limit = f'href="/quotas/{narrow.public_id}/volume_gib/limit"'
+            assert limit in response.content.decode()
+
+    def test_who_sets_no_limit_is_sent_to_who_does(self, browser, administrator, narrow):
+        shown = text_of(browser.post(NEW, asked(narrow), follow=True))
+
+        assert f"Who can give it: {administrator.name}." in shown
+        assert "You may set this limit yourself" not in shown
 
     @pytest.mark.parametrize("name", ["node", "cart", "resource"])
     @pytest.mark.parametrize("value", ["x", "0b4cf1f0-6a8c-4f6a-8f0e-6a2d1f6f7b02"])
