@@ -1,0 +1,299 @@
+"""What use costs, worked out once more: plain Python that shares no code with what it checks.
+
+Moments are whole seconds since 1970 and amounts of any kind are fractions, so nothing is rounded
+but where the rules say so. Organizations, projects, SKUs and prices go by name. Every use is cut at
+each moment at which anything changes anywhere; what stays equal is put together again. That is
+slow, and easy to follow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
+FOREVER: Final = 10**11
+
+Cut = Literal["month", "day"]
+
+
+# --- calendar ------------------------------------------------------------------------------------
+
+
+def midnight(day: date) -> int:
+    """The moment at which ``day`` begins in Amsterdam."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=AMSTERDAM).timestamp())
+
+
+def day_at(moment: int) -> date:
+    return datetime.fromtimestamp(moment, AMSTERDAM).date()
+
+
+def month_at(moment: int) -> tuple[int, int]:
+    """When the calendar month around ``moment`` begins and ends."""
+    first = day_at(moment).replace(day=1)
+    return midnight(first), midnight((first + timedelta(days=31)).replace(day=1))
+
+
+def midnights(since: int, until: int) -> list[int]:
+    """Every midnight from the day of ``since`` up to and including the one after ``until``."""
+    first, last = day_at(since), day_at(until) + timedelta(days=1)
+    return [midnight(first + timedelta(days=n)) for n in range((last - first).days + 1)]
+
+
+# --- rounding ------------------------------------------------------------------------------------
+
+
+def half_up(amount: Fraction, places: int) -> Fraction:
+    """Nothing here is negative."""
+    return Fraction(math.floor(amount * 10**places + Fraction(1, 2)), 10**places)
+
+
+# --- what happened -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stay:
+    """That a node stood under ``parent`` from ``since`` until ``until``, as it was written down."""
+
+    parent: str
+    since: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node stands now (a root: nowhere), and what is known of where it stood."""
+
+    parent: str | None
+    stays: tuple[Stay, ...] = ()
+
+    def parent_at(self, moment: int) -> str | None:
+        """Where nothing is known it stood where it stands now."""
+        known = [stay.parent for stay in self.stays if stay.since <= moment < stay.until]
+        return known[0] if known else self.parent
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What one ``unit`` of a SKU costs ``owner`` and those below it, or everybody."""
+
+    name: str
+    sku: str
+    owner: str | None
+    unit: str
+    euros: Fraction
+    since: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """From ``moment`` on this is held of each SKU; nothing: it is gone."""
+
+    moment: int
+    held: Mapping[str, Fraction]
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """A resource, what became of it, and the last day on which it is expected to exist."""
+
+    name: str
+    project: str
+    events: tuple[Event, ...]
+    last_day: date | None = None
+
+
+@dataclass(frozen=True)
+class History:
+    places: Mapping[str, Place]
+    tariffs: tuple[Tariff, ...]
+    things: tuple[Thing, ...]
+
+    @property
+    def projects(self) -> list[str]:
+        return sorted({thing.project for thing in self.things})
+
+    def lineage(self, node: str, moment: int) -> list[str]:
+        """The node, its parent at that moment, and so on."""
+        nodes = [node]
+        while parent := self.places[nodes[-1]].parent_at(moment):
+            nodes.append(parent)
+        return nodes
+
+    def tariff(self, sku: str, lineage: Iterable[str], moment: int) -> Tariff | None:
+        """The one of the nearest owner goes first, the one for everybody comes last."""
+        holding = {
+            tariff.owner: tariff
+            for tariff in self.tariffs
+            if tariff.sku == sku and tariff.since <= moment < tariff.until
+        }
+        return next((holding[owner] for owner in (*lineage, None) if owner in holding), None)
+
+    def turns(self) -> set[int]:
+        """Every moment at which a parent or a price changes."""
+        stays = [stay for place in self.places.values() for stay in place.stays]
+        return {turn for one in (*stays, *self.tariffs) for turn in (one.since, one.until)}
+
+
+# --- use -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Use:
+    """One quantity of one SKU without a break. ``is_beginning``: a one-off price falls due."""
+
+    thing: Thing
+    sku: str
+    quantity: Fraction
+    since: int
+    until: int
+    is_beginning: bool
+
+
+def uses(thing: Thing) -> Iterator[Use]:
+    """What the events come to.
+
+    What comes back while nothing else is held goes on, if as much of it was held last; what
+    changes beside something that runs begins.
+    """
+    held: dict[str, tuple[Fraction, int, bool]] = {}
+    held_last: dict[str, Fraction] = {}
+    for event in (*thing.events, Event(FOREVER, {})):
+        resumes = not held
+        for sku, (quantity, since, is_beginning) in list(held.items()):
+            if event.held.get(sku) != quantity:
+                del held[sku]
+                if since < event.moment:
+                    held_last[sku] = quantity
+                    yield Use(thing, sku, quantity, since, event.moment, is_beginning)
+        for sku, quantity in event.held.items():
+            if sku not in held:
+                is_beginning = not (resumes and held_last.get(sku) == quantity)
+                held[sku] = (quantity, event.moment, is_beginning)
+
+
+# --- money ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose use is asked for, when, and what is known about it.
+
+    Attributes:
+        nodes: organizations, with all that belonged below them at the time, and projects.
+        as_of: use that has not ended counts until here.
+        expected_until: and is expected to go on until here, or until its last day.
+        cut: at which moments a charge ends in any case.
+    """
+
+    nodes: Collection[str]
+    since: int
+    until: int
+    as_of: int
+    expected_until: int = 0
+    cut: Cut = "month"
+
+    def end_of(self, use: Use) -> int:
+        end = use.until
+        if use.until == FOREVER:
+            end = max(self.as_of, self.expected_until)
+            if use.thing.last_day:
+                end = max(self.as_of, midnight(use.thing.last_day + timedelta(days=1)))
+        return min(end, max(self.as_of, self.expected_until), self.until)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Of a use, a time in which it is charged to one payer, by one tariff, in one month or day."""
+
+    use: Use
+    payer: str
+    tariff: Tariff | None
+    since: int
+    until: int
+    cut_since: int = field(kw_only=True)
+
+    @property
+    def is_due(self) -> bool:
+        """A one-off price falls due where the use begins, and only there."""
+        is_one_off = self.tariff is not None and self.tariff.unit == "one_off"
+        return not is_one_off or (self.use.is_beginning and self.since == self.use.since)
+
+    @property
+    def euros(self) -> Fraction | None:
+        """Rounded half up to a millionth; None where there is no price."""
+        if self.tariff is None:
+            return None
+        begin, end = month_at(self.since)
+        share = {
+            "one_off": Fraction(1),
+            "hour": Fraction(self.until - self.since, 3600),
+            "month": Fraction(self.until - self.since, end - begin),
+            "gib_month": Fraction(self.until - self.since, end - begin),
+        }[self.tariff.unit]
+        return half_up(self.use.quantity * self.tariff.euros * share, 6)
+
+
+def charges(history: History, asked: Asked) -> list[Stretch]:
+    """Every charge, in no particular order."""
+    turns = history.turns()
+    days = midnights(asked.since, asked.until)
+    cuts = days if asked.cut == "day" else sorted({month_at(day)[0] for day in days})
+    return [
+        stretch
+        for thing in history.things
+        for use in uses(thing)
+        for stretch in _stretches(history, asked, use, turns.union(cuts), cuts)
+        if stretch.is_due
+    ]
+
+
+def _stretches(
+    history: History, asked: Asked, use: Use, turns: Collection[int], cuts: Sequence[int]
+) -> list[Stretch]:
+    since, until = max(use.since, asked.since), asked.end_of(use)
+    moments = sorted({since, until, *turns})
+    found: list[Stretch] = []
+    for begin, end in pairwise(moment for moment in moments if since <= moment <= until):
+        project, *lineage = history.lineage(use.thing.project, begin)
+        if not {project, *lineage} & set(asked.nodes):
+            continue
+        tariff = history.tariff(use.sku, lineage, begin)
+        cut = max(moment for moment in cuts if moment <= begin)
+        last = found[-1] if found else None
+        if last and (last.until, last.payer, last.tariff, last.cut_since) == (
+            begin,
+            lineage[0],
+            tariff,
+            cut,
+        ):
+            begin = found.pop().since
+        found.append(Stretch(use, lineage[0], tariff, begin, end, cut_since=cut))
+    return found
+
+
+def exact(stretches: Iterable[Stretch]) -> Fraction:
+    """The sum, to the millionth."""
+    return sum((stretch.euros or Fraction(0) for stretch in stretches), Fraction(0))
+
+
+Line = tuple[str, str, str, str | None, int]  # payer, project, SKU, tariff, begin of the month
+
+
+def lines(stretches: Iterable[Stretch]) -> dict[Line, Fraction]:
+    """What a statement shows: in whole cents, each rounded once."""
+    together: dict[Line, list[Stretch]] = defaultdict(list)
+    for one in stretches:
+        tariff = one.tariff.name if one.tariff else None
+        line = (one.payer, one.use.thing.project, one.use.sku, tariff, month_at(one.since)[0])
+        together[line].append(one)
+    return {line: half_up(exact(parts), 2) for line, parts in together.items()}
