@@ -24,6 +24,7 @@ _EVERYTHING: Final[Sequence[Sequence[str]]] = (
     ("audit",),
     ("claims",),
     ("quota_page",),
+    ("charging",),
     (_WITH_CLOUD, "--pairs", "5"),
     (_WITH_CLOUD, "--pairs", "5", "--blueprint"),
     (_WITH_CLOUD, "--pairs", "3", "--servers", "20"),

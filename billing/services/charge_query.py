@@ -235,11 +235,12 @@ class ChargeQuery:
     def fetch(self, select: LiteralString, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run the statement that ``select`` ends; it reads from ``charge``."""
         with connection.cursor() as cursor:
-            cursor.execute(CHARGES + select, {**self._parameters(), **parameters})
+            cursor.execute(CHARGES + select, {**self.parameters(), **parameters})
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
-    def _parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
+        """What the statement is executed with."""
         as_of = self.as_of.replace(microsecond=0)
         return {
             "nodes": list(self.node_ids),
