@@ -1,8 +1,10 @@
 """Usage ∩ price validity ∩ organization at that time ∩ month, in one set-based statement.
 
 ``billing.rating`` says the same for one thing at a time; a test proves that both agree. Read the
-statement from the bottom up: ``charge`` is what comes out, everything above it prepares ranges
-that ``piece`` intersects.
+statement from the bottom up: ``charge`` is what comes out, everything above it prepares what
+``piece`` intersects. What there is little of (places, prices) is in ranges. Usage is in plain
+moments and is read once, from the table into the join: at a million spans a range costs seconds,
+and so does a copy.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ CHARGES: Final[LiteralString] = """
 WITH RECURSIVE
 -- The periods asked for. Each lies within one month, by whose seconds a monthly price is divided.
 slice AS (
-    SELECT tstzrange(starts, ends) AS period, month_seconds
+    SELECT starts, ends, month_seconds
     FROM unnest(
         %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(month_seconds)s::int[]
     ) AS given (starts, ends, month_seconds)
@@ -85,30 +87,10 @@ home AS (
     LEFT JOIN covered ON covered.organization_id = parenthood.parent_id
     GROUP BY parenthood.node_id, parenthood.parent_id
 ),
--- Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
-usage AS (
-    SELECT
-        span.id AS span_id,
-        span.resource_id,
-        resource.project_id,
-        span.sku_id,
-        span.quantity,
-        span.started_at,
-        span.is_beginning,
-        tstzrange(span.started_at, greatest(span.started_at, least(%(until)s, CASE
-            WHEN span.ended_at IS NOT NULL THEN span.ended_at
-            WHEN resource.end_date IS NULL THEN %(until)s
-            ELSE greatest(
-                %(as_of)s, (resource.end_date + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam'
-            )
-        END))) AS period
-    FROM billing_meteredresource AS resource
-    JOIN billing_usagespan AS span ON span.resource_id = resource.id
-    WHERE resource.project_id IN (SELECT project_id FROM home)
-        AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
-        AND span.started_at < %(until)s
-        AND (span.ended_at IS NULL OR span.ended_at > %(since)s)
-        AND span.id >= %(after_span)s
+-- The SKUs that were ever used, by one look into the index for each.
+used_sku AS (
+    SELECT id AS sku_id FROM billing_sku AS sku
+    WHERE EXISTS (SELECT FROM billing_usagespan AS span WHERE span.sku_id = sku.id)
 ),
 -- What could be the price for an organization; the lowest depth goes first, no price comes last.
 candidate_price AS (
@@ -118,18 +100,18 @@ candidate_price AS (
     FROM lineage
     JOIN billing_price AS price ON price.organization_id = lineage.ancestor_id
     WHERE lineage.organization_id IN (SELECT organization_id FROM home)
-        AND price.sku_id IN (SELECT sku_id FROM usage)
+        AND price.sku_id IN (SELECT sku_id FROM used_sku)
     UNION ALL
     SELECT
         payer.organization_id, price.sku_id, price.id, price.unit, price.amount,
         1000000, tstzrange(price.valid_from, price.valid_until)
     FROM billing_price AS price
     CROSS JOIN (SELECT DISTINCT organization_id FROM home) AS payer
-    WHERE price.organization_id IS NULL AND price.sku_id IN (SELECT sku_id FROM usage)
+    WHERE price.organization_id IS NULL AND price.sku_id IN (SELECT sku_id FROM used_sku)
     UNION ALL
     SELECT payer.organization_id, used.sku_id, NULL, NULL, NULL, 1000001, '(,)'::tstzrange
     FROM (SELECT DISTINCT organization_id FROM home) AS payer
-    CROSS JOIN (SELECT DISTINCT sku_id FROM usage) AS used
+    CROSS JOIN used_sku AS used
 ),
 -- Of each candidate, the time in which no nearer candidate holds.
 remaining_price AS (
@@ -151,42 +133,64 @@ tariff AS (
     FROM remaining_price
     GROUP BY organization_id, sku_id, price_id, unit, amount
 ),
--- The same per project. Materialized: joined to usage one by one, tariff and home would first
--- pair all usage with the prices of every organization.
+-- The same per project, within what is asked for. Materialized: joined to usage one by one, tariff
+-- and home would first pair all usage with the prices of every organization.
 project_price AS MATERIALIZED (
     SELECT
         home.project_id, home.organization_id, tariff.sku_id,
-        tariff.price_id, tariff.unit, tariff.amount, home.period * tariff.period AS period
-    FROM home
+        tariff.price_id, tariff.unit, tariff.amount,
+        lower(asked.period * home.period * tariff.period) AS since,
+        upper(asked.period * home.period * tariff.period) AS until
+    FROM (SELECT tstzrange(min(starts), max(ends)) AS period FROM slice) AS asked
+    JOIN home ON home.period && asked.period
     JOIN tariff
-        ON tariff.organization_id = home.organization_id AND tariff.period && home.period
+        ON tariff.organization_id = home.organization_id
+        AND tariff.period && asked.period * home.period
+),
+-- Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
+usage AS (
+    SELECT
+        span.id AS span_id,
+        span.resource_id,
+        resource.project_id,
+        span.sku_id,
+        span.quantity,
+        span.started_at,
+        span.is_beginning,
+        least(%(until)s, CASE
+            WHEN span.ended_at IS NOT NULL THEN span.ended_at
+            WHEN resource.end_date IS NULL THEN %(until)s
+            ELSE greatest(
+                %(as_of)s, (resource.end_date + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam'
+            )
+        END) AS ended_at
+    FROM billing_meteredresource AS resource
+    JOIN billing_usagespan AS span ON span.resource_id = resource.id
+    WHERE resource.project_id = ANY(ARRAY(SELECT project_id FROM home))
+        AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
+        AND span.started_at < %(until)s
+        AND (span.ended_at IS NULL OR span.ended_at > %(since)s)
+        AND span.id >= %(after_span)s
 ),
 piece AS (
     SELECT
         usage.span_id, usage.resource_id, usage.project_id, priced.organization_id, usage.sku_id,
         priced.price_id, priced.unit, priced.amount AS unit_price, usage.quantity,
         usage.started_at AS span_started_at, usage.is_beginning,
-        slice.month_seconds, lower(slice.period) AS slice_start,
-        usage.period * slice.period * priced.period AS period
+        slice.month_seconds, slice.starts AS slice_start,
+        greatest(usage.started_at, priced.since, slice.starts) AS started_at,
+        least(usage.ended_at, priced.until, slice.ends) AS ended_at
     FROM usage
     JOIN project_price AS priced
-        ON priced.project_id = usage.project_id
-        AND priced.sku_id = usage.sku_id
-        AND priced.period && usage.period
-    JOIN slice ON slice.period && usage.period
+        ON priced.project_id = usage.project_id AND priced.sku_id = usage.sku_id
+    JOIN slice ON greatest(usage.started_at, priced.since, slice.starts)
+        < least(usage.ended_at, priced.until, slice.ends)
 ),
 timed AS (
-    SELECT
-        piece.*,
-        lower(period) AS started_at,
-        upper(period) AS ended_at,
-        (extract(epoch FROM upper(period)) - extract(epoch FROM lower(period)))::bigint AS seconds
+    SELECT piece.*, date_part('epoch', ended_at - started_at)::bigint AS seconds
     FROM piece
     -- A one-off price is due once, where the use begins.
-    WHERE NOT isempty(period)
-        AND (
-            unit IS DISTINCT FROM 'one_off' OR (is_beginning AND lower(period) = span_started_at)
-        )
+    WHERE unit IS DISTINCT FROM 'one_off' OR (is_beginning AND started_at = span_started_at)
 ),
 charge AS (
     SELECT

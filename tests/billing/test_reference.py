@@ -184,7 +184,12 @@ def stories(draw: st.DrawFn) -> Story:
         tariffs=draw(tariffs(moment)),
         things=tuple(draw(things(f"thing {n}", moment)) for n in range(5)),
     )
-    return Story(history, since, until, as_of=draw(st.sampled_from([until, until, draw(moment)])))
+    return Story(
+        history,
+        since,
+        until,
+        as_of=draw(st.just(until) | st.integers(since, since + 20 * DAY) | moment),
+    )
 
 
 # --- the same in the database --------------------------------------------------------------------
