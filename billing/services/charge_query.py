@@ -134,20 +134,25 @@ tariff AS (
     GROUP BY organization_id, sku_id, price_id, unit, amount
 ),
 -- The same per project, within what is asked for. Materialized: joined to usage one by one, tariff
--- and home would first pair all usage with the prices of every organization.
+-- and home would first pair all usage with the prices of every organization. The ids are those of
+-- the tables, for of these the planner knows how many there are.
 project_price AS MATERIALIZED (
     SELECT
-        home.project_id, home.organization_id, tariff.sku_id,
+        project.node_ptr_id AS project_id, home.organization_id, sku.id AS sku_id,
         tariff.price_id, tariff.unit, tariff.amount,
         lower(asked.period * home.period * tariff.period) AS since,
         upper(asked.period * home.period * tariff.period) AS until
     FROM (SELECT tstzrange(min(starts), max(ends)) AS period FROM slice) AS asked
     JOIN home ON home.period && asked.period
+    JOIN identity_project AS project ON project.node_ptr_id = home.project_id
     JOIN tariff
         ON tariff.organization_id = home.organization_id
         AND tariff.period && asked.period * home.period
+    JOIN billing_sku AS sku ON sku.id = tariff.sku_id
 ),
 -- Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
+-- OFFSET is a fence: what is below it is read through, while the prices wait in a hash table. The
+-- projects are an array, so that few are looked up in the index and not searched for in everything.
 usage AS (
     SELECT
         span.id AS span_id,
@@ -171,20 +176,30 @@ usage AS (
         AND span.started_at < %(until)s
         AND (span.ended_at IS NULL OR span.ended_at > %(since)s)
         AND span.id >= %(after_span)s
+    OFFSET 0
 ),
-piece AS (
+-- Where a price held; a fence again, so that both ends are worked out once.
+priced_usage AS (
     SELECT
-        usage.span_id, usage.resource_id, usage.project_id, priced.organization_id, usage.sku_id,
-        priced.price_id, priced.unit, priced.amount AS unit_price, usage.quantity,
-        usage.started_at AS span_started_at, usage.is_beginning,
-        slice.month_seconds, slice.starts AS slice_start,
-        greatest(usage.started_at, priced.since, slice.starts) AS started_at,
-        least(usage.ended_at, priced.until, slice.ends) AS ended_at
+        usage.*, priced.organization_id, priced.price_id, priced.unit,
+        priced.amount AS unit_price,
+        greatest(usage.started_at, priced.since) AS priced_since,
+        least(usage.ended_at, priced.until) AS priced_until
     FROM usage
     JOIN project_price AS priced
         ON priced.project_id = usage.project_id AND priced.sku_id = usage.sku_id
-    JOIN slice ON greatest(usage.started_at, priced.since, slice.starts)
-        < least(usage.ended_at, priced.until, slice.ends)
+    OFFSET 0
+),
+piece AS (
+    SELECT
+        span_id, resource_id, project_id, organization_id, sku_id, price_id, unit, unit_price,
+        quantity, is_beginning, priced_usage.started_at AS span_started_at,
+        slice.month_seconds, slice.starts AS slice_start,
+        greatest(priced_since, slice.starts) AS started_at,
+        least(priced_until, slice.ends) AS ended_at
+    FROM priced_usage
+    JOIN slice ON slice.starts < priced_until AND slice.ends > priced_since
+    WHERE priced_since < priced_until
 ),
 timed AS (
     SELECT piece.*, date_part('epoch', ended_at - started_at)::bigint AS seconds
