@@ -25,6 +25,7 @@ _EVERYTHING: Final[Sequence[Sequence[str]]] = (
     ("claims",),
     ("quota_page",),
     ("charging",),
+    ("cost_pages",),
     (_WITH_CLOUD, "--pairs", "5"),
     (_WITH_CLOUD, "--pairs", "5", "--blueprint"),
     (_WITH_CLOUD, "--pairs", "3", "--servers", "20"),
