@@ -112,7 +112,9 @@ class LimitChange(PublicIdModel):
         request: what was granted so; it says why, to who may read it.
     """
 
-    quota = models.ForeignKey(Quota, on_delete=models.PROTECT, related_name="changes")
+    quota = models.ForeignKey(  # the index below begins with it
+        Quota, on_delete=models.PROTECT, related_name="changes", db_index=False
+    )
     before = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     amount = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     valid_from = models.DateTimeField()
@@ -129,6 +131,9 @@ class LimitChange(PublicIdModel):
     class Meta:
         ordering = ["-changed_at", "-pk"]
         constraints = [_before_horizon("limit_change_has_a_horizon")]
+        indexes = [  # the last of each quota are found without the others
+            models.Index(fields=["quota", "-changed_at", "-id"], name="limit_change_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.before} to {self.amount} for {self.quota_id}"

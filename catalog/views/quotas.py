@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -22,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from catalog.amounts import limit_in_words, unit_of
 from catalog.limit_forms import LimitForm
-from catalog.models import LimitChange, Metric
+from catalog.models import LimitChange, Metric, Quota
 from catalog.quota_policies import (
     governed_nodes,
     nodes_to_ask_for,
@@ -239,17 +241,31 @@ def _changes(
 
     Each with what it did, and where the request stands that it was set on.
     """
-    changes = LimitChange.objects.filter(quota__metric=asked.metric, changed_by__isnull=False)
-    if asked.chosen:
-        changes = changes.filter(quota__node=asked.chosen)
-    else:
-        changes = changes.filter(quota__node__in=nodes)
-    newest = changes.select_related("quota__node", "changed_by")[:CHANGES_SHOWN]
+    quotas = Quota.objects.filter(metric=asked.metric)
+    quotas = quotas.filter(node=asked.chosen) if asked.chosen else quotas.filter(node__in=nodes)
+    newest = _newest_changes(quotas)
     requests = addresses_of_requests(reader, newest)
     return [
         (change, limit_change_in_words(change), requests.get(change.request_id, ""))
         for change in newest
     ]
+
+
+def _newest_changes(quotas: QuerySet[Quota]) -> QuerySet[LimitChange]:
+    """The last that people set, in the same time however many there ever were.
+
+    What is newest of all stands in the quotas that were changed last, of which it asks the last
+    few each.
+    """
+    made = LimitChange.objects.filter(quota=OuterRef("pk"), changed_by__isnull=False)
+    changed_last = quotas.order_by(
+        Subquery(made.values("changed_at")[:1]).desc(nulls_last=True),
+        Subquery(made.values("pk")[:1]).desc(nulls_last=True),
+    )
+    pks = ArraySubquery(made.values("pk")[:CHANGES_SHOWN])
+    found = chain.from_iterable(changed_last.values_list(pks, flat=True)[:CHANGES_SHOWN])
+    newest = LimitChange.objects.filter(pk__in=found)
+    return newest.select_related("quota__node", "changed_by")[:CHANGES_SHOWN]
 
 
 def _asked(request: PersonRequest, chosen: Node | None, metric: Metric) -> Asked:

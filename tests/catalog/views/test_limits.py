@@ -4,6 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import strip_tags
 from django.utils.timezone import localdate, now
@@ -275,3 +277,115 @@ class TestList:
     @pytest.mark.parametrize("query", ["sort=x", "sort=%00", "q=%00", "full=x", "page=9"])
     def test_nonsense_is_no_error(self, client, administrator, tree, query):
         assert log_in(client, administrator).get(f"/quotas?{query}").status_code == 200
+
+
+class TestChangedLately:
+    """What people set last, on the page of all."""
+
+    @pytest.fixture
+    def quotas(self, directorate, project):
+        projects = [project, *(make_project(directorate) for _number in range(6))]
+        for one in projects[1:]:
+            generous_limits(one)
+        found = Quota.objects.filter(metric=Metric.SERVERS, node__in=projects)
+        return list(found.order_by("node"))
+
+    @pytest.fixture
+    def change(self, administrator):
+        """Changes that people made, each so many minutes ago; the platform where it is None."""
+        moment = now()
+
+        def change(quota, *minutes, by=administrator):
+            made = [
+                LimitChange(
+                    quota=quota,
+                    before=1,
+                    amount=2,
+                    valid_from=moment,
+                    changed_by=by,
+                    changed_at=moment - timedelta(minutes=ago),
+                )
+                for ago in minutes
+            ]
+            return LimitChange.objects.bulk_create(made)
+
+        return change
+
+    def shown(self, client, person, **query):
+        page = log_in(client, person).get("/quotas", {"metric": "servers", **query})
+        return [change for change, *_words in page.context["changes"]]
+
+    def test_the_newest_of_all_quotas(self, client, administrator, quotas, change):
+        for place, quota in enumerate(quotas):
+            change(quota, *range(place + 10, 100, 7))
+
+        newest = LimitChange.objects.order_by("-changed_at")[:5]
+
+        assert self.shown(client, administrator) == list(newest)
+        assert len({one.quota for one in newest}) == 5
+
+    def test_all_of_one_quota_when_that_has_the_newest(self, client, administrator, quotas, change):
+        for quota in quotas:
+            change(quota, 60)
+        newest = change(quotas[0], 1, 2, 3, 4, 5, 6)
+
+        assert self.shown(client, administrator) == newest[:5]
+
+    def test_of_those_made_at_once_the_last(self, client, administrator, quotas, change):
+        made = [change(quota, 10)[0] for quota in (*quotas, *quotas)]
+
+        assert self.shown(client, administrator) == made[:-6:-1]
+
+    def test_of_one_part(self, client, administrator, quotas, change):
+        change(quotas[1], 1)
+        own = change(quotas[0], 2)
+
+        node = str(quotas[0].node.public_id)
+        assert self.shown(client, administrator, node=node) == own
+
+    def test_nothing_else(self, client, quotas, change):
+        """Not of the platform, of another metric, or of a part that one does not reach."""
+        quota, other, *_rest = quotas
+        person = PersonFactory()
+        grant(person, Role.REQUESTER, quota.node)
+        change(quota, 1, by=None)
+        change(Quota.objects.get(node=quota.node, metric="vcpus"), 2)
+        change(other, 3)
+        own = change(quota, 4)
+
+        assert self.shown(client, person) == own
+
+    @pytest.mark.parametrize("is_one_reached", [True, False])
+    def test_the_history_of_a_quota_is_not_read(
+        self, client, administrator, quotas, change, is_one_reached
+    ):
+        for quota in quotas:
+            change(quota, *range(300))
+        person = administrator
+        if is_one_reached:
+            person = PersonFactory()
+            grant(person, Role.REQUESTER, quotas[0].node)
+
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        with CaptureQueriesContext(connection) as captured:
+            assert len(self.shown(client, person)) == 5
+
+        asked = [query["sql"] for query in captured if "catalog_limitchange" in query["sql"]]
+        assert asked
+        assert sum(map(rows_read, asked)) < 300
+
+
+def rows_read(statement: str) -> int:
+    """How many changes of limits the database reads for it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
+        ((plan,),) = cursor.fetchone()
+    nodes, read = [plan["Plan"]], 0
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        if node.get("Relation Name") == "catalog_limitchange":
+            dropped = node.get("Rows Removed by Filter", 0)
+            read += (node["Actual Rows"] + dropped) * node["Actual Loops"]
+    return read
