@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import (
+    Http404,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
+from billing.focus.export import export_month
+from billing.focus.metadata import describe_month
+from billing.focus.writer import CSV_TYPE, as_csv
 from billing.forms import EVERYTHING, CostFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import make_overview, months_with_use
@@ -25,6 +36,7 @@ from billing.policies import (
     visible_metered_resources,
 )
 from billing.services.charging import Charge, charges_of_resource
+from portal.core.calendar import Period
 from portal.core.money import to_cents
 from portal.identity.models import Node, NodeKind
 from portal.identity.requests import PersonRequest
@@ -33,29 +45,44 @@ from portal.identity.requests import PersonRequest
 @require_safe
 def cost_overview(request: PersonRequest) -> HttpResponse:
     """What a month cost, per organization and project, or per resource of one project."""
-    node = _chosen_node(request)
-    if not may_see_costs(request.user):
-        raise PermissionDenied
-    visible = visible_cost_nodes(request.user)
-    top_ids = list(topmost(visible).values_list("pk", flat=True))
-    moment = now()
-    months = months_with_use(top_ids, now=moment)
-    choices = list(visible.filter(kind=NodeKind.ORGANIZATION).order_by("name"))
-    if node and node not in choices:
-        choices.append(node)
-    chosen = {"node": str(node.public_id)} if node else {}
-    form = CostFilter(request.GET.dict() | chosen, months=months, nodes=choices)
-    is_valid = form.is_valid()
-    month = read_month(form.cleaned_data["month"]) if is_valid else months[0]
-    overview = make_overview([node.pk] if node else top_ids, node=node, month=month, now=moment)
+    asked = _read(request)
+    overview = make_overview(asked.node_ids, node=asked.node, month=asked.month, now=asked.at)
+    month = month_key(asked.month)
     context = {
-        "form": form,
+        "form": asked.form,
         "overview": overview,
-        "month_key": month_key(month),
-        "everything_url": f"{reverse('billing:costs')}?month={month_key(month)}",
+        "month_key": month,
+        "everything_url": f"{reverse('billing:costs')}?month={month}",
     }
-    status = HTTPStatus.OK if is_valid else HTTPStatus.UNPROCESSABLE_ENTITY
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if asked.form.errors else HTTPStatus.OK
     return render(request, "billing/costs.html", context, status=status)
+
+
+@require_safe
+def focus_rows(request: PersonRequest) -> HttpResponseBase:
+    """The same costs charge by charge, in FOCUS: a file that is written while it is read."""
+    asked = _read(request)
+    if asked.form.errors:
+        return cost_overview(request)
+    rows = export_month(asked.node_ids, month=asked.month, as_of=asked.as_of)
+    return StreamingHttpResponse(
+        as_csv(rows),
+        content_type=CSV_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="{_focus_name(asked)}.csv"'},
+    )
+
+
+@require_safe
+def focus_metadata(request: PersonRequest) -> HttpResponseBase:
+    """What the rows are: their columns, and whether they are all there."""
+    asked = _read(request)
+    if asked.form.errors:
+        return cost_overview(request)
+    description = describe_month(asked.node_ids, month=asked.month, as_of=asked.as_of)
+    return JsonResponse(
+        description,
+        headers={"Content-Disposition": f'attachment; filename="{_focus_name(asked)}.json"'},
+    )
 
 
 @require_safe
@@ -75,6 +102,55 @@ def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
         "may_see_project": visible_cost_nodes(request.user).filter(pk=resource.project_id).exists(),
     }
     return render(request, "billing/resource_costs.html", context)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Which costs the address asks for; with a form that has errors, those of this month."""
+
+    form: CostFilter
+    node: Node | None
+    node_ids: list[int]
+    month: Period
+    at: datetime
+
+    @property
+    def as_of(self) -> datetime:
+        return min(self.at, self.month.end)
+
+
+def _read(request: PersonRequest) -> _Asked:
+    """Which costs the address asks for, of those that the person sees.
+
+    Raises:
+        Http404: the person does not reach that node.
+        PermissionDenied: they have no role for its costs, or for any.
+    """
+    node = _chosen_node(request)
+    if not may_see_costs(request.user):
+        raise PermissionDenied
+    visible = visible_cost_nodes(request.user)
+    top_ids = list(topmost(visible).values_list("pk", flat=True))
+    moment = now()
+    months = months_with_use(top_ids, now=moment)
+    choices = list(visible.filter(kind=NodeKind.ORGANIZATION).order_by("name"))
+    if node and node not in choices:
+        choices.append(node)
+    chosen = {"node": str(node.public_id)} if node else {}
+    form = CostFilter(request.GET.dict() | chosen, months=months, nodes=choices)
+    return _Asked(
+        form=form,
+        node=node,
+        node_ids=[node.pk] if node else top_ids,
+        month=read_month(form.cleaned_data["month"]) if form.is_valid() else months[0],
+        at=moment,
+    )
+
+
+def _focus_name(asked: _Asked) -> str:
+    """The name of the file says it when the month is still running."""
+    is_complete = asked.as_of == asked.month.end
+    return f"focus-{month_key(asked.month)}{'' if is_complete else '-incomplete'}"
 
 
 def _chosen_node(request: PersonRequest) -> Node | None:

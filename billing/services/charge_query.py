@@ -9,7 +9,7 @@ and so does a copy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
@@ -257,6 +257,19 @@ class ChargeQuery:
             cursor.execute(CHARGES + select, {**self.parameters(), **parameters})
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
+
+    def stream(
+        self, select: LiteralString, *, size: int, **parameters: Any
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """As ``fetch``, at most ``size`` rows at a time: the rest waits in the database.
+
+        The statement runs once, and its result outlives its transaction: whoever reads slowly
+        holds no lock and no snapshot.
+        """
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(CHARGES + select, {**self.parameters(), **parameters})
+            while rows := cursor.fetchmany(size):
+                yield rows
 
     def parameters(self) -> dict[str, Any]:
         """What the statement is executed with."""

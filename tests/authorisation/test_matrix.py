@@ -131,6 +131,8 @@ def problems_of(response, changed, visits, row, visitor):
         known |= {visits.world.here.marker, visits.world.next_door.marker}
     if row.shows_organizations and outcome.status == row.answer:
         known |= {tenant.marker for tenant in visits.world.tenants}
+    if row.shows_platform and outcome.status == row.answer:
+        known |= {visits.world.here.marker}
     for tenant in visits.world.tenants:
         if tenant.marker not in known and tenant.marker in text:
             yield f"reads about {tenant.marker}"

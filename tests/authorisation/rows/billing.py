@@ -15,6 +15,22 @@ ROWS = [
         by=PAYERS,
         unseen=404,
     ),
+    see("billing:focus-rows", by=PAYERS, shows_platform=True),
+    see(
+        "billing:focus-rows",
+        case="of a project",
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
+    see("billing:focus-metadata", by=PAYERS),
+    see(
+        "billing:focus-metadata",
+        case="of a project",
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
     see("billing:resource-costs", of=active_resource),
     see("charge-list", by=PAYERS),
     see(

@@ -1,0 +1,125 @@
+"""The costs of a month as rows of FOCUS, read from the database piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Model, Q
+
+from billing.focus.rows import Line, Row, Statement, rounding_row, usage_row
+from billing.models import MeteredResource, Price, Sku
+from billing.services.charging import Charge, stream_charges
+from portal.core.calendar import Period
+from portal.core.money import to_cents
+from portal.identity.models import Node, Organization
+
+_LineKey = tuple[int, int, int, int]  # organization, project, SKU, price
+
+
+def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> Iterator[Row]:
+    """Yield a row for each charge, then one for each line that rounding to cents changed.
+
+    Use without a price cannot be said in FOCUS, where use without a price does not exist; the
+    metadata name its SKUs.
+
+    Args:
+        node_ids: organizations (with all that belonged below them at the time) and projects.
+        as_of: open use counts until here.
+    """
+    statement = Statement(month=month, issuer=find_issuer())
+    found = _Found(month)
+    exact: dict[_LineKey, Decimal] = {}
+    for charges in stream_charges(node_ids, period=month, as_of=as_of):
+        priced = [charge for charge in charges if charge.price_id is not None]
+        found.look_up(priced)
+        resources = MeteredResource.objects.select_related("cloud").in_bulk(
+            {charge.resource_id for charge in priced}
+        )
+        for charge in priced:
+            key = _line_key(charge)
+            exact[key] = exact.get(key, Decimal(0)) + (charge.amount or 0)
+            yield usage_row(
+                statement,
+                found.line(key),
+                charge,
+                resources[charge.resource_id],
+                found.list_price(charge),
+            )
+    for key, amount in exact.items():
+        rounding = to_cents(amount) - amount
+        if rounding:
+            yield rounding_row(statement, found.line(key), rounding)
+
+
+def find_issuer() -> str:
+    """The name of who runs the platform; while no setting says which organization, that of ours."""
+    code = settings.CATALOGUE_ORGANIZATION
+    found = Organization.objects.filter(code=code, ended_at=None).first() if code else None
+    return found.name if found else "Cloudloket"
+
+
+class _Found:
+    """What charges point at, kept for the next ones: there are few of them, and many charges."""
+
+    def __init__(self, month: Period) -> None:
+        self._nodes: dict[int, Node] = {}
+        self._skus: dict[int, Sku] = {}
+        self._prices: dict[int, Price] = {}
+        self._for_everybody = _prices_for_everybody(month)
+
+    def look_up(self, charges: Iterable[Charge]) -> None:
+        """Fetch what is not known yet. At most three queries."""
+        _add(self._nodes, Node, {pk for one in charges for pk in _line_key(one)[:2]})
+        _add(self._skus, Sku, {one.sku_id for one in charges})
+        _add(self._prices, Price, {one.price_id for one in charges})
+
+    def line(self, key: _LineKey) -> Line:
+        organization_id, project_id, sku_id, price_id = key
+        return Line(
+            organization=self._nodes[organization_id],
+            project=self._nodes[project_id],
+            sku=self._skus[sku_id],
+            price=self._prices[price_id],
+        )
+
+    def list_price(self, charge: Charge) -> Decimal | None:
+        """What everybody paid when the use began, for the same unit.
+
+        A price of another unit cannot be multiplied by the same quantity, so it is none; one that
+        changes while an organization's own price holds is told from the next charge on.
+        """
+        return next(
+            (
+                price.amount
+                for price in self._for_everybody.get(charge.sku_id, ())
+                if price.unit == charge.unit and _holds(price, charge.started_at)
+            ),
+            None,
+        )
+
+
+def _prices_for_everybody(month: Period) -> dict[int, list[Price]]:
+    """By SKU, those that hold at some time in the month."""
+    is_later = Q(valid_until=None) | Q(valid_until__gt=month.start)
+    by_sku: dict[int, list[Price]] = {}
+    for price in Price.objects.filter(is_later, organization=None, valid_from__lt=month.end):
+        by_sku.setdefault(price.sku_id, []).append(price)
+    return by_sku
+
+
+def _holds(price: Price, at: datetime) -> bool:
+    return price.valid_from <= at and (price.valid_until is None or at < price.valid_until)
+
+
+def _line_key(charge: Charge) -> _LineKey:
+    assert charge.price_id is not None  # noqa: S101  (only what was charged is on a line)
+    return charge.organization_id, charge.project_id, charge.sku_id, charge.price_id
+
+
+def _add(known: dict[int, Any], model: type[Model], keys: set[Any]) -> None:
+    if unknown := keys - known.keys():
+        known.update(model._default_manager.in_bulk(unknown))

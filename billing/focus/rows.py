@@ -1,0 +1,174 @@
+"""One charge, or what one line was rounded by, as a row of FOCUS. Looks nothing up.
+
+How rows and the lines of a statement meet. Each charge is a row, with the six decimals that it
+has; each line that rounding to cents changed gets one row of category Adjustment for the
+difference. So a row still says what its resource cost, and the sum of BilledCost over
+BillingAccountId, SubAccountId, SkuPriceId and month is the line, in whole cents. To spread the
+cents over resources instead would make the cost of one depend on its neighbours.
+
+The norm wants unit price times quantity to be the cost, to the last decimal, where a part of a
+month is no finite number of months. So PricingQuantity has twelve decimals, and ContractedCost and
+ListCost are the product that it gives, unrounded; BilledCost and EffectiveCost are the charge. The
+two differ by a millionth of a euro at most, for prices up to a million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Final
+
+from billing.focus.columns import NAMES
+from billing.models import MeteredResource, Price, Sku
+from billing.rating import SECONDS_PER_HOUR, Unit
+from billing.services.charging import Charge
+from portal.core.calendar import Period
+from portal.core.money import CURRENCY
+from portal.identity.models import Node
+
+Value = str | Decimal | datetime | Mapping[str, object] | None
+Row = Mapping[str, Value]
+
+QUANTITY_PLACES: Final = Decimal("1e-12")
+# A quantity of 24 digits times a price of 18, before it is divided: no product is ever rounded.
+_EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
+_NULLS: Final[Row] = dict.fromkeys(NAMES)
+_PRICING_UNITS: Final = {
+    Unit.MONTH: "Months",
+    Unit.HOUR: "Hours",
+    Unit.GIB_MONTH: "GiB-Months",
+    Unit.ONE_OFF: "Units",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What is the same on all rows of one export.
+
+    Attributes:
+        month: the billing period.
+        issuer: the name of who runs the platform, and so sells and bills.
+    """
+
+    month: Period
+    issuer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What a line of a statement is about: one project's use at one price."""
+
+    organization: Node
+    project: Node
+    sku: Sku
+    price: Price
+
+
+def usage_row(
+    statement: Statement,
+    line: Line,
+    charge: Charge,
+    resource: MeteredResource,
+    list_price: Decimal | None,
+) -> Row:
+    """The row of a charge that has a price.
+
+    Args:
+        resource: with its cloud.
+        list_price: what everybody pays for the same unit. Without one the price of this
+            organization is the only one there is, and so the list price too.
+    """
+    unit = Unit(line.price.unit)
+    is_once = unit is Unit.ONE_OFF
+    quantity = _pricing_quantity(charge, unit, statement.month)
+    own_price = line.price.amount
+    list_unit_price = own_price if list_price is None else list_price
+    return {
+        **_row_of_line(statement, line),
+        "BilledCost": charge.amount,
+        "ChargeCategory": "Purchase" if is_once else "Usage",
+        "ChargeDescription": line.sku.name_en,
+        "ChargeFrequency": "One-Time" if is_once else "Usage-Based",
+        "ChargePeriodEnd": charge.ended_at,
+        "ChargePeriodStart": charge.started_at,
+        # What was held times the seconds it was: the meters know no finer, and this has no rest.
+        "ConsumedQuantity": None if is_once else charge.quantity * charge.seconds,
+        "ConsumedUnit": None if is_once else _consumed_unit(unit),
+        "ContractedCost": _EXACT.multiply(own_price, quantity),
+        "ContractedUnitPrice": own_price,
+        "EffectiveCost": charge.amount,
+        "ListCost": _EXACT.multiply(list_unit_price, quantity),
+        "ListUnitPrice": list_unit_price,
+        "PricingCategory": "Standard",
+        "PricingCurrencyContractedUnitPrice": own_price,
+        "PricingCurrencyEffectiveCost": charge.amount,
+        "PricingCurrencyListUnitPrice": list_unit_price,
+        "PricingQuantity": quantity,
+        "PricingUnit": _PRICING_UNITS[unit],
+        "RegionId": resource.cloud.region,
+        "RegionName": resource.cloud.name,
+        "ResourceId": str(resource.public_id),
+        "ResourceName": resource.name,
+        "ResourceType": resource.kind.replace("_", " "),
+        "Tags": resource.tags,
+        "x_Kind": resource.kind,
+        "x_OpenStackId": resource.openstack_id,
+    }
+
+
+def rounding_row(statement: Statement, line: Line, amount: Decimal) -> Row:
+    """The row that makes the charges of a line add up to its cents. Unrelated to any resource."""
+    return {
+        **_row_of_line(statement, line),
+        "BilledCost": amount,
+        "ChargeCategory": "Adjustment",
+        "ChargeDescription": "Rounding to cents",
+        "ChargeFrequency": "One-Time",
+        "ChargePeriodEnd": statement.month.end,
+        "ChargePeriodStart": statement.month.start,
+        "ContractedCost": amount,
+        "EffectiveCost": amount,
+        "ListCost": amount,
+        "PricingCurrencyEffectiveCost": amount,
+    }
+
+
+def _row_of_line(statement: Statement, line: Line) -> Row:
+    return {
+        **_NULLS,
+        "BillingAccountId": str(line.organization.public_id),
+        "BillingAccountName": line.organization.name,
+        "BillingAccountType": "Organization",
+        "BillingCurrency": CURRENCY,
+        "BillingPeriodEnd": statement.month.end,
+        "BillingPeriodStart": statement.month.start,
+        "InvoiceIssuerName": statement.issuer,
+        "PricingCurrency": CURRENCY,
+        "ProviderName": statement.issuer,
+        "PublisherName": statement.issuer,
+        "ServiceCategory": line.sku.service_category,
+        # A service may be in one category only, where one offering has meters of several.
+        "ServiceName": line.sku.service_subcategory,
+        "ServiceSubcategory": line.sku.service_subcategory,
+        "SkuId": line.sku.code,
+        "SkuMeter": line.sku.name_en,
+        "SkuPriceId": str(line.price.public_id),
+        "SubAccountId": str(line.project.public_id),
+        "SubAccountName": line.project.name,
+        "SubAccountType": "Project",
+    }
+
+
+def _pricing_quantity(charge: Charge, unit: Unit, month: Period) -> Decimal:
+    """How many of its unit were used."""
+    if unit is Unit.ONE_OFF:
+        return charge.quantity
+    divisor = SECONDS_PER_HOUR if unit is Unit.HOUR else month.seconds
+    months = _EXACT.divide(_EXACT.multiply(charge.quantity, Decimal(charge.seconds)), divisor)
+    return months.quantize(QUANTITY_PLACES, context=_EXACT)
+
+
+def _consumed_unit(unit: Unit) -> str:
+    return "GiB-Seconds" if unit is Unit.GIB_MONTH else "Seconds"
