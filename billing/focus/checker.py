@@ -348,7 +348,6 @@ _RULES: Final = (
         "belongs to ServiceCategory",
         lambda row: row["ServiceSubcategory"] in SUBCATEGORIES[row["ServiceCategory"]],
     ),
-    *_both_or_none("BillingAccountType", "BillingAccountId"),
     *_both_or_none("SubAccountName", "SubAccountId"),
     *_both_or_none("SubAccountType", "SubAccountId"),
     *_both_or_none("ResourceType", "ResourceId"),

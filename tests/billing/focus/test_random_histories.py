@@ -1,0 +1,66 @@
+"""Whatever happened, the rows of a month are FOCUS, and add up to the lines of its statement."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from random import Random
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing.focus.export import export_month
+from billing.models import Price
+from billing.services.charging import costs, list_charges
+from portal.core.calendar import month
+from portal.identity.models import Node
+from tests.billing.focus.reading import problems_of, read, written
+from tests.billing.test_charging_agrees_with_rating import Tree, moment, tree, write_history
+
+__all__ = ["tree"]  # a fixture
+MARCH = month(2026, 3)  # in which summer time begins
+
+pytestmark = pytest.mark.database
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    # Each example rolls its rows back; the tree that the fixture made is only read.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(random=st.randoms(use_true_random=True))
+def test_rows_are_focus_and_add_up_to_the_lines(tree: Tree, random: Random) -> None:
+    with transaction.atomic():
+        write_history(tree, random)
+        as_of = MARCH.end if random.random() < 0.7 else moment(random)
+        nodes = [node.pk for node in (*tree.ministries, tree.project)]
+
+        text = written(export_month(nodes, month=MARCH, as_of=as_of))
+        charges = list_charges(nodes, period=MARCH, as_of=as_of)
+        found = costs(nodes, period=MARCH, as_of=as_of).lines
+        names = {node.pk: str(node.public_id) for node in Node.objects.all()}
+        prices = {price.pk: str(price.public_id) for price in Price.objects.all()}
+        transaction.set_rollback(True)
+
+    rows = read(text)
+    assert problems_of(text) == []
+    sold = [row for row in rows if row["ChargeCategory"] != "Adjustment"]
+    assert [Decimal(row["BilledCost"]) for row in sold] == [
+        charge.amount for charge in charges if charge.amount is not None
+    ]
+    for row in sold:  # prices are below 100,000 here
+        assert abs(Decimal(row["ContractedCost"]) - Decimal(row["BilledCost"])) < Decimal("1e-6")
+    sums: defaultdict[tuple[str, ...], Decimal] = defaultdict(Decimal)
+    for row in rows:
+        key = (row["BillingAccountId"], row["SubAccountId"], row["SkuPriceId"])
+        sums[key] += Decimal(row["BilledCost"])
+    assert sums == {
+        (names[line.organization_id], names[line.project_id], prices[line.price_id]): line.amount
+        for line in found
+        if line.price_id is not None
+    }
