@@ -51,19 +51,29 @@ class ChargeList:
         """Return the list with another ``month``, or only below one node (``node_id``)."""
         return replace(self, **asked)
 
+    @property
+    def reached_until(self) -> datetime:
+        """Until when open use counts: now, but within the month."""
+        return min(self.as_of, self.month.end)
+
     def page(self, after: tuple[int, datetime] | None, size: int) -> list[ChargeRow]:
         """Return at most ``size`` charges after that one. A constant number of queries.
+
+        Raises:
+            Http404, PermissionDenied: as ``node_ids``.
+        """
+        charges = list_charges(
+            self.node_ids(), period=self.month, as_of=self.as_of, after=after, limit=size
+        )
+        return _with_names(charges)
+
+    def node_ids(self) -> list[int]:
+        """Return the primary keys of the nodes whose charges these are.
 
         Raises:
             Http404: the person does not reach that node.
             PermissionDenied: they have no role for its costs, or for any.
         """
-        charges = list_charges(
-            self._node_ids(), period=self.month, as_of=self.as_of, after=after, limit=size
-        )
-        return _with_names(charges)
-
-    def _node_ids(self) -> list[int]:
         if self.node_id:
             return [find_cost_node(self.person, self.node_id).pk]
         if not may_see_costs(self.person):

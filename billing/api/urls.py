@@ -2,9 +2,10 @@
 
 from rest_framework.routers import SimpleRouter
 
-from billing.api.views import ChargeViewSet
+from billing.api.views import ChargeViewSet, FocusViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("charges", ChargeViewSet, basename="charge")
+router.register("focus", FocusViewSet, basename="focus")
 
 urlpatterns = router.urls

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from billing.api.pages import ChargeList, ChargePages
 from billing.api.serializers import ChargeFilters, ChargeOutput
+from billing.focus.export import export_month
+from billing.focus.metadata import describe_month
+from billing.focus.writer import CSV_TYPE, as_csv
 from billing.models import UsageSpan
 from portal.identity.requests import ApiRequest
 
@@ -29,3 +36,41 @@ class ChargeViewSet(GenericViewSet[UsageSpan]):
         everything: Any = ChargeList.of(request.user)  # takes the place of a queryset
         page = self.paginate_queryset(self.filter_queryset(everything))
         return self.get_paginated_response(ChargeOutput(page, many=True).data)
+
+
+class CsvRenderer(BaseRenderer):
+    """Lets a program ask for CSV; the view writes it by itself, piece by piece."""
+
+    media_type = "text/csv"
+    format = "csv"
+
+
+class FocusViewSet(GenericViewSet[UsageSpan]):
+    """The costs of one month in FOCUS 1.2 (https://focus.finops.org)."""
+
+    request: ApiRequest
+    queryset = UsageSpan.objects.none()  # for the description only
+    filters = ChargeFilters
+    pagination_class = None
+
+    @extend_schema(filters=True, responses={(200, CSV_TYPE): OpenApiTypes.STR})
+    @action(detail=False, renderer_classes=[CsvRenderer])
+    def charges(self, request: ApiRequest) -> StreamingHttpResponse:
+        """A row for each charge, and one for each line that was rounded to cents."""
+        asked = self._asked()
+        rows = export_month(asked.node_ids(), month=asked.month, as_of=asked.reached_until)
+        return StreamingHttpResponse(as_csv(rows), content_type=CSV_TYPE)
+
+    @extend_schema(filters=True, responses=OpenApiTypes.OBJECT)
+    @action(detail=False)
+    def metadata(self, request: ApiRequest) -> Response:
+        """What the columns are, whether the month is over, and what was used without a price."""
+        asked = self._asked()
+        return Response(
+            describe_month(asked.node_ids(), month=asked.month, as_of=asked.reached_until)
+        )
+
+    def _asked(self) -> ChargeList:
+        everything: Any = ChargeList.of(self.request.user)  # takes the place of a queryset
+        asked: Any = self.filter_queryset(everything)
+        return cast(ChargeList, asked)

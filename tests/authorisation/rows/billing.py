@@ -40,4 +40,20 @@ ROWS = [
         by=PAYERS,
         unseen=404,
     ),
+    see("focus-charges", by=PAYERS, shows_platform=True),
+    see(
+        "focus-charges",
+        case="of a project",
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
+    see("focus-metadata", by=PAYERS),
+    see(
+        "focus-metadata",
+        case="of a project",
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
 ]

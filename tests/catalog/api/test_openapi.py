@@ -47,6 +47,8 @@ def test_every_address_is_in_it(description):
         "/resources/{id}/retirement",
         "/quotas",
         "/charges",
+        "/focus/charges",
+        "/focus/metadata",
         "/access-reviews",
         "/access-reviews/{id}",
         "/access-reviews/{id}/items",
