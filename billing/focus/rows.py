@@ -41,6 +41,12 @@ _PRICING_UNITS: Final = {
     Unit.GIB_MONTH: "GiB-Months",
     Unit.ONE_OFF: "Units",
 }
+_CONSUMED_UNITS: Final = {
+    Unit.MONTH: "Seconds",
+    Unit.HOUR: "Seconds",
+    Unit.GIB_MONTH: "GiB-Seconds",
+    Unit.ONE_OFF: "Units",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,21 +87,20 @@ def usage_row(
             organization is the only one there is, and so the list price too.
     """
     unit = Unit(line.price.unit)
-    is_once = unit is Unit.ONE_OFF
     quantity = _pricing_quantity(charge, unit, statement.month)
     own_price = line.price.amount
     list_unit_price = own_price if list_price is None else list_price
     return {
         **_row_of_line(statement, line),
         "BilledCost": charge.amount,
-        "ChargeCategory": "Purchase" if is_once else "Usage",
+        # Also of what is paid once: a Purchase would be for later use, which costs nothing then.
+        "ChargeCategory": "Usage",
         "ChargeDescription": line.sku.name_en,
-        "ChargeFrequency": "One-Time" if is_once else "Usage-Based",
+        "ChargeFrequency": "One-Time" if unit is Unit.ONE_OFF else "Usage-Based",
         "ChargePeriodEnd": charge.ended_at,
         "ChargePeriodStart": charge.started_at,
-        # What was held times the seconds it was: the meters know no finer, and this has no rest.
-        "ConsumedQuantity": None if is_once else charge.quantity * charge.seconds,
-        "ConsumedUnit": None if is_once else _consumed_unit(unit),
+        "ConsumedQuantity": _consumed_quantity(charge, unit),
+        "ConsumedUnit": _CONSUMED_UNITS[unit],
         "ContractedCost": _EXACT.multiply(own_price, quantity),
         "ContractedUnitPrice": own_price,
         "EffectiveCost": charge.amount,
@@ -166,9 +171,11 @@ def _pricing_quantity(charge: Charge, unit: Unit, month: Period) -> Decimal:
     if unit is Unit.ONE_OFF:
         return charge.quantity
     divisor = SECONDS_PER_HOUR if unit is Unit.HOUR else month.seconds
-    months = _EXACT.divide(_EXACT.multiply(charge.quantity, Decimal(charge.seconds)), divisor)
+    months = _EXACT.divide(_EXACT.multiply(charge.quantity, charge.seconds), divisor)
     return months.quantize(QUANTITY_PLACES, context=_EXACT)
 
 
-def _consumed_unit(unit: Unit) -> str:
-    return "GiB-Seconds" if unit is Unit.GIB_MONTH else "Seconds"
+def _consumed_quantity(charge: Charge, unit: Unit) -> Decimal:
+    """What was held times the seconds it was: meters know no finer, and this is never rounded."""
+    seconds = 1 if unit is Unit.ONE_OFF else charge.seconds
+    return _EXACT.multiply(charge.quantity, seconds)

@@ -153,19 +153,16 @@ def test_each_unit_has_a_quantity(
     assert (row["ConsumedQuantity"], row["ConsumedUnit"]) == (consumed, consumed_unit)
 
 
-def test_what_is_paid_once_is_a_purchase(project: Project) -> None:
+def test_what_is_paid_once_is_a_charge_without_time(project: Project) -> None:
     set_price("25.00", unit=PriceUnit.ONE_OFF)
     UsageSpanFactory(resource=MeteredResourceFactory(project=project), quantity=Decimal(3))
 
     (row,) = rows_of(project)
 
-    assert (row["ChargeCategory"], row["ChargeFrequency"]) == ("Purchase", "One-Time")
+    assert (row["ChargeCategory"], row["ChargeFrequency"]) == ("Usage", "One-Time")
     assert (row["PricingQuantity"], row["PricingUnit"]) == ("3.0", "Units")
-    assert (row["BilledCost"], row["ContractedCost"], row["ConsumedQuantity"]) == (
-        "75.0",
-        "75.0",
-        "",
-    )
+    assert (row["ConsumedQuantity"], row["ConsumedUnit"]) == ("3.0", "Units")
+    assert (row["BilledCost"], row["ContractedCost"], row["EffectiveCost"]) == ("75.0",) * 3
 
 
 def test_an_organization_with_a_price_of_its_own_sees_the_list_price_too(project: Project) -> None:
