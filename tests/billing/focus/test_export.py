@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import override_settings
 
 from billing.focus.export import export_month
 from billing.models import MeteredResource, Price, PriceUnit, Sku
-from billing.services.charging import costs
+from billing.services.charging import costs, list_charges, stream_charges
 from portal.core.calendar import month, start_of_day
 from portal.identity.models import Node, NodeParent, Project
 from tests.billing.focus.reading import problems_of, read, written
@@ -256,3 +257,38 @@ def test_rows_add_up_to_the_lines_in_cents(project: Project) -> None:
     sums = sums_by_line(rows)
     assert sums == lines_of([project.parent], november(20))
     assert all(amount == round(amount, 2) for amount in sums.values())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_stops_reading_leaves_nothing_behind(project: Project) -> None:
+    """As in production: no transaction of a test around it."""
+    set_price("38.40")
+    for _ in range(3):
+        UsageSpanFactory(resource=MeteredResourceFactory(project=project))
+
+    rows = export_month([project.pk], month=NOVEMBER, as_of=NOVEMBER.end)
+    next(rows)
+    reading = open_cursors()
+    rows.close()
+
+    assert (reading, open_cursors()) == (1, 0)
+
+
+def open_cursors() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_cursors WHERE is_holdable")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_pieces_hold_every_charge_once(project: Project, size: int) -> None:
+    set_price("30.00", until=november(11))
+    set_price("60.00", since=november(11))
+    for _ in range(3):
+        UsageSpanFactory(resource=MeteredResourceFactory(project=project))
+
+    asked = {"period": NOVEMBER, "as_of": NOVEMBER.end}
+    pieces = list(stream_charges([project.pk], **asked, size=size))
+
+    assert [one for piece in pieces for one in piece] == list_charges([project.pk], **asked)
+    assert max(map(len, pieces)) <= size
