@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from catalog.models import (
@@ -19,17 +18,12 @@ from catalog.models import (
     PublicationState,
 )
 from portal.identity.access import granted_node_ids, has_role
-from portal.identity.models import Node, Organization, Person, Project, Role
+from portal.identity.models import Node, Person, Project, Role
+from portal.identity.platform import platform_organization
 
 DRAFTERS: Final = (Role.OPERATOR,)
 DECIDERS: Final = (Role.OPERATOR, Role.QUOTA_ADMINISTRATOR)
 READERS: Final = (Role.OPERATOR, Role.QUOTA_ADMINISTRATOR, Role.AUDITOR)
-
-
-def governing_organization() -> Organization | None:
-    """The organization whose people govern the catalogue; None: nobody does."""
-    code = settings.CATALOGUE_ORGANIZATION
-    return Organization.objects.filter(code=code, ended_at=None).first() if code else None
 
 
 def may_look_behind(person: Person) -> bool:
@@ -112,5 +106,5 @@ def published_versions() -> QuerySet[OfferingVersion]:
 
 
 def _governs(person: Person, *roles: Role) -> bool:
-    organization = governing_organization()
+    organization = platform_organization()
     return organization is not None and has_role(person, organization, *roles)

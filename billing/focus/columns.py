@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final
 
 VERSION: Final = "1.2"
+GENERATOR: Final = "Cloudloket"  # who makes these files
 
 
 class Level(StrEnum):

@@ -7,15 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Model, Q
 
+from billing.focus.columns import GENERATOR
 from billing.focus.rows import Line, Row, Statement, rounding_row, usage_row
 from billing.models import MeteredResource, Price, Sku
 from billing.services.charging import Charge, stream_charges
 from portal.core.calendar import Period
 from portal.core.money import to_cents
-from portal.identity.models import Node, Organization
+from portal.identity.models import Node
+from portal.identity.platform import platform_organization
 
 _LineKey = tuple[int, int, int, int]  # organization, project, SKU, price
 
@@ -56,10 +57,9 @@ def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> 
 
 
 def find_issuer() -> str:
-    """The name of who runs the platform; while no setting says which organization, that of ours."""
-    code = settings.CATALOGUE_ORGANIZATION
-    found = Organization.objects.filter(code=code, ended_at=None).first() if code else None
-    return found.name if found else "Cloudloket"
+    """The name of who runs the platform, and so sells and bills; while nobody is named, ours."""
+    organization = platform_organization()
+    return organization.name if organization else GENERATOR
 
 
 class _Found:

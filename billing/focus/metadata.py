@@ -7,13 +7,12 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from billing.focus.columns import COLUMNS, VERSION, Column, Type
+from billing.focus.columns import COLUMNS, GENERATOR, VERSION, Column, Type
 from billing.focus.writer import moment
 from billing.models import Sku
 from billing.services.charging import costs
 from portal.core.calendar import Period
 
-GENERATOR: Final = "Cloudloket"
 # When the columns were last changed. A change of columns needs another date; a test says so.
 SCHEMA_SINCE: Final = "2026-11-27T00:00:00Z"
 # A quantity of twelve decimals times a price of six, and what decimals of most databases hold.

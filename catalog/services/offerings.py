@@ -30,13 +30,14 @@ from catalog.models.offering import (
     LONGEST_TERM_DAYS,
     NAME_LENGTH,
 )
-from catalog.offering_policies import governing_organization, may_draft
+from catalog.offering_policies import may_draft
 from catalog.services.offering_facts import difference, facts_of
 from portal.audit.services import record
 from portal.cloud.models import Cloud
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.text import clean_text
 from portal.identity.models import Organization, Person
+from portal.identity.platform import platform_organization
 
 CODE_PATTERN: Final = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 LENGTHS: Final = {
@@ -216,7 +217,7 @@ def end_version(version: OfferingVersion, actor: Person) -> None:
 
 def write(event: str, version: OfferingVersion, actor: Person, data: dict[str, Any]) -> None:
     """Tell the audit trail, where the auditors of the platform read it."""
-    organization = governing_organization()
+    organization = platform_organization()
     node_id = organization.pk if organization else None
     record(event, version, actor=actor, node_id=node_id, data=data)
 

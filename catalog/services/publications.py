@@ -17,7 +17,7 @@ from catalog.models import (
     PublicationState,
 )
 from catalog.models.offering import REASON_LENGTH
-from catalog.offering_policies import governing_organization, may_decide_on_offers
+from catalog.offering_policies import may_decide_on_offers
 from catalog.services.offering_checks import check_ready
 from catalog.services.offering_facts import difference, facts_of
 from catalog.services.offerings import (
@@ -32,6 +32,7 @@ from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.text import clean_text
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person
+from portal.identity.platform import platform_organization
 from portal.identity.sensitive import sensitive
 from portal.identity.services.roles import refuse_emergency_access
 
@@ -125,7 +126,7 @@ def _deciding(public_id: UUID, actor: Person, decide: Callable[[], Answer]) -> A
         return decide()
     except (OwnPublication, NotAllowed) as refusal:
         version = OfferingVersion.objects.get(publications__public_id=public_id)
-        organization = governing_organization()
+        organization = platform_organization()
         record_refusal(
             "offering.decision_refused",
             version,
