@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import pytest
 from django.test import Client
 
 from billing.models import MeteredResource
 from portal.core.calendar import start_of_day
-from portal.identity.models import NodeParent, Person, Role
+from portal.identity.models import Role
+from tests.billing.focus.conftest import member
 from tests.billing.focus.reading import problems_of, read
 from tests.billing.visits import visit_as
-from tests.factories import PersonFactory, grant, make_organization, make_project
-from tests.factories.billing import MeteredResourceFactory, UsageSpanFactory, set_price
+from tests.factories import make_organization, make_project
 
 NOW = start_of_day(date(2026, 11, 16))
 CHARGES, METADATA = "/api/v1/focus/charges", "/api/v1/focus/metadata"
@@ -26,29 +25,8 @@ def mid_november(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("billing.api.pages.now", lambda: NOW)
 
 
-@pytest.fixture
-def server() -> MeteredResource:
-    project = make_project(make_organization(make_organization()))
-    NodeParent.objects.update(valid_from=start_of_day(date(2025, 1, 1)))
-    set_price("38.40")
-    server: MeteredResource = MeteredResourceFactory(project=project)
-    UsageSpanFactory(resource=server, started_at=start_of_day(date(2026, 10, 1)))
-    return server
-
-
-def member(role: Role, node: Any) -> Person:
-    person: Person = PersonFactory()
-    grant(person, role, node)
-    return person
-
-
-@pytest.fixture
-def finance(server: MeteredResource) -> Client:
-    return visit_as(member(Role.FINANCE, server.project.parent))
-
-
 @pytest.mark.parametrize("accept", ["text/csv", "*/*"])
-def test_charges_of_a_month(finance: Client, accept: str) -> None:
+def test_charges_of_a_month(server: MeteredResource, finance: Client, accept: str) -> None:
     answer = finance.get(CHARGES, {"month": "2026-10"}, headers={"accept": accept})
 
     assert (answer.status_code, answer.streaming) == (200, True)

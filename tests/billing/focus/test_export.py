@@ -15,9 +15,9 @@ from billing.focus.export import export_month
 from billing.models import MeteredResource, Price, PriceUnit, Sku
 from billing.services.charging import costs, list_charges, stream_charges
 from portal.core.calendar import month, start_of_day
-from portal.identity.models import Node, NodeParent, Project
+from portal.identity.models import Node, Project
 from tests.billing.focus.reading import problems_of, read, written
-from tests.factories import make_organization, make_project
+from tests.factories import make_project
 from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory, set_price
 
 NOVEMBER = month(2026, 11)
@@ -26,13 +26,6 @@ pytestmark = pytest.mark.django_db
 
 def november(day: int) -> Any:
     return start_of_day(date(2026, 11, day))
-
-
-@pytest.fixture
-def project() -> Project:
-    project = make_project(make_organization(make_organization(name="Ministerie"), "Dienst"))
-    NodeParent.objects.update(valid_from=start_of_day(date(2025, 1, 1)))
-    return project
 
 
 def rows_of(*nodes: Node, as_of: Any = NOVEMBER.end) -> list[dict[str, str]]:

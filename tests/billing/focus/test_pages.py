@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from html import unescape
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,11 +14,12 @@ from billing.focus.columns import COLUMNS, NAMES
 from billing.focus.metadata import SCHEMA_SINCE, schema
 from billing.models import MeteredResource
 from portal.core.calendar import start_of_day
-from portal.identity.models import NodeParent, Person, Project, Role
+from portal.identity.models import Project, Role
+from tests.billing.focus.conftest import member
 from tests.billing.focus.reading import problems_of, read
 from tests.billing.visits import visit_as
-from tests.factories import UNKNOWN_ID, PersonFactory, grant, make_organization, make_project
-from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory, set_price
+from tests.factories import UNKNOWN_ID, make_organization, make_project
+from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory
 
 NOW = start_of_day(date(2026, 11, 16))
 ROWS, METADATA = "/costs/focus.csv", "/costs/focus.json"
@@ -29,32 +29,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def mid_november(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("billing.views.now", lambda: NOW)
-
-
-@pytest.fixture
-def project() -> Project:
-    project = make_project(make_organization(make_organization()))
-    NodeParent.objects.update(valid_from=start_of_day(date(2025, 1, 1)))
-    return project
-
-
-@pytest.fixture
-def server(project: Project) -> MeteredResource:
-    set_price("38.40")
-    server: MeteredResource = MeteredResourceFactory(project=project)
-    UsageSpanFactory(resource=server, started_at=start_of_day(date(2026, 10, 1)))
-    return server
-
-
-def member(role: Role, node: Any) -> Person:
-    person: Person = PersonFactory()
-    grant(person, role, node)
-    return person
-
-
-@pytest.fixture
-def finance(project: Project) -> Client:
-    return visit_as(member(Role.FINANCE, project.parent.parent))
 
 
 def rows_of(client: Client, **query: str) -> list[dict[str, str]]:
