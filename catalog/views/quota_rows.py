@@ -101,6 +101,11 @@ class QuotaRow:
         return self._shown(self.reserved)
 
     @property
+    def claimed_text(self) -> str:
+        """With its unit: it stands in a sentence."""
+        return amount_in_words(self.metric, self.claimed)
+
+    @property
     def free_text(self) -> str:
         return limit_in_words(self.metric, self.free, with_unit=False)
 

@@ -95,6 +95,14 @@ class TestSetting:
         following = limits.get(valid_from=end_of_day(last))
         assert (following.amount, following.valid_until) == (10_000, None)
 
+    def test_the_form_says_how_much_is_in_use(self, client, administrator, project):
+        Quota.objects.filter(node=project, metric=Metric.MEMORY_GIB).update(claimed=40)
+        asked = {"metric": "memory_gib", "node": str(project.public_id)}
+        page = log_in(client, administrator).get("/quotas", asked)
+
+        text = " ".join(strip_tags(page.content.decode()).split())
+        assert "40 GiB is in gebruik of gereserveerd." in text
+
     def test_unlimited_is_an_explicit_choice_whatever_stands_beside_it(
         self, client, administrator, project
     ):
