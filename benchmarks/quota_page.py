@@ -1,11 +1,13 @@
 """What the pages of quotas cost for an organization of many projects and claims.
 
     python -m benchmarks.quota_page [--pairs N] [--visits N] [--projects N] [--claims N]
+        [--changes N]
 
 Needs CLOUDLOKET_DATABASE_URL, whose user may make a database beside it, and the other variables
-of the portal. One organization has ten projects with a claim each, another a thousand with a
-hundred thousand claims. Both have a quota administrator who asks for the tree, for what is nearly
-full (all of it is) and for one quota, through all of the portal but the web server.
+of the portal. One organization has ten projects with a claim and a change of their limit each,
+another a thousand with a hundred thousand claims and two hundred thousand changes. Both have a
+quota administrator who asks for the tree, for what is nearly full (all of it is) and for one
+quota, through all of the portal but the web server.
 
 In turns, so many visits to each. Targets, for each page: as many queries for both, and a p95 of at
 most 1.5 times that of ten projects (median of the ratios). It is asked of the pages as people get
@@ -38,7 +40,7 @@ from django.utils.timezone import now
 
 from benchmarks.many_claims import hold_claims
 from benchmarks.scratch import a_database
-from catalog.models import Metric, Quota, QuotaLimit, QuotaReading
+from catalog.models import LimitChange, Metric, Quota, QuotaLimit, QuotaReading
 from portal.core.calendar import day_of
 from portal.identity.models import Role
 from tests.factories import PersonFactory, grant, make_organization, make_project
@@ -85,10 +87,12 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=40, help="of each half of a pair")
     parser.add_argument("--projects", type=int, default=1000)
     parser.add_argument("--claims", type=int, default=100_000, help="in all those projects")
+    parser.add_argument("--changes", type=int, default=200, help="of the limit of each project")
     options = parser.parse_args()
     with a_database():
         settings.ALLOWED_HOSTS = ["testserver"]  # whom the client asks
-        few, many = make_visitor(FEW, FEW), make_visitor(options.projects, options.claims)
+        few = make_visitor(FEW, FEW, 1)
+        many = make_visitor(options.projects, options.claims, options.changes)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
         for page in few.pages:
@@ -115,8 +119,11 @@ def measure(page: str, few: Visitor, many: Visitor, pairs: int, visits: int) -> 
     )
 
 
-def make_visitor(count: int, claims: int) -> Visitor:
-    """A new organization with so many projects, and claims spread over these."""
+def make_visitor(count: int, claims: int, changes: int) -> Visitor:
+    """A new organization with so many projects, and claims spread over these.
+
+    Changes are those of each project's limit of the metric that the tree shows first.
+    """
     organization = make_organization()
     projects = [make_project(organization) for _ in range(count)]
     Quota.objects.bulk_create(
@@ -140,6 +147,18 @@ def make_visitor(count: int, claims: int) -> Visitor:
     )
     person = PersonFactory()
     grant(person, Role.QUOTA_ADMINISTRATOR, organization)
+    LimitChange.objects.bulk_create(
+        LimitChange(
+            quota=row,
+            before=row.limit_now,
+            amount=row.limit_now,
+            valid_from=now(),
+            changed_by=person,
+            changed_at=now() - timedelta(weeks=ago),
+        )
+        for row in rows.filter(metric=Metric.SERVERS)
+        for ago in range(changes)
+    )
     pages = {
         "tree": reverse("catalog:quotas"),
         "nearly full": reverse("catalog:quotas-full"),
