@@ -22,6 +22,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, LiteralString
 
@@ -61,6 +62,14 @@ FROM charge
 _COPY: Final = "INSERT INTO copied SELECT * FROM kept"
 
 
+@dataclass(frozen=True)
+class Medians:
+    """Seconds in which the month is charged, and in which as many rows are copied."""
+
+    charged: float
+    copied: float
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=7)
@@ -69,7 +78,7 @@ def main() -> None:
     with a_database():
         root, projects = plant_tree(PROJECTS)
         set_prices()
-        measured: list[tuple[int, float]] = []
+        measured: list[tuple[int, Medians]] = []
         for spans in options.spans:
             use(projects, spans - (measured[-1][0] if measured else 0))
             make_tables("UNLOGGED")
@@ -91,8 +100,8 @@ def make_tables(how: str) -> None:
         run(_TABLE.format(how=how, name=name))
 
 
-def measure(title: str, root: Organization, pairs: int) -> float:
-    """The median of the seconds in which the month is charged; printed with the ratio."""
+def measure(title: str, root: Organization, pairs: int) -> Medians:
+    """The seconds of both; printed with the ratio."""
     month = Slice(period=MONTH, month_seconds=MONTH.seconds)
     query = ChargeQuery(node_ids=[root.pk], slices=[month], as_of=MONTH.end, until=MONTH.end)
     parts: dict[str, Callable[[], int]] = {
@@ -109,7 +118,7 @@ def measure(title: str, root: Organization, pairs: int) -> float:
                 raise SystemExit(f"{written} rows instead of {rows}")
             found[name].append(taken)
     print_ratio(f"{title}: {rows} charges", found["charged"], found["copied"])
-    return statistics.median(found["charged"])
+    return Medians(**{name: statistics.median(seconds) for name, seconds in found.items()})
 
 
 def seconds_of(table: str, write: Callable[[], int]) -> tuple[float, int]:
@@ -145,9 +154,14 @@ def print_lines(root: Organization) -> None:
     print(f"  {len(lines)} lines in {taken:.2f} s; at most {peak:.0f} MB of memory", flush=True)
 
 
-def print_growth(measured: Sequence[tuple[int, float]]) -> None:
+def print_growth(measured: Sequence[tuple[int, Medians]]) -> None:
+    """What so many times the spans take; what is written takes the machine as much, and says so."""
     for (few, fast), (many, slow) in pairwise(measured[-2:]):
-        print(f"  {many / few:.0f} times the spans in {slow / fast:.1f} times the seconds")
+        print(
+            f"  {many / few:.0f} times the spans in {slow.charged / fast.charged:.1f} times the"
+            f" seconds, the copy in {slow.copied / fast.copied:.1f} times",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

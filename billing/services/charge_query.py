@@ -28,8 +28,9 @@ slice AS (
         %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(month_seconds)s::int[]
     ) AS given (starts, ends, month_seconds)
 ),
--- Under which parent a node stood, when. Where no history is known: where it stands now.
-parenthood AS NOT MATERIALIZED (
+-- Under which parent a node stood, when. Where no history is known: where it stands now. Worked out
+-- once, for each level of the tree looks at it anew.
+parenthood AS MATERIALIZED (
     SELECT node_id, parent_id, tstzrange(valid_from, valid_until) AS period
     FROM identity_nodeparent
     UNION ALL
