@@ -67,6 +67,11 @@ def read_rows(content: bytes) -> list[Row]:
     for number, cells in rows:
         while cells and cells[-1] == "":
             cells.pop()
+        if len(cells) > MOST_COLUMNS:
+            text = _(
+                "There are more than {most} columns in the file. Leave out what is not needed."
+            )
+            raise FileRefused(text.format(most=MOST_COLUMNS))
         if cells:
             filled.append((number, cells))
         if len(filled) > MOST_ROWS + 1:
@@ -97,7 +102,7 @@ def _rows_of_csv(content: bytes) -> Iterator[Row]:
         for cells in reader:
             if reader.line_num == 1 and cells[:1] == ["sep="]:  # Excel's own hint
                 continue
-            yield reader.line_num, [_cell_of_csv(cell) for cell in cells[:MOST_COLUMNS]]
+            yield reader.line_num, [_cell_of_csv(cell) for cell in cells[: MOST_COLUMNS + 1]]
     except csv.Error as error:
         number = reader.line_num
         raise FileRefused(_("Line {number} cannot be read.").format(number=number)) from error
@@ -131,7 +136,7 @@ def _rows_of_xlsx(content: bytes) -> Iterator[Row]:
     try:
         _check_archive(content)
         book = load_workbook(BytesIO(content), read_only=True, keep_links=False)
-        rows = book.worksheets[0].iter_rows(max_row=LAST_ROW + 1, max_col=MOST_COLUMNS)
+        rows = book.worksheets[0].iter_rows(max_row=LAST_ROW + 1, max_col=MOST_COLUMNS + 1)
         for number, row in enumerate(rows, start=1):
             if number > LAST_ROW:
                 raise FileRefused(_unreadable())

@@ -219,7 +219,7 @@ def _handed_out(nodes: Sequence[int], metric: Metric) -> dict[int | None, Decima
 
 
 def _changes(quota: Quota) -> list[LimitChange]:
-    return list(quota.changes.select_related("changed_by", "request__proposed_by")[:SHOWN_CHANGES])
+    return list(quota.changes.select_related("changed_by")[:SHOWN_CHANGES])
 
 
 def _planned(request: QuotaRequest) -> list[QuotaLimit]:

@@ -152,6 +152,15 @@ def test_a_row_that_no_sheet_has_is_refused(row):
         read_rows(far_below(whole_file(), row))
 
 
+@pytest.mark.parametrize("write", [xlsx, lambda *rows: "\n".join(map(";".join, rows)).encode()])
+def test_a_column_that_is_not_read_is_no_secret(write):
+    wide = [*HEADING, *[f"extra{number}" for number in range(MOST_COLUMNS - 3)]]
+    assert len(read_rows(write(wide))[0][1]) == MOST_COLUMNS
+
+    with override("en"), pytest.raises(FileRefused, match="more than 50 columns"):
+        read_rows(write([*wide, "until"]))
+
+
 def test_as_many_lines_as_are_allowed():
     assert len(read_rows(b"code\n" + b"zaak\n" * MOST_ROWS)) == MOST_ROWS + 1
 
