@@ -1,6 +1,6 @@
 """What the overview of costs costs beside much use, and the preview of a price beside nothing.
 
-    python -m benchmarks.cost_pages [--pairs N] [--visits N] [--spans N]
+    python -m benchmarks.cost_pages [--pairs N] [--previews N] [--overviews N] [--spans N]
 
 Needs CLOUDLOKET_DATABASE_URL, whose user may make a database beside it, and the other variables
 of the portal. Everything is asked through all of the portal but the web server, in turns.
@@ -58,14 +58,15 @@ Ask = Callable[[], object]
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--visits", type=int, default=40, help="of each half of a pair")
+    parser.add_argument("--previews", type=int, default=40, help="in each half of a pair")
+    parser.add_argument("--overviews", type=int, default=3, help="likewise; 2 at least")
     parser.add_argument("--spans", type=int, default=1_000_000)
     options = parser.parse_args()
     with a_database():
         settings.ALLOWED_HOSTS = ["testserver"]  # whom the client asks
         settings.ROOT_URLCONF = "benchmarks.empty_view"
-        measure_preview(options.pairs, options.visits)
-        measure_overview(options.spans, options.pairs, options.visits)
+        measure_preview(options.pairs, options.previews)
+        measure_overview(options.spans, options.pairs, options.overviews)
 
 
 def measure_preview(pairs: int, visits: int) -> None:

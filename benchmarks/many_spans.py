@@ -95,7 +95,7 @@ def _move(node: Node, parent: Node) -> None:
 
 def set_prices() -> None:
     """Twelve SKUs, for everybody; four change at ``TURN``; some organizations have their own."""
-    price_list = PriceList.objects.create(name="Tarieven")
+    price_list, _ = PriceList.objects.get_or_create(name="Tarieven")
     skus = [SkuFactory(code=f"sku-{number}") for number in range(len(UNITS_OF_SKUS))]
     dated = [(sku, None, LONG_AGO, TURN if sku in skus[:4] else None) for sku in skus]
     dated += [(sku, None, TURN, None) for sku in skus[:4]]
