@@ -35,6 +35,7 @@ MOST_ELEMENTS: Final = 500_000  # of XML in those; the largest table has 400,000
 MOST_ROWS: Final = 2_000  # below the heading
 MOST_COLUMNS: Final = 50
 LAST_ROW: Final = 2**20  # of a sheet, in any office program
+LAST_COLUMN: Final = 2**14
 SEPARATORS: Final = (";", ",", "\t")
 _ZIP: Final = b"PK\x03\x04"
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
@@ -68,10 +69,7 @@ def read_rows(content: bytes) -> list[Row]:
         while cells and cells[-1] == "":
             cells.pop()
         if len(cells) > MOST_COLUMNS:
-            text = _(
-                "There are more than {most} columns in the file. Leave out what is not needed."
-            )
-            raise FileRefused(text.format(most=MOST_COLUMNS))
+            raise FileRefused(_too_wide())
         if cells:
             filled.append((number, cells))
         if len(filled) > MOST_ROWS + 1:
@@ -102,7 +100,7 @@ def _rows_of_csv(content: bytes) -> Iterator[Row]:
         for cells in reader:
             if reader.line_num == 1 and cells[:1] == ["sep="]:  # Excel's own hint
                 continue
-            yield reader.line_num, [_cell_of_csv(cell) for cell in cells[: MOST_COLUMNS + 1]]
+            yield reader.line_num, [_cell_of_csv(cell) for cell in cells]
     except csv.Error as error:
         number = reader.line_num
         raise FileRefused(_("Line {number} cannot be read.").format(number=number)) from error
@@ -136,16 +134,36 @@ def _rows_of_xlsx(content: bytes) -> Iterator[Row]:
     try:
         _check_archive(content)
         book = load_workbook(BytesIO(content), read_only=True, keep_links=False)
-        rows = book.worksheets[0].iter_rows(max_row=LAST_ROW + 1, max_col=MOST_COLUMNS + 1)
+        sheet, has_heading = book.worksheets[0], False
+        rows = sheet.iter_rows(max_row=LAST_ROW + 1, max_col=MOST_COLUMNS)
         for number, row in enumerate(rows, start=1):
             if number > LAST_ROW:
                 raise FileRefused(_unreadable())
-            if {*map(type, row)} != {EmptyCell}:  # fast, for there may be a million
-                yield number, [_cell_of_xlsx(cell) for cell in row]
+            if {*map(type, row)} == {EmptyCell}:  # fast, for there may be a million
+                continue
+            cells = [_cell_of_xlsx(cell) for cell in row]
+            if not has_heading and any(cell != "" for cell in cells):
+                has_heading = True
+                _check_width(sheet, number)
+            yield number, cells
     except FileRefused:
         raise
     except Exception as error:  # whatever a crooked file does to the library
         raise FileRefused(_unreadable()) from error
+
+
+def _check_width(sheet: Any, number: int) -> None:
+    """Refuse a heading that goes on beyond what is read; below it nothing says what a cell is."""
+    rest = sheet.iter_rows(
+        min_row=number, max_row=number, min_col=MOST_COLUMNS + 1, max_col=LAST_COLUMN
+    )
+    if any(_cell_of_xlsx(cell) != "" for row in rest for cell in row):
+        raise FileRefused(_too_wide())
+
+
+def _too_wide() -> str:
+    text = _("There are more than {most} columns in the file. Leave out what is not needed.")
+    return text.format(most=MOST_COLUMNS)
 
 
 def _unreadable() -> str:

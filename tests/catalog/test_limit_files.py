@@ -157,8 +157,9 @@ def test_a_column_that_is_not_read_is_no_secret(write):
     wide = [*HEADING, *[f"extra{number}" for number in range(MOST_COLUMNS - 3)]]
     assert len(read_rows(write(wide))[0][1]) == MOST_COLUMNS
 
-    with override("en"), pytest.raises(FileRefused, match="more than 50 columns"):
-        read_rows(write([*wide, "until"]))
+    for heading in ([*wide, "until"], [*HEADING, *[""] * MOST_COLUMNS, "until"]):
+        with override("en"), pytest.raises(FileRefused, match="more than 50 columns"):
+            read_rows(write(heading, ["zaak", "vcpus", "40"]))
 
 
 def test_as_many_lines_as_are_allowed():
