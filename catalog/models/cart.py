@@ -21,7 +21,7 @@ class Cart(PublicIdModel):
     )
     project = models.ForeignKey("identity.Project", on_delete=models.PROTECT, related_name="carts")
     revision = models.PositiveIntegerField(default=0)
-    purpose = models.CharField(max_length=300, blank=True, default="")
+    purpose = models.CharField(max_length=300, blank=True, default="", db_default="")
     order = models.OneToOneField(
         "catalog.Order", null=True, on_delete=models.PROTECT, related_name="cart"
     )

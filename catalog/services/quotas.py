@@ -40,7 +40,7 @@ _REMOVE_LINES: Final[LiteralString] = """
 DELETE FROM catalog_quotaclaimline AS line
 USING catalog_quotaclaim AS claim, catalog_quota AS quota
 WHERE claim.id = line.claim_id AND quota.id = line.quota_id
-    AND claim.project_id = ANY(%(projects)s)
+    AND claim.state <> 'released' AND claim.project_id = ANY(%(projects)s)
     AND quota.node_id = ANY(%(leaving)s)
 """
 _WRITE_LINES: Final[LiteralString] = """
@@ -52,6 +52,7 @@ UPDATE catalog_quota AS quota SET claimed = seen.claimed, over_since = seen.over
 FROM unnest(%s::bigint[], %s::numeric[], %s::timestamptz[]) AS seen (id, claimed, over_since)
 WHERE quota.id = seen.id
 """
+# A released claim has no lines, but for those that an earlier release leaves beside this one.
 # A claim's line on its own project says what it holds on every level above.
 _ADD_LINES: Final[LiteralString] = """
 INSERT INTO catalog_quotaclaimline (claim_id, quota_id, amount)
@@ -61,7 +62,7 @@ JOIN catalog_quotaclaimline AS line ON line.claim_id = claim.id
 JOIN catalog_quota AS own ON own.id = line.quota_id AND own.node_id = claim.project_id
 JOIN catalog_quota AS entered
     ON entered.metric = own.metric AND entered.node_id = ANY(%(entering)s)
-WHERE claim.project_id = ANY(%(projects)s)
+WHERE claim.state <> 'released' AND claim.project_id = ANY(%(projects)s)
 """
 
 
@@ -204,9 +205,8 @@ def amounts_of(claim: QuotaClaim) -> dict[Metric, Decimal]:
 
 def held_by(project_ids: Sequence[int]) -> dict[Metric, Decimal]:
     """What these projects hold together, reserved or in use, in the order of the metrics."""
-    own = QuotaClaimLine.objects.filter(
-        claim__project__in=project_ids, quota__node=F("claim__project")
-    )
+    lines = QuotaClaimLine.objects.exclude(claim__state=ClaimState.RELEASED)
+    own = lines.filter(claim__project__in=project_ids, quota__node=F("claim__project"))
     sums = dict(own.values_list("quota__metric").annotate(amount=Sum("amount")))
     return {metric: sums[metric.value] for metric in Metric if metric.value in sums}
 
