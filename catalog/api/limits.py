@@ -75,6 +75,7 @@ class LimitsInput(Input):
 
 class UndoneOutput(Output):
     since = serializers.DateTimeField()
+    until = serializers.DateTimeField(allow_null=True, help_text="null: for good.")
     limit = AmountField(allow_null=True)
 
 

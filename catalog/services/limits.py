@@ -444,7 +444,11 @@ def _told(new: NewLimit, step: Step, actor: Person | None) -> Told:
     }
     if step.undone:
         data["undone"] = [
-            {"from": one.since.isoformat(), "amount": None if one.limit is None else str(one.limit)}
+            {
+                "from": one.since.isoformat(),
+                "until": one.until.isoformat() if one.until else None,
+                "amount": None if one.limit is None else str(one.limit),
+            }
             for one in step.undone
         ]
     return Told(

@@ -21,6 +21,7 @@ from catalog.plan_forms import PlanReasonForm
 from catalog.quota_errors import PlanUnreadable
 from catalog.quota_policies import nodes_to_limit
 from catalog.services.limit_imports import Line
+from catalog.services.limit_periods import LimitPeriod
 from catalog.services.limit_plans import (
     Effect,
     PlanLine,
@@ -43,7 +44,7 @@ class EffectRow:
         number: of the line in a file; 0 when it comes from elsewhere.
         before: the limit that holds when this one begins.
         begins: when the limit begins, if that is later.
-        undone: what would follow, and no longer does: from when, and how much.
+        undone: what would follow, and no longer does: how much, and when.
     """
 
     number: int
@@ -56,7 +57,7 @@ class EffectRow:
     free: str = ""
     begins: datetime | None = None
     ends: datetime | None = None
-    undone: Sequence[tuple[datetime, str]] = ()
+    undone: Sequence[tuple[str, LimitPeriod]] = ()
     is_new: bool = False
     is_over: bool = False
 
@@ -78,7 +79,7 @@ def _row_of(effect: Effect) -> EffectRow:
         after=limit_in_words(metric, line.amount),
         begins=line.valid_from if line.valid_from and line.valid_from > now() else None,
         ends=line.valid_until,
-        undone=[(one.since, limit_in_words(metric, one.limit)) for one in effect.undone],
+        undone=[(limit_in_words(metric, one.limit), one) for one in effect.undone],
         is_new=effect.is_new,
         is_over=effect.is_over,
         **tried,
@@ -153,7 +154,7 @@ def render_preview(
         "same_text": _same_text(len(rows) - len(shown)),
         "wrong": wrong,
         "over_count": sum(row.is_over and row.is_new for row in rows),
-        "undone_count": sum(bool(row.undone) for row in rows),
+        "undone_count": sum(bool(row.undone) and row.ends is None for row in rows),
         "set_count": len(lines),
         "is_of_file": any(row.number for row in rows),
         "plan": seal_plan(preview, actor=request.user) if lines and not wrong else "",

@@ -197,8 +197,9 @@ class TestPreview:
         )
 
         assert [
-            [(one.since, one.limit) for one in effect.undone] for effect in preview.effects
-        ] == [[(end, 20)], [(end, 50), (later, 20)], []]
+            [(one.since, one.until, one.limit) for one in effect.undone]
+            for effect in preview.effects
+        ] == [[(end, None, 20)], [(end, later, 50), (later, None, 20)], []]
 
     def test_the_trail_tells_it_too(self, administrator, projects):
         end = now() + timedelta(days=30)
@@ -209,7 +210,9 @@ class TestPreview:
         apply_plan(preview.lines_to_set, seen=preview.seen, reason="x", actor=administrator)
 
         entry = AuditEntry.objects.filter(event="quota.limit_set").latest("at")
-        assert entry.data["undone"] == [{"from": end.isoformat(), "amount": "20.000000"}]
+        assert entry.data["undone"] == [
+            {"from": end.isoformat(), "until": None, "amount": "20.000000"}
+        ]
 
     def test_its_queries_do_not_depend_on_how_many_lines_there_are(
         self, administrator, organization

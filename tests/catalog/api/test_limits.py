@@ -57,7 +57,7 @@ def test_it_tells_what_was_to_follow(api, node):
 
     (undone,) = answer.json()["effects"][0]["undone"]
     assert datetime.fromisoformat(undone["since"]) == end
-    assert undone["limit"] == "0.000000"
+    assert (undone["until"], undone["limit"]) == (None, "0.000000")
 
 
 def test_limits_are_set_all_at_once(api, node):

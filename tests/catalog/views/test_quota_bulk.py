@@ -12,7 +12,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from catalog.limit_files import read_rows
 from catalog.models import LimitChange, Metric, Quota
@@ -20,7 +20,7 @@ from catalog.services import limit_plans
 from catalog.services.limits import set_limit
 from catalog.views import quota_files
 from portal.audit.models import AuditEntry
-from portal.core.calendar import end_of_day
+from portal.core.calendar import end_of_day, start_of_day
 from portal.identity.models import Node, Role, RoleGrant
 from tests.factories import PersonFactory, grant, make_organization, make_project
 from tests.logins import log_in
@@ -283,6 +283,17 @@ class TestForm:
 
         assert "Of 1 part something else was to follow" in text_of(preview)
         assert "No longer: 20 from" in text_of(preview)
+
+    def test_what_is_covered_for_a_time_comes_back(self, client, administrator, projects):
+        begins, ends = (localdate() + timedelta(days=days) for days in (30, 60))
+        limit(projects[0], 10, valid_from=start_of_day(begins))
+        sent = form(projects, preview="yes", until=f"{ends:%d-%m-%Y}") | {field(projects[0]): "33"}
+
+        preview = text_of(log_in(client, administrator).post(BULK, sent))
+
+        assert "No longer: 10 from" in preview
+        assert "</time> until <time" in preview
+        assert "something else was to follow" not in preview
 
     def test_parts_of_others_are_not_in_it(self, client, administrator, projects):
         other = make_project()
