@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Any, Final
 from uuid import UUID
@@ -38,7 +38,7 @@ from catalog.views.limit_wording import limit_change_in_words
 from catalog.views.quota_links import addresses_of_requests
 from catalog.views.quota_query import chosen_metric, focus_node, metrics_in_reach
 from catalog.views.quota_rows import SORTS, QuotaRow, find_nodes, make_rows
-from portal.core.calendar import day_of
+from portal.core.calendar import day_of, end_of_day
 from portal.core.errors import DomainError, NotAllowed
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node, NodeKind, Person
@@ -98,7 +98,7 @@ def quota_limit(request: PersonRequest, public_id: UUID, metric: str) -> HttpRes
             metric=known,
             amount=form.limit(),
             valid_from=now(),
-            valid_until=form.ends(),
+            valid_until=_end_of(form, node, known),
         )
         try:
             change_limits([new], reason=form.cleaned_data["reason"], actor=request.user)
@@ -200,7 +200,7 @@ def _chosen(
     giver = make_rows([(0, node.parent)], asked.metric)[0] if node.parent else None
     address = reverse("catalog:quota-limit", args=[node.public_id, asked.metric.value])
     may_set = nodes_to_limit(request.user).filter(pk=node.pk).exists()
-    following = _following(shown[0])
+    following = _following(node, asked.metric)
     is_giver_shown = giver and reached_nodes(request.user).filter(pk=giver.node.pk).exists()
     return {
         "row": shown[0],
@@ -225,13 +225,26 @@ def _begun(
         return LimitForm(initial=kept.dict())
     initial: dict[str, Any] = {"amount": row.plain_limit, "is_unlimited": row.limit is None}
     if following:  # or what was for a time would be for good, without a word
-        initial["until"] = day_of(following[0].since - SECOND)
+        initial["until"] = _last_day(following)
     return LimitForm(initial=initial)
 
 
-def _following(row: QuotaRow) -> list[LimitPeriod]:
+def _end_of(form: LimitForm, node: Node, metric: Metric) -> datetime | None:
+    """When it ends: on the day that the form began with, at the very moment that it did."""
+    ends, following = form.ends(), _following(node, metric)
+    if following and ends == end_of_day(_last_day(following)):
+        return following[0].since
+    return ends
+
+
+def _last_day(following: Sequence[LimitPeriod]) -> date:
+    """The last day of the limit of now."""
+    return day_of(following[0].since - SECOND)
+
+
+def _following(node: Node, metric: Metric) -> list[LimitPeriod]:
     """What holds after the limit of now, by itself."""
-    return limits_through(row.node, row.metric, now(), None)[1:]
+    return limits_through(node, metric, now(), None)[1:]
 
 
 def _changes(

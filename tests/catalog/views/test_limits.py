@@ -13,7 +13,7 @@ from django.utils.timezone import localdate, now
 from catalog.models import LimitChange, Metric, Quota, QuotaLimit
 from catalog.services.limits import set_limit
 from portal.audit.models import AuditEntry
-from portal.core.calendar import end_of_day
+from portal.core.calendar import end_of_day, start_of_day
 from portal.identity.models import Role
 from tests.factories import PersonFactory, generous_limits, grant, make_organization, make_project
 from tests.logins import log_in
@@ -94,6 +94,20 @@ class TestSetting:
         limits = QuotaLimit.objects.filter(quota__node=project, quota__metric="servers")
         following = limits.get(valid_from=end_of_day(last))
         assert (following.amount, following.valid_until) == (10_000, None)
+
+    def test_an_end_within_a_day_stays_what_it_is(self, client, administrator, project):
+        noon = start_of_day(localdate() + timedelta(days=30)) + timedelta(hours=12)
+        set_limit(
+            project, Metric.SERVERS, Decimal(5), valid_from=now(), valid_until=noon, actor=None
+        )
+        log_in(client, administrator)
+        page = client.get("/quotas", {"metric": "servers", "node": str(project.public_id)})
+
+        send(client, project, until=f"{page.context['form']['until'].value():%d-%m-%Y}")
+
+        limits = QuotaLimit.objects.filter(quota__node=project, quota__metric="servers")
+        assert limits.get(amount=12).valid_until == noon
+        assert limits.get(valid_from=noon).amount == 10_000
 
     def test_the_form_says_how_much_is_in_use(self, client, administrator, project):
         Quota.objects.filter(node=project, metric=Metric.MEMORY_GIB).update(claimed=40)
