@@ -105,7 +105,7 @@ def _ask(asked: Asked, reason: str, actor: Person) -> tuple[QuotaRequest, bool]:
     )
     if asked.amount <= limit:
         raise InvalidInput({"amount": [_enough(node, asked.metric, limit, actor)]})
-    _clear_away_overtaken(waiting)
+    overtaken = _clear_away_overtaken(waiting)
     request, is_new = waiting.get_or_create(
         defaults={
             "node": node,
@@ -116,6 +116,8 @@ def _ask(asked: Asked, reason: str, actor: Person) -> tuple[QuotaRequest, bool]:
             **says,
         }
     )
+    for earlier in overtaken:
+        _tell("quota.request_overtaken", earlier, None)
     if is_new:
         _tell("quota.requested", request, actor)
     elif any(getattr(request, name) != value for name, value in says.items()):
@@ -283,16 +285,17 @@ def _lock_waiting(public_id: UUID) -> QuotaRequest:
     return request
 
 
-def _clear_away_overtaken(own: QuerySet[QuotaRequest]) -> None:
-    """Take back in the name of who asked what nobody can grant any more.
+def _clear_away_overtaken(own: QuerySet[QuotaRequest]) -> list[QuotaRequest]:
+    """Take back in the name of who asked what nobody can grant any more; that is to be told.
 
     The row says that they took it back, for nobody decided on it; the trail says that the platform
     did.
     """
-    for request in own.select_for_update(of=("self",)).select_related("node", "proposed_by"):
-        if why_overtaken(request, reader=request.proposed_by):
-            _settle(request, DecisionState.WITHDRAWN, request.proposed_by)
-            _tell("quota.request_overtaken", request, None)
+    locked = own.select_for_update(of=("self",)).select_related("node", "proposed_by")
+    overtaken = [each for each in locked if why_overtaken(each, reader=each.proposed_by)]
+    for request in overtaken:
+        _settle(request, DecisionState.WITHDRAWN, request.proposed_by)
+    return overtaken
 
 
 def _settle(request: QuotaRequest, state: DecisionState, actor: Person) -> None:

@@ -379,7 +379,9 @@ class TestDeciding:
         request = ask()
         assert "the lowest limit in that time was 50 GiB" in text_of(decider.get(LIST))
         assert "the lowest limit in that time was 50 GiB" in text_of(decider.get("/"))
-        assert "Lowest limit in that time 50 GiB" in text_of(decider.get(page_of(request)))
+        assert "Lowest limit in that time, when it was asked 50 GiB" in text_of(
+            decider.get(page_of(request))
+        )
         decider.post(page_of(request, "/confirm"), CONFIRM)
 
         for reader in (browser, decider):
@@ -416,7 +418,7 @@ class TestDeciding:
         decider.post(page_of(request, "/confirm"), CONFIRM)
         shown = text_of(browser.get(page_of(request)))
 
-        assert "In all of the time that was asked the limit is now at least" in shown
+        assert "In all of the time that was asked the limit became at least" in shown
         for hidden in ("2040", "from that moment on", "that stays"):
             assert hidden not in shown
 
@@ -534,7 +536,7 @@ class TestAdvice:
 
         assert "How full it is" in shown
         assert "Groei" in shown
-        assert "Lowest limit in that time 55 GiB" in shown
+        assert "Lowest limit in that time, when it was asked 55 GiB" in shown
         for hidden in (narrow.parent.name, "100 GiB", "It fits"):
             assert hidden not in shown.split("Reason")[1].split("Decision")[0]
 
