@@ -165,14 +165,16 @@ def price_of(node: Node, metric: Metric, extra: Decimal) -> Price | None:
     if cost is None:
         return None
     lines = QuotaClaimLine.objects.filter(quota__node=node, quota__metric=metric)
-    largest = list(lines.order_by("-amount", "pk").values_list("claim", "amount")[:MOST_PRICED])
+    largest = list(
+        lines.order_by("-amount", "pk").values_list("claim", "amount")[: MOST_PRICED + 1]
+    )
     amount = sum((held for _claim, held in largest), NOTHING)
     paid = QuotaClaimLine.objects.filter(
         quota=cost, claim__in=[claim for claim, _held in largest]
     ).aggregate(paid=Sum("amount"))["paid"]
     if not amount or not paid:
         return None
-    now_paid = to_cents(paid) if len(largest) < MOST_PRICED else None
+    now_paid = to_cents(paid) if len(largest) <= MOST_PRICED else None
     return Price(now=now_paid, more=to_cents(paid / amount * extra))
 
 
