@@ -29,6 +29,21 @@ def _ask_no_name_server() -> None:
     zone.SendNotify.__call__ = sent
 
 
+def _begin_again_when_overtaken() -> None:
+    """Have Designate repeat a transaction that read, and wants to write after another wrote.
+
+    SQLite refuses that at once, however long it may wait for a lock. Of other databases Designate
+    knows the error by itself.
+    """
+    from oslo_db import exception
+    from oslo_db.sqlalchemy.exc_filters import filters
+    from sqlalchemy.exc import OperationalError
+
+    @filters("sqlite", OperationalError, ".*database is locked")
+    def overtaken(error: Exception, *_facts: object) -> None:
+        raise exception.DBDeadlock(error)
+
+
 def _start_workers(pools_file: str) -> list[Any]:
     from designate.central import service as central
     from designate.producer import service as producer
@@ -68,6 +83,7 @@ def main() -> None:
         from designate.wsgi import api
 
         _ask_no_name_server()
+        _begin_again_when_overtaken()
         services = _start_workers(pools_file)
     serve(api.application, int(port))
     for service in services:
