@@ -36,7 +36,7 @@ from catalog.services.governing import clean_reason, find_amount_problem
 from catalog.services.limit_periods import NO_END, limits_through, lowest_of, periods_below
 from catalog.services.limits import NewLimit, lock_levels, set_limits
 from portal.audit.services import record, record_refusal
-from portal.core.calendar import day_of, end_of_day
+from portal.core.calendar import day_of, end_of_day, last_day_before
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.formats import day
 from portal.core.locks import lock_tree_shared
@@ -48,7 +48,6 @@ from portal.identity.sensitive import sensitive
 from portal.identity.services.roles import refuse_emergency_access
 
 LONGEST: Final = timedelta(days=3652)  # who needs it for longer, needs it for good
-SECOND: Final = timedelta(seconds=1)
 Answer = TypeVar("Answer")
 
 
@@ -180,7 +179,9 @@ def why_overtaken(request: QuotaRequest, *, reader: Person) -> str:
     if node.ended_at:
         return _("“{node}” has ended.").format(node=node.name)
     if request.valid_until and request.valid_until <= now():
-        return _("It was needed until {day} only.").format(day=day(request.valid_until - SECOND))
+        return _("It was needed until {day} only.").format(
+            day=day(last_day_before(request.valid_until))
+        )
     limit = lowest_of(limits_through(node, metric, now(), request.valid_until))
     return _enough(node, metric, limit, reader) if limit >= request.amount else ""
 

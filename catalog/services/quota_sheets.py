@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from catalog.models import Metric, Quota, QuotaLimit
 from catalog.services.quota_counts import handed_out_below, reserved_by_node
-from portal.core.calendar import day_of, end_of_day
+from portal.core.calendar import end_of_day, last_day_before
 from portal.core.models import is_in_force
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node, Person
@@ -115,5 +115,5 @@ def _last_day(until: datetime | None) -> str:
     """
     if until is None:
         return ""
-    last = day_of(until - timedelta(microseconds=1))
+    last = last_day_before(until)
     return last.isoformat() if end_of_day(last) == until else until.isoformat()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.amounts import limit_in_words
 from catalog.models import LimitChange, Metric
-from portal.core.calendar import day_of
+from portal.core.calendar import day_of, last_day_before
 from portal.core.formats import day
 
 
@@ -22,7 +20,7 @@ def limit_change_in_words(change: LimitChange) -> str:
         text = _("From {before} to {after}.")
     else:
         text = _("From {before} to {after}, until and including {last}.")
-    last = change.valid_until and day(day_of(change.valid_until - timedelta(microseconds=1)))
+    last = change.valid_until and day(last_day_before(change.valid_until))
     words = text.format(before=before, after=after, last=last)
     if change.valid_from > now():
         begins = _("Begins on {day}.").format(day=day(day_of(change.valid_from)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 from uuid import UUID
@@ -38,7 +38,7 @@ from catalog.views.limit_wording import limit_change_in_words
 from catalog.views.quota_links import addresses_of_requests
 from catalog.views.quota_query import chosen_metric, focus_node, metrics_in_reach
 from catalog.views.quota_rows import SORTS, QuotaRow, find_nodes, make_rows
-from portal.core.calendar import day_of, end_of_day
+from portal.core.calendar import end_of_day, last_day_before
 from portal.core.errors import DomainError, NotAllowed
 from portal.identity.access import reached_nodes
 from portal.identity.models import Node, NodeKind, Person
@@ -48,7 +48,6 @@ from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25  # with more, a thousand projects take over 1.5 times what ten take
 CHANGES_SHOWN: Final = 5
-SECOND: Final = timedelta(seconds=1)
 SORT_LABELS: Final = {
     "": gettext_lazy("As a tree"),
     "full": gettext_lazy("Fullest first"),
@@ -225,21 +224,16 @@ def _begun(
         return LimitForm(initial=kept.dict())
     initial: dict[str, Any] = {"amount": row.plain_limit, "is_unlimited": row.limit is None}
     if following:  # or what was for a time would be for good, without a word
-        initial["until"] = _last_day(following)
+        initial["until"] = last_day_before(following[0].since)
     return LimitForm(initial=initial)
 
 
 def _end_of(form: LimitForm, node: Node, metric: Metric) -> datetime | None:
     """When it ends: on the day that the form began with, at the very moment that it did."""
     ends, following = form.ends(), _following(node, metric)
-    if following and ends == end_of_day(_last_day(following)):
+    if following and ends == end_of_day(last_day_before(following[0].since)):
         return following[0].since
     return ends
-
-
-def _last_day(following: Sequence[LimitPeriod]) -> date:
-    """The last day of the limit of now."""
-    return day_of(following[0].since - SECOND)
 
 
 def _following(node: Node, metric: Metric) -> list[LimitPeriod]:

@@ -44,6 +44,11 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(BUSINESS_TIME).date()
 
 
+def last_day_before(end: datetime) -> date:
+    """The last business day of a period that ends at ``end`` (aware, exclusive)."""
+    return day_of(end - timedelta(microseconds=1))
+
+
 def month_of(moment: datetime) -> Period:
     """The business month that ``moment`` (aware) falls in."""
     local = moment.astimezone(BUSINESS_TIME)

@@ -5,14 +5,14 @@ BIO2 8.02.01 asks it each quarter for privileged roles, 5.18.02 each year for al
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from portal.core.calendar import day_of
+from portal.core.calendar import last_day_before
 from portal.core.mailing import Letter
 from portal.core.models import PublicIdModel
 from portal.identity.models.person import Person
@@ -79,7 +79,7 @@ class ReviewCampaign(PublicIdModel):
     @property
     def last_day(self) -> date:
         """The last day in Amsterdam on which somebody can decide."""
-        return day_of(self.due_at - timedelta(microseconds=1))
+        return last_day_before(self.due_at)
 
 
 class ReviewItem(PublicIdModel):

@@ -8,7 +8,7 @@ field, form_errors, meter, meter_bar, meter_key, track, pagination.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -23,7 +23,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
 from portal.core import formats
-from portal.core.calendar import BUSINESS_TIME
+from portal.core.calendar import BUSINESS_TIME, last_day_before
 from portal.web import meters, tables
 from portal.web.fields import FieldView, list_errors
 from portal.web.icons import icon as draw_icon
@@ -84,7 +84,7 @@ def day(value: date) -> SafeString:
 @register.simple_tag
 def last_day(end: datetime) -> SafeString:
     """``{% last_day grant.valid_until %}``: the last day of a period that ends at that moment."""
-    return day(end - timedelta(microseconds=1))
+    return day(last_day_before(end))
 
 
 @register.simple_tag
