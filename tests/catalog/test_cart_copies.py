@@ -13,6 +13,7 @@ from catalog.services.carts import look_at, look_at_all, put_in_cart
 from catalog.services.orders import withdraw_order
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Image
+from portal.core.calendar import day_of, start_of_day
 from portal.core.errors import NotAllowed
 from portal.identity.models import Role
 from tests.factories import (
@@ -157,7 +158,8 @@ def test_where_an_end_date_is_needed_by_now_it_is_the_last_one(requester, over, 
 
 
 def test_of_an_old_order_the_term_begins_today(over, requester):
-    over.submitted_at -= timedelta(days=100)  # it never changes in the database
+    hundred_days_ago = day_of(over.submitted_at) - timedelta(days=100)
+    over.submitted_at = start_of_day(hundred_days_ago)  # it never changes in the database
 
     line, _without = copy_to_cart(over, owner=requester).lines
 

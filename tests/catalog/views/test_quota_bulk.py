@@ -20,7 +20,7 @@ from catalog.services import limit_plans
 from catalog.services.limits import set_limit
 from catalog.views import quota_files
 from portal.audit.models import AuditEntry
-from portal.core.calendar import end_of_day, start_of_day
+from portal.core.calendar import day_of, end_of_day, start_of_day
 from portal.identity.models import Node, Role, RoleGrant
 from tests.factories import PersonFactory, grant, make_organization, make_project
 from tests.logins import log_in
@@ -168,7 +168,7 @@ class TestForm:
         assert f'value="{until}"' in text_of(response)
 
     def test_what_is_empty_stays_and_the_rest_is_looked_at(self, client, administrator, projects):
-        until = (now() + timedelta(days=30)).date()
+        until = day_of(now() + timedelta(days=30))
         first, second, third = projects
         Quota.objects.filter(node=first, metric=Metric.VCPUS).update(claimed=15)
 
@@ -416,7 +416,7 @@ class TestImport:
         self, client, administrator, projects
     ):
         limit(projects[0], 30, valid_from=now() + timedelta(days=10))
-        start = (now() + timedelta(days=20)).date()
+        start = day_of(now() + timedelta(days=20))
 
         log_in(client, administrator)
         preview = handed_in(
@@ -538,7 +538,7 @@ class TestExport:
         return list(csv.reader(StringIO(text), delimiter=";" if ";" in text else ","))
 
     def test_it_tells_what_the_person_sees(self, client, administrator, organization, projects):
-        limit(projects[0], 30, valid_until=end_of_day((now() + timedelta(days=9)).date()))
+        limit(projects[0], 30, valid_until=end_of_day(day_of(now() + timedelta(days=9))))
         Quota.objects.filter(node=projects[0], metric=Metric.VCPUS).update(claimed=12)
         make_project(name="Elders")
 
@@ -553,7 +553,7 @@ class TestExport:
         ]
         alfa = found["Waterdienst / Alfa"]
         assert (alfa["limit"], alfa["claimed"], alfa["free"]) == ("30", "12", "18")
-        assert alfa["until"] == (now() + timedelta(days=9)).date().isoformat()
+        assert alfa["until"] == day_of(now() + timedelta(days=9)).isoformat()
         assert found["Waterdienst"]["handed_out"] == "70"
 
     def test_a_dutch_spreadsheet_gets_commas(self, client, administrator, organization):
