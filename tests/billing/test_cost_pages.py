@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def mid_november(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("billing.views.now", lambda: NOW)
+    monkeypatch.setattr("billing.views.costs.now", lambda: NOW)
 
 
 @pytest.fixture
