@@ -16,19 +16,13 @@ from django.db.models import Min
 from billing.charts import BarChart, make_bar_chart
 from billing.models import MeteredResource, Sku, UsageSpan
 from billing.services.budgets import BudgetPosition, budget_position
-from billing.services.charging import (
-    Costs,
-    ResourceCost,
-    cost_by_day,
-    cost_by_resource,
-    costs,
-    expected_costs,
-)
+from billing.services.charging import Costs, ResourceCost, cost_by_resource
+from billing.services.month_costs import MonthCosts, day_costs, month_costs
+from billing.services.summaries import MOST_MONTHS
 from portal.core.calendar import Period, days_in, month_of, months_in
 from portal.core.money import to_cents
 from portal.identity.models import Node, NodeKind
 
-MOST_MONTHS: Final = 36
 _NOTHING: Final = Costs(lines=())
 
 
@@ -144,37 +138,33 @@ def make_overview(
         node_ids: what is counted, as for ``costs``.
         node: the one that was chosen, if one was; its budget is shown.
     """
-    as_of = min(now, month.end)
-    realised = costs(node_ids, period=month, as_of=as_of)
-    expected = expected_costs(node_ids, period=month, as_of=as_of)
     month_before = month_of(month.start - timedelta(seconds=1))
-    before = costs(node_ids, period=month_before, as_of=as_of)
-    days = _days(node_ids, month, as_of)
+    before, found = month_costs(node_ids, [month_before, month], at=now)
+    days = _days(node_ids, found)
     is_project = node is not None and node.kind == NodeKind.PROJECT
-    resources = _resources(node, month, as_of) if node and is_project else ()
+    resources = _resources(node, month, found.as_of) if node and is_project else ()
+    realised, expected = found.realised, found.expected
     return Overview(
         node=node,
         month=month,
-        as_of=as_of,
+        as_of=found.as_of,
         realised=realised,
         expected=expected,
-        before=before,
-        budget=budget_position(node, at=now) if node else None,
+        before=before.realised,
+        budget=budget_position(node, at=now, is_fresh=False) if node else None,
         days=days,
         chart=make_bar_chart([(day.realised, day.expected - day.realised) for day in days]),
-        rows=() if is_project else _rows(realised, expected, before),
+        rows=() if is_project else _rows(realised, expected, before.realised),
         services=_services(expected),
         resources=resources,
         rounding=realised.total - sum((row.cost.amount for row in resources), Decimal(0)),
     )
 
 
-def _days(node_ids: Sequence[int], month: Period, as_of: datetime) -> tuple[Day, ...]:
-    realised = cost_by_day(node_ids, month=month, as_of=as_of)
-    expected = cost_by_day(node_ids, month=month, as_of=as_of, until=month.end)
+def _days(node_ids: Sequence[int], found: MonthCosts) -> tuple[Day, ...]:
     return tuple(
-        Day(day=one.day, realised=to_cents(one.exact), expected=to_cents(other.exact))
-        for one, other in zip(realised, expected, strict=True)
+        Day(day=cost.day, realised=to_cents(cost.realised), expected=to_cents(cost.expected))
+        for cost in day_costs(node_ids, found)
     )
 
 

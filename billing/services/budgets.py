@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,8 +10,8 @@ from decimal import Decimal
 from django.db.models import QuerySet
 
 from billing.models import Budget
-from billing.services.charging import costs, expected_costs
-from portal.core.calendar import day_of, year_of
+from billing.services.month_costs import month_costs
+from portal.core.calendar import day_of, months_in, year_of
 from portal.core.money import to_cents
 from portal.identity.models import Node
 
@@ -84,11 +85,10 @@ class BudgetTotal:
 
 
 def total_position(nodes: QuerySet[Node], *, at: datetime) -> BudgetTotal | None:
-    """Where the budgets on ``nodes`` stand together at ``at``. Three queries.
+    """Where the budgets on ``nodes`` stand together. A constant number of queries.
 
     A budget below another one is part of it, so it is not counted again. None without budgets.
     """
-    year = year_of(at)
     budgets = list(
         Budget.objects.filter(node__in=nodes, year=day_of(at).year).select_related("node")
     )
@@ -97,13 +97,12 @@ def total_position(nodes: QuerySet[Node], *, at: datetime) -> BudgetTotal | None
     if not topmost:
         return None
     spending_ids = [budget.node_id for budget in topmost]
-    realised = costs(spending_ids, period=year, as_of=at)
-    expected = expected_costs(spending_ids, period=year, as_of=at)
+    spent = _spent(spending_ids, at=at, is_fresh=False)
     return BudgetTotal(
         year=topmost[0].year,
         budget=sum((budget.amount for budget in topmost), Decimal(0)),
-        realised=realised.total,
-        committed=expected.total - realised.total,
+        realised=spent.realised,
+        committed=spent.committed,
     )
 
 
@@ -120,35 +119,62 @@ def budget_position(
     at: datetime,
     pending: Decimal = Decimal(0),
     asked: Decimal = Decimal(0),
+    is_fresh: bool = True,
 ) -> BudgetPosition | None:
-    """Where the budget that ``node`` spends from stands at ``at``. Three queries.
+    """Where the budget that ``node`` spends from stands at ``at``.
 
     Args:
         node: a project or an organization.
         pending: what orders that wait or are being delivered will cost until the end of the year,
             for everything below the node on which the budget stands (see ``find_budget``).
         asked: what the order at hand would cost until then.
+        is_fresh: to the second, for who decides on money; otherwise as last reckoned.
 
     Returns:
         None when no budget stands on the node or above it.
     """
     budget = find_budget(node, at=at)
-    return position_of(budget, at=at, pending=pending, asked=asked) if budget else None
+    if budget is None:
+        return None
+    return position_of(budget, at=at, pending=pending, asked=asked, is_fresh=is_fresh)
 
 
 def position_of(
-    budget: Budget, *, at: datetime, pending: Decimal = Decimal(0), asked: Decimal = Decimal(0)
+    budget: Budget,
+    *,
+    at: datetime,
+    pending: Decimal = Decimal(0),
+    asked: Decimal = Decimal(0),
+    is_fresh: bool = True,
 ) -> BudgetPosition:
-    """Where one budget stands at ``at``. Two queries; arguments as of ``budget_position``."""
-    year = year_of(at)
-    realised = costs([budget.node_id], period=year, as_of=at)
-    expected = expected_costs([budget.node_id], period=year, as_of=at)
+    """Where one budget stands at ``at``; arguments as of ``budget_position``."""
+    spent = _spent([budget.node_id], at=at, is_fresh=is_fresh)
     return BudgetPosition(
         node=budget.node,
         year=budget.year,
         budget=budget.amount,
-        realised=realised.total,
-        committed=expected.total - realised.total + to_cents(pending),
+        realised=spent.realised,
+        committed=spent.committed + to_cents(pending),
         asked=to_cents(asked),
-        is_price_missing=expected.is_price_missing,
+        is_price_missing=spent.is_price_missing,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Spent:
+    """What nodes spent in a year, and what runs on spends in it, in whole cents."""
+
+    realised: Decimal
+    committed: Decimal
+    is_price_missing: bool
+
+
+def _spent(node_ids: Sequence[int], *, at: datetime, is_fresh: bool) -> _Spent:
+    months = month_costs(node_ids, months_in(year_of(at)), at=at, is_fresh=is_fresh)
+    realised = sum((found.realised.total for found in months), Decimal(0))
+    expected = sum((found.expected.total for found in months), Decimal(0))
+    return _Spent(
+        realised=realised,
+        committed=expected - realised,
+        is_price_missing=any(found.expected.is_price_missing for found in months),
     )

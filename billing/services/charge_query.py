@@ -259,6 +259,16 @@ class ChargeQuery:
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
+    def write(self, insert: LiteralString, **parameters: Any) -> int:
+        """Run the statement that ``insert`` ends; it writes what it reads from ``charge``.
+
+        Returns:
+            The number of rows written.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(CHARGES + insert, {**self.parameters(), **parameters})
+            return int(cursor.rowcount)
+
     def stream(
         self, select: LiteralString, *, size: int, **parameters: Any
     ) -> Iterator[list[tuple[Any, ...]]]:

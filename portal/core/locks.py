@@ -20,6 +20,7 @@ DRIFT: Final = 5
 END_DATES: Final = 6
 ACCESS: Final = 7
 QUOTA_ALERTS: Final = 8
+SUMMARIES: Final = 9
 BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20

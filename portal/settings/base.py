@@ -278,6 +278,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5"),
         "options": {"queue": "bulk"},
     },
+    "keep-summaries": {
+        "task": "billing.keep_summaries",
+        "schedule": 60.0,
+        "options": {"queue": "bulk"},
+    },
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",

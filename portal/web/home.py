@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.policies import topmost, visible_cost_nodes
 from billing.services.budgets import BudgetTotal, total_position
-from billing.services.charging import costs, expected_costs
+from billing.services.month_costs import month_costs
 from catalog.amounts import amount_in_words
 from catalog.models import (
     UNDECIDED_ORDER_STATES,
@@ -98,16 +98,16 @@ def find_running(person: Person) -> list[Running]:
 
 
 def read_money(person: Person, *, at: datetime) -> Money:
-    """What everything that the person reaches cost, will cost, and may cost. Eight queries."""
+    """What everything that the person reaches cost, will cost, and may cost."""
     cost_nodes = visible_cost_nodes(person)
     may_see_all = cost_nodes.exists()
     nodes = cost_nodes if may_see_all else reached_nodes(person)
     top_ids = list(topmost(nodes).values_list("pk", flat=True))
-    month = month_of(at)
+    (found,) = month_costs(top_ids, [month_of(at)], at=at)
     return Money(
-        month=month.start,
-        realised=costs(top_ids, period=month, as_of=at).total,
-        expected=expected_costs(top_ids, period=month, as_of=at).total,
+        month=found.month.start,
+        realised=found.realised.total,
+        expected=found.expected.total,
         budget=total_position(nodes, at=at),
         may_see_all=may_see_all,
     )

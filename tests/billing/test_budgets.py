@@ -31,7 +31,7 @@ def test_counts_what_was_charged_and_what_will_be(
     Budget.objects.create(node=project, year=2026, amount=100)
     UsageSpanFactory(resource=MeteredResourceFactory(project=project))
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         position = budget_position(project, at=AT, pending=Decimal("5.005"), asked=Decimal("8.004"))
 
     assert position is not None
@@ -108,7 +108,7 @@ def test_several_budgets_stand_together_and_none_counts_twice(
     for spender in (project, other):
         UsageSpanFactory(resource=MeteredResourceFactory(project=spender))
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         total = total_position(Node.objects.all(), at=AT)
 
     assert total is not None

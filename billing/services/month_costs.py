@@ -1,0 +1,248 @@
+"""What months cost a part of the tree: from the summary of a month, or from usage itself.
+
+Both say the same of the same moment, to the cent; only the time that it takes differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from django.db.models import Q, QuerySet, Sum
+
+from billing.models import MonthSummary, OutdatedMonth, SummaryDay, SummaryLine
+from billing.services.charging import CostLine, Costs, cost_by_day, costs, expected_costs
+from billing.services.summaries import rest_after
+from portal.core.calendar import Period, day_of, days_in
+from portal.identity.models import NodeKind, NodeParent, Organization
+
+# A summary of what still runs is as good as its next one is near.
+_ROUNDS_LATE: Final = 5
+_NOTHING: Final = Costs(lines=())
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonthCosts:
+    """One business month of one part of the tree.
+
+    Attributes:
+        as_of: open use counts until here.
+        realised: what was used until then.
+        expected: what the whole month comes to if what runs then runs on, to its end date.
+        summary_id: where this was read; None is from usage itself.
+    """
+
+    month: Period
+    as_of: datetime
+    realised: Costs
+    expected: Costs
+    summary_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayCosts:
+    """One business day, six decimals."""
+
+    day: date
+    realised: Decimal
+    expected: Decimal
+
+
+def month_costs(
+    node_ids: Sequence[int], months: Sequence[Period], *, at: datetime, is_fresh: bool = False
+) -> list[MonthCosts]:
+    """What each of these business months cost. At most six queries, however many months.
+
+    Args:
+        node_ids: as of ``billing.services.charging.costs``.
+        months: in order.
+        at: the present moment.
+        is_fresh: what is not over is reckoned up to this very second: for who decides on money.
+    """
+    summaries = _summaries(months, at, is_fresh=is_fresh)
+    lines = _read_lines(summaries.values(), node_ids) if summaries else {}
+    missing = [month for month in months if month.start not in summaries]
+    reckoned = _reckon(node_ids, missing, at) if missing else {}
+
+    def of(month: Period) -> MonthCosts:
+        summary = summaries.get(month.start)
+        if summary is None:
+            return reckoned[month.start]
+        realised = lines.get((summary.pk, False), _NOTHING)
+        is_over = summary.as_of == month.end
+        return MonthCosts(
+            month=month,
+            as_of=summary.as_of,
+            realised=realised,
+            expected=realised if is_over else lines.get((summary.pk, True), _NOTHING),
+            summary_id=summary.pk,
+        )
+
+    return [of(month) for month in months]
+
+
+def day_costs(node_ids: Sequence[int], found: MonthCosts) -> list[DayCosts]:
+    """The same month day by day, days without use included. Two queries at most."""
+    days = days_in(found.month)
+    if found.summary_id is None:
+        return _reckon_days(node_ids, found)
+    rows = SummaryDay.objects.filter(_paid_by(node_ids), summary=found.summary_id)
+    sums = rows.values_list("is_expected", "day_start").annotate(exact=Sum("exact"))
+    exact = {(is_expected, day_of(start)): amount for is_expected, start, amount in sums}
+    is_over = found.as_of == found.month.end
+
+    def of(day: date) -> DayCosts:
+        realised = exact.get((False, day), Decimal(0))
+        expected = realised if is_over else exact.get((True, day), Decimal(0))
+        return DayCosts(day=day, realised=realised, expected=expected)
+
+    return [of(day_of(day.start)) for day in days]
+
+
+# --- from usage itself -------------------------------------------------------------------------
+
+
+def _reckon(
+    node_ids: Sequence[int], months: Sequence[Period], at: datetime
+) -> dict[datetime, MonthCosts]:
+    """By the start of the month. All between the first and the last is read at once."""
+    whole = Period(months[0].start, months[-1].end)
+    realised = _by_month(costs(node_ids, period=whole, as_of=min(at, whole.end)))
+    expected = realised
+    if at < whole.end:
+        expected = _by_month(expected_costs(node_ids, period=whole, as_of=at))
+    return {
+        month.start: MonthCosts(
+            month=month,
+            as_of=min(at, month.end),
+            realised=realised.get(month.start, _NOTHING),
+            expected=expected.get(month.start, _NOTHING),
+            summary_id=None,
+        )
+        for month in months
+    }
+
+
+def _by_month(found: Costs) -> dict[datetime, Costs]:
+    lines: dict[datetime, list[CostLine]] = {}
+    for line in found.lines:
+        lines.setdefault(line.month_start, []).append(line)
+    return {start: Costs(lines=tuple(some)) for start, some in lines.items()}
+
+
+def _reckon_days(node_ids: Sequence[int], found: MonthCosts) -> list[DayCosts]:
+    month, as_of = found.month, found.as_of
+    realised = cost_by_day(node_ids, month=month, as_of=as_of)
+    expected = realised
+    if as_of < month.end:
+        expected = cost_by_day(node_ids, month=month, as_of=as_of, until=month.end)
+    return [
+        DayCosts(day=one.day, realised=one.exact, expected=other.exact)
+        for one, other in zip(realised, expected, strict=True)
+    ]
+
+
+# --- from summaries ----------------------------------------------------------------------------
+
+
+def _summaries(
+    months: Sequence[Period], at: datetime, *, is_fresh: bool
+) -> dict[datetime, MonthSummary]:
+    """The newest summary of each month, by its start, where that one holds."""
+    starts = [month.start for month in months if not (is_fresh and month.end > at)]
+    newest = (
+        MonthSummary.objects.filter(month_start__in=starts, taken_at__lte=at)
+        .order_by("month_start", "-pk")
+        .distinct("month_start")
+    )
+    by_start = {summary.month_start: summary for summary in newest}
+    if not by_start:
+        return {}
+    outdated = set(
+        OutdatedMonth.objects.filter(month_start__in=by_start).values_list("month_start", flat=True)
+    )
+    moved_at = _last_move()
+    return {
+        month.start: by_start[month.start]
+        for month in months
+        if month.start in by_start
+        and month.start not in outdated
+        and (moved_at is None or moved_at <= month.start)
+        and _holds(by_start[month.start], month, at)
+    }
+
+
+def _holds(summary: MonthSummary, month: Period, at: datetime) -> bool:
+    if month.end <= at:
+        return summary.as_of == month.end
+    return at <= summary.taken_at + _ROUNDS_LATE * rest_after(summary.seconds)
+
+
+def _last_move() -> datetime | None:
+    """When an organization last stood elsewhere. Months before are read from usage.
+
+    A summary knows which organization paid, and not under which that one stood at the time.
+    """
+    moves = NodeParent.objects.filter(node__kind=NodeKind.ORGANIZATION, valid_until__isnull=False)
+    moved: datetime | None = (
+        moves.order_by("-valid_until").values_list("valid_until", flat=True).first()
+    )
+    return moved
+
+
+def _read_lines(
+    summaries: Iterable[MonthSummary], node_ids: Sequence[int]
+) -> dict[tuple[int, bool], Costs]:
+    """By summary, and whether it is what is expected; sorted as a statement sorts them."""
+    by_pk = {summary.pk: summary for summary in summaries}
+    rows = SummaryLine.objects.filter(_paid_by(node_ids), summary__in=by_pk).values_list(
+        "summary_id",
+        "is_expected",
+        "organization_id",
+        "project_id",
+        "sku_id",
+        "price_id",
+        "price__unit",
+        "price__amount",
+        "quantity_seconds",
+        "exact",
+    )
+    lines: dict[tuple[int, bool], list[CostLine]] = {}
+    for (
+        summary_id,
+        is_expected,
+        payer,
+        project,
+        sku,
+        price,
+        unit,
+        amount,
+        quantity,
+        exact,
+    ) in rows.order_by("organization_id", "project_id", "sku_id", "price_id"):
+        lines.setdefault((summary_id, is_expected), []).append(
+            CostLine(
+                organization_id=payer,
+                project_id=project,
+                sku_id=sku,
+                price_id=price,
+                unit=unit,
+                unit_price=amount,
+                month_start=by_pk[summary_id].month_start,
+                quantity_seconds=quantity,
+                exact=exact,
+            )
+        )
+    return {key: Costs(lines=tuple(some)) for key, some in lines.items()}
+
+
+def _paid_by(node_ids: Collection[int]) -> Q:
+    return Q(project__in=node_ids) | Q(organization__in=_branches(node_ids))
+
+
+def _branches(node_ids: Collection[int]) -> QuerySet[Organization]:
+    """The organizations among these nodes, and all below them."""
+    return Organization.objects.filter(Q(pk__in=node_ids) | Q(ancestor_ids__overlap=list(node_ids)))
