@@ -7,7 +7,7 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Any, Final
 
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.timezone import now
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,11 +18,11 @@ from catalog.plan_forms import FileForm
 from catalog.services.limit_imports import read_limits
 from catalog.services.limit_plans import preview_limits
 from catalog.services.quota_sheets import COLUMNS, sheet_rows
-from catalog.sheets import CSV_TYPE, XLSX_TYPE, Rows, as_csv, as_xlsx
 from catalog.views.quota_plan import back_to_plan, check_sets_limits, render_preview
 from catalog.views.quota_query import focus_node, metrics_in_reach
 from portal.core.calendar import day_of
 from portal.core.errors import DomainError
+from portal.core.sheets import answer_file
 from portal.identity.requests import PersonRequest
 
 EXAMPLE_COLUMNS: Final = ("code", "metric", "limit", "from", "until")
@@ -59,7 +59,7 @@ def quota_export(request: PersonRequest, form: str) -> HttpResponseBase:
     rows = sheet_rows(request.user, metrics, focus=focus_node(request.GET, request.user))
     day = day_of(now()).isoformat()
     name = f"quota-{asked}-{day}" if is_one else f"quota-{day}"
-    return _file(chain([COLUMNS], rows), form, name)
+    return answer_file(chain([COLUMNS], rows), form, name)
 
 
 @require_safe
@@ -67,19 +67,7 @@ def quota_example(request: PersonRequest, form: str) -> HttpResponseBase:
     """A file to begin with: the columns, and a line to overwrite."""
     last = date(day_of(now()).year + 1, 12, 31)
     rows = [EXAMPLE_COLUMNS, ("organisation/project", "vcpus", "40", "", last.isoformat())]
-    return _file(rows, form, "limits")
-
-
-def _file(rows: Rows, form: str, name: str) -> HttpResponseBase:
-    if form not in ("csv", "xlsx"):
-        raise Http404
-    if form == "xlsx":
-        return FileResponse(
-            as_xlsx(rows), as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX_TYPE
-        )
-    response = StreamingHttpResponse(as_csv(rows), content_type=CSV_TYPE)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
+    return answer_file(rows, form, "limits")
 
 
 def _content(file: Any) -> bytes:

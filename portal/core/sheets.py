@@ -8,6 +8,7 @@ from decimal import Decimal
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
+from django.http import FileResponse, Http404, HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import get_language
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -18,6 +19,23 @@ Rows = Iterable[Sequence[str | Decimal]]
 
 CSV_TYPE: Final = "text/csv; charset=utf-8"
 XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def answer_file(rows: Rows, form: str, name: str) -> HttpResponseBase:
+    """The rows to download, as ``name`` and then .csv or .xlsx.
+
+    Raises:
+        Http404: ``form`` is neither.
+    """
+    if form not in ("csv", "xlsx"):
+        raise Http404
+    if form == "xlsx":
+        return FileResponse(
+            as_xlsx(rows), as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX_TYPE
+        )
+    response = StreamingHttpResponse(as_csv(rows), content_type=CSV_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
 
 
 def as_csv(rows: Rows) -> Iterator[str]:
