@@ -36,12 +36,20 @@ def read_month(text: str) -> Period:
 
 
 class CostFilter(forms.Form):
-    """Which month, and which part of the tree; by default the running month and everything."""
+    """Which month, of which part of the tree, beside which other month.
+
+    By default the running month and everything, beside the month before.
+    """
 
     month = forms.ChoiceField(
         label=_("Month"), error_messages={"invalid_choice": _("Choose one of these months.")}
     )
     node = forms.ChoiceField(label=_("Part"))
+    other = forms.ChoiceField(
+        label=_("Compare with"),
+        required=False,
+        error_messages={"invalid_choice": _("Choose one of these months.")},
+    )
 
     def __init__(
         self,
@@ -54,8 +62,13 @@ class CostFilter(forms.Form):
         defaults = {"month": month_key(months[0]), "node": EVERYTHING}
         super().__init__({**defaults, **data}, **options)
         # Newest first. The names of months follow the language of the page.
-        self.fields["month"].choices = [  # type: ignore[attr-defined]  # it is a ChoiceField
+        named = [
             (month_key(period), format_date(period.start, "F Y").capitalize()) for period in months
+        ]
+        self.fields["month"].choices = named  # type: ignore[attr-defined]  # it is a ChoiceField
+        self.fields["other"].choices = [  # type: ignore[attr-defined]
+            ("", _("The month before")),
+            *named,
         ]
         self.fields["node"].choices = [  # type: ignore[attr-defined]
             (EVERYTHING, _("Everything you see")),

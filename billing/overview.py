@@ -1,4 +1,4 @@
-"""The figures of the cost page: one month of one part of the tree, with names to show.
+"""The figures of the cost page: one month of one part of the tree beside another, with names.
 
 A constant number of queries, whatever the number of projects, resources or usage spans.
 """
@@ -8,33 +8,63 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from django.db.models import Min
 
 from billing.charts import BarChart, make_bar_chart
+from billing.forms import month_key
 from billing.models import MeteredResource, Sku, UsageSpan
 from billing.services.budgets import BudgetPosition, budget_position
 from billing.services.charging import Costs, ResourceCost, cost_by_resource
-from billing.services.month_costs import MonthCosts, day_costs, month_costs
+from billing.services.month_costs import (
+    MonthCosts,
+    MonthTotal,
+    day_costs,
+    month_costs,
+    month_totals,
+)
 from billing.services.summaries import MOST_MONTHS
-from portal.core.calendar import Period, days_in, month_of, months_in
+from portal.core.calendar import Period, days_in, month_of, months_in, year_of
 from portal.core.money import to_cents
 from portal.identity.models import Node, NodeKind
 
+MOST_ROWS: Final = 100  # more projects than that are shown per organization
 _NOTHING: Final = Costs(lines=())
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostRow:
-    """A row of the table: what a part cost, is expected to cost, and cost the month before."""
+    """A row of the table: what a part cost, is expected to cost, and cost in the other month."""
 
     node: Node
     level: int
     realised: Decimal
     expected: Decimal
     before: Decimal
+
+    @property
+    def change(self) -> Decimal | None:
+        """What is expected beside the other month, in per cent; None beside nothing."""
+        return percentage_more(self.expected, self.before)
+
+
+@dataclass(frozen=True, kw_only=True)
+class YearMonth:
+    """A month in the chart of the year: what was used, and what is expected on top of that."""
+
+    total: MonthTotal
+    is_chosen: bool
+    can_be_chosen: bool
+
+    @property
+    def start(self) -> datetime:
+        return self.total.month.start
+
+    @property
+    def key(self) -> str:
+        return month_key(self.total.month)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +98,10 @@ class Overview:
     Attributes:
         node: the part; None is everything that the person sees.
         is_running: the month has not ended, so ``expected`` says more than ``realised``.
-        rows: organizations with their projects below them; empty for a single project.
+        other: the month that it is compared with, and ``before`` what that one cost.
+        year: the months of the same year.
+        rows: organizations with their projects below them, if those are not too many; empty for
+            a single project.
         resources: of a single project.
         rounding: what the total differs from the sum of the resources in cents, because a line is
             rounded per project and price and not per resource.
@@ -79,8 +112,11 @@ class Overview:
     as_of: datetime
     realised: Costs
     expected: Costs
+    other: Period
     before: Costs
     budget: BudgetPosition | None
+    year: tuple[YearMonth, ...]
+    year_chart: BarChart
     days: tuple[Day, ...]
     chart: BarChart
     rows: tuple[CostRow, ...]
@@ -95,6 +131,16 @@ class Overview:
     @property
     def is_empty(self) -> bool:
         return not self.realised.lines and not self.expected.lines
+
+    @property
+    def change(self) -> Decimal | None:
+        """What is expected beside the other month, in per cent; None beside nothing."""
+        return percentage_more(self.expected.total, self.before.total)
+
+    @property
+    def has_projects(self) -> bool:
+        """False where they were too many to show."""
+        return any(row.level for row in self.rows)
 
     @property
     def is_price_missing(self) -> bool:
@@ -129,17 +175,35 @@ def months_with_use(node_ids: Sequence[int], *, now: datetime) -> list[Period]:
     return months[::-1][:MOST_MONTHS]
 
 
+def month_before(month: Period) -> Period:
+    return month_of(month.start - timedelta(seconds=1))
+
+
+def percentage_more(amount: Decimal, before: Decimal) -> Decimal | None:
+    """How much more than ``before``, in per cent with one decimal; None when that is nothing."""
+    if not before:
+        return None
+    return ((amount - before) * 100 / before).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
 def make_overview(
-    node_ids: Sequence[int], *, node: Node | None, month: Period, now: datetime
+    node_ids: Sequence[int],
+    *,
+    node: Node | None,
+    month: Period,
+    now: datetime,
+    other: Period | None = None,
 ) -> Overview:
     """Put together the figures of ``month``.
 
     Args:
         node_ids: what is counted, as for ``costs``.
         node: the one that was chosen, if one was; its budget is shown.
+        other: the month to compare with; by default the one before.
     """
-    month_before = month_of(month.start - timedelta(seconds=1))
-    before, found = month_costs(node_ids, [month_before, month], at=now)
+    other = other or month_before(month)
+    found, before = month_costs(node_ids, [month, other], at=now)
+    year = _year(node_ids, month, now)
     days = _days(node_ids, found)
     is_project = node is not None and node.kind == NodeKind.PROJECT
     resources = _resources(node, month, found.as_of) if node and is_project else ()
@@ -150,15 +214,35 @@ def make_overview(
         as_of=found.as_of,
         realised=realised,
         expected=expected,
+        other=other,
         before=before.realised,
         budget=budget_position(node, at=now, is_fresh=False) if node else None,
+        year=year,
+        year_chart=_chart([(one.total.realised, one.total.expected) for one in year]),
         days=days,
-        chart=make_bar_chart([(day.realised, day.expected - day.realised) for day in days]),
+        chart=_chart([(day.realised, day.expected) for day in days]),
         rows=() if is_project else _rows(realised, expected, before.realised),
         services=_services(expected),
         resources=resources,
         rounding=realised.total - sum((row.cost.amount for row in resources), Decimal(0)),
     )
+
+
+def _year(node_ids: Sequence[int], month: Period, now: datetime) -> tuple[YearMonth, ...]:
+    totals = month_totals(node_ids, months_in(year_of(month.start)), at=now)
+    return tuple(
+        YearMonth(
+            total=total,
+            is_chosen=total.month.start == month.start,
+            can_be_chosen=total.month.start <= now and bool(total.realised),
+        )
+        for total in totals
+    )
+
+
+def _chart(bars: Iterable[tuple[Decimal, Decimal]]) -> BarChart:
+    """Bars of what was used, and on top of it the rest of what is expected."""
+    return make_bar_chart([(realised, expected - realised) for realised, expected in bars])
 
 
 def _days(node_ids: Sequence[int], found: MonthCosts) -> tuple[Day, ...]:
@@ -169,7 +253,7 @@ def _days(node_ids: Sequence[int], found: MonthCosts) -> tuple[Day, ...]:
 
 
 def _rows(realised: Costs, expected: Costs, before: Costs) -> tuple[CostRow, ...]:
-    """Organizations that pay, by name, each with its projects, by name."""
+    """Organizations that pay, by name, each with its projects, by name, if they are few."""
     pairs = {
         (line.organization_id, line.project_id)
         for part in (realised, expected, before)
@@ -177,11 +261,14 @@ def _rows(realised: Costs, expected: Costs, before: Costs) -> tuple[CostRow, ...
     }
     nodes = Node.objects.in_bulk({pk for pair in pairs for pk in pair})
     rows = []
-    for payer_id in sorted({payer for payer, _ in pairs}, key=lambda pk: nodes[pk].name):
+    payers = {payer for payer, _ in pairs}
+    for payer_id in sorted(payers, key=lambda pk: nodes[pk].name):
         parts = [
             part.by_organization.get(payer_id, _NOTHING) for part in (realised, expected, before)
         ]
         rows.append(_row(nodes[payer_id], 0, parts))
+        if len(pairs) > MOST_ROWS and len(payers) > 1:
+            continue
         projects = {project for payer, project in pairs if payer == payer_id}
         by_project = [part.by_project for part in parts]
         rows += [

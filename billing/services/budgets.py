@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.db.models import QuerySet
 
 from billing.models import Budget
-from billing.services.month_costs import month_costs
+from billing.services.month_costs import month_totals
 from portal.core.calendar import day_of, months_in, year_of
 from portal.core.money import to_cents
 from portal.identity.models import Node
@@ -170,11 +170,11 @@ class _Spent:
 
 
 def _spent(node_ids: Sequence[int], *, at: datetime, is_fresh: bool) -> _Spent:
-    months = month_costs(node_ids, months_in(year_of(at)), at=at, is_fresh=is_fresh)
-    realised = sum((found.realised.total for found in months), Decimal(0))
-    expected = sum((found.expected.total for found in months), Decimal(0))
+    months = month_totals(node_ids, months_in(year_of(at)), at=at, is_fresh=is_fresh)
+    realised = sum((total.realised for total in months), Decimal(0))
+    expected = sum((total.expected for total in months), Decimal(0))
     return _Spent(
         realised=realised,
         committed=expected - realised,
-        is_price_missing=any(found.expected.is_price_missing for found in months),
+        is_price_missing=any(total.is_price_missing for total in months),
     )

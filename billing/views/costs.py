@@ -22,12 +22,13 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
+from billing.cost_sheets import cost_rows
 from billing.focus.export import export_month
 from billing.focus.metadata import describe_month
 from billing.focus.writer import CSV_TYPE, as_csv
 from billing.forms import EVERYTHING, CostFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
-from billing.overview import make_overview, months_with_use
+from billing.overview import Overview, make_overview, months_with_use
 from billing.policies import (
     find_cost_node,
     may_see_costs,
@@ -38,6 +39,7 @@ from billing.policies import (
 from billing.services.charging import Charge, charges_of_resource
 from portal.core.calendar import Period
 from portal.core.money import to_cents
+from portal.core.sheets import answer_file
 from portal.identity.models import Node, NodeKind
 from portal.identity.requests import PersonRequest
 
@@ -46,16 +48,29 @@ from portal.identity.requests import PersonRequest
 def cost_overview(request: PersonRequest) -> HttpResponse:
     """What a month cost, per organization and project, or per resource of one project."""
     asked = _read(request)
-    overview = make_overview(asked.node_ids, node=asked.node, month=asked.month, now=asked.at)
+    overview = _overview(asked)
     month = month_key(asked.month)
+    part_query = f"&node={asked.node.public_id}" if asked.node else ""
     context = {
         "form": asked.form,
         "overview": overview,
         "month_key": month,
         "everything_url": f"{reverse('billing:costs')}?month={month}",
+        "focus_query": f"month={month}{part_query}",
+        "part_query": part_query,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if asked.form.errors else HTTPStatus.OK
     return render(request, "billing/costs.html", context, status=status)
+
+
+@require_safe
+def cost_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
+    """The figures of the page as a file for a spreadsheet."""
+    asked = _read(request)
+    if asked.form.errors:
+        return cost_overview(request)
+    name = _file_name("costs", asked)
+    return answer_file(cost_rows(_overview(asked)), form, name)
 
 
 @require_safe
@@ -68,7 +83,7 @@ def focus_rows(request: PersonRequest) -> HttpResponseBase:
     return StreamingHttpResponse(
         as_csv(rows),
         content_type=CSV_TYPE,
-        headers={"Content-Disposition": f'attachment; filename="{_focus_name(asked)}.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="{_file_name("focus", asked)}.csv"'},
     )
 
 
@@ -81,7 +96,9 @@ def focus_metadata(request: PersonRequest) -> HttpResponseBase:
     description = describe_month(asked.node_ids, month=asked.month, as_of=asked.as_of)
     return JsonResponse(
         description,
-        headers={"Content-Disposition": f'attachment; filename="{_focus_name(asked)}.json"'},
+        headers={
+            "Content-Disposition": f'attachment; filename="{_file_name("focus", asked)}.json"'
+        },
     )
 
 
@@ -112,6 +129,7 @@ class _Asked:
     node: Node | None
     node_ids: list[int]
     month: Period
+    other: Period | None
     at: datetime
 
     @property
@@ -138,19 +156,32 @@ def _read(request: PersonRequest) -> _Asked:
         choices.append(node)
     chosen = {"node": str(node.public_id)} if node else {}
     form = CostFilter(request.GET.dict() | chosen, months=months, nodes=choices)
+    is_valid = form.is_valid()
+    other = form.cleaned_data["other"] if is_valid else ""
     return _Asked(
         form=form,
         node=node,
         node_ids=[node.pk] if node else top_ids,
-        month=read_month(form.cleaned_data["month"]) if form.is_valid() else months[0],
+        month=read_month(form.cleaned_data["month"]) if is_valid else months[0],
+        other=read_month(other) if other else None,
         at=moment,
     )
 
 
-def _focus_name(asked: _Asked) -> str:
+def _overview(asked: _Asked) -> Overview:
+    return make_overview(
+        asked.node_ids, node=asked.node, month=asked.month, now=asked.at, other=asked.other
+    )
+
+
+def _file_name(what: str, asked: _Asked) -> str:
     """The name of the file says it when the month is still running."""
     is_complete = asked.as_of == asked.month.end
-    return f"focus-{month_key(asked.month)}{'' if is_complete else '-incomplete'}"
+    return f"{what}-{month_key(asked.month)}{'' if is_complete else '-incomplete'}"
+
+
+def _as_file(what: str, asked: _Asked, form: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{_file_name(what, asked)}.{form}"'}
 
 
 def _chosen_node(request: PersonRequest) -> Node | None:

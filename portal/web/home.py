@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.policies import topmost, visible_cost_nodes
 from billing.services.budgets import BudgetTotal, total_position
-from billing.services.month_costs import month_costs
+from billing.services.month_costs import month_totals
 from catalog.amounts import amount_in_words
 from catalog.models import (
     UNDECIDED_ORDER_STATES,
@@ -103,11 +103,11 @@ def read_money(person: Person, *, at: datetime) -> Money:
     may_see_all = cost_nodes.exists()
     nodes = cost_nodes if may_see_all else reached_nodes(person)
     top_ids = list(topmost(nodes).values_list("pk", flat=True))
-    (found,) = month_costs(top_ids, [month_of(at)], at=at)
+    (total,) = month_totals(top_ids, [month_of(at)], at=at)
     return Money(
-        month=found.month.start,
-        realised=found.realised.total,
-        expected=found.expected.total,
+        month=total.month.start,
+        realised=total.realised,
+        expected=total.expected,
         budget=total_position(nodes, at=at),
         may_see_all=may_see_all,
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from datetime import date, timedelta
 from html import unescape
+from io import BytesIO, StringIO
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
 
 from billing.models import Budget, MeteredResource
 from portal.core.calendar import start_of_day
@@ -87,8 +90,8 @@ class TestOverview:
         assert response.status_code == 200
         text = text_of(response)
         assert "Used €19.20 day 15 of 30" in text
-        assert "Expected in November €38.40" in text
-        assert "Month before €38.40" in text
+        assert "Expected in November €38.40 0.0% since October 2026" in text
+        assert "October 2026 €38.40 in the whole month" in text
 
     def test_drills_down_from_organization_to_project_to_resource(
         self, server: MeteredResource, finance: Person
@@ -98,9 +101,9 @@ class TestOverview:
         below = get(finance, "/costs", node=str(project.public_id))
 
         assert cells(top, "parts")[1:] == [
-            ["Dienst", "€19.20", "€38.40", "€38.40"],
-            ["Zaaksysteem", "€19.20", "€38.40", "€38.40"],
-            ["Total", "€19.20", "€38.40", "€38.40"],
+            ["Dienst", "€19.20", "€38.40", "€38.40", "0.0%"],
+            ["Zaaksysteem", "€19.20", "€38.40", "€38.40", "0.0%"],
+            ["Total", "€19.20", "€38.40", "€38.40", "0.0%"],
         ]
         assert f"node={project.public_id}" in top.content.decode()
         assert cells(below, "parts")[1:] == [["zaak-app-01", "€19.20"], ["Total", "€19.20"]]
@@ -156,7 +159,66 @@ class TestOverview:
         assert len(days) == 30
         assert days[14][1:] == ["€1.28", "€1.28"]
         assert days[15][1:] == ["€0.00", "€1.28"]
-        assert response.content.decode().count('<rect class="cl-f" x=') == 15
+        card = response.content.decode().partition('id="days"')[2]
+        assert card.count('<rect class="cl-f" x=') == 15
+
+    def test_every_month_of_the_year_is_there_and_leads_to_its_costs(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        response = get(finance, "/costs", node=str(server.project.public_id))
+
+        months = cells(response, "months")[1:]
+        assert [row[0] for row in months][8:] == ["September", "October", "November", "December"]
+        assert [row[1:] for row in months][8:] == [
+            ["€0.00", "€0.00"],
+            ["€38.40", "€38.40"],
+            ["€19.20", "€38.40"],
+            ["€0.00", "€38.40"],
+        ]
+        page = unescape(response.content.decode())
+        assert f"/costs?month=2026-10&node={server.project.public_id}" in page
+        for month in ("2026-09", "2026-11", "2026-12"):
+            assert f"/costs?month={month}&node=" not in page
+
+    def test_any_two_months_can_be_compared(self, server: MeteredResource, finance: Person) -> None:
+        UsageSpanFactory(
+            resource=MeteredResourceFactory(project=server.project),
+            started_at=start_of_day(date(2026, 9, 16)),
+            ended_at=start_of_day(date(2026, 10, 1)),
+        )
+
+        before = get(finance, "/costs", month="2026-10")
+        other = get(finance, "/costs", month="2026-10", other="2026-11")
+        none = get(finance, "/costs", month="2026-09")
+
+        assert cells(before, "parts")[-1] == ["Total", "€38.40", "€38.40", "€19.20", "+100.0%"]
+        assert cells(other, "parts")[0][3] == "November 2026"
+        assert cells(other, "parts")[-1][1:] == ["€38.40", "€38.40", "€19.20", "+100.0%"]
+        assert cells(none, "parts")[-1] == ["Total", "€19.20", "€19.20", "€0.00", "new"]
+
+    @pytest.mark.parametrize("other", ["2026-13", "2030-01", "<b>"])
+    def test_a_month_to_compare_with_that_is_not_there_is_said(
+        self, server: MeteredResource, finance: Person, other: str
+    ) -> None:
+        response = get(finance, "/costs", other=other)
+
+        assert response.status_code == 422
+        assert "Choose one of these months." in text_of(response)
+
+    def test_too_many_projects_are_shown_per_organization(
+        self, server: MeteredResource, finance: Person, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = make_project(make_organization(server.project.parent.parent, "Agentschap"))
+        NodeParent.objects.update(valid_from=start_of_day(date(2025, 1, 1)))
+        UsageSpanFactory(resource=MeteredResourceFactory(project=other))
+        monkeypatch.setattr("billing.overview.MOST_ROWS", 1)
+
+        response = get(finance, "/costs")
+        below = get(finance, "/costs", node=str(other.parent.public_id))
+
+        assert [row[0] for row in cells(response, "parts")[1:]] == ["Agentschap", "Dienst", "Total"]
+        assert "There are too many projects to show here." in text_of(response)
+        assert [row[0] for row in cells(below, "parts")[1:]] == ["Agentschap", other.name, "Total"]
 
     def test_says_the_same_in_dutch(self, server: MeteredResource, finance: Person) -> None:
         text = text_of(visit_as(finance, language="nl").get("/costs"))
@@ -209,6 +271,57 @@ class TestOverview:
 
         assert len(cells(response, "parts")) == 8
         assert len(many) == len(few)
+
+
+class TestDownload:
+    def test_it_has_the_amounts_of_the_page_per_service(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        set_price("0.10", sku="volume")
+        UsageSpanFactory(resource=server, sku__code="volume", quantity=100)
+
+        response = get(finance, "/costs/table.csv", node=str(server.project.public_id))
+
+        assert response["Content-Disposition"] == (
+            'attachment; filename="costs-2026-11-incomplete.csv"'
+        )
+        assert lines_of(response) == [
+            [
+                *("Organisation", "Project", "Service", "SKU", "Used in 2026-11"),
+                *("Expected in 2026-11", "Used in 2026-10"),
+            ],
+            [
+                *("Dienst", "Zaaksysteem", "server.gp.small (en)", "server.gp.small"),
+                *("19.2", "38.4", "38.4"),
+            ],
+            ["Dienst", "Zaaksysteem", "volume (en)", "volume", "5", "10", "0"],
+        ]
+
+    def test_a_spreadsheet_calculates_nothing(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        Project.objects.filter(pk=server.project_id).update(name="=1+1")
+
+        table = lines_of(get(finance, "/costs/table.csv", month="2026-10"))
+        sheet = load_workbook(
+            BytesIO(get(finance, "/costs/table.xlsx", month="2026-10").getvalue())
+        )
+
+        assert table[1][1] == "'=1+1"
+        assert [cell.data_type for cell in sheet.active[2]][:2] == ["s", "s"]
+        assert [cell.value for cell in sheet.active[2]][1::3] == ["=1+1", 38.4]
+
+    def test_what_is_not_there_is_not_found_and_what_is_wrong_is_said(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        assert get(finance, "/costs/table.pdf").status_code == 404
+        assert get(finance, "/costs/table.csv", month="2026-13").status_code == 422
+        assert get(member(Role.OPERATOR, server.project), "/costs/table.csv").status_code == 403
+
+
+def lines_of(response: Any) -> list[list[str]]:
+    text = response.getvalue().decode("utf-8-sig")
+    return list(csv.reader(StringIO(text)))
 
 
 class TestAccess:

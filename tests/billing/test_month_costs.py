@@ -23,7 +23,7 @@ from billing.models import (
 )
 from billing.services import summaries
 from billing.services.charging import cost_by_day, costs, expected_costs
-from billing.services.month_costs import MonthCosts, day_costs, month_costs
+from billing.services.month_costs import MonthCosts, day_costs, month_costs, month_totals
 from billing.services.summaries import keep_summaries, rest_after, take_summary
 from portal.core.calendar import Period, month, start_of_day
 from portal.identity.models import Node, NodeParent, Organization, Project
@@ -152,6 +152,20 @@ def test_usage_itself_says_the_same_of_many_months(world: list[Node]) -> None:
         (other.as_of, other.realised, other.expected) for other in none
     ]
     assert len(queries) == 3
+
+
+def test_totals_are_the_sums_of_lines(world: list[Node]) -> None:
+    """Each line is rounded to cents before it is added up."""
+    months = [OCTOBER, NOVEMBER, DECEMBER]
+    take_summary(NOVEMBER, at=NOW)
+    for node in world:
+        found = month_costs([node.pk], months, at=NOW)
+
+        totals = month_totals([node.pk], months, at=NOW)
+
+        assert [(one.realised, one.expected, one.is_price_missing) for one in totals] == [
+            (one.realised.total, one.expected.total, one.expected.is_price_missing) for one in found
+        ]
 
 
 def test_it_takes_as_many_queries_for_a_year(world: list[Node]) -> None:

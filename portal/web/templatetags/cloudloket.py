@@ -33,6 +33,7 @@ register.filter("money", formats.money)
 register.filter("unit_price", formats.unit_price)
 register.filter("quantity", formats.quantity)
 register.filter("duration", formats.duration)
+register.filter("change", formats.change)
 
 BADGE_ICONS = {
     "neutral": "hourglass",

@@ -15,6 +15,15 @@ ROWS = [
         by=PAYERS,
         unseen=404,
     ),
+    see("billing:cost-sheet", arguments=("csv",), by=PAYERS),
+    see(
+        "billing:cost-sheet",
+        case="of a project",
+        arguments=("csv",),
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
     see("billing:focus-rows", by=PAYERS, shows_platform=True),
     see(
         "billing:focus-rows",

@@ -1,0 +1,46 @@
+"""The figures of the cost page as rows of a file: one for each service of each project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from billing.forms import month_key
+from billing.models import Sku
+from billing.overview import Overview
+from billing.services.charging import Costs
+from portal.identity.models import Node
+
+Row = Sequence[str | Decimal]
+Key = tuple[int, int, int]  # organization, project, SKU
+
+
+def cost_rows(overview: Overview) -> Iterator[Row]:
+    """What they are called, and then the rows by name. They add up to the totals of the page."""
+    parts = [_by_key(costs) for costs in (overview.realised, overview.expected, overview.before)]
+    keys = {key for part in parts for key in part}
+    nodes = Node.objects.in_bulk({pk for payer, project, _sku in keys for pk in (payer, project)})
+    skus = Sku.objects.in_bulk({sku for _payer, _project, sku in keys})
+    month, other = month_key(overview.month), month_key(overview.other)
+    yield (
+        *(_("Organisation"), _("Project"), _("Service"), _("SKU")),
+        *(_("Used in {month}").format(month=month), _("Expected in {month}").format(month=month)),
+        _("Used in {month}").format(month=other),
+    )
+    named = [
+        (nodes[payer].name, nodes[project].name, skus[sku].name, skus[sku].code, key)
+        for key in keys
+        for payer, project, sku in (key,)
+    ]
+    for *names, key in sorted(named):
+        yield (*names, *(part.get(key, Decimal(0)) for part in parts))
+
+
+def _by_key(costs: Costs) -> dict[Key, Decimal]:
+    amounts: dict[Key, Decimal] = {}
+    for line in costs.lines:
+        key = (line.organization_id, line.project_id, line.sku_id)
+        amounts[key] = amounts.get(key, Decimal(0)) + line.amount
+    return amounts
