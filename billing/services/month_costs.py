@@ -23,6 +23,8 @@ from portal.identity.models import NodeKind, NodeParent, Organization
 
 # A summary of what still runs is as good as its next one is near.
 _ROUNDS_LATE: Final = 5
+# What is reckoned in less than this many seconds may as well be reckoned to the second.
+_QUICK: Final = 0.2
 _NOTHING: Final = Costs(lines=())
 
 
@@ -229,7 +231,8 @@ def _summaries(
 def _holds(summary: MonthSummary, month: Period, at: datetime) -> bool:
     if month.end <= at:
         return summary.as_of == month.end
-    return at <= summary.taken_at + _ROUNDS_LATE * rest_after(summary.seconds)
+    is_recent = at <= summary.taken_at + _ROUNDS_LATE * rest_after(summary.seconds)
+    return is_recent and summary.seconds >= _QUICK
 
 
 def _last_move() -> datetime | None:

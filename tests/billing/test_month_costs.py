@@ -41,6 +41,12 @@ NOW = start_of_day(date(2026, 11, 16)) + timedelta(hours=13, seconds=7)
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So little usage would otherwise be read itself."""
+    monkeypatch.setattr("billing.services.month_costs._QUICK", 0)
+
+
 def on(number: int, day: int, **later: int) -> datetime:
     return start_of_day(date(2026, number, day)) + timedelta(**later)
 
@@ -261,6 +267,18 @@ def test_a_running_month_that_ended_meanwhile_is_not_whole(reckoned: Project) ->
 
     assert the(reckoned, at=NOVEMBER.end + timedelta(seconds=1)).as_of == NOVEMBER.end
     assert the(reckoned, at=NOVEMBER.end + timedelta(seconds=1)).summary_id is None
+
+
+def test_what_runs_and_is_quickly_reckoned_is_told_to_the_second(
+    reckoned: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.services.month_costs._QUICK", 3.0)
+    later = NOW + timedelta(seconds=9)
+
+    assert the(reckoned, at=later).as_of == later
+    assert the(reckoned, OCTOBER, at=later).summary_id
+    MonthSummary.objects.update(seconds=3)
+    assert the(reckoned, at=later).as_of == NOW
 
 
 def test_who_decides_on_money_gets_it_to_the_second(reckoned: Project) -> None:
