@@ -138,6 +138,10 @@ class Overview:
         return percentage_more(self.expected.total, self.before.total)
 
     @property
+    def realised_in_year(self) -> Decimal:
+        return sum((one.total.realised for one in self.year), Decimal(0))
+
+    @property
     def has_projects(self) -> bool:
         """False where they were too many to show."""
         return any(row.level for row in self.rows)

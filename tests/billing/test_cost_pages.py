@@ -145,6 +145,8 @@ class TestOverview:
         text = text_of(get(finance, "/costs", month="2026-10"))
 
         assert "Used €38.40 in the whole month" in text
+        assert "Used in 2026 €57.60 in all of its months" in text
+        assert "Expected" not in text.partition("Per month")[0]
 
     def test_an_empty_month_says_so(self, project: Project, finance: Person) -> None:
         response = get(finance, "/costs")
@@ -191,10 +193,11 @@ class TestOverview:
         other = get(finance, "/costs", month="2026-10", other="2026-11")
         none = get(finance, "/costs", month="2026-09")
 
-        assert cells(before, "parts")[-1] == ["Total", "€38.40", "€38.40", "€19.20", "+100.0%"]
-        assert cells(other, "parts")[0][3] == "November 2026"
-        assert cells(other, "parts")[-1][1:] == ["€38.40", "€38.40", "€19.20", "+100.0%"]
-        assert cells(none, "parts")[-1] == ["Total", "€19.20", "€19.20", "€0.00", "new"]
+        assert cells(before, "parts")[-1] == ["Total", "€38.40", "€19.20", "+100.0%"]
+        assert "September 2026 €19.20 difference +100.0%" in text_of(before)
+        assert cells(other, "parts")[0][2] == "November 2026"
+        assert cells(other, "parts")[-1] == ["Total", "€38.40", "€19.20", "+100.0%"]
+        assert cells(none, "parts")[-1] == ["Total", "€19.20", "€0.00", "new"]
 
     @pytest.mark.parametrize("other", ["2026-13", "2030-01", "<b>"])
     def test_a_month_to_compare_with_that_is_not_there_is_said(
