@@ -90,11 +90,26 @@ def rate_piece(piece: Usage, price: UnitPrice) -> Decimal:
     if piece.end > month.end:
         raise ValueError(f"usage passes the end of a month: {piece.start} to {piece.end}")
     with localcontext(_EXACT):
+        quantity_seconds = piece.quantity * piece.seconds
+    begun = piece.quantity if piece.is_beginning else Decimal(0)
+    return rate_sum(price, quantity_seconds=quantity_seconds, begun=begun, month=month)
+
+
+def rate_sum(
+    price: UnitPrice, *, quantity_seconds: Decimal, begun: Decimal, month: Period
+) -> Decimal:
+    """Return the cost of what usage within one business month adds up to: euros, six decimals.
+
+    Args:
+        quantity_seconds: the sum of quantity x seconds.
+        begun: the sum of the quantities whose use begins in it; a one-off price is due of these.
+    """
+    with localcontext(_EXACT):
         if price.unit is Unit.ONE_OFF:
-            cost = piece.quantity * price.amount if piece.is_beginning else Decimal(0)
+            cost = begun * price.amount
         else:
             divisor = SECONDS_PER_HOUR if price.unit is Unit.HOUR else month.seconds
-            cost = piece.quantity * price.amount * piece.seconds / divisor
+            cost = quantity_seconds * price.amount / divisor
         return cost.quantize(RATED_PLACES)
 
 

@@ -35,6 +35,12 @@ FROM charge
 GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start
 ORDER BY organization_id, project_id, sku_id, slice_start, price_id
 """
+_BEGUN: Final[LiteralString] = """
+SELECT organization_id, project_id, sku_id, price_id, slice_start, sum(quantity)
+FROM charge
+WHERE is_beginning AND started_at = span_started_at
+GROUP BY organization_id, project_id, sku_id, price_id, slice_start
+"""
 _BY_RESOURCE: Final[LiteralString] = """
 SELECT resource_id, coalesce(sum(amount), 0), bool_or(price_id IS NULL)
 FROM charge GROUP BY resource_id ORDER BY sum(amount) DESC NULLS LAST, resource_id
@@ -167,6 +173,17 @@ def costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:
         as_of: open use counts until here.
     """
     return _costs(node_ids, period, as_of, as_of)
+
+
+def quantities_begun(
+    node_ids: Sequence[int], *, period: Period, as_of: datetime
+) -> dict[tuple[int, int, int, int | None, datetime], Decimal]:
+    """Of each line of ``costs`` how much began to be used in it: what a one-off price is due of.
+
+    By organization, project, SKU, price and begin of the month. One query.
+    """
+    rows = _query(node_ids, _by_month(period), as_of).fetch(_BEGUN)
+    return {tuple(key): quantity for *key, quantity in rows}
 
 
 def expected_costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:

@@ -129,7 +129,7 @@ def quote(meters: Sequence[Meter], *, project: Project, at: datetime) -> Quote:
         PriceMissing: a SKU is unknown or has no price then.
     """
     quantities = quantity_by_sku(meters)
-    prices = _nearest_prices(quantities, project, at)
+    prices = nearest_prices(project.lineage_ids, at=at, skus=quantities)
     for sku in quantities:
         if sku not in prices:
             raise PriceMissing(sku=sku)
@@ -146,7 +146,7 @@ def quote_each(
     """
     quantities = {key: quantity_by_sku(meters) for key, meters in sets.items()}
     skus = {sku for wanted in quantities.values() for sku in wanted}
-    prices = _nearest_prices(skus, project, at)
+    prices = nearest_prices(project.lineage_ids, at=at, skus=skus)
     return {
         key: _quote(wanted, prices, at)
         for key, wanted in quantities.items()
@@ -182,11 +182,20 @@ def _quote(quantities: Mapping[str, Decimal], prices: Mapping[str, Price], at: d
     )
 
 
-def _nearest_prices(skus: Iterable[str], project: Project, at: datetime) -> dict[str, Price]:
-    """The price of each SKU that has one."""
-    lineage = project.lineage_ids
+def nearest_prices(
+    lineage: Sequence[int], *, at: datetime, skus: Iterable[str] | None = None
+) -> dict[str, Price]:
+    """The price that holds at ``at`` of each SKU that has one, by the code of the SKU. One query.
+
+    Args:
+        lineage: primary keys from the topmost organization down; the lowest goes first, the price
+            for everybody comes last.
+        skus: only these; None is all.
+    """
     reaching = Q(organization__in=lineage) | Q(organization=None)
-    prices = Price.objects.filter(is_in_force(at), reaching, sku__code__in=skus)
+    prices = Price.objects.filter(is_in_force(at), reaching)
+    if skus is not None:
+        prices = prices.filter(sku__code__in=skus)
     nearest: dict[str, Price] = {}
     for price in sorted(
         prices.select_related("sku"),
