@@ -15,3 +15,51 @@ class PriceMissing(DomainError):
 class SkuUnknown(DomainError):
     code = "sku_unknown"
     message = _("“{sku}” is not in the price list, so its use cannot be measured.")
+
+
+class OwnRound(DomainError):
+    code = "own_tariff_round"
+    http_status = 403
+    message = _("You proposed this yourself. Somebody else of finance must decide.")
+
+
+class RoundSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "tariff_round_settled"
+    message = _("Somebody was first: this tariff round is “{state}” by now.")
+
+
+class RoundTooLate(DomainError):
+    code = "tariff_round_too_late"
+    message = _(
+        "The month from which these prices should hold has begun. Prices never change afterwards: "
+        "propose them from a later month."
+    )
+
+
+class PricesMoved(DomainError):
+    """Context: ``skus``, in words."""
+
+    code = "prices_moved"
+    message = _(
+        "Since this was proposed another price was set for {skus}. Refuse this proposal, and "
+        "propose what should hold now."
+    )
+
+
+class PricesForNobody(DomainError):
+    code = "prices_for_nobody"
+    message = _("The organisation that these prices are for has ended.")
+
+
+class NothingLeft(DomainError):
+    """Context: ``skus``, in words."""
+
+    code = "no_price_left"
+    message = _("Nothing else sets a price for {skus}, so the organisation keeps its own.")
+
+
+class TariffNameTaken(DomainError):
+    code = "tariff_name_taken"
+    message = _("There is a price list called “{name}” by now. Propose this under another name.")

@@ -6,15 +6,26 @@ from typing import Final
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
-from billing.models import MeteredResource
-from portal.identity.access import has_role, reached_nodes, reached_projects, roles_of
+from billing.models import MeteredResource, Price, TariffRound
+from portal.identity.access import (
+    granted_node_ids,
+    has_role,
+    reached_nodes,
+    reached_projects,
+    roles_of,
+)
+from portal.identity.four_eyes import logins_of
 from portal.identity.models import Node, Person, Role
+from portal.identity.models.proposed import DecisionState
+from portal.identity.platform import platform_organization
 
 # Who pays, who decides what is paid, and who checks.
 COST_ROLES: Final = (Role.FINANCE, Role.APPROVER, Role.AUDITOR)
+# On the organization that runs the platform: who sets the prices of everybody, and who checks.
+TARIFF_READERS: Final = (Role.FINANCE, Role.AUDITOR)
 
 
 def visible_cost_nodes(person: Person) -> QuerySet[Node]:
@@ -48,3 +59,48 @@ def topmost(nodes: QuerySet[Node]) -> QuerySet[Node]:
 def visible_metered_resources(person: Person) -> QuerySet[MeteredResource]:
     """Everybody with a role on a project sees what its resources cost."""
     return MeteredResource.objects.filter(project__in=reached_projects(person))
+
+
+def may_set_tariffs(person: Person) -> bool:
+    """Finance of the organization that runs the platform proposes and decides what things cost."""
+    return _has_platform_role(person, Role.FINANCE)
+
+
+def may_read_tariff_rounds(person: Person) -> bool:
+    """Who sets prices, and who audits that."""
+    return _has_platform_role(person, *TARIFF_READERS)
+
+
+def visible_tariff_rounds(person: Person) -> QuerySet[TariffRound]:
+    """Every round, for who sets prices or audits that; nothing for anybody else."""
+    rounds = TariffRound.objects.all()
+    return rounds if may_read_tariff_rounds(person) else rounds.none()
+
+
+def tariff_rounds_to_decide(person: Person) -> QuerySet[TariffRound]:
+    """What somebody else proposed, for who may decide."""
+    waiting = TariffRound.objects.filter(state=DecisionState.PROPOSED)
+    if not may_set_tariffs(person):
+        return waiting.none()
+    return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
+
+
+def visible_prices(person: Person) -> QuerySet[Price]:
+    """The prices for everybody, and those that organizations have for themselves.
+
+    Of the latter those that hold, or could, where the person sees costs; who sets prices or audits
+    that sees all of them.
+    """
+    if may_read_tariff_rounds(person):
+        return Price.objects.all()
+    granted = Node.objects.filter(pk__in=granted_node_ids(person, COST_ROLES))
+    above = {pk for node in granted for pk in node.lineage_ids}
+    below = visible_cost_nodes(person).values("pk")
+    return Price.objects.filter(
+        Q(organization=None) | Q(organization__in=above) | Q(organization__in=below)
+    )
+
+
+def _has_platform_role(person: Person, *roles: Role) -> bool:
+    organization = platform_organization()
+    return organization is not None and has_role(person, organization, *roles)

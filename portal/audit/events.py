@@ -160,6 +160,11 @@ EVENTS: Final = frozenset(
         "quota.request_decision_refused",
         "quota.counter_corrected",
         "price.set",
+        "tariff_round.proposed",
+        "tariff_round.confirmed",
+        "tariff_round.refused",
+        "tariff_round.taken_back",
+        "tariff_round.decision_refused",
         "budget.set",
         # the trail itself
         "audit.anchored",

@@ -1,6 +1,7 @@
 """Locks that are not rows. Order of all locks: docs/architecture.md.
 
-tree → order or resource → quota rows by node id, metric → month → statement number → audit head
+tree → tariffs → order or resource → quota rows by node id, metric → month → statement number
+→ audit head
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ END_DATES: Final = 6
 ACCESS: Final = 7
 QUOTA_ALERTS: Final = 8
 SUMMARIES: Final = 9
+TARIFFS: Final = 10
 BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20
@@ -45,6 +47,11 @@ def lock_tree_shared() -> None:
 def lock_tree_exclusive() -> None:
     """Until the end of the transaction: nobody claims. Changing the tree takes this."""
     _execute("SELECT pg_advisory_xact_lock(%s)", TREE)
+
+
+def lock_tariffs() -> None:
+    """Until the end of the transaction: nobody else proposes or decides what things will cost."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", TARIFFS)
 
 
 def lock_break_glass() -> None:

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from billing.errors import SkuUnknown
 from billing.meters import Meter
-from billing.models import MeteredResource, Price, UsageSpan
+from billing.models import MeteredResource, UsageSpan
 from billing.services.metering import UsageTime, change_metering, end_metering, start_metering
 from portal.core.calendar import start_of_day
 from portal.identity.models import Project
@@ -297,14 +297,6 @@ class TestDatabase:
         self.refuses(
             "price_one_per_sku_and_organization_at_a_time", lambda: set_price("2", since=NOON)
         )
-
-    def test_lets_a_price_be_ended_once_and_nothing_else(self) -> None:
-        rows = Price.objects.filter(pk=set_price("1").pk)
-
-        self.refuses("a price is never changed", lambda: rows.update(amount=2))
-        rows.update(valid_until=NOON)
-        self.refuses("a price is never changed", lambda: rows.update(valid_until=None))
-        self.refuses("a price is never changed", rows.delete)
 
     def test_keeps_a_metered_resource_in_its_project(self, project: Project) -> None:
         resource = MeteredResourceFactory(project=project)

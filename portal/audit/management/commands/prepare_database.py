@@ -43,6 +43,10 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "identity_deputy": ("valid_until",),
     "billing_usagespan": ("ended_at", "end_facts"),
     "billing_price": ("valid_until",),
+    "billing_tariffround": (
+        *("state", "decided_by_id", "decided_at", "decision_reason", "price_list_id"),
+    ),
+    "billing_tariffroundline": (),
     "identity_breakglasspassword": ("closed_at", "outcome", "secret_hash"),
     "identity_nodeparent": ("valid_until",),
     "identity_costcentre": ("valid_until",),

@@ -1,0 +1,191 @@
+"""What new prices would have made of last month: the use of that month, at other prices.
+
+Old is what was charged, new is what would have been charged if the new prices had held for all of
+the month. Whoever has a nearer price of their own keeps that, and pays the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from billing.models import Price, Sku
+from billing.rating import Unit, UnitPrice, rate_sum
+from billing.services.charging import CostLine, costs, quantities_begun
+from billing.services.pricing import nearest_prices
+from portal.core.calendar import Period, month_of
+from portal.core.money import to_cents
+from portal.identity.models import Node, NodeKind, Organization
+
+TENTH: Final = Decimal("0.1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """An amount before and after, in whole cents."""
+
+    before: Decimal = Decimal(0)
+    after: Decimal = Decimal(0)
+
+    def __add__(self, other: Change) -> Change:
+        return Change(before=self.before + other.before, after=self.after + other.after)
+
+    @property
+    def difference(self) -> Decimal:
+        return self.after - self.before
+
+    @property
+    def percent(self) -> Decimal | None:
+        """The difference in per cent of what it was, with one decimal; None of nothing."""
+        if not self.before:
+            return None
+        share = self.difference * 100 / self.before
+        return share.quantize(TENTH, rounding=ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """What a tariff round would have made of ``month``.
+
+    Attributes:
+        organizations: everything that each of them paid in it, the dearest first.
+        skus: only what the round gives another price, by primary key of the SKU.
+    """
+
+    month: Period
+    total: Change
+    organizations: Sequence[tuple[Node, Change]]
+    skus: Mapping[int, Change]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Use:
+    """What one project used of one SKU in the month, as far as the round sets the price."""
+
+    quantity_seconds: Decimal = Decimal(0)
+    begun: Decimal = Decimal(0)
+    before: Decimal = Decimal(0)
+
+    def __add__(self, other: _Use) -> _Use:
+        return _Use(
+            quantity_seconds=self.quantity_seconds + other.quantity_seconds,
+            begun=self.begun + other.begun,
+            before=self.before + other.before,
+        )
+
+    def at(self, price: UnitPrice | None, month: Period) -> Change:
+        """What it would have cost at one price all month, rounded as a line is."""
+        if price is None:
+            return Change(before=self.before)
+        after = rate_sum(
+            price, quantity_seconds=self.quantity_seconds, begun=self.begun, month=month
+        )
+        return Change(before=self.before, after=to_cents(after))
+
+
+def effect_on_last_month(
+    prices: Mapping[Sku, UnitPrice | None],
+    *,
+    organization: Organization | None,
+    valid_from: datetime,
+    at: datetime,
+) -> Effect:
+    """What new prices would have made of the last full month before ``at``. At most six queries.
+
+    Args:
+        prices: None: the organization's own price ends, so what is above it holds.
+        organization: of which, with those below it; None: of everybody without a price of their
+            own.
+        valid_from: when the new prices are to begin; what is above the organization is looked up
+            for that moment.
+    """
+    month = month_of(month_of(at).start - timedelta(seconds=1))
+    prices = _with_what_is_above(prices, organization, valid_from)
+    node_ids = _payers(organization)
+    lines = costs(node_ids, period=month, as_of=month.end).lines
+    moved = _moved_lines(lines, {sku.pk for sku in prices}, organization)
+    begun = {}
+    if any(price is not None and price.unit is Unit.ONE_OFF for price in prices.values()):
+        begun = quantities_begun(node_ids, period=month, as_of=month.end)
+
+    uses: defaultdict[tuple[int, int, int], _Use] = defaultdict(_Use)
+    paid: defaultdict[int, Change] = defaultdict(Change)
+    for line in lines:
+        if line in moved:
+            key = (line.organization_id, line.project_id, line.sku_id)
+            uses[key] += _use_of(line, begun)
+        else:
+            paid[line.organization_id] += Change(before=line.amount, after=line.amount)
+    by_id = {sku.pk: price for sku, price in prices.items()}
+    skus = {pk: Change() for pk in by_id}
+    for (organization_id, _project_id, sku_id), use in uses.items():
+        change = use.at(by_id[sku_id], month)
+        paid[organization_id] += change
+        skus[sku_id] += change
+    return Effect(
+        month=month,
+        total=sum(paid.values(), Change()),
+        organizations=_by_name(paid),
+        skus=skus,
+    )
+
+
+def _with_what_is_above(
+    prices: Mapping[Sku, UnitPrice | None], organization: Organization | None, at: datetime
+) -> Mapping[Sku, UnitPrice | None]:
+    """Where an own price ends: what then holds, if anything does."""
+    ending = [sku.code for sku, price in prices.items() if price is None]
+    if not ending or organization is None:
+        return prices
+    above = nearest_prices(organization.ancestor_ids, at=at, skus=ending)
+    then = {code: UnitPrice(Unit(price.unit), price.amount) for code, price in above.items()}
+    return {sku: price or then.get(sku.code) for sku, price in prices.items()}
+
+
+def _payers(organization: Organization | None) -> list[int]:
+    """Primary keys of the organization; of everybody, those at the top, also what ended since."""
+    if organization is not None:
+        return [organization.pk]
+    tops = Node.objects.filter(parent=None, kind=NodeKind.ORGANIZATION)
+    return list(tops.values_list("pk", flat=True))
+
+
+def _moved_lines(
+    lines: Iterable[CostLine], sku_ids: set[int], organization: Organization | None
+) -> set[CostLine]:
+    """The lines that the round is about: those at no price, or at one not nearer than the new."""
+    about = [line for line in lines if line.sku_id in sku_ids]
+    prices = Price.objects.filter(pk__in={line.price_id for line in about if line.price_id})
+    if organization is None:
+        farther = prices.filter(organization=None)
+    else:
+        farther = prices.exclude(organization__ancestor_ids__contains=[organization.pk])
+    price_ids = {None, *farther.values_list("pk", flat=True)}
+    return {line for line in about if line.price_id in price_ids}
+
+
+def _use_of(
+    line: CostLine, begun: Mapping[tuple[int, int, int, int | None, datetime], Decimal]
+) -> _Use:
+    key = (
+        line.organization_id,
+        line.project_id,
+        line.sku_id,
+        line.price_id,
+        line.month_start,
+    )
+    return _Use(
+        quantity_seconds=line.quantity_seconds,
+        begun=begun.get(key, Decimal(0)),
+        before=line.amount,
+    )
+
+
+def _by_name(paid: Mapping[int, Change]) -> list[tuple[Node, Change]]:
+    nodes = Node.objects.in_bulk(paid)
+    rows = [(nodes[pk], change) for pk, change in paid.items()]
+    return sorted(rows, key=lambda row: (-row[1].after, row[0].name))
