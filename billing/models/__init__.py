@@ -1,19 +1,35 @@
 from billing.models.budget import Budget
 from billing.models.price import Price, PriceList, PriceUnit, Sku
+from billing.models.statement import (
+    BillingMonth,
+    Credit,
+    LineKind,
+    MonthState,
+    Statement,
+    StatementLine,
+    StatementLineSource,
+)
 from billing.models.summary import MonthSummary, OutdatedMonth, SummaryDay, SummaryLine
 from billing.models.tariff import TARIFF_NAME_LENGTH, TariffRound, TariffRoundLine
 from billing.models.usage import MeteredResource, UsageSpan
 
 __all__ = [
     "TARIFF_NAME_LENGTH",
+    "BillingMonth",
     "Budget",
+    "Credit",
+    "LineKind",
     "MeteredResource",
+    "MonthState",
     "MonthSummary",
     "OutdatedMonth",
     "Price",
     "PriceList",
     "PriceUnit",
     "Sku",
+    "Statement",
+    "StatementLine",
+    "StatementLineSource",
     "SummaryDay",
     "SummaryLine",
     "TariffRound",

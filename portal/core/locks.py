@@ -23,6 +23,7 @@ ACCESS: Final = 7
 QUOTA_ALERTS: Final = 8
 SUMMARIES: Final = 9
 TARIFFS: Final = 10
+BOOKS: Final = 11
 BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20
@@ -67,6 +68,11 @@ def lock_logouts_shared() -> None:
 def lock_logouts_exclusive() -> None:
     """Until the end of the transaction: nobody opens a session. A provider's order takes this."""
     _execute("SELECT pg_advisory_xact_lock(%s)", LOGOUTS)
+
+
+def lock_books() -> None:
+    """Until the end of the transaction: nobody else closes a month, numbers or credits anything."""
+    _execute("SELECT pg_advisory_xact_lock(%s)", BOOKS)
 
 
 def lock_trail() -> None:
