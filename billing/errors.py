@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.core.errors import DomainError
+from portal.core.errors import DomainError, NotAllowed
 
 
 class PriceMissing(DomainError):
@@ -63,3 +63,44 @@ class NothingLeft(DomainError):
 class TariffNameTaken(DomainError):
     code = "tariff_name_taken"
     message = _("There is a price list called “{name}” by now. Propose this under another name.")
+class MonthNotOver(DomainError):
+    code = "month_not_over"
+    message = _("This month has not ended yet, so it cannot be closed.")
+
+
+class MonthNotNext(DomainError):
+    code = "month_not_next"
+    message = _("Months are closed in order. First close the month before this one.")
+
+
+class MonthSettled(DomainError):
+    """Somebody was first."""
+
+    code = "month_settled"
+    message = _("This month is “{state}” meanwhile. Look again what you can do.")
+
+
+class MonthHasFlaws(DomainError):
+    code = "month_has_flaws"
+    message = _("This month cannot be closed yet. First solve what stands below.")
+
+
+class OwnClosing(NotAllowed):
+    code = "own_closing"
+    message = _("You began to close this month or proposed a credit. Somebody else must close it.")
+
+
+class TotalsChanged(DomainError):
+    code = "totals_changed"
+    message = _("The total changed since you saw it: it is {total} now. Look again.")
+
+
+class CreditTooHigh(DomainError):
+    code = "credit_too_high"
+    http_status = 422
+    message = _("At most {most} of this line is left to give back.")
+
+
+class CreditSettled(DomainError):
+    code = "credit_settled"
+    message = _("This credit is on a statement already, or was taken back.")

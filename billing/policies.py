@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
-from billing.models import MeteredResource, Price, TariffRound
+from billing.models import MeteredResource, Price, Statement, TariffRound
 from portal.identity.access import (
     granted_node_ids,
     has_role,
@@ -99,6 +99,18 @@ def visible_prices(person: Person) -> QuerySet[Price]:
     return Price.objects.filter(
         Q(organization=None) | Q(organization__in=above) | Q(organization__in=below)
     )
+
+
+def may_close(person: Person) -> bool:
+    """Who does the books of the platform: finance of the organization that runs it."""
+    return _has_platform_role(person, Role.FINANCE)
+
+
+def visible_statements(person: Person) -> QuerySet[Statement]:
+    """Statements of the organizations whose costs the person sees; of all for who closes months."""
+    if may_close(person):
+        return Statement.objects.all()
+    return Statement.objects.filter(organization__in=visible_cost_nodes(person))
 
 
 def _has_platform_role(person: Person, *roles: Role) -> bool:

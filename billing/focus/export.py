@@ -9,14 +9,13 @@ from typing import Any
 
 from django.db.models import Model, Q
 
-from billing.focus.columns import GENERATOR
 from billing.focus.rows import Line, Row, Statement, rounding_row, usage_row
+from billing.issuer import find_issuer
 from billing.models import MeteredResource, Price, Sku
 from billing.services.charging import Charge, stream_charges
 from portal.core.calendar import Period
 from portal.core.money import to_cents
 from portal.identity.models import Node
-from portal.identity.platform import platform_organization
 
 _LineKey = tuple[int, int, int, int]  # organization, project, SKU, price
 
@@ -54,12 +53,6 @@ def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> 
         rounding = to_cents(amount) - amount
         if rounding:
             yield rounding_row(statement, found.line(key), rounding)
-
-
-def find_issuer() -> str:
-    """The name of who runs the platform, and so sells and bills; while nobody is named, ours."""
-    organization = platform_organization()
-    return organization.name if organization else GENERATOR
 
 
 class _Found:

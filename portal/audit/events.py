@@ -166,6 +166,12 @@ EVENTS: Final = frozenset(
         "tariff_round.taken_back",
         "tariff_round.decision_refused",
         "budget.set",
+        "month.closing_begun",
+        "month.closing_taken_back",
+        "month.closing_refused",
+        "month.closed",
+        "credit.proposed",
+        "credit.taken_back",
         # the trail itself
         "audit.anchored",
         "audit.verified",

@@ -1,0 +1,64 @@
+"""What may be wrong with a month before it is closed. Apps above billing register their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from billing.models import Sku
+from billing.services.charging import Costs
+from portal.core.calendar import Period
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something to look at before a month is closed.
+
+    Attributes:
+        is_blocking: the month cannot be closed while this is so.
+        url, link: where it is solved, in the words of that page.
+    """
+
+    text: str
+    url: str
+    link: str
+    is_blocking: bool = False
+
+
+Check = Callable[[Period, Costs], Iterable[Finding]]
+_CHECKS: Final[list[Check]] = []
+
+
+def register_check(check: Check) -> None:
+    """Have every closing look at this as well. For an app that is ready."""
+    _CHECKS.append(check)
+
+
+def find_findings(
+    month: Period, used: Costs, *, late_without_price: Collection[int]
+) -> list[Finding]:
+    """Return everything that is worth a look, what blocks first.
+
+    Args:
+        used: what everybody used in the month.
+        late_without_price: primary keys of SKUs that were used in closed months.
+    """
+    missing = {line.sku_id for line in used.lines if line.is_price_missing}
+    found = list(_prices_missing(month, missing.union(late_without_price)))
+    return found + [finding for check in _CHECKS for finding in check(month, used)]
+
+
+def _prices_missing(month: Period, sku_ids: Collection[int]) -> Iterator[Finding]:
+    """Use without a price would never be charged, so it blocks."""
+    if sku_ids:
+        names = sorted(sku.name for sku in Sku.objects.filter(pk__in=sku_ids))
+        yield Finding(
+            text=_("Something was used that has no price: {names}.").format(names=", ".join(names)),
+            url=f"{reverse('billing:costs')}?month={month.start:%Y-%m}",
+            link=_("Costs of this month"),
+            is_blocking=True,
+        )

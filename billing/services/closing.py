@@ -1,0 +1,231 @@
+"""Closing a month: one person of the platform's finance begins, another closes it for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Min
+from django.utils.timezone import now
+
+from billing.closing_checks import Finding, find_findings
+from billing.errors import (
+    MonthHasFlaws,
+    MonthNotNext,
+    MonthNotOver,
+    MonthSettled,
+    OwnClosing,
+    TotalsChanged,
+)
+from billing.models import BillingMonth, Credit, MonthState, Statement, UsageSpan
+from billing.policies import may_close
+from billing.services.charging import Costs, costs
+from billing.services.corrections import Correction, find_late_facts
+from billing.services.credits import waiting_credits
+from billing.services.statements import write_statements
+from portal.audit.services import record, record_refusal
+from portal.core.calendar import Period, day_of, month_of
+from portal.core.errors import NotAllowed
+from portal.core.formats import money
+from portal.core.locks import lock_books
+from portal.identity.four_eyes import check_other_humans
+from portal.identity.models import Organization, Person
+from portal.identity.platform import platform_organization
+from portal.identity.sensitive import sensitive
+from portal.identity.services.roles import refuse_emergency_access
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing:
+    """What closing a month would put on statements, as things are now."""
+
+    used: Costs
+    corrections: Sequence[Correction]
+    credits: Sequence[Credit]
+    findings: Sequence[Finding]
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.total_by_organization.values(), Decimal(0))
+
+    @property
+    def total_by_organization(self) -> dict[int, Decimal]:
+        """By primary key of who pays."""
+        totals = {pk: part.total for pk, part in self.used.by_organization.items()}
+        others = [(one.organization_id, one.amount) for one in self.corrections]
+        others += [(one.line.statement.organization_id, -one.amount) for one in self.credits]
+        for pk, amount in others:
+            totals[pk] = totals.get(pk, Decimal(0)) + amount
+        return totals
+
+    @property
+    def is_blocked(self) -> bool:
+        return any(finding.is_blocking for finding in self.findings)
+
+
+def prepare_closing(month: Period) -> Closing:
+    """Add up and check what closing would write down."""
+    everybody = list(Organization.objects.values_list("pk", flat=True))
+    used = costs(everybody, period=month, as_of=month.end)
+    late = find_late_facts()
+    return Closing(
+        used=used,
+        corrections=late.corrections,
+        credits=waiting_credits(),
+        findings=find_findings(month, used, late_without_price=late.skus_without_price),
+    )
+
+
+def next_month() -> Period | None:
+    """The first month that is not closed; None while nothing was ever used.
+
+    The books begin with the month in which use began.
+    """
+    closed = BillingMonth.objects.filter(state=MonthState.CLOSED).order_by("first_day").last()
+    if closed:
+        return month_of(closed.period.end)
+    first_use = UsageSpan.objects.aggregate(at=Min("started_at"))["at"]
+    return month_of(first_use) if first_use else None
+
+
+@sensitive("month.begin_closing")
+def begin_closing(month: Period, *, actor: Person) -> BillingMonth:
+    """Begin to close a month: somebody else looks at the same figures and closes it.
+
+    Raises:
+        NotAllowed: the actor is not of the platform's finance, or came by emergency access.
+        MonthNotOver, MonthNotNext: it is not the turn of this month.
+        MonthSettled: somebody was first.
+        MonthHasFlaws: a check found what must be solved before.
+    """
+    return _begin_closing(month, actor)
+
+
+@transaction.atomic(durable=True)
+def _begin_closing(month: Period, actor: Person) -> BillingMonth:
+    _check_may_close(actor)
+    lock_books()
+    if month.end > now():
+        raise MonthNotOver()
+    row = _find_or_add(day_of(month.start))
+    _check_state(row, MonthState.OPEN)
+    if month != next_month():
+        raise MonthNotNext()
+    if prepare_closing(month).is_blocked:
+        raise MonthHasFlaws()
+    row.state, row.closing_by, row.closing_at = MonthState.CLOSING, actor, now()
+    row.save(update_fields=["state", "closing_by", "closing_at"])
+    _tell("month.closing_begun", row, actor)
+    return row
+
+
+@transaction.atomic(durable=True)
+def take_back_closing(month: Period, *, actor: Person) -> BillingMonth:
+    """Open a month again that is being closed; anybody who may close may do that.
+
+    Raises:
+        NotAllowed: the actor may not close months.
+        MonthSettled: it is not being closed.
+    """
+    _check_may_close(actor)
+    lock_books()
+    row = _lock_closing(month)
+    row.state, row.closing_by, row.closing_at = MonthState.OPEN, None, None
+    row.save(update_fields=["state", "closing_by", "closing_at"])
+    _tell("month.closing_taken_back", row, actor)
+    return row
+
+
+@sensitive("month.close")
+def close_month(month: Period, *, actor: Person, total: Decimal) -> BillingMonth:
+    """Close a month as the second person: its statements are written, numbered and final.
+
+    All of it happens or nothing. It may be tried again after anything that went wrong.
+
+    Args:
+        total: what the actor saw that all statements come to.
+
+    Raises:
+        OwnClosing, SameHuman: the actor began it or proposed one of its credits, or may have,
+            with another login.
+        NotAllowed: the actor is not of the platform's finance, or came by emergency access.
+        MonthSettled: it is not being closed.
+        MonthHasFlaws: a check found what must be solved before.
+        TotalsChanged: something was written down since the actor looked.
+    """
+    try:
+        return _close_month(month, actor, total)
+    except NotAllowed as refusal:
+        row = BillingMonth.objects.filter(first_day=day_of(month.start)).first()
+        if row:
+            record_refusal("month.closing_refused", row, actor=actor, code=refusal.code)
+        raise
+
+
+@transaction.atomic(durable=True)
+def _close_month(month: Period, actor: Person, total: Decimal) -> BillingMonth:
+    _check_may_close(actor)
+    lock_books()
+    row = _lock_closing(month)
+    closing = prepare_closing(month)
+    _check_other_person(row, closing, actor)
+    if closing.is_blocked:
+        raise MonthHasFlaws()
+    statements = write_statements(
+        row, corrections=closing.corrections, credits=closing.credits, issued_at=now()
+    )
+    written = sum((statement.total for statement in statements), Decimal(0))
+    if written != total:
+        raise TotalsChanged(total=money(written))
+    row.state, row.closed_by, row.closed_at = MonthState.CLOSED, actor, now()
+    row.save(update_fields=["state", "closed_by", "closed_at"])
+    _tell("month.closed", row, actor, statements)
+    return row
+
+
+def _check_may_close(actor: Person) -> None:
+    if not may_close(actor):
+        raise NotAllowed()
+    refuse_emergency_access(actor)
+
+
+def _check_other_person(row: BillingMonth, closing: Closing, actor: Person) -> None:
+    asking = {credit.proposed_by_id for credit in closing.credits}
+    asking |= {pk for pk in (row.closing_by_id,) if pk}
+    if actor.pk in asking:
+        raise OwnClosing()
+    check_other_humans(asking, [actor.pk])
+
+
+def _find_or_add(first_day: date) -> BillingMonth:
+    return BillingMonth.objects.select_for_update().get_or_create(first_day=first_day)[0]
+
+
+def _lock_closing(month: Period) -> BillingMonth:
+    rows = BillingMonth.objects.select_for_update()
+    row = rows.filter(first_day=day_of(month.start)).first()
+    if row is None:
+        raise MonthSettled(state=MonthState.OPEN.label)
+    _check_state(row, MonthState.CLOSING)
+    return row
+
+
+def _check_state(row: BillingMonth, wanted: MonthState) -> None:
+    if row.state != wanted:
+        raise MonthSettled(state=row.get_state_display())
+
+
+def _tell(
+    event: str, row: BillingMonth, actor: Person, statements: Sequence[Statement] = ()
+) -> None:
+    platform = platform_organization()
+    data: dict[str, object] = {"month": row.key}
+    if statements:
+        data |= {
+            "statements": [statements[0].number, statements[-1].number],
+            "total": str(sum(statement.total for statement in statements)),
+        }
+    record(event, row, actor=actor, node_id=platform.pk if platform else None, data=data)

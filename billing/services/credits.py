@@ -1,0 +1,115 @@
+"""Giving back what was disputed: proposed by one of finance, given when another closes a month."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from billing.errors import CreditSettled, CreditTooHigh
+from billing.models import Credit, MonthState, StatementLine
+from billing.models.statement import REASON_LENGTH
+from billing.policies import may_close
+from portal.audit.services import record
+from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.formats import money
+from portal.core.locks import lock_books
+from portal.core.text import clean_text
+from portal.identity.models import Person
+from portal.identity.services.roles import refuse_emergency_access
+
+
+def waiting_credits() -> list[Credit]:
+    """What is given back when the next month closes, in the order in which it was proposed."""
+    waiting = Credit.objects.filter(settled_on=None, taken_back_at=None)
+    return list(waiting.select_related("line__statement", "proposed_by").order_by("pk"))
+
+
+def left_to_credit(line: StatementLine) -> Decimal:
+    """What of a line can still be given back: corrections count, and so do credits that wait."""
+    put_right = line.corrected_by.exclude(kind="credit").aggregate(sum=Sum("amount"))["sum"]
+    promised = line.credits.filter(taken_back_at=None).aggregate(sum=Sum("amount"))["sum"]
+    return line.amount + (put_right or Decimal(0)) - (promised or Decimal(0))
+
+
+def propose_credit(line_id: UUID, *, amount: Decimal, reason: str, actor: Person) -> Credit:
+    """Propose to give back part of a line of a closed month.
+
+    Raises:
+        NotAllowed: the actor is not of the platform's finance, or came by emergency access.
+        InvalidInput: the amount or the reason is not right.
+        CreditTooHigh: that much is not left of the line.
+    """
+    return _propose_credit(line_id, _clean_amount(amount), _clean_reason(reason), actor)
+
+
+@transaction.atomic(durable=True)
+def _propose_credit(line_id: UUID, amount: Decimal, reason: str, actor: Person) -> Credit:
+    _check_may_credit(actor)
+    lock_books()
+    line = StatementLine.objects.select_related("statement").get(
+        public_id=line_id, statement__month__state=MonthState.CLOSED
+    )
+    left = left_to_credit(line)
+    if amount > left:
+        raise CreditTooHigh(field="amount", most=money(max(left, Decimal(0))))
+    credit = Credit.objects.create(
+        line=line, amount=amount, reason=reason, proposed_by=actor, proposed_at=now()
+    )
+    _tell("credit.proposed", credit, actor)
+    return credit
+
+
+@transaction.atomic(durable=True)
+def take_back_credit(public_id: UUID, *, actor: Person) -> Credit:
+    """Take a proposal back; anybody who may close months may.
+
+    Raises:
+        NotAllowed: the actor may not close months.
+        CreditSettled: it is on a statement already, or was taken back.
+    """
+    _check_may_credit(actor)
+    lock_books()
+    credit = Credit.objects.select_related("line__statement").get(public_id=public_id)
+    if credit.settled_on_id or credit.taken_back_at:
+        raise CreditSettled()
+    credit.taken_back_at = now()
+    credit.save(update_fields=["taken_back_at"])
+    _tell("credit.taken_back", credit, actor)
+    return credit
+
+
+def _check_may_credit(actor: Person) -> None:
+    if not may_close(actor):
+        raise NotAllowed()
+    refuse_emergency_access(actor)
+
+
+def _clean_amount(amount: Decimal) -> Decimal:
+    if not amount.is_finite() or amount <= 0 or amount != amount.quantize(Decimal("0.01")):
+        raise InvalidInput({"amount": [_("Fill in an amount in euros, such as 250.")]})
+    return amount
+
+
+def _clean_reason(reason: str) -> str:
+    try:
+        cleaned = clean_text(reason, max_length=REASON_LENGTH)
+    except ValueError as error:
+        raise InvalidInput({"reason": [str(error)]}) from error
+    if not cleaned:
+        raise InvalidInput({"reason": [_("Fill this in.")]})
+    return cleaned
+
+
+def _tell(event: str, credit: Credit, actor: Person) -> None:
+    record(
+        event,
+        credit,
+        actor=actor,
+        node_id=credit.line.statement.organization_id,
+        data={"line": str(credit.line.public_id), "amount": str(credit.amount)},
+    )

@@ -1,0 +1,82 @@
+"""What of the catalogue may make the costs of a month wrong: what finance sees before it closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from billing.closing_checks import Finding
+from billing.services.charging import Costs
+from catalog.models import (
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    Operation,
+    OperationState,
+)
+from portal.core.calendar import Period
+from portal.core.models import is_in_force
+from portal.identity.models import CostCentre, Node
+
+# In these the cloud and the meters disagree about whether something is paid for.
+ABOUT_MONEY = (
+    DifferenceKind.CHARGED_BUT_ABSENT,
+    DifferenceKind.NOT_CHARGED,
+    DifferenceKind.UNKNOWN,
+)
+
+
+def check_operations(month: Period, costs: Costs) -> Iterator[Finding]:
+    """Work that began in the month and has no end: its use may still be written down."""
+    unfinished = Operation.objects.filter(
+        state__in=[OperationState.RUNNING, OperationState.FAILED], started_at__lt=month.end
+    )
+    if count := unfinished.count():
+        yield Finding(
+            text=ngettext(
+                "1 piece of work in the cloud did not end.",
+                "{count} pieces of work in the cloud did not end.",
+                count,
+            ).format(count=count),
+            url=reverse("catalog:operations"),
+            link=_("Work in the cloud"),
+        )
+
+
+def check_drift(month: Period, costs: Costs) -> Iterator[Finding]:
+    """Differences with the cloud by which too much or too little is charged."""
+    living = Difference.objects.filter(
+        kind__in=ABOUT_MONEY, state__in=[DifferenceState.OPEN, DifferenceState.IGNORED]
+    )
+    if count := living.count():
+        yield Finding(
+            text=ngettext(
+                "1 difference with the cloud changes what is charged.",
+                "{count} differences with the cloud change what is charged.",
+                count,
+            ).format(count=count),
+            url=reverse("catalog:drift"),
+            link=_("Drift"),
+        )
+
+
+def check_cost_centres(month: Period, costs: Costs) -> Iterator[Finding]:
+    """Projects whose costs fall under no cost centre, of their own or from above."""
+    projects = Node.objects.filter(pk__in={line.project_id for line in costs.lines})
+    in_force = CostCentre.objects.filter(is_in_force(month.end - timedelta(seconds=1)))
+    placed = set(in_force.values_list("node_id", flat=True))
+    count = sum(placed.isdisjoint(project.lineage_ids) for project in projects)
+    if count:
+        yield Finding(
+            text=ngettext(
+                "1 project with costs has no cost centre.",
+                "{count} projects with costs have no cost centre.",
+                count,
+            ).format(count=count),
+            url=reverse("catalog:organizations"),
+            link=_("Organisations"),
+        )
