@@ -104,7 +104,7 @@ class Statement(PublicIdModel):
     sequence = models.PositiveIntegerField()
     issued_at = models.DateTimeField()
     currency = models.CharField(max_length=3)
-    total = models.DecimalField(max_digits=16, decimal_places=2)  # without VAT
+    total = models.DecimalField(max_digits=26, decimal_places=2)  # without VAT
     parties = models.JSONField(default=dict)
     document = models.BinaryField(default=b"")
     document_sha256 = models.CharField(max_length=64, blank=True)
@@ -158,8 +158,8 @@ class StatementLine(PublicIdModel):
     unit = models.CharField(max_length=12, choices=PriceUnit)
     unit_price = models.DecimalField(max_digits=18, decimal_places=6)
     quantity = models.DecimalField(max_digits=36, decimal_places=12)
-    exact = models.DecimalField(max_digits=24, decimal_places=6)
-    amount = models.DecimalField(max_digits=16, decimal_places=2)
+    exact = models.DecimalField(max_digits=30, decimal_places=6)
+    amount = models.DecimalField(max_digits=26, decimal_places=2)
     corrects = models.ForeignKey(
         "self", null=True, on_delete=models.PROTECT, related_name="corrected_by"
     )
@@ -224,7 +224,7 @@ class StatementLineSource(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     seconds = models.BigIntegerField()
-    amount = models.DecimalField(max_digits=24, decimal_places=6)
+    amount = models.DecimalField(max_digits=30, decimal_places=6)
 
     def __str__(self) -> str:
         return f"{self.amount} in {self.line_id}"
@@ -237,7 +237,7 @@ class Credit(PublicIdModel):
     """
 
     line = models.ForeignKey(StatementLine, on_delete=models.PROTECT, related_name="credits")
-    amount = models.DecimalField(max_digits=16, decimal_places=2)
+    amount = models.DecimalField(max_digits=26, decimal_places=2)
     reason = models.CharField(max_length=REASON_LENGTH)
     proposed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"

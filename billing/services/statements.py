@@ -113,13 +113,12 @@ def write_statements(
     others = {correction.organization_id for correction in corrections}
     others |= {credit.line.statement.organization_id for credit in credits}
     year = month.first_day.year
-    last = Statement.objects.filter(year=year).aggregate(last=Max("sequence"))["last"]
     query_of_everybody([month]).execute(
         _WRITE,
         others=sorted(others),
         month=month.pk,
         year=year,
-        last_sequence=last or 0,
+        last_sequence=_last_sequence(year),
         issued_at=issued_at,
         currency=CURRENCY,
     )
@@ -127,6 +126,11 @@ def write_statements(
     _put_right(month, statements, corrections, credits)
     _finish(month, statements)
     return statements
+
+
+def _last_sequence(year: int) -> int:
+    """The last number of the business year; zero when none was given."""
+    return Statement.objects.filter(year=year).aggregate(last=Max("sequence"))["last"] or 0
 
 
 def _put_right(

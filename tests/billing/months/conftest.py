@@ -1,4 +1,4 @@
-"""The platform with two people of finance, and a project with a server that ran all of September."""
+"""The platform with two people of finance, and a project with a server since 1 September."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from billing.models import BillingMonth, MeteredResource, Statement, UsageSpan
 from billing.services.closing import begin_closing, close_month, prepare_closing
@@ -86,6 +87,14 @@ def used(project: Project, start: Any, end: Any = None, **facts: Any) -> UsageSp
     server = MeteredResourceFactory(project=project)
     span: UsageSpan = UsageSpanFactory(resource=server, started_at=start, ended_at=end, **facts)
     return span
+
+
+def around_the_triggers(statement: str, *values: Any) -> None:
+    """What only a superuser can do."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(statement, values or None)
+        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 def lines_of(statement: Statement) -> list[tuple[str, str, Decimal, Decimal]]:
