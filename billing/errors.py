@@ -63,6 +63,8 @@ class NothingLeft(DomainError):
 class TariffNameTaken(DomainError):
     code = "tariff_name_taken"
     message = _("There is a price list called “{name}” by now. Propose this under another name.")
+
+
 class MonthNotOver(DomainError):
     code = "month_not_over"
     message = _("This month has not ended yet, so it cannot be closed.")

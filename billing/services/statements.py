@@ -113,7 +113,7 @@ def write_statements(
     others = {correction.organization_id for correction in corrections}
     others |= {credit.line.statement.organization_id for credit in credits}
     year = month.first_day.year
-    query_of_everybody([month]).execute(
+    query_of_everybody([month]).write(
         _WRITE,
         others=sorted(others),
         month=month.pk,
