@@ -1,3 +1,4 @@
+from billing.models.allocation import AllocationFact, AllocationKey
 from billing.models.budget import Budget
 from billing.models.price import Price, PriceList, PriceUnit, Sku
 from billing.models.statement import (
@@ -15,6 +16,8 @@ from billing.models.usage import MeteredResource, UsageSpan
 
 __all__ = [
     "TARIFF_NAME_LENGTH",
+    "AllocationFact",
+    "AllocationKey",
     "BillingMonth",
     "Budget",
     "Credit",

@@ -1,8 +1,8 @@
-"""Usage ∩ price validity ∩ organization at that time ∩ month, in one set-based statement.
+"""Usage ∩ price ∩ organization ∩ allocation at that time ∩ month, in one set-based statement.
 
 ``billing.rating`` says the same for one thing at a time; a test proves that both agree. Read the
 statement from the bottom up: ``charge`` is what comes out, everything above it prepares what
-``piece`` intersects. What there is little of (places, prices) is in ranges. Usage is in plain
+``piece`` intersects. What there is little of (places, prices, allocation) is in ranges. Usage is in plain
 moments and is read once, from the table into the join: at a million spans a range costs seconds,
 and so does a copy.
 """
@@ -134,21 +134,120 @@ tariff AS (
     FROM remaining_price
     GROUP BY organization_id, sku_id, price_id, unit, amount
 ),
--- The same per project, within what is asked for. Materialized: joined to usage one by one, tariff
+-- What was said of nodes and resources that costs fall under.
+allocation_fact AS (
+    SELECT node_id, resource_id, key, value, tstzrange(valid_from, valid_until) AS period
+    FROM billing_allocationfact
+    WHERE valid_from < %(until)s AND (valid_until IS NULL OR valid_until > %(since)s)
+    UNION ALL
+    SELECT node_id, NULL, 'cost_center', code, tstzrange(valid_from, valid_until)
+    FROM identity_costcentre
+    WHERE valid_from < %(until)s AND (valid_until IS NULL OR valid_until > %(since)s)
+),
+-- The resources of which something was said itself; zero stands for the rest of a project.
+holder AS (
+    SELECT DISTINCT project_id, 0 AS resource_id FROM home
+    UNION ALL
+    SELECT resource.project_id, resource.id
+    FROM billing_meteredresource AS resource
+    WHERE resource.id IN (
+            SELECT resource_id FROM allocation_fact WHERE resource_id IS NOT NULL
+        )
+        AND resource.project_id = ANY(ARRAY(SELECT project_id FROM home))
+        AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
+),
+-- As with prices: what could hold, the nearest first, and nothing last.
+candidate_allocation AS (
+    SELECT holder.project_id, holder.resource_id, fact.key, fact.value, -2 AS depth, fact.period
+    FROM holder
+    JOIN allocation_fact AS fact ON fact.resource_id = holder.resource_id
+    UNION ALL
+    SELECT holder.project_id, holder.resource_id, fact.key, fact.value, -1, fact.period
+    FROM holder
+    JOIN allocation_fact AS fact ON fact.node_id = holder.project_id
+    UNION ALL
+    SELECT
+        holder.project_id, holder.resource_id, fact.key, fact.value, lineage.depth,
+        home.period * lineage.period * fact.period
+    FROM allocation_fact AS fact
+    JOIN lineage ON lineage.ancestor_id = fact.node_id AND lineage.period && fact.period
+    JOIN home
+        ON home.organization_id = lineage.organization_id
+        AND home.period && lineage.period * fact.period
+    JOIN holder ON holder.project_id = home.project_id
+    UNION ALL
+    SELECT holder.project_id, holder.resource_id, key, NULL, 1000000, '(,)'::tstzrange
+    FROM holder
+    CROSS JOIN (VALUES ('cost_center'), ('cost_object'), ('commitment_number')) AS each (key)
+),
+remaining_allocation AS (
+    SELECT
+        candidate_allocation.*,
+        period::tstzmultirange - coalesce(
+            range_agg(period) OVER (
+                PARTITION BY project_id, resource_id, key ORDER BY depth
+                GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            '{}'
+        ) AS periods
+    FROM candidate_allocation
+),
+held_allocation AS MATERIALIZED (
+    SELECT project_id, resource_id, key, value, unnest(range_agg(periods)) AS period
+    FROM remaining_allocation
+    GROUP BY project_id, resource_id, key, value
+),
+-- The three keys together.
+allocation AS MATERIALIZED (
+    SELECT
+        center.project_id, center.resource_id,
+        center.value AS cost_center, object.value AS cost_object,
+        commitment.value AS commitment_number,
+        center.period * object.period * commitment.period AS period
+    FROM held_allocation AS center
+    JOIN held_allocation AS object
+        ON object.project_id = center.project_id AND object.resource_id = center.resource_id
+        AND object.key = 'cost_object' AND object.period && center.period
+    JOIN held_allocation AS commitment
+        ON commitment.project_id = center.project_id
+        AND commitment.resource_id = center.resource_id
+        AND commitment.key = 'commitment_number'
+        AND commitment.period && center.period * object.period
+    WHERE center.key = 'cost_center'
+),
+-- What the rest of a project falls under; beside it one line for the resources that have their own,
+-- so that their prices are not cut where only the rest changes.
+project_allocation AS (
+    SELECT project_id, false AS is_own, cost_center, cost_object, commitment_number, period
+    FROM allocation WHERE resource_id = 0
+    UNION ALL
+    SELECT DISTINCT project_id, true, NULL, NULL, NULL, '(,)'::tstzrange
+    FROM holder WHERE resource_id > 0
+),
+own_allocation AS MATERIALIZED (
+    SELECT
+        resource_id, cost_center, cost_object, commitment_number,
+        lower(period) AS since, upper(period) AS until
+    FROM allocation WHERE resource_id > 0
+),
+-- The prices per project, within what is asked for. Materialized: joined to usage one by one, tariff
 -- and home would first pair all usage with the prices of every organization. The ids are those of
 -- the tables, for of these the planner knows how many there are.
 project_price AS MATERIALIZED (
     SELECT
         project.node_ptr_id AS project_id, home.organization_id, sku.id AS sku_id,
         tariff.price_id, tariff.unit, tariff.amount,
-        lower(asked.period * home.period * tariff.period) AS since,
-        upper(asked.period * home.period * tariff.period) AS until
+        falls.is_own, falls.cost_center, falls.cost_object, falls.commitment_number,
+        lower(asked.period * home.period * tariff.period * falls.period) AS since,
+        upper(asked.period * home.period * tariff.period * falls.period) AS until
     FROM (SELECT tstzrange(min(starts), max(ends)) AS period FROM slice) AS asked
     JOIN home ON home.period && asked.period
     JOIN identity_project AS project ON project.node_ptr_id = home.project_id
+    JOIN project_allocation AS falls
+        ON falls.project_id = home.project_id AND falls.period && asked.period * home.period
     JOIN tariff
         ON tariff.organization_id = home.organization_id
-        AND tariff.period && asked.period * home.period
+        AND tariff.period && asked.period * home.period * falls.period
     JOIN billing_sku AS sku ON sku.id = tariff.sku_id
 ),
 -- Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
@@ -163,6 +262,7 @@ usage AS (
         span.quantity,
         span.started_at,
         span.is_beginning,
+        own.resource_id IS NOT NULL AS is_own,
         least(%(until)s, CASE
             WHEN span.ended_at IS NOT NULL THEN span.ended_at
             WHEN resource.end_date IS NULL THEN %(until)s
@@ -171,6 +271,7 @@ usage AS (
             )
         END) AS ended_at
     FROM billing_meteredresource AS resource
+    LEFT JOIN holder AS own ON own.resource_id = resource.id
     JOIN billing_usagespan AS span ON span.resource_id = resource.id
     WHERE resource.project_id = ANY(ARRAY(SELECT project_id FROM home))
         AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
@@ -179,22 +280,29 @@ usage AS (
         AND span.id >= %(after_span)s
     OFFSET 0
 ),
--- Where a price held; a fence again, so that both ends are worked out once.
+-- Where a price and an allocation held (NULL is no bound); a fence again, so that both ends are
+-- worked out once.
 priced_usage AS (
     SELECT
         usage.*, priced.organization_id, priced.price_id, priced.unit,
         priced.amount AS unit_price,
-        greatest(usage.started_at, priced.since) AS priced_since,
-        least(usage.ended_at, priced.until) AS priced_until
+        coalesce(own.cost_center, priced.cost_center) AS cost_center,
+        coalesce(own.cost_object, priced.cost_object) AS cost_object,
+        coalesce(own.commitment_number, priced.commitment_number) AS commitment_number,
+        greatest(usage.started_at, priced.since, own.since) AS priced_since,
+        least(usage.ended_at, priced.until, own.until) AS priced_until
     FROM usage
     JOIN project_price AS priced
         ON priced.project_id = usage.project_id AND priced.sku_id = usage.sku_id
+        AND priced.is_own = usage.is_own
+    LEFT JOIN own_allocation AS own ON own.resource_id = usage.resource_id
     OFFSET 0
 ),
 piece AS (
     SELECT
         span_id, resource_id, project_id, organization_id, sku_id, price_id, unit, unit_price,
-        quantity, is_beginning, priced_usage.started_at AS span_started_at,
+        quantity, is_beginning, cost_center, cost_object, commitment_number,
+        priced_usage.started_at AS span_started_at,
         slice.month_seconds, slice.starts AS slice_start,
         greatest(priced_since, slice.starts) AS started_at,
         least(priced_until, slice.ends) AS ended_at

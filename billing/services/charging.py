@@ -1,8 +1,8 @@
 """What use has cost: charges computed from usage and prices, never stored before a month closes.
 
 A charge is one piece of use at one price within one month, at six decimals. A line is what a
-statement shows: all charges of one project at one SKU price in one month, rounded half up to cents
-once. Totals are sums of lines, so every total on a page can be reproduced from the usage rows.
+statement shows: all charges of one project at one SKU price in one month that fall under the same
+cost centre, cost object and commitment number, rounded half up to cents once. Totals are sums of lines, so every total on a page can be reproduced from the usage rows.
 """
 
 from __future__ import annotations
@@ -23,17 +23,21 @@ from portal.core.money import to_cents
 
 _CHARGES: Final[LiteralString] = """
 SELECT span_id, resource_id, project_id, organization_id, sku_id, price_id, unit, unit_price,
-       quantity, started_at, ended_at, seconds, amount
+       quantity, started_at, ended_at, seconds, amount,
+       cost_center, cost_object, commitment_number
 FROM charge
 WHERE (span_id, started_at) > (%(after_span_id)s, %(after_started_at)s)
 ORDER BY span_id, started_at LIMIT %(limit)s
 """
 _LINES: Final[LiteralString] = """
 SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
-       sum(quantity * seconds), coalesce(sum(amount), 0)
+       sum(quantity * seconds), coalesce(sum(amount), 0),
+       cost_center, cost_object, commitment_number
 FROM charge
-GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start
-ORDER BY organization_id, project_id, sku_id, slice_start, price_id
+GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
+         cost_center, cost_object, commitment_number
+ORDER BY organization_id, project_id, sku_id, slice_start, price_id,
+         cost_center, cost_object, commitment_number
 """
 _BEGUN: Final[LiteralString] = """
 SELECT organization_id, project_id, sku_id, price_id, slice_start, sum(quantity)
@@ -54,7 +58,8 @@ SELECT slice_start, coalesce(sum(amount), 0) FROM charge GROUP BY slice_start
 class Charge:
     """A piece of use at one price. Without a price, ``amount`` is None: never silently zero.
 
-    Ids are primary keys. ``organization_id`` is who paid for the project at that time.
+    Ids are primary keys. ``organization_id`` is who paid for the project at that time. What costs
+    fall under is that of the moment of use; None: nobody said.
     """
 
     span_id: int
@@ -70,16 +75,20 @@ class Charge:
     ended_at: datetime
     seconds: int
     amount: Decimal | None
+    cost_center: str | None
+    cost_object: str | None
+    commitment_number: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CostLine:
-    """One project's use at one SKU price in one month, as a statement shows it.
+    """One project's use at one SKU price and allocation in one month, as a statement shows it.
 
     Attributes:
         quantity_seconds: the sum of quantity x seconds over the charges.
         exact: the sum of the charges, six decimals.
         is_price_missing: nothing could be charged; ``exact`` is then zero.
+        cost_center, cost_object, commitment_number: None is unallocated.
     """
 
     organization_id: int
@@ -91,6 +100,9 @@ class CostLine:
     month_start: datetime
     quantity_seconds: Decimal
     exact: Decimal
+    cost_center: str | None
+    cost_object: str | None
+    commitment_number: str | None
 
     @property
     def amount(self) -> Decimal:

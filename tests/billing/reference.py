@@ -95,6 +95,21 @@ class Tariff:
 
 
 @dataclass(frozen=True)
+class Said:
+    """That costs of ``place``, a node with what is below it or a thing, fall under ``value``."""
+
+    place: str
+    key: str
+    value: str
+    since: int
+    until: int
+
+
+KEYS: Final = ("cost_center", "cost_object", "commitment_number")
+Allocation = tuple[str | None, ...]  # by KEYS; None: nobody said
+
+
+@dataclass(frozen=True)
 class Event:
     """From ``moment`` on this is held of each SKU; nothing: it is gone."""
 
@@ -117,6 +132,7 @@ class History:
     places: Mapping[str, Place]
     tariffs: tuple[Tariff, ...]
     things: tuple[Thing, ...]
+    said: tuple[Said, ...] = ()
 
     @property
     def projects(self) -> list[str]:
@@ -138,10 +154,22 @@ class History:
         }
         return next((holding[owner] for owner in (*lineage, None) if owner in holding), None)
 
+    def allocation(self, thing: str, lineage: Iterable[str], moment: int) -> Allocation:
+        """Of each key what was said of the thing itself, else of the nearest node."""
+        holding = {
+            (one.place, one.key): one.value for one in self.said if one.since <= moment < one.until
+        }
+        places = [thing, *lineage]
+        return tuple(
+            next((holding[place, key] for place in places if (place, key) in holding), None)
+            for key in KEYS
+        )
+
     def turns(self) -> set[int]:
-        """Every moment at which a parent or a price changes."""
+        """Every moment at which a parent, a price or an allocation changes."""
         stays = [stay for place in self.places.values() for stay in place.stays]
-        return {turn for one in (*stays, *self.tariffs) for turn in (one.since, one.until)}
+        dated = (*stays, *self.tariffs, *self.said)
+        return {turn for one in dated for turn in (one.since, one.until)}
 
 
 # --- use -----------------------------------------------------------------------------------------
@@ -213,11 +241,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Of a use, a time in which it is charged to one payer, by one tariff, in one month or day."""
+    """Of a use, a time in which one payer, tariff and allocation hold, in one month or day."""
 
     use: Use
     payer: str
     tariff: Tariff | None
+    allocation: Allocation
     since: int
     until: int
     cut_since: int = field(kw_only=True)
@@ -268,16 +297,18 @@ def _stretches(
         if not {project, *lineage} & set(asked.nodes):
             continue
         tariff = history.tariff(use.sku, lineage, begin)
+        allocation = history.allocation(use.thing.name, [project, *lineage], begin)
         cut = max(moment for moment in cuts if moment <= begin)
         last = found[-1] if found else None
-        if last and (last.until, last.payer, last.tariff, last.cut_since) == (
+        if last and (last.until, last.payer, last.tariff, last.allocation, last.cut_since) == (
             begin,
             lineage[0],
             tariff,
+            allocation,
             cut,
         ):
             begin = found.pop().since
-        found.append(Stretch(use, lineage[0], tariff, begin, end, cut_since=cut))
+        found.append(Stretch(use, lineage[0], tariff, allocation, begin, end, cut_since=cut))
     return found
 
 
@@ -286,7 +317,8 @@ def exact(stretches: Iterable[Stretch]) -> Fraction:
     return sum((stretch.euros or Fraction(0) for stretch in stretches), Fraction(0))
 
 
-Line = tuple[str, str, str, str | None, int]  # payer, project, SKU, tariff, begin of the month
+# Payer, project, SKU, tariff, begin of the month, allocation.
+Line = tuple[str, str, str, str | None, int, Allocation]
 
 
 def lines(stretches: Iterable[Stretch]) -> dict[Line, Fraction]:
@@ -294,6 +326,7 @@ def lines(stretches: Iterable[Stretch]) -> dict[Line, Fraction]:
     together: dict[Line, list[Stretch]] = defaultdict(list)
     for one in stretches:
         tariff = one.tariff.name if one.tariff else None
-        line = (one.payer, one.use.thing.project, one.use.sku, tariff, month_at(one.since)[0])
+        begin = month_at(one.since)[0]
+        line = (one.payer, one.use.thing.project, one.use.sku, tariff, begin, one.allocation)
         together[line].append(one)
     return {line: half_up(exact(parts), 2) for line, parts in together.items()}

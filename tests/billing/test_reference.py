@@ -27,7 +27,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.meters import Meter
-from billing.models import MeteredResource, Price, PriceList, PriceUnit, Sku, UsageSpan
+from billing.models import (
+    AllocationFact,
+    MeteredResource,
+    Price,
+    PriceList,
+    PriceUnit,
+    Sku,
+    UsageSpan,
+)
 from billing.services.charging import (
     Costs,
     cost_by_day,
@@ -38,16 +46,18 @@ from billing.services.charging import (
 from billing.services.metering import UsageTime, change_metering, end_metering, start_metering
 from portal.cloud.models import Cloud
 from portal.core.calendar import Period
-from portal.identity.models import Node, NodeParent, Project
+from portal.identity.models import CostCentre, Node, NodeParent, Project
 from tests.billing import reference
 from tests.billing.reference import (
     AMSTERDAM,
     FOREVER,
+    KEYS,
     Asked,
     Event,
     History,
     Line,
     Place,
+    Said,
     Stay,
     Stretch,
     Tariff,
@@ -173,6 +183,18 @@ def things(draw: st.DrawFn, name: str, moment: st.SearchStrategy[int]) -> Thing:
 
 
 @st.composite
+def said(draw: st.DrawFn, moment: st.SearchStrategy[int]) -> tuple[Said, ...]:
+    """What costs of some nodes and things fall under; two places often say the same."""
+    places = st.sampled_from([*ORGANIZATIONS, *PROJECTS, "thing 0", "thing 1"])
+    pairs = st.tuples(places, st.sampled_from(KEYS))
+    return tuple(
+        Said(place, key, draw(st.sampled_from(["100", "200"])), since, until)
+        for place, key in draw(st.lists(pairs, max_size=8, unique=True))
+        for since, until in draw(stretches(moment))
+    )
+
+
+@st.composite
 def stories(draw: st.DrawFn) -> Story:
     since, until = draw(st.sampled_from(PERIODS))
     moment = moments(since, until)
@@ -183,6 +205,7 @@ def stories(draw: st.DrawFn) -> Story:
         },
         tariffs=draw(tariffs(moment)),
         things=tuple(draw(things(f"thing {n}", moment)) for n in range(5)),
+        said=draw(said(moment)),
     )
     return Story(
         history,
@@ -238,6 +261,8 @@ def written(world: World, history: History, order: Random | None = None) -> Iter
             write_event(world, thing, *next(steps[thing]))
         for act in acts:
             act()
+        for one in history.said:
+            write_said(world, one)
         yield
         transaction.set_rollback(True)
 
@@ -270,6 +295,22 @@ def write_tariff(world: World, tariff: Tariff) -> None:
         valid_from=time(tariff.since),
         valid_until=None if tariff.until == FOREVER else time(tariff.until),
     )
+
+
+def write_said(world: World, one: Said) -> None:
+    facts: dict[str, Any] = {
+        "valid_from": time(one.since),
+        "valid_until": None if one.until == FOREVER else time(one.until),
+    }
+    node = world.nodes.get(one.place)
+    if node and one.key == "cost_center":
+        CostCentre.objects.create(node=node, code=one.value, name="", **facts)
+        return
+    resource = MeteredResource.objects.filter(public_id=uuid5(NAMESPACE_OID, one.place)).first()
+    if node or resource:  # what was never used is not known
+        AllocationFact.objects.create(
+            node_id=node and node.pk, resource=resource, key=one.key, value=one.value, **facts
+        )
 
 
 def write_event(world: World, thing: Thing, before: Event, event: Event) -> None:
@@ -336,6 +377,7 @@ def charged(world: World, story: Story, nodes: Sequence[str]) -> list[tuple[Any,
             prices[one.price_id],
             one.quantity,
             one.amount,
+            (one.cost_center, one.cost_object, one.commitment_number),
         )
         for one in found
     )
@@ -356,6 +398,7 @@ def expected(charges: Sequence[Stretch]) -> list[tuple[Any, ...]]:
             one.tariff.name if one.tariff else None,
             one.use.quantity,
             one.euros,
+            one.allocation,
         )
         for one in charges
     )
@@ -389,6 +432,7 @@ def by_line(world: World, story: Story, result: Costs) -> dict[Line, Fraction]:
             codes[line.sku_id],
             prices[line.price_id],
             seconds(line.month_start),
+            (line.cost_center, line.cost_object, line.commitment_number),
         ): Fraction(line.amount)
         for line in result.lines
     }
@@ -537,13 +581,18 @@ def test_the_reference_says_what_can_be_worked_out_by_hand() -> None:
         things=(
             Thing("a", "counter", (Event(begin, {"server": Fraction(2), "volume": Fraction(1)}),)),
         ),
+        said=(
+            Said("bzk", "cost_center", "100", LONG_AGO, FOREVER),
+            Said("a", "cost_object", "zaken", begin + 20 * DAY, FOREVER),
+        ),
     )
     asked = Asked(nodes=["fin", "bzk"], since=begin, until=end, as_of=end)
 
     found = reference.lines(reference.charges(history, asked))
 
     assert found == {
-        ("bzk", "counter", "server", "all", begin): 20,
-        ("fin", "counter", "server", "own", begin): 20,
-        ("bzk", "counter", "volume", "setup", begin): 7,
+        ("bzk", "counter", "server", "all", begin, ("100", None, None)): 20,
+        ("fin", "counter", "server", "own", begin, (None, None, None)): 10,
+        ("fin", "counter", "server", "own", begin, (None, "zaken", None)): 10,
+        ("bzk", "counter", "volume", "setup", begin, ("100", None, None)): 7,
     }

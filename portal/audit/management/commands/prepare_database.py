@@ -47,6 +47,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
         *("state", "decided_by_id", "decided_at", "decision_reason", "price_list_id"),
     ),
     "billing_tariffroundline": (),
+    "billing_allocationfact": ("valid_until",),
     "identity_breakglasspassword": ("closed_at", "outcome", "secret_hash"),
     "identity_nodeparent": ("valid_until",),
     "identity_costcentre": ("valid_until",),
