@@ -44,6 +44,9 @@ class SummaryLine(models.Model):
     price = models.ForeignKey(
         "billing.Price", null=True, on_delete=models.CASCADE, related_name="+", db_index=False
     )
+    cost_center = models.CharField(max_length=40, null=True)  # noqa: DJ001 (as in ``CostLine``)
+    cost_object = models.CharField(max_length=40, null=True)  # noqa: DJ001
+    commitment_number = models.CharField(max_length=40, null=True)  # noqa: DJ001
     quantity_seconds = models.DecimalField(max_digits=40, decimal_places=6)
     exact = models.DecimalField(max_digits=30, decimal_places=6)
 

@@ -2,9 +2,9 @@
 
 ``billing.rating`` says the same for one thing at a time; a test proves that both agree. Read the
 statement from the bottom up: ``charge`` is what comes out, everything above it prepares what
-``piece`` intersects. What there is little of (places, prices, allocation) is in ranges. Usage is in plain
-moments and is read once, from the table into the join: at a million spans a range costs seconds,
-and so does a copy.
+``piece`` intersects. What there is little of (places, prices, allocation) is in ranges. Usage is in
+plain moments and is read once, from the table into the join: at a million spans a range costs
+seconds, and so does a copy.
 """
 
 from __future__ import annotations
@@ -230,9 +230,9 @@ own_allocation AS MATERIALIZED (
         lower(period) AS since, upper(period) AS until
     FROM allocation WHERE resource_id > 0
 ),
--- The prices per project, within what is asked for. Materialized: joined to usage one by one, tariff
--- and home would first pair all usage with the prices of every organization. The ids are those of
--- the tables, for of these the planner knows how many there are.
+-- The prices per project, within what is asked for. Materialized: joined to usage one by one,
+-- tariff and home would first pair all usage with the prices of every organization. The ids are
+-- those of the tables, for of these the planner knows how many there are.
 project_price AS MATERIALIZED (
     SELECT
         project.node_ptr_id AS project_id, home.organization_id, sku.id AS sku_id,

@@ -2,7 +2,8 @@
 
 A charge is one piece of use at one price within one month, at six decimals. A line is what a
 statement shows: all charges of one project at one SKU price in one month that fall under the same
-cost centre, cost object and commitment number, rounded half up to cents once. Totals are sums of lines, so every total on a page can be reproduced from the usage rows.
+cost centre, cost object and commitment number, rounded half up to cents once. Totals are sums of
+lines, so every total on a page can be reproduced from the usage rows.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, LiteralString
+from typing import Any, Final, LiteralString, cast
 from uuid import UUID
 
 from django.db.models import Min
@@ -40,10 +41,12 @@ ORDER BY organization_id, project_id, sku_id, slice_start, price_id,
          cost_center, cost_object, commitment_number
 """
 _BEGUN: Final[LiteralString] = """
-SELECT organization_id, project_id, sku_id, price_id, slice_start, sum(quantity)
+SELECT organization_id, project_id, sku_id, price_id, slice_start,
+       cost_center, cost_object, commitment_number, sum(quantity)
 FROM charge
 WHERE is_beginning AND started_at = span_started_at
-GROUP BY organization_id, project_id, sku_id, price_id, slice_start
+GROUP BY organization_id, project_id, sku_id, price_id, slice_start,
+         cost_center, cost_object, commitment_number
 """
 _BY_RESOURCE: Final[LiteralString] = """
 SELECT resource_id, coalesce(sum(amount), 0), bool_or(price_id IS NULL)
@@ -52,6 +55,9 @@ FROM charge GROUP BY resource_id ORDER BY sum(amount) DESC NULLS LAST, resource_
 _BY_SLICE: Final[LiteralString] = """
 SELECT slice_start, coalesce(sum(amount), 0) FROM charge GROUP BY slice_start
 """
+
+
+LineKey = tuple[int, int, int, int | None, datetime, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +109,14 @@ class CostLine:
     cost_center: str | None
     cost_object: str | None
     commitment_number: str | None
+
+    @property
+    def key(self) -> LineKey:
+        """What no other line has: who, what, at which price, when, and what it falls under."""
+        return (
+            *(self.organization_id, self.project_id, self.sku_id, self.price_id),
+            *(self.month_start, self.cost_center, self.cost_object, self.commitment_number),
+        )
 
     @property
     def amount(self) -> Decimal:
@@ -189,13 +203,13 @@ def costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:
 
 def quantities_begun(
     node_ids: Sequence[int], *, period: Period, as_of: datetime
-) -> dict[tuple[int, int, int, int | None, datetime], Decimal]:
+) -> dict[LineKey, Decimal]:
     """Of each line of ``costs`` how much began to be used in it: what a one-off price is due of.
 
-    By organization, project, SKU, price and begin of the month. One query.
+    By ``CostLine.key``. One query.
     """
     rows = _query(node_ids, _by_month(period), as_of).fetch(_BEGUN)
-    return {tuple(key): quantity for *key, quantity in rows}
+    return {cast(LineKey, tuple(key)): quantity for *key, quantity in rows}
 
 
 def expected_costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:

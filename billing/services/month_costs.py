@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from django.contrib.postgres.aggregates import BoolOr
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Round
 
 from billing.models import MonthSummary, OutdatedMonth, SummaryDay, SummaryLine
@@ -25,6 +25,10 @@ from portal.identity.models import NodeKind, NodeParent, Organization
 _ROUNDS_LATE: Final = 5
 # What is reckoned in less than this many seconds may as well be reckoned to the second.
 _QUICK: Final = 0.2
+_OF_LINE: Final = (
+    *("organization_id", "project_id", "sku_id", "price_id"),
+    *("cost_center", "cost_object", "commitment_number", "quantity_seconds", "exact"),
+)
 _NOTHING: Final = Costs(lines=())
 
 
@@ -252,44 +256,16 @@ def _read_lines(
 ) -> dict[tuple[int, bool], Costs]:
     """By summary, and whether it is what is expected; sorted as a statement sorts them."""
     by_pk = {summary.pk: summary for summary in summaries}
-    rows = SummaryLine.objects.filter(_paid_by(node_ids), summary__in=by_pk).values_list(
-        "summary_id",
-        "is_expected",
-        "organization_id",
-        "project_id",
-        "sku_id",
-        "price_id",
-        "price__unit",
-        "price__amount",
-        "quantity_seconds",
-        "exact",
+    rows = SummaryLine.objects.filter(_paid_by(node_ids), summary__in=by_pk).values(
+        *("summary_id", "is_expected", *_OF_LINE),
+        unit=F("price__unit"),
+        unit_price=F("price__amount"),
     )
     lines: dict[tuple[int, bool], list[CostLine]] = {}
-    for (
-        summary_id,
-        is_expected,
-        payer,
-        project,
-        sku,
-        price,
-        unit,
-        amount,
-        quantity,
-        exact,
-    ) in rows.order_by("organization_id", "project_id", "sku_id", "price_id"):
-        lines.setdefault((summary_id, is_expected), []).append(
-            CostLine(
-                organization_id=payer,
-                project_id=project,
-                sku_id=sku,
-                price_id=price,
-                unit=unit,
-                unit_price=amount,
-                month_start=by_pk[summary_id].month_start,
-                quantity_seconds=quantity,
-                exact=exact,
-            )
-        )
+    for row in rows.order_by(*_OF_LINE):
+        key = row.pop("summary_id"), row.pop("is_expected")
+        month_start = by_pk[key[0]].month_start
+        lines.setdefault(key, []).append(CostLine(month_start=month_start, **row))
     return {key: Costs(lines=tuple(some)) for key, some in lines.items()}
 
 

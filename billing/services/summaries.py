@@ -31,13 +31,14 @@ _KEPT: Final = timedelta(minutes=10)
 
 _WRITE_LINES: Final[LiteralString] = """
 INSERT INTO billing_summaryline (
-    summary_id, is_expected, organization_id, project_id, sku_id, price_id, quantity_seconds, exact
+    summary_id, is_expected, organization_id, project_id, sku_id, price_id,
+    cost_center, cost_object, commitment_number, quantity_seconds, exact
 )
 SELECT
     %(summary)s, %(is_expected)s, organization_id, project_id, sku_id, price_id,
-    sum(quantity * seconds), coalesce(sum(amount), 0)
+    cost_center, cost_object, commitment_number, sum(quantity * seconds), coalesce(sum(amount), 0)
 FROM charge
-GROUP BY organization_id, project_id, sku_id, price_id
+GROUP BY organization_id, project_id, sku_id, price_id, cost_center, cost_object, commitment_number
 """
 _WRITE_DAYS: Final[LiteralString] = """
 INSERT INTO billing_summaryday (

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import Any, Final
 
 from billing.models import Price, Sku
 from billing.rating import Unit, UnitPrice, rate_sum
-from billing.services.charging import CostLine, costs, quantities_begun
+from billing.services.charging import CostLine, LineKey, costs, quantities_begun
 from billing.services.pricing import nearest_prices
 from portal.core.calendar import Period, month_of
 from portal.core.money import to_cents
@@ -108,21 +108,22 @@ def effect_on_last_month(
     node_ids = _payers(organization)
     lines = costs(node_ids, period=month, as_of=month.end).lines
     moved = _moved_lines(lines, {sku.pk for sku in prices}, organization)
-    begun = {}
+    begun: Mapping[LineKey, Decimal] = {}
     if any(price is not None and price.unit is Unit.ONE_OFF for price in prices.values()):
         begun = quantities_begun(node_ids, period=month, as_of=month.end)
 
-    uses: defaultdict[tuple[int, int, int], _Use] = defaultdict(_Use)
+    uses: defaultdict[tuple[Any, ...], _Use] = defaultdict(_Use)
     paid: defaultdict[int, Change] = defaultdict(Change)
     for line in lines:
         if line in moved:
-            key = (line.organization_id, line.project_id, line.sku_id)
+            allocation = (line.cost_center, line.cost_object, line.commitment_number)
+            key = (line.organization_id, line.sku_id, line.project_id, *allocation)
             uses[key] += _use_of(line, begun)
         else:
             paid[line.organization_id] += Change(before=line.amount, after=line.amount)
     by_id = {sku.pk: price for sku, price in prices.items()}
     skus = {pk: Change() for pk in by_id}
-    for (organization_id, _project_id, sku_id), use in uses.items():
+    for (organization_id, sku_id, *_rest), use in uses.items():
         change = use.at(by_id[sku_id], month)
         paid[organization_id] += change
         skus[sku_id] += change
@@ -168,19 +169,10 @@ def _moved_lines(
     return {line for line in about if line.price_id in price_ids}
 
 
-def _use_of(
-    line: CostLine, begun: Mapping[tuple[int, int, int, int | None, datetime], Decimal]
-) -> _Use:
-    key = (
-        line.organization_id,
-        line.project_id,
-        line.sku_id,
-        line.price_id,
-        line.month_start,
-    )
+def _use_of(line: CostLine, begun: Mapping[LineKey, Decimal]) -> _Use:
     return _Use(
         quantity_seconds=line.quantity_seconds,
-        begun=begun.get(key, Decimal(0)),
+        begun=begun.get(line.key, Decimal(0)),
         before=line.amount,
     )
 

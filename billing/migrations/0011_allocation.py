@@ -32,7 +32,7 @@ DROP FUNCTION billing_guard_allocation_fact();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0007_longer_openstack_id"),
+        ("billing", "0010_statements"),
         ("identity", "0018_links_that_wait_may_end"),
     ]
 
