@@ -113,6 +113,11 @@ def visible_statements(person: Person) -> QuerySet[Statement]:
     return Statement.objects.filter(organization__in=visible_cost_nodes(person))
 
 
+def may_allocate(person: Person, node: Node) -> bool:
+    """Finance of the node, or of one above it, says what its costs fall under."""
+    return has_role(person, node, Role.FINANCE)
+
+
 def _has_platform_role(person: Person, *roles: Role) -> bool:
     organization = platform_organization()
     return organization is not None and has_role(person, organization, *roles)

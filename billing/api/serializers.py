@@ -61,3 +61,16 @@ class ChargeOutput(serializers.Serializer[Any]):
     unit = serializers.ChoiceField(source="charge.unit", choices=PriceUnit.choices, allow_null=True)
     unit_price = AmountField(source="charge.unit_price", allow_null=True)
     amount = AmountField(source="charge.amount", allow_null=True)
+    cost_center = serializers.CharField(
+        source="charge.cost_center",
+        allow_null=True,
+        help_text="The cost centre (kostenplaats) at the moment of use; null: nobody said.",
+    )
+    cost_object = serializers.CharField(
+        source="charge.cost_object", allow_null=True, help_text="Kostendrager; null: nobody said."
+    )
+    commitment_number = serializers.CharField(
+        source="charge.commitment_number",
+        allow_null=True,
+        help_text="Verplichtingnummer; null: nobody said.",
+    )

@@ -225,6 +225,9 @@ FOCUS_COLUMNS: Final = (
 )
 # What the norm has no place for, behind its own columns.
 CUSTOM_COLUMNS: Final = (
+    Column("x_CommitmentNumber", None, Type.STRING, nulls=True),
+    Column("x_CostCenter", None, Type.STRING, nulls=True),
+    Column("x_CostObject", None, Type.STRING, nulls=True),
     Column("x_Kind", None, Type.STRING, nulls=True),
     Column("x_OpenStackId", None, Type.STRING, nulls=True),
 )

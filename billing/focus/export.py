@@ -17,7 +17,8 @@ from portal.core.calendar import Period
 from portal.core.money import to_cents
 from portal.identity.models import Node
 
-_LineKey = tuple[int, int, int, int]  # organization, project, SKU, price
+# Organization, project, SKU, price; cost centre, cost object, commitment number.
+_LineKey = tuple[int, int, int, int, str | None, str | None, str | None]
 
 
 def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> Iterator[Row]:
@@ -71,12 +72,15 @@ class _Found:
         _add(self._prices, Price, {one.price_id for one in charges})
 
     def line(self, key: _LineKey) -> Line:
-        organization_id, project_id, sku_id, price_id = key
+        organization_id, project_id, sku_id, price_id, center, cost_object, commitment = key
         return Line(
             organization=self._nodes[organization_id],
             project=self._nodes[project_id],
             sku=self._skus[sku_id],
             price=self._prices[price_id],
+            cost_center=center,
+            cost_object=cost_object,
+            commitment_number=commitment,
         )
 
     def list_price(self, charge: Charge) -> Decimal | None:
@@ -110,7 +114,15 @@ def _holds(price: Price, at: datetime) -> bool:
 
 def _line_key(charge: Charge) -> _LineKey:
     assert charge.price_id is not None  # noqa: S101  (only what was charged is on a line)
-    return charge.organization_id, charge.project_id, charge.sku_id, charge.price_id
+    return (
+        charge.organization_id,
+        charge.project_id,
+        charge.sku_id,
+        charge.price_id,
+        charge.cost_center,
+        charge.cost_object,
+        charge.commitment_number,
+    )
 
 
 def _add(known: dict[int, Any], model: type[Model], keys: set[Any]) -> None:

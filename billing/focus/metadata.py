@@ -14,7 +14,7 @@ from billing.services.charging import costs
 from portal.core.calendar import Period
 
 # When the columns were last changed. A change of columns needs another date; a test says so.
-SCHEMA_SINCE: Final = "2026-11-27T00:00:00Z"
+SCHEMA_SINCE: Final = "2026-11-28T00:00:00Z"
 # A quantity of twelve decimals times a price of six, and what decimals of most databases hold.
 _PRECISION: Final = {"NumericPrecision": 38, "NumberScale": 18}
 

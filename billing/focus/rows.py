@@ -3,8 +3,9 @@
 How rows and the lines of a statement meet. Each charge is a row, with the six decimals that it
 has; each line that rounding to cents changed gets one row of category Adjustment for the
 difference. So a row still says what its resource cost, and the sum of BilledCost over
-BillingAccountId, SubAccountId, SkuPriceId and month is the line, in whole cents. To spread the
-cents over resources instead would make the cost of one depend on its neighbours.
+BillingAccountId, SubAccountId, SkuPriceId, the three columns of what costs fall under, and month is
+the line, in whole cents. To spread the cents over resources instead would make the cost of one
+depend on its neighbours.
 
 The norm wants unit price times quantity to be the cost, to the last decimal, where a part of a
 month is no finite number of months. So PricingQuantity has twelve decimals, and ContractedCost and
@@ -64,12 +65,15 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What a line of a statement is about: one project's use at one price."""
+    """What a line of a statement is about: one project's use at one price and allocation."""
 
     organization: Node
     project: Node
     sku: Sku
     price: Price
+    cost_center: str | None
+    cost_object: str | None
+    commitment_number: str | None
 
 
 def usage_row(
@@ -163,6 +167,9 @@ def _row_of_line(statement: Statement, line: Line) -> Row:
         "SubAccountId": str(line.project.public_id),
         "SubAccountName": line.project.name,
         "SubAccountType": "Project",
+        "x_CommitmentNumber": line.commitment_number,
+        "x_CostCenter": line.cost_center,
+        "x_CostObject": line.cost_object,
     }
 
 

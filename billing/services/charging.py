@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db.models import Min
 
-from billing.models import MeteredResource
+from billing.models import AllocationKey, MeteredResource
 from billing.services.charge_query import ChargeQuery, Slice
 from portal.core.calendar import Period, day_of, days_in, months_in
 from portal.core.money import to_cents
@@ -161,8 +161,12 @@ class Costs:
         """The same, per primary key of the SKU."""
         return self._grouped_by("sku_id")
 
-    def _grouped_by(self, key: str) -> dict[int, Costs]:
-        groups: dict[int, list[CostLine]] = {}
+    def by_allocation(self, key: AllocationKey) -> dict[str | None, Costs]:
+        """The same, per value of one key; None: nobody said."""
+        return self._grouped_by(key.value)
+
+    def _grouped_by(self, key: str) -> dict[Any, Costs]:
+        groups: dict[Any, list[CostLine]] = {}
         for line in self.lines:
             groups.setdefault(getattr(line, key), []).append(line)
         return {value: Costs(lines=tuple(lines)) for value, lines in groups.items()}

@@ -62,6 +62,7 @@ EVENTS: Final = frozenset(
         "node.change_refused",
         "node.numbers_confirmed",
         "cost_centre.set",
+        "allocation.set",
         "vat_treatment.set",
         "data_owner.set",
         "project_owner.set",

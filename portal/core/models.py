@@ -69,6 +69,17 @@ class DatedFact(models.Model):
         abstract = True
 
 
+def end_from(rows: models.QuerySet[Any], at: Any) -> None:
+    """None of these rows of a dated fact holds from the moment ``at`` on.
+
+    What was to begin then or later never does: it keeps its row, with an end at its beginning.
+    """
+    lasting = Q(valid_until__isnull=True) | Q(valid_until__gt=F("valid_from"))
+    rows.filter(lasting, valid_from__gte=at).update(valid_until=F("valid_from"))
+    held_then = Q(valid_until__isnull=True) | Q(valid_until__gt=at)
+    rows.filter(held_then, valid_from__lt=at).update(valid_until=at)
+
+
 def is_not_over(at: Any) -> Q:
     """The rows of a dated fact that hold at the moment ``at``, or will hold later.
 

@@ -27,6 +27,7 @@ OF_NODES: Final[Sentences] = {
     "node.ended": _("{actor} ended it, with the roles on it."),
     "node.change_refused": _("{actor} tried to change something, but may not."),
     "cost_centre.set": _("{actor} set the cost centre."),
+    "allocation.set": _("{actor} set what the costs fall under."),
     "vat_treatment.set": _("{actor} set the VAT treatment."),
     "data_owner.set": _("{actor} appointed a data owner."),
     "project_owner.set": _("{actor} appointed a project owner."),

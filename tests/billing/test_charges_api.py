@@ -15,10 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from billing.models import MeteredResource
 from billing.services.charging import list_charges
 from portal.core.calendar import month, start_of_day
-from portal.identity.models import NodeParent, Person, Project, Role
+from portal.identity.models import CostCentre, NodeParent, Person, Project, Role
 from tests.billing.visits import visit_as
 from tests.factories import PersonFactory, grant, make_organization, make_project
-from tests.factories.billing import MeteredResourceFactory, UsageSpanFactory, set_price
+from tests.factories.billing import LONG_AGO, MeteredResourceFactory, UsageSpanFactory, set_price
 
 NOW = start_of_day(date(2026, 11, 16))
 PATH = "/api/v1/charges"
@@ -58,6 +58,7 @@ def finance(project: Project) -> Client:
 
 def test_shows_use_price_and_amount(server: MeteredResource, finance: Client) -> None:
     project = server.project
+    CostCentre.objects.create(node=project, code="410210", name="Water", valid_from=LONG_AGO)
 
     response = finance.get(PATH)
 
@@ -85,6 +86,9 @@ def test_shows_use_price_and_amount(server: MeteredResource, finance: Client) ->
                 "unit": "month",
                 "unit_price": "38.400000",
                 "amount": "19.200000",
+                "cost_center": "410210",
+                "cost_object": None,
+                "commitment_number": None,
             }
         ],
     }

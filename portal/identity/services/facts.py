@@ -10,13 +10,13 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F, Q
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
 from portal.audit.services import record
 from portal.core.calendar import start_of_day, whole_second
 from portal.core.errors import InvalidInput
+from portal.core.models import end_from
 from portal.core.text import clean_text
 from portal.identity.facts import FactKind, Row, kinds_of, make_row, rows_of
 from portal.identity.models import Node, Person, VatTreatment
@@ -117,11 +117,7 @@ def _begin(
     if errors:
         raise InvalidInput(errors)
     moment = whole_second(now()) if starts_on == today else start_of_day(starts_on)
-    rows = rows_of(kind, [node.pk])
-    open_rows = rows.filter(Q(valid_until=None) | Q(valid_until__gt=F("valid_from")))
-    open_rows.filter(valid_from__gte=moment).update(valid_until=F("valid_from"))
-    held_then = Q(valid_until=None) | Q(valid_until__gt=moment)
-    rows.filter(held_then, valid_from__lt=moment).update(valid_until=moment)
+    end_from(rows_of(kind, [node.pk]), moment)
     row = make_row(kind, node, valid_from=moment, **values)
     row.save(force_insert=True)
     data = {key: getattr(value, "pk", value) for key, value in values.items()}

@@ -275,7 +275,7 @@ def _fact(node: Node, fact: NodeFact) -> dict[str, Any]:
 
 def _words(row: Row) -> str:
     if isinstance(row, CostCentre):
-        return f"{row.code} {row.name}"
+        return f"{row.code} {row.name}".rstrip()
     if isinstance(row, VatTreatmentPeriod):
         return row.get_treatment_display()
     return row.owner.name

@@ -177,6 +177,7 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "node.change_refused": _("Change of an organisation or project refused"),
     "node.moved_away": _("Organisation or project moved away"),
     "cost_centre.set": _("Cost centre set"),
+    "allocation.set": _("What costs fall under set"),
     "data_owner.set": _("Data owner set"),
     "project_owner.set": _("Project owner set"),
     "vat_treatment.set": _("VAT treatment set"),

@@ -1,10 +1,22 @@
 """What things cost, on pages and for programs."""
 
+from django.utils.timezone import localdate
+
+from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Role
-from tests.authorisation.rows.things import active_resource, node_of_project
-from tests.authorisation.vocabulary import see
+from tests.authorisation.rows.things import active_resource, directorate_itself, node_of_project
+from tests.authorisation.vocabulary import act, see
+from tests.authorisation.world import Tenant
 
 PAYERS = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
+OF_PROJECT = {"case": "of a project", "query": node_of_project, "by": PAYERS, "unseen": 404}
+
+
+def cost_object(_tenant: Tenant) -> dict[str, str]:
+    """A complete form, from today on."""
+    today = localdate().strftime(DATE_FORMATS[0])
+    return {"key": "cost_object", "value": "zaken", "starts_on": today}
+
 
 ROWS = [
     see("billing:costs", by=PAYERS),
@@ -41,6 +53,30 @@ ROWS = [
         unseen=404,
     ),
     see("billing:resource-costs", of=active_resource),
+    see("billing:resource-allocation", of=active_resource),
+    act(
+        "billing:resource-allocation",
+        of=active_resource,
+        body=cost_object,
+        by={Role.FINANCE},
+        answer=303,
+        is_strong=True,
+    ),
+    see("billing:allocation", by=PAYERS),
+    see("billing:allocation", **OF_PROJECT),
+    see("billing:node-allocation", of=directorate_itself, by=PAYERS),
+    act(
+        "billing:node-allocation",
+        of=directorate_itself,
+        body=cost_object,
+        by={Role.FINANCE},
+        answer=303,
+        is_strong=True,
+    ),
+    see("billing:cost-centers", by=PAYERS),
+    see("billing:cost-centers", **OF_PROJECT),
+    see("billing:cost-centers-sheet", by=PAYERS),
+    see("billing:cost-centers-sheet", **OF_PROJECT),
     see("charge-list", by=PAYERS),
     see(
         "charge-list",

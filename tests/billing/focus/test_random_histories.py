@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.focus.export import export_month
-from billing.models import Price
+from billing.models import AllocationFact, AllocationKey, MeteredResource, Price
 from billing.services.charging import costs, list_charges
 from portal.core.calendar import month
-from portal.identity.models import Node
+from portal.identity.models import CostCentre, Node
 from tests.billing.focus.reading import problems_of, read, written
 from tests.billing.test_charging_agrees_with_rating import Tree, moment, tree, write_history
 
@@ -23,6 +23,24 @@ __all__ = ["tree"]  # a fixture
 MARCH = month(2026, 3)  # in which summer time begins
 
 pytestmark = pytest.mark.database
+
+
+def write_allocation(tree: Tree, random: Random) -> None:
+    """What costs fall under: of the project for a time, of one of its resources from then on."""
+    begin, turn = sorted([moment(random), moment(random)])
+    CostCentre.objects.create(node=tree.agency, code="410200", name="Dienst", valid_from=begin)
+    resource = MeteredResource.objects.order_by("pk")[0]
+    for place in ({"node": tree.project}, {"resource": resource}):
+        AllocationFact.objects.create(
+            **place,
+            key=AllocationKey.COST_OBJECT,
+            value="zaken",
+            valid_from=begin,
+            valid_until=turn,
+        )
+    AllocationFact.objects.create(
+        resource=resource, key=AllocationKey.COMMITMENT_NUMBER, value="V-1", valid_from=turn
+    )
 
 
 @settings(
@@ -37,6 +55,7 @@ pytestmark = pytest.mark.database
 def test_rows_are_focus_and_add_up_to_the_lines(tree: Tree, random: Random) -> None:
     with transaction.atomic():
         write_history(tree, random)
+        write_allocation(tree, random)
         as_of = MARCH.end if random.random() < 0.7 else moment(random)
         nodes = [node.pk for node in (*tree.ministries, tree.project)]
 
@@ -57,10 +76,18 @@ def test_rows_are_focus_and_add_up_to_the_lines(tree: Tree, random: Random) -> N
         assert abs(Decimal(row["ContractedCost"]) - Decimal(row["BilledCost"])) < Decimal("1e-6")
     sums: defaultdict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     for row in rows:
-        key = (row["BillingAccountId"], row["SubAccountId"], row["SkuPriceId"])
+        allocation = (row["x_CostCenter"], row["x_CostObject"], row["x_CommitmentNumber"])
+        key = (row["BillingAccountId"], row["SubAccountId"], row["SkuPriceId"], *allocation)
         sums[key] += Decimal(row["BilledCost"])
     assert sums == {
-        (names[line.organization_id], names[line.project_id], prices[line.price_id]): line.amount
+        (
+            names[line.organization_id],
+            names[line.project_id],
+            prices[line.price_id],
+            line.cost_center or "",
+            line.cost_object or "",
+            line.commitment_number or "",
+        ): line.amount
         for line in found
         if line.price_id is not None
     }

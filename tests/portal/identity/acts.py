@@ -67,6 +67,7 @@ from tests.portal.identity.catalog_acts import (
     undoing_a_delivery,
     withdrawing_a_version,
 )
+from tests.portal.identity.cost_acts import allocating_a_project, allocating_a_resource
 from tests.portal.identity.doors import Doors, Get
 from tests.portal.identity.quota_acts import granting_a_request, refusing_a_request
 from tests.portal.identity.rule_acts import confirming_a_rule, refusing_a_rule
@@ -393,6 +394,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "organization.edit": editing_an_organization,
     "project.classify": classifying_a_project,
     "cost_centre.set": setting_a_cost_centre,
+    "allocation.set": allocating_a_project,
+    "allocation.set of a resource": allocating_a_resource,
     "vat_treatment.set": setting_the_vat,
     "node.move": moving_a_node,
     "node.end": ending_a_node,
