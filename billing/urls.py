@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.views import allocation, costs
+from billing.views import costs, tariff_rounds, tariffs
 
 app_name = "billing"
 urlpatterns = [
@@ -10,6 +11,26 @@ urlpatterns = [
     path("costs/table.<str:form>", costs.cost_sheet, name="cost-sheet"),
     path("costs/focus.csv", costs.focus_rows, name="focus-rows"),
     path("costs/focus.json", costs.focus_metadata, name="focus-metadata"),
+    path("costs/tariffs", tariffs.tariff_list, name="tariffs"),
+    path("costs/tariffs/rounds", tariff_rounds.round_list, name="tariff-rounds"),
+    path("costs/tariffs/rounds/new", tariff_rounds.round_new, name="tariff-round-new"),
+    path("costs/tariffs/rounds/<uuid:public_id>", tariff_rounds.round_detail, name="tariff-round"),
+    path(
+        "costs/tariffs/rounds/<uuid:public_id>/confirm",
+        tariff_rounds.round_confirm,
+        name="tariff-round-confirm",
+    ),
+    path(
+        "costs/tariffs/rounds/<uuid:public_id>/refuse",
+        tariff_rounds.round_refuse,
+        name="tariff-round-refuse",
+    ),
+    path(
+        "costs/tariffs/rounds/<uuid:public_id>/take-back",
+        tariff_rounds.round_take_back,
+        name="tariff-round-take-back",
+    ),
+    path("costs/tariffs/skus/<path:code>", tariffs.tariff_history, name="tariff-history"),
     path("costs/resources/<uuid:public_id>", costs.resource_costs, name="resource-costs"),
     path(
         "costs/resources/<uuid:public_id>/allocation",

@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.moments import is_whole_second
-from billing.rating import Unit
+from billing.rating import Unit, UnitPrice
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
 
 
@@ -86,3 +86,8 @@ class Price(PublicIdModel, DatedFact):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.unit} for {self.sku_id}"
+
+    @property
+    def unit_price(self) -> UnitPrice:
+        """For the arithmetic of ``billing.rating``."""
+        return UnitPrice(Unit(self.unit), self.amount)

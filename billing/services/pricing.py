@@ -206,7 +206,7 @@ def nearest_prices(
 
 
 def _line(price: Price, quantity: Decimal, month: Period) -> QuoteLine:
-    unit_price = UnitPrice(Unit(price.unit), price.amount)
+    unit_price = price.unit_price
     full_month = rate(Usage(quantity, month.start, month.end), unit_price)
     is_one_off = unit_price.unit is Unit.ONE_OFF
     return QuoteLine(

@@ -143,7 +143,7 @@ def _with_what_is_above(
     if not ending or organization is None:
         return prices
     above = nearest_prices(organization.ancestor_ids, at=at, skus=ending)
-    then = {code: UnitPrice(Unit(price.unit), price.amount) for code, price in above.items()}
+    then = {code: price.unit_price for code, price in above.items()}
     return {sku: price or then.get(sku.code) for sku, price in prices.items()}
 
 

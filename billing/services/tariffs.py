@@ -209,10 +209,16 @@ def take_back_round(public_id: UUID, *, actor: Person) -> TariffRound:
     return waiting
 
 
-def prices_of(proposed: TariffRound) -> dict[Sku, UnitPrice | None]:
-    """What a round sets, in the order of the SKUs' codes; None: the own price ends."""
-    lines = proposed.lines.select_related("sku").order_by("sku__code")
-    return {line.sku: _unit_price(line.unit, line.amount) for line in lines}
+def draft_of(proposed: TariffRound) -> Draft:
+    """What was proposed, as it was drafted. One query."""
+    lines = proposed.lines.select_related("sku", "replaces").order_by("sku__code")
+    return Draft(
+        name=proposed.name,
+        valid_from=proposed.valid_from,
+        organization=proposed.organization,
+        prices={line.sku: _unit_price(line.unit, line.amount) for line in lines},
+        replaces={line.sku_id: line.replaces for line in lines if line.replaces},
+    )
 
 
 # --- deciding ----------------------------------------------------------------------------------

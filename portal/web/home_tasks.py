@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from billing.models import TariffRound
+from billing.policies import tariff_rounds_to_decide
 from catalog.amounts import amount_in_words
 from catalog.models import (
     Metric,
@@ -70,6 +72,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_decision_task(order) for order in _to_decide(person)],
         *[_proposal_task(proposal) for proposal in _proposals(person)],
         *[_link_task(link) for link in links_to_decide(person)[:SHOWN]],
+        *[_tariff_task(proposed) for proposed in _tariffs_to_decide(person)],
         *[_more_quota_task(asked) for asked in _quota_to_decide(person)],
         *[_outcome_task(asked) for asked in _quota_decided(person)],
         *_gap_tasks(person),
@@ -165,6 +168,25 @@ def _link_task(link: LinkProposal) -> Task:
         title=link.in_words(),
         text=_("{proposer} proposes this.").format(proposer=link.proposed_by.name),
         url=reverse("identity:identity-link", args=[link.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _tariffs_to_decide(person: Person) -> QuerySet[TariffRound]:
+    waiting = tariff_rounds_to_decide(person).select_related("proposed_by", "organization")
+    return waiting.order_by("valid_from", "proposed_at")[:SHOWN]
+
+
+def _tariff_task(proposed: TariffRound) -> Task:
+    whom = proposed.organization.name if proposed.organization else _("everybody")
+    return Task(
+        icon="receipt-euro",
+        tone="",
+        title=_("New prices: {name}").format(name=proposed.name),
+        text=_("{proposer} proposes this for {whom}, from {day}.").format(
+            proposer=proposed.proposed_by.name, whom=whom, day=day(proposed.valid_from)
+        ),
+        url=reverse("billing:tariff-round", args=[proposed.public_id]),
         button=_("Decide"),
     )
 

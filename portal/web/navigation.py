@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from billing.policies import COST_ROLES
+from billing.policies import COST_ROLES, tariff_rounds_to_decide
 from catalog.models import CartLine
 from catalog.offering_policies import (
     DECIDERS,
@@ -89,6 +89,10 @@ def _count_quota_requests(person: Person) -> int:
     return requests_to_decide(person).count()
 
 
+def _count_tariff_rounds(person: Person) -> int:
+    return tariff_rounds_to_decide(person).count()
+
+
 def _count_reviews(person: Person) -> int:
     return items_to_decide(person, now()).count()
 
@@ -129,6 +133,14 @@ MENU: Final = (
         _("Insight"),
         (
             MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
+            MenuItem(
+                "billing:tariffs",
+                _("Tariffs"),
+                "receipt-euro",
+                frozenset(COST_ROLES),
+                _count_tariff_rounds,
+                acted_on_by={Role.FINANCE},
+            ),
             MenuItem(
                 "catalog:quotas",
                 _("Quotas"),

@@ -129,7 +129,8 @@ def problems_of(response, changed, visits, row, visitor):
     known = {tenant.marker for tenant in tenants_of(visitor, visits.world)}
     if row.shows_colleagues and visitor.place in MINISTRY:
         known |= {visits.world.here.marker, visits.world.next_door.marker}
-    if row.shows_organizations and outcome.status == row.answer:
+    governs = visitor.place in HERE and bool(names_of(visitor) & row.shows_organizations_to)
+    if (row.shows_organizations or governs) and outcome.status == row.answer:
         known |= {tenant.marker for tenant in visits.world.tenants}
     if row.shows_platform and outcome.status == row.answer:
         known |= {visits.world.here.marker}

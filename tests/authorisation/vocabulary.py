@@ -117,6 +117,8 @@ class Row:
         but: what particular visitors hear, where the rest of the row does not tell.
         shows_colleagues: the answer names people of the whole ministry.
         shows_organizations: whoever may reads the names of all organizations of the platform.
+        shows_organizations_to: of those who may, who does by their role on the organization that
+            runs the platform; here, that is the directorate of the tenant here.
         shows_platform: the answer names the organization that runs the platform; here, that is
             the directorate of the tenant here.
         is_strong: a login that is weak or old leads to a stronger one first.
@@ -143,6 +145,7 @@ class Row:
     but: Mapping[Visitor, int] = field(default_factory=dict)
     shows_colleagues: bool = False
     shows_organizations: bool = False
+    shows_organizations_to: frozenset[Role | Who] | set[Any] = frozenset()
     shows_platform: bool = False
     is_strong: bool = False
 

@@ -14,6 +14,7 @@ from tests.authorisation.rows import (
     roles,
     rules,
     sessions,
+    tariffs,
     web,
 )
 
@@ -32,4 +33,5 @@ MATRIX = [
     *drift.ROWS,
     *offerings.ROWS,
     *billing.ROWS,
+    *tariffs.ROWS,
 ]

@@ -71,6 +71,7 @@ from tests.portal.identity.cost_acts import allocating_a_project, allocating_a_r
 from tests.portal.identity.doors import Doors, Get
 from tests.portal.identity.quota_acts import granting_a_request, refusing_a_request
 from tests.portal.identity.rule_acts import confirming_a_rule, refusing_a_rule
+from tests.portal.identity.tariff_acts import confirming_a_round, refusing_a_round
 
 # --- roles -------------------------------------------------------------------------------------
 
@@ -377,6 +378,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "offering.withdraw": withdrawing_a_version,
     "approval_rule.confirm": confirming_a_rule,
     "approval_rule.refuse": refusing_a_rule,
+    "tariff_round.confirm": confirming_a_round,
+    "tariff_round.refuse": refusing_a_round,
     "role.grant": granting_a_role,
     "role.grant to a deputy": granting_a_deputy,
     "identity.link": confirming_a_link,

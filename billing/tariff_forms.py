@@ -1,0 +1,163 @@
+"""What is asked about a tariff round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.boundfield import BoundField
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext_lazy as _
+
+from billing.amounts import read_price
+from billing.forms import month_key
+from billing.models import TARIFF_NAME_LENGTH, PriceUnit
+from billing.services.tariffs import NewPrice, RoundSays, months_to_begin
+from billing.tariff_tables import PresentPrice
+from portal.core.forms import RefusableForm
+from portal.identity.models import Organization
+from portal.identity.models.proposed import DECISION_LENGTH
+
+
+class PriceField(forms.CharField):
+    """An amount of up to six decimals; nothing is None."""
+
+    widget = forms.TextInput(
+        attrs={"inputmode": "decimal", "autocomplete": "off", "class": "cl-input-short"}
+    )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, max_length=20, **options)
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return read_price(super().clean(value))
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceRow:
+    """The questions about one SKU; ``unit`` only where nothing says per what it is paid."""
+
+    present: PresentPrice
+    amount: BoundField
+    unit: BoundField | None
+    ends: BoundField | None
+
+
+class TariffRoundForm(RefusableForm):
+    """From when which prices shall hold: a row for each SKU, those left empty stay as they are."""
+
+    name = forms.CharField(
+        label=_("Name of the price list"),
+        help_text=_("For instance “Tariffs 2027”. Every price list has a name of its own."),
+        required=False,
+        widget=forms.TextInput(attrs={"maxlength": TARIFF_NAME_LENGTH, "autocomplete": "off"}),
+    )
+    valid_from = forms.ChoiceField(
+        label=_("Holds from"), help_text=_("Prices change at the beginning of a month.")
+    )
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        organization: Organization | None,
+        presents: Sequence[PresentPrice],
+        at: datetime,
+        **options: Any,
+    ) -> None:
+        super().__init__(data, **options)
+        self.organization = organization
+        self.presents = presents
+        self._months = {month_key(month): month for month in months_to_begin(at)}
+        self.fields["valid_from"].choices = [  # type: ignore[attr-defined]  # a choice field
+            (key, format_date(month.start, "j F Y")) for key, month in self._months.items()
+        ]
+        for present in presents:
+            self._ask_about(present)
+
+    def _ask_about(self, present: PresentPrice) -> None:
+        sku = present.sku
+        self.fields[_amount(sku.code)] = PriceField(
+            label=_("New price of {name}").format(name=sku.name)
+        )
+        if present.now is None:
+            self.fields[_unit(sku.code)] = forms.ChoiceField(
+                label=_("Unit of {name}").format(name=sku.name),
+                choices=PriceUnit.choices,
+                required=False,
+            )
+        if self.organization is not None and present.is_own:
+            self.fields[_ends(sku.code)] = forms.BooleanField(
+                label=_("The own price of {name} ends").format(name=sku.name), required=False
+            )
+
+    def rows(self) -> Iterator[PriceRow]:
+        """The questions about each SKU."""
+        for present in self.presents:
+            code = present.sku.code
+            yield PriceRow(
+                present=present,
+                amount=self[_amount(code)],
+                unit=self[_unit(code)] if _unit(code) in self.fields else None,
+                ends=self[_ends(code)] if _ends(code) in self.fields else None,
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        for present in self.presents:
+            code = present.sku.code
+            if cleaned.get(_ends(code)) and cleaned.get(_amount(code)) is not None:
+                self.add_error(_amount(code), _("Choose: a new price, or none of their own."))
+        return cleaned
+
+    def says(self) -> RoundSays:
+        """What was filled in; of a valid form."""
+        valid_from = self._months[self.cleaned_data["valid_from"]].start
+        return RoundSays(
+            name=self.cleaned_data["name"],
+            valid_from=valid_from,
+            organization=self.organization,
+            prices=list(self._prices(valid_from)),
+        )
+
+    def _prices(self, valid_from: datetime) -> Iterator[NewPrice]:
+        for present in self.presents:
+            code = present.sku.code
+            amount: Decimal | None = self.cleaned_data.get(_amount(code))
+            if amount is not None:
+                unit = self.cleaned_data.get(_unit(code)) or present.unit_at(valid_from)
+                yield NewPrice(sku=code, unit=unit, amount=amount)
+            elif self.cleaned_data.get(_ends(code)):
+                yield NewPrice(sku=code)
+
+
+class RoundDecisionForm(RefusableForm):
+    """Why a proposal is refused."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        help_text=_("Only needed when you refuse."),
+        widget=forms.Textarea(attrs={"rows": 2, "maxlength": DECISION_LENGTH}),
+    )
+
+
+def _amount(code: str) -> str:
+    """As ``NewPrice.field`` calls it, so that refusals find their field."""
+    return NewPrice(sku=code).field
+
+
+def _unit(code: str) -> str:
+    return f"units.{code}"
+
+
+def _ends(code: str) -> str:
+    return f"ends.{code}"

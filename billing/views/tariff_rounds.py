@@ -1,0 +1,216 @@
+"""Agreeing on new prices: drafting them, seeing what they would do, and deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from billing.models import TariffRound
+from billing.policies import may_read_tariff_rounds, may_set_tariffs, visible_tariff_rounds
+from billing.services.tariffs import (
+    confirm_round,
+    draft_of,
+    draft_round,
+    propose_round,
+    refuse_round,
+    take_back_round,
+)
+from billing.tariff_forms import RoundDecisionForm, TariffRoundForm
+from billing.tariff_tables import lines_of_draft, present_prices
+from portal.core.errors import DomainError
+from portal.identity.models import Organization
+from portal.identity.models.proposed import DecisionState
+from portal.identity.oidc.step_up import kept_input
+from portal.identity.requests import PersonRequest
+
+PAGE_SIZE: Final = 50
+BUTTONS: Final = ("csrfmiddlewaretoken", "preview", "edit", "propose")
+
+
+@require_safe
+def round_list(request: PersonRequest) -> HttpResponse:
+    """What waits for a second person, and what became of what was proposed before."""
+    if not may_read_tariff_rounds(request.user):
+        raise PermissionDenied
+    rounds = visible_tariff_rounds(request.user).select_related(
+        "organization", "proposed_by", "decided_by"
+    )
+    decided = rounds.exclude(state=DecisionState.PROPOSED).order_by("-decided_at")
+    context = {
+        "waiting": rounds.filter(state=DecisionState.PROPOSED).order_by("valid_from"),
+        "page": Paginator(decided, PAGE_SIZE).get_page(request.GET.get("page")),
+        "may_propose": may_set_tariffs(request.user),
+    }
+    return render(request, "billing/tariffs/rounds.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def round_new(request: PersonRequest) -> HttpResponse:
+    """Type new prices, see what they would do, and propose them or go back to the form."""
+    if not may_set_tariffs(request.user):
+        raise PermissionDenied
+    is_sent = request.method == "POST"
+    organization = _organization(request.POST if is_sent else request.GET)
+    at = now()
+    form = TariffRoundForm(
+        request.POST if is_sent else None,
+        organization=organization,
+        presents=present_prices(organization, at=at),
+        at=at,
+    )
+    if is_sent and "edit" not in request.POST and form.is_valid():
+        try:
+            if "propose" in request.POST:
+                proposed = propose_round(form.says(), actor=request.user)
+                messages.success(request, _("Proposed. A second person decides."))
+                return redirect("billing:tariff-round", public_id=proposed.public_id)
+            return _preview(request, form)
+        except DomainError as error:
+            form.show(error)
+    is_wrong = is_sent and bool(form.errors)
+    context = {
+        "form": form,
+        "is_wrong": is_wrong,
+        "organization": organization,
+        "organizations": Organization.objects.filter(ended_at=None).order_by("name"),
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if is_wrong else HTTPStatus.OK
+    return render(request, "billing/tariffs/new.html", context, status=status)
+
+
+def _preview(request: PersonRequest, form: TariffRoundForm) -> HttpResponse:
+    """What was typed goes along, so that what is proposed is what was looked at."""
+    draft = draft_round(form.says(), actor=request.user)
+    effect = draft.effect(at=now())
+    context = {
+        "draft": draft,
+        "effect": effect,
+        "lines": lines_of_draft(draft, effect),
+        "typed": [
+            (name, value) for name, value in request.POST.items() if value and name not in BUTTONS
+        ],
+    }
+    return render(request, "billing/tariffs/preview.html", context)
+
+
+@require_safe
+def round_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """One round: what it sets, what that would have made of last month, and the decision."""
+    return _page(request, _visible(request, public_id))
+
+
+@require_POST
+def round_confirm(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Yes: these prices hold from that month on."""
+    done = _("Confirmed. The prices hold from the month that was proposed.")
+    return _do(request, public_id, lambda: confirm_round(public_id, actor=request.user), done)
+
+
+@require_POST
+def round_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """No, with a reason."""
+    form = RoundDecisionForm(request.POST)
+    form.is_valid()  # the service says what is wrong with it
+    reason = form.data.get("reason", "")
+    return _do(
+        request,
+        public_id,
+        lambda: refuse_round(public_id, actor=request.user, reason=reason),
+        _("Refused. The prices stay as they were."),
+        decision=form,
+    )
+
+
+@require_POST
+def round_take_back(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Take one's own proposal back."""
+    done = _("Taken back. The prices stay as they were.")
+    return _do(request, public_id, lambda: take_back_round(public_id, actor=request.user), done)
+
+
+def _do(
+    request: PersonRequest,
+    public_id: UUID,
+    service: Callable[[], Any],
+    done: str,
+    *,
+    decision: RoundDecisionForm | None = None,
+) -> HttpResponse:
+    """Do it, or show the round with why not, and what was typed."""
+    _visible(request, public_id)
+    if not may_set_tariffs(request.user):
+        raise PermissionDenied
+    try:
+        service()
+    except DomainError as error:
+        if decision is not None:
+            decision.show(error)
+        return _page(request, _visible(request, public_id), decision=decision, error=error)
+    messages.success(request, done)
+    return redirect("billing:tariff-round", public_id=public_id)
+
+
+def _page(
+    request: PersonRequest,
+    proposed: TariffRound,
+    *,
+    decision: RoundDecisionForm | None = None,
+    error: DomainError | None = None,
+) -> HttpResponse:
+    is_waiting = proposed.state == DecisionState.PROPOSED
+    is_own = proposed.proposed_by_id == request.user.pk
+    draft = draft_of(proposed)
+    effect = draft.effect(at=now()) if is_waiting else None
+    context = {
+        "round": proposed,
+        "effect": effect,
+        "lines": lines_of_draft(draft, effect),
+        "may_decide": is_waiting and not is_own and may_set_tariffs(request.user),
+        "may_take_back": is_waiting and is_own,
+        "decision_form": decision or _begun_decision(request, proposed),
+        "error": error,
+    }
+    status = error.http_status if error else HTTPStatus.OK
+    return render(request, "billing/tariffs/round.html", context, status=status)
+
+
+def _begun_decision(request: PersonRequest, proposed: TariffRound) -> RoundDecisionForm:
+    """With what the person wrote when they had to log in again."""
+    routes = ("billing:tariff-round-refuse", "billing:tariff-round-confirm")
+    kept = kept_input(request, *[reverse(route, args=[proposed.public_id]) for route in routes])
+    return RoundDecisionForm(initial={"reason": kept.get("reason", "") if kept else ""})
+
+
+def _visible(request: PersonRequest, public_id: UUID) -> TariffRound:
+    rounds: QuerySet[TariffRound] = visible_tariff_rounds(request.user).select_related(
+        "organization", "proposed_by", "decided_by"
+    )
+    return get_object_or_404(rounds, public_id=public_id)
+
+
+def _organization(sent: QueryDict) -> Organization | None:
+    """Whose prices it is about; None: those of everybody.
+
+    Raises:
+        Http404: there is no such organization.
+    """
+    key = sent.get("organization", "")
+    if not key:
+        return None
+    try:
+        return get_object_or_404(Organization, public_id=key, ended_at=None)
+    except (ValidationError, ValueError) as error:
+        raise Http404 from error

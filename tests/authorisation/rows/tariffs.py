@@ -1,0 +1,89 @@
+"""What things cost: seen by who sees costs, set by finance of the one organization that may."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils.timezone import now
+
+from billing.models import PriceUnit, Sku, TariffRound, TariffRoundLine
+from billing.services.tariffs import months_to_begin
+from portal.identity.models import Person, Role
+from tests.authorisation.vocabulary import act, see
+from tests.authorisation.world import Tenant
+from tests.factories.billing import SkuFactory, set_price
+
+PAYERS: Final = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
+SETTERS: Final = {Role.FINANCE}
+READERS: Final = {Role.FINANCE, Role.AUDITOR}
+OF_ROUND: Final = {"by": SETTERS, "seen_by": READERS, "shows_organizations": True}
+
+
+def own_price(tenant: Tenant) -> str:
+    """Code of a SKU that only this tenant has a price for. A page of an error repeats it."""
+    code = f"dienst-{tenant.directorate.pk}"
+    set_price("12.50", sku=code, organization=tenant.directorate)
+    return code
+
+
+def round_of_colleague(tenant: Tenant) -> TariffRound:
+    """Waits for another than the colleague who proposed it."""
+    return _proposed(tenant, "tarieven", tenant.all_rounder)
+
+
+def own_round(tenant: Tenant) -> TariffRound:
+    """Proposed by who comes by from finance."""
+    return _proposed(tenant, "eigen-tarieven", tenant.people[Role.FINANCE])
+
+
+def new_round(tenant: Tenant) -> dict[str, Any]:
+    """A complete form, for the tenant's directorate."""
+    return {
+        "name": "Andere tarieven",
+        "organization": str(tenant.directorate.public_id),
+        "valid_from": months_to_begin(now())[1].start.strftime("%Y-%m"),
+        "prices.server.gp.small": "41",
+        "propose": "yes",
+    }
+
+
+def _proposed(tenant: Tenant, word: str, person: Person) -> TariffRound:
+    proposed = TariffRound.objects.create(
+        name=tenant.named(word),
+        organization=tenant.directorate,
+        valid_from=months_to_begin(now())[0].start,
+        line_count=1,
+        proposed_by=person,
+        proposed_at=now(),
+    )
+    sku: Sku = SkuFactory(code="server.gp.small")
+    TariffRoundLine.objects.create(
+        round=proposed, sku=sku, unit=PriceUnit.MONTH, amount=Decimal(40)
+    )
+    return proposed
+
+
+ROWS = [
+    see("billing:tariffs", by=PAYERS, shows_organizations_to=READERS),
+    see("billing:tariff-history", of=own_price, by=PAYERS, seen_by=PAYERS, asks_role_first=True),
+    see("billing:tariff-rounds", by=READERS, seen_by=READERS, unseen=403, shows_organizations=True),
+    see(
+        "billing:tariff-round-new",
+        by=SETTERS,
+        seen_by=SETTERS,
+        unseen=403,
+        shows_organizations=True,
+    ),
+    act("billing:tariff-round-new", body=new_round, by=SETTERS, seen_by=SETTERS, unseen=403),
+    see("billing:tariff-round", of=round_of_colleague, by=READERS, seen_by=READERS),
+    act("billing:tariff-round-confirm", of=round_of_colleague, is_strong=True, **OF_ROUND),
+    act(
+        "billing:tariff-round-refuse",
+        of=round_of_colleague,
+        body={"reason": "Te duur."},
+        is_strong=True,
+        **OF_ROUND,
+    ),
+    act("billing:tariff-round-take-back", of=own_round, **OF_ROUND),
+]
