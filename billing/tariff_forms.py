@@ -57,7 +57,6 @@ class TariffRoundForm(RefusableForm):
     name = forms.CharField(
         label=_("Name of the price list"),
         help_text=_("For instance “Tariffs 2027”. Every price list has a name of its own."),
-        required=False,
         widget=forms.TextInput(attrs={"maxlength": TARIFF_NAME_LENGTH, "autocomplete": "off"}),
     )
     valid_from = forms.ChoiceField(

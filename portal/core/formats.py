@@ -16,18 +16,28 @@ DATE_FORMATS = ("%d-%m-%Y", "%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
-def _euros(amount: Decimal, places: int) -> str:
+def _euros(amount: Decimal, places: int, *, plus: str = "") -> str:
     rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
     digits = number_format(abs(rounded), decimal_pos=places, use_l10n=True, force_grouping=True)
-    minus = "-" if rounded < 0 else ""
+    sign = "-" if rounded < 0 else plus if rounded > 0 else ""
     if (translation.get_language() or "").startswith("nl"):
-        return f"€{NO_BREAK_SPACE}{minus}{digits}"
-    return f"{minus}€{digits}"
+        return f"€{NO_BREAK_SPACE}{sign}{digits}"
+    return f"{sign}€{digits}"
 
 
 def money(amount: Decimal) -> str:
     """Return euros in whole cents: ``€ 1.234,50`` in Dutch, ``€1,234.50`` in English."""
     return _euros(amount, 2)
+
+
+def difference(amount: Decimal) -> str:
+    """Return how much more or less: ``€ +1,50`` in Dutch, ``+€1.50`` in English."""
+    return _euros(amount, 2, plus="+")
+
+
+def percent_difference(value: Decimal) -> str:
+    """Return how much more or less in per cent, with one decimal: ``+4,2%``."""
+    return f"{'+' if value > 0 else ''}{number_format(value, decimal_pos=1, use_l10n=True)}%"
 
 
 def once(amount: Decimal) -> str:

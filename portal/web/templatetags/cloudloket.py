@@ -1,6 +1,6 @@
 """The components of the pages. These tags and filters need no ``{% load %}``: see settings.
 
-Filters: money, unit_price, quantity, duration. In text: icon, once, day, last_day, moment, badge,
+Filters: money, difference, percent_difference, unit_price, quantity, duration. In text: icon, once, day, last_day, moment, badge,
 tag. Blocks: card, alert, empty_state, fact, step, stacked_table, dialog. Whole parts: breadcrumb,
 field, form_errors, meter, meter_bar, meter_key, track, pagination.
 """
@@ -30,6 +30,8 @@ from portal.web.icons import icon as draw_icon
 
 register = template.Library()
 register.filter("money", formats.money)
+register.filter("difference", formats.difference)
+register.filter("percent_difference", formats.percent_difference)
 register.filter("unit_price", formats.unit_price)
 register.filter("quantity", formats.quantity)
 register.filter("duration", formats.duration)

@@ -175,13 +175,14 @@ def test_from_form_by_preview_to_prices_that_hold(use, first, second, answers):
     assert preview.status_code == 200
     shown = text_of(preview)
     assert "Difference +€1.60 +4.2%" in shown
-    assert cells(preview, "payers")[1] == ["Dienst", "€38.40", "€40.00", "+€1.60 +4.2%"]
+    assert cells(preview, "payers")[1] == ["Dienst", "€38.40", "€40.00", "+€1.60", "+4.2%"]
     assert cells(preview, "lines")[1][1:] == [
         "€38.40 per month",
         "€40.00 per month",
         "€38.40",
         "€40.00",
-        "+€1.60 +4.2%",
+        "+€1.60",
+        "+4.2%",
     ]
     assert not TariffRound.objects.exists()
 
@@ -230,7 +231,7 @@ def test_prices_of_one_organization_and_the_end_of_one(use, first, second, minis
         "€30.00 per month",
         "€38.40 per month The own price ends.",
     ]
-    assert cells(preview, "payers")[1] == ["Dienst", "€30.00", "€38.40", "+€8.40 +28.0%"]
+    assert cells(preview, "payers")[1] == ["Dienst", "€30.00", "€38.40", "+€8.40", "+28.0%"]
     first.post(NEW, {**typed_of(preview), "propose": "yes"})
     second.post(f"{ROUNDS}/{TariffRound.objects.get().public_id}/confirm")
 

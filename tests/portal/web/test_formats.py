@@ -34,6 +34,29 @@ def test_money(amount: str, dutch: str, english: str) -> None:
         assert formats.money(Decimal(amount)) == english
 
 
+@pytest.mark.parametrize(
+    ("amount", "dutch", "english"),
+    [
+        ("1234.5", "€ +1.234,50", "+€1,234.50"),
+        ("-12.5", "€ -12,50", "-€12.50"),
+        ("0", "€ 0,00", "€0.00"),
+        ("0.001", "€ 0,00", "€0.00"),
+    ],
+)
+def test_a_difference_says_more_or_less(amount: str, dutch: str, english: str) -> None:
+    with translation.override("nl"):
+        assert plain(formats.difference(Decimal(amount))) == dutch
+    with translation.override("en"):
+        assert formats.difference(Decimal(amount)) == english
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("4.2", "+4,2%"), ("-0.1", "-0,1%"), ("0.0", "0,0%"), ("1234", "+1.234,0%")]
+)
+def test_a_difference_in_per_cent(dutch: None, value: str, text: str) -> None:
+    assert formats.percent_difference(Decimal(value)) == text
+
+
 def test_money_never_breaks_over_two_lines(dutch: None) -> None:
     assert " " not in formats.money(Decimal("1234.50"))
 
