@@ -11,7 +11,9 @@ from django.core.exceptions import ValidationError
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.statement import REASON_LENGTH
 from portal.core.calendar import Period, month
+from portal.core.forms import RefusableForm
 from portal.identity.models import Node
 
 EVERYTHING: Final = "all"
@@ -33,6 +35,11 @@ def read_month(text: str) -> Period:
     if match is None:
         raise ValidationError(_("Give a month as 2026-11."), code="invalid")
     return month(int(match[1]), int(match[2]))
+
+
+def name_of_month(period: Period) -> str:
+    """A business month in the language of the page: ``November 2026``."""
+    return format_date(period.start, "F Y").capitalize()
 
 
 class CostFilter(forms.Form):
@@ -62,9 +69,7 @@ class CostFilter(forms.Form):
         defaults = {"month": month_key(months[0]), "node": EVERYTHING}
         super().__init__({**defaults, **data}, **options)
         # Newest first. The names of months follow the language of the page.
-        named = [
-            (month_key(period), format_date(period.start, "F Y").capitalize()) for period in months
-        ]
+        named = [(month_key(period), name_of_month(period)) for period in months]
         self.fields["month"].choices = named  # type: ignore[attr-defined]  # it is a ChoiceField
         self.fields["other"].choices = [  # type: ignore[attr-defined]
             ("", _("The month before")),
@@ -74,3 +79,29 @@ class CostFilter(forms.Form):
             (EVERYTHING, _("Everything you see")),
             *((str(node.public_id), node.name) for node in nodes),
         ]
+
+
+class CloseForm(RefusableForm):
+    """What the person saw that all statements come to; not typed, so without a label."""
+
+    total = forms.DecimalField(max_digits=26, decimal_places=2, widget=forms.HiddenInput)
+
+
+class CreditForm(RefusableForm):
+    """How much is given back of a line, and why."""
+
+    amount = forms.DecimalField(
+        label=_("Amount to give back"),
+        help_text=_("In euros, without VAT."),
+        min_value=0,
+        max_digits=26,
+        decimal_places=2,
+        localize=True,
+        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        help_text=_("This is on the statement, so whoever pays reads it."),
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )

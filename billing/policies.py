@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 
-from billing.models import MeteredResource, Price, Statement, TariffRound
+from billing.models import BillingMonth, MeteredResource, MonthState, Price, Statement, TariffRound
 from portal.identity.access import (
     granted_node_ids,
     has_role,
@@ -116,6 +116,14 @@ def visible_statements(person: Person) -> QuerySet[Statement]:
 def may_allocate(person: Person, node: Node) -> bool:
     """Finance of the node, or of one above it, says what its costs fall under."""
     return has_role(person, node, Role.FINANCE)
+
+
+def months_to_close(person: Person) -> QuerySet[BillingMonth]:
+    """The month that somebody else began to close, for who may close it."""
+    if not may_close(person):
+        return BillingMonth.objects.none()
+    begun = BillingMonth.objects.filter(state=MonthState.CLOSING)
+    return begun.exclude(closing_by__in=logins_of([person.pk]).values("pk"))
 
 
 def _has_platform_role(person: Person, *roles: Role) -> bool:

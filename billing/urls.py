@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from billing.views import allocation, costs
-from billing.views import costs, tariff_rounds, tariffs
+from billing.views import allocation, costs, months, statements, tariff_rounds, tariffs
 
 app_name = "billing"
 urlpatterns = [
@@ -41,4 +40,18 @@ urlpatterns = [
     path("costs/allocation/<uuid:public_id>", allocation.node_allocation, name="node-allocation"),
     path("costs/cost-centres", allocation.cost_centers, name="cost-centers"),
     path("costs/cost-centres.csv", allocation.cost_centers_sheet, name="cost-centers-sheet"),
+    path("costs/months", months.month_list, name="months"),
+    path("costs/months/<str:key>", months.month_detail, name="month"),
+    path("costs/months/<str:key>/begin", months.month_begin, name="month-begin"),
+    path("costs/months/<str:key>/take-back", months.month_take_back, name="month-take-back"),
+    path("costs/months/<str:key>/close", months.month_close, name="month-close"),
+    path("costs/statements/<uuid:public_id>", statements.statement_detail, name="statement"),
+    path("costs/statements/<uuid:public_id>.pdf", statements.statement_pdf, name="statement-pdf"),
+    path("costs/statements/<uuid:public_id>.csv", statements.statement_csv, name="statement-csv"),
+    path("costs/lines/<uuid:public_id>/credit", statements.credit_new, name="credit-new"),
+    path(
+        "costs/credits/<uuid:public_id>/take-back",
+        statements.credit_take_back,
+        name="credit-take-back",
+    ),
 ]

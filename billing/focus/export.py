@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Model, Q
 
-from billing.focus.rows import Line, Row, Statement, rounding_row, usage_row
+from billing.focus.rows import Line, Row, Statement, correction_row, rounding_row, usage_row
 from billing.issuer import find_issuer
-from billing.models import MeteredResource, Price, Sku
+from billing.models import BillingMonth, MeteredResource, MonthState, Price, Sku, StatementLine
+from billing.services.billed import billed_corrections, stream_billed
 from billing.services.charging import Charge, stream_charges
-from portal.core.calendar import Period
+from portal.core.calendar import Period, day_of
 from portal.core.money import to_cents
 from portal.identity.models import Node
 
@@ -24,6 +25,9 @@ _LineKey = tuple[int, int, int, int, str | None, str | None, str | None]
 def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> Iterator[Row]:
     """Yield a row for each charge, then one for each line that rounding to cents changed.
 
+    Of a closed month: what was billed, whatever became known since; each row names its statement,
+    and those that put an earlier month right come last.
+
     Use without a price cannot be said in FOCUS, where use without a price does not exist; the
     metadata name its SKUs.
 
@@ -31,10 +35,36 @@ def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> 
         node_ids: organizations (with all that belonged below them at the time) and projects.
         as_of: open use counts until here.
     """
+    closed = BillingMonth.objects.filter(
+        first_day=day_of(month.start), state=MonthState.CLOSED
+    ).first()
+    if closed is None:
+        charges = stream_charges(node_ids, period=month, as_of=as_of)
+        yield from _rows(month, charges, {})
+        return
+    numbers = {
+        statement.organization_id: statement.number
+        for statement in closed.statements.defer("document")
+    }
+    yield from _rows(month, stream_billed(node_ids, month=closed), numbers)
     statement = Statement(month=month, issuer=find_issuer())
-    found = _Found(month)
+    for billed in billed_corrections(node_ids, month=closed):
+        yield correction_row(statement, _line_of(billed), billed)
+
+
+def _rows(
+    month: Period, pieces: Iterable[list[Charge]], invoices: Mapping[int, str]
+) -> Iterator[Row]:
+    """The rows of charges, and of what rounds their lines.
+
+    Args:
+        pieces: the charges, in pieces that fit in memory.
+        invoices: the number of the statement of each organization that pays, if there is one.
+    """
+    statement = Statement(month=month, issuer=find_issuer())
+    found = _Found(month, invoices)
     exact: dict[_LineKey, Decimal] = {}
-    for charges in stream_charges(node_ids, period=month, as_of=as_of):
+    for charges in pieces:
         priced = [charge for charge in charges if charge.price_id is not None]
         found.look_up(priced)
         resources = MeteredResource.objects.select_related("cloud").in_bulk(
@@ -56,10 +86,21 @@ def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> 
             yield rounding_row(statement, found.line(key), rounding)
 
 
+def _line_of(billed: StatementLine) -> Line:
+    return Line(
+        organization=billed.statement.organization,
+        project=billed.project,
+        sku=billed.sku,
+        price=billed.price,
+        invoice=billed.statement.number,
+    )
+
+
 class _Found:
     """What charges point at, kept for the next ones: there are few of them, and many charges."""
 
-    def __init__(self, month: Period) -> None:
+    def __init__(self, month: Period, invoices: Mapping[int, str]) -> None:
+        self._invoices = invoices
         self._nodes: dict[int, Node] = {}
         self._skus: dict[int, Sku] = {}
         self._prices: dict[int, Price] = {}
@@ -81,6 +122,7 @@ class _Found:
             cost_center=center,
             cost_object=cost_object,
             commitment_number=commitment,
+            invoice=self._invoices.get(organization_id),
         )
 
     def list_price(self, charge: Charge) -> Decimal | None:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from billing.focus.columns import COLUMNS, GENERATOR, VERSION, Column, Type
 from billing.focus.writer import moment
-from billing.models import Sku
+from billing.models import BillingMonth, MonthState, Sku
 from billing.services.charging import costs
-from portal.core.calendar import Period
+from portal.core.calendar import Period, day_of
 
 # When the columns were last changed. A change of columns needs another date; a test says so.
 SCHEMA_SINCE: Final = "2026-11-28T00:00:00Z"
@@ -22,7 +22,8 @@ _PRECISION: Final = {"NumericPrecision": 38, "NumberScale": 18}
 def describe_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> dict[str, Any]:
     """The metadata of ``export_month`` with the same arguments.
 
-    ``x_IsComplete`` is false as long as the month runs: its costs still grow. Use without a price
+    ``x_IsComplete`` is false as long as the month runs: its costs still grow. Once ``x_IsClosed``
+    the rows are those of the statements, and never change. Use without a price
     is in no row, so ``x_SkusWithoutPrice`` names what was used so.
     """
     lines = costs(node_ids, period=month, as_of=as_of).lines
@@ -35,6 +36,9 @@ def describe_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -
         "x_BillingPeriodEnd": moment(month.end),
         "x_AsOf": moment(as_of),
         "x_IsComplete": as_of >= month.end,
+        "x_IsClosed": BillingMonth.objects.filter(
+            first_day=day_of(month.start), state=MonthState.CLOSED
+        ).exists(),
         "x_SkusWithoutPrice": list(codes),
     }
 

@@ -11,6 +11,9 @@ The norm wants unit price times quantity to be the cost, to the last decimal, wh
 month is no finite number of months. So PricingQuantity has twelve decimals, and ContractedCost and
 ListCost are the product that it gives, unrounded; BilledCost and EffectiveCost are the charge. The
 two differ by a millionth of a euro at most, for prices up to a million.
+
+Of a month that is closed every row names the statement that it is on. What that statement puts
+right of an earlier month is a row of class Correction, in whole cents.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
 from billing.focus.columns import NAMES
-from billing.models import MeteredResource, Price, Sku
+from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
 from billing.rating import SECONDS_PER_HOUR, Unit
 from billing.services.charging import Charge
 from portal.core.calendar import Period
@@ -65,7 +68,10 @@ class Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """What a line of a statement is about: one project's use at one price and allocation."""
+    """What a line of a statement is about: one project's use at one price and allocation.
+
+    ``invoice`` is the number of the statement; None while the month is not closed.
+    """
 
     organization: Node
     project: Node
@@ -74,6 +80,7 @@ class Line:
     cost_center: str | None
     cost_object: str | None
     commitment_number: str | None
+    invoice: str | None = None
 
 
 def usage_row(
@@ -144,6 +151,37 @@ def rounding_row(statement: Statement, line: Line, amount: Decimal) -> Row:
     }
 
 
+def correction_row(statement: Statement, line: Line, billed: StatementLine) -> Row:
+    """The row of a line that puts right what was billed of an earlier month, or gives back of it.
+
+    In whole cents, and unrelated to any resource.
+    """
+    is_credit = billed.kind == LineKind.CREDIT
+    used_in = billed.used_in
+    quantity: Row = {
+        "ContractedUnitPrice": billed.unit_price,
+        "PricingCategory": "Standard",
+        "PricingCurrencyContractedUnitPrice": billed.unit_price,
+        "PricingQuantity": billed.quantity,
+        "PricingUnit": _PRICING_UNITS[Unit(billed.unit)],
+    }
+    return {
+        **_row_of_line(statement, line),
+        "BilledCost": billed.amount,
+        "ChargeCategory": "Credit" if is_credit else "Usage",
+        "ChargeClass": "Correction",
+        "ChargeDescription": f"{line.sku.name_en}: {billed.kind} of {used_in.key}",
+        "ChargeFrequency": "One-Time",
+        "ChargePeriodEnd": used_in.period.end,
+        "ChargePeriodStart": used_in.period.start,
+        "ContractedCost": billed.amount,
+        "EffectiveCost": billed.amount,
+        "ListCost": billed.amount,
+        "PricingCurrencyEffectiveCost": billed.amount,
+        **({} if is_credit else quantity),
+    }
+
+
 def _row_of_line(statement: Statement, line: Line) -> Row:
     return {
         **_NULLS,
@@ -153,6 +191,7 @@ def _row_of_line(statement: Statement, line: Line) -> Row:
         "BillingCurrency": CURRENCY,
         "BillingPeriodEnd": statement.month.end,
         "BillingPeriodStart": statement.month.start,
+        "InvoiceId": line.invoice,
         "InvoiceIssuerName": statement.issuer,
         "PricingCurrency": CURRENCY,
         "ProviderName": statement.issuer,

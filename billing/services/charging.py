@@ -315,7 +315,7 @@ def list_charges(
     span_id, started_at = after or (0, period.start)
     query = _query(node_ids, _by_month(period), as_of, resource=resource, after_span=span_id)
     rows = query.fetch(_CHARGES, after_span_id=span_id, after_started_at=started_at, limit=limit)
-    return [_charge(row) for row in rows]
+    return [charge_of(row) for row in rows]
 
 
 def stream_charges(
@@ -325,10 +325,11 @@ def stream_charges(
     query = _query(node_ids, _by_month(period), as_of)
     everything = {"after_span_id": 0, "after_started_at": period.start, "limit": None}
     for rows in query.stream(_CHARGES, size=size, **everything):
-        yield [_charge(row) for row in rows]
+        yield [charge_of(row) for row in rows]
 
 
-def _charge(row: tuple[Any, ...]) -> Charge:
+def charge_of(row: tuple[Any, ...]) -> Charge:
+    """A charge from a row with the columns of ``Charge``, in the order of its fields."""
     return Charge(**dict(zip(_CHARGE_FIELDS, row, strict=True)))
 
 

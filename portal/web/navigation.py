@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 
-from billing.policies import COST_ROLES, tariff_rounds_to_decide
+from billing.policies import COST_ROLES, months_to_close, tariff_rounds_to_decide
 from catalog.models import CartLine
 from catalog.offering_policies import (
     DECIDERS,
@@ -81,6 +81,10 @@ def _count_drift(person: Person) -> int:
     return mendable_differences(person).count()
 
 
+def _count_closings(person: Person) -> int:
+    return months_to_close(person).count()
+
+
 def _count_rules(person: Person) -> int:
     return rules_to_decide(person).count()
 
@@ -134,9 +138,17 @@ MENU: Final = (
         (
             MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
             MenuItem(
+                "billing:months",
+                _("Monthly statements"),
+                "receipt-euro",
+                frozenset(COST_ROLES),
+                _count_closings,
+                acted_on_by={Role.FINANCE},
+            ),
+            MenuItem(
                 "billing:tariffs",
                 _("Tariffs"),
-                "receipt-euro",
+                "file-text",
                 frozenset(COST_ROLES),
                 _count_tariff_rounds,
                 acted_on_by={Role.FINANCE},

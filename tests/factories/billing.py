@@ -9,9 +9,20 @@ from uuid import UUID, uuid4
 import factory
 from django.db import connection, transaction
 
-from billing.models import MeteredResource, Price, PriceList, PriceUnit, Sku, UsageSpan
+from billing.models import (
+    BillingMonth,
+    MeteredResource,
+    MonthState,
+    Price,
+    PriceList,
+    PriceUnit,
+    Sku,
+    Statement,
+    StatementLine,
+    UsageSpan,
+)
 from portal.core.calendar import start_of_day
-from portal.identity.models import Organization
+from portal.identity.models import Organization, Person, Project
 from tests.factories.catalog import CloudFactory
 
 LONG_AGO = start_of_day(date(2025, 1, 1))
@@ -59,6 +70,60 @@ def metered_since(public_id: UUID, moment: datetime) -> None:
         cursor.execute("SET LOCAL session_replication_role = replica")  # no trigger looks
         spans.update(started_at=moment.replace(microsecond=0))
         cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def make_month(first_day: date, state: MonthState, *people: Person) -> BillingMonth:
+    """A month in the books, whatever came before: begun by the first, closed by the second."""
+    moment = start_of_day(first_day)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        month, _is_new = BillingMonth.objects.get_or_create(
+            first_day=first_day,
+            defaults={
+                "state": state,
+                **dict(zip(("closing_by", "closed_by"), people, strict=False)),
+                "closing_at": moment,
+                "closed_at": moment if state == MonthState.CLOSED else None,
+            },
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    return month
+
+
+def make_statement(month: BillingMonth, project: Project, price: Price) -> Statement:
+    """A statement of a closed month with one line, for the organization of the project."""
+    organization = Organization.objects.get(pk=project.parent_id)
+    amount = Decimal("10.00")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        statement = Statement.objects.create(
+            month=month,
+            organization=organization,
+            year=month.first_day.year,
+            sequence=Statement.objects.count() + 1,
+            issued_at=start_of_day(month.first_day),
+            currency="EUR",
+            total=amount,
+            parties={"payer": organization.name, "issuer": "Cloudloket"},
+            document=b"%PDF-1.7 " + organization.name.encode(),
+        )
+        StatementLine.objects.create(
+            statement=statement,
+            position=1,
+            kind="usage",
+            used_in=month,
+            project=project,
+            sku=price.sku,
+            price=price,
+            unit=price.unit,
+            unit_price=price.amount,
+            quantity=1,
+            exact=amount,
+            amount=amount,
+            names={"project": project.name, "sku_nl": "Server", "sku_en": "Server"},
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    return statement
 
 
 def set_price(

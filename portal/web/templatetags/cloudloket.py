@@ -1,7 +1,7 @@
 """The components of the pages. These tags and filters need no ``{% load %}``: see settings.
 
-Filters: money, difference, percent_difference, unit_price, quantity, duration. In text: icon, once, day, last_day, moment, badge,
-tag. Blocks: card, alert, empty_state, fact, step, stacked_table, dialog. Whole parts: breadcrumb,
+Filters: money, difference, percent_difference, unit_price, quantity, duration. In text: icon,
+once, day, last_day, moment, badge, tag. Blocks: card, alert, empty_state, fact, step, stacked_table, dialog. Whole parts: breadcrumb,
 field, form_errors, meter, meter_bar, meter_key, track, pagination.
 """
 

@@ -16,9 +16,98 @@ def cost_object(_tenant: Tenant) -> dict[str, str]:
     """A complete form, from today on."""
     today = localdate().strftime(DATE_FORMATS[0])
     return {"key": "cost_object", "value": "zaken", "starts_on": today}
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from django.utils.timezone import now
+
+from billing.models import Credit, MonthState, Price, Statement, StatementLine
+from billing.services.closing import prepare_closing
+from portal.core.calendar import month
+from portal.identity.models import Role
+from tests.authorisation.rows.things import active_resource, node_of_project
+from tests.authorisation.vocabulary import Change, act, see
+from tests.authorisation.world import Tenant
+from tests.factories.billing import make_month, make_statement
+
+PAYERS = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
+# The organization that runs the platform is that of the tenant here: its finance closes months.
+CLOSERS = {Role.FINANCE}
+OF_MONTH = {"seen_by": CLOSERS, "by": CLOSERS, "unseen": 403}
+CREDIT = {"amount": "1.00", "reason": "Storing."}
+
+
+def month_being_closed(tenant: Tenant) -> str:
+    """Begun by a colleague of who comes by."""
+    people = (tenant.all_rounder, tenant.people[Role.FINANCE])
+    make_month(date(2020, 1, 1), MonthState.CLOSED, *people)
+    make_month(date(2020, 2, 1), MonthState.CLOSING, tenant.all_rounder)
+    return "2020-02"
+
+
+def total_of_next(tenant: Tenant) -> dict[str, str]:
+    """What who closes it saw."""
+    return {"total": str(prepare_closing(month(2020, 2)).total)}
+
+
+def statement_itself(tenant: Tenant) -> Statement:
+    people = (tenant.all_rounder, tenant.people[Role.FINANCE])
+    closed = make_month(date(2020, 1, 1), MonthState.CLOSED, *people)
+    found = Statement.objects.filter(organization=tenant.directorate).first()
+    return found or make_statement(closed, tenant.project, Price.objects.order_by("pk")[0])
+
+
+def line_itself(tenant: Tenant) -> StatementLine:
+    return statement_itself(tenant).lines.get()
+
+
+def waiting_credit(tenant: Tenant) -> Credit:
+    return Credit.objects.create(
+        line=line_itself(tenant),
+        amount=Decimal(1),
+        reason="Storing.",
+        proposed_by=tenant.all_rounder,
+        proposed_at=now(),
+    )
 
 
 ROWS = [
+    see("billing:months", by=PAYERS),
+    see("billing:month", arguments=("2020-01",), by=PAYERS, shows_organizations=True),
+    see(
+        "billing:month",
+        case="being closed",
+        of=month_being_closed,
+        by=PAYERS,
+        seen_by=CLOSERS,
+        asks_role_first=True,
+        shows_organizations=True,
+    ),
+    act(
+        "billing:month-begin",
+        of=month_being_closed,
+        answer=409,
+        changes=Change.RECORD,
+        is_strong=True,
+        shows_organizations=True,
+        **OF_MONTH,
+    ),
+    act(
+        "billing:month-close",
+        of=month_being_closed,
+        body=total_of_next,
+        is_strong=True,
+        **OF_MONTH,
+    ),
+    act("billing:month-take-back", of=month_being_closed, **OF_MONTH),
+    see("billing:statement", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("billing:statement-pdf", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("billing:statement-csv", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("billing:credit-new", of=line_itself, by=CLOSERS, seen_by=PAYERS),
+    act("billing:credit-new", of=line_itself, body=CREDIT, by=CLOSERS, seen_by=PAYERS),
+    act("billing:credit-take-back", of=waiting_credit, by=CLOSERS, seen_by=PAYERS),
     see("billing:costs", by=PAYERS),
     see(
         "billing:costs",

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from billing.models import BillingMonth, Statement
 from billing.services import statements
 from billing.services.closing import begin_closing
-from tests.billing.months.conftest import SEPTEMBER, around_the_triggers
+from tests.billing.months.conftest import SEPTEMBER
 
 pytestmark = pytest.mark.django_db
 TABLES = ("billingmonth", "statement", "statementline", "statementlinesource", "credit")
@@ -96,14 +96,6 @@ def test_a_month_closes_by_two_people(first, server, change, refusal):
 CLOSE = (
     "UPDATE billing_billingmonth SET state = 'closed', closed_at = now(), closed_by_id = %(who)s"
 )
-
-
-def test_a_month_of_one_human_with_two_logins_does_not_close(first, second, server):
-    joined = "UPDATE identity_person SET is_active = false, joined_into_id = %s WHERE id = %s"
-    around_the_triggers(joined, first.pk, second.pk)
-    begin_closing(SEPTEMBER, actor=first)
-
-    assert refusal_of(CLOSE, who=second.pk) == "billing_month_closed_by_another_human"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ from tests.factories import (
     propose_replacement,
 )
 from tests.logins import log_in
+from tests.portal.identity.billing_acts import beginning_to_close, closing_a_month
 from tests.portal.identity.catalog_acts import (
     approving,
     confirming_a_repair,
@@ -376,6 +377,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "offering.publish": publishing,
     "offering.refuse": refusing_a_publication,
     "offering.withdraw": withdrawing_a_version,
+    "month.begin_closing": beginning_to_close,
+    "month.close": closing_a_month,
     "approval_rule.confirm": confirming_a_rule,
     "approval_rule.refuse": refusing_a_rule,
     "tariff_round.confirm": confirming_a_round,

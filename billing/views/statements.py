@@ -1,0 +1,151 @@
+"""The pages about one statement: what it says, its document, and giving back of a line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from billing.documents.wording import period_of, quantity_of, vat_note
+from billing.forms import CreditForm, name_of_month
+from billing.models import Credit, Statement, StatementLine
+from billing.policies import may_close, may_see_costs, visible_statements
+from billing.services.credits import left_to_credit, propose_credit, take_back_credit
+from portal.core.errors import DomainError
+from portal.core.spreadsheets import Pieces, harmless
+from portal.identity.requests import PersonRequest
+
+
+@require_safe
+def statement_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Number, parties, lines and total; prints on A4 as it is."""
+    statement = _find(request, public_id)
+    context = {
+        "statement": statement,
+        "month_name": name_of_month(statement.month.period),
+        "period": period_of(statement),
+        "vat_note": vat_note(statement),
+        "lines": [(line, quantity_of(line)) for line in _lines(statement)],
+        "credits": Credit.objects.filter(
+            line__statement=statement, settled_on=None, taken_back_at=None
+        ).select_related("line", "proposed_by"),
+        "may_credit": may_close(request.user),
+    }
+    return render(request, "billing/statements/detail.html", context)
+
+
+@require_safe
+def statement_pdf(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """The document that was made when the month closed, byte for byte."""
+    statement = _find(request, public_id)
+    return HttpResponse(
+        bytes(statement.document),
+        content_type="application/pdf",
+        headers={"Content-Disposition": _attachment(statement, "pdf")},
+    )
+
+
+@require_safe
+def statement_csv(request: PersonRequest, public_id: UUID) -> StreamingHttpResponse:
+    """Its lines, for a spreadsheet."""
+    statement = _find(request, public_id)
+    return StreamingHttpResponse(
+        _csv_lines(statement),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": _attachment(statement, "csv")},
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def credit_new(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Propose to give back part of a line."""
+    lines = StatementLine.objects.filter(statement__in=visible_statements(request.user))
+    line = get_object_or_404(
+        lines.select_related("statement__month", "used_in"), public_id=public_id
+    )
+    if not may_close(request.user):
+        raise PermissionDenied
+    form = CreditForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            propose_credit(public_id, actor=request.user, **form.cleaned_data)
+        except DomainError as error:
+            form.show(error)
+        else:
+            messages.success(
+                request, _("Proposed. It is given when a second person closes the next month.")
+            )
+            return redirect("billing:statement", public_id=line.statement.public_id)
+    context = {"line": line, "form": form, "left": left_to_credit(line)}
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "billing/statements/credit.html", context, status=status)
+
+
+@require_POST
+def credit_take_back(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Take a proposal back."""
+    credits = Credit.objects.filter(line__statement__in=visible_statements(request.user))
+    credit = get_object_or_404(credits.select_related("line__statement"), public_id=public_id)
+    if not may_close(request.user):
+        raise PermissionDenied
+    try:
+        take_back_credit(public_id, actor=request.user)
+    except DomainError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Taken back. Nothing is given back of this line."))
+    return redirect("billing:statement", public_id=credit.line.statement.public_id)
+
+
+def _find(request: PersonRequest, public_id: UUID) -> Statement:
+    if not may_see_costs(request.user):
+        raise PermissionDenied
+    statements = visible_statements(request.user).select_related("month", "organization")
+    return get_object_or_404(statements, public_id=public_id)
+
+
+def _lines(statement: Statement) -> QuerySet[StatementLine]:
+    return statement.lines.select_related("used_in", "corrects__statement").order_by("position")
+
+
+def _attachment(statement: Statement, ending: str) -> str:
+    return f'attachment; filename="{_("statement")}-{statement.number}.{ending}"'
+
+
+def _csv_lines(statement: Statement) -> Iterator[str]:
+    """With a byte order mark and semicolons, as spreadsheets here read it."""
+    writer = csv.writer(Pieces(), delimiter=";")
+
+    def written(row: list[Any]) -> str:
+        return str(writer.writerow(row))
+
+    yield "\ufeff" + written(
+        [
+            *(_("Statement"), _("Line"), _("Kind"), _("Month"), _("Project"), _("Service")),
+            *(_("Unit"), _("Price"), _("Quantity"), _("Amount"), _("Note")),
+        ]
+    )
+    for line in _lines(statement):
+        yield written(
+            [
+                *(statement.number, line.position, line.get_kind_display(), line.used_in.key),
+                *(harmless(line.project_name), harmless(line.service), line.get_unit_display()),
+                *(_decimal(line.unit_price), _decimal(line.quantity), _decimal(line.amount)),
+                harmless(line.note),
+            ]
+        )
+
+
+def _decimal(number: Any) -> str:
+    """All digits, with a comma as spreadsheets here want it."""
+    return format(number, "f").replace(".", ",")
