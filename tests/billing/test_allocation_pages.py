@@ -141,10 +141,9 @@ class TestPerCostCentre:
         self, server: MeteredResource, finance: Person
     ) -> None:
         visitor = visit_as(finance)
-        visitor.get(MONTH)
-        with CaptureQueriesContext(
-            connection,
-        ) as few:
+        say(make_project(server.project.parent), AllocationKey.COST_CENTER, "410210")
+        say(server.project, AllocationKey.COST_CENTER, "410211", since=6)
+        with CaptureQueriesContext(connection) as few:
             visitor.get(MONTH, {"value": ""})
         for number in range(5):
             other = make_project(server.project.parent)
