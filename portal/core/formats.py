@@ -65,12 +65,6 @@ def quantity(value: Decimal | int, unit: str = "") -> str:
     return f"{number}{NO_BREAK_SPACE}{unit}" if unit else number
 
 
-def change(percentage: Decimal) -> str:
-    """Return a difference: ``+4,8%`` in Dutch, ``-0.6%``, and ``0,0%`` without a sign."""
-    sign = "+" if percentage > 0 else ""
-    return f"{sign}{number_format(percentage, decimal_pos=1, use_l10n=True, force_grouping=True)}%"
-
-
 def day(value: date) -> str:
     """Return ``5 oktober 2026``. A moment counts as the day it was in Amsterdam."""
     local = value.astimezone(BUSINESS_TIME) if isinstance(value, datetime) else value

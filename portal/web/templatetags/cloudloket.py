@@ -1,8 +1,9 @@
 """The components of the pages. These tags and filters need no ``{% load %}``: see settings.
 
 Filters: money, difference, percent_difference, unit_price, quantity, duration. In text: icon,
-once, day, last_day, moment, badge, tag. Blocks: card, alert, empty_state, fact, step, stacked_table, dialog. Whole parts: breadcrumb,
-field, form_errors, meter, meter_bar, meter_key, track, pagination.
+once, day, last_day, moment, badge, tag. Blocks: card, alert, empty_state, fact, step,
+stacked_table, dialog. Whole parts: breadcrumb, field, form_errors, meter, meter_bar, meter_key,
+track, pagination.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ register.filter("percent_difference", formats.percent_difference)
 register.filter("unit_price", formats.unit_price)
 register.filter("quantity", formats.quantity)
 register.filter("duration", formats.duration)
-register.filter("change", formats.change)
 
 BADGE_ICONS = {
     "neutral": "hourglass",

@@ -16,6 +16,8 @@ def cost_object(_tenant: Tenant) -> dict[str, str]:
     """A complete form, from today on."""
     today = localdate().strftime(DATE_FORMATS[0])
     return {"key": "cost_object", "value": "zaken", "starts_on": today}
+
+
 from __future__ import annotations
 
 from datetime import date
