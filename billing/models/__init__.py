@@ -1,5 +1,5 @@
 from billing.models.allocation import AllocationFact, AllocationKey
-from billing.models.budget import Budget
+from billing.models.budget import Budget, PastBudget
 from billing.models.price import Price, PriceList, PriceUnit, Sku
 from billing.models.statement import (
     BillingMonth,
@@ -26,6 +26,7 @@ __all__ = [
     "MonthState",
     "MonthSummary",
     "OutdatedMonth",
+    "PastBudget",
     "Price",
     "PriceList",
     "PriceUnit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -104,6 +104,12 @@ def total_position(nodes: QuerySet[Node], *, at: datetime) -> BudgetTotal | None
         realised=spent.realised,
         committed=spent.committed,
     )
+
+
+def budgets_of(nodes: Iterable[Node], year: int) -> dict[int, Budget]:
+    """The budgets on these nodes themselves, by the primary key of the node. One query."""
+    found = Budget.objects.filter(node__in=nodes, year=year).select_related("node")
+    return {budget.node_id: budget for budget in found}
 
 
 def find_budget(node: Node, *, at: datetime) -> Budget | None:
