@@ -106,3 +106,13 @@ class CreditTooHigh(DomainError):
 class CreditSettled(DomainError):
     code = "credit_settled"
     message = _("This credit is on a statement already, or was taken back.")
+class NoBudget(DomainError):
+    """Context: ``node`` and ``year``."""
+
+    code = "no_budget"
+    message = _("“{node}” has no budget of its own for {year}.")
+
+
+class BudgetChanged(DomainError):
+    code = "budget_changed"
+    message = _("Somebody changed this budget meanwhile, so nothing was set. Look at it again.")

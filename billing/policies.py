@@ -51,6 +51,16 @@ def find_cost_node(person: Person, public_id: UUID) -> Node:
     return node
 
 
+def nodes_to_budget(person: Person) -> QuerySet[Node]:
+    """The living organizations and projects whose budget the person sets."""
+    return reached_nodes(person, Role.FINANCE).filter(ended_at=None)
+
+
+def may_set_budget(person: Person, node: Node) -> bool:
+    """Finance of the node or of one above it; of what ended nobody."""
+    return node.ended_at is None and has_role(person, node, Role.FINANCE)
+
+
 def topmost(nodes: QuerySet[Node]) -> QuerySet[Node]:
     """Those of ``nodes`` that stand below none of the others: together they cover all of them."""
     return nodes.exclude(parent__in=nodes.values("pk"))

@@ -112,6 +112,28 @@ def budgets_of(nodes: Iterable[Node], year: int) -> dict[int, Budget]:
     return {budget.node_id: budget for budget in found}
 
 
+def excess_of(budget: Budget) -> Decimal:
+    """By how much the budgets below pass this one together; zero when they do not.
+
+    Each part counts once: a budget below another of them is part of that one.
+    """
+    below = list(
+        Budget.objects.filter(node__ancestor_ids__contains=[budget.node_id], year=budget.year)
+        .exclude(pk=budget.pk)
+        .values_list("node", "node__ancestor_ids", "amount")
+    )
+    node_ids = {node_id for node_id, _ancestors, _amount in below}
+    parts = (amount for _node, ancestors, amount in below if not node_ids & set(ancestors))
+    return max(Decimal(0), sum(parts, Decimal(0)) - budget.amount)
+
+
+def find_budget_above(budget: Budget) -> Budget | None:
+    """The nearest budget of the same year above this one."""
+    above = budget.node.ancestor_ids
+    found = Budget.objects.filter(node__in=above, year=budget.year).select_related("node")
+    return max(found, key=lambda one: above.index(one.node_id), default=None)
+
+
 def find_budget(node: Node, *, at: datetime) -> Budget | None:
     """The budget that ``node`` spends from: of the nearest node, itself first, that has one."""
     lineage = node.lineage_ids

@@ -173,6 +173,8 @@ EVENTS: Final = frozenset(
         "month.closed",
         "credit.proposed",
         "credit.taken_back",
+        "budget.ended",
+        "budget.setting_refused",
         # the trail itself
         "audit.anchored",
         "audit.verified",

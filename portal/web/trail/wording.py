@@ -134,6 +134,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "month.closed": _("Month closed"),
     "credit.proposed": _("Giving back part of a line proposed"),
     "credit.taken_back": _("Proposal to give something back taken back"),
+    "budget.ended": _("Budget ended"),
+    "budget.setting_refused": _("Setting a budget refused"),
     "break_glass.issued": _("Emergency password issued"),
     "break_glass.refused": _("Emergency login refused"),
     "break_glass.used": _("Emergency login used"),
