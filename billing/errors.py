@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.errors import DomainError, NotAllowed
+from portal.core.formats import money
+
+if TYPE_CHECKING:
+    from billing.services.budgets import BudgetPosition
 
 
 class PriceMissing(DomainError):
@@ -106,6 +113,8 @@ class CreditTooHigh(DomainError):
 class CreditSettled(DomainError):
     code = "credit_settled"
     message = _("This credit is on a statement already, or was taken back.")
+
+
 class NoBudget(DomainError):
     """Context: ``node`` and ``year``."""
 
@@ -116,3 +125,41 @@ class NoBudget(DomainError):
 class BudgetChanged(DomainError):
     code = "budget_changed"
     message = _("Somebody changed this budget meanwhile, so nothing was set. Look at it again.")
+
+
+class BudgetExceeded(DomainError):
+    """A budget with a hard stop has too little left.
+
+    Attributes:
+        position: where that budget stands, and what is asked of it.
+        ask: the names of who can change it, as shown.
+    """
+
+    code = "budget_exceeded"
+    message = _(
+        "This does not fit in the budget of “{node}” for {year}, and more is refused. {free} is "
+        "left; this costs {asked} this year. Who can change the budget: {ask}."
+    )
+
+    def __init__(self, position: BudgetPosition, *, ask: str) -> None:
+        self.position, self.ask = position, ask
+        super().__init__(
+            node=position.node.name,
+            year=position.year,
+            free=money(max(Decimal(0), position.free)),
+            asked=money(position.asked),
+            ask=ask,
+        )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As programs read them; euros."""
+        node = self.position.node
+        return {
+            "level": {"id": str(node.public_id), "name": node.name},
+            "year": self.position.year,
+            "budget": f"{self.position.budget:.2f}",
+            "free": f"{self.position.free:.2f}",
+            "asked": f"{self.position.asked:.2f}",
+            "ask": self.ask,
+        }

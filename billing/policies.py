@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
 from billing.models import BillingMonth, MeteredResource, MonthState, Price, Statement, TariffRound
 from portal.identity.access import (
@@ -16,6 +17,7 @@ from portal.identity.access import (
     reached_nodes,
     reached_projects,
     roles_of,
+    standing_grants,
 )
 from portal.identity.four_eyes import logins_of
 from portal.identity.models import Node, Person, Role
@@ -26,6 +28,7 @@ from portal.identity.platform import platform_organization
 COST_ROLES: Final = (Role.FINANCE, Role.APPROVER, Role.AUDITOR)
 # On the organization that runs the platform: who sets the prices of everybody, and who checks.
 TARIFF_READERS: Final = (Role.FINANCE, Role.AUDITOR)
+MOST_NAMES: Final = 3  # of whom to ask
 
 
 def visible_cost_nodes(person: Person) -> QuerySet[Node]:
@@ -59,6 +62,16 @@ def nodes_to_budget(person: Person) -> QuerySet[Node]:
 def may_set_budget(person: Person, node: Node) -> bool:
     """Finance of the node or of one above it; of what ended nobody."""
     return node.ended_at is None and has_role(person, node, Role.FINANCE)
+
+
+def finance_to_ask(node: Node) -> str:
+    """Who can change the budget of a node, by name, the nearest first. One query."""
+    lineage = node.lineage_ids
+    grants = standing_grants(Role.FINANCE).filter(node__in=lineage).select_related("person")
+    nearest = sorted(grants, key=lambda grant: (-lineage.index(grant.node_id), grant.person.name))
+    names = dict.fromkeys(grant.person.name for grant in nearest)
+    text = _("nobody yet; “{node}” has no one for finance").format(node=node.name)
+    return ", ".join(list(names)[:MOST_NAMES]) or text
 
 
 def topmost(nodes: QuerySet[Node]) -> QuerySet[Node]:

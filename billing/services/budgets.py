@@ -141,6 +141,32 @@ def find_budget(node: Node, *, at: datetime) -> Budget | None:
     return max(budgets, key=lambda budget: lineage.index(budget.node_id), default=None)
 
 
+def find_hard_stops(node: Node, *, at: datetime) -> list[Budget]:
+    """The budgets of this year that refuse what does not fit, of the node and above; the nearest
+    first. One query.
+    """
+    return _nearest_first(_hard_stops(node, at), node)
+
+
+def lock_hard_stops(node: Node, *, at: datetime) -> list[Budget]:
+    """As ``find_hard_stops``, locked: of what they have left, one order at a time is decided."""
+    stops = _hard_stops(node, at).select_for_update(of=("self",))
+    return _nearest_first(stops, node)
+
+
+def _hard_stops(node: Node, at: datetime) -> QuerySet[Budget]:
+    """In the order in which they are locked."""
+    stops = Budget.objects.filter(
+        node__in=node.lineage_ids, year=day_of(at).year, is_hard_stop=True
+    )
+    return stops.select_related("node").order_by("node_id")
+
+
+def _nearest_first(stops: QuerySet[Budget], node: Node) -> list[Budget]:
+    lineage = node.lineage_ids
+    return sorted(stops, key=lambda budget: -lineage.index(budget.node_id))
+
+
 def budget_position(
     node: Node,
     *,

@@ -40,7 +40,8 @@ from catalog.services.approval_routes import (
     wholes_of,
 )
 from catalog.services.change_work import agree_on_change, carry_out_change
-from catalog.services.conditions import check_conditions, lines_of, price_now
+from catalog.services.conditions import check_conditions, costs_now, lines_of, price_now
+from catalog.services.hard_stops import check_hard_stops
 from catalog.services.operations import lock_order_and_resource, start_operation
 from catalog.services.orders import end_undecided
 from catalog.services.placement import decide_placement
@@ -80,6 +81,7 @@ def approve_order(
         AnswerAwaited: somebody asked the requester something, and there is no answer yet.
         AlreadyApproved: of several that are needed, this human was one already.
         EndDatePassed: something was needed until a day that is over.
+        BudgetExceeded: a budget with a hard stop has too little left.
         ConditionsChanged: price, budget or choice got worse and ``accepts_changes`` is False.
         PriceMissing: there is no price any more, so nobody knows what they would agree to.
         PlacementRefused: meanwhile the data may not stand there.
@@ -213,6 +215,7 @@ def _deliver(
     order.save(update_fields=["state", "waits_for"])
     new = [line for line in lines if line.changes_id is None]
     lock_all_sources([(line.offering_version, line.spec) for line in new], order.project)
+    check_hard_stops(order.project, costs_now(order, lines), besides=order)
     for line in lines:
         line.order = order
         line.placement = decide_placement(order.project, line.offering_version.cloud)

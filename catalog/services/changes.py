@@ -33,7 +33,9 @@ from catalog.models import (
 from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.approval_routes import route_for, route_of, wholes_of
 from catalog.services.change_work import end_on, open_change, version_of
+from catalog.services.hard_stops import check_hard_stops, find_stop
 from catalog.services.operations import lock_order_and_resource
+from catalog.services.order_costs import Before, Cost
 from catalog.services.order_lines import check_end_date
 from catalog.services.orders import (
     Asked,
@@ -47,9 +49,7 @@ from catalog.services.orders import (
 )
 from catalog.services.placement import decide_placement, judge_placement
 from catalog.services.preview import (
-    Before,
     Consequences,
-    Cost,
     budget_effect,
     demand_of,
     quota_effects,
@@ -153,6 +153,7 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
     price = quote_of(version, wanted.spec, project)
     before = Before(quote=quote_of(version, resource.spec, project), end_date=resource.end_date)
     more = _more(resource, demand_of(version, wanted.spec, price))
+    costs = [Cost(quote=price, end_date=wanted.end_date, before=before)]
     return ChangePreview(
         before=before,
         price=price,
@@ -160,9 +161,8 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
             quote=price.after(before.quote),
             verdict=judge_placement(project, version.cloud),
             quota=quota_effects(project, more),
-            budget=budget_effect(
-                project, [Cost(quote=price, end_date=wanted.end_date, before=before)]
-            ),
+            budget=budget_effect(project, costs),
+            stop=find_stop(project, costs),
         ),
         effects=[
             str(text) for text in get_kind(resource.kind).change_effects(resource.spec, wanted.spec)
@@ -193,6 +193,7 @@ def place_change(
         IllegalTransition: the resource does not run.
         ChangeWaits: another order changes it already.
         PlacementRefused, QuotaExceeded, PriceMissing: as named.
+        BudgetExceeded: a budget with a hard stop has too little left for what it costs more.
         IdempotencyConflict: the key was used before for something else.
     """
     as_sent = (resource.public_id, resource.name, answers, end_date)
@@ -248,6 +249,8 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
         budget=budget,
         changes=resource,
     )
+    before = preview.before
+    check_hard_stops(asked.project, [Cost(quote=price, end_date=wanted.end_date, before=before)])
     order = write_order(asked, expires_at, due, budget, route=route)
     more = _more(resource, demand_of(version, wanted.spec, price))
     claim = claim_quota(asked.project, more, expires_at=expires_at)
@@ -266,7 +269,7 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
         before={
             "spec": resource.spec,
             "end_date": resource.end_date.isoformat() if resource.end_date else None,
-            "quote": preview.before.quote.as_json(),
+            "quote": before.quote.as_json(),
         },
     )
     return order

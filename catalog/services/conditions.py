@@ -11,8 +11,10 @@ from billing.services.pricing import Quote
 from catalog.errors import ConditionsChanged
 from catalog.models import Order, OrderLine
 from catalog.services.changes import changeable_parameters
+from catalog.services.hard_stops import find_stop
 from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
-from catalog.services.preview import budget_effect, cost_of, quote_of, together
+from catalog.services.order_costs import Cost, cost_of
+from catalog.services.preview import budget_effect, quote_of, together
 from portal.core.money import to_cents
 
 
@@ -39,7 +41,16 @@ def lines_of(order: Order) -> list[OrderLine]:
 
 
 def check_conditions(order: Order, lines: list[OrderLine], *, accepts_changes: bool) -> None:
-    """Raise ConditionsChanged when something got worse, unless the approver accepts that."""
+    """Say what is in the way of approving it as things are now.
+
+    Raises:
+        BudgetExceeded: a budget with a hard stop has too little left.
+        ConditionsChanged: something got worse, and the approver does not accept that.
+        PriceMissing: there is no price any more.
+    """
+    stop = find_stop(order.project, costs_now(order, lines), besides=order)
+    if stop:
+        raise stop
     changes = _changes(order, lines)
     if changes and not accepts_changes:
         raise ConditionsChanged(changes="; ".join(changes))
@@ -52,6 +63,16 @@ def price_now(order: Order, lines: list[OrderLine]) -> Quote:
         PriceMissing: there is no price any more.
     """
     return together(_due_now(order, lines))
+
+
+def costs_now(order: Order, lines: list[OrderLine]) -> list[Cost]:
+    """What its lines cost by the tariff of this moment.
+
+    Raises:
+        PriceMissing: there is no price any more.
+    """
+    project = order.project
+    return [cost_of(line, quote_of(line.offering_version, line.spec, project)) for line in lines]
 
 
 def _due_now(order: Order, lines: list[OrderLine]) -> list[Quote]:

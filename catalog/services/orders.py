@@ -38,9 +38,11 @@ from catalog.models import (
 )
 from catalog.offering_policies import is_offered_to, published_versions
 from catalog.services.approval_routes import as_conditions, route_for, waiting_node
+from catalog.services.hard_stops import check_hard_stops
+from catalog.services.order_costs import Cost
 from catalog.services.order_lines import LineRequest, check_count, clean_lines, refusals_of
 from catalog.services.placement import decide_placement
-from catalog.services.preview import Cost, budget_effect, demand_of, quote_of, together
+from catalog.services.preview import budget_effect, demand_of, quote_of, together
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
 from catalog.services.sources import lock_all_sources, lock_sources
 from catalog.services.terms import grant_grace, is_longer
@@ -98,6 +100,7 @@ def place_order(
             ``lines.2.name``.
         LineRefused: of several lines this one is in the way, for one of these reasons.
         NameTaken, OfferingUnavailable, PlacementRefused, QuotaExceeded, PriceMissing: as named.
+        BudgetExceeded: a budget with a hard stop has too little left.
         ProjectEnded: somebody ended the project meanwhile.
         SourceGone, SourceChanged, ResourceBusy: what it is to be made from is not as it was.
         IdempotencyConflict: the key was used before for something else.
@@ -170,13 +173,11 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
         for version in line.versions
     )
     quotes = [quote_of(line.version, line.spec, project) for line in lines]
-    position = budget_effect(
-        project,
-        [
-            Cost(quote=quoted, end_date=line.end_date)
-            for line, quoted in zip(lines, quotes, strict=True)
-        ],
-    )
+    costs = [
+        Cost(quote=quoted, end_date=line.end_date)
+        for line, quoted in zip(lines, quotes, strict=True)
+    ]
+    position = budget_effect(project, costs)
     lock_tree_shared()
     if asked.cart and (ended_in := _lock_cart(asked.cart)):
         return ended_in, False
@@ -187,6 +188,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     for line in lines:
         with refusals_of(line, line.number, of=sent):
             lock_sources(line.version, line.spec, project)
+    check_hard_stops(project, costs)
     price = together(quotes)
     route = route_for(
         project,

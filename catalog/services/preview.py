@@ -8,28 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
 from django.utils.timezone import now
 
+from billing.errors import BudgetExceeded
 from billing.services.budgets import BudgetPosition, find_budget, position_of
 from billing.services.pricing import Quote, quote
 from catalog.kinds import get_kind
 from catalog.models import (
-    OPEN_ORDER_STATES,
     Metric,
     OfferingVersion,
     Order,
-    OrderLine,
     Quota,
 )
 from catalog.placement import Verdict
+from catalog.services.hard_stops import find_stop
+from catalog.services.order_costs import Cost, cost_in_year, cost_of, pending_costs
 from catalog.services.placement import judge_placement
 from catalog.services.quotas import amounts_of
-from portal.core.calendar import end_of_day, year_of
 from portal.identity.models import Node, Project
 
 
@@ -58,23 +57,6 @@ class QuotaEffect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Before:
-    """What something cost, and until when, before a change of it that is asked for."""
-
-    quote: Quote
-    end_date: date | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What one thing will cost, and until when; of a change ``before`` runs already."""
-
-    quote: Quote
-    end_date: date | None
-    before: Before | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
 class Wish:
     """One thing that may be ordered: its spec is right, and nothing is held for it."""
 
@@ -88,12 +70,14 @@ class Consequences:
     """Everything a person must know before committing.
 
     Of a change ``quota`` is what is more, and ``quote`` is without what was paid once already.
+    ``stop``: what a budget with a hard stop would say of it, if it refuses.
     """
 
     quote: Quote
     verdict: Verdict
     quota: list[QuotaEffect]
     budget: BudgetPosition | None
+    stop: BudgetExceeded | None
 
     @property
     def fits_quota(self) -> bool:
@@ -138,6 +122,7 @@ def preview_together(project: Project, wishes: Sequence[Wish]) -> Consequences:
         verdict=_judge(project, [wish.version for wish in wishes]),
         quota=quota_effects(project, _sum_of_demands(demands)),
         budget=budget_effect(project, costs),
+        stop=find_stop(project, costs),
     )
 
 
@@ -200,69 +185,12 @@ def budget_effect(
         besides: an order whose own cost must not count as pending (it is the one asked about).
     """
     moment = now()
-    asked = sum((_cost_of(cost, moment) for cost in costs), Decimal(0))
     budget = find_budget(project, at=moment)
     if budget is None:
         return None
-    pending = _pending(budget.node, besides, moment)
+    pending = pending_costs(budget.node, besides, moment)
+    asked = cost_in_year(costs, moment)
     return position_of(budget, at=moment, pending=pending, asked=asked)
-
-
-def _pending(node: Node, besides: Order | None, moment: datetime) -> Decimal:
-    """What orders below ``node`` that wait or are being delivered will cost this year."""
-    orders = Order.objects.filter(
-        Q(project=node.pk) | Q(project__ancestor_ids__contains=[node.pk]),
-        state__in=OPEN_ORDER_STATES,
-    ).prefetch_related("lines")
-    if besides is not None:
-        orders = orders.exclude(pk=besides.pk)
-    return sum(
-        (
-            _cost_of(cost_of(line, Quote.from_json(line.quote)), moment)
-            for order in orders
-            for line in order.lines.all()
-        ),
-        Decimal(0),
-    )
-
-
-def cost_of(line: OrderLine, price: Quote) -> Cost:
-    """What an order's line costs at this price."""
-    return Cost(quote=price, end_date=line.end_date, before=before_of(line))
-
-
-def before_of(line: OrderLine) -> Before | None:
-    """What a change begins with; None for something new."""
-    if line.before is None:
-        return None
-    end_date = line.before["end_date"]
-    return Before(
-        quote=Quote.from_json(line.before["quote"]),
-        end_date=date.fromisoformat(end_date) if end_date else None,
-    )
-
-
-def _cost_of(asked: Cost, moment: datetime) -> Decimal:
-    """What something costs from now, until its end or that of the year; of a change: more or less.
-
-    A change may cost less, so this may be below zero.
-    """
-    end = _end_of(asked.end_date, moment)
-    if asked.before is None:
-        return asked.quote.cost_until(moment, end)
-    was = asked.before.quote
-    running = was.after(was)  # what was paid once is paid
-    return asked.quote.after(was).cost_until(moment, end) - running.cost_until(
-        moment, _end_of(asked.before.end_date, moment)
-    )
-
-
-def _end_of(end_date: date | None, moment: datetime) -> datetime:
-    """The end of the term, or of the year: a budget looks no further."""
-    end_of_year = year_of(moment).end
-    if end_date is None:
-        return end_of_year
-    return min(end_of_year, end_of_day(end_date))
 
 
 def preview_of_order(order: Order) -> Consequences:
@@ -285,13 +213,11 @@ def preview_of_order(order: Order) -> Consequences:
         replace(effect, claimed=max(Decimal(0), effect.claimed - effect.asked))
         for effect in quota_effects(order.project, _sum_of_demands(demands))
     ]
+    costs = [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)]
     return Consequences(
         quote=together(line.due_of(price) for line, price in zip(lines, quotes, strict=True)),
         verdict=_judge(order.project, [line.offering_version for line in lines]),
         quota=effects,
-        budget=budget_effect(
-            order.project,
-            [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)],
-            besides=order,
-        ),
+        budget=budget_effect(order.project, costs, besides=order),
+        stop=find_stop(order.project, costs, besides=order),
     )

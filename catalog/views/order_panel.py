@@ -98,6 +98,8 @@ class Panel:
             return f"{costs}. {_('It may not stand there.')}"
         if not self.consequences.fits_quota:
             return f"{costs}. {_('It does not fit in the quota.')}"
+        if self.consequences.stop:
+            return f"{costs}. {_('It does not fit in the budget.')}"
         return f"{costs}."
 
 

@@ -2,6 +2,8 @@
 
 tree → tariffs → order or resource → quota rows by node id, metric → month → statement number
 → audit head
+tree → order or resource → budgets by node id → quota rows by node id, metric → month →
+statement number → audit head
 """
 
 from __future__ import annotations

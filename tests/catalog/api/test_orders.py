@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
+from billing.models import Budget
 from catalog.models import (
     Metric,
     Order,
@@ -132,6 +133,21 @@ class TestPlacing:
 
     def test_what_does_not_fit_is_refused(self, as_requester, body, no_room, nothing_happens):
         assert_problem(as_requester.order(body), 409, "quota_exceeded")
+        nothing_happens()
+
+    @pytest.fixture
+    def no_money(self, project):
+        year = localdate().year
+        Budget.objects.create(node=project, year=year, amount=Decimal(0), is_hard_stop=True)
+
+    def test_what_a_budget_stops_is_refused(
+        self, as_requester, body, project, no_money, nothing_happens
+    ):
+        problem = assert_problem(as_requester.order(body), 409, "budget_exceeded")
+
+        assert problem["level"] == {"id": str(project.public_id), "name": project.name}
+        assert (problem["budget"], problem["free"]) == ("0.00", "0.00")
+        assert Decimal(problem["asked"]) > 0
         nothing_happens()
 
     def test_name_that_is_in_use_is_refused(self, as_requester, body):

@@ -1,0 +1,95 @@
+"""What an order costs a budget: from now until its end, or that of the business year."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.models import Q
+
+from billing.services.pricing import Quote
+from catalog.models import OPEN_ORDER_STATES, Order, OrderLine
+from portal.core.calendar import end_of_day, year_of
+from portal.identity.models import Node
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What something cost, and until when, before a change of it that is asked for."""
+
+    quote: Quote
+    end_date: date | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one thing will cost, and until when; of a change ``before`` runs already."""
+
+    quote: Quote
+    end_date: date | None
+    before: Before | None = None
+
+
+def pending_costs(
+    node: Node,
+    besides: Order | None,
+    moment: datetime,
+    *,
+    states: Collection[str] = OPEN_ORDER_STATES,
+) -> Decimal:
+    """What orders below ``node`` that wait or are being delivered will cost this year."""
+    orders = Order.objects.filter(
+        Q(project=node.pk) | Q(project__ancestor_ids__contains=[node.pk]), state__in=states
+    ).prefetch_related("lines")
+    if besides is not None:
+        orders = orders.exclude(pk=besides.pk)
+    costs = [
+        cost_of(line, Quote.from_json(line.quote)) for order in orders for line in order.lines.all()
+    ]
+    return cost_in_year(costs, moment)
+
+
+def cost_of(line: OrderLine, price: Quote) -> Cost:
+    """What an order's line costs at this price."""
+    return Cost(quote=price, end_date=line.end_date, before=before_of(line))
+
+
+def before_of(line: OrderLine) -> Before | None:
+    """What a change begins with; None for something new."""
+    if line.before is None:
+        return None
+    end_date = line.before["end_date"]
+    return Before(
+        quote=Quote.from_json(line.before["quote"]),
+        end_date=date.fromisoformat(end_date) if end_date else None,
+    )
+
+
+def cost_in_year(costs: Iterable[Cost], moment: datetime) -> Decimal:
+    """What they cost together from now on in this business year."""
+    return sum((_cost_of(cost, moment) for cost in costs), Decimal(0))
+
+
+def _cost_of(asked: Cost, moment: datetime) -> Decimal:
+    """What something costs from now, until its end or that of the year; of a change: more or less.
+
+    A change may cost less, so this may be below zero.
+    """
+    end = _end_of(asked.end_date, moment)
+    if asked.before is None:
+        return asked.quote.cost_until(moment, end)
+    was = asked.before.quote
+    running = was.after(was)  # what was paid once is paid
+    return asked.quote.after(was).cost_until(moment, end) - running.cost_until(
+        moment, _end_of(asked.before.end_date, moment)
+    )
+
+
+def _end_of(end_date: date | None, moment: datetime) -> datetime:
+    """The end of the term, or of the year: a budget looks no further."""
+    end_of_year = year_of(moment).end
+    if end_date is None:
+        return end_of_year
+    return min(end_of_year, end_of_day(end_date))
