@@ -1,40 +1,24 @@
 """What things cost, on pages and for programs."""
 
-from django.utils.timezone import localdate
-
-from portal.core.formats import DATE_FORMATS
-from portal.identity.models import Role
-from tests.authorisation.rows.things import active_resource, directorate_itself, node_of_project
-from tests.authorisation.vocabulary import act, see
-from tests.authorisation.world import Tenant
-
-PAYERS = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
-OF_PROJECT = {"case": "of a project", "query": node_of_project, "by": PAYERS, "unseen": 404}
-
-
-def cost_object(_tenant: Tenant) -> dict[str, str]:
-    """A complete form, from today on."""
-    today = localdate().strftime(DATE_FORMATS[0])
-    return {"key": "cost_object", "value": "zaken", "starts_on": today}
-
-
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
 
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
 from billing.models import Credit, MonthState, Price, Statement, StatementLine
 from billing.services.closing import prepare_closing
 from portal.core.calendar import month
+from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Role
-from tests.authorisation.rows.things import active_resource, node_of_project
+from tests.authorisation.rows.things import active_resource, directorate_itself, node_of_project
 from tests.authorisation.vocabulary import Change, act, see
 from tests.authorisation.world import Tenant
 from tests.factories.billing import make_month, make_statement
 
 PAYERS = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
+OF_PROJECT = {"case": "of a project", "query": node_of_project, "by": PAYERS, "unseen": 404}
 # The organization that runs the platform is that of the tenant here: its finance closes months.
 CLOSERS = {Role.FINANCE}
 OF_MONTH = {"seen_by": CLOSERS, "by": CLOSERS, "unseen": 403}
@@ -73,6 +57,12 @@ def waiting_credit(tenant: Tenant) -> Credit:
         proposed_by=tenant.all_rounder,
         proposed_at=now(),
     )
+
+
+def cost_object(_tenant: Tenant) -> dict[str, str]:
+    """A complete form, from today on."""
+    today = localdate().strftime(DATE_FORMATS[0])
+    return {"key": "cost_object", "value": "zaken", "starts_on": today}
 
 
 ROWS = [
