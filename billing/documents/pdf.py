@@ -60,6 +60,7 @@ def _data_of(statement: Statement) -> dict[str, Any]:
 def _line(line: StatementLine) -> dict[str, str]:
     return {
         "project": line.project_name,
+        "allocation": line.allocation,
         "service": line.service,
         "note": line.note,
         "price": f"{unit_price(line.unit_price)} {line.get_unit_display()}",

@@ -92,6 +92,9 @@ def _line_of(billed: StatementLine) -> Line:
         project=billed.project,
         sku=billed.sku,
         price=billed.price,
+        cost_center=billed.cost_center,
+        cost_object=billed.cost_object,
+        commitment_number=billed.commitment_number,
         invoice=billed.statement.number,
     )
 

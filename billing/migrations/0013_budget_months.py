@@ -82,7 +82,7 @@ def facts():
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0008_month_summaries"),
+        ("billing", "0012_summaries_by_allocation"),
         ("identity", "0018_links_that_wait_may_end"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -136,7 +136,7 @@ class LineKind(models.TextChoices):
 
 
 class StatementLine(PublicIdModel):
-    """One project's use at one price, or what is put right of an earlier month.
+    """One project's use at one price and allocation, or what is put right of an earlier month.
 
     Attributes:
         used_in: the month of the use; of a correction or credit an earlier one.
@@ -145,7 +145,7 @@ class StatementLine(PublicIdModel):
         exact: the sum of what is behind it, six decimals; ``amount`` is that in whole cents.
         corrects: the line that is put right; a correction of what was not on any has none.
         names: project and SKU as they were called, so that it can be printed in ten years.
-        allocation: cost centre and the like at the moment of use; None where nobody set them.
+        cost_center, cost_object, commitment_number: what it falls under; None where nobody said.
     """
 
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="lines")
@@ -165,7 +165,9 @@ class StatementLine(PublicIdModel):
     )
     reason = models.CharField(max_length=REASON_LENGTH, blank=True)
     names = models.JSONField(default=dict)
-    allocation = models.JSONField(null=True)
+    cost_center = models.CharField(max_length=40, null=True)  # noqa: DJ001 (as in ``CostLine``)
+    cost_object = models.CharField(max_length=40, null=True)  # noqa: DJ001
+    commitment_number = models.CharField(max_length=40, null=True)  # noqa: DJ001
 
     class Meta:
         constraints = [
@@ -196,6 +198,16 @@ class StatementLine(PublicIdModel):
     def project_name(self) -> str:
         """As it was called when the month closed."""
         return str(self.names["project"])
+
+    @property
+    def allocation(self) -> str:
+        """What it falls under, in words; empty where nobody said."""
+        named = (
+            (_("cost centre {code}"), self.cost_center),
+            (_("cost object {code}"), self.cost_object),
+            (_("commitment {code}"), self.commitment_number),
+        )
+        return ", ".join(text.format(code=code) for text, code in named if code)
 
     @property
     def service(self) -> str:

@@ -19,7 +19,7 @@ _CHARGES: Final[LiteralString] = """
 SELECT
     source.span_id, span.resource_id, line.project_id, statement.organization_id, line.sku_id,
     line.price_id, line.unit, line.unit_price, span.quantity, source.started_at, source.ended_at,
-    source.seconds, source.amount
+    source.seconds, source.amount, line.cost_center, line.cost_object, line.commitment_number
 FROM billing_statement AS statement
 JOIN billing_statementline AS line ON line.statement_id = statement.id
 JOIN billing_statementlinesource AS source ON source.line_id = line.id

@@ -28,18 +28,25 @@ CASE unit
     )
 END
 """
+# Nothing is an empty text here, for NULL joins nothing.
+_FALLS_UNDER: Final[LiteralString] = """
+coalesce(cost_center, '') AS center, coalesce(cost_object, '') AS object,
+coalesce(commitment_number, '') AS commitment
+"""
 _DIFFERENCES: Final[LiteralString] = f"""
 , known AS (
     SELECT organization_id, project_id, sku_id, price_id, slice_start,
+           {_FALLS_UNDER},
            unit, unit_price, {QUANTITY_IN_UNIT} AS quantity, coalesce(sum(amount), 0) AS exact
     FROM charge
     GROUP BY organization_id, project_id, sku_id, price_id, slice_start,
-             unit, unit_price, month_seconds
+             cost_center, cost_object, commitment_number, unit, unit_price, month_seconds
 ),
 billed AS (
     SELECT
         statement.organization_id, line.project_id, line.sku_id, line.price_id,
         used_in.first_day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS slice_start,
+        {_FALLS_UNDER},
         line.unit, line.unit_price, sum(line.quantity) AS quantity, sum(line.exact) AS exact,
         sum(line.amount) AS amount, min(line.id) AS first_line
     FROM billing_statementline AS line
@@ -48,20 +55,24 @@ billed AS (
     WHERE line.kind IN ('usage', 'correction')
         AND used_in.first_day = ANY(%(first_days)s)
     GROUP BY statement.organization_id, line.project_id, line.sku_id, line.price_id,
-             used_in.first_day, line.unit, line.unit_price
+             used_in.first_day, cost_center, cost_object, commitment_number,
+             line.unit, line.unit_price
 )
 SELECT
     organization_id, project_id, sku_id, price_id, slice_start,
+    nullif(center, ''), nullif(object, ''), nullif(commitment, ''),
     coalesce(known.unit, billed.unit), coalesce(known.unit_price, billed.unit_price),
     coalesce(known.quantity, 0) - coalesce(billed.quantity, 0),
     coalesce(known.exact, 0) - coalesce(billed.exact, 0),
     round(coalesce(known.exact, 0), 2) - coalesce(billed.amount, 0),
     billed.first_line
 FROM known
-FULL JOIN billed USING (organization_id, project_id, sku_id, price_id, slice_start)
+FULL JOIN billed USING (
+    organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment
+)
 WHERE round(coalesce(known.exact, 0), 2) <> coalesce(billed.amount, 0)
     OR price_id IS NULL
-ORDER BY organization_id, slice_start, project_id, sku_id, price_id
+ORDER BY organization_id, slice_start, project_id, sku_id, price_id, center, object, commitment
 """  # noqa: S608  (a fragment of ours)
 
 
@@ -77,6 +88,9 @@ class Correction:
     sku_id: int
     price_id: int
     month_start: datetime
+    cost_center: str | None
+    cost_object: str | None
+    commitment_number: str | None
     unit: str
     unit_price: Decimal
     quantity: Decimal

@@ -54,20 +54,25 @@ statement AS (
 ),
 together AS (
     SELECT organization_id, project_id, sku_id, price_id, unit, unit_price,
+           cost_center, cost_object, commitment_number,
            {QUANTITY_IN_UNIT} AS quantity, sum(amount) AS exact
     FROM charge
     WHERE price_id IS NOT NULL
-    GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, month_seconds
+    GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, month_seconds,
+             cost_center, cost_object, commitment_number
 ),
 line AS (
     INSERT INTO billing_statementline (
         public_id, statement_id, position, kind, used_in_id, project_id, sku_id, price_id, unit,
-        unit_price, quantity, exact, amount, reason, names
+        unit_price, quantity, exact, amount, reason, names,
+        cost_center, cost_object, commitment_number
     )
     SELECT
         gen_random_uuid(), statement.id,
         row_number() OVER (
-            PARTITION BY statement.id ORDER BY project.name, project.id, sku.code, price.id
+            PARTITION BY statement.id
+            ORDER BY project.name, project.id, cost_center, cost_object, commitment_number,
+                sku.code, price.id
         ),
         'usage', %(month)s, together.project_id, together.sku_id, together.price_id,
         together.unit, together.unit_price, together.quantity, together.exact,
@@ -75,13 +80,15 @@ line AS (
         jsonb_build_object(
             'project', project.name, 'sku', sku.code, 'sku_nl', sku.name_nl,
             'sku_en', sku.name_en, 'price', price.public_id
-        )
+        ),
+        together.cost_center, together.cost_object, together.commitment_number
     FROM together
     JOIN statement USING (organization_id)
     JOIN identity_node AS project ON project.id = together.project_id
     JOIN billing_sku AS sku ON sku.id = together.sku_id
     JOIN billing_price AS price ON price.id = together.price_id
-    RETURNING id, statement_id, project_id, price_id
+    RETURNING
+        id, statement_id, project_id, price_id, cost_center, cost_object, commitment_number
 )
 INSERT INTO billing_statementlinesource (line_id, span_id, started_at, ended_at, seconds, amount)
 SELECT line.id, charge.span_id, charge.started_at, charge.ended_at, charge.seconds, charge.amount
@@ -91,6 +98,8 @@ JOIN line
     ON line.statement_id = statement.id
     AND line.project_id = charge.project_id
     AND line.price_id = charge.price_id
+    AND (line.cost_center, line.cost_object, line.commitment_number)
+        IS NOT DISTINCT FROM (charge.cost_center, charge.cost_object, charge.commitment_number)
 """  # noqa: S608  (a fragment of ours)
 
 
@@ -187,6 +196,9 @@ def _correction_lines(corrections: Sequence[Correction]) -> list[StatementLine]:
             exact=correction.exact,
             amount=correction.amount,
             corrects_id=correction.corrects_id,
+            cost_center=correction.cost_center,
+            cost_object=correction.cost_object,
+            commitment_number=correction.commitment_number,
             names=names_of(
                 projects[correction.project_id],
                 skus[correction.sku_id],
@@ -215,7 +227,9 @@ def _credit_line(credit: Credit, *, statement: Statement, position: int) -> Stat
         corrects=given,
         reason=credit.reason,
         names=given.names,
-        allocation=given.allocation,
+        cost_center=given.cost_center,
+        cost_object=given.cost_object,
+        commitment_number=given.commitment_number,
     )
 
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from billing.bookings import bookings_of
 from billing.documents.wording import period_of, quantity_of, vat_note
 from billing.forms import CreditForm, name_of_month
 from billing.models import Credit, Statement, StatementLine
 from billing.policies import may_close, may_see_costs, visible_statements
 from billing.services.credits import left_to_credit, propose_credit, take_back_credit
 from portal.core.errors import DomainError
-from portal.core.spreadsheets import Pieces, harmless
+from portal.core.sheets import answer_file
 from portal.identity.requests import PersonRequest
 
 
@@ -30,12 +30,14 @@ from portal.identity.requests import PersonRequest
 def statement_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Number, parties, lines and total; prints on A4 as it is."""
     statement = _find(request, public_id)
+    lines = list(_lines(statement))
     context = {
         "statement": statement,
+        "bookings": bookings_of(lines),
         "month_name": name_of_month(statement.month.period),
         "period": period_of(statement),
         "vat_note": vat_note(statement),
-        "lines": [(line, quantity_of(line)) for line in _lines(statement)],
+        "lines": [(line, quantity_of(line)) for line in lines],
         "credits": Credit.objects.filter(
             line__statement=statement, settled_on=None, taken_back_at=None
         ).select_related("line", "proposed_by"),
@@ -56,14 +58,10 @@ def statement_pdf(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def statement_csv(request: PersonRequest, public_id: UUID) -> StreamingHttpResponse:
+def statement_csv(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     """Its lines, for a spreadsheet."""
     statement = _find(request, public_id)
-    return StreamingHttpResponse(
-        _csv_lines(statement),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": _attachment(statement, "csv")},
-    )
+    return answer_file(_rows(statement), "csv", f"{_('statement')}-{statement.number}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -122,30 +120,17 @@ def _attachment(statement: Statement, ending: str) -> str:
     return f'attachment; filename="{_("statement")}-{statement.number}.{ending}"'
 
 
-def _csv_lines(statement: Statement) -> Iterator[str]:
-    """With a byte order mark and semicolons, as spreadsheets here read it."""
-    writer = csv.writer(Pieces(), delimiter=";")
-
-    def written(row: list[Any]) -> str:
-        return str(writer.writerow(row))
-
-    yield "\ufeff" + written(
-        [
-            *(_("Statement"), _("Line"), _("Kind"), _("Month"), _("Project"), _("Service")),
-            *(_("Unit"), _("Price"), _("Quantity"), _("Amount"), _("Note")),
-        ]
+def _rows(statement: Statement) -> Iterator[Sequence[str | Decimal]]:
+    """What they are called, and then the lines."""
+    yield (
+        *(_("Statement"), _("Line"), _("Kind"), _("Month"), _("Project"), _("Service")),
+        *(_("Cost centre"), _("Cost object"), _("Commitment number")),
+        *(_("Unit"), _("Price"), _("Quantity"), _("Amount"), _("Note")),
     )
     for line in _lines(statement):
-        yield written(
-            [
-                *(statement.number, line.position, line.get_kind_display(), line.used_in.key),
-                *(harmless(line.project_name), harmless(line.service), line.get_unit_display()),
-                *(_decimal(line.unit_price), _decimal(line.quantity), _decimal(line.amount)),
-                harmless(line.note),
-            ]
+        yield (
+            *(statement.number, Decimal(line.position), line.get_kind_display()),
+            *(line.used_in.key, line.project_name, line.service),
+            *(line.cost_center or "", line.cost_object or "", line.commitment_number or ""),
+            *(line.get_unit_display(), line.unit_price, line.quantity, line.amount, line.note),
         )
-
-
-def _decimal(number: Any) -> str:
-    """All digits, with a comma as spreadsheets here want it."""
-    return format(number, "f").replace(".", ",")
