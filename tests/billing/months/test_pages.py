@@ -131,9 +131,9 @@ def test_lines_in_a_spreadsheet_are_never_calculated(close, server, payer, proje
     content = payer.get(f"/costs/statements/{statement.public_id}.csv").getvalue().decode("utf-8")
 
     head, line = content.removeprefix("\ufeff").splitlines()
-    assert head.split(";")[:3] == ["Statement", "Line", "Kind"]
-    assert ";'=1+1;" in line
-    assert ";38,40;" in line
+    assert head.split(",")[:3] == ["Statement", "Line", "Kind"]
+    assert ",'=1+1," in line
+    assert ",38.4," in line
 
 
 def test_something_is_given_back_of_a_line(close, server, first, second):
