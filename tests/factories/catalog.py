@@ -34,7 +34,7 @@ from catalog.services.order_lines import LineRequest
 from catalog.services.orders import place_order
 from catalog.services.resources import activate_resource
 from portal.cloud.models import Cloud, Flavor, Image, VolumeType
-from portal.core.calendar import year_of
+from portal.core.calendar import whole_second, year_of
 from portal.identity.models import Node, Person, Project
 
 _names = count(1)
@@ -186,9 +186,11 @@ def priced(**amounts: str) -> None:
 
 def end_price(code: str) -> Price:
     """From now on the SKU has no price; what it cost before stays known."""
-    price = Price.objects.select_related("sku", "price_list").get(sku__code=code, valid_until=None)
-    price.valid_until = now().replace(microsecond=0)  # prices change on a whole second
-    price.save(update_fields=["valid_until"])
+    with transaction.atomic():  # begun before “now”, or its second could be past for the database
+        prices = Price.objects.select_related("sku", "price_list")
+        price = prices.get(sku__code=code, valid_until=None)
+        price.valid_until = whole_second(now())
+        price.save(update_fields=["valid_until"])
     return price
 
 

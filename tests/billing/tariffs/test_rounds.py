@@ -28,7 +28,8 @@ from portal.audit.models import AuditEntry
 from portal.core.calendar import month_of
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.errors import RefusalNeedsReason
-from portal.identity.models import Organization, Role
+from portal.identity.four_eyes import SameHuman
+from portal.identity.models import Organization, Person, Role
 from tests.billing.tariffs.conftest import DISK, SERVER, costs, month_ahead, price_at, says
 from tests.factories import PersonFactory, grant, make_organization
 from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory, set_price
@@ -127,6 +128,15 @@ def test_nobody_decides_on_their_own(proposed, treasury):
     refusal = AuditEntry.objects.get(event="tariff_round.decision_refused")
     assert refusal.code == "own_tariff_round"
     assert price_at(month_ahead(1)) == "38.4"
+
+
+def test_nor_does_whoever_may_be_the_same_human(proposed, treasury):
+    waiting = proposed(costs("40"))
+    Person.objects.filter(pk__in=[treasury.first.pk, treasury.second.pk]).update(email="a@b.nl")
+    with pytest.raises(SameHuman):
+        confirm_round(waiting.public_id, actor=treasury.second)
+
+    assert AuditEntry.objects.get(event="tariff_round.decision_refused").code == "same_human"
 
 
 def test_finance_elsewhere_and_other_roles_propose_and_decide_nothing(proposed, treasury, ministry):
