@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.views import allocation, costs, months, statements, tariff_rounds, tariffs
+from billing.views import budgets, costs
 
 app_name = "billing"
 urlpatterns = [
@@ -30,6 +31,11 @@ urlpatterns = [
         name="tariff-round-take-back",
     ),
     path("costs/tariffs/skus/<path:code>", tariffs.tariff_history, name="tariff-history"),
+    path("costs/budgets", budgets.budget_list, name="budgets"),
+    path("costs/budgets.csv", budgets.budget_rows, name="budget-rows"),
+    path("costs/budgets/choose", budgets.budget_choose, name="budget-choose"),
+    path("costs/budgets/<uuid:public_id>/<int:year>", budgets.budget_detail, name="budget"),
+    path("costs/budgets/<uuid:public_id>/<int:year>/end", budgets.budget_end, name="budget-end"),
     path("costs/resources/<uuid:public_id>", costs.resource_costs, name="resource-costs"),
     path(
         "costs/resources/<uuid:public_id>/allocation",

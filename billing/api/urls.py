@@ -2,9 +2,11 @@
 
 from rest_framework.routers import SimpleRouter
 
+from billing.api.budgets import BudgetViewSet
 from billing.api.views import ChargeViewSet, FocusViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("budgets", BudgetViewSet, basename="budget")
 router.register("charges", ChargeViewSet, basename="charge")
 router.register("focus", FocusViewSet, basename="focus")
 

@@ -25,6 +25,7 @@ from portal.core.locks import lock_tree_shared
 from portal.core.money import CENT
 from portal.core.text import clean_text
 from portal.identity.models import Node, Person
+from portal.identity.sensitive import sensitive
 
 HIGHEST_AMOUNT: Final = Decimal("999999999999.99")
 HIGHEST_ALERT: Final = 200
@@ -62,6 +63,7 @@ def sight_of(budget: Budget | None) -> str:
     return budget.set_at.isoformat() if budget else NOTHING_SEEN
 
 
+@sensitive("budget.set")
 def set_budget(
     node: Node, year: int, says: BudgetSays, *, reason: str, actor: Person, seen: str = ""
 ) -> Budget:
@@ -87,6 +89,7 @@ def set_budget(
         raise BudgetChanged() from error
 
 
+@sensitive("budget.end")
 def end_budget(node: Node, year: int, *, reason: str, actor: Person, seen: str = "") -> None:
     """From now on the node has no budget of its own for that year. What it was is kept.
 

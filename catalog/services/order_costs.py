@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -45,10 +46,25 @@ def pending_costs(
     ).prefetch_related("lines")
     if besides is not None:
         orders = orders.exclude(pk=besides.pk)
-    costs = [
-        cost_of(line, Quote.from_json(line.quote)) for order in orders for line in order.lines.all()
-    ]
-    return cost_in_year(costs, moment)
+    return cost_in_year((cost for order in orders for cost in _costs_of(order)), moment)
+
+
+def promised_costs(node_ids: Collection[int], *, at: datetime) -> dict[int, Decimal]:
+    """As ``pending_costs``, for many nodes. Billing finds it by ``settings.PROMISED_COSTS``."""
+    wanted = set(node_ids)
+    below = Q(project__in=wanted) | Q(project__ancestor_ids__overlap=sorted(wanted))
+    orders = Order.objects.filter(below, state__in=OPEN_ORDER_STATES)
+    promised: dict[int, Decimal] = defaultdict(Decimal)
+    for order in orders.select_related("project").prefetch_related("lines"):
+        cost = cost_in_year(_costs_of(order), at)
+        for node_id in wanted.intersection(order.project.lineage_ids):
+            promised[node_id] += cost
+    return promised
+
+
+def _costs_of(order: Order) -> list[Cost]:
+    """What its lines cost at the price that was frozen with it."""
+    return [cost_of(line, Quote.from_json(line.quote)) for line in order.lines.all()]
 
 
 def cost_of(line: OrderLine, price: Quote) -> Cost:

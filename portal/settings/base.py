@@ -201,6 +201,10 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
+# --- money -------------------------------------------------------------------------------------
+# What orders will cost budgets: billing knows nothing of orders, so it finds this by name.
+PROMISED_COSTS = "catalog.services.order_costs.promised_costs"
+
 # --- work in the background --------------------------------------------------------------------
 
 CELERY_BROKER_URL = configuration.broker_url("CLOUDLOKET_BROKER_URL")

@@ -136,7 +136,8 @@ MENU: Final = (
     MenuSection(
         _("Insight"),
         (
-            MenuItem("billing:costs", _("Costs"), "coin-euro", frozenset(COST_ROLES)),
+            MenuItem("billing:costs", _("Costs"), "chart-bar", frozenset(COST_ROLES)),
+            MenuItem("billing:budgets", _("Budgets"), "coin-euro", frozenset(COST_ROLES)),
             MenuItem(
                 "billing:months",
                 _("Monthly statements"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
+from billing.models import Budget
 from catalog.models import (
     ApprovalRule,
     ApprovalRuleVersion,
@@ -52,6 +53,17 @@ def project_itself(tenant: Tenant) -> Project:
 
 def directorate_itself(tenant: Tenant) -> Organization:
     return tenant.directorate
+
+
+def budget_of_directorate(tenant: Tenant) -> Budget:
+    """Of this year."""
+    return Budget.objects.create(node=tenant.directorate, year=localdate().year, amount=900)
+
+
+def project_with_budget(tenant: Tenant) -> Project:
+    """Of this year."""
+    Budget.objects.create(node=tenant.project, year=localdate().year, amount=900)
+    return tenant.project
 
 
 def pending_order(tenant: Tenant) -> Order:

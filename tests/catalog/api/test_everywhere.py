@@ -11,7 +11,7 @@ from tests.factories import UNKNOWN_ID, place
 
 pytestmark = pytest.mark.django_db
 LISTS = ["/offerings", "/orders", "/approvals", "/resources", "/quotas", "/sessions"]
-ADDRESSES = [*LISTS, "/charges", "/role-grants", "/access-reviews"]
+ADDRESSES = [*LISTS, "/budgets", "/charges", "/role-grants", "/access-reviews"]
 POSTS = [
     "/orders",
     f"/orders/{UNKNOWN_ID}/approvals",

@@ -46,6 +46,8 @@ def test_every_address_is_in_it(description):
         "/resources/{id}",
         "/resources/{id}/retirement",
         "/quotas",
+        "/budgets",
+        "/budgets/{id}/end",
         "/charges",
         "/focus/charges",
         "/focus/metadata",

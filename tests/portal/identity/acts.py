@@ -49,6 +49,7 @@ from tests.factories import (
 )
 from tests.logins import log_in
 from tests.portal.identity.billing_acts import beginning_to_close, closing_a_month
+from tests.portal.identity.budget_acts import ending_a_budget, setting_a_budget
 from tests.portal.identity.catalog_acts import (
     approving,
     confirming_a_repair,
@@ -363,6 +364,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "quota.allow_overcommit": letting_hand_out_more,
     "quota.set_limit": setting_a_limit,
     "quota.set_limit of a plan": setting_limits_of_a_plan,
+    "budget.set": setting_a_budget,
+    "budget.end": ending_a_budget,
     "quota_request.confirm": granting_a_request,
     "quota_request.refuse": refusing_a_request,
     "resource.retire": retiring_a_resource,
@@ -408,6 +411,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
 }
 WITH_PAGE: Final = tuple(TABLE)
 WITH_API: Final = (
+    "budget.set",
+    "budget.end",
     "order.approve",
     "order.reject",
     "quota.set_limit of a plan",
