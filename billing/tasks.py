@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils.timezone import now
 
-from billing.services import summaries
-from portal.core.locks import SUMMARIES, only_one
+from billing.services import budget_alerts, summaries
+from portal.core.locks import BUDGET_ALERTS, SUMMARIES, only_one
 
 
 @shared_task(name="billing.keep_summaries")
@@ -15,3 +15,17 @@ def keep_summaries() -> None:
     with only_one(SUMMARIES) as is_mine:
         if is_mine:
             summaries.keep_summaries(at=now())
+
+
+@shared_task(name="billing.mind_budget_alerts")
+def mind_budget_alerts() -> None:
+    """Find which budgets reached a percentage, and tell; one process at a time."""
+    with only_one(BUDGET_ALERTS) as is_mine:
+        if is_mine:
+            budget_alerts.mind_alerts(at=now())
+
+
+@shared_task(name="billing.send_budget_letter")
+def send_budget_letter(*, letter_id: int) -> None:
+    """Tell finance or a budget holder by e-mail what budgets reached."""
+    budget_alerts.send_budget_letter(letter_id)

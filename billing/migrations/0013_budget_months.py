@@ -130,4 +130,41 @@ class Migration(migrations.Migration):
         ),
         *[migrations.RunSQL(GUARD.format(**names), UNGUARD.format(**names)) for names in NAMES],
         migrations.RunSQL(FORBID, ALLOW),
+        migrations.CreateModel(
+            name='BudgetAlert',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('year', models.PositiveSmallIntegerField()),
+                ('measure', models.CharField(choices=[('realised', 'Realised'), ('expected', 'Expected')], max_length=8)),
+                ('percentage', models.PositiveSmallIntegerField()),
+                ('holds', models.BooleanField(default=True)),
+                ('since', models.DateTimeField()),
+                ('told_at', models.DateTimeField(null=True)),
+                ('node', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='identity.node')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='BudgetLetter',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField()),
+                ('due_at', models.DateTimeField()),
+                ('sent_at', models.DateTimeField(null=True)),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('alerts', models.ManyToManyField(related_name='letters', to='billing.budgetalert')),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name='budgetalert',
+            constraint=models.UniqueConstraint(fields=('node', 'year', 'measure', 'percentage'), name='budget_alert_once_a_year'),
+        ),
+        migrations.AddConstraint(
+            model_name='budgetalert',
+            constraint=models.CheckConstraint(condition=models.Q(('measure__in', ['realised', 'expected'])), name='budget_alert_measure_known'),
+        ),
+        migrations.AddIndex(
+            model_name='budgetletter',
+            index=models.Index(condition=models.Q(('sent_at', None)), fields=['due_at'], name='budget_letter_unsent'),
+        ),
     ]

@@ -1,5 +1,6 @@
 from billing.models.allocation import AllocationFact, AllocationKey
 from billing.models.budget import Budget, PastBudget
+from billing.models.budget_alert import BudgetAlert, BudgetLetter, BudgetMeasure
 from billing.models.price import Price, PriceList, PriceUnit, Sku
 from billing.models.statement import (
     BillingMonth,
@@ -20,6 +21,9 @@ __all__ = [
     "AllocationKey",
     "BillingMonth",
     "Budget",
+    "BudgetAlert",
+    "BudgetLetter",
+    "BudgetMeasure",
     "Credit",
     "LineKind",
     "MeteredResource",

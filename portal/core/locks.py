@@ -26,6 +26,7 @@ QUOTA_ALERTS: Final = 8
 SUMMARIES: Final = 9
 TARIFFS: Final = 10
 BOOKS: Final = 11
+BUDGET_ALERTS: Final = 12
 BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20

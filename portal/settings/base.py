@@ -282,6 +282,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="5"),
         "options": {"queue": "bulk"},
     },
+    "mind-budget-alerts": {
+        "task": "billing.mind_budget_alerts",
+        "schedule": crontab(minute="10"),
+        "options": {"queue": "bulk"},
+    },
     "keep-summaries": {
         "task": "billing.keep_summaries",
         "schedule": 60.0,

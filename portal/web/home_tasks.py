@@ -12,8 +12,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import TariffRound
-from billing.policies import tariff_rounds_to_decide
+from billing.models import BudgetAlert, TariffRound
+from billing.policies import tariff_rounds_to_decide, topmost
+from billing.services.budget_alerts import READERS, alert_in_words
+from billing.services.unusual_days import UnusualDay, find_unusual_days
 from catalog.amounts import amount_in_words
 from catalog.models import (
     Metric,
@@ -38,8 +40,8 @@ from catalog.quota_policies import (
 from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
 from catalog.views.quota_request_wording import RequestInWords
 from portal.core.calendar import day_of
-from portal.core.formats import clock, day, price
-from portal.identity.access import roles_of
+from portal.core.formats import clock, day, money, price
+from portal.identity.access import reached_nodes, roles_of
 from portal.identity.gaps import find_gaps
 from portal.identity.link_policies import links_to_decide
 from portal.identity.models import LinkProposal, Node, Person, ReviewCampaign, Role, RoleProposal
@@ -77,6 +79,8 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_outcome_task(asked) for asked in _quota_decided(person)],
         *_gap_tasks(person),
         *_quota_tasks(person),
+        *_budget_tasks(person, at),
+        *_unusual_tasks(person, at),
         *[_review_task(review, at) for review in _to_review(person, at)],
         *filter(None, [_end_task(resource, at) for resource in _ending(person, at)]),
     ]
@@ -277,6 +281,45 @@ def _quota_task(quota: Quota) -> Task:
         ),
         url=reverse("catalog:quota-detail", args=[quota.node.public_id, metric.value]),
         button=_("View quota"),
+    )
+
+
+def _budget_tasks(person: Person, at: datetime) -> list[Task]:
+    """The budgets that reached a percentage at which people are told, the fullest first."""
+    nodes = reached_nodes(person, *READERS)
+    alerts = BudgetAlert.objects.filter(node__in=nodes, year=day_of(at).year, holds=True)
+    by_node: dict[int, BudgetAlert] = {}
+    for alert in alerts.select_related("node").order_by("-percentage", "-measure", "pk"):
+        by_node.setdefault(alert.node_id, alert)
+    return [_budget_task(alert) for alert in list(by_node.values())[:SHOWN]]
+
+
+def _budget_task(alert: BudgetAlert) -> Task:
+    return Task(
+        icon="coin-euro",
+        tone="warn",
+        title=_("Budget of {node}").format(node=alert.node.name),
+        text=_("{what}, in {year}.").format(what=alert_in_words(alert), year=alert.year),
+        url=reverse("billing:budget", args=[alert.node.public_id, alert.year]),
+        button=_("View budget"),
+    )
+
+
+def _unusual_tasks(person: Person, at: datetime) -> list[Task]:
+    nodes = topmost(reached_nodes(person, *READERS)).values_list("pk", flat=True)
+    return [_unusual_task(found) for found in find_unusual_days(list(nodes), at=at)[:SHOWN]]
+
+
+def _unusual_task(found: UnusualDay) -> Task:
+    return Task(
+        icon="chart-bar",
+        tone="warn",
+        title=_("{project} costs more than usual").format(project=found.project.name),
+        text=_("Yesterday {cost}, and usually {usual} a day.").format(
+            cost=money(found.cost), usual=money(found.usual)
+        ),
+        url=f"{reverse('billing:costs')}?node={found.project.public_id}",
+        button=_("View costs"),
     )
 
 
