@@ -2,8 +2,7 @@
 
 from django.urls import path
 
-from billing.views import allocation, costs, months, statements, tariff_rounds, tariffs
-from billing.views import budgets, costs
+from billing.views import allocation, budgets, costs, months, statements, tariff_rounds, tariffs
 
 app_name = "billing"
 urlpatterns = [

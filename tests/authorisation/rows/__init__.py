@@ -3,6 +3,7 @@
 from tests.authorisation.rows import (
     audit,
     billing,
+    budgets,
     catalog,
     catalog_api,
     drift,
@@ -33,5 +34,6 @@ MATRIX = [
     *drift.ROWS,
     *offerings.ROWS,
     *billing.ROWS,
+    *budgets.ROWS,
     *tariffs.ROWS,
 ]

@@ -100,43 +100,6 @@ ROWS = [
     see("billing:credit-new", of=line_itself, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-new", of=line_itself, body=CREDIT, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-take-back", of=waiting_credit, by=CLOSERS, seen_by=PAYERS),
-from django.utils.timezone import localdate
-
-from portal.identity.models import Role
-from tests.authorisation.rows.things import (
-    active_resource,
-    budget_of_directorate,
-    node_of_project,
-    project_itself,
-    project_with_budget,
-)
-from tests.authorisation.vocabulary import act, call, see
-
-PAYERS = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
-YEAR = str(localdate().year)
-BUDGET = {"amount": "900", "alert_percentages": "80", "reason": "Begroting"}
-SETS_BUDGETS = {"by": {Role.FINANCE}, "is_strong": True, "arguments": (YEAR,)}
-
-ROWS = [
-    see("billing:budgets", by=PAYERS),
-    see("billing:budget-rows", by=PAYERS),
-    see(
-        "billing:budget-choose",
-        query=lambda tenant: {**node_of_project(tenant), "year": YEAR},
-        by={Role.FINANCE},
-        answer=302,
-        seen_by={Role.FINANCE},
-        unseen=404,
-        asks_role_first=True,
-    ),
-    see("billing:budget", of=project_itself, arguments=(YEAR,), by=PAYERS),
-    act("billing:budget", of=project_itself, body=BUDGET, **SETS_BUDGETS),
-    act(
-        "billing:budget-end",
-        of=project_with_budget,
-        body={"reason": "Telt elders mee"},
-        **SETS_BUDGETS,
-    ),
     see("billing:costs", by=PAYERS),
     see(
         "billing:costs",
@@ -153,27 +116,6 @@ ROWS = [
         query=node_of_project,
         by=PAYERS,
         unseen=404,
-    see("budget-list", by=PAYERS),
-    call(
-        "budget-list",
-        body=lambda tenant: {
-            "node": str(tenant.project.public_id),
-            "year": int(YEAR),
-            "amount": "900.00",
-            "reason": "Begroting",
-        },
-        by={Role.FINANCE},
-        answer=200,
-        unseen=404,
-        is_strong=True,
-    ),
-    call(
-        "budget-end",
-        of=budget_of_directorate,
-        body={"reason": "Telt elders mee"},
-        by={Role.FINANCE},
-        answer=204,
-        is_strong=True,
     ),
     see("billing:focus-rows", by=PAYERS, shows_platform=True),
     see(
