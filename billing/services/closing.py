@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -54,16 +55,29 @@ class Closing:
     @property
     def total_by_organization(self) -> dict[int, Decimal]:
         """By primary key of who pays."""
-        totals = {pk: part.total for pk, part in self.used.by_organization.items()}
-        others = [(one.organization_id, one.amount) for one in self.corrections]
-        others += [(one.line.statement.organization_id, -one.amount) for one in self.credits]
-        for pk, amount in others:
-            totals[pk] = totals.get(pk, Decimal(0)) + amount
-        return totals
+        return _sums(
+            [
+                *((pk, part.total) for pk, part in self.used.by_organization.items()),
+                *self.corrected_by_organization.items(),
+                *((one.line.statement.organization_id, -one.amount) for one in self.credits),
+            ]
+        )
+
+    @property
+    def corrected_by_organization(self) -> dict[int, Decimal]:
+        """The part of that which puts closed months right."""
+        return _sums((one.organization_id, one.amount) for one in self.corrections)
 
     @property
     def is_blocked(self) -> bool:
         return any(finding.is_blocking for finding in self.findings)
+
+
+def _sums(amounts: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
+    sums: defaultdict[int, Decimal] = defaultdict(Decimal)
+    for key, amount in amounts:
+        sums[key] += amount
+    return dict(sums)
 
 
 def prepare_closing(month: Period) -> Closing:
@@ -82,7 +96,8 @@ def prepare_closing(month: Period) -> Closing:
 def next_month() -> Period | None:
     """The first month that is not closed; None while nothing was ever used.
 
-    The books begin with the month in which use began.
+    The books begin with the month in which use began; what becomes known later of before that is
+    on no statement.
     """
     closed = BillingMonth.objects.filter(state=MonthState.CLOSED).order_by("first_day").last()
     if closed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -21,7 +21,6 @@ from billing.forms import CloseForm, month_key, name_of_month, read_month
 from billing.models import BillingMonth, MonthState
 from billing.policies import may_close, may_see_costs, visible_statements
 from billing.services.closing import (
-    Closing,
     begin_closing,
     close_month,
     next_month,
@@ -163,26 +162,16 @@ def _to_close(request: PersonRequest, month: Period, row: BillingMonth | None) -
     is_closing = row is not None and row.state == MonthState.CLOSING
     return {
         "closing": closing,
-        "payers": _payers(closing),
-        "late": _payers_of_corrections(closing),
+        "payers": _by_name(closing.total_by_organization),
+        "late": _by_name(closing.corrected_by_organization),
         "is_closing": is_closing,
         "is_own": bool(row and row.closing_by_id == request.user.pk)
         or any(credit.proposed_by_id == request.user.pk for credit in closing.credits),
     }
 
 
-def _payers(closing: Closing) -> list[Payer]:
-    """By name."""
-    totals = closing.total_by_organization
-    nodes = Node.objects.filter(pk__in=totals).order_by("name")
-    return [Payer(organization=node, total=totals[node.pk]) for node in nodes]
-
-
-def _payers_of_corrections(closing: Closing) -> list[Payer]:
-    """What corrections come to, of each who pays, by name."""
-    totals: dict[int, Decimal] = {}
-    for one in closing.corrections:
-        totals[one.organization_id] = totals.get(one.organization_id, Decimal(0)) + one.amount
+def _by_name(totals: Mapping[int, Decimal]) -> list[Payer]:
+    """Who pays, from amounts by primary key."""
     nodes = Node.objects.filter(pk__in=totals).order_by("name")
     return [Payer(organization=node, total=totals[node.pk]) for node in nodes]
 
