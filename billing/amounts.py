@@ -42,6 +42,11 @@ def read_price(text: str) -> Decimal | None:
     return Decimal(whole + rest.replace(",", "."))
 
 
+def write_price(amount: Decimal) -> str:
+    """The amount as ``read_price`` reads it in the language of the page."""
+    return f"{amount.normalize():f}".replace(".", get_format("DECIMAL_SEPARATOR"))
+
+
 def _two_ways(whole: str, decimals: str) -> str:
     own = get_format("DECIMAL_SEPARATOR")
     text = _("This can be read in two ways. Write {thousands} or {decimal}.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -14,14 +15,17 @@ from django.forms.boundfield import BoundField
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
-from billing.amounts import read_price
+from billing.amounts import read_price, write_price
 from billing.forms import month_key
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
 from billing.services.tariffs import NewPrice, RoundSays, months_to_begin
 from billing.tariff_tables import PresentPrice
 from portal.core.forms import RefusableForm
+from portal.core.money import RATED_PLACES
 from portal.identity.models import Organization
 from portal.identity.models.proposed import DECISION_LENGTH
+
+_PERCENT: Final = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,2})?")
 
 
 class PriceField(forms.CharField):
@@ -61,6 +65,16 @@ class TariffRoundForm(RefusableForm):
     )
     valid_from = forms.ChoiceField(
         label=_("Holds from"), help_text=_("Prices change at the beginning of a month.")
+    )
+
+    percent = forms.CharField(
+        label=_("Raise all prices by"),
+        help_text=_("A minus lowers them. After that you can still change each price."),
+        required=False,
+        max_length=8,
+        widget=forms.TextInput(
+            attrs={"inputmode": "decimal", "autocomplete": "off", "class": "cl-input-short"}
+        ),
     )
 
     def __init__(
@@ -117,9 +131,38 @@ class TariffRoundForm(RefusableForm):
                 self.add_error(_amount(code), _("Choose: a new price, or none of their own."))
         return cleaned
 
+    def clean_percent(self) -> Decimal | None:
+        text = self.cleaned_data["percent"].replace(",", ".")
+        if not text:
+            return None
+        if not _PERCENT.fullmatch(text) or Decimal(text) < -100:
+            raise ValidationError(_("Fill in a percentage, such as 3 or -1.5."))
+        return Decimal(text)
+
+    def raised(self) -> dict[str, str] | None:
+        """All own prices of the chosen month, raised, by field; None: by what is not filled in."""
+        percent: Decimal | None = self.cleaned_data.get("percent")
+        if percent is None:
+            if "percent" not in self.errors:
+                self.add_error("percent", _("Fill in a percentage, such as 3 or -1.5."))
+            return None
+        begin = self._begin()
+        prices = {one.sku.code: one.at(begin) for one in self.presents if one.is_own}
+        return {
+            _amount(code): write_price(
+                (price.amount * (100 + percent) / 100).quantize(RATED_PLACES, ROUND_HALF_UP)
+            )
+            for code, price in prices.items()
+            if price
+        }
+
+    def _begin(self) -> datetime:
+        chosen = self._months.get(self.cleaned_data.get("valid_from", ""))
+        return (chosen or next(iter(self._months.values()))).start
+
     def says(self) -> RoundSays:
         """What was filled in; of a valid form."""
-        valid_from = self._months[self.cleaned_data["valid_from"]].start
+        valid_from = self._begin()
         return RoundSays(
             name=self.cleaned_data["name"],
             valid_from=valid_from,
@@ -132,7 +175,8 @@ class TariffRoundForm(RefusableForm):
             code = present.sku.code
             amount: Decimal | None = self.cleaned_data.get(_amount(code))
             if amount is not None:
-                unit = self.cleaned_data.get(_unit(code)) or present.unit_at(valid_from)
+                price = present.at(valid_from)
+                unit = price.unit if price else self.cleaned_data.get(_unit(code), "")
                 yield NewPrice(sku=code, unit=unit, amount=amount)
             elif self.cleaned_data.get(_ends(code)):
                 yield NewPrice(sku=code)

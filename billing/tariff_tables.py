@@ -68,10 +68,10 @@ class PresentPrice:
     is_own: bool
     planned: Sequence[Price]
 
-    def unit_at(self, moment: datetime) -> str:
-        """Per what it is paid then; empty where it is not paid yet."""
-        begun = [one.unit for one in (self.now, *self.planned) if one and one.valid_from <= moment]
-        return begun[-1] if begun else ""
+    def at(self, moment: datetime) -> Price | None:
+        """What it costs then, as far as that is known now."""
+        begun = [one for one in (self.now, *self.planned) if one and one.valid_from <= moment]
+        return begun[-1] if begun else None
 
 
 def present_prices(organization: Organization | None, *, at: datetime) -> list[PresentPrice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -37,7 +38,7 @@ from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 50
-BUTTONS: Final = ("csrfmiddlewaretoken", "preview", "edit", "propose")
+BUTTONS: Final = ("csrfmiddlewaretoken", "percent", "fill", "preview", "edit", "propose")
 
 
 @require_safe
@@ -65,29 +66,41 @@ def round_new(request: PersonRequest) -> HttpResponse:
     is_sent = request.method == "POST"
     organization = _organization(request.POST if is_sent else request.GET)
     at = now()
-    form = TariffRoundForm(
-        request.POST if is_sent else None,
-        organization=organization,
-        presents=present_prices(organization, at=at),
-        at=at,
-    )
-    if is_sent and "edit" not in request.POST and form.is_valid():
+    presents = present_prices(organization, at=at)
+    make_form = partial(TariffRoundForm, organization=organization, presents=presents, at=at)
+    form = make_form(request.POST if is_sent else None)
+    if "fill" in request.POST:
+        form.is_valid()
+        if (raised := form.raised()) is not None:
+            form = make_form(initial=request.POST.dict() | raised)
+    elif is_sent and "edit" not in request.POST and form.is_valid():
         try:
-            if "propose" in request.POST:
-                proposed = propose_round(form.says(), actor=request.user)
-                messages.success(request, _("Proposed. A second person decides."))
-                return redirect("billing:tariff-round", public_id=proposed.public_id)
-            return _preview(request, form)
+            return _take(request, form)
         except DomainError as error:
             form.show(error)
-    is_wrong = is_sent and bool(form.errors)
+    return _form_page(request, form)
+
+
+def _take(request: PersonRequest, form: TariffRoundForm) -> HttpResponse:
+    """Propose what was looked at, or look at it first.
+
+    Raises:
+        DomainError: it cannot be proposed.
+    """
+    if "propose" not in request.POST:
+        return _preview(request, form)
+    proposed = propose_round(form.says(), actor=request.user)
+    messages.success(request, _("Proposed. A second person decides."))
+    return redirect("billing:tariff-round", public_id=proposed.public_id)
+
+
+def _form_page(request: PersonRequest, form: TariffRoundForm) -> HttpResponse:
     context = {
         "form": form,
-        "is_wrong": is_wrong,
-        "organization": organization,
+        "organization": form.organization,
         "organizations": Organization.objects.filter(ended_at=None).order_by("name"),
     }
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if is_wrong else HTTPStatus.OK
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "billing/tariffs/new.html", context, status=status)
 
 

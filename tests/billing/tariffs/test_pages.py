@@ -253,6 +253,48 @@ def test_the_form_says_what_is_planned(first, agreed):
 
 
 @pytest.mark.parametrize(
+    ("percent", "server", "disk"),
+    [("3", "39.552", "0.08755"), ("-1,5", "37.824", "0.083725"), ("-100", "0", "0")],
+)
+def test_all_prices_are_raised_at_once(first, answers, percent, server, disk):
+    page = first.post(NEW, {**answers, PRICE: "1", "percent": percent, "fill": "yes"})
+
+    assert page.status_code == 200
+    form = page.context["form"]
+    assert [str(form[name].value()) for name in (PRICE, DISK_PRICE)] == [server, disk]
+    assert form["name"].value() == "Tarieven 2027"
+
+
+def test_raised_is_what_holds_in_the_chosen_month(first, agreed, answers):
+    agreed(costs("50"), months=2)
+    answers |= {"valid_from": month_ahead(3).strftime("%Y-%m"), "percent": "10", "fill": "yes"}
+
+    assert first.post(NEW, answers).context["form"][PRICE].value() == "55"
+
+
+def test_of_one_organization_only_its_own_prices_are_raised(treasury, ministry, answers):
+    set_price("30", organization=ministry)
+    answers |= {
+        "organization": str(ministry.public_id),
+        "percent": "2,55",
+        "fill": "yes",
+        PRICE: "",
+    }
+    form = visit_as(treasury.first, "nl").post(NEW, answers).context["form"]
+
+    assert [form[name].value() for name in (PRICE, DISK_PRICE)] == ["30,765", ""]
+
+
+@pytest.mark.parametrize("percent", ["", "x", "-100.01", "1000", "1.234", "1e2", "--1", "1" * 9])
+def test_what_is_no_percentage_is_said(first, answers, percent):
+    page = first.post(NEW, {**answers, "percent": percent, "fill": "yes"})
+
+    assert page.status_code == 422
+    assert page.context["form"].errors.keys() == {"percent"}
+    assert page.context["form"][PRICE].value() == "40"
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({PRICE: "veel"}, "Fill in an amount in euros, with at most 6 decimals."),
