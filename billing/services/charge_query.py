@@ -243,13 +243,15 @@ project_price AS MATERIALIZED (
     FROM (SELECT tstzrange(min(starts), max(ends)) AS period FROM slice) AS asked
     JOIN home ON home.period && asked.period
     JOIN identity_project AS project ON project.node_ptr_id = home.project_id
-    JOIN project_allocation AS falls
-        ON falls.project_id = home.project_id AND falls.period && asked.period * home.period
+    JOIN project_allocation AS falls ON falls.project_id = home.project_id
     JOIN tariff
         ON tariff.organization_id = home.organization_id
-        AND tariff.period && asked.period * home.period * falls.period
+        AND tariff.period && asked.period * home.period
     JOIN billing_sku AS sku ON sku.id = tariff.sku_id
+    -- Not by &&, of which the planner expects so little that it would try all with all.
+    WHERE NOT isempty(asked.period * home.period * tariff.period * falls.period)
 ),
+-- Use, once for each time in which something else was said of the resource itself.
 -- Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
 -- OFFSET is a fence: what is below it is read through, while the prices wait in a hash table. The
 -- projects are an array, so that few are looked up in the index and not searched for in everything.
@@ -263,6 +265,8 @@ usage AS (
         span.started_at,
         span.is_beginning,
         own.resource_id IS NOT NULL AS is_own,
+        own.cost_center, own.cost_object, own.commitment_number,
+        own.since AS own_since, own.until AS own_until,
         least(%(until)s, CASE
             WHEN span.ended_at IS NOT NULL THEN span.ended_at
             WHEN resource.end_date IS NULL THEN %(until)s
@@ -271,7 +275,7 @@ usage AS (
             )
         END) AS ended_at
     FROM billing_meteredresource AS resource
-    LEFT JOIN holder AS own ON own.resource_id = resource.id
+    LEFT JOIN own_allocation AS own ON own.resource_id = resource.id
     JOIN billing_usagespan AS span ON span.resource_id = resource.id
     WHERE resource.project_id = ANY(ARRAY(SELECT project_id FROM home))
         AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
@@ -284,18 +288,17 @@ usage AS (
 -- worked out once.
 priced_usage AS (
     SELECT
-        usage.*, priced.organization_id, priced.price_id, priced.unit,
-        priced.amount AS unit_price,
-        coalesce(own.cost_center, priced.cost_center) AS cost_center,
-        coalesce(own.cost_object, priced.cost_object) AS cost_object,
-        coalesce(own.commitment_number, priced.commitment_number) AS commitment_number,
-        greatest(usage.started_at, priced.since, own.since) AS priced_since,
-        least(usage.ended_at, priced.until, own.until) AS priced_until
+        span_id, resource_id, usage.project_id, usage.sku_id, quantity, started_at, is_beginning,
+        priced.organization_id, priced.price_id, priced.unit, priced.amount AS unit_price,
+        coalesce(usage.cost_center, priced.cost_center) AS cost_center,
+        coalesce(usage.cost_object, priced.cost_object) AS cost_object,
+        coalesce(usage.commitment_number, priced.commitment_number) AS commitment_number,
+        greatest(usage.started_at, priced.since, own_since) AS priced_since,
+        least(usage.ended_at, priced.until, own_until) AS priced_until
     FROM usage
     JOIN project_price AS priced
         ON priced.project_id = usage.project_id AND priced.sku_id = usage.sku_id
         AND priced.is_own = usage.is_own
-    LEFT JOIN own_allocation AS own ON own.resource_id = usage.resource_id
     OFFSET 0
 ),
 piece AS (
