@@ -33,8 +33,6 @@ def find_unusual_days(node_ids: Sequence[int], *, at: datetime) -> list[UnusualD
 
     A day that nobody reckoned counts as one without costs.
     """
-    if not node_ids:
-        return []
     yesterday = start_of_day(day_of(at) - timedelta(days=1))
     first = start_of_day(day_of(at) - timedelta(days=1 + DAYS_BEFORE))
     days = _days_below(node_ids, first, yesterday)

@@ -112,7 +112,7 @@ def budget_detail(request: PersonRequest, public_id: UUID, year: int) -> HttpRes
         _check_may_set(request.user, node)
         return _page(request, node, year, form=form)
     try:
-        budget = set_budget(
+        set_budget(
             node,
             year,
             form.says(),
@@ -126,8 +126,6 @@ def budget_detail(request: PersonRequest, public_id: UUID, year: int) -> HttpRes
         form.show(refusal)
         return _page(request, node, year, form=form)
     messages.success(request, _("Set. It holds from now on."))
-    for warning in _warnings(request.user, budget):
-        messages.warning(request, warning)
     return redirect("billing:budget", public_id, year)
 
 

@@ -7,13 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.models import BudgetAlert, TariffRound
-from billing.policies import tariff_rounds_to_decide, topmost
+from billing.policies import tariff_rounds_to_decide
 from billing.services.budget_alerts import READERS, alert_in_words
 from billing.services.unusual_days import UnusualDay, find_unusual_days
 from catalog.amounts import amount_in_words
@@ -41,7 +41,7 @@ from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
 from catalog.views.quota_request_wording import RequestInWords
 from portal.core.calendar import day_of
 from portal.core.formats import clock, day, money, price
-from portal.identity.access import reached_nodes, roles_of
+from portal.identity.access import granted_node_ids, roles_of
 from portal.identity.gaps import find_gaps
 from portal.identity.link_policies import links_to_decide
 from portal.identity.models import LinkProposal, Node, Person, ReviewCampaign, Role, RoleProposal
@@ -79,8 +79,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_outcome_task(asked) for asked in _quota_decided(person)],
         *_gap_tasks(person),
         *_quota_tasks(person),
-        *_budget_tasks(person, at),
-        *_unusual_tasks(person, at),
+        *_money_tasks(person, at),
         *[_review_task(review, at) for review in _to_review(person, at)],
         *filter(None, [_end_task(resource, at) for resource in _ending(person, at)]),
     ]
@@ -284,10 +283,19 @@ def _quota_task(quota: Quota) -> Task:
     )
 
 
-def _budget_tasks(person: Person, at: datetime) -> list[Task]:
+def _money_tasks(person: Person, at: datetime) -> list[Task]:
+    """Of the parts that they are finance or budget holder of: budgets, and what cost a lot."""
+    node_ids = granted_node_ids(person, READERS)
+    if not node_ids:
+        return []
+    unusual = find_unusual_days(node_ids, at=at)[:SHOWN]
+    return [*_budget_tasks(node_ids, at), *[_unusual_task(found) for found in unusual]]
+
+
+def _budget_tasks(node_ids: list[int], at: datetime) -> list[Task]:
     """The budgets that reached a percentage at which people are told, the fullest first."""
-    nodes = reached_nodes(person, *READERS)
-    alerts = BudgetAlert.objects.filter(node__in=nodes, year=day_of(at).year, holds=True)
+    below = Q(node__in=node_ids) | Q(node__ancestor_ids__overlap=node_ids)
+    alerts = BudgetAlert.objects.filter(below, year=day_of(at).year, holds=True)
     by_node: dict[int, BudgetAlert] = {}
     for alert in alerts.select_related("node").order_by("-percentage", "-measure", "pk"):
         by_node.setdefault(alert.node_id, alert)
@@ -303,11 +311,6 @@ def _budget_task(alert: BudgetAlert) -> Task:
         url=reverse("billing:budget", args=[alert.node.public_id, alert.year]),
         button=_("View budget"),
     )
-
-
-def _unusual_tasks(person: Person, at: datetime) -> list[Task]:
-    nodes = topmost(reached_nodes(person, *READERS)).values_list("pk", flat=True)
-    return [_unusual_task(found) for found in find_unusual_days(list(nodes), at=at)[:SHOWN]]
 
 
 def _unusual_task(found: UnusualDay) -> Task:
