@@ -325,6 +325,16 @@ class TestByRule:
 
         assert not approve_by_rule(order().pk)
 
+    def test_no_rule_passes_a_hard_stop(self, rule, order, project, approver):
+        rule(automatic_below="50")
+        placed = order()
+        year = localdate().year
+        Budget.objects.create(node=project, year=year, amount=1000)
+        Budget.objects.create(node=project.parent, year=year, amount=1, is_hard_stop=True)
+
+        assert not approve_by_rule(placed.pk)
+        assert orders_to_decide(approver).get() == placed
+
     def test_what_got_worse_since_waits_for_a_person(self, rule, order, approver):
         rule(automatic_below="50")
         placed = order()

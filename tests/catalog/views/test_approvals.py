@@ -1,11 +1,14 @@
 """Deciding on the page: what the budget holder sees, and what a hostile form achieves."""
 
+import re
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.urls import reverse
-from django.utils.timezone import now
+from django.utils.timezone import localdate, now
 
+from billing.models import Budget
 from catalog.models import Order, OrderState
 from catalog.services.orders import withdraw_order
 from portal.cloud.models import Image
@@ -28,6 +31,32 @@ def url(order, name="approval"):
 
 def state_of(order):
     return Order.objects.get(pk=order.pk).state
+
+
+class TestHardStop:
+    @pytest.fixture(autouse=True)
+    def stop(self, order, project):
+        """The project has money enough; its organization has none."""
+        year = localdate().year
+        Budget.objects.create(node=project, year=year, amount=100_000)
+        Budget.objects.create(node=project.parent, year=year, amount=0, is_hard_stop=True)
+
+    def test_the_page_says_so(self, client, order, approver, project):
+        text = log_in(client, approver).get(url(order)).content.decode()
+
+        (said,) = re.findall("Dit past niet in het budget van [^.]+", unescape(text))
+        assert project.parent.name in said
+        assert "Budget: te klein" in text
+        assert "Budget: past" not in text
+
+    def test_it_is_not_approved(self, client, order, approver):
+        response = log_in(client, approver).post(
+            url(order, "approval-approve"), {"accepts_changes": "on"}
+        )
+
+        assert response.status_code == 409
+        assert "en meer wordt geweigerd" in unescape(response.content.decode())
+        assert state_of(order) == OrderState.PENDING_APPROVAL
 
 
 class TestQueue:

@@ -66,6 +66,24 @@ def test_shows_the_budget(browser, answers, project):
     assert "The budget holder decides." in text
 
 
+def test_a_hard_stop_says_no(browser, answers, project):
+    year, nothing = localdate().year, Decimal(0)
+    Budget.objects.create(node=project.parent, year=year, amount=nothing, is_hard_stop=True)
+
+    response = browser.post(PREVIEW, answers, headers=HTMX)
+
+    text = text_of(response)
+    assert "Does it fit in the budget? No" in text
+    assert f"does not fit in the budget of “{project.parent.name}”" in text
+    assert "It does not fit in the budget." in unescape(response.content.decode())
+    assert "You may send it." not in text
+
+    refused = browser.post(FORM, answers)
+    assert refused.status_code == 409
+    assert "Who can change the budget: nobody yet" in text_of(refused)
+    assert_nothing_stored()
+
+
 def test_says_that_the_data_may_not_stand_there(browser, answers, project):
     project.protection_level = 1
     project.save(update_fields=["protection_level"])
