@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 
 from billing.forms import month_key
 from billing.models import AllocationKey, Sku
-from billing.services.charging import CostLine, Costs, costs
+from billing.services.charging import CostLine, Costs
+from billing.services.month_costs import month_costs
 from portal.core.calendar import Period
 from portal.core.sheets import Rows
 from portal.identity.models import CostCentre, Node
@@ -92,15 +93,15 @@ def allocated_costs(
         node_ids: what is counted, as for ``billing.services.charging.costs``.
         chosen: show the lines of this value; empty: of what fell under none.
     """
-    as_of = min(now, month.end)
-    found = costs(node_ids, period=month, as_of=as_of)
-    by_value = found.by_allocation(key)
+    (found,) = month_costs(node_ids, [month], at=now)
+    used = found.realised
+    by_value = used.by_allocation(key)
     return AllocatedCosts(
         key=key,
         month=month,
-        as_of=as_of,
-        costs=found,
-        rows=_rows(by_value, _names(key, by_value), found.total),
+        as_of=found.as_of,
+        costs=used,
+        rows=_rows(by_value, _names(key, by_value), used.total),
         projects=None if chosen is None else _projects(by_value.get(chosen or None, _NOTHING)),
     )
 

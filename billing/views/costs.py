@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,9 +10,7 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import PermissionDenied
 from django.http import (
-    Http404,
     HttpResponse,
     HttpResponseBase,
     JsonResponse,
@@ -26,21 +25,16 @@ from billing.cost_sheets import cost_rows
 from billing.focus.export import export_month
 from billing.focus.metadata import describe_month
 from billing.focus.writer import CSV_TYPE, as_csv
-from billing.forms import EVERYTHING, CostFilter, month_key, read_month
+from billing.forms import CostFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import Overview, make_overview, months_with_use
-from billing.policies import (
-    find_cost_node,
-    may_see_costs,
-    topmost,
-    visible_cost_nodes,
-    visible_metered_resources,
-)
+from billing.policies import visible_cost_nodes, visible_metered_resources
 from billing.services.charging import Charge, charges_of_resource
+from billing.views.asked import asked_part
 from portal.core.calendar import Period
 from portal.core.money import to_cents
 from portal.core.sheets import answer_file
-from portal.identity.models import Node, NodeKind
+from portal.identity.models import Node
 from portal.identity.requests import PersonRequest
 
 
@@ -127,7 +121,7 @@ class _Asked:
 
     form: CostFilter
     node: Node | None
-    node_ids: list[int]
+    node_ids: Sequence[int]
     month: Period
     other: Period | None
     at: datetime
@@ -144,24 +138,17 @@ def _read(request: PersonRequest) -> _Asked:
         Http404: the person does not reach that node.
         PermissionDenied: they have no role for its costs, or for any.
     """
-    node = _chosen_node(request)
-    if not may_see_costs(request.user):
-        raise PermissionDenied
-    visible = visible_cost_nodes(request.user)
-    top_ids = list(topmost(visible).values_list("pk", flat=True))
+    part = asked_part(request)
     moment = now()
-    months = months_with_use(top_ids, now=moment)
-    choices = list(visible.filter(kind=NodeKind.ORGANIZATION).order_by("name"))
-    if node and node not in choices:
-        choices.append(node)
-    chosen = {"node": str(node.public_id)} if node else {}
-    form = CostFilter(request.GET.dict() | chosen, months=months, nodes=choices)
+    months = months_with_use(part.top_ids, now=moment)
+    chosen = {"node": str(part.node.public_id)} if part.node else {}
+    form = CostFilter(request.GET.dict() | chosen, months=months, nodes=part.choices)
     is_valid = form.is_valid()
     other = form.cleaned_data["other"] if is_valid else ""
     return _Asked(
         form=form,
-        node=node,
-        node_ids=[node.pk] if node else top_ids,
+        node=part.node,
+        node_ids=part.node_ids,
         month=read_month(form.cleaned_data["month"]) if is_valid else months[0],
         other=read_month(other) if other else None,
         at=moment,
@@ -182,18 +169,6 @@ def _file_name(what: str, asked: _Asked) -> str:
 
 def _as_file(what: str, asked: _Asked, form: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{_file_name(what, asked)}.{form}"'}
-
-
-def _chosen_node(request: PersonRequest) -> Node | None:
-    """The node that the address names; one that the person does not see does not exist."""
-    text = request.GET.get("node")
-    if not text or text == EVERYTHING:
-        return None
-    try:
-        public_id = UUID(text)
-    except ValueError as error:
-        raise Http404 from error
-    return find_cost_node(request.user, public_id)
 
 
 def _with_skus(charges: list[Charge]) -> list[dict[str, Any]]:
