@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from billing.models import StatementLine
+from billing.models import LineKind, StatementLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,44 +15,63 @@ class Booking:
     """One entry for the ledger: euros without VAT, in whole cents.
 
     Attributes:
+        service_category: of FOCUS; what kind of costs these are.
         project_name: as it was called when the month closed.
         note: what is put right or given back; empty of use in the month itself.
         line_count: how many lines of the statement it is the sum of.
+        first_position: the first of those lines, which no other booking of the statement has.
     """
 
     cost_center: str | None
     cost_object: str | None
     commitment_number: str | None
     project_name: str
+    service_category: str
     note: str
     line_count: int
+    first_position: int
     amount: Decimal
 
 
 def bookings_of(lines: Iterable[StatementLine]) -> list[Booking]:
-    """Add lines up: by cost centre, what nobody allocated last, then by project.
+    """Add lines up: by cost centre, what nobody allocated last, then by project and category.
 
     What is put right of an earlier month, and what is given back, is booked apart. Together they
-    are the total of the statement.
+    are the total of the statement. Whoever asks in whichever language: the bookings are the same.
+
+    Args:
+        lines: with ``sku`` and ``used_in``.
     """
-    sums: dict[tuple[str | None, str | None, str | None, str, str], list[Decimal]] = {}
+    groups: dict[tuple[str | None, ...], list[StatementLine]] = {}
     for line in lines:
-        key = (
-            *(line.cost_center, line.cost_object, line.commitment_number),
-            *(line.project_name, line.note),
-        )
-        sums.setdefault(key, []).append(line.amount)
-    return [
-        Booking(
-            cost_center=center,
-            cost_object=cost_object,
-            commitment_number=commitment,
-            project_name=project_name,
-            note=note,
-            line_count=len(amounts),
-            amount=sum(amounts, Decimal(0)),
-        )
-        for (center, cost_object, commitment, project_name, note), amounts in sorted(
-            sums.items(), key=lambda item: [(text is None, text or "") for text in item[0]]
-        )
-    ]
+        groups.setdefault(_key(line), []).append(line)
+    ordered = sorted(groups.items(), key=lambda group: _order(group[0]))
+    return [_booking(group) for _key_of_group, group in ordered]
+
+
+def _key(line: StatementLine) -> tuple[str | None, ...]:
+    return (
+        *(line.cost_center, line.cost_object, line.commitment_number),
+        *(line.project_name, line.sku.service_category),
+        # What ``note`` says, in no language; use comes before what is put right.
+        *("" if line.kind == LineKind.USAGE else line.kind, line.used_in.key, line.reason),
+    )
+
+
+def _order(key: tuple[str | None, ...]) -> list[Any]:
+    return [(text is None, text or "") for text in key]
+
+
+def _booking(lines: list[StatementLine]) -> Booking:
+    first = min(lines, key=lambda line: line.position)
+    return Booking(
+        cost_center=first.cost_center,
+        cost_object=first.cost_object,
+        commitment_number=first.commitment_number,
+        project_name=first.project_name,
+        service_category=first.sku.service_category,
+        note=first.note,
+        line_count=len(lines),
+        first_position=first.position,
+        amount=sum((line.amount for line in lines), Decimal(0)),
+    )

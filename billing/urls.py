@@ -47,12 +47,18 @@ urlpatterns = [
     path("costs/cost-centres.csv", allocation.cost_centers_sheet, name="cost-centers-sheet"),
     path("costs/months", months.month_list, name="months"),
     path("costs/months/<str:key>", months.month_detail, name="month"),
+    path("costs/months/<str:key>/journal.<str:form>", months.month_journal, name="month-journal"),
     path("costs/months/<str:key>/begin", months.month_begin, name="month-begin"),
     path("costs/months/<str:key>/take-back", months.month_take_back, name="month-take-back"),
     path("costs/months/<str:key>/close", months.month_close, name="month-close"),
     path("costs/statements/<uuid:public_id>", statements.statement_detail, name="statement"),
     path("costs/statements/<uuid:public_id>.pdf", statements.statement_pdf, name="statement-pdf"),
     path("costs/statements/<uuid:public_id>.csv", statements.statement_csv, name="statement-csv"),
+    path(
+        "costs/statements/<uuid:public_id>/journal.<str:form>",
+        statements.statement_journal,
+        name="statement-journal",
+    ),
     path("costs/lines/<uuid:public_id>/credit", statements.credit_new, name="credit-new"),
     path(
         "costs/credits/<uuid:public_id>/take-back",

@@ -11,13 +11,14 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Sum
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from billing.forms import CloseForm, month_key, name_of_month, read_month
+from billing.ledger.journal import answer_journal
 from billing.models import BillingMonth, MonthState
 from billing.policies import may_close, may_see_costs, visible_statements
 from billing.services.closing import (
@@ -75,6 +76,18 @@ def month_detail(request: PersonRequest, key: str) -> HttpResponse:
     """The statements of a closed month; or, for who may close it, what closing it comes to."""
     _check_reads(request)
     return _page(request, _read(key))
+
+
+@require_safe
+def month_journal(request: PersonRequest, key: str, form: str) -> HttpResponseBase:
+    """What the statements of a closed month come to, for the ledger: all that the person sees."""
+    _check_reads(request)
+    statements = visible_statements(request.user).filter(
+        month__first_day=day_of(_read(key).start), month__state=MonthState.CLOSED
+    )
+    if not statements.exists():
+        raise Http404
+    return answer_journal(statements, form, key)
 
 
 @require_POST

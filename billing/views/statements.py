@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from billing.bookings import bookings_of
 from billing.documents.wording import period_of, quantity_of, vat_note
 from billing.forms import CreditForm, name_of_month
+from billing.ledger.journal import answer_journal
 from billing.models import Credit, Statement, StatementLine
 from billing.policies import may_close, may_see_costs, visible_statements
 from billing.services.credits import left_to_credit, propose_credit, take_back_credit
@@ -62,6 +63,13 @@ def statement_csv(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
     """Its lines, for a spreadsheet."""
     statement = _find(request, public_id)
     return answer_file(_rows(statement), "csv", f"{_('statement')}-{statement.number}")
+
+
+@require_safe
+def statement_journal(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
+    """What it comes to, for the ledger."""
+    statement = _find(request, public_id)
+    return answer_journal(Statement.objects.filter(pk=statement.pk), form, statement.number)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -113,7 +121,9 @@ def _find(request: PersonRequest, public_id: UUID) -> Statement:
 
 
 def _lines(statement: Statement) -> QuerySet[StatementLine]:
-    return statement.lines.select_related("used_in", "corrects__statement").order_by("position")
+    return statement.lines.select_related("used_in", "sku", "corrects__statement").order_by(
+        "position"
+    )
 
 
 def _attachment(statement: Statement, ending: str) -> str:

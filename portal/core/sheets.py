@@ -13,6 +13,7 @@ from django.utils.translation import get_language
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
+from portal.core.printable import printable
 from portal.core.spreadsheets import Pieces, harmless
 
 Rows = Iterable[Sequence[str | Decimal]]
@@ -73,7 +74,8 @@ def _text(value: str | Decimal, point: str) -> str:
 
 
 def _cell(sheet: Any, value: Any) -> Any:
-    cell = WriteOnlyCell(sheet, value)
-    if isinstance(value, str):
-        cell.data_type = "s"  # the library would take "=…" for a formula
+    if not isinstance(value, str):
+        return WriteOnlyCell(sheet, value)
+    cell = WriteOnlyCell(sheet, printable(value))
+    cell.data_type = "s"  # the library would take "=…" for a formula
     return cell

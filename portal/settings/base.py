@@ -11,6 +11,7 @@ from celery.schedules import crontab
 from django.utils.translation import gettext_lazy as _
 from kombu import Exchange, Queue
 
+from billing.ledger.settings_file import read_ledger
 from portal.core import configuration
 from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.demand import Demand
@@ -54,6 +55,10 @@ AUDIT_RETENTION_YEARS = configuration.whole_number(
 # Code of the organization whose operators and quota administrators govern the catalogue. Without
 # it nobody does: docs/adr/0017-who-governs-the-catalogue.md.
 CATALOGUE_ORGANIZATION = os.environ.get("CLOUDLOKET_CATALOGUE_ORGANIZATION", "").strip()
+# How the ledger wants its journal lines: docs/ledger.md.
+LEDGER = read_ledger(
+    os.environ.get("CLOUDLOKET_LEDGER_FILE", "").strip(), variable="CLOUDLOKET_LEDGER_FILE"
+)
 STACK_STATUS_FILE = os.environ.get("CLOUDLOKET_STACK_STATUS_FILE", "")
 
 # --- applications ------------------------------------------------------------------------------

@@ -45,6 +45,11 @@ def statement_itself(tenant: Tenant) -> Statement:
     return found or make_statement(closed, tenant.project, Price.objects.order_by("pk")[0])
 
 
+def closed_month(tenant: Tenant) -> str:
+    """With a statement of the tenant."""
+    return statement_itself(tenant).month.key
+
+
 def line_itself(tenant: Tenant) -> StatementLine:
     return statement_itself(tenant).lines.get()
 
@@ -97,6 +102,21 @@ ROWS = [
     see("billing:statement", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("billing:statement-pdf", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("billing:statement-csv", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see(
+        "billing:statement-journal",
+        of=statement_itself,
+        arguments=("csv",),
+        by=PAYERS,
+        asks_role_first=True,
+    ),
+    see(
+        "billing:month-journal",
+        of=closed_month,
+        arguments=("csv",),
+        by=PAYERS,
+        asks_role_first=True,
+        shows_organizations_to=CLOSERS,
+    ),
     see("billing:credit-new", of=line_itself, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-new", of=line_itself, body=CREDIT, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-take-back", of=waiting_credit, by=CLOSERS, seen_by=PAYERS),

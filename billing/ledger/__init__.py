@@ -1,0 +1,1 @@
+"""Statements for the ledgers of others: journal lines, as the ledger wants them."""
