@@ -52,7 +52,9 @@ def test_a_statement_as_journal_lines(close, server, service, first):
     close(SEPTEMBER)
     statement = Statement.objects.get()
 
-    rows = read_csv(visit_as(first).get(f"/costs/statements/{statement.public_id}/journal.csv"))
+    rows = read_csv(
+        visit_as(first).get(f"/costs/months/statements/{statement.public_id}/journal.csv")
+    )
 
     booked = statement.issued_at.astimezone(SEPTEMBER.start.tzinfo).strftime("%d-%m-%Y")
     values = [booked, "2026-09", "", "", "", "Compute", "", "38,4", "S", "Zaaksysteem"]
@@ -89,7 +91,7 @@ def test_what_nobody_may_see_is_in_no_file(close, server, service, first):
     other = Statement.objects.exclude(pk=own.pk).get()
 
     assert sum(amounts_of(read_csv(visit.get(f"{MONTH}.csv")))) == own.total
-    assert visit.get(f"/costs/statements/{other.public_id}/journal.csv").status_code == 404
+    assert visit.get(f"/costs/months/statements/{other.public_id}/journal.csv").status_code == 404
     assert visit.get("/costs/months/2026-08/journal.csv").status_code == 404
     assert visit.get("/costs/months/ooit/journal.csv").status_code == 404
     assert visit.get(f"{MONTH}.pdf").status_code == 404
@@ -162,8 +164,8 @@ def test_the_pages_offer_the_files(close, server, first):
     for page, file in (
         ("/costs/months/2026-09", MONTH),
         (
-            f"/costs/statements/{statement.public_id}",
-            f"/costs/statements/{statement.public_id}/journal",
+            f"/costs/months/statements/{statement.public_id}",
+            f"/costs/months/statements/{statement.public_id}/journal",
         ),
     ):
         text = visit.get(page).content.decode()

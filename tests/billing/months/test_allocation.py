@@ -107,7 +107,7 @@ def test_the_page_says_what_is_to_be_booked(
     close(SEPTEMBER)
     statement = Statement.objects.get()
 
-    page = visit_as(second).get(f"/costs/statements/{statement.public_id}").content.decode()
+    page = visit_as(second).get(f"/costs/months/statements/{statement.public_id}").content.decode()
 
     assert page.count("410210") == 2
     assert "cost centre 410210, commitment 2026-0093" in page

@@ -92,9 +92,9 @@ def test_who_pays_reads_their_own_statement(close, server, payer, project):
     page = text(payer.get(PAGE))
     assert own.number in page
     assert "Andere dienst" not in page
-    assert "Zaaksysteem" in text(payer.get(f"/costs/statements/{own.public_id}"))
+    assert "Zaaksysteem" in text(payer.get(f"/costs/months/statements/{own.public_id}"))
     for ending in ("", ".pdf", ".csv"):
-        assert payer.get(f"/costs/statements/{other.public_id}{ending}").status_code == 404
+        assert payer.get(f"/costs/months/statements/{other.public_id}{ending}").status_code == 404
 
 
 def test_who_pays_closes_nothing(close, server, payer):
@@ -103,7 +103,7 @@ def test_who_pays_closes_nothing(close, server, payer):
         assert payer.post(f"{PAGE}/{act}").status_code == 403
     close(SEPTEMBER)
     line = StatementLine.objects.get()
-    assert payer.get(f"/costs/lines/{line.public_id}/credit").status_code == 403
+    assert payer.get(f"/costs/months/lines/{line.public_id}/credit").status_code == 403
 
 
 @pytest.mark.parametrize("key", ["2026-13", "2026-9", "nu", "2030-01", "2026-11"])
@@ -115,7 +115,7 @@ def test_the_document_is_served_as_it_was_made(close, server, payer):
     close(SEPTEMBER)
     statement = Statement.objects.get()
 
-    response = payer.get(f"/costs/statements/{statement.public_id}.pdf")
+    response = payer.get(f"/costs/months/statements/{statement.public_id}.pdf")
 
     assert response.content == bytes(statement.document)
     assert response["Content-Type"] == "application/pdf"
@@ -128,7 +128,9 @@ def test_lines_in_a_spreadsheet_are_never_calculated(close, server, payer, proje
     close(SEPTEMBER)
     statement = Statement.objects.get()
 
-    content = payer.get(f"/costs/statements/{statement.public_id}.csv").getvalue().decode("utf-8")
+    content = (
+        payer.get(f"/costs/months/statements/{statement.public_id}.csv").getvalue().decode("utf-8")
+    )
 
     head, line = content.removeprefix("\ufeff").splitlines()
     assert head.split(",")[:3] == ["Statement", "Line", "Kind"]
@@ -139,7 +141,7 @@ def test_lines_in_a_spreadsheet_are_never_calculated(close, server, payer, proje
 def test_something_is_given_back_of_a_line(close, server, first, second):
     close(SEPTEMBER)
     line = StatementLine.objects.get()
-    page, visit = f"/costs/lines/{line.public_id}/credit", visit_as(first)
+    page, visit = f"/costs/months/lines/{line.public_id}/credit", visit_as(first)
 
     for wrong in ({"amount": "38.41", "reason": "Storing"}, {"amount": "8.40", "reason": ""}):
         refused = visit.post(page, wrong)
@@ -149,10 +151,10 @@ def test_something_is_given_back_of_a_line(close, server, first, second):
     visit.post(page, {"amount": "8.40", "reason": "Storing"})
     credit = Credit.objects.get()
     assert credit.amount == Decimal("8.40")
-    assert "Storing" in text(visit.get(f"/costs/statements/{line.statement.public_id}"))
+    assert "Storing" in text(visit.get(f"/costs/months/statements/{line.statement.public_id}"))
     assert "Storing" in text(visit.get("/costs/months/2026-10"))
 
-    visit.post(f"/costs/credits/{credit.public_id}/take-back")
+    visit.post(f"/costs/months/credits/{credit.public_id}/take-back")
     assert prepare_closing(OCTOBER).credits == []
 
 
