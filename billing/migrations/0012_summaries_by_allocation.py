@@ -29,6 +29,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
+            model_name="monthsummary",
+            name="charge_count",
+            field=models.BigIntegerField(db_default=0, default=0),
+        ),
+        migrations.AddField(
+            model_name="summaryline",
+            name="charge_count",
+            field=models.BigIntegerField(db_default=0, default=0),
+        ),
+        migrations.AddField(
             model_name='summaryline',
             name='commitment_number',
             field=models.CharField(max_length=40, null=True),

@@ -12,13 +12,15 @@ class MonthSummary(models.Model):
     """One business month up to ``as_of``, with what runs then running on to the end of the month.
 
     The newest of a month counts; older ones are kept for who is still reading them. ``seconds`` is
-    how long it took: what takes long is not done often.
+    how long it took, for what takes long is not done often; ``charge_count`` is how much there was
+    to reckon, for of little there is no need.
     """
 
     month_start = models.DateTimeField()
     as_of = models.DateTimeField()
     taken_at = models.DateTimeField()
     seconds = models.FloatField()
+    charge_count = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         indexes = [models.Index(fields=["month_start", "-id"], name="month_summary_newest")]
@@ -47,6 +49,7 @@ class SummaryLine(models.Model):
     cost_center = models.CharField(max_length=40, null=True)  # noqa: DJ001 (as in ``CostLine``)
     cost_object = models.CharField(max_length=40, null=True)  # noqa: DJ001
     commitment_number = models.CharField(max_length=40, null=True)  # noqa: DJ001
+    charge_count = models.BigIntegerField(default=0, db_default=0)
     quantity_seconds = models.DecimalField(max_digits=40, decimal_places=6)
     exact = models.DecimalField(max_digits=30, decimal_places=6)
 

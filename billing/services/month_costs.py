@@ -23,8 +23,8 @@ from portal.identity.models import NodeKind, NodeParent, Organization
 
 # A summary of what still runs is as good as its next one is near.
 _ROUNDS_LATE: Final = 5
-# What is reckoned in less than this many seconds may as well be reckoned to the second.
-_QUICK: Final = 0.2
+# So few charges may as well be reckoned to the second.
+_FEW: Final = 10_000
 _OF_LINE: Final = (
     *("organization_id", "project_id", "sku_id", "price_id"),
     *("cost_center", "cost_object", "commitment_number", "quantity_seconds", "exact"),
@@ -236,7 +236,7 @@ def _holds(summary: MonthSummary, month: Period, at: datetime) -> bool:
     if month.end <= at:
         return summary.as_of == month.end
     is_recent = at <= summary.taken_at + _ROUNDS_LATE * rest_after(summary.seconds)
-    return is_recent and summary.seconds >= _QUICK
+    return is_recent and summary.charge_count > _FEW
 
 
 def _last_move() -> datetime | None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, Sum
 
 from billing.models import MonthSummary, OutdatedMonth, UsageSpan
 from billing.services.charge_query import ChargeQuery, Slice
@@ -32,11 +32,12 @@ _KEPT: Final = timedelta(minutes=10)
 _WRITE_LINES: Final[LiteralString] = """
 INSERT INTO billing_summaryline (
     summary_id, is_expected, organization_id, project_id, sku_id, price_id,
-    cost_center, cost_object, commitment_number, quantity_seconds, exact
+    cost_center, cost_object, commitment_number, charge_count, quantity_seconds, exact
 )
 SELECT
     %(summary)s, %(is_expected)s, organization_id, project_id, sku_id, price_id,
-    cost_center, cost_object, commitment_number, sum(quantity * seconds), coalesce(sum(amount), 0)
+    cost_center, cost_object, commitment_number,
+    count(*), sum(quantity * seconds), coalesce(sum(amount), 0)
 FROM charge
 GROUP BY organization_id, project_id, sku_id, price_id, cost_center, cost_object, commitment_number
 """
@@ -81,8 +82,10 @@ def take_summary(month: Period, *, at: datetime) -> MonthSummary:
     _write(summary, month, is_expected=False)
     if as_of < month.end:
         _write(summary, month, is_expected=True)
+    counted = summary.lines.aggregate(charges=Sum("charge_count"))
+    summary.charge_count = counted["charges"] or 0
     summary.seconds = time.perf_counter() - begin
-    summary.save(update_fields=["seconds"])
+    summary.save(update_fields=["charge_count", "seconds"])
     older = MonthSummary.objects.filter(month_start=month.start, taken_at__lt=at - _KEPT)
     older.exclude(pk=summary.pk).delete()
     return summary

@@ -42,9 +42,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_is_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """So little usage would otherwise be read itself."""
-    monkeypatch.setattr("billing.services.month_costs._QUICK", 0)
+    monkeypatch.setattr("billing.services.month_costs._FEW", -1)
 
 
 def on(number: int, day: int, **later: int) -> datetime:
@@ -269,15 +269,17 @@ def test_a_running_month_that_ended_meanwhile_is_not_whole(reckoned: Project) ->
     assert the(reckoned, at=NOVEMBER.end + timedelta(seconds=1)).summary_id is None
 
 
-def test_what_runs_and_is_quickly_reckoned_is_told_to_the_second(
+def test_what_runs_and_is_little_is_told_to_the_second(
     reckoned: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.services.month_costs._QUICK", 3.0)
+    monkeypatch.setattr("billing.services.month_costs._FEW", 2)
     later = NOW + timedelta(seconds=9)
 
     assert the(reckoned, at=later).as_of == later
     assert the(reckoned, OCTOBER, at=later).summary_id
-    MonthSummary.objects.update(seconds=3)
+    for _ in range(2):
+        used(reckoned, started_at=on(11, 2))
+    take_summary(NOVEMBER, at=NOW)
     assert the(reckoned, at=later).as_of == NOW
 
 
