@@ -15,24 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from billing.models import Budget
 from billing.models.budget import REASON_LENGTH, USUAL_ALERTS
 from billing.services.budget_changes import HIGHEST_AMOUNT, BudgetSays
-from portal.core.forms import RefusableForm
+from portal.core.forms import EuroField, RefusableForm
 from portal.identity.models import Node
 
 _PERCENTAGE: Final = re.compile(r"[0-9]{1,3}")
-
-
-class EuroField(forms.DecimalField):
-    """Euros in whole cents, as people type them."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            min_value=0,
-            max_value=HIGHEST_AMOUNT,
-            decimal_places=2,
-            localize=True,
-            widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-            **options,
-        )
 
 
 class PercentagesField(forms.CharField):
@@ -55,7 +41,12 @@ class BudgetForm(RefusableForm):
     ``seen``: what stood there when the form was made.
     """
 
-    amount = EuroField(label=_("Budget for the whole year"), help_text=_("Without VAT."))
+    amount = EuroField(
+        min_value=0,
+        max_value=HIGHEST_AMOUNT,
+        label=_("Budget for the whole year"),
+        help_text=_("Without VAT."),
+    )
     alert_percentages = PercentagesField(
         label=_("Tell people at"),
         help_text=_(
@@ -81,7 +72,7 @@ class BudgetForm(RefusableForm):
         super().__init__(data, **options)
         for number, name in MONTHS.items():
             self.fields[f"month_{number}"] = EuroField(
-                label=_capitalized(str(name)), required=False
+                min_value=0, max_value=HIGHEST_AMOUNT, label=_capitalized(str(name)), required=False
             )
 
     @property

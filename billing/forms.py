@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.statement import REASON_LENGTH
 from portal.core.calendar import Period, month
-from portal.core.forms import RefusableForm
+from portal.core.forms import EuroField, RefusableForm
 from portal.identity.models import Node
 
 EVERYTHING: Final = "all"
@@ -90,14 +90,11 @@ class CloseForm(RefusableForm):
 class CreditForm(RefusableForm):
     """How much is given back of a line, and why."""
 
-    amount = forms.DecimalField(
+    amount = EuroField(
         label=_("Amount to give back"),
         help_text=_("In euros, without VAT."),
         min_value=0,
         max_digits=26,
-        decimal_places=2,
-        localize=True,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     reason = forms.CharField(
         label=_("Reason"),

@@ -16,7 +16,7 @@ from django.db.models import Min
 from billing.charts import BarChart, make_bar_chart
 from billing.forms import month_key
 from billing.models import MeteredResource, Sku, UsageSpan
-from billing.services.budgets import BudgetPosition, budget_position
+from billing.services.budgets import BudgetPosition
 from billing.services.charging import Costs, ResourceCost, cost_by_resource
 from billing.services.month_costs import (
     MonthCosts,
@@ -197,12 +197,14 @@ def make_overview(
     month: Period,
     now: datetime,
     other: Period | None = None,
+    budget: BudgetPosition | None = None,
 ) -> Overview:
     """Put together the figures of ``month``.
 
     Args:
         node_ids: what is counted, as for ``costs``.
-        node: the one that was chosen, if one was; its budget is shown.
+        node: the one that was chosen, if one was.
+        budget: what it spends from, where the person sees that.
         other: the month to compare with; by default the one before.
     """
     other = other or month_before(month)
@@ -220,7 +222,7 @@ def make_overview(
         expected=expected,
         other=other,
         before=before.realised,
-        budget=budget_position(node, at=now, is_fresh=False) if node else None,
+        budget=budget,
         year=year,
         year_chart=_chart([(one.total.realised, one.total.expected) for one in year]),
         days=days,

@@ -15,11 +15,11 @@ from django.forms.boundfield import BoundField
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
-from billing.amounts import read_price, write_price
 from billing.forms import month_key
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
 from billing.services.tariffs import NewPrice, RoundSays, months_to_begin
 from billing.tariff_tables import PresentPrice
+from portal.core.amounts import read_amount, write_amount
 from portal.core.forms import RefusableForm
 from portal.core.money import RATED_PLACES
 from portal.identity.models import Organization
@@ -40,7 +40,7 @@ class PriceField(forms.CharField):
 
     def clean(self, value: Any) -> Any:
         try:
-            return read_price(super().clean(value))
+            return read_amount(super().clean(value), places=6)
         except ValueError as error:
             raise ValidationError(str(error)) from error
 
@@ -149,7 +149,7 @@ class TariffRoundForm(RefusableForm):
         begin = self._begin()
         prices = {one.sku.code: one.at(begin) for one in self.presents if one.is_own}
         return {
-            _amount(code): write_price(
+            _amount(code): write_amount(
                 (price.amount * (100 + percent) / 100).quantize(RATED_PLACES, ROUND_HALF_UP)
             )
             for code, price in prices.items()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.kinds import orderable_kinds
 from catalog.models import RULE_NAME_LENGTH, ApprovalRuleVersion, OfferingVersion
 from catalog.services.approval_rules import LARGEST_AMOUNT, MOST_PEOPLE, RuleSays
-from portal.core.forms import RefusableForm
+from portal.core.forms import EuroField, RefusableForm
 from portal.identity.models import Node
 from portal.identity.models.proposed import DECISION_LENGTH
 
@@ -22,7 +22,7 @@ COUNTS = [(number, str(number)) for number in range(MOST_PEOPLE + 1)]
 class RuleForm(RefusableForm):
     """What a rule says: about which orders it is, and who approves those."""
 
-    amount_from = forms.DecimalField(
+    amount_from = EuroField(
         label=_("For orders from"),
         help_text=_(
             "Euros in the first month: what a month costs and what is paid once, together. 0 is "
@@ -30,10 +30,7 @@ class RuleForm(RefusableForm):
         ),
         min_value=0,
         max_value=LARGEST_AMOUNT,
-        decimal_places=2,
-        localize=True,
         initial=0,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     kinds = forms.MultipleChoiceField(
         label=_("With one of these"),
@@ -59,7 +56,7 @@ class RuleForm(RefusableForm):
         ],
     )
     personal_data = forms.BooleanField(label=_("With personal data alone"), required=False)
-    automatic_below = forms.DecimalField(
+    automatic_below = EuroField(
         label=_("Approved by itself below"),
         help_text=_(
             "Euros in the first month, for all that one person orders in a day. Leave it empty if "
@@ -67,9 +64,6 @@ class RuleForm(RefusableForm):
         ),
         required=False,
         max_value=LARGEST_AMOUNT,
-        decimal_places=2,
-        localize=True,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     people_of_project = forms.TypedChoiceField(
         label=_("Approvers of the project"), coerce=int, choices=COUNTS, initial=1

@@ -6,6 +6,8 @@ Nothing is fetched for it: the fonts are those of the program, not those of the 
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from billing.documents.wording import period_of, quantity_of, vat_note
 from billing.models import Statement, StatementLine
 from portal.core.formats import day, money, unit_price
 
+_NOT_IN_A_FONT: Final = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
 _TEMPLATE: Final = Path(__file__).parent / "statement.typ"
 
 
@@ -24,14 +27,27 @@ def make_document(statement: Statement) -> bytes:
     """Return the PDF. The renderer refuses what PDF/UA-1 forbids."""
     with translation.override("nl"):
         data = _data_of(statement)
-    return typst.compile(
-        str(_TEMPLATE),
-        root=str(_TEMPLATE.parent),
-        ignore_system_fonts=True,
-        sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
-        pdf_standards=["ua-1"],
-        timestamp=int(statement.issued_at.timestamp()),
-    )
+    return _compile(json.dumps(data, ensure_ascii=False), statement.issued_at)
+
+
+def _compile(data: str, issued_at: datetime) -> bytes:
+    """Characters that no font of the program has become question marks, for PDF/UA forbids them."""
+    while True:
+        try:
+            return typst.compile(
+                str(_TEMPLATE),
+                root=str(_TEMPLATE.parent),
+                ignore_system_fonts=True,
+                sys_inputs={"data": data},
+                pdf_standards=["ua-1"],
+                timestamp=int(issued_at.timestamp()),
+            )
+        except typst.TypstError as error:
+            found = _NOT_IN_A_FONT.search(str(error))
+            missing = {mark for mark in found[1] if not mark.isascii()} if found else set()
+            if not missing & set(data):
+                raise
+            data = "".join("?" if mark in missing else mark for mark in data)
 
 
 def _data_of(statement: Statement) -> dict[str, Any]:

@@ -24,7 +24,7 @@ CREATE FUNCTION public.billing_flaw_of_month(closing billing_billingmonth) RETUR
         WHEN EXISTS (
             SELECT FROM billing_billingmonth
             WHERE first_day < closing.first_day AND state <> 'closed'
-        ) OR EXISTS (SELECT FROM billing_billingmonth WHERE first_day > closing.first_day)
+        ) OR EXISTS (SELECT FROM billing_billingmonth WHERE first_day > closing.first_day AND state = 'closed')
         OR (
             EXISTS (SELECT FROM billing_billingmonth WHERE first_day < closing.first_day)
             AND NOT EXISTS (

@@ -143,20 +143,20 @@ def _ring(at: datetime) -> None:
 
 
 def _compose(letter: BudgetLetter) -> EmailMessage | None:
-    """The message in the reader's language; None when nothing of it holds any more, or the reader
-    has no such role there by now.
+    """The message in the reader's language; None when nothing of it holds any more, its year is
+    over, or the reader has no such role there by now.
     """
-    person = letter.person
+    person, year = letter.person, day_of(now()).year
     alerts = list(
-        letter.alerts.filter(holds=True).select_related("node").order_by("node__name", "pk")
+        letter.alerts.filter(holds=True, year=year)
+        .select_related("node")
+        .order_by("node__name", "pk")
     )
     holders = _find_holders(alerts)
     mine = [alert for alert in alerts if person.pk in _readers_of(alert.node, holders)]
     budgets = {
         budget.node_id: budget
-        for budget in Budget.objects.filter(
-            node__in=[alert.node_id for alert in mine], year=day_of(now()).year
-        )
+        for budget in Budget.objects.filter(node__in=[alert.node_id for alert in mine], year=year)
     }
     told = highest_of([alert for alert in mine if alert.node_id in budgets])
     if not told:

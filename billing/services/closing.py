@@ -168,6 +168,7 @@ def close_month(month: Period, *, actor: Person, total: Decimal) -> BillingMonth
             with another login.
         NotAllowed: the actor is not of the platform's finance, or came by emergency access.
         MonthSettled: it is not being closed.
+        MonthNotNext: use became known of a month before it, which is to be closed first.
         MonthHasFlaws: a check found what must be solved before.
         TotalsChanged: something was written down since the actor looked.
     """
@@ -185,6 +186,8 @@ def _close_month(month: Period, actor: Person, total: Decimal) -> BillingMonth:
     _check_may_close(actor)
     lock_books()
     row = _lock_closing(month)
+    if month != next_month():
+        raise MonthNotNext()
     closing = prepare_closing(month)
     _check_other_person(row, closing, actor)
     if closing.is_blocked:

@@ -487,7 +487,7 @@ def _problem(price: NewPrice, sku: Sku, present: _Present) -> str:
         return _("Choose per what this price is.")
     is_amount = price.amount.is_finite() and 0 <= price.amount <= LARGEST_PRICE
     if not is_amount or price.amount != price.amount.quantize(RATED_PLACES):
-        return _("Fill in an amount in euros, with at most 6 decimals.")
+        return _("Fill in an amount in euros, with at most {places} decimals.").format(places=6)
     before = holding or present.above.get(sku.code)
     if before and (before.unit == PriceUnit.ONE_OFF) != (price.unit == PriceUnit.ONE_OFF):
         return _("What is paid once stays so, and what is paid for a time too.")

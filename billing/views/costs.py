@@ -29,12 +29,14 @@ from billing.forms import CostFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import Overview, make_overview, months_with_use
 from billing.policies import visible_cost_nodes, visible_metered_resources
+from billing.services.budget_years import positions_of
+from billing.services.budgets import BudgetPosition, find_budget
 from billing.services.charging import Charge, charges_of_resource
-from billing.views.asked import asked_part
+from billing.views.asked import AskedPart, asked_part
 from portal.core.calendar import Period
 from portal.core.money import to_cents
 from portal.core.sheets import answer_file
-from portal.identity.models import Node
+from portal.identity.models import Node, Person
 from portal.identity.requests import PersonRequest
 
 
@@ -125,6 +127,7 @@ class _Asked:
     month: Period
     other: Period | None
     at: datetime
+    budget: BudgetPosition | None
 
     @property
     def as_of(self) -> datetime:
@@ -152,13 +155,27 @@ def _read(request: PersonRequest) -> _Asked:
         month=read_month(form.cleaned_data["month"]) if is_valid else months[0],
         other=read_month(other) if other else None,
         at=moment,
+        budget=_budget_of(part, request.user, moment),
     )
 
 
 def _overview(asked: _Asked) -> Overview:
     return make_overview(
-        asked.node_ids, node=asked.node, month=asked.month, now=asked.at, other=asked.other
+        asked.node_ids,
+        node=asked.node,
+        month=asked.month,
+        now=asked.at,
+        other=asked.other,
+        budget=asked.budget,
     )
+
+
+def _budget_of(part: AskedPart, person: Person, moment: datetime) -> BudgetPosition | None:
+    """Where the budget stands that the part spends from; None where the person does not see it."""
+    budget = find_budget(part.node, at=moment) if part.node else None
+    if budget is None or not visible_cost_nodes(person).filter(pk=budget.node_id).exists():
+        return None
+    return positions_of([budget], at=moment)[0]
 
 
 def _file_name(what: str, asked: _Asked) -> str:

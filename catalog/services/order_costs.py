@@ -11,7 +11,8 @@ from decimal import Decimal
 from django.db.models import Q
 
 from billing.services.pricing import Quote
-from catalog.models import OPEN_ORDER_STATES, Order, OrderLine
+from catalog.models import OPEN_ORDER_STATES, Order, OrderLine, Resource, ResourceState
+from catalog.services.order_states import LineState, line_state
 from portal.core.calendar import end_of_day, year_of
 from portal.identity.models import Node
 
@@ -40,10 +41,13 @@ def pending_costs(
     *,
     states: Collection[str] = OPEN_ORDER_STATES,
 ) -> Decimal:
-    """What orders below ``node`` that wait or are being delivered will cost this year."""
+    """What orders below ``node`` that wait or are being delivered will cost this year.
+
+    What is delivered already is metered, and what was undone costs nothing.
+    """
     orders = Order.objects.filter(
         Q(project=node.pk) | Q(project__ancestor_ids__contains=[node.pk]), state__in=states
-    ).prefetch_related("lines")
+    ).prefetch_related("lines__resource")
     if besides is not None:
         orders = orders.exclude(pk=besides.pk)
     return cost_in_year((cost for order in orders for cost in _costs_of(order)), moment)
@@ -55,7 +59,7 @@ def promised_costs(node_ids: Collection[int], *, at: datetime) -> dict[int, Deci
     below = Q(project__in=wanted) | Q(project__ancestor_ids__overlap=sorted(wanted))
     orders = Order.objects.filter(below, state__in=OPEN_ORDER_STATES)
     promised: dict[int, Decimal] = defaultdict(Decimal)
-    for order in orders.select_related("project").prefetch_related("lines"):
+    for order in orders.select_related("project").prefetch_related("lines__resource"):
         cost = cost_in_year(_costs_of(order), at)
         for node_id in wanted.intersection(order.project.lineage_ids):
             promised[node_id] += cost
@@ -63,8 +67,20 @@ def promised_costs(node_ids: Collection[int], *, at: datetime) -> dict[int, Deci
 
 
 def _costs_of(order: Order) -> list[Cost]:
-    """What its lines cost at the price that was frozen with it."""
-    return [cost_of(line, Quote.from_json(line.quote)) for line in order.lines.all()]
+    """What its lines that are still to come cost at the price that was frozen with it."""
+    return [
+        cost_of(line, Quote.from_json(line.quote))
+        for line in order.lines.all()
+        if _is_to_come(line)
+    ]
+
+
+def _is_to_come(line: OrderLine) -> bool:
+    resource: Resource | None = getattr(line, "resource", None)
+    if resource is None:
+        return True
+    state = line_state(ResourceState(resource.state), resource.activated_at)
+    return state in (LineState.UNDER_WAY, LineState.STOPPED)
 
 
 def cost_of(line: OrderLine, price: Quote) -> Cost:

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from portal.core.amounts import read_amount
 from portal.core.errors import DomainError, InvalidInput
+
+
+class EuroField(forms.DecimalField):
+    """Euros in whole cents, as people type them.
+
+    Django drops what it takes for a separator of thousands, wherever it stands: “3,5” in English
+    would be 35 euros.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            decimal_places=2,
+            localize=True,
+            widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+            **options,
+        )
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # its parent's
+        if value in self.empty_values:
+            return None
+        try:
+            return read_amount(str(value), places=2)
+        except ValueError as error:
+            raise ValidationError(str(error), code="invalid") from error
 
 
 class RefusableForm(forms.Form):

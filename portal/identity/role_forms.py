@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.core.calendar import day_of
 from portal.core.choices import ChoiceCard
 from portal.core.formats import DATE_FORMATS
-from portal.core.forms import RefusableForm
+from portal.core.forms import EuroField, RefusableForm
 from portal.identity.models import REASON_LENGTH, Node, Person, Role
 from portal.identity.services.proposals import WantedRole
 
@@ -57,15 +57,13 @@ class ProposalForm(RefusableForm):
 
     person = _people(_("For whom"))
     role = forms.ChoiceField(label=_("Role"))
-    amount_limit = forms.DecimalField(
+    amount_limit = EuroField(
         label=_("Highest amount in the first month"),
         help_text=_(
             "Only for an approver: what an order costs per month and once, together. Leave it "
             "empty for no limit."
         ),
         required=False,
-        localize=True,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
     first_day = _day(_("First day"), _("Day-month-year, for example 31-12-2026."))
     last_day = _day(_("Last day"), _("At most two years later."))

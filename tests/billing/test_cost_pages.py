@@ -133,6 +133,15 @@ class TestOverview:
         assert "of €100.00, and €57.60 is committed" in text
         assert "The year is expected to pass the budget" in text
 
+    def test_a_budget_above_ones_reach_is_not_shown(self, server: MeteredResource) -> None:
+        Budget.objects.create(node=server.project.parent, year=2026, amount=100)
+        below = member(Role.FINANCE, server.project)
+
+        text = text_of(get(below, "/costs", node=str(server.project.public_id)))
+
+        assert "€100.00" not in text
+        assert "Budget None" in text
+
     def test_says_what_has_no_price(self, server: MeteredResource, finance: Person) -> None:
         UsageSpanFactory(resource=server, sku__code="unpriced")
 

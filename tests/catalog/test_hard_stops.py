@@ -10,25 +10,26 @@ from uuid import uuid4
 
 import pytest
 from django.db.models import F
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from billing.errors import BudgetExceeded
 from billing.models import Budget
 from billing.services import budgets
-from catalog.models import OfferingVersion, Order, OrderState, QuotaClaim
+from catalog.models import OfferingVersion, Order, OrderState, QuotaClaim, Resource
 from catalog.services import hard_stops
 from catalog.services.approvals import approve_order
 from catalog.services.changes import place_change
+from catalog.services.order_costs import pending_costs, promised_costs
 from catalog.services.preview import preview, preview_of_order
+from portal.core.money import to_cents
 from portal.identity.models import Node, Person, Project, Role
-from tests.factories import PersonFactory, delivered, grant, place
+from tests.factories import PersonFactory, asked, delivered, grant, place, place_lines
 from tests.factories.catalog import SPEC
 from tests.races import at_once, meeting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Ask = Callable[[], Order]
-CENT = Decimal("0.01")
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_kept(
 
     assert refusal.value.facts["level"]["name"] == project.name
     assert refusal.value.facts["ask"] == "Fenna van Financiën"
-    assert Decimal(refusal.value.facts["free"]) == (cost / 2).quantize(CENT)
+    assert Decimal(refusal.value.facts["free"]) == to_cents(cost / 2)
     for said in (project.name, "Fenna van Financiën"):
         assert said in str(refusal.value)
     assert not Order.objects.exists()
@@ -185,7 +186,7 @@ def test_who_looks_hears_it_before(
     assert new.stop is not None
     assert new.stop.position.free < 0  # the order that waits claims it already
     assert waiting.stop is not None
-    assert waiting.stop.position.free == (cost / 2).quantize(CENT)
+    assert waiting.stop.position.free == to_cents(cost / 2)
 
 
 # --- at once -----------------------------------------------------------------------------------
@@ -249,3 +250,24 @@ def test_without_the_lock_both_are_ordered(
 
 def test_of_two_orders_at_once_one_gets_the_money(order_two: Callable[[], list[str]]) -> None:
     assert sorted(order_two()) == ["BudgetExceeded", "done"]
+
+
+def test_what_is_delivered_of_an_order_is_not_promised_as_well(
+    requester: Person, approver: Person, project: Project, version: OfferingVersion
+) -> None:
+    """It is metered by now; and what was undone costs nothing."""
+    order = place_lines(
+        requester, project, *(asked(version, f"web-0{number}") for number in (1, 2, 3))
+    )
+    approve_order(order.public_id, approver=approver, accepts_changes=True)
+    moment = now()
+    all_of_it = pending_costs(project, None, moment)
+
+    first, second, _third = (line.resource for line in order.lines.order_by("position"))
+    Resource.objects.filter(pk=first.pk).update(state="active", activated_at=moment)
+    Resource.objects.filter(pk=second.pk).update(state="retired", retired_at=moment)
+
+    assert abs(pending_costs(project, None, moment) * 3 - all_of_it) < Decimal("0.03")
+    assert promised_costs([project.pk], at=moment)[project.pk] == (
+        pending_costs(project, None, moment)
+    )

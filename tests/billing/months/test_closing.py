@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -37,10 +38,10 @@ from billing.services.closing import (
 )
 from billing.services.statements import names_of
 from portal.audit.models import AuditEntry
-from portal.core.calendar import month
+from portal.core.calendar import month, start_of_day
 from portal.core.errors import NotAllowed
 from portal.identity.four_eyes import SameHuman
-from portal.identity.models import NodeParent, Role
+from portal.identity.models import NodeParent, Project, Role
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, lines_of, used
 from tests.billing.months.conftest import october as in_october
 from tests.billing.months.conftest import september as day
@@ -336,3 +337,33 @@ def test_two_organizations_that_shared_a_project_each_pay_their_part(close, proj
         "Dienst": Decimal("10.00"),
         "Andere dienst": Decimal("20.00"),
     }
+
+
+def test_use_that_becomes_known_of_before_goes_first(first, second, server, project):
+    """Also where a later month was begun, and whether that was taken back or not."""
+    august = month(2026, 8)
+    begin_closing(SEPTEMBER, actor=first)
+    used(project, start_of_day(date(2026, 8, 20)), start_of_day(date(2026, 8, 25)))
+    with pytest.raises(MonthNotNext):
+        close_month(SEPTEMBER, actor=second, total=prepare_closing(SEPTEMBER).total)
+    take_back_closing(SEPTEMBER, actor=first)
+
+    for period in (august, SEPTEMBER):
+        begin_closing(period, actor=first)
+        close_month(period, actor=second, total=prepare_closing(period).total)
+
+    assert [one.number for one in Statement.objects.order_by("sequence")] == [
+        "2026-000001",
+        "2026-000002",
+    ]
+
+
+@pytest.mark.parametrize("name", ["Zaak \U0001f680", "\u9879\u76ee", "zaak \u2713 \u0391\u03b2"])
+def test_a_name_that_no_font_can_show_stops_nobody(close, server, project, name):
+    Project.objects.filter(pk=project.pk).update(name=name)
+
+    close(SEPTEMBER)
+
+    statement = Statement.objects.get()
+    assert statement.lines.get().project_name == name
+    assert bytes(statement.document).startswith(b"%PDF")

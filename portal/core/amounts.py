@@ -1,4 +1,4 @@
-"""Prices as people type them: up to six decimals, in the Dutch or the English way of writing."""
+"""Amounts as people type them, in the Dutch or the English way of writing."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _DECIMALS: Final = re.compile(r"([0-9]{1,8})([.,])([0-9]{1,6})")
 _GROUPED: Final = re.compile(r"[1-9][0-9]{0,2}([.,])[0-9]{3}(?:\1[0-9]{3})*((?!\1)[.,][0-9]{1,6})?")
 
 
-def read_price(text: str) -> Decimal | None:
-    """Return the amount in euros; None where nothing was filled in.
+def read_amount(text: str, *, places: int) -> Decimal | None:
+    """Return the amount in euros, with at most so many decimals; None where nothing was filled in.
 
     What could be thousands or decimals is refused, but where the language of the page decides:
     1.234 is a thousand to one reader and little more than one to another, and prices are both.
@@ -28,22 +28,26 @@ def read_price(text: str) -> Decimal | None:
         return None
     if _WHOLE.fullmatch(typed):
         return Decimal(typed)
-    if found := _DECIMALS.fullmatch(typed):
+    found = _DECIMALS.fullmatch(typed)
+    if found and len(found.group(3)) <= places:
         whole, separator, decimals = found.groups()
         is_own = separator == get_format("DECIMAL_SEPARATOR")
         if not is_own and _GROUPED.fullmatch(typed):
             raise ValueError(_two_ways(whole, decimals))
         return Decimal(f"{whole}.{decimals}")
+    # Three digits behind the sign that stands before decimals here are decimals, and too many.
+    is_too_fine = found is not None and found.group(2) == get_format("DECIMAL_SEPARATOR")
     found = _GROUPED.fullmatch(typed)
-    if found is None:
-        raise ValueError(_("Fill in an amount in euros, with at most 6 decimals."))
-    rest = found.group(2) or ""
+    rest = (found and found.group(2)) or ""
+    if found is None or is_too_fine or len(rest) > places + 1:
+        message = _("Fill in an amount in euros, with at most {places} decimals.")
+        raise ValueError(message.format(places=places))
     whole = typed.removesuffix(rest).replace(found.group(1), "")
     return Decimal(whole + rest.replace(",", "."))
 
 
-def write_price(amount: Decimal) -> str:
-    """The amount as ``read_price`` reads it in the language of the page."""
+def write_amount(amount: Decimal) -> str:
+    """The amount as ``read_amount`` reads it in the language of the page."""
     return f"{amount.normalize():f}".replace(".", get_format("DECIMAL_SEPARATOR"))
 
 
