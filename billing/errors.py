@@ -163,3 +163,29 @@ class BudgetExceeded(DomainError):
             "asked": f"{self.position.asked:.2f}",
             "ask": self.ask,
         }
+
+
+class InvoiceOutsideVat(DomainError):
+    code = "invoice_outside_vat"
+    message = _(
+        "“{payer}” is outside the scope of VAT: this statement is booked, and has no e-invoice."
+    )
+
+
+class VatTreatmentUnknown(DomainError):
+    code = "vat_treatment_unknown"
+    message = _(
+        "It was not known how “{payer}” is taxed when the month closed, so there is no e-invoice."
+    )
+
+
+class NothingToInvoice(DomainError):
+    code = "nothing_to_invoice"
+    message = _("Statement {number} comes to nothing, so there is no e-invoice.")
+
+
+class InvoiceSettingsMissing(DomainError):
+    """Context: ``names``, as in the settings."""
+
+    code = "invoice_settings_missing"
+    message = _("The e-invoice cannot be made yet. Operators must fill in: {names}.")

@@ -64,6 +64,12 @@ urlpatterns = [
     ),
     path(
         "costs/months/statements/<uuid:public_id>/journal.<str:form>",
+        "costs/statements/<uuid:public_id>/invoice.xml",
+        statements.statement_invoice,
+        name="statement-invoice",
+    ),
+    path(
+        "costs/statements/<uuid:public_id>/journal.<str:form>",
         statements.statement_journal,
         name="statement-journal",
     ),

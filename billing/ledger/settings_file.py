@@ -11,18 +11,23 @@ from typing import Any, Final
 
 from django.core.exceptions import ImproperlyConfigured
 
+from billing.einvoice.parties import Address, Supplier, read_customers, read_supplier
 from billing.focus.columns import SUBCATEGORIES
 from billing.ledger.layout import DEFAULT_COLUMNS, OTHERWISE, Column, Field, Layout
 from billing.ledger.vat import CATEGORY_BY_TREATMENT
 from portal.identity.oidc.settings_table import SettingsTable
 
 CATEGORIES: Final = (*SUBCATEGORIES, OTHERWISE)
-_TABLES: Final = ("formats", "ledger_accounts", "cost_types", "vat_codes")
+_TABLES: Final = ("formats", "ledger_accounts", "cost_types", "vat_codes", "supplier", "customers")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerSettings:
+    """``customers``: the addresses of who pays, by OIN."""
+
     layout: Layout = field(default_factory=Layout)
+    supplier: Supplier = field(default_factory=Supplier)
+    customers: Mapping[str, Address] = field(default_factory=dict)
 
 
 def read_ledger(file: str, *, variable: str) -> LedgerSettings:
@@ -48,7 +53,11 @@ def read_ledger(file: str, *, variable: str) -> LedgerSettings:
         name: SettingsTable(document.get(name, {}), f"{variable}: [{name}]", path.parent)
         for name in _TABLES
     }
-    return LedgerSettings(layout=_layout(tables, _columns(document.get("columns"), variable)))
+    return LedgerSettings(
+        layout=_layout(tables, _columns(document.get("columns"), variable)),
+        supplier=read_supplier(tables["supplier"]),
+        customers=read_customers(tables["customers"]),
+    )
 
 
 def _layout(tables: Mapping[str, SettingsTable], columns: tuple[Column, ...]) -> Layout:

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from billing.bookings import bookings_of
 from billing.documents.wording import period_of, quantity_of, vat_note
+from billing.einvoice.document import write_invoice
+from billing.einvoice.invoice import may_be_invoiced
 from billing.forms import CreditForm, name_of_month
 from billing.ledger.journal import answer_journal
 from billing.models import Credit, Statement, StatementLine
@@ -43,6 +45,7 @@ def statement_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
             line__statement=statement, settled_on=None, taken_back_at=None
         ).select_related("line", "proposed_by"),
         "may_credit": may_close(request.user),
+        "may_invoice": may_be_invoiced(statement),
     }
     return render(request, "billing/statements/detail.html", context)
 
@@ -70,6 +73,22 @@ def statement_journal(request: PersonRequest, public_id: UUID, form: str) -> Htt
     """What it comes to, for the ledger."""
     statement = _find(request, public_id)
     return answer_journal(Statement.objects.filter(pk=statement.pk), form, statement.number)
+
+
+@require_safe
+def statement_invoice(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """An e-invoice of it, for who is taxed; or back to the statement, with why there is none."""
+    statement = _find(request, public_id)
+    try:
+        document = write_invoice(statement)
+    except DomainError as error:
+        messages.error(request, str(error))
+        return redirect("billing:statement", public_id=public_id)
+    return HttpResponse(
+        document,
+        content_type="application/xml; charset=utf-8",
+        headers={"Content-Disposition": _attachment(statement, "xml")},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -45,11 +45,6 @@ def statement_itself(tenant: Tenant) -> Statement:
     return found or make_statement(closed, tenant.project, Price.objects.order_by("pk")[0])
 
 
-def closed_month(tenant: Tenant) -> str:
-    """With a statement of the tenant."""
-    return statement_itself(tenant).month.key
-
-
 def line_itself(tenant: Tenant) -> StatementLine:
     return statement_itself(tenant).lines.get()
 
@@ -111,11 +106,16 @@ ROWS = [
     ),
     see(
         "billing:month-journal",
-        of=closed_month,
-        arguments=("csv",),
+        arguments=("2020-01", "csv"),
         by=PAYERS,
-        asks_role_first=True,
         shows_organizations_to=CLOSERS,
+    ),
+    see(  # it is not known how they are taxed: back to the statement, with that answer
+        "billing:statement-invoice",
+        of=statement_itself,
+        by=PAYERS,
+        answer=302,
+        asks_role_first=True,
     ),
     see("billing:credit-new", of=line_itself, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-new", of=line_itself, body=CREDIT, by=CLOSERS, seen_by=PAYERS),

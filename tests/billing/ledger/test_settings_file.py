@@ -86,3 +86,33 @@ def test_what_is_wrong_is_told_with_where(read, text, told):
 def test_a_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(ImproperlyConfigured, match=f"{NAME}: cannot read"):
         read_ledger(str(tmp_path / "nergens.toml"), variable=NAME)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[supplier]\niban = "NL91ABNA0417164301"', "[supplier]: iban has a check number"),
+        ('[supplier]\niban = "nummer"', "[supplier]: iban must match"),
+        ('[supplier]\nvat_number = "001"', "[supplier]: vat_number must match"),
+        ('[supplier]\npayment_days = "0"', "[supplier]: payment_days must match"),
+        ('[supplier]\nnaam = "x"', "[supplier]: unknown setting naam"),
+        ('[customers.1]\ncity = "x"', "[customers]: 1 is not an OIN of 20 digits"),
+        ('[customers.00000001003214345000]\ncity = "x"', "000]: street is missing or not text"),
+    ],
+)
+def test_what_is_wrong_of_parties_is_told_too(read, text, told):
+    with pytest.raises(ImproperlyConfigured) as raised:
+        read(text)
+
+    assert told in str(raised.value)
+
+
+def test_parties_are_read(read):
+    found = read(
+        '[supplier]\niban = "NL91ABNA0417164300"\ncity = "Den Haag"\n'
+        '[customers.00000001003214345000]\nstreet = "A 1"\npostal_code = "1234 AB"\ncity = "B"\n'
+    )
+
+    assert (found.supplier.iban, found.supplier.city) == ("NL91ABNA0417164300", "Den Haag")
+    assert found.supplier.payment_days == "30"
+    assert found.customers["00000001003214345000"].city == "B"

@@ -1,0 +1,200 @@
+"""An e-invoice of a statement, as EN 16931 and NLCIUS see it: made of what never changes.
+
+Amounts are positive on both: what is given back is the amount of a credit note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from django.conf import settings
+from django.utils import translation
+
+from billing.einvoice.parties import Address, Supplier
+from billing.errors import (
+    InvoiceOutsideVat,
+    InvoiceSettingsMissing,
+    NothingToInvoice,
+    VatTreatmentUnknown,
+)
+from billing.ledger.vat import CATEGORY_BY_TREATMENT, PERCENT, VatCategory
+from billing.models import PriceUnit, Statement, StatementLine
+from portal.core.calendar import day_of, last_day_before
+
+CENT: Final = Decimal("0.01")
+ONE_PIECE: Final = "C62"  # UN/ECE Recommendation 20
+UNIT_CODES: Final = {
+    PriceUnit.MONTH.value: "MON",
+    PriceUnit.HOUR.value: "HUR",
+    PriceUnit.GIB_MONTH.value: ONE_PIECE,  # it has no code of its own
+    PriceUnit.ONE_OFF.value: ONE_PIECE,
+}
+_NEEDED: Final = (
+    *("street", "postal_code", "city", "kvk_number"),
+    *("vat_number", "iban", "contact_name", "contact_email"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvoiceLine:
+    """One SKU of one cost centre at one price; ``amount`` is quantity times price, in cents."""
+
+    name: str
+    description: str
+    sku: str
+    cost_center: str
+    quantity: Decimal
+    unit_code: str
+    price: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invoice:
+    """Attributes:
+    commitment_number: the order, where all lines have the same; else empty.
+    preceding: the statements that are put right.
+    """
+
+    number: str
+    is_credit_note: bool
+    issued_on: date
+    first_day: date
+    last_day: date
+    currency: str
+    commitment_number: str
+    preceding: tuple[str, ...]
+    supplier_name: str
+    supplier: Supplier
+    customer_name: str
+    customer_oin: str
+    customer: Address
+    category: VatCategory
+    lines: tuple[InvoiceLine, ...]
+
+    @property
+    def percent(self) -> Decimal:
+        return PERCENT[self.category]
+
+    @property
+    def net(self) -> Decimal:
+        return sum((line.amount for line in self.lines), Decimal(0))
+
+    @property
+    def vat(self) -> Decimal:
+        """On the whole, not on each line."""
+        return in_cents(self.net * self.percent / 100)
+
+
+def in_cents(amount: Decimal) -> Decimal:
+    """Half a cent goes away from zero, as tax law and EN 16931 have it."""
+    return amount.quantize(CENT, rounding=ROUND_HALF_UP)
+
+
+def may_be_invoiced(statement: Statement) -> bool:
+    """True for who is not outside the scope of VAT, and pays or gets something."""
+    treatment = statement.parties.get("vat_treatment")
+    category = CATEGORY_BY_TREATMENT.get(treatment or "")
+    return category in PERCENT and statement.total != 0
+
+
+def make_invoice(statement: Statement) -> Invoice:
+    """Return the invoice, or the credit note when it gives back more than it asks. In Dutch.
+
+    Raises:
+        InvoiceOutsideVat, VatTreatmentUnknown, NothingToInvoice: there is none of this statement.
+        InvoiceSettingsMissing: the settings lack what it must say.
+    """
+    category = _category(statement)
+    supplier, customer = _parties(statement, category)
+    is_credit_note = statement.total < 0
+    with translation.override("nl"):
+        lines = list(
+            statement.lines.select_related("sku", "used_in", "corrects__statement").order_by(
+                "position"
+            )
+        )
+        invoice_lines = _lines(lines, sign=-1 if is_credit_note else 1)
+    commitments = {line.commitment_number or "" for line in lines}
+    corrected = {line.corrects.statement.number for line in lines if line.corrects}
+    period = statement.month.period
+    return Invoice(
+        number=statement.number,
+        is_credit_note=is_credit_note,
+        issued_on=day_of(statement.issued_at),
+        first_day=day_of(period.start),
+        last_day=last_day_before(period.end),
+        currency=statement.currency,
+        commitment_number=commitments.pop() if len(commitments) == 1 else "",
+        preceding=tuple(sorted(corrected)),
+        supplier_name=statement.parties["issuer"],
+        supplier=supplier,
+        customer_name=statement.parties["payer"],
+        customer_oin=statement.parties["payer_oin"],
+        customer=customer,
+        category=category,
+        lines=tuple(invoice_lines),
+    )
+
+
+def _category(statement: Statement) -> VatCategory:
+    payer = statement.parties["payer"]
+    category = CATEGORY_BY_TREATMENT.get(statement.parties.get("vat_treatment", ""))
+    if category is None:
+        raise VatTreatmentUnknown(payer=payer)
+    if category not in PERCENT:
+        raise InvoiceOutsideVat(payer=payer)
+    if not statement.total:
+        raise NothingToInvoice(number=statement.number)
+    return category
+
+
+def _parties(statement: Statement, category: VatCategory) -> tuple[Supplier, Address]:
+    supplier: Supplier = settings.LEDGER.supplier
+    needed = (*_NEEDED, *(["exemption_code"] if category == VatCategory.EXEMPT else []))
+    missing = [f"supplier.{name}" for name in needed if not getattr(supplier, name)]
+    oin = statement.parties.get("payer_oin", "")
+    customer = settings.LEDGER.customers.get(oin)
+    if not oin:
+        missing.append(f"OIN ({statement.parties['payer']})")
+    elif customer is None:
+        missing.append(f"customers.{oin}")
+    if missing or customer is None:
+        raise InvoiceSettingsMissing(names=", ".join(missing))
+    return supplier, customer
+
+
+def _lines(lines: Iterable[StatementLine], *, sign: int) -> list[InvoiceLine]:
+    """Those that come to nothing are left out: receivers do not want them."""
+    groups: dict[tuple[object, ...], list[StatementLine]] = {}
+    for line in lines:
+        key = (line.sku.code, line.cost_center, line.unit, line.unit_price, line.note)
+        groups.setdefault(key, []).append(line)
+    made = [_line(group, sign) for group in groups.values()]
+    return [line for line in made if line.amount]
+
+
+def _line(group: list[StatementLine], sign: int) -> InvoiceLine:
+    """With the real quantity and price, where they come to the amount; else as one piece.
+
+    They do not where several lines were each rounded, or money was given back without any use.
+    """
+    first = group[0]
+    amount = sign * sum((line.amount for line in group), Decimal(0))
+    quantity = sign * sum((line.quantity for line in group), Decimal(0)).normalize()
+    is_exact = in_cents(quantity * first.unit_price) == amount
+    projects = ", ".join(sorted({line.project_name for line in group}))
+    return InvoiceLine(
+        name=first.service,
+        description=f"{projects}. {first.note}" if first.note else projects,
+        sku=first.sku.code,
+        cost_center=first.cost_center or "",
+        quantity=quantity if is_exact else Decimal(1).copy_sign(amount),
+        unit_code=UNIT_CODES[first.unit] if is_exact else ONE_PIECE,
+        price=first.unit_price if is_exact else abs(amount),
+        amount=amount,
+    )
