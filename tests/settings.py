@@ -15,6 +15,7 @@ for _name, _value in {
     "CLOUDLOKET_AUDIT_KEY_FILE": str(_KEYS / "audit-key"),
     "CLOUDLOKET_ENCRYPTION_KEY_FILE": str(_KEYS / "encryption-keys"),
     "CLOUDLOKET_OIDC_FILE": str(_KEYS / "oidc.toml"),
+    "CLOUDLOKET_LEDGER_FILE": str(_KEYS / "ledger.toml"),
     "CLOUDLOKET_CLOUDS": "sovereign",
 }.items():
     os.environ.setdefault(_name, _value)

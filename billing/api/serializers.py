@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidMonth
 from rest_framework import serializers
 
 from billing.forms import read_month
-from billing.models import PriceUnit
+from billing.models import LineKind, PriceUnit, Statement, StatementLine
 from portal.core.api import AmountField, Input, MomentField, PublicIdField, TextField
-from portal.core.calendar import Period
+from portal.core.calendar import Period, day_of
+from portal.identity.models import VatTreatment
 
 
 class ChargeFilters(Input):
@@ -27,10 +29,31 @@ class ChargeFilters(Input):
         Raises:
             ValidationError: the text is not a month.
         """
-        try:
-            return read_month(text)
-        except InvalidMonth as error:
-            raise serializers.ValidationError(error.messages, code="invalid") from error
+        return _read_month(text)
+
+
+class StatementFilters(Input):
+    month = TextField(
+        source="month__first_day",
+        required=False,
+        max_length=7,
+        help_text="A business month, as 2026-11. Default: every month.",
+    )
+
+    def validate_month(self, text: str) -> date:
+        """Return its first day.
+
+        Raises:
+            ValidationError: the text is not a month.
+        """
+        return day_of(_read_month(text).start)
+
+
+def _read_month(text: str) -> Period:
+    try:
+        return read_month(text)
+    except InvalidMonth as error:
+        raise serializers.ValidationError(error.messages, code="invalid") from error
 
 
 class NamedOutput(serializers.Serializer[Any]):
@@ -74,3 +97,55 @@ class ChargeOutput(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Verplichtingnummer; null: nobody said.",
     )
+
+
+class StatementOutput(serializers.ModelSerializer[Statement]):
+    """What one organization pays for one month. It never changes."""
+
+    id = serializers.UUIDField(source="public_id")
+    number = serializers.CharField(help_text="Without gaps within a business year.")
+    month = serializers.CharField(source="month.key", help_text="As 2026-11.")
+    organization = NamedOutput(help_text="Who pays.")
+    issued_at = MomentField()
+    total = AmountField(help_text="Whole cents, without VAT.")
+    vat_treatment = serializers.ChoiceField(
+        source="parties.vat_treatment",
+        choices=[("", ""), *VatTreatment.choices],
+        help_text="How who pays was taxed when the month closed; empty: nobody said.",
+    )
+
+    class Meta:
+        model = Statement
+        fields: tuple[str, ...] = (
+            *("id", "number", "month", "organization", "issued_at", "currency", "total"),
+            "vat_treatment",
+        )
+
+
+class StatementLineOutput(serializers.ModelSerializer[StatementLine]):
+    kind = serializers.ChoiceField(choices=LineKind.choices)
+    month = serializers.CharField(
+        source="used_in.key", help_text="Of the use; of a correction or credit an earlier one."
+    )
+    project = serializers.CharField(
+        source="project_name", help_text="As it was called when the month closed."
+    )
+    sku = serializers.CharField(source="sku.code")
+    unit = serializers.ChoiceField(choices=PriceUnit.choices)
+    unit_price = AmountField()
+    quantity = AmountField()
+    amount = AmountField(help_text="Whole cents, without VAT.")
+
+    class Meta:
+        model = StatementLine
+        fields = (
+            *("position", "kind", "month", "project", "sku", "unit", "unit_price", "quantity"),
+            *("amount", "cost_center", "cost_object", "commitment_number", "reason"),
+        )
+
+
+class StatementDetailOutput(StatementOutput):
+    lines = StatementLineOutput(many=True)
+
+    class Meta(StatementOutput.Meta):
+        fields = (*StatementOutput.Meta.fields, "lines")

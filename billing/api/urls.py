@@ -3,11 +3,12 @@
 from rest_framework.routers import SimpleRouter
 
 from billing.api.budgets import BudgetViewSet
-from billing.api.views import ChargeViewSet, FocusViewSet
+from billing.api.views import ChargeViewSet, FocusViewSet, StatementViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("budgets", BudgetViewSet, basename="budget")
 router.register("charges", ChargeViewSet, basename="charge")
+router.register("statements", StatementViewSet, basename="statement")
 router.register("focus", FocusViewSet, basename="focus")
 
 urlpatterns = router.urls

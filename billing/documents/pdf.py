@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from billing.documents.wording import period_of, quantity_of, vat_note
 from billing.models import Statement, StatementLine
 from portal.core.formats import day, money, unit_price
+from portal.core.printable import printable
 
 _NOT_IN_A_FONT: Final = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
 _TEMPLATE: Final = Path(__file__).parent / "statement.typ"
@@ -27,7 +28,19 @@ def make_document(statement: Statement) -> bytes:
     """Return the PDF. The renderer refuses what PDF/UA-1 forbids."""
     with translation.override("nl"):
         data = _data_of(statement)
-    return _compile(json.dumps(data, ensure_ascii=False), statement.issued_at)
+    return _compile(json.dumps(_printable(data), ensure_ascii=False), statement.issued_at)
+
+
+def _printable(data: Any) -> Any:
+    """The same without control characters, which no font has."""
+    match data:
+        case str():
+            return printable(data)
+        case list():
+            return [_printable(item) for item in data]
+        case dict():
+            return {key: _printable(value) for key, value in data.items()}
+    return data
 
 
 def _compile(data: str, issued_at: datetime) -> bytes:

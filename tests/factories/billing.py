@@ -104,7 +104,12 @@ def make_statement(month: BillingMonth, project: Project, price: Price) -> State
             issued_at=start_of_day(month.first_day),
             currency="EUR",
             total=amount,
-            parties={"payer": organization.name, "issuer": "Cloudloket"},
+            parties={
+                "payer": organization.name,
+                "payer_oin": "00000001003214345000",
+                "issuer": "Cloudloket",
+                "vat_treatment": "standard_21",
+            },
             document=b"%PDF-1.7 " + organization.name.encode(),
         )
         StatementLine.objects.create(

@@ -110,13 +110,7 @@ ROWS = [
         by=PAYERS,
         shows_organizations_to=CLOSERS,
     ),
-    see(  # it is not known how they are taxed: back to the statement, with that answer
-        "billing:statement-invoice",
-        of=statement_itself,
-        by=PAYERS,
-        answer=302,
-        asks_role_first=True,
-    ),
+    see("billing:statement-invoice", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("billing:credit-new", of=line_itself, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-new", of=line_itself, body=CREDIT, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-take-back", of=waiting_credit, by=CLOSERS, seen_by=PAYERS),
@@ -178,6 +172,8 @@ ROWS = [
     see("billing:cost-centers", **OF_PROJECT),
     see("billing:cost-centers-sheet", by=PAYERS),
     see("billing:cost-centers-sheet", **OF_PROJECT),
+    see("statement-list", by=PAYERS, shows_organizations_to=CLOSERS),
+    see("statement-detail", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("charge-list", by=PAYERS),
     see(
         "charge-list",

@@ -29,7 +29,7 @@ LINK = "E-invoice (UBL)"
 
 
 def address(statement: Statement) -> str:
-    return f"/costs/statements/{statement.public_id}"
+    return f"/costs/months/statements/{statement.public_id}"
 
 
 def test_who_is_taxed_gets_an_invoice(close, server, taxed, first):

@@ -358,7 +358,9 @@ def test_use_that_becomes_known_of_before_goes_first(first, second, server, proj
     ]
 
 
-@pytest.mark.parametrize("name", ["Zaak \U0001f680", "\u9879\u76ee", "zaak \u2713 \u0391\u03b2"])
+@pytest.mark.parametrize(
+    "name", ["Zaak \U0001f680", "\u9879\u76ee", "zaak \u2713 \u0391\u03b2", "a\x07b"]
+)
 def test_a_name_that_no_font_can_show_stops_nobody(close, server, project, name):
     Project.objects.filter(pk=project.pk).update(name=name)
 

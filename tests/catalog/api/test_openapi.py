@@ -49,6 +49,8 @@ def test_every_address_is_in_it(description):
         "/budgets",
         "/budgets/{id}/end",
         "/charges",
+        "/statements",
+        "/statements/{id}",
         "/focus/charges",
         "/focus/metadata",
         "/access-reviews",
