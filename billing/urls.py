@@ -63,13 +63,12 @@ urlpatterns = [
         name="statement-csv",
     ),
     path(
-        "costs/months/statements/<uuid:public_id>/journal.<str:form>",
-        "costs/statements/<uuid:public_id>/invoice.xml",
+        "costs/months/statements/<uuid:public_id>/invoice.xml",
         statements.statement_invoice,
         name="statement-invoice",
     ),
     path(
-        "costs/statements/<uuid:public_id>/journal.<str:form>",
+        "costs/months/statements/<uuid:public_id>/journal.<str:form>",
         statements.statement_journal,
         name="statement-journal",
     ),
