@@ -13,13 +13,15 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from django.db.models import Q
+
 from billing.models import Price, Sku
 from billing.rating import Unit, UnitPrice, rate_sum
 from billing.services.charging import CostLine, LineKey, costs, quantities_begun
 from billing.services.pricing import nearest_prices
 from portal.core.calendar import Period, month_of
 from portal.core.money import to_cents
-from portal.identity.models import Node, NodeKind, Organization
+from portal.identity.models import Node, NodeKind, NodeParent, Organization
 
 TENTH: Final = Decimal("0.1")
 
@@ -164,9 +166,24 @@ def _moved_lines(
     if organization is None:
         farther = prices.filter(organization=None)
     else:
-        farther = prices.exclude(organization__ancestor_ids__contains=[organization.pk])
+        above = _ever_above(organization)
+        farther = prices.filter(Q(organization=None) | Q(organization__in=above))
     price_ids = {None, *farther.values_list("pk", flat=True)}
     return {line for line in about if line.price_id in price_ids}
+
+
+def _ever_above(organization: Organization) -> set[int]:
+    """Primary keys of the organization and of all that it ever stood below.
+
+    What is nearer stood below it, wherever that stands by now.
+    """
+    found, new = set[int](), {organization.pk}
+    while new:
+        found |= new
+        earlier = NodeParent.objects.filter(node__in=new).values_list("parent_id", flat=True)
+        present = Node.objects.filter(pk__in=new).values_list("parent_id", flat=True)
+        new = {pk for pk in (*earlier, *present) if pk is not None} - found
+    return found
 
 
 def _use_of(line: CostLine, begun: Mapping[LineKey, Decimal]) -> _Use:

@@ -1,9 +1,11 @@
 """The first page, and what the portal tells to machines and to everybody."""
 
+from portal.identity.models import Role
 from tests.authorisation.vocabulary import public, see
 
 ROWS = [
-    see("web:home"),
+    # Who decides on prices reads for whom they are.
+    see("web:home", shows_organizations_to={Role.FINANCE}),
     public("GET", "web:health-live"),
     public("GET", "web:health-ready"),
     public("GET", "web:security-txt"),

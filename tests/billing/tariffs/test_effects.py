@@ -17,7 +17,7 @@ from billing.models import MeteredResource, PriceUnit
 from billing.rating import Unit, UnitPrice
 from billing.services.tariff_effects import Change, Effect, effect_on_last_month
 from portal.core.calendar import month, start_of_day
-from portal.identity.models import NodeParent, Organization, Project
+from portal.identity.models import Node, NodeParent, Organization, Project
 from tests.billing import reference
 from tests.billing.reference import FOREVER, History, Tariff
 from tests.billing.test_reference import (
@@ -174,6 +174,20 @@ class TestOneOrganization:
 
         assert effect("30", organization=ministry).total == change("33.00", "33.00")
         assert effect("30", organization=project.parent).total == change("33.00", "30.00")
+
+    def test_a_nearer_price_stays_so_where_its_organization_moved_since(
+        self, server: MeteredResource, ministry: Organization, project: Project
+    ) -> None:
+        set_price("33", organization=project.parent)
+        service, other = project.parent, make_organization()
+        turn = start_of_day(date(2026, 11, 3))
+        NodeParent.objects.filter(node=service).update(valid_until=turn)
+        NodeParent.objects.create(node=service, parent=other, valid_from=turn)
+        Node.objects.filter(pk=service.pk).update(parent=other, ancestor_ids=[other.pk])
+        lineage = [other.pk, service.pk]
+        Node.objects.filter(pk=project.pk).update(ancestor_ids=lineage)
+
+        assert effect("30", organization=ministry).total == change("33.00", "33.00")
 
     def test_a_farther_price_makes_place(
         self, server: MeteredResource, ministry: Organization, project: Project

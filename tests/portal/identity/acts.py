@@ -411,11 +411,11 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
 }
 WITH_PAGE: Final = tuple(TABLE)
 WITH_API: Final = (
-    "budget.set",
-    "budget.end",
     "order.approve",
     "order.reject",
     "quota.set_limit of a plan",
+    "budget.set",
+    "budget.end",
     "quota_request.confirm",
     "quota_request.refuse",
     "resource.retire",
