@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from billing.forms import month_key
 from billing.models import Sku
 from billing.overview import Overview
-from billing.services.charging import Costs
+from billing.services.charging import CostLine, Costs
 from portal.identity.models import Node
 
 Row = Sequence[str | Decimal]
@@ -35,12 +35,17 @@ def cost_rows(overview: Overview) -> Iterator[Row]:
         for payer, project, sku in (key,)
     ]
     for *names, key in sorted(named):
-        yield (*names, *(part.get(key, Decimal(0)) for part in parts))
+        amounts = [part.get(key, Costs(lines=())) for part in parts]
+        yield (*names, *(_amount(costs) for costs in amounts))
 
 
-def _by_key(costs: Costs) -> dict[Key, Decimal]:
-    amounts: dict[Key, Decimal] = {}
+def _by_key(costs: Costs) -> dict[Key, Costs]:
+    lines: dict[Key, list[CostLine]] = {}
     for line in costs.lines:
-        key = (line.organization_id, line.project_id, line.sku_id)
-        amounts[key] = amounts.get(key, Decimal(0)) + line.amount
-    return amounts
+        lines.setdefault((line.organization_id, line.project_id, line.sku_id), []).append(line)
+    return {key: Costs(lines=tuple(some)) for key, some in lines.items()}
+
+
+def _amount(costs: Costs) -> str | Decimal:
+    """What it cost; in words where something of it has no price, for that is not nothing."""
+    return _("No price") if costs.is_price_missing else costs.total

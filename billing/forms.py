@@ -73,7 +73,7 @@ class CostFilter(forms.Form):
         self.fields["month"].choices = named  # type: ignore[attr-defined]  # it is a ChoiceField
         self.fields["other"].choices = [  # type: ignore[attr-defined]
             ("", _("The month before")),
-            *named,
+            *named[1:],  # the first one runs: part of a month beside a whole one says nothing
         ]
         self.fields["node"].choices = [  # type: ignore[attr-defined]
             (EVERYTHING, _("Everything you see")),

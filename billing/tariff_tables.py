@@ -69,9 +69,11 @@ class PresentPrice:
     planned: Sequence[Price]
 
     def at(self, moment: datetime) -> Price | None:
-        """What it costs then, as far as that is known now."""
+        """What it costs then, as far as that is known now; None where that will have ended."""
         begun = [one for one in (self.now, *self.planned) if one and one.valid_from <= moment]
-        return begun[-1] if begun else None
+        last = begun[-1] if begun else None
+        has_ended = last is not None and last.valid_until is not None and last.valid_until <= moment
+        return None if has_ended else last
 
 
 def present_prices(organization: Organization | None, *, at: datetime) -> list[PresentPrice]:

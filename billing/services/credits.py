@@ -6,12 +6,12 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from billing.errors import CreditSettled, CreditTooHigh
-from billing.models import Credit, MonthState, StatementLine
+from billing.models import Credit, LineKind, MonthState, StatementLine
 from billing.models.statement import REASON_LENGTH
 from billing.policies import may_close
 from portal.audit.services import record
@@ -30,10 +30,17 @@ def waiting_credits() -> list[Credit]:
 
 
 def left_to_credit(line: StatementLine) -> Decimal:
-    """What of a line can still be given back: corrections count, and so do credits that wait."""
-    put_right = line.corrected_by.exclude(kind="credit").aggregate(sum=Sum("amount"))["sum"]
-    promised = line.credits.filter(taken_back_at=None).aggregate(sum=Sum("amount"))["sum"]
-    return line.amount + (put_right or Decimal(0)) - (promised or Decimal(0))
+    """What can still be given back of a line, with all that corrects it or that it corrects.
+
+    They are one use, billed in parts: what was given back of one part is gone of the others, and
+    what waits to be given back is too.
+    """
+    first = line.corrects_id or line.pk
+    parts = StatementLine.objects.filter(Q(pk=first) | Q(corrects=first))
+    billed = parts.exclude(kind=LineKind.CREDIT).aggregate(sum=Sum("amount"))["sum"]
+    credits = Credit.objects.filter(line__in=parts, taken_back_at=None)
+    promised = credits.aggregate(sum=Sum("amount"))["sum"]
+    return (billed or Decimal(0)) - (promised or Decimal(0))
 
 
 def propose_credit(line_id: UUID, *, amount: Decimal, reason: str, actor: Person) -> Credit:

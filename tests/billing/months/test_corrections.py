@@ -183,6 +183,21 @@ def test_no_more_is_given_back_than_was_paid(line, first):
     propose(line, first, "8.40")
 
 
+def test_a_line_and_what_corrects_it_are_given_back_once(close, server, project, first):
+    close(SEPTEMBER)
+    used(project, day(16), day(26))
+    close(OCTOBER)
+    of_use = StatementLine.objects.get(kind="usage", used_in__first_day="2026-09-01")
+    correction = StatementLine.objects.get(kind="correction")
+
+    assert left_to_credit(of_use) == left_to_credit(correction) == Decimal("51.20")
+    propose(correction, first, amount="50")
+
+    assert left_to_credit(of_use) == left_to_credit(correction) == Decimal("1.20")
+    with pytest.raises(CreditTooHigh):
+        propose(of_use, first, amount="1.21")
+
+
 @pytest.mark.parametrize("amount", ["0", "-1", "0.001", "NaN", "Infinity", "1e-9"])
 def test_an_amount_that_nobody_can_pay_is_refused(line, first, amount):
     with pytest.raises(InvalidInput):
