@@ -84,7 +84,8 @@ class ChargeList:
 class ChargePages(CursorPages):
     """Pages of a ``ChargeList``, forward only: ``previous`` is always null.
 
-    The position is usage span and start, which no other charge shares.
+    The position is usage span and start, which no other charge shares. The pages after the first
+    are of its month and its moment: they add up, also when another month begins meanwhile.
     """
 
     def paginate_queryset(  # type: ignore[override]  # a ChargeList instead of a queryset
@@ -93,10 +94,15 @@ class ChargePages(CursorPages):
         self.request = request
         self.base_url = request.build_absolute_uri()
         size = self.get_page_size(request)
-        cursor = self.decode_cursor(request)
-        rows = queryset.page(_read_position(cursor), size + 1)
-        self._next = _write_position(rows[size - 1].charge) if len(rows) > size else None
+        place = _read_place(self.decode_cursor(request))
+        found = queryset.filter(month=place.month, as_of=place.as_of) if place else queryset
+        rows = found.page(place.position if place else None, size + 1)
+        self._next = _write_place(found, rows[size - 1].charge) if len(rows) > size else None
         return rows[:size]
+
+    def _salt(self, request: Request) -> str:
+        """Not that of places without a month, which an earlier release gave."""
+        return f"{super()._salt(request)} in a month"
 
     def get_next_link(self) -> str | None:
         return self.encode_cursor(self._next) if self._next else None
@@ -105,16 +111,27 @@ class ChargePages(CursorPages):
         return None
 
 
-def _write_position(charge: Charge) -> Cursor:
-    position: Any = f"{charge.span_id} {charge.started_at.isoformat()}"  # the stubs say int
-    return Cursor(0, False, position)
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where the next page begins, and of which list."""
+
+    month: Period
+    as_of: datetime
+    position: tuple[int, datetime]
 
 
-def _read_position(cursor: Cursor | None) -> tuple[int, datetime] | None:
+def _write_place(charges: ChargeList, last: Charge) -> Cursor:
+    words = (last.span_id, last.started_at.isoformat(), charges.as_of.isoformat())
+    place: Any = " ".join(map(str, (*words, charges.month.start.isoformat())))  # the stubs say int
+    return Cursor(0, False, place)
+
+
+def _read_place(cursor: Cursor | None) -> _Place | None:
     if cursor is None or cursor.position is None:
         return None
-    span_id, started_at = str(cursor.position).split(" ")
-    return int(span_id), datetime.fromisoformat(started_at)
+    span_id, *moments = str(cursor.position).split(" ")
+    started_at, as_of, month_start = map(datetime.fromisoformat, moments)
+    return _Place(month=month_of(month_start), as_of=as_of, position=(int(span_id), started_at))
 
 
 def _with_names(charges: Sequence[Charge]) -> list[ChargeRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -132,6 +132,26 @@ def test_pages_hold_every_charge_once(project: Project, finance: Client) -> None
     assert [datetime.fromisoformat(row["started_at"]) for row in rows] == [
         charge.started_at.astimezone(UTC) for charge in whole
     ]
+
+
+def test_pages_stay_in_the_month_and_at_the_moment_of_the_first(
+    project: Project, finance: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_price("30.00")
+    for _ in range(3):
+        UsageSpanFactory(resource=MeteredResourceFactory(project=project))
+    last_second = start_of_day(date(2026, 12, 1)) - timedelta(seconds=1)
+    monkeypatch.setattr("billing.api.pages.now", lambda: last_second)
+    first = finance.get(f"{PATH}?pageSize=2").json()
+    monkeypatch.setattr("billing.api.pages.now", lambda: last_second + timedelta(minutes=1))
+
+    second = finance.get(first["next"]).json()
+
+    rows = first["results"] + second["results"]
+    assert len(rows) == 3
+    assert {(row["started_at"], row["ended_at"]) for row in rows} == {
+        ("2026-10-31T23:00:00Z", "2026-11-30T22:59:59Z")
+    }
 
 
 @pytest.mark.parametrize(
