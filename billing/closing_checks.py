@@ -8,10 +8,12 @@ from typing import Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from billing.models import Sku
 from billing.services.charging import Costs
 from portal.core.calendar import Period
+from portal.core.formats import money
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ def find_findings(
     """
     missing = {line.sku_id for line in used.lines if line.is_price_missing}
     found = list(_prices_missing(month, missing.union(late_without_price)))
+    found += _unallocated(month, used)
     return found + [finding for check in _CHECKS for finding in check(month, used)]
 
 
@@ -61,4 +64,20 @@ def _prices_missing(month: Period, sku_ids: Collection[int]) -> Iterator[Finding
             url=f"{reverse('billing:costs')}?month={month.start:%Y-%m}",
             link=_("Costs of this month"),
             is_blocking=True,
+        )
+
+
+def _unallocated(month: Period, used: Costs) -> Iterator[Finding]:
+    """What falls under no cost centre at the moment of use; nobody can book it."""
+    lines = [line for line in used.lines if line.cost_center is None and line.amount]
+    if lines:
+        count = len({line.project_id for line in lines})
+        yield Finding(
+            text=ngettext(
+                "{amount} of 1 project falls under no cost centre.",
+                "{amount} of {count} projects falls under no cost centre.",
+                count,
+            ).format(amount=money(Costs(lines=tuple(lines)).total), count=count),
+            url=f"{reverse('billing:cost-centers')}?month={month.start:%Y-%m}",
+            link=_("Costs per cost centre"),
         )

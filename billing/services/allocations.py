@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import AllocationFact, AllocationKey, MeteredResource
 from billing.policies import may_allocate
+from billing.services.closing import next_month
 from portal.audit.services import record
 from portal.core.calendar import day_of, month_of, start_of_day
 from portal.core.errors import InvalidInput
@@ -72,8 +73,9 @@ class Allocation:
 
 
 def earliest_change() -> date:
-    """The first day from which something else may hold: costs of earlier months are settled."""
-    return day_of(month_of(now()).start)
+    """The first day from which something else may hold: costs of closed months are settled."""
+    running, unsettled = month_of(now()), next_month()
+    return day_of(min(unsettled.start, running.start) if unsettled else running.start)
 
 
 @sensitive("allocation.set")
@@ -87,7 +89,7 @@ def set_allocation(
 
     Args:
         value: empty: from then on what is inherited.
-        starts_on: a day of the running month, or later.
+        starts_on: a day of the first month that is not closed, or later.
 
     Raises:
         NotAllowed, NodeEnded: as ``node_to_change``; it takes finance of that node.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,8 +18,6 @@ from catalog.models import (
     OperationState,
 )
 from portal.core.calendar import Period
-from portal.core.models import is_in_force
-from portal.identity.models import CostCentre, Node
 
 # In these the cloud and the meters disagree about whether something is paid for.
 ABOUT_MONEY = (
@@ -61,22 +58,4 @@ def check_drift(month: Period, costs: Costs) -> Iterator[Finding]:
             ).format(count=count),
             url=reverse("catalog:drift"),
             link=_("Drift"),
-        )
-
-
-def check_cost_centres(month: Period, costs: Costs) -> Iterator[Finding]:
-    """Projects whose costs fall under no cost centre, of their own or from above."""
-    projects = Node.objects.filter(pk__in={line.project_id for line in costs.lines})
-    in_force = CostCentre.objects.filter(is_in_force(month.end - timedelta(seconds=1)))
-    placed = set(in_force.values_list("node_id", flat=True))
-    count = sum(placed.isdisjoint(project.lineage_ids) for project in projects)
-    if count:
-        yield Finding(
-            text=ngettext(
-                "1 project with costs has no cost centre.",
-                "{count} projects with costs have no cost centre.",
-                count,
-            ).format(count=count),
-            url=reverse("catalog:organizations"),
-            link=_("Organisations"),
         )

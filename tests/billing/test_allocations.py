@@ -174,6 +174,15 @@ class TestTime:
         assert list(refused.value.errors) == ["starts_on"]
         assert not AllocationFact.objects.exists()
 
+    def test_a_month_that_is_not_closed_yet_may_still_be_allocated(
+        self, project: Project, finance: Person
+    ) -> None:
+        UsageSpanFactory(
+            resource=MeteredResourceFactory(project=project), started_at=month(2026, 9).start
+        )
+
+        assert earliest_change() == date(2026, 9, 1)
+
     def test_the_month_is_that_of_amsterdam(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("billing.services.allocations.now", lambda: month(2026, 12).start)
 

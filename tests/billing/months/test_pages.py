@@ -77,7 +77,7 @@ def test_what_is_wrong_is_told_with_where_it_is_solved(first, server, project):
 
     assert "zonder.prijs" in page
     assert 'href="/costs?month=2026-09"' in page
-    assert "1 project with costs has no cost centre." in page
+    assert "€38.40 of 1 project falls under no cost centre." in page
     assert f'action="{PAGE}/begin"' not in page
     assert visit_as(first).post(f"{PAGE}/begin").status_code == 409
 
