@@ -147,7 +147,7 @@ class TariffRoundForm(RefusableForm):
                 self.add_error("percent", _("Fill in a percentage, such as 3 or -1.5."))
             return None
         begin = self._begin()
-        prices = {one.sku.code: one.at(begin) for one in self.presents if one.is_own}
+        prices = {one.sku.code: one.own_at(begin) for one in self.presents}
         return {
             _amount(code): write_amount(
                 (price.amount * (100 + percent) / 100).quantize(RATED_PLACES, ROUND_HALF_UP)

@@ -60,25 +60,36 @@ class PresentPrice:
     """What one SKU costs those that a round is to be for.
 
     ``now``: the nearest price, which is their own or that of what is above them; ``planned``: of
-    just them.
+    just them; ``above``: what holds now where they have none.
     """
 
     sku: Sku
     now: Price | None
     is_own: bool
     planned: Sequence[Price]
+    above: Price | None
+
+    def own_at(self, moment: datetime) -> Price | None:
+        """What just they pay then, as far as that is known now."""
+        own = (self.now if self.is_own else None, *self.planned)
+        begun = [one for one in own if one and one.valid_from <= moment]
+        return begun[-1] if begun and _still_holds(begun[-1], moment) else None
 
     def at(self, moment: datetime) -> Price | None:
-        """What it costs then, as far as that is known now; None where that will have ended."""
-        begun = [one for one in (self.now, *self.planned) if one and one.valid_from <= moment]
-        last = begun[-1] if begun else None
-        has_ended = last is not None and last.valid_until is not None and last.valid_until <= moment
-        return None if has_ended else last
+        """What it costs then, as far as that is known now."""
+        farther = self.above if self.above and _still_holds(self.above, moment) else None
+        return self.own_at(moment) or farther
+
+
+def _still_holds(price: Price, moment: datetime) -> bool:
+    return price.valid_until is None or price.valid_until > moment
 
 
 def present_prices(organization: Organization | None, *, at: datetime) -> list[PresentPrice]:
-    """Every SKU, with its price for the organization or for everybody. Three queries."""
-    nearest = nearest_prices(_lineage(organization), at=at)
+    """Every SKU, with its price for the organization or for everybody. Four queries."""
+    lineage = _lineage(organization)
+    nearest = nearest_prices(lineage, at=at)
+    above = nearest_prices(lineage[:-1], at=at) if organization else {}
     planned: defaultdict[int, list[Price]] = defaultdict(list)
     later = Price.objects.filter(organization=organization, valid_from__gt=at)
     for price in later.order_by("valid_from"):
@@ -89,6 +100,7 @@ def present_prices(organization: Organization | None, *, at: datetime) -> list[P
             now=nearest.get(sku.code),
             is_own=sku.code in nearest and nearest[sku.code].organization_id == _key(organization),
             planned=planned[sku.pk],
+            above=above.get(sku.code),
         )
         for sku in Sku.objects.order_by("code")
     ]

@@ -18,13 +18,13 @@ pytestmark = pytest.mark.django_db
 
 def test_what_will_have_ended_holds_no_more() -> None:
     organization = make_organization()
-    set_price("40")
+    everybodys = set_price("40")
     own = set_price("0.05", organization=organization, until=JANUARY)
 
     (present,) = present_prices(organization, at=NOW)
 
-    assert present.at(DECEMBER) == own
-    assert present.at(JANUARY) is None
+    assert (present.at(DECEMBER), present.own_at(DECEMBER)) == (own, own)
+    assert (present.at(JANUARY), present.own_at(JANUARY)) == (everybodys, None)
 
 
 def test_what_is_planned_holds_from_then_on() -> None:
