@@ -12,7 +12,10 @@ from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
 
-ACCOUNTS = ["requester", "approver", "finance", "quota", "operator", "auditor", "outsider"]
+ACCOUNTS = [
+    *("requester", "approver", "finance", "finance2", "quota", "operator", "auditor"),
+    "outsider",
+]
 # The auditor sees all there is in the lists; what others see there is less of the same.
 READS_EVERYTHING = "auditor"
 LISTS = {
