@@ -27,6 +27,7 @@ from catalog.models import (
     Resource,
     ResourceState,
     Solution,
+    UsageCheck,
 )
 from catalog.offering_policies import (
     is_offered_in,
@@ -51,6 +52,7 @@ from portal.identity.models.proposed import DecisionState
 WORK_ROLES = (Role.OPERATOR, Role.AUDITOR)
 RULE_READERS: Final = frozenset({Role.QUOTA_ADMINISTRATOR, Role.AUDITOR})
 DRIFT_READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR})
+USAGE_CHECK_READERS: Final = frozenset({Role.OPERATOR, Role.AUDITOR, Role.FINANCE})
 
 
 def orderable_projects(person: Person) -> QuerySet[Project]:
@@ -201,6 +203,12 @@ def mendable_differences(person: Person) -> QuerySet[Difference]:
 def may_mend(person: Person, difference: Difference) -> bool:
     """An operator of the project ignores a difference, or has it repaired."""
     return has_role(person, difference.project, Role.OPERATOR)
+
+
+def visible_usage_checks(person: Person) -> QuerySet[UsageCheck]:
+    """What was metered beside what the cloud counts, in the projects of this reader."""
+    projects = reached_projects(person, *USAGE_CHECK_READERS)
+    return UsageCheck.objects.filter(cloud_project__project__in=projects)
 
 
 def repairs_to_decide(person: Person) -> QuerySet[DriftRepair]:

@@ -93,6 +93,7 @@ from catalog.views.solutions import (
     solution_withdraw,
 )
 from catalog.views.tree import node_end, node_move, organization_list
+from catalog.views.usage_checks import usage_checks
 from catalog.views.work import work_detail, work_list
 
 app_name = "catalog"
@@ -178,6 +179,8 @@ urlpatterns = [
     path("catalogue/<slug:code>/order/cart", order_to_cart, name="order-to-cart"),
     path("catalogue/<slug:code>/order/more", order_ask_more, name="order-ask-more"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
+    # metering check
+    path("usage-checks", usage_checks, name="usage-checks"),
     # drift
     path("drift", drift_list, name="drift"),
     path("drift/look", drift_look, name="drift-look"),

@@ -29,7 +29,7 @@ class ChargeFilters(Input):
         Raises:
             ValidationError: the text is not a month.
         """
-        return _read_month(text)
+        return to_month(text)
 
 
 class StatementFilters(Input):
@@ -46,10 +46,15 @@ class StatementFilters(Input):
         Raises:
             ValidationError: the text is not a month.
         """
-        return day_of(_read_month(text).start)
+        return day_of(to_month(text).start)
 
 
-def _read_month(text: str) -> Period:
+def to_month(text: str) -> Period:
+    """The business month that a program named.
+
+    Raises:
+        ValidationError: the text is not a month.
+    """
     try:
         return read_month(text)
     except InvalidMonth as error:

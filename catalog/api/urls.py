@@ -8,6 +8,7 @@ from catalog.api.assemblies import AssemblyViewSet
 from catalog.api.drift import DifferenceViewSet
 from catalog.api.offerings import OfferingVersionViewSet
 from catalog.api.quota_requests import QuotaRequestViewSet
+from catalog.api.usage_checks import UsageCheckViewSet
 from portal.core.openapi import OpenApiView
 
 app_name = "api"
@@ -23,6 +24,7 @@ router.register("operations", work.OperationViewSet, basename="operation")
 router.register("quotas", views.QuotaViewSet, basename="quota")
 router.register("quota-requests", QuotaRequestViewSet, basename="quota-request")
 router.register("differences", DifferenceViewSet, basename="difference")
+router.register("usage-checks", UsageCheckViewSet, basename="usage-check")
 
 urlpatterns = [
     *router.urls,

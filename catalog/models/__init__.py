@@ -75,6 +75,7 @@ from catalog.models.resource import (
     ResourceState,
 )
 from catalog.models.solution import Solution, SolutionState
+from catalog.models.usage_check import UsageCause, UsageCheck, UsageMeasure
 
 __all__ = [
     "BEING_MADE",
@@ -148,5 +149,8 @@ __all__ = [
     "Step",
     "StepFault",
     "StepState",
+    "UsageCause",
+    "UsageCheck",
+    "UsageMeasure",
     "neighbours_in",
 ]

@@ -210,7 +210,8 @@ class CloudLook(models.Model):
     """When a cloud is compared with what we know, and how the last time went; one for each cloud.
 
     ``unanswered`` holds the lists that the cloud did not give: what we knew of those stays.
-    ``rooms_due_at`` is when the quotas of its projects are read, each by calls of its own.
+    ``rooms_due_at`` is when the quotas of its projects are read, each by calls of its own;
+    ``usage_due_at`` when what was metered is compared with what the cloud counts.
     """
 
     cloud = models.OneToOneField("cloud.Cloud", on_delete=models.PROTECT, related_name="look")
@@ -222,6 +223,7 @@ class CloudLook(models.Model):
     pages = models.PositiveIntegerField(default=0)
     unanswered = models.JSONField(default=list)
     rooms_due_at = models.DateTimeField(null=True)
+    usage_due_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["due_at"], name="cloud_look_due")]

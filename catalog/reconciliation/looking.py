@@ -20,6 +20,7 @@ from catalog.reconciliation.comparison import Comparison
 from catalog.reconciliation.notes import close_look, note
 from catalog.reconciliation.reading import Records, places_in
 from catalog.reconciliation.rooms import look_at_rooms
+from catalog.reconciliation.usage import check_usage
 from portal.cloud import get_cloud
 from portal.cloud.models import Cloud
 from portal.cloud.ports import (
@@ -69,6 +70,7 @@ def look_at_due_clouds() -> None:
 def _look_at_all_of(cloud: Cloud) -> int:
     look_at(cloud)
     look_at_rooms(cloud)
+    check_usage(cloud)
     return 1
 
 

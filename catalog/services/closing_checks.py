@@ -16,8 +16,9 @@ from catalog.models import (
     DifferenceState,
     Operation,
     OperationState,
+    UsageCheck,
 )
-from portal.core.calendar import Period
+from portal.core.calendar import Period, day_of
 
 # In these the cloud and the meters disagree about whether something is paid for.
 ABOUT_MONEY = (
@@ -58,4 +59,19 @@ def check_drift(month: Period, costs: Costs) -> Iterator[Finding]:
             ).format(count=count),
             url=reverse("catalog:drift"),
             link=_("Drift"),
+        )
+
+
+def check_metering(month: Period, costs: Costs) -> Iterator[Finding]:
+    """Projects in which the cloud counts something else than what was metered in the month."""
+    differing = UsageCheck.objects.filter(month=day_of(month.start), causes_in_all__gt=0)
+    if count := differing.values("cloud_project").distinct().count():
+        yield Finding(
+            text=ngettext(
+                "Of 1 project the cloud counts other use than was metered.",
+                "Of {count} projects the cloud counts other use than was metered.",
+                count,
+            ).format(count=count),
+            url=f"{reverse('catalog:usage-checks')}?month={month.start:%Y-%m}&show=different",
+            link=_("Metering check"),
         )

@@ -45,3 +45,22 @@ class CopySpec:
 
     name: str
     of_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerUsage:
+    """How long one server was there within a period, as the cloud's own report counts it.
+
+    Attributes:
+        project: the Keystone project's id.
+        started_at, ended_at: by the cloud's clock, also where that is outside the period; an
+            ``ended_at`` of None is a server that is still there.
+        seconds: within the period.
+    """
+
+    id: str
+    name: str
+    project: str
+    started_at: datetime
+    ended_at: datetime | None
+    seconds: int

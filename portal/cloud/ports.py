@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from portal.cloud.image_port import ImagePort
 from portal.cloud.objects import CloudObject as CloudObject
 from portal.cloud.objects import CopySpec as CopySpec
+from portal.cloud.objects import ServerUsage as ServerUsage
 
 # Every marker starts with this, so that a listing tells what the portal made from what others did.
 MARKER_PREFIX: Final = "cloudloket"
@@ -151,6 +152,14 @@ class Page:
     """One answer of a listing. ``after`` asks for the next page; "" when this was the last."""
 
     things: Sequence[CloudObject]
+    after: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsagePage:
+    """One answer of the report of use; ``after`` as in ``Page``."""
+
+    usages: Sequence[ServerUsage]
     after: str = ""
 
 
@@ -395,6 +404,19 @@ class Cloud(ImagePort, Protocol):
         Each thing tells its ``project``. Of a listing in ``LISTED_PER_PROJECT`` only that of the
         named project is listed, without markers. Its limits are one thing, with the project's own
         id, and by the names of ``set_quota`` in ``details``; none when the project is gone.
+        """
+        ...
+
+    def server_usage_page(
+        self, start: datetime, end: datetime, *, after: str = "", limit: int = LARGEST_PAGE
+    ) -> UsagePage:
+        """One page of the use of servers in a period, over all projects, gone servers included.
+
+        Counts from the moment that a server first ran; one that never did is left out.
+
+        Args:
+            start, end: whole seconds; ``end`` may not be to come, or use would be counted that
+                was not there yet.
         """
         ...
 

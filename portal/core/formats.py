@@ -65,6 +65,11 @@ def quantity(value: Decimal | int, unit: str = "") -> str:
     return f"{number}{NO_BREAK_SPACE}{unit}" if unit else number
 
 
+def signed_quantity(value: Decimal, unit: str = "") -> str:
+    """Return how much more or less: ``+1,5 GiB``."""
+    return f"{'+' if value > 0 else ''}{quantity(value, unit)}"
+
+
 def day(value: date) -> str:
     """Return ``5 oktober 2026``. A moment counts as the day it was in Amsterdam."""
     local = value.astimezone(BUSINESS_TIME) if isinstance(value, datetime) else value

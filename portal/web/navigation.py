@@ -22,6 +22,7 @@ from catalog.offering_policies import (
 from catalog.policies import (
     DRIFT_READERS,
     RULE_READERS,
+    USAGE_CHECK_READERS,
     WORK_ROLES,
     mendable_differences,
     operations_to_repair,
@@ -182,6 +183,9 @@ MENU: Final = (
                 DRIFT_READERS,
                 _count_drift,
                 acted_on_by={Role.OPERATOR},
+            ),
+            MenuItem(
+                "catalog:usage-checks", _("Metering check"), "clipboard-check", USAGE_CHECK_READERS
             ),
         ),
     ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from uuid import uuid4
 
 from portal.cloud.fake.copies import FakeCopies
@@ -10,10 +12,13 @@ from portal.cloud.fake.images import FakeImages
 from portal.cloud.fake.memory import Thing, asked
 from portal.cloud.fake.projects import check_room
 from portal.cloud.ports import (
+    LARGEST_PAGE,
     CloudObject,
     CloudRefused,
     FlavorFacts,
     ServerSpec,
+    ServerUsage,
+    UsagePage,
     VolumeSpec,
     VolumeTypeFacts,
 )
@@ -106,6 +111,7 @@ class FakeServers(FakeVolumes, FakeImages):
     def __init__(self) -> None:
         super().__init__()
         self._sizes: dict[str, tuple[str, str]] = {}  # status and flavor before the resize
+        self._gone: list[ServerUsage] = []  # servers that were there once
         self.user_data: dict[str, str] = {}  # by server; a cloud tells it to the server alone
 
     @asked
@@ -264,6 +270,18 @@ class FakeServers(FakeVolumes, FakeImages):
         self._power(self.get("server", project, server_id), {"RESCUE"}, "unrescuing", "ACTIVE")
 
     @asked
+    def server_usage_page(
+        self, start: datetime, end: datetime, *, after: str = "", limit: int = LARGEST_PAGE
+    ) -> UsagePage:
+        there = [thing for thing in self.things.values() if thing.kind == "server"]
+        ran = [*self._gone, *filter(None, map(_usage, there))]
+        used = [found for usage in ran if (found := _within(usage, start, end))]
+        ids = [usage.id for usage in used]
+        first = ids.index(after) + 1 if after else 0
+        page = used[first : first + limit]
+        return UsagePage(usages=page, after="" if first + limit >= len(used) else page[-1].id)
+
+    @asked
     def attach_volume(self, project: str, server_id: str, volume_id: str) -> None:
         server = self.get("server", project, server_id)
         volume = self.get("volume", project, volume_id)
@@ -330,6 +348,8 @@ class FakeServers(FakeVolumes, FakeImages):
 
     def _vanish(self, server: Thing) -> None:
         """As Nova does: a port that it did not make stays, and so does a volume."""
+        if usage := _usage(server):
+            self._gone.append(replace(usage, ended_at=self.now()))
         for volume_id in list(server.details["volume_ids"]):
             _detach(server, self.things[volume_id])
         for group in self.of("server_group", server.project):
@@ -347,6 +367,29 @@ class FakeServers(FakeVolumes, FakeImages):
 def _memory_gib(flavors: Sequence[FlavorFacts]) -> int:
     """Together, rounded up."""
     return -(-sum(item.memory_mib for item in flavors) // MIB_PER_GIB)
+
+
+def _usage(server: Thing) -> ServerUsage | None:
+    """Of one that runs or is stopped; None of one that never ran."""
+    launched_at = server.details.get("launched_at")
+    if launched_at is None:
+        return None
+    return ServerUsage(
+        id=server.id,
+        name=server.name,
+        project=server.project,
+        started_at=datetime.fromisoformat(launched_at),
+        ended_at=None,
+        seconds=0,
+    )
+
+
+def _within(usage: ServerUsage, start: datetime, end: datetime) -> ServerUsage | None:
+    """With what of it falls in the period; None where nothing can."""
+    if usage.started_at >= end or (usage.ended_at and usage.ended_at <= start):
+        return None
+    used = min(usage.ended_at or end, end) - max(usage.started_at, start)
+    return replace(usage, seconds=round(used.total_seconds()))
 
 
 def _become(thing: Thing, status: str) -> None:

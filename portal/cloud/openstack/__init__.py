@@ -7,11 +7,11 @@ from portal.cloud.openstack.connections import Connections
 from portal.cloud.openstack.containers import Containers
 from portal.cloud.openstack.copies import Copies
 from portal.cloud.openstack.images import Images
-from portal.cloud.openstack.listings import Listings
 from portal.cloud.openstack.load_balancers import LoadBalancers
 from portal.cloud.openstack.network import Networks
 from portal.cloud.openstack.server_groups import ServerGroups
 from portal.cloud.openstack.servers import Servers
+from portal.cloud.openstack.usage import Usage
 from portal.cloud.openstack.users import Users
 from portal.cloud.openstack.volumes import Volumes
 from portal.cloud.openstack.zones import Zones
@@ -32,7 +32,7 @@ class OpenStackCloud(
     LoadBalancers,
     Zones,
     Containers,
-    Listings,
+    Usage,
 ):
     """``portal.cloud.ports.Cloud`` on a real OpenStack, one part per service."""
 

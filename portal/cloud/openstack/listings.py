@@ -142,7 +142,9 @@ def _page(cloud: Connection, source: _Source, body: Mapping[str, Any]) -> Page:
     """What the answer holds. A service that has more says so with a link called "next"."""
     rows = [_row(cloud, source, facts) for facts in body[_key(source)]]
     things = [replace(source.read(row), project=getattr(row, source.owner) or "") for row in rows]
-    return Page(things=things, after=things[-1].id if things and _has_next(source, body) else "")
+    return Page(
+        things=things, after=things[-1].id if things and has_next(_key(source), body) else ""
+    )
 
 
 def _row(cloud: Connection, source: _Source, facts: Mapping[str, Any]) -> Resource:
@@ -155,11 +157,14 @@ def _key(source: _Source) -> str:
     return str(source.row.resources_key)
 
 
-def _has_next(source: _Source, body: Mapping[str, Any]) -> bool:
-    """Glance has the link itself, Designate one object of links, the others a list of them."""
+def has_next(key: str, body: Mapping[str, Any]) -> bool:
+    """Whether there is more than this answer, whose rows stand under ``key``.
+
+    Glance has the link itself, Designate one object of links, the others a list of them.
+    """
     if body.get("next"):
         return True
-    links = body.get(f"{_key(source)}_links") or body.get("links") or []
+    links = body.get(f"{key}_links") or body.get("links") or []
     if isinstance(links, dict):
         return bool(links.get("next"))
     return any(link.get("rel") == "next" for link in links)

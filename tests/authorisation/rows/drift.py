@@ -29,6 +29,7 @@ from tests.factories.drift import (
 )
 
 READERS: Final = {Role.OPERATOR, Role.AUDITOR}
+CHECKERS: Final = {*READERS, Role.FINANCE}
 OPERATORS: Final = {Role.OPERATOR}
 IGNORING: Final = {
     "until": (day_of(now()) + timedelta(days=7)).isoformat(),
@@ -110,6 +111,8 @@ def difference_with_own_repair(tenant: Tenant) -> tuple[Difference, DriftRepair]
 
 
 ROWS = [
+    see("catalog:usage-checks", by=CHECKERS),
+    see("api:usage-check-list", by=CHECKERS),
     see("catalog:drift", by=READERS),
     act("catalog:drift-look", by=OPERATORS),
     see("catalog:drift-difference", of=missing_server, by=READERS, seen_by=READERS),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
@@ -38,6 +38,8 @@ from tests.portal.cloud.workspace import (
     new_marker,
     until,
 )
+
+LASTING = timedelta(seconds=3)
 
 
 def _opening(protocol: str, low: int | None, high: int | None, source: str) -> SecurityRule:
@@ -439,6 +441,28 @@ class CloudContract:
         (found,) = work.cloud.find_servers(work.project, marker)
         assert found.id == made.id
         assert work.cloud.find_servers(work.project, new_marker()) == []
+
+    def test_use_of_a_server_counts_from_its_first_start_until_it_is_gone(
+        self, work: Workspace
+    ) -> None:
+        server = work.active_server()
+        launched_at = datetime.fromisoformat(str(server.details["launched_at"]))
+        start = launched_at.replace(microsecond=0)
+
+        lasting = until(
+            lambda: work.usage_of(server.id, start - timedelta(hours=1), start + LASTING),
+            lambda usage: usage is not None and usage.seconds >= 2,
+        )
+
+        assert lasting is not None
+        assert (lasting.name, lasting.project) == (server.name, work.project)
+        assert (lasting.started_at, lasting.ended_at) == (launched_at, None)
+        assert work.usage_of(server.id, start - LASTING, start) is None
+        work.remove_server(server.id)
+        gone = work.usage_of(server.id, start, datetime.now(UTC).replace(microsecond=0))
+        assert gone is not None
+        assert gone.ended_at is not None
+        assert gone.seconds == pytest.approx((gone.ended_at - launched_at).total_seconds(), abs=1)
 
     def test_deleted_server_leaves_its_port(self, work: Workspace) -> None:
         server = work.active_server()

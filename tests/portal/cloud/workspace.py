@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from portal.cloud.ports import (
     Page,
     PortSpec,
     ServerSpec,
+    ServerUsage,
     VolumeSpec,
 )
 
@@ -183,7 +185,7 @@ class Workspace:
         }
         spec = ServerSpec(**{**facts, **changes})  # type: ignore[arg-type]  # facts of many types
         made = self.cloud.create_server(self.project, spec, marker or new_marker())
-        self._undo.append(lambda: self._remove_server(made.id))
+        self._undo.append(lambda: self.remove_server(made.id))
         return made
 
     def active_server(self, marker: str = "") -> CloudObject:
@@ -231,6 +233,18 @@ class Workspace:
         assert max(len(page.things) for page in pages) <= limit
         return [thing for page in pages for thing in page.things if thing.project == self.project]
 
+    def usage_of(self, server_id: str, start: datetime, end: datetime) -> ServerUsage | None:
+        """What the report of use says of a server, out of pages of one server each."""
+        after, is_first = "", True
+        while after or is_first:
+            page = self.cloud.server_usage_page(start, end, after=after, limit=1)
+            after, is_first = page.after, False
+            assert len(page.usages) <= 1
+            for usage in page.usages:
+                if usage.id == server_id:
+                    return usage
+        return None
+
     def forget(self) -> None:
         """Whatever a test made is gone by its own doing."""
         self._undo.clear()
@@ -251,7 +265,7 @@ class Workspace:
         self._undo.pop()
         return True
 
-    def _remove_server(self, server_id: str) -> None:
+    def remove_server(self, server_id: str) -> None:
         self.cloud.delete_server(self.project, server_id)
         until(
             lambda: self.cloud.list_servers(self.project),
