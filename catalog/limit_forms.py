@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from catalog.horizon import find_far
+from catalog.limit_files import read_amount
 from catalog.models import LIMIT_REASON_LENGTH
 from portal.core.calendar import end_of_day
 from portal.core.formats import DATE_FORMATS
@@ -39,14 +40,36 @@ class UntilField(forms.DateField):
         return end_of_day(day)
 
 
+class LimitAmountField(forms.DecimalField):
+    """A limit as people type it, read as in files.
+
+    Django drops what it takes for a separator of thousands, wherever it stands: “3,5” in English
+    would be 35.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            localize=True,
+            widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+            **options,
+        )
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # its parent's
+        if value in self.empty_values:
+            return None
+        try:
+            amount = read_amount(str(value))
+        except ValueError:
+            amount = None
+        if amount is None:  # also the word “unlimited”, for which there is a box
+            raise forms.ValidationError(gettext_lazy("Fill in a number."), code="invalid")
+        return amount
+
+
 class LimitForm(RefusableForm):
     """A new limit from now on. The services judge the amount."""
 
-    amount = forms.DecimalField(
-        label=gettext_lazy("New limit"),
-        localize=True,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-    )
+    amount = LimitAmountField(label=gettext_lazy("New limit"))
     is_unlimited = forms.BooleanField(label=gettext_lazy("Unlimited"), required=False)
     until = UntilField()
     reason = forms.CharField(

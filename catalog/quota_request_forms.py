@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from catalog.limit_forms import LimitAmountField
 from catalog.models import LIMIT_REASON_LENGTH, Cart, Metric
 from catalog.services.quota_requests import Asked
 from portal.core.formats import DATE_FORMATS
@@ -24,12 +25,8 @@ class QuotaRequestForm(RefusableForm):
 
     node = forms.ChoiceField(label=_("For this part and everything below it"))
     metric = forms.ChoiceField(label=_("What"), choices=Metric.choices)
-    amount = forms.DecimalField(
-        label=_("The limit becomes"),
-        help_text=_("In all, so with what is in use already."),
-        localize=True,
-        error_messages={"invalid": _("Fill in a number.")},
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+    amount = LimitAmountField(
+        label=_("The limit becomes"), help_text=_("In all, so with what is in use already.")
     )
     end_date = forms.DateField(
         label=_("Needed up to and including"),

@@ -18,7 +18,9 @@ from catalog.models import (
     OperationKind,
     RepairAction,
     Resource,
+    UsageMeasure,
 )
+from catalog.reconciliation.usage import check_usage
 from catalog.services.approvals import approve_order
 from catalog.services.drift_repairs import confirm_repair
 from catalog.services.resources import retire_resource
@@ -55,6 +57,10 @@ def test_what_was_delivered_differs_in_nothing_until_somebody_changes_it(
     running, operator: Connection
 ):
     assert differences_after_two_looks() == {}
+    check_usage(running.cloud_project.cloud)
+    compared = {row.measure: row for row in running.cloud_project.usage_checks.all()}
+    assert compared.keys() == {UsageMeasure.SERVER_HOURS, UsageMeasure.VOLUME_GIB}
+    assert all(row.told and not row.causes for row in compared.values())
 
     project = running.cloud_project.openstack_project_id
     with operator.connect_as_project({"id": project}) as cloud:
