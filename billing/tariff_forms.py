@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.forms import month_key
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
-from billing.services.tariffs import NewPrice, RoundSays, months_to_begin
+from billing.services.tariff_drafts import NewPrice, RoundSays, months_to_begin
 from billing.tariff_tables import PresentPrice
 from portal.core.amounts import read_amount, write_amount
 from portal.core.forms import RefusableForm

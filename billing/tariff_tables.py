@@ -15,8 +15,8 @@ from django.db.models import QuerySet
 from billing.models import Price, PriceUnit, Sku
 from billing.rating import UnitPrice
 from billing.services.pricing import nearest_prices
+from billing.services.tariff_drafts import Draft
 from billing.services.tariff_effects import Change, Effect
-from billing.services.tariffs import Draft
 from portal.core.models import is_not_over
 from portal.identity.models import Organization
 

@@ -21,9 +21,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from billing.models import TariffRound
 from billing.policies import may_read_tariff_rounds, may_set_tariffs, visible_tariff_rounds
+from billing.services.tariff_drafts import draft_of
 from billing.services.tariffs import (
     confirm_round,
-    draft_of,
     draft_round,
     propose_round,
     refuse_round,

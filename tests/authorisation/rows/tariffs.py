@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.utils.timezone import now
 
 from billing.models import PriceUnit, Sku, TariffRound, TariffRoundLine
-from billing.services.tariffs import months_to_begin
+from billing.services.tariff_drafts import months_to_begin
 from portal.identity.models import Person, Role
 from tests.authorisation.vocabulary import act, see
 from tests.authorisation.world import Tenant

@@ -12,13 +12,8 @@ import pytest
 from django.utils.timezone import now
 
 from billing.models import Price, TariffRound
-from billing.services.tariffs import (
-    NewPrice,
-    RoundSays,
-    confirm_round,
-    months_to_begin,
-    propose_round,
-)
+from billing.services.tariff_drafts import NewPrice, RoundSays, months_to_begin
+from billing.services.tariffs import confirm_round, propose_round
 from portal.core.calendar import month_of
 from portal.core.models import is_in_force
 from portal.identity.models import Organization, Person, Role

@@ -7,14 +7,8 @@ from decimal import Decimal
 from django.utils.timezone import now
 
 from billing.models import TariffRound
-from billing.services.tariffs import (
-    NewPrice,
-    RoundSays,
-    confirm_round,
-    months_to_begin,
-    propose_round,
-    refuse_round,
-)
+from billing.services.tariff_drafts import NewPrice, RoundSays, months_to_begin
+from billing.services.tariffs import confirm_round, propose_round, refuse_round
 from portal.identity.models import Person, Role
 from tests.factories import PersonFactory, grant
 from tests.factories.billing import set_price

@@ -1,0 +1,204 @@
+"""What a tariff round says, and whether it could be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+
+from billing.models import (
+    TARIFF_NAME_LENGTH,
+    Price,
+    PriceList,
+    PriceUnit,
+    Sku,
+    TariffRound,
+)
+from billing.rating import Unit, UnitPrice
+from billing.services.tariff_effects import Effect, effect_on_last_month
+from billing.services.tariff_prices import Present
+from portal.core.calendar import Period, month_of
+from portal.core.errors import InvalidInput
+from portal.core.money import RATED_PLACES
+from portal.core.text import clean_text
+from portal.identity.models import Organization
+from portal.identity.models.proposed import DecisionState
+
+MONTHS_AHEAD: Final = 24
+LARGEST_PRICE: Final = Decimal(10_000_000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPrice:
+    """What a SKU shall cost; without an amount: the organization's own price ends.
+
+    ``unit``: a value of ``PriceUnit``.
+    """
+
+    sku: str
+    unit: str = ""
+    amount: Decimal | None = None
+
+    @property
+    def ends(self) -> bool:
+        return self.amount is None
+
+    @property
+    def field(self) -> str:
+        """What a refusal about it calls it."""
+        return f"prices.{self.sku}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundSays:
+    """What shall hold from the beginning of a month on; ``organization``: None is for everybody."""
+
+    name: str
+    valid_from: datetime
+    prices: Sequence[NewPrice]
+    organization: Organization | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What a round would be: everything in it is known, and possible at this moment.
+
+    ``replaces``: by primary key of the SKU, the price of just this organization, or for everybody,
+    that would have held.
+    """
+
+    name: str
+    valid_from: datetime
+    organization: Organization | None
+    prices: Mapping[Sku, UnitPrice | None]
+    replaces: Mapping[int, Price] = field(default_factory=dict)
+
+    def effect(self, *, at: datetime) -> Effect:
+        """What it would have made of last month."""
+        return effect_on_last_month(
+            self.prices, organization=self.organization, valid_from=self.valid_from, at=at
+        )
+
+
+def months_to_begin(at: datetime) -> list[Period]:
+    """The months from whose beginning prices may change: the next one first."""
+    months = [month_of(month_of(at).end)]
+    while len(months) < MONTHS_AHEAD:
+        months.append(month_of(months[-1].end))
+    return months
+
+
+def make_draft(says: RoundSays) -> Draft:
+    """Look whether this could be proposed.
+
+    Raises:
+        InvalidInput: something is not right; errors about a price are at ``NewPrice.field``.
+    """
+    errors: dict[str, list[str]] = {}
+    name = _clean_name(says.name, errors)
+    if says.valid_from not in {month.start for month in months_to_begin(now())}:
+        errors["valid_from"] = [_("Choose one of these months.")]
+    organization = _living(says.organization, errors)
+    skus = {sku.code: sku for sku in Sku.objects.all()}  # few; whatever a code holds finds nothing
+    present = Present.of(organization, says.valid_from, skus.values())
+    times = Counter(price.sku for price in says.prices)
+    for price in says.prices:
+        sku = skus.get(price.sku)
+        if sku is None:
+            problem = _("This is not in the price list.")
+        elif times[price.sku] > 1:
+            problem = _("This stands here more than once.")
+        else:
+            problem = _problem(price, sku, present)
+        if problem:
+            errors[price.field] = [problem]
+    if not says.prices:
+        errors[""] = [_("Fill in at least one new price.")]
+    if errors:
+        raise InvalidInput(errors)
+    return Draft(
+        name=name,
+        valid_from=says.valid_from,
+        organization=organization,
+        prices={
+            skus[price.sku]: _unit_price(price.unit, price.amount)
+            for price in sorted(says.prices, key=lambda price: price.sku)
+        },
+        replaces=present.holding,
+    )
+
+
+def _clean_name(name: str, errors: dict[str, list[str]]) -> str:
+    try:
+        cleaned = clean_text(name, max_length=TARIFF_NAME_LENGTH)
+    except ValueError as error:
+        errors["name"] = [str(error)]
+        return ""
+    rounds = TariffRound.objects.filter(
+        name=cleaned, state__in=[DecisionState.PROPOSED, DecisionState.CONFIRMED]
+    )
+    if not cleaned:
+        errors["name"] = [_("Fill this in.")]
+    elif rounds.exists() or PriceList.objects.filter(name=cleaned).exists():
+        errors["name"] = [_("There is a price list or a proposal with this name already.")]
+    return cleaned
+
+
+def _living(organization: Organization | None, errors: dict[str, list[str]]) -> Organization | None:
+    """The organization as it is now."""
+    if organization is None:
+        return None
+    found = Organization.objects.get(pk=organization.pk)
+    if found.ended_at:
+        errors["organization"] = [_("This organisation has ended.")]
+    return found
+
+
+def _problem(price: NewPrice, sku: Sku, present: Present) -> str:
+    """Why this price cannot be set; empty when it can."""
+    holding = present.holding.get(sku.pk)
+    if sku.pk in present.begins_then:
+        return _("From this month on another price is planned already. Choose another month.")
+    if price.amount is None:
+        return _problem_of_ending(sku, present)
+    if price.unit not in PriceUnit.values:
+        return _("Choose per what this price is.")
+    is_amount = price.amount.is_finite() and 0 <= price.amount <= LARGEST_PRICE
+    if not is_amount or price.amount != price.amount.quantize(RATED_PLACES):
+        return _("Fill in an amount in euros, with at most {places} decimals.").format(places=6)
+    before = holding or present.above.get(sku.code)
+    if before and (before.unit == PriceUnit.ONE_OFF) != (price.unit == PriceUnit.ONE_OFF):
+        return _("What is paid once stays so, and what is paid for a time too.")
+    if holding and (holding.unit, holding.amount) == (price.unit, price.amount):
+        return _("This is what it costs then already.")
+    return ""
+
+
+def _problem_of_ending(sku: Sku, present: Present) -> str:
+    if sku.pk not in present.holding:
+        return _("There is no own price that could end then.")
+    if sku.code not in present.above:
+        return _("Nothing else sets a price for this, so the organisation keeps its own.")
+    return ""
+
+
+def draft_of(proposed: TariffRound) -> Draft:
+    """What was proposed, as it was drafted. One query."""
+    lines = proposed.lines.select_related("sku", "replaces").order_by("sku__code")
+    return Draft(
+        name=proposed.name,
+        valid_from=proposed.valid_from,
+        organization=proposed.organization,
+        prices={line.sku: _unit_price(line.unit, line.amount) for line in lines},
+        replaces={line.sku_id: line.replaces for line in lines if line.replaces},
+    )
+
+
+def _unit_price(unit: str, amount: Decimal | None) -> UnitPrice | None:
+    return UnitPrice(Unit(unit), amount) if amount is not None else None
