@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils.timezone import now
 
 from billing.models import Price, TariffRound, TariffRoundLine
@@ -20,6 +20,15 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 def refuses(match, action):
     with pytest.raises(DatabaseError, match=match), transaction.atomic():
         action()
+
+
+@pytest.mark.parametrize("table", ["price", "tariffround", "tariffroundline"])
+def test_no_table_is_emptied(db, table):
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic():
+        connection.cursor().execute(f"TRUNCATE billing_{table} CASCADE")
+
+    # Its own trigger, not one of those that refer to it.
+    assert refusal.value.__cause__.diag.constraint_name == f"{table}_never_truncated"
 
 
 class TestPrices:
