@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.forms import month_key
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
-from billing.services.tariff_drafts import NewPrice, RoundSays, months_to_begin
+from billing.services.tariff_drafts import NewPrice, RoundSays, months_to_begin, open_months
 from billing.tariff_tables import PresentPrice
 from portal.core.amounts import read_amount, write_amount
+from portal.core.calendar import Period
 from portal.core.forms import RefusableForm
 from portal.core.money import RATED_PLACES
 from portal.identity.models import Organization
@@ -64,7 +65,11 @@ class TariffRoundForm(RefusableForm):
         widget=forms.TextInput(attrs={"maxlength": TARIFF_NAME_LENGTH, "autocomplete": "off"}),
     )
     valid_from = forms.ChoiceField(
-        label=_("Holds from"), help_text=_("Prices change at the beginning of a month.")
+        label=_("Holds from"),
+        help_text=_(
+            "Prices change at the beginning of a month. In a month that has begun only what has no"
+            " price there can get one."
+        ),
     )
 
     percent = forms.CharField(
@@ -89,9 +94,10 @@ class TariffRoundForm(RefusableForm):
         super().__init__(data, **options)
         self.organization = organization
         self.presents = presents
-        self._months = {month_key(month): month for month in months_to_begin(at)}
+        months = [*months_to_begin(at), *open_months(at)]
+        self._months = {month_key(month): month for month in months}
         self.fields["valid_from"].choices = [  # type: ignore[attr-defined]  # a choice field
-            (key, format_date(month.start, "j F Y")) for key, month in self._months.items()
+            (key, _month_label(month, at)) for key, month in self._months.items()
         ]
         for present in presents:
             self._ask_about(present)
@@ -175,7 +181,7 @@ class TariffRoundForm(RefusableForm):
             code = present.sku.code
             amount: Decimal | None = self.cleaned_data.get(_amount(code))
             if amount is not None:
-                price = present.at(valid_from)
+                price = present.at(valid_from) or present.now
                 unit = price.unit if price else self.cleaned_data.get(_unit(code), "")
                 yield NewPrice(sku=code, unit=unit, amount=amount)
             elif self.cleaned_data.get(_ends(code)):
@@ -191,6 +197,11 @@ class RoundDecisionForm(RefusableForm):
         help_text=_("Only needed when you refuse."),
         widget=forms.Textarea(attrs={"rows": 2, "maxlength": DECISION_LENGTH}),
     )
+
+
+def _month_label(month: Period, at: datetime) -> str:
+    day = format_date(month.start, "j F Y")
+    return day if month.start > at else _("{day} (has begun)").format(day=day)
 
 
 def _amount(code: str) -> str:

@@ -73,16 +73,17 @@ class PresentPrice:
         """What just they pay then, as far as that is known now."""
         own = (self.now if self.is_own else None, *self.planned)
         begun = [one for one in own if one and one.valid_from <= moment]
-        return begun[-1] if begun and _still_holds(begun[-1], moment) else None
+        return begun[-1] if begun and _holds(begun[-1], moment) else None
 
     def at(self, moment: datetime) -> Price | None:
         """What it costs then, as far as that is known now."""
-        farther = self.above if self.above and _still_holds(self.above, moment) else None
+        farther = self.above if self.above and _holds(self.above, moment) else None
         return self.own_at(moment) or farther
 
 
-def _still_holds(price: Price, moment: datetime) -> bool:
-    return price.valid_until is None or price.valid_until > moment
+def _holds(price: Price, moment: datetime) -> bool:
+    has_ended = price.valid_until is not None and price.valid_until <= moment
+    return price.valid_from <= moment and not has_ended
 
 
 def present_prices(organization: Organization | None, *, at: datetime) -> list[PresentPrice]:

@@ -19,15 +19,8 @@ from django.db import connection
 
 from portal.core.calendar import Period
 
-CHARGES: Final[LiteralString] = """
-WITH RECURSIVE
--- The periods asked for. Each lies within one month, by whose seconds a monthly price is divided.
-slice AS (
-    SELECT starts, ends, month_seconds
-    FROM unnest(
-        %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(month_seconds)s::int[]
-    ) AS given (starts, ends, month_seconds)
-),
+# What ``WITH RECURSIVE`` begins with; a comma comes behind it.
+LINEAGE: Final[LiteralString] = """
 -- Under which parent a node stood, when. Where no history is known: where it stands now. Worked out
 -- once, for each level of the tree looks at it anew.
 parenthood AS MATERIALIZED (
@@ -58,7 +51,20 @@ lineage (organization_id, ancestor_id, depth, period) AS (
     FROM lineage
     JOIN parenthood AS above
         ON above.node_id = lineage.ancestor_id AND above.period && lineage.period
-),
+)
+"""
+CHARGES: Final[LiteralString] = (
+    """
+WITH RECURSIVE
+-- The periods asked for. Each lies within one month, by whose seconds a monthly price is divided.
+slice AS (
+    SELECT starts, ends, month_seconds
+    FROM unnest(
+        %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(month_seconds)s::int[]
+    ) AS given (starts, ends, month_seconds)
+),"""  # noqa: S608  (a fragment of ours)
+    + LINEAGE
+    + """,
 -- When each organization belonged to the branches asked for.
 covered AS (
     SELECT organization_id, range_agg(period) AS periods
@@ -333,6 +339,7 @@ charge AS (
     FROM timed
 )
 """
+)
 
 
 @dataclass(frozen=True, kw_only=True)

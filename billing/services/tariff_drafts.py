@@ -21,9 +21,10 @@ from billing.models import (
     TariffRound,
 )
 from billing.rating import Unit, UnitPrice
+from billing.services.closing import next_month
 from billing.services.tariff_effects import Effect, effect_on_last_month
 from billing.services.tariff_prices import Present
-from portal.core.calendar import Period, month_of
+from portal.core.calendar import Period, month_of, months_in
 from portal.core.errors import InvalidInput
 from portal.core.money import RATED_PLACES
 from portal.core.text import clean_text
@@ -94,6 +95,16 @@ def months_to_begin(at: datetime) -> list[Period]:
     return months
 
 
+def open_months(at: datetime) -> list[Period]:
+    """The months that have begun and are not closed, the newest first.
+
+    From them on only what has no price there gets one: without it they could never be closed.
+    """
+    running = month_of(at)
+    first = next_month() or running
+    return months_in(Period(first.start, running.end))[::-1]
+
+
 def make_draft(says: RoundSays) -> Draft:
     """Look whether this could be proposed.
 
@@ -102,8 +113,10 @@ def make_draft(says: RoundSays) -> Draft:
     """
     errors: dict[str, list[str]] = {}
     name = _clean_name(says.name, errors)
-    if says.valid_from not in {month.start for month in months_to_begin(now())}:
-        errors["valid_from"] = [_("Choose one of these months.")]
+    at = now()
+    months = [*months_to_begin(at), *open_months(at)]
+    if says.valid_from not in {month.start for month in months}:
+        raise InvalidInput({**errors, "valid_from": [_("Choose one of these months.")]})
     organization = _living(says.organization, errors)
     skus = {sku.code: sku for sku in Sku.objects.all()}  # few; whatever a code holds finds nothing
     present = Present.of(organization, says.valid_from, skus.values())
@@ -163,6 +176,8 @@ def _living(organization: Organization | None, errors: dict[str, list[str]]) -> 
 def _problem(price: NewPrice, sku: Sku, present: Present) -> str:
     """Why this price cannot be set; empty when it can."""
     holding = present.holding.get(sku.pk)
+    if present.has_begun and (price.ends or not present.has_no_price(sku)):
+        return _("There is a price in that month, which has begun. Choose a month to come.")
     if sku.pk in present.begins_then:
         return _("From this month on another price is planned already. Choose another month.")
     if price.amount is None:

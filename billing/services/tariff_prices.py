@@ -5,11 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, LiteralString
+
+from django.db import connection
+from django.utils.timezone import now
 
 from billing.models import Price, PriceList, Sku, TariffRound
+from billing.services.charge_query import LINEAGE
 from billing.services.pricing import nearest_prices
 from portal.core.models import is_in_force
 from portal.identity.models import Organization
+
+_PRICED_FROM: Final[LiteralString] = (
+    "WITH RECURSIVE"  # noqa: S608  (a fragment of ours)
+    + LINEAGE
+    + """
+SELECT sku_id, min(greatest(lower(period), %(begin)s))
+FROM (
+    SELECT price.sku_id, lineage.period * tstzrange(price.valid_from, price.valid_until) AS period
+    FROM lineage
+    JOIN billing_price AS price ON price.organization_id = lineage.ancestor_id
+    WHERE lineage.organization_id = %(organization)s
+    UNION ALL
+    SELECT sku_id, tstzrange(valid_from, valid_until)
+    FROM billing_price
+    WHERE organization_id IS NULL
+) AS reaching
+WHERE period && tstzrange(%(begin)s, NULL)
+GROUP BY sku_id
+"""
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +46,25 @@ class Present:
             holds then, by primary key of the SKU.
         begins_then: primary keys of the SKUs of which such a price begins then.
         above: what holds where the organization has no price, by code of the SKU.
+        priced_from: of a month that has begun: ``priced_from`` below; else nothing.
+        has_begun: the moment is past, so that nothing that holds there may change.
     """
 
     holding: Mapping[int, Price]
     begins_then: set[int]
     above: Mapping[str, Price]
+    priced_from: Mapping[int, datetime]
+    at: datetime
+    has_begun: bool
+
+    def has_no_price(self, sku: Sku) -> bool:
+        """Of a month that has begun: nothing would change there that was ever a price."""
+        return self.priced_from.get(sku.pk) != self.at
 
     @classmethod
     def of(cls, organization: Organization | None, at: datetime, skus: Iterable[Sku]) -> Present:
-        """Two queries."""
+        """Two queries, and one of a month that has begun."""
+        has_begun = at <= now()
         by_code = {sku.code: sku for sku in skus}
         own = Price.objects.filter(
             is_in_force(at), organization=organization, sku__in=by_code.values()
@@ -40,14 +75,33 @@ class Present:
             holding={price.sku_id: price for price in found if price.valid_from < at},
             begins_then={price.sku_id for price in found if price.valid_from == at},
             above=nearest_prices(ancestors, at=at, skus=by_code) if organization else {},
+            priced_from=priced_from(organization, at) if has_begun else {},
+            at=at,
+            has_begun=has_begun,
         )
+
+
+def priced_from(organization: Organization | None, begin: datetime) -> dict[int, datetime]:
+    """The first moment from ``begin`` on at which any price reaches them, by key of the SKU.
+
+    What is set in a month that has begun ends there, so that it only fills what was empty. Of an
+    organization: by its own price, by that of what it stood below then, or by that of everybody.
+    Those without a price are left out. One query.
+    """
+    whose = organization.pk if organization else None
+    with connection.cursor() as cursor:
+        cursor.execute(_PRICED_FROM, {"organization": whose, "begin": begin})
+        return dict(cursor.fetchall())
 
 
 def set_prices(waiting: TariffRound, prices: PriceList) -> None:
     """End what holds, and insert what is to hold, until what was planned already."""
     begin = waiting.valid_from
     lines = list(waiting.lines.select_related("replaces"))
-    ends = _planned_ends(waiting.organization, begin, [line.sku_id for line in lines])
+    if begin <= now():
+        ends = priced_from(waiting.organization, begin)
+    else:
+        ends = _planned_ends(waiting.organization, begin, [line.sku_id for line in lines])
     until = {line.sku_id: _until(line.replaces, ends.get(line.sku_id)) for line in lines}
     replaced = [line.replaces_id for line in lines if line.replaces_id]
     Price.objects.filter(pk__in=replaced).update(valid_until=begin)

@@ -20,12 +20,12 @@ from billing.errors import (
 )
 from billing.models import Price, PriceList, TariffRound, TariffRoundLine
 from billing.policies import may_set_tariffs
-from billing.services.tariff_drafts import Draft, RoundSays, make_draft
+from billing.services.tariff_drafts import Draft, RoundSays, make_draft, open_months
 from billing.services.tariff_effects import Effect
-from billing.services.tariff_prices import Present, set_prices
+from billing.services.tariff_prices import Present, priced_from, set_prices
 from portal.audit.services import record, record_refusal
 from portal.core.errors import NotAllowed
-from portal.core.locks import lock_tariffs, lock_tree_shared
+from portal.core.locks import lock_books, lock_tariffs, lock_tree_shared
 from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person
 from portal.identity.models.proposed import DecisionState
@@ -152,6 +152,8 @@ def _deciding(public_id: UUID, actor: Person, decide: Callable[[], Answer]) -> A
 @transaction.atomic(durable=True)
 def _confirm(public_id: UUID, actor: Person) -> TariffRound:
     waiting = _lock_for_decision(public_id, actor)
+    if waiting.valid_from <= now():
+        lock_books()  # or the month might close meanwhile
     _check_still_possible(waiting)
     waiting.price_list = PriceList.objects.create(name=waiting.name)
     set_prices(waiting, waiting.price_list)
@@ -190,8 +192,7 @@ def _lock_waiting(public_id: UUID) -> TariffRound:
 
 def _check_still_possible(waiting: TariffRound) -> None:
     """Raise what came in between since it was proposed."""
-    if waiting.valid_from <= now():
-        raise RoundTooLate()
+    _check_month_takes_it(waiting)
     if waiting.organization and waiting.organization.ended_at:
         raise PricesForNobody()
     if PriceList.objects.filter(name=waiting.name).exists():
@@ -209,6 +210,19 @@ def _check_still_possible(waiting: TariffRound) -> None:
     left = [line.sku.name for line in lines if line.ends and line.sku.code not in found.above]
     if left:
         raise NothingLeft(skus=", ".join(left))
+
+
+def _check_month_takes_it(waiting: TariffRound) -> None:
+    """In a month that has begun, what has no price there gets one; nothing else changes."""
+    begin, at = waiting.valid_from, now()
+    if begin > at:
+        return
+    is_open = begin in {month.start for month in open_months(at)}
+    priced = priced_from(waiting.organization, begin)
+    if not is_open or any(
+        line.ends or priced.get(line.sku_id) == begin for line in waiting.lines.all()
+    ):
+        raise RoundTooLate()
 
 
 def _settle(waiting: TariffRound, state: DecisionState, actor: Person) -> None:

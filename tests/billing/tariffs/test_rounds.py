@@ -25,12 +25,19 @@ from billing.services.tariffs import (
     take_back_round,
 )
 from portal.audit.models import AuditEntry
-from portal.core.calendar import month_of
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.errors import RefusalNeedsReason
 from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Organization, Person, Role
-from tests.billing.tariffs.conftest import DISK, SERVER, costs, month_ahead, price_at, says
+from tests.billing.tariffs.conftest import (
+    DISK,
+    SERVER,
+    costs,
+    last_month,
+    month_ahead,
+    price_at,
+    says,
+)
 from tests.factories import PersonFactory, grant, make_organization
 from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory, set_price
 from tests.races import at_once, meeting
@@ -247,10 +254,10 @@ def test_a_name_that_cannot_be_is_refused_at_its_field(proposed, name):
 
 
 @pytest.mark.parametrize("months", [1, 24])
-def test_prices_change_at_the_beginning_of_a_month_to_come(treasury, months):
+def test_prices_change_at_the_beginning_of_a_month(treasury, months):
     right = says(costs("40"), months=months)
     draft_round(right, actor=treasury.first)
-    for wrong in (right.valid_from + A_SECOND, month_of(now()).start, now()):
+    for wrong in (right.valid_from + A_SECOND, last_month(), now()):
         with pytest.raises(InvalidInput) as refusal:
             draft_round(replace(right, valid_from=wrong), actor=treasury.first)
         assert set(refusal.value.errors) == {"valid_from"}
