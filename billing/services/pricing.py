@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 
 from billing.errors import PriceMissing
 from billing.meters import Meter, quantity_by_sku
-from billing.models import Price, PriceUnit
+from billing.models import Price, PriceUnit, Sku, UsageSpan
 from billing.rating import Unit, UnitPrice, Usage, rate
 from portal.core.calendar import Period, month_of
 from portal.core.models import is_in_force
@@ -173,6 +173,24 @@ def unpriced_skus(
         return None in places or (bool(lineages) and all(places & each for each in lineages))
 
     return [code for code in wanted if not is_priced(code)]
+
+
+def unpriced_use(lineages: Mapping[int, Collection[int]], *, at: datetime) -> list[Sku]:
+    """What is in use at ``at`` and would have no price if the projects stood there. Three queries.
+
+    Args:
+        lineages: the organizations that would stand above each project, by their primary keys.
+    """
+    running = UsageSpan.objects.filter(resource__project__in=lineages, ended_at=None)
+    uses = set(running.values_list("resource__project", "sku").distinct())
+    prices = Price.objects.filter(is_in_force(at), sku__in={sku_id for _project, sku_id in uses})
+    priced = set(prices.values_list("sku", "organization"))
+    unpriced = {
+        sku_id
+        for project_id, sku_id in uses
+        if not any((sku_id, place) in priced for place in (None, *lineages[project_id]))
+    }
+    return list(Sku.objects.filter(pk__in=unpriced).order_by("code"))
 
 
 def _quote(quantities: Mapping[str, Decimal], prices: Mapping[str, Price], at: datetime) -> Quote:

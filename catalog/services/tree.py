@@ -14,6 +14,8 @@ from django.db.models.functions import Greatest
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from billing.models import Sku
+from billing.services.pricing import unpriced_use
 from catalog.errors import ConfirmationMismatch, NodeInUse
 from catalog.models import (
     OPEN_ORDER_STATES,
@@ -81,6 +83,7 @@ class MovePreview:
         effects: for each level that is entered and each metric that the branch holds.
         reach: who gets and who loses which role on it.
         limit_problems: why its limits cannot come along, in words.
+        unpriced: what runs in it and has no price there, so that its months cannot be closed.
     """
 
     entered: Sequence[Node]
@@ -88,6 +91,7 @@ class MovePreview:
     effects: Sequence[LevelEffect]
     reach: ReachChange
     limit_problems: Sequence[str]
+    unpriced: Sequence[Sku]
 
     @property
     def fits(self) -> bool:
@@ -174,6 +178,7 @@ def preview_move(node: Node, parent: Node) -> MovePreview:
         ],
         reach=reach_after_move(node, parent),
         limit_problems=find_move_problems(node, parent),
+        unpriced=unpriced_use(_lineages_there(node, parent), at=now()),
     )
 
 
@@ -196,9 +201,21 @@ def _levels(node: Node, parent: Node) -> tuple[list[int], list[int]]:
 
 
 def _project_ids(node: Node) -> list[int]:
+    return list(_projects(node).values_list("pk", flat=True))
+
+
+def _projects(node: Node) -> QuerySet[Node]:
     below = Q(pk=node.pk) | Q(ancestor_ids__contains=[node.pk])
-    projects = Node.objects.filter(below, kind=NodeKind.PROJECT)
-    return list(projects.values_list("pk", flat=True))
+    return Node.objects.filter(below, kind=NodeKind.PROJECT)
+
+
+def _lineages_there(node: Node, parent: Node) -> dict[int, list[int]]:
+    """What would stand above each project of the branch, by its primary key."""
+    kept_from = len(node.ancestor_ids)
+    return {
+        pk: [*parent.lineage_ids, *ancestor_ids[kept_from:]]
+        for pk, ancestor_ids in _projects(node).values_list("pk", "ancestor_ids")
+    }
 
 
 def _hang(node: Node, parent: Node) -> None:

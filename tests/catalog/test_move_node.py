@@ -251,7 +251,7 @@ class TestPreview:
         for more in (0, 3):
             for _number in range(more):
                 make_project(tree.old)
-            with django_assert_num_queries(8):
+            with django_assert_num_queries(10):
                 preview_move(tree.old, tree.new)
 
 
