@@ -45,6 +45,14 @@ class RoundTooLate(DomainError):
     )
 
 
+class RoundHolds(DomainError):
+    code = "tariff_round_holds"
+    message = _(
+        "These prices hold already, so they cannot be withdrawn. Propose other prices from a month "
+        "to come."
+    )
+
+
 class PricesMoved(DomainError):
     """Context: ``skus``, in words."""
 

@@ -92,7 +92,7 @@ def present_prices(organization: Organization | None, *, at: datetime) -> list[P
     nearest = nearest_prices(lineage, at=at)
     above = nearest_prices(lineage[:-1], at=at) if organization else {}
     planned: defaultdict[int, list[Price]] = defaultdict(list)
-    later = Price.objects.filter(organization=organization, valid_from__gt=at)
+    later = Price.objects.filter(is_not_over(at), organization=organization, valid_from__gt=at)
     for price in later.order_by("valid_from"):
         planned[price.sku_id].append(price)
     return [

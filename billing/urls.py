@@ -29,6 +29,11 @@ urlpatterns = [
         tariff_rounds.round_take_back,
         name="tariff-round-take-back",
     ),
+    path(
+        "costs/tariffs/rounds/<uuid:public_id>/withdraw",
+        tariff_rounds.round_withdraw,
+        name="tariff-round-withdraw",
+    ),
     path("costs/tariffs/skus/<path:code>", tariffs.tariff_history, name="tariff-history"),
     path("costs/budgets", budgets.budget_list, name="budgets"),
     path("costs/budgets.csv", budgets.budget_rows, name="budget-rows"),

@@ -54,7 +54,10 @@ class PriceList(PublicIdModel):
 
 
 class Price(PublicIdModel, DatedFact):
-    """The price of a SKU in a period: for one organization and those below it, or for everybody."""
+    """The price of a SKU in a period: for one organization and those below it, or for everybody.
+
+    One that was withdrawn before it began ends where it begins, and never holds.
+    """
 
     price_list = models.ForeignKey(PriceList, on_delete=models.PROTECT, related_name="prices")
     sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="prices")
@@ -74,8 +77,8 @@ class Price(PublicIdModel, DatedFact):
             ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="price_not_negative"),
             models.CheckConstraint(
-                condition=Q(valid_until=None) | Q(valid_until__gt=F("valid_from")),
-                name="price_ends_after_it_begins",
+                condition=Q(valid_until=None) | Q(valid_until__gte=F("valid_from")),
+                name="price_ends_not_before_it_begins",
             ),
             models.CheckConstraint(
                 condition=is_whole_second("valid_from", "valid_until"),

@@ -6,19 +6,23 @@ from typing import Final
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from billing.models.price import Price, PriceList, PriceUnit, Sku
 from portal.identity.models.proposed import DecisionState, Proposed, four_eyes_constraints
 
 TARIFF_NAME_LENGTH: Final = 80
+_STANDING: Final = (DecisionState.PROPOSED, DecisionState.CONFIRMED)
 
 
 class TariffRound(Proposed):
     """New prices from one month on: of an organization and those below it, or for everybody.
 
-    Confirmed, they stand in ``price_list``, which has the name of the round. By triggers what was
+    Confirmed, they stand in ``price_list``, which has the name of the round. One that ``withdraws``
+    another, of which it has name, organization and month, sets nothing: confirmed, the other never
+    begins. By triggers what was
     proposed never changes, there are at most ``line_count`` lines, and ``valid_from`` is the
-    beginning of a month in Amsterdam that was still to come then.
+    beginning of a month in Amsterdam that was not closed then.
     """
 
     name = models.CharField(max_length=TARIFF_NAME_LENGTH)
@@ -30,6 +34,9 @@ class TariffRound(Proposed):
     price_list = models.OneToOneField(
         PriceList, null=True, on_delete=models.PROTECT, related_name="tariff_round"
     )
+    withdraws = models.ForeignKey(
+        "self", null=True, on_delete=models.PROTECT, related_name="withdrawals"
+    )
 
     class Meta:
         constraints = [
@@ -37,18 +44,40 @@ class TariffRound(Proposed):
             models.CheckConstraint(condition=~Q(name=""), name="tariff_round_has_a_name"),
             models.UniqueConstraint(
                 fields=["name"],
-                condition=Q(state__in=[DecisionState.PROPOSED, DecisionState.CONFIRMED]),
+                condition=Q(withdraws=None, state__in=_STANDING),
                 name="tariff_round_name_unique",
             ),
+            models.UniqueConstraint(
+                fields=["withdraws"],
+                condition=Q(state__in=_STANDING),
+                name="tariff_round_withdrawn_once",
+            ),
             models.CheckConstraint(
-                condition=Q(state=DecisionState.CONFIRMED, price_list__isnull=False)
-                | ~Q(state=DecisionState.CONFIRMED) & Q(price_list=None),
+                condition=Q(withdraws=None) | Q(line_count=0),
+                name="tariff_round_sets_prices_or_withdraws",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=DecisionState.CONFIRMED, withdraws=None, price_list__isnull=False)
+                | (~Q(state=DecisionState.CONFIRMED) | Q(withdraws__isnull=False))
+                & Q(price_list=None),
                 name="tariff_round_confirmed_has_a_price_list",
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def title(self) -> str:
+        """Its name, or that it withdraws what has that name."""
+        if self.withdraws_id is None:
+            return self.name
+        return _("Withdrawal of “{name}”").format(name=self.name)
+
+    @property
+    def withdrawal(self) -> TariffRound | None:
+        """The round that withdraws this one, or would once it is confirmed. One query."""
+        return self.withdrawals.filter(state__in=_STANDING).first()
 
 
 class TariffRoundLine(models.Model):

@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Final, LiteralString
 
 from django.db import connection
+from django.db.models import F
 from django.utils.timezone import now
 
-from billing.models import Price, PriceList, Sku, TariffRound
+from billing.models import Price, PriceList, Sku, TariffRound, TariffRoundLine
 from billing.services.charge_query import LINEAGE
 from billing.services.pricing import nearest_prices
-from portal.core.models import is_in_force
+from portal.core.models import is_in_force, is_not_over
 from portal.identity.models import Organization
+from portal.identity.models.proposed import DecisionState
 
 _PRICED_FROM: Final[LiteralString] = (
     "WITH RECURSIVE"  # noqa: S608  (a fragment of ours)
@@ -120,12 +122,49 @@ def set_prices(waiting: TariffRound, prices: PriceList) -> None:
     )
 
 
+def give_back(planned: TariffRound) -> None:
+    """Nothing of a round begins: what it would have ended goes on in the place of its prices.
+
+    Until where that place ends by now, for what was agreed later may have taken a part of it.
+    """
+    begin, organization = planned.valid_from, planned.organization
+    sku_ids = list(planned.lines.values_list("sku", flat=True))
+    own = Price.objects.filter(price_list__tariff_round=planned)
+    ends: dict[int, datetime | None] = {**_ends_of_nothing(planned, sku_ids)}
+    ends |= dict(own.values_list("sku_id", "valid_until"))
+    before = Price.objects.filter(
+        organization=organization, sku__in=sku_ids, valid_from__lt=begin, valid_until=begin
+    )
+    own.update(valid_until=F("valid_from"))
+    for price in before:
+        price.valid_until = ends.get(price.sku_id)
+        price.save(update_fields=["valid_until"])
+
+
+def _ends_of_nothing(planned: TariffRound, sku_ids: Sequence[int]) -> dict[int, datetime]:
+    """Where a round left no own price: when something else would have ended the price before it.
+
+    The next own price does, or another round that only ends one.
+    """
+    begin = planned.valid_from
+    later = TariffRoundLine.objects.filter(
+        ends=True,
+        sku__in=sku_ids,
+        round__organization=planned.organization,
+        round__valid_from__gt=begin,
+        round__state=DecisionState.CONFIRMED,
+    ).exclude(round__withdrawals__state=DecisionState.CONFIRMED)
+    found = list(later.values_list("sku", "round__valid_from"))
+    found += _planned_ends(planned.organization, begin, sku_ids).items()
+    return dict(sorted(found, key=lambda end: end[1], reverse=True))
+
+
 def _planned_ends(
     organization: Organization | None, begin: datetime, sku_ids: Sequence[int]
 ) -> dict[int, datetime]:
     """When the next price begins that was planned already, by primary key of the SKU."""
     planned = Price.objects.filter(
-        organization=organization, sku__in=sku_ids, valid_from__gt=begin
+        is_not_over(begin), organization=organization, sku__in=sku_ids, valid_from__gt=begin
     ).order_by("-valid_from")
     return dict(planned.values_list("sku_id", "valid_from"))
 

@@ -14,6 +14,7 @@ from billing.errors import (
     OwnRound,
     PricesForNobody,
     PricesMoved,
+    RoundHolds,
     RoundSettled,
     RoundTooLate,
     TariffNameTaken,
@@ -22,7 +23,7 @@ from billing.models import Price, PriceList, TariffRound, TariffRoundLine
 from billing.policies import may_set_tariffs
 from billing.services.tariff_drafts import Draft, RoundSays, make_draft, open_months
 from billing.services.tariff_effects import Effect
-from billing.services.tariff_prices import Present, priced_from, set_prices
+from billing.services.tariff_prices import Present, give_back, priced_from, set_prices
 from portal.audit.services import record, record_refusal
 from portal.core.errors import NotAllowed
 from portal.core.locks import lock_books, lock_tariffs, lock_tree_shared
@@ -86,16 +87,51 @@ def _propose(says: RoundSays, effect: Effect, actor: Person) -> TariffRound:
     return proposed
 
 
+@transaction.atomic(durable=True)
+def propose_withdrawal(public_id: UUID, *, actor: Person) -> TariffRound:
+    """Propose that what was confirmed never begins; that is a round too, which another confirms.
+
+    Raises:
+        NotAllowed: as in ``draft_round``; or the actor came by emergency access.
+        RoundSettled: it was not confirmed, or is withdrawn, or somebody proposed that already.
+        RoundHolds: it has begun.
+    """
+    _lock(actor)
+    planned = TariffRound.objects.select_for_update().get(public_id=public_id)
+    withdrawal = planned.withdrawal
+    if planned.state != DecisionState.CONFIRMED or planned.withdraws_id or withdrawal:
+        raise RoundSettled(state=(withdrawal or planned).get_state_display())
+    _check_not_begun(planned)
+    proposed = TariffRound.objects.create(
+        name=planned.name,
+        organization_id=planned.organization_id,
+        valid_from=planned.valid_from,
+        line_count=0,
+        withdraws=planned,
+        proposed_by=actor,
+        proposed_at=now(),
+    )
+    _tell("tariff_round.withdrawal_proposed", proposed, actor)
+    return proposed
+
+
+def _check_not_begun(planned: TariffRound) -> None:
+    if planned.valid_from <= now():
+        raise RoundHolds()
+
+
 @sensitive("tariff_round.confirm")
 def confirm_round(public_id: UUID, *, actor: Person) -> TariffRound:
     """Agree: the prices that hold end when the new ones begin, which stand in a list of their own.
 
-    What was planned already for later stays so: until then the new price holds.
+    What was planned already for later stays so: until then the new price holds. Of one that
+    withdraws another: the prices that hold go on, and those that were planned never begin.
 
     Raises:
         OwnRound, SameHuman: the actor proposed it, or may have, with another login.
         NotAllowed: the actor does not set prices, or came by emergency access.
         RoundSettled: somebody was first.
+        RoundHolds: what was to be withdrawn has begun.
         RoundTooLate, PricesMoved, PricesForNobody, NothingLeft, TariffNameTaken: it can no longer
             be as it was proposed.
     """
@@ -152,6 +188,8 @@ def _deciding(public_id: UUID, actor: Person, decide: Callable[[], Answer]) -> A
 @transaction.atomic(durable=True)
 def _confirm(public_id: UUID, actor: Person) -> TariffRound:
     waiting = _lock_for_decision(public_id, actor)
+    if waiting.withdraws:
+        return _withdraw(waiting, waiting.withdraws, actor)
     if waiting.valid_from <= now():
         lock_books()  # or the month might close meanwhile
     _check_still_possible(waiting)
@@ -159,6 +197,15 @@ def _confirm(public_id: UUID, actor: Person) -> TariffRound:
     set_prices(waiting, waiting.price_list)
     _settle(waiting, DecisionState.CONFIRMED, actor)
     _tell("tariff_round.confirmed", waiting, actor)
+    return waiting
+
+
+def _withdraw(waiting: TariffRound, planned: TariffRound, actor: Person) -> TariffRound:
+    """Have what was planned never begin. The database lets a price go on once this is settled."""
+    _check_not_begun(planned)
+    _settle(waiting, DecisionState.CONFIRMED, actor)
+    give_back(planned)
+    _tell("tariff_round.withdrawn", waiting, actor)
     return waiting
 
 
@@ -183,7 +230,9 @@ def _lock_for_decision(public_id: UUID, actor: Person) -> TariffRound:
 def _lock_waiting(public_id: UUID) -> TariffRound:
     lock_tree_shared()
     lock_tariffs()
-    rounds = TariffRound.objects.select_for_update(of=("self",)).select_related("organization")
+    rounds = TariffRound.objects.select_for_update(of=("self",)).select_related(
+        "organization", "withdraws"
+    )
     waiting = rounds.get(public_id=public_id)
     if waiting.state != DecisionState.PROPOSED:
         raise RoundSettled(state=waiting.get_state_display())

@@ -26,6 +26,7 @@ from billing.services.tariffs import (
     confirm_round,
     draft_round,
     propose_round,
+    propose_withdrawal,
     refuse_round,
     take_back_round,
 )
@@ -154,6 +155,13 @@ def round_take_back(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return _do(request, public_id, lambda: take_back_round(public_id, actor=request.user), done)
 
 
+@require_POST
+def round_withdraw(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Propose that prices that were confirmed never begin."""
+    done = _("Proposed. A second person decides.")
+    return _do(request, public_id, lambda: propose_withdrawal(public_id, actor=request.user), done)
+
+
 def _do(
     request: PersonRequest,
     public_id: UUID,
@@ -185,14 +193,20 @@ def _page(
 ) -> HttpResponse:
     is_waiting = proposed.state == DecisionState.PROPOSED
     is_own = proposed.proposed_by_id == request.user.pk
-    draft = draft_of(proposed)
-    effect = draft.effect(at=now()) if is_waiting else None
+    draft = draft_of(proposed.withdraws or proposed)
+    effect = draft.effect(at=now()) if is_waiting and not proposed.withdraws else None
+    withdrawal = proposed.withdrawal
     context = {
         "round": proposed,
         "effect": effect,
         "lines": lines_of_draft(draft, effect),
         "may_decide": is_waiting and not is_own and may_set_tariffs(request.user),
         "may_take_back": is_waiting and is_own,
+        "withdrawal": withdrawal,
+        "may_withdraw": proposed.state == DecisionState.CONFIRMED
+        and not (proposed.withdraws or withdrawal)
+        and proposed.valid_from > now()
+        and may_set_tariffs(request.user),
         "decision_form": decision or _begun_decision(request, proposed),
         "error": error,
     }
@@ -209,7 +223,7 @@ def _begun_decision(request: PersonRequest, proposed: TariffRound) -> RoundDecis
 
 def _visible(request: PersonRequest, public_id: UUID) -> TariffRound:
     rounds: QuerySet[TariffRound] = visible_tariff_rounds(request.user).select_related(
-        "organization", "proposed_by", "decided_by"
+        "organization", "proposed_by", "decided_by", "withdraws__organization"
     )
     return get_object_or_404(rounds, public_id=public_id)
 

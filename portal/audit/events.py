@@ -165,6 +165,8 @@ EVENTS: Final = frozenset(
         "tariff_round.confirmed",
         "tariff_round.refused",
         "tariff_round.taken_back",
+        "tariff_round.withdrawal_proposed",
+        "tariff_round.withdrawn",
         "tariff_round.decision_refused",
         "budget.set",
         "month.closing_begun",

@@ -185,7 +185,7 @@ def _tariff_task(proposed: TariffRound) -> Task:
     return Task(
         icon="receipt-euro",
         tone="",
-        title=_("New prices: {name}").format(name=proposed.name),
+        title=_("New prices: {name}").format(name=proposed.title),
         text=_("{proposer} proposes this for {whom}, from {day}.").format(
             proposer=proposed.proposed_by.name, whom=whom, day=day(proposed.valid_from)
         ),

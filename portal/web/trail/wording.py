@@ -126,6 +126,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "tariff_round.confirmed": _("Tariff round confirmed"),
     "tariff_round.refused": _("Tariff round refused"),
     "tariff_round.taken_back": _("Tariff round taken back"),
+    "tariff_round.withdrawal_proposed": _("Withdrawal of a tariff round proposed"),
+    "tariff_round.withdrawn": _("Tariff round withdrawn"),
     "tariff_round.decision_refused": _("Decision about a tariff round refused"),
     "budget.set": _("Budget set"),
     "month.closing_begun": _("Closing of a month begun"),

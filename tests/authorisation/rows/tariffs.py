@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from django.utils.timezone import now
 
-from billing.models import PriceUnit, Sku, TariffRound, TariffRoundLine
+from billing.models import PriceList, PriceUnit, Sku, TariffRound, TariffRoundLine
 from billing.services.tariff_drafts import months_to_begin
 from portal.identity.models import Person, Role
+from portal.identity.models.proposed import DecisionState
 from tests.authorisation.vocabulary import act, see
 from tests.authorisation.world import Tenant
 from tests.factories.billing import SkuFactory, set_price
@@ -35,6 +36,16 @@ def round_of_colleague(tenant: Tenant) -> TariffRound:
 def own_round(tenant: Tenant) -> TariffRound:
     """Proposed by who comes by from finance."""
     return _proposed(tenant, "eigen-tarieven", tenant.people[Role.FINANCE])
+
+
+def planned_round(tenant: Tenant) -> TariffRound:
+    """Confirmed, and still to begin."""
+    planned = _proposed(tenant, "gepland", tenant.people[Role.FINANCE])
+    planned.state, planned.decided_by = DecisionState.CONFIRMED, tenant.all_rounder
+    planned.decided_at = now()
+    planned.price_list = PriceList.objects.create(name=planned.name)
+    planned.save()
+    return planned
 
 
 def new_round(tenant: Tenant) -> dict[str, Any]:
@@ -85,5 +96,6 @@ ROWS = [
         is_strong=True,
         **OF_ROUND,
     ),
+    act("billing:tariff-round-withdraw", of=planned_round, **OF_ROUND),
     act("billing:tariff-round-take-back", of=own_round, **OF_ROUND),
 ]
