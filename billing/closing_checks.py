@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import Sku
+from billing.models import LineKind, Sku
 from billing.services.charging import Costs
+from billing.services.corrections import LateFacts
 from portal.core.calendar import Period
 from portal.core.formats import money
 
@@ -40,18 +42,17 @@ def register_check(check: Check) -> None:
     _CHECKS.append(check)
 
 
-def find_findings(
-    month: Period, used: Costs, *, late_without_price: Collection[int]
-) -> list[Finding]:
+def find_findings(month: Period, used: Costs, *, late: LateFacts) -> list[Finding]:
     """Return everything that is worth a look, what blocks first.
 
     Args:
         used: what everybody used in the month.
-        late_without_price: primary keys of SKUs that were used in closed months.
+        late: what became known of closed months.
     """
     missing = {line.sku_id for line in used.lines if line.is_price_missing}
-    found = list(_prices_missing(month, missing.union(late_without_price)))
+    found = list(_prices_missing(month, missing.union(late.skus_without_price)))
     found += _unallocated(month, used)
+    found += _set_off(late)
     return found + [finding for check in _CHECKS for finding in check(month, used)]
 
 
@@ -80,4 +81,19 @@ def _unallocated(month: Period, used: Costs) -> Iterator[Finding]:
             ).format(amount=money(Costs(lines=tuple(lines)).total), count=count),
             url=f"{reverse('billing:cost-centers')}?month={month.start:%Y-%m}",
             link=_("Costs per cost centre"),
+        )
+
+
+def _set_off(late: LateFacts) -> Iterator[Finding]:
+    """What was given back of use that then turned out to cost less, or nothing."""
+    amounts = [one.amount for one in late.corrections if one.kind == LineKind.SET_OFF]
+    if total := sum((amount for amount in amounts if amount > 0), Decimal(0)):
+        yield Finding(
+            text=_(
+                "{amount} was given back before of use that is now corrected. It is set off, so "
+                "that no more goes back than was paid. Is something still to be given back? "
+                "Propose that of another line."
+            ).format(amount=money(total)),
+            url=reverse("billing:months"),
+            link=_("Statements that are closed"),
         )

@@ -19,8 +19,9 @@ def period_of(statement: Statement) -> str:
 
 
 def quantity_of(line: StatementLine) -> str:
-    """How much of its unit; nothing where money is given back without any use."""
-    return "" if line.kind == LineKind.CREDIT else quantity(line.quantity)
+    """How much of its unit; nothing where money moves without any use."""
+    without_use = (LineKind.CREDIT, LineKind.SET_OFF)
+    return "" if line.kind in without_use else quantity(line.quantity)
 
 
 def vat_note(statement: Statement) -> str:

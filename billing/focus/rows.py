@@ -156,8 +156,9 @@ def correction_row(statement: Statement, line: Line, billed: StatementLine) -> R
 
     In whole cents, and unrelated to any resource.
     """
-    is_credit = billed.kind == LineKind.CREDIT
+    is_credit = billed.kind in (LineKind.CREDIT, LineKind.SET_OFF)
     used_in = billed.used_in
+    kind = billed.kind.replace("_", "-")
     quantity: Row = {
         "ContractedUnitPrice": billed.unit_price,
         "PricingCategory": "Standard",
@@ -170,7 +171,7 @@ def correction_row(statement: Statement, line: Line, billed: StatementLine) -> R
         "BilledCost": billed.amount,
         "ChargeCategory": "Credit" if is_credit else "Usage",
         "ChargeClass": "Correction",
-        "ChargeDescription": f"{line.sku.name_en}: {billed.kind} of {used_in.key}",
+        "ChargeDescription": f"{line.sku.name_en}: {kind} of {used_in.key}",
         "ChargeFrequency": "One-Time",
         "ChargePeriodEnd": used_in.period.end,
         "ChargePeriodStart": used_in.period.start,

@@ -133,6 +133,7 @@ class LineKind(models.TextChoices):
     USAGE = "usage", _("Use")
     CORRECTION = "correction", _("Correction")
     CREDIT = "credit", _("Credit")
+    SET_OFF = "set_off", _("Set-off")
 
 
 class StatementLine(PublicIdModel):
@@ -186,6 +187,10 @@ class StatementLine(PublicIdModel):
                 | (Q(corrects__isnull=False, amount__lt=0) & ~Q(reason="")),
                 name="statement_line_of_credit_says_of_what_and_why",
             ),
+            models.CheckConstraint(
+                condition=~Q(kind="set_off") | Q(corrects__isnull=False, quantity=0),
+                name="statement_line_of_set_off_says_of_what",
+            ),
         ]
         indexes = [
             models.Index(fields=["used_in", "project", "sku"], name="statement_line_by_use"),
@@ -226,6 +231,9 @@ class StatementLine(PublicIdModel):
             case LineKind.CREDIT:
                 text = _("Given back of {month}: {reason}")
                 return text.format(month=month_name, reason=self.reason)
+            case LineKind.SET_OFF:
+                text = _("Set off against what was given back of {month}")
+                return text.format(month=month_name)
 
 
 class StatementLineSource(models.Model):

@@ -89,7 +89,7 @@ def prepare_closing(month: Period) -> Closing:
         used=used,
         corrections=late.corrections,
         credits=waiting_credits(),
-        findings=find_findings(month, used, late_without_price=late.skus_without_price),
+        findings=find_findings(month, used, late=late),
     )
 
 

@@ -3,6 +3,11 @@
 The same statement that charges a month charges all closed months again; whatever it says now that
 statements do not say yet is a correction. So it does not matter why: usage that was seen late,
 ended earlier than was thought, a price or a move that was written down afterwards.
+
+Of what was given back as a credit before, a correction would give back twice. What then went back
+beyond the cost of the use is set off against the credit, so that no use ever costs less than
+nothing; and it is given again when the use turns out to cost something after all. In whichever
+order things become known, statements come to the same.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, LiteralString
 
-from billing.models import BillingMonth, MonthState
+from billing.models import BillingMonth, LineKind, MonthState
 from billing.services.charge_query import ChargeQuery, Slice
 from portal.identity.models import Organization
 
@@ -57,22 +62,59 @@ billed AS (
     GROUP BY statement.organization_id, line.project_id, line.sku_id, line.price_id,
              used_in.first_day, cost_center, cost_object, commitment_number,
              line.unit, line.unit_price
+),
+-- What was promised to be given back of it, and what of that was set off on statements so far.
+given AS (
+    SELECT
+        statement.organization_id, line.project_id, line.sku_id, line.price_id,
+        used_in.first_day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS slice_start,
+        {_FALLS_UNDER},
+        sum(promised.amount) AS credited, sum(promised.set_off) AS set_off
+    FROM (
+        SELECT line_id, amount, 0 AS set_off FROM billing_credit WHERE taken_back_at IS NULL
+        UNION ALL
+        SELECT id, 0, amount FROM billing_statementline WHERE kind = 'set_off'
+    ) AS promised
+    JOIN billing_statementline AS line ON line.id = promised.line_id
+    JOIN billing_statement AS statement ON statement.id = line.statement_id
+    JOIN billing_billingmonth AS used_in ON used_in.id = line.used_in_id
+    WHERE used_in.first_day = ANY(%(first_days)s)
+    GROUP BY statement.organization_id, line.project_id, line.sku_id, line.price_id,
+             used_in.first_day, cost_center, cost_object, commitment_number
+),
+compared AS (
+    SELECT
+        organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment,
+        coalesce(known.unit, billed.unit) AS unit,
+        coalesce(known.unit_price, billed.unit_price) AS unit_price,
+        coalesce(known.quantity, 0) - coalesce(billed.quantity, 0) AS quantity,
+        coalesce(known.exact, 0) - coalesce(billed.exact, 0) AS exact,
+        round(coalesce(known.exact, 0), 2) - coalesce(billed.amount, 0) AS amount,
+        greatest(0, coalesce(given.credited, 0) - round(coalesce(known.exact, 0), 2))
+            - coalesce(given.set_off, 0) AS set_off,
+        billed.first_line
+    FROM known
+    FULL JOIN billed USING (
+        organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment
+    )
+    LEFT JOIN given USING (
+        organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment
+    )
 )
 SELECT
-    organization_id, project_id, sku_id, price_id, slice_start,
+    'correction' AS kind, organization_id, project_id, sku_id, price_id, slice_start,
     nullif(center, ''), nullif(object, ''), nullif(commitment, ''),
-    coalesce(known.unit, billed.unit), coalesce(known.unit_price, billed.unit_price),
-    coalesce(known.quantity, 0) - coalesce(billed.quantity, 0),
-    coalesce(known.exact, 0) - coalesce(billed.exact, 0),
-    round(coalesce(known.exact, 0), 2) - coalesce(billed.amount, 0),
-    billed.first_line
-FROM known
-FULL JOIN billed USING (
-    organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment
-)
-WHERE round(coalesce(known.exact, 0), 2) <> coalesce(billed.amount, 0)
-    OR price_id IS NULL
-ORDER BY organization_id, slice_start, project_id, sku_id, price_id, center, object, commitment
+    unit, unit_price, quantity, exact, amount, first_line
+FROM compared
+WHERE amount <> 0 OR price_id IS NULL
+UNION ALL
+SELECT
+    'set_off', organization_id, project_id, sku_id, price_id, slice_start,
+    nullif(center, ''), nullif(object, ''), nullif(commitment, ''),
+    unit, unit_price, 0, set_off, set_off, first_line
+FROM compared
+WHERE set_off <> 0
+ORDER BY 2, 6, 3, 4, 5, 7, 8, 9, kind
 """  # noqa: S608  (a fragment of ours)
 
 
@@ -80,9 +122,12 @@ ORDER BY organization_id, slice_start, project_id, sku_id, price_id, center, obj
 class Correction:
     """Of one line of a closed month: what it should be, less what was billed of it so far.
 
-    ``corrects_id``: the first line that was billed of it; None when nothing was.
+    Attributes:
+        kind: a correction of the use, or what is set off against credits of it.
+        corrects_id: the first line that was billed of it; None when nothing was.
     """
 
+    kind: LineKind
     organization_id: int
     project_id: int
     sku_id: int

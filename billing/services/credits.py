@@ -33,7 +33,7 @@ def left_to_credit(line: StatementLine) -> Decimal:
     """What can still be given back of a line, with all that corrects it or that it corrects.
 
     They are one use, billed in parts: what was given back of one part is gone of the others, and
-    what waits to be given back is too.
+    what waits to be given back is too. What was set off against credits was not given back.
     """
     first = line.corrects_id or line.pk
     parts = StatementLine.objects.filter(Q(pk=first) | Q(corrects=first))

@@ -185,7 +185,7 @@ def _correction_lines(corrections: Sequence[Correction]) -> list[StatementLine]:
     prices = Price.objects.in_bulk({correction.price_id for correction in corrections})
     return [
         StatementLine(
-            kind=LineKind.CORRECTION,
+            kind=correction.kind,
             used_in=months[correction.month_start],
             project_id=correction.project_id,
             sku_id=correction.sku_id,

@@ -13,7 +13,10 @@ from billing.services.closing import begin_closing
 from tests.billing.months.conftest import SEPTEMBER
 
 pytestmark = pytest.mark.django_db
-TABLES = ("billingmonth", "statement", "statementline", "statementlinesource", "credit")
+TABLES = (
+    *("billingmonth", "statement", "statementline", "statementlinesource", "credit"),
+    *("usagespan", "meteredresource", "allocationfact", "pastbudget"),
+)
 
 
 def refusal_of(statement: str, **values: Any) -> str:
@@ -72,6 +75,13 @@ def test_what_is_closed_never_changes(close, server, statement, refusal):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_no_table_of_the_books_is_emptied(db, table):
+    """Not even alone, where no other table would be emptied with it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgenabled FROM pg_trigger WHERE tgrelid = %s::regclass AND tgtype & 32 > 0",
+            [f"billing_{table}"],
+        )
+        assert cursor.fetchall() == [("O",)]
     assert refusal_of(f"TRUNCATE billing_{table} CASCADE") != ""
 
 

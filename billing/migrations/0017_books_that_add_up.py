@@ -1,0 +1,62 @@
+"""What is set off against credits is a line of its own; tables that only grow are never emptied."""
+
+from django.db import migrations, models
+
+KEEP = """
+CREATE TRIGGER allocation_fact_never_truncated BEFORE TRUNCATE ON billing_allocationfact
+    FOR EACH STATEMENT EXECUTE FUNCTION public.billing_refuse_change();
+CREATE TRIGGER past_budget_never_truncated BEFORE TRUNCATE ON billing_pastbudget
+    FOR EACH STATEMENT EXECUTE FUNCTION public.billing_refuse_change();
+CREATE TRIGGER metered_resource_never_truncated BEFORE TRUNCATE ON billing_meteredresource
+    FOR EACH STATEMENT EXECUTE FUNCTION public.billing_refuse_change();
+CREATE TRIGGER usage_span_never_truncated BEFORE TRUNCATE ON billing_usagespan
+    FOR EACH STATEMENT EXECUTE FUNCTION public.billing_refuse_change();
+"""
+ALLOW = """
+DROP TRIGGER usage_span_never_truncated ON billing_usagespan;
+DROP TRIGGER metered_resource_never_truncated ON billing_meteredresource;
+DROP TRIGGER past_budget_never_truncated ON billing_pastbudget;
+DROP TRIGGER allocation_fact_never_truncated ON billing_allocationfact;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("billing", "0013_budget_months")]
+
+    operations = [
+        migrations.RemoveConstraint(
+            model_name="statementline", name="statement_line_kind_known"
+        ),
+        migrations.AlterField(
+            model_name="statementline",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("usage", "Use"),
+                    ("correction", "Correction"),
+                    ("credit", "Credit"),
+                    ("set_off", "Set-off"),
+                ],
+                max_length=10,
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="statementline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["usage", "correction", "credit", "set_off"])),
+                name="statement_line_kind_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="statementline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "set_off"), _negated=True),
+                    models.Q(("corrects__isnull", False), ("quantity", 0)),
+                    _connector="OR",
+                ),
+                name="statement_line_of_set_off_says_of_what",
+            ),
+        ),
+        migrations.RunSQL(KEEP, ALLOW),
+    ]
