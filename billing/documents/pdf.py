@@ -15,6 +15,7 @@ import typst
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from billing.documents.keywords import keywords_of
 from billing.documents.wording import period_of, quantity_of, vat_note
 from billing.models import Statement, StatementLine
 from portal.core.formats import day, money, unit_price
@@ -68,6 +69,7 @@ def _data_of(statement: Statement) -> dict[str, Any]:
     return {
         "title": _("Statement {number}").format(number=statement.number),
         "issuer": parties["issuer"],
+        "keywords": keywords_of(statement),
         "parties": [
             {"label": _("From"), "lines": _filled(parties["issuer"], _oin(parties["issuer_oin"]))},
             {

@@ -93,6 +93,8 @@ class Statement(PublicIdModel):
     Attributes:
         year, sequence: the number. Without gaps within the business year of the month.
         parties: names and numbers as they were: of who pays, of who issues it.
+        content_sha256: of all that it says, see ``billing.services.digests``; empty of what was
+            closed before that was kept.
         document: the PDF, made once, served as it is.
     """
 
@@ -106,6 +108,7 @@ class Statement(PublicIdModel):
     currency = models.CharField(max_length=3)
     total = models.DecimalField(max_digits=26, decimal_places=2)  # without VAT
     parties = models.JSONField(default=dict)
+    content_sha256 = models.CharField(max_length=64, blank=True, default="", db_default="")
     document = models.BinaryField(default=b"")
     document_sha256 = models.CharField(max_length=64, blank=True)
 

@@ -2,25 +2,35 @@
 
 By ``billing.rating``, which shares nothing with the statement that wrote them. What is compared can
 only be added to; a difference means that somebody went around the triggers, or that the arithmetic
-is not what it was.
+is not what it was. Corrections and credits have no use behind them, and names no arithmetic: those
+are held against what they refer to, and against what was said of them when the month closed.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import groupby
 from typing import Final
 
-from django.db.models import Sum
-
-from billing.models import BillingMonth, MonthState, Statement, StatementLine, StatementLineSource
-from billing.rating import Unit, UnitPrice, Usage, rate_piece
+from billing.models import (
+    BillingMonth,
+    LineKind,
+    MonthState,
+    Statement,
+    StatementLine,
+    StatementLineSource,
+)
+from billing.rating import SECONDS_PER_HOUR, Unit, UnitPrice, Usage, rate_piece
+from billing.services.checking_lines import flaws_of_references
+from billing.services.checking_statements import flaws_of_statements
+from portal.core.calendar import Period
 from portal.core.money import to_cents
 
 _AT_A_TIME: Final = 2000
+_QUANTITY_PLACES: Final = Decimal("1e-12")
+_EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +50,20 @@ def check_months() -> Iterator[MonthCheck]:
             month=month,
             statement_count=month.statements.count(),
             line_count=StatementLine.objects.filter(statement__month=month).count(),
-            flaws=[*_flaws_of_lines(month), *_flaws_of_statements(month), *_gaps(month)],
+            flaws=[
+                *_flaws_of_use(month),
+                *flaws_of_references(month),
+                *flaws_of_statements(month),
+                *_gaps(month),
+            ],
         )
 
 
-def _flaws_of_lines(month: BillingMonth) -> Iterator[str]:
-    lines = StatementLine.objects.filter(statement__month=month, kind="usage")
+def _flaws_of_use(month: BillingMonth) -> Iterator[str]:
+    lines = StatementLine.objects.filter(statement__month=month, kind=LineKind.USAGE)
     agreeing = set(_agreeing_lines(month))
-    for line in lines.select_related("statement").order_by("statement__sequence", "position"):
+    ordered = lines.order_by("statement__sequence", "position").select_related("statement")
+    for line in ordered.defer("statement__document").iterator(chunk_size=_AT_A_TIME):
         if line.pk not in agreeing:
             yield f"{line.statement.number}, line {line.position}: another amount than calculated"
 
@@ -56,37 +72,50 @@ def _agreeing_lines(month: BillingMonth) -> Iterator[int]:
     """Primary keys of the lines that are what they are when calculated again."""
     sources = (
         StatementLineSource.objects.filter(line__statement__month=month)
-        .select_related("line__price", "span")
+        .select_related("line__price", "span__resource")
         .order_by("line_id")
         .iterator(chunk_size=_AT_A_TIME)
     )
     for line_id, pieces in groupby(sources, key=lambda source: source.line_id):
-        exact: Decimal | None = Decimal(0)
-        for source in pieces:
-            line = source.line
-            exact = exact + source.amount if exact is not None and _agrees(source) else None
-        if exact is None or line.unit_price != line.price.amount:
-            continue
-        if (line.exact, line.amount) == (exact, to_cents(exact)):
+        if _make_up(pieces, month.period):
             yield line_id
 
 
-def _agrees(source: StatementLineSource) -> bool:
+def _make_up(sources: Iterable[StatementLineSource], month: Period) -> bool:
+    """True when these pieces of use, of which there may be many, are what their line says."""
+    exact, used, line = Decimal(0), Decimal(0), None
+    for source in sources:
+        if not _agrees(source, month):
+            return False
+        line = source.line
+        is_once = line.price.unit == Unit.ONE_OFF
+        exact += source.amount
+        used = _EXACT.add(used, source.span.quantity * (1 if is_once else source.seconds))
+    if line is None or line.unit_price != line.price.amount:
+        return False
+    quantity = _in_unit(used, Unit(line.price.unit), month)
+    return (line.exact, line.amount, line.quantity) == (exact, to_cents(exact), quantity)
+
+
+def _in_unit(used: Decimal, unit: Unit, month: Period) -> Decimal:
+    """How much of the unit of a price that is; of what is paid once it is counted already."""
+    if unit is Unit.ONE_OFF:
+        return used
+    divisor = SECONDS_PER_HOUR if unit is Unit.HOUR else month.seconds
+    return _EXACT.divide(used, divisor).quantize(_QUANTITY_PLACES, context=_EXACT)
+
+
+def _agrees(source: StatementLineSource, month: Period) -> bool:
     """True when a piece of use, at the price of its line, costs what was written down."""
-    span, price = source.span, source.line.price
+    span, line = source.span, source.line
+    if (span.sku_id, span.resource.project_id) != (line.sku_id, line.project_id):
+        return False
+    if not month.start <= source.started_at <= source.ended_at <= month.end:
+        return False
     is_beginning = span.is_beginning and source.started_at == span.started_at
     usage = Usage(span.quantity, source.started_at, source.ended_at, is_beginning)
-    amount = rate_piece(usage, UnitPrice(Unit(price.unit), price.amount))
+    amount = rate_piece(usage, UnitPrice(Unit(line.price.unit), line.price.amount))
     return (amount, usage.seconds) == (source.amount, source.seconds)
-
-
-def _flaws_of_statements(month: BillingMonth) -> Iterator[str]:
-    statements = month.statements.annotate(sum=Sum("lines__amount")).order_by("sequence")
-    for statement in statements.iterator(chunk_size=100):
-        if statement.total != statement.sum:
-            yield f"{statement.number}: the total is not the sum of its lines"
-        if hashlib.sha256(statement.document).hexdigest() != statement.document_sha256:
-            yield f"{statement.number}: the document is not the one that was made"
 
 
 def _gaps(month: BillingMonth) -> Iterator[str]:

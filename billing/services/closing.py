@@ -26,6 +26,7 @@ from billing.policies import may_close
 from billing.services.charging import Costs, costs
 from billing.services.corrections import Correction, find_late_facts
 from billing.services.credits import waiting_credits
+from billing.services.digests import digest_of_all
 from billing.services.statements import write_statements
 from portal.audit.services import record, record_refusal
 from portal.core.calendar import Period, day_of, month_of
@@ -245,5 +246,6 @@ def _tell(
         data |= {
             "statements": [statements[0].number, statements[-1].number],
             "total": str(sum(statement.total for statement in statements)),
+            "sha256": digest_of_all(statement.content_sha256 for statement in statements),
         }
     record(event, row, actor=actor, node_id=platform.pk if platform else None, data=data)

@@ -27,6 +27,7 @@ from billing.services.corrections import (
     Correction,
     query_of_everybody,
 )
+from billing.services.digests import write_digests
 from portal.core.models import is_in_force
 from portal.core.money import CURRENCY
 from portal.identity.models import Node, Organization, Project, VatTreatmentPeriod
@@ -255,9 +256,13 @@ def _finish(month: BillingMonth, statements: Iterable[Statement]) -> None:
         statement.month = month
         statement.total = totals[statement.pk]
         statement.parties = parties[statement.organization_id]
+        statement.save(update_fields=["total", "parties"])
+    write_digests(month)
+    for statement in statements:
+        statement.refresh_from_db(fields=["content_sha256"])
         statement.document = make_document(statement)
         statement.document_sha256 = hashlib.sha256(statement.document).hexdigest()
-        statement.save(update_fields=["total", "parties", "document", "document_sha256"])
+        statement.save(update_fields=["document", "document_sha256"])
 
 
 def _parties(month: BillingMonth, statements: Iterable[Statement]) -> Mapping[int, dict[str, Any]]:

@@ -36,6 +36,7 @@ from billing.services.closing import (
     prepare_closing,
     take_back_closing,
 )
+from billing.services.digests import digest_of_all
 from billing.services.statements import names_of
 from portal.audit.models import AuditEntry
 from portal.core.calendar import month, start_of_day
@@ -138,6 +139,7 @@ def test_what_happens_stands_in_the_trail(first, second, server, close):
         "month": "2026-09",
         "statements": ["2026-000001", "2026-000001"],
         "total": "38.40",
+        "sha256": digest_of_all([Statement.objects.get().content_sha256]),
     }
 
 
