@@ -1,10 +1,101 @@
-"""A statement keeps the sha256 of what it says."""
+"""A statement keeps the sha256 of what it says; a late fact says of which months it is."""
 
 from django.db import migrations, models
 
+# As migration 0008 has it, and for the books too: whoever outdates the one outdates the other.
+MARK = """
+CREATE OR REPLACE FUNCTION public.billing_mark_outdated_months() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    since timestamptz;
+BEGIN
+    EXECUTE format('SELECT min(%I) FROM changed', TG_ARGV[0]) INTO since;
+    WITH month AS (
+        SELECT start AT TIME ZONE 'Europe/Amsterdam' AS month_start
+        FROM generate_series(
+            date_trunc('month', since AT TIME ZONE 'Europe/Amsterdam'),
+            date_trunc('month', clock_timestamp() AT TIME ZONE 'Europe/Amsterdam')
+                - interval '1 month',
+            interval '1 month'
+        ) AS start
+    ),
+    unsettled AS (
+        INSERT INTO public.billing_unsettledmonth (month_start) SELECT month_start FROM month
+    )
+    INSERT INTO public.billing_outdatedmonth (month_start) SELECT month_start FROM month;
+    RETURN NULL;
+END $$;
+"""
+# As migration 0008 had it.
+MARK_SUMMARIES_ONLY = """
+CREATE OR REPLACE FUNCTION public.billing_mark_outdated_months() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    since timestamptz;
+BEGIN
+    EXECUTE format('SELECT min(%I) FROM changed', TG_ARGV[0]) INTO since;
+    INSERT INTO public.billing_outdatedmonth (month_start)
+    SELECT month AT TIME ZONE 'Europe/Amsterdam'
+    FROM generate_series(
+        date_trunc('month', since AT TIME ZONE 'Europe/Amsterdam'),
+        date_trunc('month', clock_timestamp() AT TIME ZONE 'Europe/Amsterdam')
+            - interval '1 month',
+        interval '1 month'
+    ) AS month;
+    RETURN NULL;
+END $$;
+"""
+# Where the history of a node is not known, charges take where it stands now.
+WATCH_NODES = """
+CREATE FUNCTION public.billing_mark_months_of_node() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    INSERT INTO public.billing_unsettledmonth (month_start)
+    SELECT start AT TIME ZONE 'Europe/Amsterdam'
+    FROM generate_series(
+        (
+            SELECT date_trunc('month', min(span.started_at) AT TIME ZONE 'Europe/Amsterdam')
+            FROM public.billing_usagespan AS span
+            JOIN public.billing_meteredresource AS resource ON resource.id = span.resource_id
+            WHERE resource.project_id = NEW.id OR NEW.kind = 'organization'
+        ),
+        date_trunc('month', clock_timestamp() AT TIME ZONE 'Europe/Amsterdam')
+            - interval '1 month',
+        interval '1 month'
+    ) AS start
+    WHERE '{(,)}'::tstzmultirange - coalesce(
+        (
+            SELECT range_agg(tstzrange(valid_from, valid_until))
+            FROM public.identity_nodeparent WHERE node_id = NEW.id
+        ),
+        '{}'
+    ) && tstzrange(
+        start AT TIME ZONE 'Europe/Amsterdam',
+        (start + interval '1 month') AT TIME ZONE 'Europe/Amsterdam'
+    );
+    RETURN NULL;
+END $$;
+CREATE TRIGGER unsettles_months_on_move AFTER UPDATE OF parent_id ON identity_node
+    FOR EACH ROW WHEN (OLD.parent_id IS DISTINCT FROM NEW.parent_id)
+    EXECUTE FUNCTION public.billing_mark_months_of_node();
+"""
+FORGET_NODES = """
+DROP TRIGGER unsettles_months_on_move ON identity_node;
+DROP FUNCTION public.billing_mark_months_of_node();
+"""
+# Nobody noted what became known before this.
+LOOK_ONCE = """
+INSERT INTO billing_unsettledmonth (month_start)
+SELECT first_day::timestamp AT TIME ZONE 'Europe/Amsterdam'
+FROM billing_billingmonth WHERE state = 'closed';
+"""
+
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0017_books_that_add_up")]
+    dependencies = [
+        ("billing", "0017_books_that_add_up"),
+        ("identity", "0018_links_that_wait_may_end"),
+    ]
 
     operations = [
         migrations.AddField(
@@ -12,4 +103,19 @@ class Migration(migrations.Migration):
             name="content_sha256",
             field=models.CharField(blank=True, db_default="", default="", max_length=64),
         ),
+        migrations.CreateModel(
+            name="UnsettledMonth",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("month_start", models.DateTimeField(db_index=True)),
+            ],
+        ),
+        migrations.RunSQL(MARK, MARK_SUMMARIES_ONLY),
+        migrations.RunSQL(WATCH_NODES, FORGET_NODES),
+        migrations.RunSQL(LOOK_ONCE, migrations.RunSQL.noop),
     ]

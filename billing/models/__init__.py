@@ -10,6 +10,7 @@ from billing.models.statement import (
     Statement,
     StatementLine,
     StatementLineSource,
+    UnsettledMonth,
 )
 from billing.models.summary import MonthSummary, OutdatedMonth, SummaryDay, SummaryLine
 from billing.models.tariff import TARIFF_NAME_LENGTH, TariffRound, TariffRoundLine
@@ -42,5 +43,6 @@ __all__ = [
     "SummaryLine",
     "TariffRound",
     "TariffRoundLine",
+    "UnsettledMonth",
     "UsageSpan",
 ]

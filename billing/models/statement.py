@@ -283,3 +283,15 @@ class Credit(PublicIdModel):
 
     def __str__(self) -> str:
         return f"{self.amount} of line {self.line_id}"
+
+
+class UnsettledMonth(models.Model):
+    """A fact was written about a month that was over: if closed, it may be corrected.
+
+    Triggers write it in the transaction of the fact; whoever closes a month forgets it.
+    """
+
+    month_start = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.month_start)

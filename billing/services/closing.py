@@ -28,6 +28,7 @@ from billing.services.corrections import Correction, find_late_facts
 from billing.services.credits import waiting_credits
 from billing.services.digests import digest_of_all
 from billing.services.statements import write_statements
+from billing.services.unsettled import take_unsettled_months, unsettled_months
 from portal.audit.services import record, record_refusal
 from portal.core.calendar import Period, day_of, month_of
 from portal.core.errors import NotAllowed
@@ -81,11 +82,15 @@ def _sums(amounts: Iterable[tuple[int, Decimal]]) -> dict[int, Decimal]:
     return dict(sums)
 
 
-def prepare_closing(month: Period) -> Closing:
-    """Add up and check what closing would write down."""
+def prepare_closing(month: Period, unsettled: Sequence[BillingMonth] | None = None) -> Closing:
+    """Add up and check what closing would write down.
+
+    Args:
+        unsettled: closed months to look at again; None: those that are now.
+    """
     everybody = list(Organization.objects.values_list("pk", flat=True))
     used = costs(everybody, period=month, as_of=month.end)
-    late = find_late_facts()
+    late = find_late_facts(unsettled_months() if unsettled is None else unsettled)
     return Closing(
         used=used,
         corrections=late.corrections,
@@ -189,7 +194,7 @@ def _close_month(month: Period, actor: Person, total: Decimal) -> BillingMonth:
     row = _lock_closing(month)
     if month != next_month():
         raise MonthNotNext()
-    closing = prepare_closing(month)
+    closing = prepare_closing(month, take_unsettled_months(month))
     _check_other_person(row, closing, actor)
     if closing.is_blocked:
         raise MonthHasFlaws()

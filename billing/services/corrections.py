@@ -12,11 +12,11 @@ order things become known, statements come to the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from billing.models import BillingMonth, LineKind, MonthState
 from billing.services.charge_query import ChargeQuery, Slice
@@ -158,25 +158,45 @@ class LateFacts:
 _FIELDS: Final = tuple(field.name for field in fields(Correction))
 
 
-def find_late_facts() -> LateFacts:
-    """Return what closed months should have cost otherwise, less what is on statements. One query.
+def find_late_facts(months: Iterable[BillingMonth] | None = None) -> LateFacts:
+    """Return what closed months should have cost otherwise, less what is on statements.
 
     A difference of less than a cent is none: nobody could pay it. It is not lost, for the next
-    look adds it up again.
+    look adds it up again. One query for each row of months without a gap.
+
+    Args:
+        months: closed ones, the first one first; None is all of them.
     """
-    closed = list(BillingMonth.objects.filter(state=MonthState.CLOSED).order_by("first_day"))
-    if not closed:
-        return LateFacts()
-    rows = [
-        dict(zip(_FIELDS, row, strict=True))
-        for row in query_of_everybody(closed).fetch(
-            _DIFFERENCES, first_days=[month.first_day for month in closed]
-        )
-    ]
+    if months is None:
+        months = BillingMonth.objects.filter(state=MonthState.CLOSED).order_by("first_day")
+    rows = [row for closed in _without_gaps(months) for row in _differences(closed)]
     return LateFacts(
-        corrections=tuple(Correction(**row) for row in rows if row["price_id"] is not None),
+        corrections=tuple(
+            sorted(
+                (Correction(**row) for row in rows if row["price_id"] is not None),
+                key=lambda one: one.organization_id,
+            )
+        ),
         skus_without_price=frozenset(row["sku_id"] for row in rows if row["price_id"] is None),
     )
+
+
+def _differences(months: Sequence[BillingMonth]) -> list[dict[str, Any]]:
+    rows = query_of_everybody(months).fetch(
+        _DIFFERENCES, first_days=[month.first_day for month in months]
+    )
+    return [dict(zip(_FIELDS, row, strict=True)) for row in rows]
+
+
+def _without_gaps(months: Iterable[BillingMonth]) -> list[list[BillingMonth]]:
+    """The months in rows of which each follows the one before it."""
+    rows: list[list[BillingMonth]] = []
+    for month in months:
+        if rows and rows[-1][-1].period.end == month.period.start:
+            rows[-1].append(month)
+        else:
+            rows.append([month])
+    return rows
 
 
 def query_of_everybody(months: Sequence[BillingMonth]) -> ChargeQuery:
