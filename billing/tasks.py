@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils.timezone import now
 
-from billing.services import budget_alerts, summaries
-from portal.core.locks import BUDGET_ALERTS, SUMMARIES, only_one
+from billing.services import budget_alerts, documents, summaries
+from portal.core.locks import BUDGET_ALERTS, DOCUMENTS, SUMMARIES, only_one
 
 
 @shared_task(name="billing.keep_summaries")
@@ -29,3 +29,11 @@ def mind_budget_alerts() -> None:
 def send_budget_letter(*, letter_id: int) -> None:
     """Tell finance or a budget holder by e-mail what budgets reached."""
     budget_alerts.send_budget_letter(letter_id)
+
+
+@shared_task(name="billing.make_documents")
+def make_documents() -> None:
+    """Make the documents that closed months lack; one process at a time."""
+    with only_one(DOCUMENTS) as is_mine:
+        if is_mine:
+            documents.make_documents()

@@ -1,6 +1,55 @@
-"""A statement keeps the sha256 of what it says; a late fact says of which months it is."""
+"""A statement keeps the sha256 of what it says, and gets its document after its month closed.
+
+A late fact says of which months it is.
+"""
+
+from importlib import import_module
 
 from django.db import migrations, models
+
+PINNED = "SET search_path = pg_catalog, public, pg_temp"
+# As migration 0010 has it; of a closed month only the document may come, once and with its sha256.
+GUARD = f"""
+CREATE OR REPLACE FUNCTION public.billing_guard_statement() RETURNS trigger
+    LANGUAGE plpgsql {PINNED} AS $$
+BEGIN
+    IF TG_OP <> 'DELETE'
+        AND (SELECT state FROM billing_billingmonth WHERE id = NEW.month_id) = 'closing'
+        AND (TG_OP = 'INSERT' OR (
+            (NEW.id, NEW.public_id, NEW.month_id, NEW.organization_id, NEW.year, NEW.sequence)
+            = (OLD.id, OLD.public_id, OLD.month_id, OLD.organization_id, OLD.year, OLD.sequence)
+        ))
+    THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.document = '' AND NEW.document <> ''
+        AND NEW.document_sha256 = encode(sha256(NEW.document), 'hex')
+        AND to_jsonb(NEW) - '{{document,document_sha256}}'::text[]
+            = to_jsonb(OLD) - '{{document,document_sha256}}'::text[]
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'the statements of a month are written when it is closed, and never change'
+        USING ERRCODE = 'integrity_constraint_violation',
+              CONSTRAINT = 'statement_is_never_changed';
+END $$;
+"""
+
+
+def _old(name):
+    """A function of migration 0010, to replace what is there now."""
+    text = import_module("billing.migrations.0010_statements").GUARD
+    start = text.index(f"CREATE FUNCTION public.{name}(")
+    end = text.index("$$;", text.index("$$", start) + 2) + 3
+    return text[start:end].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
+
+
+FLAW = _old("billing_flaw_of_month")
+CHECKED = "document_sha256 IS DISTINCT FROM encode(sha256(document), 'hex')"
+assert CHECKED in FLAW
+FLAW_WITHOUT_DOCUMENT = FLAW.replace(
+    CHECKED, f"(document <> '' OR document_sha256 <> '') AND {CHECKED}"
+)
 
 # As migration 0008 has it, and for the books too: whoever outdates the one outdates the other.
 MARK = """
@@ -115,6 +164,16 @@ class Migration(migrations.Migration):
                 ("month_start", models.DateTimeField(db_index=True)),
             ],
         ),
+        migrations.AddIndex(
+            model_name="statement",
+            index=models.Index(
+                condition=models.Q(("document_sha256", "")),
+                fields=["year", "sequence"],
+                name="statement_without_document",
+            ),
+        ),
+        migrations.RunSQL(GUARD, _old("billing_guard_statement")),
+        migrations.RunSQL(FLAW_WITHOUT_DOCUMENT, FLAW),
         migrations.RunSQL(MARK, MARK_SUMMARIES_ONLY),
         migrations.RunSQL(WATCH_NODES, FORGET_NODES),
         migrations.RunSQL(LOOK_ONCE, migrations.RunSQL.noop),

@@ -95,7 +95,7 @@ class Statement(PublicIdModel):
         parties: names and numbers as they were: of who pays, of who issues it.
         content_sha256: of all that it says, see ``billing.services.digests``; empty of what was
             closed before that was kept.
-        document: the PDF, made once, served as it is.
+        document: the PDF, made once, served as it is; empty until a worker made it.
     """
 
     month = models.ForeignKey(BillingMonth, on_delete=models.PROTECT, related_name="statements")
@@ -121,6 +121,13 @@ class Statement(PublicIdModel):
                 fields=["month", "organization"], name="statement_one_per_month_and_organization"
             ),
             models.CheckConstraint(condition=Q(sequence__gt=0), name="statement_counts_from_one"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["year", "sequence"],
+                condition=Q(document_sha256=""),
+                name="statement_without_document",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from django.db.models import Count, Max, Sum
+from django.utils.timezone import now
 
 from billing.documents.keywords import keywords_of
 from billing.models import BillingMonth, Statement
 from billing.services.digests import digest_of_all, digests_of
 from portal.audit.reading import legible_entries
 
+_SOON: Final = timedelta(hours=1)
 # As the renderer writes it: beside the compressed pages, and never in a compressed stream.
 _KEYWORDS: Final = re.compile(rb"<pdf:Keywords>([^<]*)</pdf:Keywords>")
 
@@ -41,11 +44,15 @@ def _flaws_of(statement: Statement, digest: str) -> Iterator[str]:
 
 
 def _flaws_of_document(statement: Statement) -> Iterator[str]:
+    if not statement.document_sha256 and not statement.document:
+        if statement.issued_at < now() - _SOON:
+            yield "no document was made of it"
+        return
     document = bytes(statement.document)
     if hashlib.sha256(document).hexdigest() != statement.document_sha256:
         yield "the document is not the one that was made"
     found = _KEYWORDS.search(document)
-    # What was made before documents told this, and what is not a document at all, tell nothing.
+    # What was made before documents told this tells nothing.
     if statement.content_sha256 and (
         found is None or found[1].decode() != ", ".join(keywords_of(statement))
     ):

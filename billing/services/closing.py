@@ -31,6 +31,7 @@ from billing.services.statements import write_statements
 from billing.services.unsettled import take_unsettled_months, unsettled_months
 from portal.audit.services import record, record_refusal
 from portal.core.calendar import Period, day_of, month_of
+from portal.core.dispatch import enqueue_on_commit
 from portal.core.errors import NotAllowed
 from portal.core.formats import money
 from portal.core.locks import lock_books
@@ -164,7 +165,8 @@ def take_back_closing(month: Period, *, actor: Person) -> BillingMonth:
 def close_month(month: Period, *, actor: Person, total: Decimal) -> BillingMonth:
     """Close a month as the second person: its statements are written, numbered and final.
 
-    All of it happens or nothing. It may be tried again after anything that went wrong.
+    All of it happens or nothing. It may be tried again after anything that went wrong. A worker
+    then makes the documents.
 
     Args:
         total: what the actor saw that all statements come to.
@@ -206,6 +208,8 @@ def _close_month(month: Period, actor: Person, total: Decimal) -> BillingMonth:
         raise TotalsChanged(total=money(written))
     row.state, row.closed_by, row.closed_at = MonthState.CLOSED, actor, now()
     row.save(update_fields=["state", "closed_by", "closed_at"])
+    if statements:
+        enqueue_on_commit("billing.make_documents", queue="billing")
     _tell("month.closed", row, actor, statements)
     return row
 

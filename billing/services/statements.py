@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +10,6 @@ from typing import Any, Final, LiteralString
 
 from django.db.models import Max, Sum
 
-from billing.documents.pdf import make_document
 from billing.issuer import find_issuer
 from billing.models import (
     BillingMonth,
@@ -111,7 +109,7 @@ def write_statements(
     credits: Sequence[Credit],
     issued_at: datetime,
 ) -> list[Statement]:
-    """Write a statement for everybody who pays for something, with lines and document.
+    """Write a statement for everybody who pays for something, with its lines.
 
     Numbers go on where those of the business year ended. The caller holds the lock on the books,
     so nobody else gives numbers, and what is rolled back was never given.
@@ -246,7 +244,7 @@ def names_of(project: Project, sku: Sku, price: Price) -> dict[str, str]:
 
 
 def _finish(month: BillingMonth, statements: Iterable[Statement]) -> None:
-    """Add up each statement, and make its document."""
+    """Add up each statement, and write down what it says."""
     lines = StatementLine.objects.filter(statement__month=month)
     totals: dict[int, Decimal] = dict(
         lines.values("statement").annotate(sum=Sum("amount")).values_list("statement", "sum")
@@ -260,9 +258,6 @@ def _finish(month: BillingMonth, statements: Iterable[Statement]) -> None:
     write_digests(month)
     for statement in statements:
         statement.refresh_from_db(fields=["content_sha256"])
-        statement.document = make_document(statement)
-        statement.document_sha256 = hashlib.sha256(statement.document).hexdigest()
-        statement.save(update_fields=["document", "document_sha256"])
 
 
 def _parties(month: BillingMonth, statements: Iterable[Statement]) -> Mapping[int, dict[str, Any]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from http import HTTPStatus
+from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -28,19 +30,24 @@ from portal.core.errors import DomainError
 from portal.core.sheets import answer_file
 from portal.identity.requests import PersonRequest
 
+ROWS_PER_PAGE: Final = 100
+
 
 @require_safe
 def statement_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Number, parties, lines and total; prints on A4 as it is."""
+    """Number, parties, what to book, lines and total; both of those in pages."""
     statement = _find(request, public_id)
-    lines = list(_lines(statement))
+    lines = _lines(statement)
+    bookings = Paginator(bookings_of(lines.iterator(chunk_size=2000)), ROWS_PER_PAGE)
+    page = Paginator(lines, ROWS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "statement": statement,
-        "bookings": bookings_of(lines),
+        "bookings": bookings.get_page(request.GET.get("bookings")),
         "month_name": name_of_month(statement.month.period),
         "period": period_of(statement),
         "vat_note": vat_note(statement),
-        "lines": [(line, quantity_of(line)) for line in lines],
+        "page": page,
+        "lines": [(line, quantity_of(line)) for line in page],
         "credits": Credit.objects.filter(
             line__statement=statement, settled_on=None, taken_back_at=None
         ).select_related("line", "proposed_by"),
@@ -52,8 +59,11 @@ def statement_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 @require_safe
 def statement_pdf(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """The document that was made when the month closed, byte for byte."""
+    """The document as it was made, byte for byte; or back to the statement while there is none."""
     statement = _find(request, public_id)
+    if not statement.document_sha256:
+        messages.info(request, _("The PDF is still being made. Look again in a minute."))
+        return redirect("billing:statement", public_id=public_id)
     return HttpResponse(
         bytes(statement.document),
         content_type="application/pdf",
@@ -156,7 +166,7 @@ def _rows(statement: Statement) -> Iterator[Sequence[str | Decimal]]:
         *(_("Cost centre"), _("Cost object"), _("Commitment number")),
         *(_("Unit"), _("Price"), _("Quantity"), _("Amount"), _("Note")),
     )
-    for line in _lines(statement):
+    for line in _lines(statement).iterator(chunk_size=2000):
         yield (
             *(statement.number, Decimal(line.position), line.get_kind_display()),
             *(line.used_in.key, line.project_name, line.service),

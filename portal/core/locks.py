@@ -27,6 +27,7 @@ SUMMARIES: Final = 9
 TARIFFS: Final = 10
 BOOKS: Final = 11
 BUDGET_ALERTS: Final = 12
+DOCUMENTS: Final = 13
 BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20

@@ -14,6 +14,7 @@ from django.db import connection
 from billing.models import BillingMonth, StatementLine
 from billing.services.credits import propose_credit
 from billing.services.digests import write_digests
+from billing.services.documents import make_documents
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, around_the_triggers, used
 from tests.billing.months.conftest import september as day
 
@@ -95,6 +96,7 @@ WHAT_IT_SAYS = [
 @pytest.mark.parametrize(("statement", "flaw"), OF_USE + OF_STATEMENTS)
 def test_what_was_changed_around_the_triggers_is_found(close, server, statement, flaw):
     close(SEPTEMBER)
+    make_documents()
     around_the_triggers(statement)
 
     assert re.search(flaw, complaint())
@@ -111,6 +113,7 @@ def test_what_adds_up_and_says_something_else_is_found(close, server, change):
 
 def test_who_also_writes_another_checksum_is_found_by_the_trail(close, server):
     close(SEPTEMBER)
+    make_documents()
     around_the_triggers("UPDATE billing_statementline SET cost_center = 'K1'")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -182,6 +185,7 @@ def test_a_credit_stays_what_was_proposed(put_right, change):
 
 
 def test_months_with_all_of_it_are_as_they_were(put_right):
+    make_documents()
     assert complaint() == ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -42,7 +41,7 @@ from portal.audit.models import AuditEntry
 from portal.core.calendar import month, start_of_day
 from portal.core.errors import NotAllowed
 from portal.identity.four_eyes import SameHuman
-from portal.identity.models import NodeParent, Project, Role
+from portal.identity.models import NodeParent, Role
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, lines_of, used
 from tests.billing.months.conftest import october as in_october
 from tests.billing.months.conftest import september as day
@@ -76,14 +75,6 @@ def test_lines_keep_the_names_of_what_they_are_about(close, server, project):
     project.save()
 
     assert StatementLine.objects.get().names == names
-
-
-def test_the_document_is_kept_with_its_checksum(close, server):
-    close(SEPTEMBER)
-
-    statement = Statement.objects.get()
-    assert bytes(statement.document).startswith(b"%PDF-1.")
-    assert hashlib.sha256(statement.document).hexdigest() == statement.document_sha256
 
 
 def test_a_total_is_the_sum_of_lines_that_are_each_rounded_once(close, project):
@@ -305,7 +296,7 @@ def test_who_closes_agrees_with_what_is_written(first, second, server, project):
     assert (states(), Statement.objects.count()) == ({"2026-09": "closing"}, 0)
 
 
-@pytest.mark.parametrize("step", ["_put_right", "_finish", "make_document"])
+@pytest.mark.parametrize("step", ["_put_right", "_finish", "write_digests"])
 def test_a_crash_leaves_nothing_half_and_may_be_tried_again(
     first, second, server, monkeypatch, step
 ):
@@ -358,16 +349,3 @@ def test_use_that_becomes_known_of_before_goes_first(first, second, server, proj
         "2026-000001",
         "2026-000002",
     ]
-
-
-@pytest.mark.parametrize(
-    "name", ["Zaak \U0001f680", "\u9879\u76ee", "zaak \u2713 \u0391\u03b2", "a\x07b"]
-)
-def test_a_name_that_no_font_can_show_stops_nobody(close, server, project, name):
-    Project.objects.filter(pk=project.pk).update(name=name)
-
-    close(SEPTEMBER)
-
-    statement = Statement.objects.get()
-    assert statement.lines.get().project_name == name
-    assert bytes(statement.document).startswith(b"%PDF")

@@ -73,6 +73,35 @@ def test_what_is_closed_never_changes(close, server, statement, refusal):
     assert refusal_of(statement) == refusal
 
 
+OF_X = "encode(sha256('x'), 'hex')"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "document = 'x'",
+        "document_sha256 = 'x'",
+        f"document_sha256 = {OF_X}",
+        "document = 'x', document_sha256 = 'y'",
+        f"document = 'x', document_sha256 = {OF_X}, total = 1",
+        f"document = 'x', document_sha256 = {OF_X}, content_sha256 = ''",
+        f"document = '', document_sha256 = {OF_X}",
+    ],
+)
+def test_of_a_closed_month_only_the_document_comes_later(close, server, change):
+    close(SEPTEMBER)
+
+    assert refusal_of(f"UPDATE billing_statement SET {change}") == "statement_is_never_changed"
+
+
+def test_the_document_comes_once(close, server):
+    close(SEPTEMBER)
+    change = f"UPDATE billing_statement SET document = 'x', document_sha256 = {OF_X}"
+
+    assert refusal_of(change) == ""
+    assert refusal_of(change) == "statement_is_never_changed"
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_no_table_of_the_books_is_emptied(db, table):
     """Not even alone, where no other table would be emptied with it."""
@@ -114,6 +143,10 @@ CLOSE = (
         ("UPDATE billing_statement SET total = 1", "statement_total_is_the_sum_of_its_lines"),
         (
             "UPDATE billing_statement SET document = 'x'",
+            "statement_has_the_document_of_its_checksum",
+        ),
+        (
+            "UPDATE billing_statement SET document_sha256 = 'x'",
             "statement_has_the_document_of_its_checksum",
         ),
         (

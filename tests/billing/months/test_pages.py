@@ -5,16 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from django.utils.translation import override
 
 from billing.models import BillingMonth, Credit, Statement, StatementLine
 from billing.services.closing import begin_closing, prepare_closing
+from billing.services.documents import make_documents
 from portal.identity.models import Role
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, used
 from tests.billing.months.conftest import september as day
 from tests.billing.visits import visit_as
 from tests.factories import PersonFactory, grant, make_organization, make_project
-from tests.factories.billing import SkuFactory
+from tests.factories.billing import SkuFactory, set_price
 
 pytestmark = pytest.mark.django_db
 LIST = "/costs/months"
@@ -113,6 +113,7 @@ def test_a_month_that_cannot_be_closed_has_no_page(first, server, key):
 
 def test_the_document_is_served_as_it_was_made(close, server, payer):
     close(SEPTEMBER)
+    make_documents()
     statement = Statement.objects.get()
 
     response = payer.get(f"/costs/months/statements/{statement.public_id}.pdf")
@@ -120,6 +121,17 @@ def test_the_document_is_served_as_it_was_made(close, server, payer):
     assert response.content == bytes(statement.document)
     assert response["Content-Type"] == "application/pdf"
     assert statement.number in response["Content-Disposition"]
+
+
+def test_who_is_too_early_for_the_document_is_told(close, server, payer):
+    close(SEPTEMBER)
+    page = f"/costs/months/statements/{Statement.objects.get().public_id}"
+
+    assert "PDF is still being made" in text(payer.get(f"{page}.pdf", follow=True))
+    assert f"{page}.pdf" not in text(payer.get(page))
+    make_documents()
+    assert f"{page}.pdf" in text(payer.get(page))
+    assert "PDF is still being made" not in text(payer.get(page))
 
 
 def test_lines_in_a_spreadsheet_are_never_calculated(close, server, payer, project):
@@ -165,12 +177,19 @@ def test_the_menu_counts_what_waits_for_a_second_person(first, second, server):
     assert "cl-sidenav__count" not in text(visit_as(first).get(LIST))
 
 
-def test_documents_are_accessible_and_in_dutch(close, server):
-    with override("en"):
-        close(SEPTEMBER)
+def test_a_statement_of_many_lines_has_pages(close, payer, service, monkeypatch):
+    monkeypatch.setattr("billing.views.statements.ROWS_PER_PAGE", 2)
+    set_price("38.40")
+    for number in range(5):
+        used(make_project(service, name=f"Zaak {number}"), day(1))
+    close(SEPTEMBER)
+    statement = Statement.objects.get()
+    page = f"/costs/months/statements/{statement.public_id}"
 
-    document = bytes(Statement.objects.get().document)
+    first, last = payer.get(page), payer.get(f"{page}?page=3&bookings=2")
 
-    for told in (b"/MarkInfo", b"/StructTreeRoot", b"/DisplayDocTitle", b"pdfuaid:part", b"nl"):
-        assert told in document
-    assert b"Afschrift 2026-000001" in document
+    assert [line.project_name for line, _ in first.context["lines"]] == ["Zaak 0", "Zaak 1"]
+    assert [line.project_name for line, _ in last.context["lines"]] == ["Zaak 4"]
+    assert [one.project_name for one in last.context["bookings"]] == ["Zaak 2", "Zaak 3"]
+    assert text(last).count("€192.00") == 2  # the total of all of it, below both
+    assert payer.get(f"{page}?page=99&bookings=nonsense").status_code == 200

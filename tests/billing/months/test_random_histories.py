@@ -71,9 +71,7 @@ def test_what_is_billed_is_what_was_used(
 
 @pytest.fixture
 def without_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documents cost time, and here much has no price: that is then on no statement."""
-    monkeypatch.setattr("billing.services.statements.make_document", lambda statement: b"")
-    monkeypatch.setattr("billing.services.checking_statements._flaws_of_document", lambda _one: [])
+    """Here much has no price: that is then on no statement."""
     monkeypatch.setattr("billing.closing_checks._prices_missing", lambda month, skus: [])
 
 

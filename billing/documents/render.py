@@ -1,0 +1,52 @@
+"""The renderer, as a process of its own: python -m billing.documents.render < data > document
+
+What it takes of memory goes back when it ends, and it cannot take more than it may.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import typst
+
+MOST_MEMORY: Final = 2 * 1024**3  # bytes of addresses, of which it fills a tenth
+_NOT_IN_A_FONT: Final = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
+_TEMPLATE: Final = Path(__file__).parent / "statement.typ"
+
+
+def render(data: str, issued_at: int) -> bytes:
+    """Return the PDF. The renderer refuses what PDF/UA-1 forbids.
+
+    Characters that no font of the program has become question marks, for PDF/UA forbids them.
+    """
+    while True:
+        try:
+            return typst.compile(
+                str(_TEMPLATE),
+                root=str(_TEMPLATE.parent),
+                ignore_system_fonts=True,
+                sys_inputs={"data": data},
+                pdf_standards=["ua-1"],
+                timestamp=issued_at,
+            )
+        except typst.TypstError as error:
+            found = _NOT_IN_A_FONT.search(str(error))
+            missing = {mark for mark in found[1] if not mark.isascii()} if found else set()
+            if not missing & set(data):
+                raise
+            data = "".join("?" if mark in missing else mark for mark in data)
+
+
+def main() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    asked: dict[str, Any] = json.load(sys.stdin)
+    sys.stdout.buffer.write(render(asked["data"], asked["issued_at"]))
+
+
+if __name__ == "__main__":
+    main()
