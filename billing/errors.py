@@ -104,7 +104,10 @@ class MonthHasFlaws(DomainError):
 
 class OwnClosing(NotAllowed):
     code = "own_closing"
-    message = _("You began to close this month or proposed a credit. Somebody else must close it.")
+    message = _(
+        "You began to close this month, or proposed a credit that nobody confirmed yet. Somebody "
+        "else must close it."
+    )
 
 
 class TotalsChanged(DomainError):
@@ -116,6 +119,16 @@ class CreditTooHigh(DomainError):
     code = "credit_too_high"
     http_status = 422
     message = _("At most {most} of this line is left to give back.")
+
+
+class OwnCredit(NotAllowed):
+    code = "own_credit"
+    message = _("You proposed this yourself. Somebody else of finance must confirm it.")
+
+
+class CreditConfirmed(DomainError):
+    code = "credit_confirmed"
+    message = _("Somebody confirmed this credit already.")
 
 
 class CreditSettled(DomainError):

@@ -78,6 +78,10 @@ urlpatterns = [
         name="statement-journal",
     ),
     path("costs/months/lines/<uuid:public_id>/credit", statements.credit_new, name="credit-new"),
+    # Not below months: who logs in anew comes back to the page above, and "credits" is no month.
+    path(
+        "costs/credits/<uuid:public_id>/confirm", statements.credit_confirm, name="credit-confirm"
+    ),
     path(
         "costs/months/credits/<uuid:public_id>/take-back",
         statements.credit_take_back,

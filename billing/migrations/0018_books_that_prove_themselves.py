@@ -1,10 +1,12 @@
 """A statement keeps the sha256 of what it says, and gets its document after its month closed.
 
-A late fact says of which months it is.
+A late fact says of which months it is. A credit may be confirmed before its month closes.
 """
 
 from importlib import import_module
 
+import django.db.models.deletion
+from django.conf import settings
 from django.db import migrations, models
 
 PINNED = "SET search_path = pg_catalog, public, pg_temp"
@@ -47,9 +49,48 @@ def _old(name):
 FLAW = _old("billing_flaw_of_month")
 CHECKED = "document_sha256 IS DISTINCT FROM encode(sha256(document), 'hex')"
 assert CHECKED in FLAW
-FLAW_WITHOUT_DOCUMENT = FLAW.replace(
+NUMBERS = """        WHEN EXISTS (
+            SELECT FROM billing_statement
+            WHERE year = """
+assert NUMBERS in FLAW
+NEW_FLAW = FLAW.replace(
     CHECKED, f"(document <> '' OR document_sha256 <> '') AND {CHECKED}"
+).replace(
+    NUMBERS,
+    f"""        WHEN EXISTS (
+            SELECT FROM billing_credit AS credit
+            JOIN billing_statementline AS line ON line.id = credit.settled_on_id
+            JOIN billing_statement AS statement ON statement.id = line.statement_id
+            WHERE statement.month_id = closing.id
+                AND credit.confirmed_at IS NULL AND credit.proposed_by_id = closing.closed_by_id
+        )
+            THEN 'credit_is_agreed_by_another_person'
+{NUMBERS}""",
 )
+CREDIT_GUARD = f"""
+CREATE OR REPLACE FUNCTION public.billing_guard_credit() RETURNS trigger
+    LANGUAGE plpgsql {PINNED} AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.settled_on_id IS NULL AND OLD.taken_back_at IS NULL
+       AND (NEW.id, NEW.public_id, NEW.line_id, NEW.amount, NEW.reason, NEW.proposed_by_id,
+            NEW.proposed_at)
+         = (OLD.id, OLD.public_id, OLD.line_id, OLD.amount, OLD.reason, OLD.proposed_by_id,
+            OLD.proposed_at)
+       AND (OLD.confirmed_by_id IS NULL OR (NEW.confirmed_by_id, NEW.confirmed_at)
+            IS NOT DISTINCT FROM (OLD.confirmed_by_id, OLD.confirmed_at))
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'a credit is given or taken back once, and else stays as it was proposed'
+        USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'credit_stays_as_proposed';
+END $$;
+"""
+OTHER_HUMAN = """
+CREATE TRIGGER credit_confirmed_by_another_human BEFORE INSERT OR UPDATE ON billing_credit
+    FOR EACH ROW WHEN (NEW.confirmed_by_id IS NOT NULL)
+    EXECUTE FUNCTION public.identity_guard_other_humans('proposed_by_id', 'confirmed_by_id');
+"""
+SAME_HUMAN = "DROP TRIGGER credit_confirmed_by_another_human ON billing_credit;"
 
 # As migration 0008 has it, and for the books too: whoever outdates the one outdates the other.
 MARK = """
@@ -173,7 +214,38 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(GUARD, _old("billing_guard_statement")),
-        migrations.RunSQL(FLAW_WITHOUT_DOCUMENT, FLAW),
+        migrations.AddField(
+            model_name="credit",
+            name="confirmed_by",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="credit",
+            name="confirmed_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddConstraint(
+            model_name="credit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confirmed_at", None),
+                    ("confirmed_by", None),
+                )
+                | (
+                    models.Q(("confirmed_at__isnull", False), ("confirmed_by__isnull", False))
+                    & ~models.Q(("confirmed_by", models.F("proposed_by")))
+                ),
+                name="credit_confirmed_by_another_person",
+            ),
+        ),
+        migrations.RunSQL(NEW_FLAW, FLAW),
+        migrations.RunSQL(CREDIT_GUARD, _old("billing_guard_credit")),
+        migrations.RunSQL(OTHER_HUMAN, SAME_HUMAN),
         migrations.RunSQL(MARK, MARK_SUMMARIES_ONLY),
         migrations.RunSQL(WATCH_NODES, FORGET_NODES),
         migrations.RunSQL(LOOK_ONCE, migrations.RunSQL.noop),

@@ -263,7 +263,8 @@ class StatementLineSource(models.Model):
 class Credit(PublicIdModel):
     """What finance gives back of a line that was disputed; on a statement once the month closes.
 
-    ``settled_on`` is the line that gave it; until then whoever proposed it may take it back.
+    Another human agrees with it: by confirming it, or else by closing that month. ``settled_on`` is
+    the line that gave it; until then whoever may close months may take it back.
     """
 
     line = models.ForeignKey(StatementLine, on_delete=models.PROTECT, related_name="credits")
@@ -273,6 +274,10 @@ class Credit(PublicIdModel):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     proposed_at = models.DateTimeField()
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    confirmed_at = models.DateTimeField(null=True)
     taken_back_at = models.DateTimeField(null=True)
     settled_on = models.OneToOneField(
         StatementLine, null=True, on_delete=models.PROTECT, related_name="credit"
@@ -285,6 +290,14 @@ class Credit(PublicIdModel):
             models.CheckConstraint(
                 condition=Q(taken_back_at=None) | Q(settled_on=None),
                 name="credit_taken_back_is_never_given",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_by=None, confirmed_at=None)
+                | (
+                    Q(confirmed_by__isnull=False, confirmed_at__isnull=False)
+                    & ~Q(confirmed_by=F("proposed_by"))
+                ),
+                name="credit_confirmed_by_another_person",
             ),
         ]
 

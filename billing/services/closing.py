@@ -172,8 +172,8 @@ def close_month(month: Period, *, actor: Person, total: Decimal) -> BillingMonth
         total: what the actor saw that all statements come to.
 
     Raises:
-        OwnClosing, SameHuman: the actor began it or proposed one of its credits, or may have,
-            with another login.
+        OwnClosing, SameHuman: the actor began it, or proposed one of its credits that nobody
+            confirmed; or may have, with another login.
         NotAllowed: the actor is not of the platform's finance, or came by emergency access.
         MonthSettled: it is not being closed.
         MonthNotNext: use became known of a month before it, which is to be closed first.
@@ -221,7 +221,7 @@ def _check_may_close(actor: Person) -> None:
 
 
 def _check_other_person(row: BillingMonth, closing: Closing, actor: Person) -> None:
-    asking = {credit.proposed_by_id for credit in closing.credits}
+    asking = {credit.proposed_by_id for credit in closing.credits if not credit.confirmed_at}
     asking |= {pk for pk in (row.closing_by_id,) if pk}
     if actor.pk in asking:
         raise OwnClosing()

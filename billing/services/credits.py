@@ -1,4 +1,7 @@
-"""Giving back what was disputed: proposed by one of finance, given when another closes a month."""
+"""Giving back what was disputed: proposed by one of finance, and given when the next month closes.
+
+Another human confirms it, or agrees with it by closing that month.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,27 @@ from django.db.models import Q, Sum
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from billing.errors import CreditSettled, CreditTooHigh
+from billing.errors import CreditConfirmed, CreditSettled, CreditTooHigh, OwnCredit
 from billing.models import Credit, LineKind, MonthState, StatementLine
 from billing.models.statement import REASON_LENGTH
 from billing.policies import may_close
-from portal.audit.services import record
+from portal.audit.services import record, record_refusal
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.formats import money
 from portal.core.locks import lock_books
 from portal.core.text import clean_text
+from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person
+from portal.identity.sensitive import sensitive
 from portal.identity.services.roles import refuse_emergency_access
 
 
 def waiting_credits() -> list[Credit]:
     """What is given back when the next month closes, in the order in which it was proposed."""
     waiting = Credit.objects.filter(settled_on=None, taken_back_at=None)
-    return list(waiting.select_related("line__statement", "proposed_by").order_by("pk"))
+    return list(
+        waiting.select_related("line__statement", "proposed_by", "confirmed_by").order_by("pk")
+    )
 
 
 def left_to_credit(line: StatementLine) -> Decimal:
@@ -81,12 +88,54 @@ def take_back_credit(public_id: UUID, *, actor: Person) -> Credit:
     """
     _check_may_credit(actor)
     lock_books()
-    credit = Credit.objects.select_related("line__statement").get(public_id=public_id)
-    if credit.settled_on_id or credit.taken_back_at:
-        raise CreditSettled()
+    credit = _open_credit(public_id)
     credit.taken_back_at = now()
     credit.save(update_fields=["taken_back_at"])
     _tell("credit.taken_back", credit, actor)
+    return credit
+
+
+@sensitive("credit.confirm")
+def confirm_credit(public_id: UUID, *, actor: Person) -> Credit:
+    """Agree with a proposal, so that who proposed it may close the month.
+
+    Raises:
+        OwnCredit, SameHuman: the actor proposed it, or may have, with another login.
+        NotAllowed: the actor is not of the platform's finance, or came by emergency access.
+        CreditSettled: it is on a statement already, or was taken back.
+        CreditConfirmed: somebody was first.
+    """
+    try:
+        return _confirm_credit(public_id, actor)
+    except NotAllowed as refusal:
+        credit = Credit.objects.select_related("line__statement").get(public_id=public_id)
+        node_id = credit.line.statement.organization_id
+        record_refusal(
+            "credit.confirming_refused", credit, actor=actor, node_id=node_id, code=refusal.code
+        )
+        raise
+
+
+@transaction.atomic(durable=True)
+def _confirm_credit(public_id: UUID, actor: Person) -> Credit:
+    _check_may_credit(actor)
+    lock_books()
+    credit = _open_credit(public_id)
+    if credit.confirmed_at:
+        raise CreditConfirmed()
+    if credit.proposed_by_id == actor.pk:
+        raise OwnCredit()
+    check_other_humans([credit.proposed_by_id], [actor.pk])
+    credit.confirmed_by, credit.confirmed_at = actor, now()
+    credit.save(update_fields=["confirmed_by", "confirmed_at"])
+    _tell("credit.confirmed", credit, actor)
+    return credit
+
+
+def _open_credit(public_id: UUID) -> Credit:
+    credit = Credit.objects.select_related("line__statement").get(public_id=public_id)
+    if credit.settled_on_id or credit.taken_back_at:
+        raise CreditSettled()
     return credit
 
 

@@ -179,7 +179,10 @@ def _to_close(request: PersonRequest, month: Period, row: BillingMonth | None) -
         "late": _by_name(closing.corrected_by_organization),
         "is_closing": is_closing,
         "is_own": bool(row and row.closing_by_id == request.user.pk)
-        or any(credit.proposed_by_id == request.user.pk for credit in closing.credits),
+        or any(
+            credit.proposed_by_id == request.user.pk and not credit.confirmed_at
+            for credit in closing.credits
+        ),
     }
 
 

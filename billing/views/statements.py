@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Final
@@ -25,7 +25,12 @@ from billing.forms import CreditForm, name_of_month
 from billing.ledger.journal import answer_journal
 from billing.models import Credit, Statement, StatementLine
 from billing.policies import may_close, may_see_costs, visible_statements
-from billing.services.credits import left_to_credit, propose_credit, take_back_credit
+from billing.services.credits import (
+    confirm_credit,
+    left_to_credit,
+    propose_credit,
+    take_back_credit,
+)
 from portal.core.errors import DomainError
 from portal.core.sheets import answer_file
 from portal.identity.requests import PersonRequest
@@ -50,7 +55,7 @@ def statement_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
         "lines": [(line, quantity_of(line)) for line in page],
         "credits": Credit.objects.filter(
             line__statement=statement, settled_on=None, taken_back_at=None
-        ).select_related("line", "proposed_by"),
+        ).select_related("line", "proposed_by", "confirmed_by"),
         "may_credit": may_close(request.user),
         "may_invoice": may_be_invoiced(statement),
     }
@@ -127,18 +132,33 @@ def credit_new(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_POST
+def credit_confirm(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Agree with a proposal of a colleague."""
+    done = _("Confirmed. Who proposed it may now close the month.")
+    return _decide(request, public_id, confirm_credit, done)
+
+
+@require_POST
 def credit_take_back(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Take a proposal back."""
+    done = _("Taken back. Nothing is given back of this line.")
+    return _decide(request, public_id, take_back_credit, done)
+
+
+def _decide(
+    request: PersonRequest, public_id: UUID, service: Callable[..., Credit], done: str
+) -> HttpResponse:
+    """Do it, and go back to the statement with what came of it."""
     credits = Credit.objects.filter(line__statement__in=visible_statements(request.user))
     credit = get_object_or_404(credits.select_related("line__statement"), public_id=public_id)
     if not may_close(request.user):
         raise PermissionDenied
     try:
-        take_back_credit(public_id, actor=request.user)
+        service(public_id, actor=request.user)
     except DomainError as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, _("Taken back. Nothing is given back of this line."))
+        messages.success(request, done)
     return redirect("billing:statement", public_id=credit.line.statement.public_id)
 
 

@@ -174,6 +174,8 @@ EVENTS: Final = frozenset(
         "month.closing_refused",
         "month.closed",
         "credit.proposed",
+        "credit.confirmed",
+        "credit.confirming_refused",
         "credit.taken_back",
         "budget.ended",
         "budget.setting_refused",

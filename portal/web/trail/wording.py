@@ -135,6 +135,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "month.closing_refused": _("Closing of a month refused"),
     "month.closed": _("Month closed"),
     "credit.proposed": _("Giving back part of a line proposed"),
+    "credit.confirmed": _("Giving back part of a line confirmed"),
+    "credit.confirming_refused": _("Confirming of giving back part of a line refused"),
     "credit.taken_back": _("Proposal to give something back taken back"),
     "budget.ended": _("Budget ended"),
     "budget.setting_refused": _("Setting a budget refused"),

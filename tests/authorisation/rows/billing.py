@@ -113,6 +113,7 @@ ROWS = [
     see("billing:statement-invoice", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("billing:credit-new", of=line_itself, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-new", of=line_itself, body=CREDIT, by=CLOSERS, seen_by=PAYERS),
+    act("billing:credit-confirm", of=waiting_credit, by=CLOSERS, seen_by=PAYERS, is_strong=True),
     act("billing:credit-take-back", of=waiting_credit, by=CLOSERS, seen_by=PAYERS),
     see("billing:costs", by=PAYERS),
     see(

@@ -9,7 +9,7 @@ import pytest
 from billing.models import BillingMonth, Credit, Statement
 from billing.services import closing, credits
 from billing.services.closing import begin_closing, close_month, take_back_closing
-from billing.services.credits import propose_credit
+from billing.services.credits import confirm_credit, propose_credit
 from portal.audit.models import AuditEntry
 from portal.identity.models import Role
 from tests.billing.months.conftest import SEPTEMBER
@@ -80,6 +80,21 @@ def test_two_credits_at_once_never_give_more_than_was_paid(
 
     assert sorted(outcomes) == ["CreditTooHigh", "done"]
     assert Credit.objects.count() == 1
+
+
+def test_confirmed_or_taken_back_once_each(first, second, third, server, close, monkeypatch):
+    close(SEPTEMBER)
+    line = Statement.objects.get().lines.get()
+    credit = propose_credit(line.public_id, amount=FULL, reason="Storing", actor=first)
+    monkeypatch.setattr(credits, "_open_credit", meeting(credits._open_credit))
+
+    outcomes = at_once(
+        lambda: confirm_credit(credit.public_id, actor=second),
+        lambda: confirm_credit(credit.public_id, actor=third),
+    )
+
+    assert sorted(outcomes) == ["CreditConfirmed", "done"]
+    assert AuditEntry.objects.filter(event="credit.confirmed").count() == 1
 
 
 def test_a_number_that_was_rolled_back_was_never_given(first, second, server, monkeypatch):

@@ -7,13 +7,20 @@ from uuid import uuid4
 
 import pytest
 
-from billing.errors import CreditSettled, CreditTooHigh, OwnClosing
-from billing.models import Statement, StatementLine
+from billing.errors import CreditConfirmed, CreditSettled, CreditTooHigh, OwnClosing, OwnCredit
+from billing.models import Credit, Statement, StatementLine
 from billing.services.charging import costs
 from billing.services.closing import begin_closing, close_month, prepare_closing
 from billing.services.corrections import LateFacts, find_late_facts
-from billing.services.credits import left_to_credit, propose_credit, take_back_credit
+from billing.services.credits import (
+    confirm_credit,
+    left_to_credit,
+    propose_credit,
+    take_back_credit,
+)
+from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
+from portal.identity.four_eyes import SameHuman
 from portal.identity.models import NodeParent, Role
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, lines_of, used
 from tests.billing.months.conftest import september as day
@@ -174,6 +181,65 @@ def test_who_proposed_a_credit_does_not_close(line, first, second):
         close_month(OCTOBER, actor=second, total=Decimal("30.00"))
 
 
+def test_two_who_each_proposed_a_credit_close_when_each_confirmed_the_others(line, first, second):
+    """Nobody else of finance is there."""
+    of_first, of_second = propose(line, first, "8.40"), propose(line, second, "10.00")
+    begin_closing(OCTOBER, actor=first)
+    with pytest.raises(OwnClosing):
+        close_month(OCTOBER, actor=second, total=Decimal("20.00"))
+    confirm_credit(of_second.public_id, actor=first)
+
+    close_month(OCTOBER, actor=second, total=Decimal("20.00"))
+
+    given = Credit.objects.order_by("pk").values_list("confirmed_by", "settled_on__statement")
+    assert list(given) == [
+        (None, october_statement().pk),  # who closed the month agreed with it
+        (first.pk, october_statement().pk),
+    ]
+    with pytest.raises(CreditSettled):
+        confirm_credit(of_first.public_id, actor=second)
+
+
+def test_who_proposed_a_credit_does_not_confirm_it(line, first, second):
+    credit = propose(line, first)
+
+    with pytest.raises(OwnCredit):
+        confirm_credit(credit.public_id, actor=first)
+    for person in (first, second):
+        person.email = "f.aydin@example.test"
+        person.save()
+    with pytest.raises(SameHuman):
+        confirm_credit(credit.public_id, actor=second)
+
+    assert Credit.objects.get().confirmed_by is None
+    refusals = AuditEntry.objects.filter(event="credit.confirming_refused")
+    assert {entry.code for entry in refusals} == {"own_credit", "same_human"}
+
+
+def test_one_human_with_two_logins_does_not_close_over_their_own_credit(line, first, second):
+    third = PersonFactory(email="s.visser@example.test")
+    grant(third, Role.FINANCE, first.grants.get().node)
+    second.email = third.email
+    second.save()
+    credit = propose(line, third)
+    begin_closing(OCTOBER, actor=first)
+    with pytest.raises(SameHuman):
+        close_month(OCTOBER, actor=second, total=Decimal("30.00"))
+
+    confirm_credit(credit.public_id, actor=first)
+    assert close_month(OCTOBER, actor=second, total=Decimal("30.00")).state == "closed"
+
+
+def test_a_credit_is_confirmed_once_and_may_still_be_taken_back(line, first, second):
+    credit = propose(line, first)
+    confirm_credit(credit.public_id, actor=second)
+
+    with pytest.raises(CreditConfirmed):
+        confirm_credit(credit.public_id, actor=second)
+    take_back_credit(credit.public_id, actor=first)
+    assert prepare_closing(OCTOBER).credits == []
+
+
 def test_no_more_is_given_back_than_was_paid(line, first):
     propose(line, first, "30.00")
 
@@ -227,6 +293,8 @@ def test_finance_of_the_payer_credits_nothing(line, first, service):
     grant(person, Role.FINANCE, service)
     credit = propose(line, first)
 
+    with pytest.raises(NotAllowed):
+        confirm_credit(credit.public_id, actor=person)
     with pytest.raises(NotAllowed):
         propose(line, person)
     with pytest.raises(NotAllowed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from django.db import IntegrityError, connection, transaction
 
 from billing.models import Statement
 from billing.services import statements
-from billing.services.closing import begin_closing
-from tests.billing.months.conftest import SEPTEMBER
+from billing.services.closing import begin_closing, close_month, prepare_closing
+from billing.services.credits import confirm_credit, propose_credit
+from tests.billing.months.conftest import OCTOBER, SEPTEMBER
 
 pytestmark = pytest.mark.django_db
 TABLES = (
@@ -218,3 +220,64 @@ def test_a_month_is_not_born_closed(first, second, platform):
     refusal = refusal_of(statement, first=first.pk, second=second.pk)
 
     assert refusal == "billing_month_begins_open"
+
+
+# --- credits -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def credit(close, server, first):
+    close(SEPTEMBER)
+    line = Statement.objects.get().lines.get()
+    return propose_credit(line.public_id, amount=Decimal(1), reason="Storing", actor=first)
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ("confirmed_by_id = %(second)s", "credit_confirmed_by_another_person"),
+        ("confirmed_at = now()", "credit_confirmed_by_another_person"),
+        (
+            "confirmed_at = now(), confirmed_by_id = %(first)s",
+            "credit_confirmed_by_another_person",
+        ),
+        ("amount = 2", "credit_stays_as_proposed"),
+        ("confirmed_at = now(), confirmed_by_id = %(second)s", ""),
+    ],
+)
+def test_a_credit_is_confirmed_by_another_person(credit, first, second, change, refusal):
+    people = {"first": first.pk, "second": second.pk}
+
+    assert refusal_of(f"UPDATE billing_credit SET {change}", **people) == refusal
+
+
+def test_two_logins_of_one_human_do_not_confirm_a_credit(db):
+    """What that trigger refuses is tried in tests/portal/identity/test_links.py."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT encode(tgargs, 'escape') FROM pg_trigger"
+            " WHERE tgname = 'credit_confirmed_by_another_human' AND tgenabled = 'O'"
+        )
+        assert cursor.fetchall() == [("proposed_by_id\\000confirmed_by_id\\000",)]
+
+
+def test_what_was_confirmed_stays_so(credit, second):
+    confirm_credit(credit.public_id, actor=second)
+
+    change = "UPDATE billing_credit SET confirmed_at = NULL, confirmed_by_id = NULL"
+    assert refusal_of(change) == "credit_stays_as_proposed"
+
+
+def test_a_month_closes_by_another_than_who_proposed_what_nobody_confirmed(
+    credit, close, first, second, monkeypatch
+):
+    monkeypatch.setattr("billing.services.closing._check_other_person", lambda *_facts: None)
+    begin_closing(OCTOBER, actor=second)
+
+    with pytest.raises(IntegrityError) as error:
+        close_month(OCTOBER, actor=first, total=prepare_closing(OCTOBER).total)
+    refusal = error.value.__cause__.diag.constraint_name  # type: ignore[union-attr]
+    assert refusal == "credit_is_agreed_by_another_person"
+
+    confirm_credit(credit.public_id, actor=second)
+    assert close_month(OCTOBER, actor=first, total=prepare_closing(OCTOBER).total)

@@ -170,6 +170,28 @@ def test_something_is_given_back_of_a_line(close, server, first, second):
     assert prepare_closing(OCTOBER).credits == []
 
 
+def test_who_did_not_propose_it_confirms_it(close, server, first, second):
+    close(SEPTEMBER)
+    line = StatementLine.objects.get()
+    page, confirm = f"/costs/months/statements/{line.statement.public_id}", "/confirm"
+    visit_as(second).post(
+        f"/costs/months/lines/{line.public_id}/credit", {"amount": "8.40", "reason": "Storing"}
+    )
+    credit = Credit.objects.get()
+    assert confirm not in text(visit_as(second).get(page))
+    assert confirm in text(visit_as(first).get(page))
+
+    address = f"/costs/credits/{credit.public_id}/confirm"
+    refused = visit_as(second).post(address, follow=True)
+    assert "Somebody else of finance must confirm it" in text(refused)
+    done = visit_as(first).post(address, follow=True)
+
+    assert "Confirmed by Fatima Aydin" in text(done)
+    assert confirm not in text(visit_as(first).get(page))
+    begin_closing(OCTOBER, actor=first)
+    assert "for good" in text(visit_as(second).get("/costs/months/2026-10"))
+
+
 def test_the_menu_counts_what_waits_for_a_second_person(first, second, server):
     begin_closing(SEPTEMBER, actor=first)
 

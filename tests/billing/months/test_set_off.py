@@ -49,12 +49,6 @@ def propose(line, actor, amount):
     return propose_credit(line.public_id, amount=Decimal(amount), reason="Storing", actor=actor)
 
 
-def close_all(close):
-    with pytest.MonkeyPatch.context() as patch:  # who proposed it closes nothing
-        patch.setattr("billing.services.closing._check_other_person", lambda *_facts: None)
-        close(OCTOBER)
-
-
 def paid_for_september() -> Decimal:
     lines = StatementLine.objects.filter(used_in__first_day="2026-09-01")
     return lines.aggregate(sum=Sum("amount"))["sum"]
@@ -64,7 +58,7 @@ def test_use_that_ends_after_it_was_given_back_costs_nothing_and_no_less(
     line, close, server, first
 ):
     propose(line, first, "38.40")
-    close_all(close)
+    close(OCTOBER)
     server.spans.update(ended_at=day(1))
 
     late = find_late_facts().corrections
@@ -78,7 +72,7 @@ def test_use_that_ends_after_it_was_given_back_costs_nothing_and_no_less(
 
 def test_only_what_goes_beyond_the_use_is_set_off(line, close, server, first):
     propose(line, first, "30.00")
-    close_all(close)
+    close(OCTOBER)
     server.spans.update(ended_at=day(16))
 
     september = [one for one in find_late_facts().corrections if one.month_start == day(1)]
@@ -93,7 +87,7 @@ def test_a_credit_and_a_correction_on_one_statement_are_set_off_there(line, clos
     server.spans.update(ended_at=day(16))
     assert prepare_closing(OCTOBER).total == Decimal("-38.40")
 
-    close_all(close)
+    close(OCTOBER)
 
     statement = Statement.objects.get(month__first_day="2026-10-01")
     assert [(kind, amount) for kind, _month, _quantity, amount in lines_of(statement)] == [
@@ -114,7 +108,7 @@ def test_what_was_set_off_is_given_again_when_the_use_costs_something_after_all(
 ):
     propose(line, first, "30.00")
     server.spans.update(ended_at=day(16))
-    close_all(close)
+    close(OCTOBER)
     used(project, day(1), day(16))
 
     late = find_late_facts().corrections
@@ -140,7 +134,7 @@ def test_what_moved_to_another_payer_gives_the_first_nothing_extra(
     other = make_organization(name="Andere dienst")
     NodeParent.objects.filter(node=project).update(valid_until=day(1))
     NodeParent.objects.create(node=project, parent=other, valid_from=day(1))
-    close_all(close)
+    close(OCTOBER)
 
     sums = StatementLine.objects.filter(used_in__first_day="2026-09-01").values_list(
         "statement__organization__name"

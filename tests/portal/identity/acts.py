@@ -48,7 +48,11 @@ from tests.factories import (
     propose_replacement,
 )
 from tests.logins import log_in
-from tests.portal.identity.billing_acts import beginning_to_close, closing_a_month
+from tests.portal.identity.billing_acts import (
+    beginning_to_close,
+    closing_a_month,
+    confirming_a_credit,
+)
 from tests.portal.identity.budget_acts import ending_a_budget, setting_a_budget
 from tests.portal.identity.catalog_acts import (
     approving,
@@ -382,6 +386,7 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "offering.withdraw": withdrawing_a_version,
     "month.begin_closing": beginning_to_close,
     "month.close": closing_a_month,
+    "credit.confirm": confirming_a_credit,
     "approval_rule.confirm": confirming_a_rule,
     "approval_rule.refuse": refusing_a_rule,
     "tariff_round.confirm": confirming_a_round,
