@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -94,6 +95,7 @@ def make_statement(month: BillingMonth, project: Project, price: Price) -> State
     """A statement of a closed month with one line, for the organization of the project."""
     organization = Organization.objects.get(pk=project.parent_id)
     amount = Decimal("10.00")
+    document = b"%PDF-1.7 " + organization.name.encode()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         statement = Statement.objects.create(
@@ -110,7 +112,8 @@ def make_statement(month: BillingMonth, project: Project, price: Price) -> State
                 "issuer": "Cloudloket",
                 "vat_treatment": "standard_21",
             },
-            document=b"%PDF-1.7 " + organization.name.encode(),
+            document=document,
+            document_sha256=hashlib.sha256(document).hexdigest(),
         )
         StatementLine.objects.create(
             statement=statement,
