@@ -17,14 +17,14 @@ from billing.charts import BarChart, make_bar_chart
 from billing.forms import month_key
 from billing.models import MeteredResource, Sku, UsageSpan
 from billing.services.budgets import BudgetPosition
-from billing.services.charging import Costs, ResourceCost, cost_by_resource
+from billing.services.charging import Costs, ResourceCost
 from billing.services.month_costs import (
-    MonthCosts,
-    MonthTotal,
     day_costs,
     month_costs,
     month_totals,
+    resource_costs,
 )
+from billing.services.month_figures import MonthCosts, MonthTotal
 from billing.services.summaries import MOST_MONTHS
 from portal.core.calendar import Period, days_in, month_of, months_in, year_of
 from portal.core.money import to_cents
@@ -103,8 +103,9 @@ class Overview:
         rows: organizations with their projects below them, if those are not too many; empty for
             a single project.
         resources: of a single project.
-        rounding: what the total differs from the sum of the resources in cents, because a line is
-            rounded per project and price and not per resource.
+        rounding: what the total of use differs from the sum of the resources in cents, because a
+            line is rounded per project and price and not per resource.
+        is_billed: the month is closed, and this is what its statements say.
     """
 
     node: Node | None
@@ -123,6 +124,7 @@ class Overview:
     services: tuple[ServiceRow, ...]
     resources: tuple[ResourceRow, ...]
     rounding: Decimal
+    is_billed: bool
 
     @property
     def is_running(self) -> bool:
@@ -212,7 +214,7 @@ def make_overview(
     year = _year(node_ids, month, now)
     days = _days(node_ids, found)
     is_project = node is not None and node.kind == NodeKind.PROJECT
-    resources = _resources(node, month, found.as_of) if node and is_project else ()
+    resources = _resources(node, found) if node and is_project else ()
     realised, expected = found.realised, found.expected
     return Overview(
         node=node,
@@ -230,7 +232,10 @@ def make_overview(
         rows=() if is_project else _rows(realised, expected, before.realised),
         services=_services(expected),
         resources=resources,
-        rounding=realised.total - sum((row.cost.amount for row in resources), Decimal(0)),
+        rounding=realised.total
+        - realised.put_right
+        - sum((row.cost.amount for row in resources), Decimal(0)),
+        is_billed=found.closed is not None,
     )
 
 
@@ -305,7 +310,7 @@ def _services(expected: Costs) -> tuple[ServiceRow, ...]:
     return tuple(sorted(rows, key=lambda row: (-row.expected, row.sku.code)))
 
 
-def _resources(node: Node, month: Period, as_of: datetime) -> tuple[ResourceRow, ...]:
-    found = cost_by_resource(node.pk, period=month, as_of=as_of)
-    resources = MeteredResource.objects.in_bulk([cost.resource_id for cost in found])
-    return tuple(ResourceRow(resource=resources[cost.resource_id], cost=cost) for cost in found)
+def _resources(node: Node, found: MonthCosts) -> tuple[ResourceRow, ...]:
+    costs = resource_costs(node.pk, found)
+    resources = MeteredResource.objects.in_bulk([cost.resource_id for cost in costs])
+    return tuple(ResourceRow(resource=resources[cost.resource_id], cost=cost) for cost in costs)

@@ -13,7 +13,8 @@ class MonthSummary(models.Model):
 
     The newest of a month counts; older ones are kept for who is still reading them. ``seconds`` is
     how long it took, for what takes long is not done often; ``charge_count`` is how much there was
-    to reckon, for of little there is no need.
+    to reckon, for of little there is no need. ``is_billed``: of a closed month. It has the days of
+    what was billed and no lines, for these are on the statements.
     """
 
     month_start = models.DateTimeField()
@@ -21,6 +22,7 @@ class MonthSummary(models.Model):
     taken_at = models.DateTimeField()
     seconds = models.FloatField()
     charge_count = models.BigIntegerField(default=0, db_default=0)
+    is_billed = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [models.Index(fields=["month_start", "-id"], name="month_summary_newest")]

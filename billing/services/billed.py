@@ -1,67 +1,242 @@
-"""What closed months were billed for: the same charges, as they stand behind the statements.
+"""What closed months were billed for: the lines of their statements, and the charges behind them.
 
-Late facts change what a month would be charged now, never what was billed; so of closed months
-this is what files for other programs are made of.
+Late facts change what a month would be charged now, never what was billed. So whatever shows a
+month asks ``closed_among`` first: of a closed one it shows what is here, and of any other what is
+reckoned.
+
+A statement is one whole: it counts in the branches in which who pays stood when its month ended. A
+project that is asked for itself is always there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
-from typing import Final, LiteralString
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, LiteralString
 
-from billing.models import BillingMonth, StatementLine
+from billing.models import BillingMonth, MonthState, StatementLine
 from billing.services.charge_query import ChargeQuery, Slice
-from billing.services.charging import Charge, charge_of
+from billing.services.charging import Charge, CostLine, Costs, ResourceCost, charge_of, line_of
+from portal.core.calendar import Period, day_of, days_in
 
-# What belongs to the branches asked for, at the time; a project that is asked for is always there.
-_CHARGES: Final[LiteralString] = """
-SELECT
-    source.span_id, span.resource_id, line.project_id, statement.organization_id, line.sku_id,
-    line.price_id, line.unit, line.unit_price, span.quantity, source.started_at, source.ended_at,
-    source.seconds, source.amount, line.cost_center, line.cost_object, line.commitment_number
-FROM billing_statement AS statement
-JOIN billing_statementline AS line ON line.statement_id = statement.id
-JOIN billing_statementlinesource AS source ON source.line_id = line.id
+# The lines of these months that are asked for, with who pays and when the month began.
+_ASKED: Final[LiteralString] = """
+, asked AS (
+    SELECT line.*, statement.organization_id,
+        month.first_day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS month_start
+    FROM billing_statement AS statement
+    JOIN billing_billingmonth AS month ON month.id = statement.month_id
+    JOIN billing_statementline AS line ON line.statement_id = statement.id
+    LEFT JOIN covered ON covered.organization_id = statement.organization_id
+    WHERE statement.month_id = ANY(%(months)s) AND (
+        line.project_id = ANY(%(nodes)s)
+        OR covered.periods @> (
+            (month.first_day + interval '1 month') AT TIME ZONE 'Europe/Amsterdam'
+                - interval '1 second'
+        )
+    )
+)
+"""
+# What puts an earlier month right is in whole cents, as it was billed.
+_LINES: Final[LiteralString] = f"""
+{_ASKED}
+SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, month_start,
+       0, CASE kind WHEN 'usage' THEN exact ELSE amount END,
+       cost_center, cost_object, commitment_number, kind
+FROM asked
+ORDER BY organization_id, project_id, sku_id, month_start, price_id,
+         cost_center, cost_object, commitment_number, id
+"""  # noqa: S608  (fragments of ours, here and below)
+_TOTALS: Final[LiteralString] = f"""
+{_ASKED}
+SELECT month_start, sum(amount) FROM asked GROUP BY month_start
+"""  # noqa: S608
+_PAYERS: Final[LiteralString] = """
+SELECT organization_id FROM covered WHERE periods @> %(last_second)s
+"""
+# What is used over several days is spread over them by the second; what is paid once falls on one.
+_BY_DAY: Final[LiteralString] = f"""
+{_ASKED}
+, day_part AS (
+    SELECT
+        asked.organization_id, asked.project_id, slice.starts AS slice_start,
+        round(source.amount * CASE asked.unit
+            WHEN 'one_off' THEN 1
+            ELSE date_part('epoch', least(source.ended_at, slice.ends)
+                - greatest(source.started_at, slice.starts))::numeric / source.seconds
+        END, 6) AS amount
+    FROM asked
+    JOIN billing_statementlinesource AS source ON source.line_id = asked.id
+    JOIN slice ON slice.starts < source.ended_at AND slice.ends > source.started_at
+    WHERE asked.kind = 'usage'
+        AND (asked.unit <> 'one_off' OR source.started_at >= slice.starts)
+)
+"""  # noqa: S608
+_DAYS: Final[LiteralString] = f"""
+{_BY_DAY}
+SELECT slice_start, sum(amount) FROM day_part GROUP BY slice_start
+"""  # noqa: S608
+_WRITE_DAYS: Final[LiteralString] = f"""
+{_BY_DAY}
+INSERT INTO billing_summaryday (
+    summary_id, is_expected, organization_id, project_id, day_start, exact
+)
+SELECT %(summary)s, false, organization_id, project_id, slice_start, sum(amount)
+FROM day_part
+GROUP BY organization_id, project_id, slice_start
+"""  # noqa: S608
+_BY_RESOURCE: Final[LiteralString] = f"""
+{_ASKED}
+SELECT span.resource_id, sum(source.amount)
+FROM asked
+JOIN billing_statementlinesource AS source ON source.line_id = asked.id
 JOIN billing_usagespan AS span ON span.id = source.span_id
-LEFT JOIN covered ON covered.organization_id = statement.organization_id
-WHERE statement.month_id = %(month)s
-    AND (line.project_id = ANY(%(nodes)s) OR covered.periods @> source.started_at)
+WHERE asked.kind = 'usage'
+GROUP BY span.resource_id
+ORDER BY sum(source.amount) DESC, span.resource_id
+"""  # noqa: S608
+_CHARGES: Final[LiteralString] = f"""
+{_ASKED}
+SELECT
+    source.span_id, span.resource_id, asked.project_id, asked.organization_id, asked.sku_id,
+    asked.price_id, asked.unit, asked.unit_price, span.quantity, source.started_at,
+    source.ended_at, source.seconds, source.amount,
+    asked.cost_center, asked.cost_object, asked.commitment_number
+FROM asked
+JOIN billing_statementlinesource AS source ON source.line_id = asked.id
+JOIN billing_usagespan AS span ON span.id = source.span_id
+WHERE asked.kind = 'usage' AND source.span_id >= %(after_span)s
+    AND (source.span_id, source.started_at) > (%(after_span)s, %(after_started_at)s)
 ORDER BY source.span_id, source.started_at
-"""
-_CORRECTIONS: Final[LiteralString] = """
-SELECT line.id
-FROM billing_statement AS statement
-JOIN billing_statementline AS line ON line.statement_id = statement.id
-LEFT JOIN covered ON covered.organization_id = statement.organization_id
-WHERE statement.month_id = %(month)s AND line.kind <> 'usage'
-    AND (line.project_id = ANY(%(nodes)s) OR covered.periods @> %(last_second)s)
-"""
+LIMIT %(limit)s
+"""  # noqa: S608
+_CORRECTIONS: Final[LiteralString] = f"""
+{_ASKED}
+SELECT id FROM asked WHERE kind <> 'usage'
+"""  # noqa: S608
+
+
+def closed_among(months: Iterable[Period]) -> dict[datetime, BillingMonth]:
+    """Those of these business months that are closed, by their start: of them counts what was
+    billed. One query.
+    """
+    found = BillingMonth.objects.filter(
+        first_day__in=[day_of(month.start) for month in months], state=MonthState.CLOSED
+    )
+    return {month.period.start: month for month in found}
+
+
+def find_closed(month: Period) -> BillingMonth | None:
+    """This month, if it is closed."""
+    return closed_among([month]).get(month.start)
+
+
+def billed_lines(
+    node_ids: Sequence[int], months: Collection[BillingMonth]
+) -> dict[datetime, Costs]:
+    """What is on the statements of these months, by the start of the month. One query."""
+    lines: dict[datetime, list[CostLine]] = {month.period.start: [] for month in months}
+    for row in _fetch(_LINES, node_ids, months):
+        line = line_of(row)
+        lines[line.month_start].append(line)
+    return {start: Costs(lines=tuple(some)) for start, some in lines.items()}
+
+
+def billed_totals(
+    node_ids: Sequence[int], months: Collection[BillingMonth]
+) -> dict[datetime, Decimal]:
+    """The same added up. Months without any line are left out. One query."""
+    return dict(_fetch(_TOTALS, node_ids, months))
+
+
+def billed_days(node_ids: Sequence[int], month: BillingMonth) -> dict[datetime, Decimal]:
+    """What was billed of use on each day of a month, by its start, six decimals. One query.
+
+    Corrections and credits are of no day.
+    """
+    return dict(_query_days(node_ids, month).fetch(_DAYS, months=[month.pk]))
+
+
+def write_billed_days(node_ids: Sequence[int], month: BillingMonth, *, summary_id: int) -> None:
+    """Keep what ``billed_days`` says, for each project and who pays for it, in a summary."""
+    query = _query_days(node_ids, month)
+    query.write(_WRITE_DAYS, months=[month.pk], summary=summary_id)
+
+
+def payers_in(node_ids: Sequence[int], month: BillingMonth) -> list[int]:
+    """The organizations whose statements of a month count in these branches. One query."""
+    rows = _query(node_ids, [month]).fetch(_PAYERS, last_second=month.last_second)
+    return [pk for (pk,) in rows]
+
+
+def billed_by_resource(project_id: int, month: BillingMonth) -> list[ResourceCost]:
+    """What was billed of the use of each resource of a project, dearest first. One query."""
+    return [
+        ResourceCost(resource_id=resource_id, exact=exact, is_price_missing=False)
+        for resource_id, exact in _fetch(_BY_RESOURCE, [project_id], [month])
+    ]
+
+
+def list_billed(
+    node_ids: Sequence[int],
+    *,
+    month: BillingMonth,
+    after: tuple[int, datetime] | None = None,
+    limit: int | None = None,
+) -> list[Charge]:
+    """As ``list_charges``, but of a closed month, and what was billed of use. One query."""
+    span_id, started_at = after or (0, month.period.start)
+    rows = _query(node_ids, [month], after_span=span_id).fetch(
+        _CHARGES, months=[month.pk], after_started_at=started_at, limit=limit
+    )
+    return [charge_of(row) for row in rows]
 
 
 def stream_billed(
     node_ids: Sequence[int], *, month: BillingMonth, size: int = 2000
 ) -> Iterator[list[Charge]]:
-    """As ``stream_charges``, but of a closed month, and what was billed. One query."""
-    rows_by_size = _query(node_ids, month).stream(_CHARGES, size=size, month=month.pk)
-    for rows in rows_by_size:
+    """The same, ``size`` at a time, as ``stream_charges``. One query."""
+    everything = {"after_started_at": month.period.start, "limit": None}
+    query = _query(node_ids, [month])
+    for rows in query.stream(_CHARGES, size=size, months=[month.pk], **everything):
         yield [charge_of(row) for row in rows]
 
 
 def billed_corrections(node_ids: Sequence[int], *, month: BillingMonth) -> list[StatementLine]:
     """What the statements of a closed month put right or give back of earlier ones. Two queries."""
-    last_second = month.period.end - timedelta(seconds=1)
-    rows = _query(node_ids, month).fetch(_CORRECTIONS, month=month.pk, last_second=last_second)
+    rows = _fetch(_CORRECTIONS, node_ids, [month])
     lines = StatementLine.objects.filter(pk__in=[pk for (pk,) in rows])
     related = ("statement__organization", "used_in", "project", "sku", "price")
-    return list(lines.select_related(*related).order_by("statement__sequence", "position"))
+    found = lines.select_related(*related).defer("statement__document")
+    return list(found.order_by("statement__sequence", "position"))
 
 
-def _query(node_ids: Sequence[int], month: BillingMonth) -> ChargeQuery:
-    period = month.period
+def _fetch(
+    select: LiteralString, node_ids: Sequence[int], months: Collection[BillingMonth]
+) -> list[tuple[Any, ...]]:
+    return _query(node_ids, months).fetch(select, months=[month.pk for month in months])
+
+
+def _query(
+    node_ids: Sequence[int], months: Collection[BillingMonth], *, after_span: int = 0
+) -> ChargeQuery:
+    """Of which only where organizations stood is asked, not what is charged."""
+    period = next(iter(months)).period
+    return _query_slices(node_ids, [period], period, after_span)
+
+
+def _query_days(node_ids: Sequence[int], month: BillingMonth) -> ChargeQuery:
+    return _query_slices(node_ids, days_in(month.period), month.period)
+
+
+def _query_slices(
+    node_ids: Sequence[int], pieces: Sequence[Period], month: Period, after_span: int = 0
+) -> ChargeQuery:
     return ChargeQuery(
         node_ids=node_ids,
-        slices=[Slice(period=period, month_seconds=period.seconds)],
-        as_of=period.end,
-        until=period.end,
+        slices=[Slice(period=piece, month_seconds=month.seconds) for piece in pieces],
+        as_of=month.end,
+        until=month.end,
+        after_span=after_span,
     )

@@ -15,7 +15,8 @@ from django.utils.module_loading import import_string
 from billing.models import Budget
 from billing.services.budgets import BudgetPosition
 from billing.services.charging import CostLine
-from billing.services.month_costs import MonthCosts, month_costs
+from billing.services.month_costs import month_costs
+from billing.services.month_figures import MonthCosts
 from portal.core.calendar import Period, day_of, months_in, start_of_day, year_of
 from portal.core.money import to_cents
 from portal.identity.models import Organization

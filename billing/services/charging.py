@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db.models import Min
 
-from billing.models import AllocationKey, MeteredResource
+from billing.models import AllocationKey, LineKind, MeteredResource
 from billing.services.charge_query import ChargeQuery, Slice
 from portal.core.calendar import Period, day_of, days_in, months_in
 from portal.core.money import to_cents
@@ -33,7 +33,7 @@ ORDER BY span_id, started_at LIMIT %(limit)s
 _LINES: Final[LiteralString] = """
 SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
        sum(quantity * seconds), coalesce(sum(amount), 0),
-       cost_center, cost_object, commitment_number
+       cost_center, cost_object, commitment_number, 'usage'
 FROM charge
 GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
          cost_center, cost_object, commitment_number
@@ -91,7 +91,9 @@ class CostLine:
     """One project's use at one SKU price and allocation in one month, as a statement shows it.
 
     Attributes:
-        quantity_seconds: the sum of quantity x seconds over the charges.
+        month_start: of a correction or credit: of the month on whose statement it stands.
+        quantity_seconds: the sum of quantity x seconds over the charges; zero of what was billed,
+            for statements say quantities in the unit of the price.
         exact: the sum of the charges, six decimals.
         is_price_missing: nothing could be charged; ``exact`` is then zero.
         cost_center, cost_object, commitment_number: None is unallocated.
@@ -109,6 +111,7 @@ class CostLine:
     cost_center: str | None
     cost_object: str | None
     commitment_number: str | None
+    kind: str = LineKind.USAGE.value
 
     @property
     def key(self) -> LineKey:
@@ -127,6 +130,11 @@ class CostLine:
     def is_price_missing(self) -> bool:
         return self.price_id is None
 
+    @property
+    def is_use(self) -> bool:
+        """False of what puts an earlier month right, or gives back of it."""
+        return self.kind == LineKind.USAGE
+
 
 _CHARGE_FIELDS: Final = tuple(field.name for field in fields(Charge))
 _LINE_FIELDS: Final = tuple(field.name for field in fields(CostLine))
@@ -141,6 +149,11 @@ class Costs:
     @property
     def total(self) -> Decimal:
         return sum((line.amount for line in self.lines), Decimal(0))
+
+    @property
+    def put_right(self) -> Decimal:
+        """The part of the total that corrects earlier months, or gives back of them."""
+        return sum((line.amount for line in self.lines if not line.is_use), Decimal(0))
 
     @property
     def is_price_missing(self) -> bool:
@@ -333,9 +346,14 @@ def charge_of(row: tuple[Any, ...]) -> Charge:
     return Charge(**dict(zip(_CHARGE_FIELDS, row, strict=True)))
 
 
+def line_of(row: tuple[Any, ...]) -> CostLine:
+    """A line from a row with the columns of ``CostLine``, in the order of its fields."""
+    return CostLine(**dict(zip(_LINE_FIELDS, row, strict=True)))
+
+
 def _costs(node_ids: Sequence[int], period: Period, as_of: datetime, until: datetime) -> Costs:
     rows = _query(node_ids, _by_month(period), as_of, until).fetch(_LINES)
-    return Costs(lines=tuple(CostLine(**dict(zip(_LINE_FIELDS, row, strict=True))) for row in rows))
+    return Costs(lines=tuple(line_of(row) for row in rows))
 
 
 def _by_month(period: Period) -> list[Slice]:

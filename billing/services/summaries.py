@@ -2,7 +2,7 @@
 
 What is written follows from the same statement as every charge. It is never trusted for longer
 than it holds: a fact about a month that is over outdates what was reckoned of it, in the same
-transaction, and what runs is reckoned again and again.
+transaction, and what runs is reckoned again and again. Of a closed month counts what was billed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Final, LiteralString
 from django.db import transaction
 from django.db.models import Min, Sum
 
-from billing.models import MonthSummary, OutdatedMonth, UsageSpan
+from billing.models import BillingMonth, MonthSummary, OutdatedMonth, UsageSpan
+from billing.services.billed import closed_among, write_billed_days
 from billing.services.charge_query import ChargeQuery, Slice
 from portal.core.calendar import Period, days_in, month_of, months_in, year_of
 from portal.identity.models import Organization
@@ -55,8 +56,11 @@ GROUP BY organization_id, project_id, slice_start
 
 def keep_summaries(*, at: datetime) -> None:
     """Reckon each month of which nothing is known, or nothing that holds; one after the other."""
-    for month in _months(at):
-        if _is_due(month, at):
+    months = list(_months(at))
+    closed = closed_among(months)
+    _keep_billed_days(closed, at)
+    for month in months:
+        if month.start not in closed and _is_due(month, at):
             take_summary(month, at=at)
 
 
@@ -92,13 +96,40 @@ def take_summary(month: Period, *, at: datetime) -> MonthSummary:
 
 
 def _write(summary: MonthSummary, month: Period, *, is_expected: bool) -> None:
-    roots = list(Organization.objects.filter(parent=None).values_list("pk", flat=True))
     until = month.end if is_expected else summary.as_of
     values = {"summary": summary.pk, "is_expected": is_expected}
     for insert, periods in ((_WRITE_LINES, [month]), (_WRITE_DAYS, days_in(month))):
         slices = [Slice(period=period, month_seconds=month.seconds) for period in periods]
-        query = ChargeQuery(node_ids=roots, slices=slices, as_of=summary.as_of, until=until)
+        query = ChargeQuery(node_ids=_roots(), slices=slices, as_of=summary.as_of, until=until)
         query.write(insert, **values)
+
+
+def _keep_billed_days(closed: dict[datetime, BillingMonth], at: datetime) -> None:
+    """Of each month that was closed, what every day was billed: once, for that never changes."""
+    # What becomes known of them now is on no statement yet, so it outdates nothing.
+    OutdatedMonth.objects.filter(month_start__in=closed).delete()
+    of_closed = MonthSummary.objects.filter(month_start__in=closed)
+    of_closed.filter(is_billed=False, taken_at__lt=at - _KEPT).delete()
+    kept = set(of_closed.filter(is_billed=True).values_list("month_start", flat=True))
+    for start, month in closed.items():
+        if start not in kept:
+            _take_billed_days(month, at)
+
+
+@transaction.atomic
+def _take_billed_days(month: BillingMonth, at: datetime) -> None:
+    begin = time.perf_counter()
+    period = month.period
+    summary = MonthSummary.objects.create(
+        month_start=period.start, as_of=period.end, taken_at=at, seconds=0, is_billed=True
+    )
+    write_billed_days(_roots(), month, summary_id=summary.pk)
+    summary.seconds = time.perf_counter() - begin
+    summary.save(update_fields=["seconds"])
+
+
+def _roots() -> list[int]:
+    return list(Organization.objects.filter(parent=None).values_list("pk", flat=True))
 
 
 def _months(at: datetime) -> Iterator[Period]:

@@ -23,7 +23,8 @@ from billing.models import (
 )
 from billing.services import summaries
 from billing.services.charging import cost_by_day, costs, expected_costs
-from billing.services.month_costs import MonthCosts, day_costs, month_costs, month_totals
+from billing.services.month_costs import day_costs, month_costs, month_totals
+from billing.services.month_figures import MonthCosts
 from billing.services.summaries import keep_summaries, rest_after, take_summary
 from portal.core.calendar import Period, month, start_of_day
 from portal.identity.models import Node, NodeParent, Organization, Project
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nothing_is_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """So little usage would otherwise be read itself."""
-    monkeypatch.setattr("billing.services.month_costs._FEW", -1)
+    monkeypatch.setattr("billing.services.summary_reading._FEW", -1)
 
 
 def on(number: int, day: int, **later: int) -> datetime:
@@ -157,7 +158,7 @@ def test_usage_itself_says_the_same_of_many_months(world: list[Node]) -> None:
     assert [(one.as_of, one.realised, one.expected) for one in some] == [
         (other.as_of, other.realised, other.expected) for other in none
     ]
-    assert len(queries) == 3
+    assert len(queries) == 4
 
 
 def test_totals_are_the_sums_of_lines(world: list[Node]) -> None:
@@ -184,7 +185,7 @@ def test_it_takes_as_many_queries_for_a_year(world: list[Node]) -> None:
         found = month_costs([world[0].pk], year, at=NOW)
 
     assert all(one.summary_id for one in found)
-    assert len(queries) == 4
+    assert len(queries) == 5
 
 
 # --- it says so only while it holds ------------------------------------------------------------
@@ -272,7 +273,7 @@ def test_a_running_month_that_ended_meanwhile_is_not_whole(reckoned: Project) ->
 def test_what_runs_and_is_little_is_told_to_the_second(
     reckoned: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("billing.services.month_costs._FEW", 2)
+    monkeypatch.setattr("billing.services.summary_reading._FEW", 2)
     later = NOW + timedelta(seconds=9)
 
     assert the(reckoned, at=later).as_of == later

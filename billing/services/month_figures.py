@@ -1,0 +1,64 @@
+"""What is said of a month: its lines, its total, its days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from billing.models import BillingMonth
+from billing.services.charging import Costs
+from portal.core.calendar import Period, day_of, days_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonthCosts:
+    """One business month of one part of the tree.
+
+    Attributes:
+        as_of: open use counts until here.
+        realised: what was used until then.
+        expected: what the whole month comes to if what runs then runs on, to its end date.
+        summary_id: where this was read; None is from usage itself, or from statements.
+        closed: the month in the books, if this is what was billed of it.
+    """
+
+    month: Period
+    as_of: datetime
+    realised: Costs
+    expected: Costs
+    summary_id: int | None = None
+    closed: BillingMonth | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonthTotal:
+    """What one business month came to, in whole cents: the sums of its lines."""
+
+    month: Period
+    realised: Decimal
+    expected: Decimal
+    is_price_missing: bool
+    is_billed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayCosts:
+    """One business day, six decimals."""
+
+    day: date
+    realised: Decimal
+    expected: Decimal
+
+
+def days_of(
+    month: Period, exact: dict[tuple[bool, date], Decimal], *, is_over: bool
+) -> list[DayCosts]:
+    """Every day of a month, of sums by whether they are expected and by day."""
+
+    def of(day: date) -> DayCosts:
+        realised = exact.get((False, day), Decimal(0))
+        expected = realised if is_over else exact.get((True, day), Decimal(0))
+        return DayCosts(day=day, realised=realised, expected=expected)
+
+    return [of(day_of(day.start)) for day in days_in(month)]
