@@ -11,7 +11,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from billing.forms import month_key
-from billing.models import AllocationKey, Sku
+from billing.models import AllocationKey, LineKind, Sku
 from billing.services.charging import CostLine, Costs
 from billing.services.month_costs import month_costs
 from portal.core.calendar import Period
@@ -38,11 +38,12 @@ class AllocatedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectRow:
-    """What one project used of one SKU."""
+    """What one project used of one SKU; or, of a closed month, what was put right of it."""
 
     organization: Node
     project: Node
     sku: Sku
+    kind: LineKind
     amount: Decimal
 
 
@@ -53,6 +54,7 @@ class AllocatedCosts:
     Attributes:
         rows: dearest first; what fell under nothing comes last.
         projects: the lines of the chosen value; None when none was chosen.
+        is_billed: the month is closed, and this is what its statements say.
     """
 
     key: AllocationKey
@@ -61,6 +63,7 @@ class AllocatedCosts:
     costs: Costs
     rows: tuple[AllocatedRow, ...]
     projects: tuple[ProjectRow, ...] | None
+    is_billed: bool
 
     @property
     def total(self) -> Decimal:
@@ -69,6 +72,11 @@ class AllocatedCosts:
     @property
     def is_running(self) -> bool:
         return self.as_of < self.month.end
+
+    @property
+    def put_right(self) -> Decimal:
+        """What of the total corrects earlier months, or gives back of them."""
+        return self.costs.put_right
 
     @property
     def unallocated(self) -> Decimal:
@@ -103,6 +111,7 @@ def allocated_costs(
         costs=used,
         rows=_rows(by_value, _names(key, by_value), used.total),
         projects=None if chosen is None else _projects(by_value.get(chosen or None, _NOTHING)),
+        is_billed=found.closed is not None,
     )
 
 
@@ -114,6 +123,7 @@ def as_sheet(found: AllocatedCosts) -> Rows:
         _("Organization"),
         _("Project"),
         _("Service"),
+        _("Kind"),
         _("Amount in euros"),
     ]
     nodes, skus = _named(found.costs)
@@ -124,6 +134,7 @@ def as_sheet(found: AllocatedCosts) -> Rows:
             nodes[line.organization_id].name,
             nodes[line.project_id].name,
             skus[line.sku_id].name,
+            str(LineKind(line.kind).label),
             line.amount,
         ]
 
@@ -156,19 +167,28 @@ def _names(key: AllocationKey, by_value: dict[str | None, Costs]) -> dict[str, s
 
 
 def _projects(part: Costs) -> tuple[ProjectRow, ...]:
-    """By organization, project and SKU, as names."""
+    """By organization, project and SKU, as names; what is put right is apart."""
     nodes, skus = _named(part)
-    sums: dict[tuple[int, int, int], Decimal] = {}
+    sums: dict[tuple[int, int, int, str], Decimal] = {}
     for line in part.lines:
-        group = (line.organization_id, line.project_id, line.sku_id)
+        group = (line.organization_id, line.project_id, line.sku_id, line.kind)
         sums[group] = sums.get(group, Decimal(0)) + line.amount
     rows = [
-        ProjectRow(organization=nodes[payer], project=nodes[project], sku=skus[sku], amount=amount)
-        for (payer, project, sku), amount in sums.items()
+        ProjectRow(
+            organization=nodes[payer],
+            project=nodes[project],
+            sku=skus[sku],
+            kind=LineKind(kind),
+            amount=amount,
+        )
+        for (payer, project, sku, kind), amount in sums.items()
     ]
-    return tuple(
-        sorted(rows, key=lambda row: (row.organization.name, row.project.name, row.sku.name))
-    )
+    return tuple(sorted(rows, key=_by_name))
+
+
+def _by_name(row: ProjectRow) -> tuple[str, str, str, int]:
+    kinds = list(LineKind)
+    return row.organization.name, row.project.name, row.sku.name, kinds.index(row.kind)
 
 
 def _named(part: Costs) -> tuple[dict[int, Node], dict[int, Sku]]:

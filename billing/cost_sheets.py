@@ -1,4 +1,7 @@
-"""The figures of the cost page as rows of a file: one for each service of each project."""
+"""The figures of the cost page as rows of a file: one for each service of each project.
+
+What a closed month puts right of earlier ones, or gives back of them, has rows of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +11,45 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from billing.forms import month_key
-from billing.models import Sku
+from billing.models import LineKind, Sku
 from billing.overview import Overview
 from billing.services.charging import CostLine, Costs
 from portal.identity.models import Node
 
 Row = Sequence[str | Decimal]
-Key = tuple[int, int, int]  # organization, project, SKU
+Key = tuple[int, int, int, str]  # organization, project, SKU, kind of line
 
 
 def cost_rows(overview: Overview) -> Iterator[Row]:
     """What they are called, and then the rows by name. They add up to the totals of the page."""
     parts = [_by_key(costs) for costs in (overview.realised, overview.expected, overview.before)]
     keys = {key for part in parts for key in part}
-    nodes = Node.objects.in_bulk({pk for payer, project, _sku in keys for pk in (payer, project)})
-    skus = Sku.objects.in_bulk({sku for _payer, _project, sku in keys})
+    nodes = Node.objects.in_bulk(
+        {pk for payer, project, _sku, _kind in keys for pk in (payer, project)}
+    )
+    skus = Sku.objects.in_bulk({sku for _payer, _project, sku, _kind in keys})
     month, other = month_key(overview.month), month_key(overview.other)
     yield (
-        *(_("Organisation"), _("Project"), _("Service"), _("SKU")),
+        *(_("Organisation"), _("Project"), _("Service"), _("SKU"), _("Kind")),
         *(_("Used in {month}").format(month=month), _("Expected in {month}").format(month=month)),
         _("Used in {month}").format(month=other),
     )
     named = [
         (nodes[payer].name, nodes[project].name, skus[sku].name, skus[sku].code, key)
         for key in keys
-        for payer, project, sku in (key,)
+        for payer, project, sku, _kind in (key,)
     ]
     for *names, key in sorted(named):
         amounts = [part.get(key, Costs(lines=())) for part in parts]
-        yield (*names, *(_amount(costs) for costs in amounts))
+        kind = str(LineKind(key[-1]).label)
+        yield (*names, kind, *(_amount(costs) for costs in amounts))
 
 
 def _by_key(costs: Costs) -> dict[Key, Costs]:
     lines: dict[Key, list[CostLine]] = {}
     for line in costs.lines:
-        lines.setdefault((line.organization_id, line.project_id, line.sku_id), []).append(line)
+        key = line.organization_id, line.project_id, line.sku_id, line.kind
+        lines.setdefault(key, []).append(line)
     return {key: Costs(lines=tuple(some)) for key, some in lines.items()}
 
 

@@ -131,6 +131,11 @@ class Overview:
         return self.as_of < self.month.end
 
     @property
+    def put_right(self) -> Decimal:
+        """What of the total corrects earlier months, or gives back of them."""
+        return self.realised.put_right
+
+    @property
     def is_empty(self) -> bool:
         return not self.realised.lines and not self.expected.lines
 
@@ -142,6 +147,10 @@ class Overview:
     @property
     def realised_in_year(self) -> Decimal:
         return sum((one.total.realised for one in self.year), Decimal(0))
+
+    @property
+    def is_project(self) -> bool:
+        return self.node is not None and self.node.kind == NodeKind.PROJECT
 
     @property
     def has_projects(self) -> bool:

@@ -166,8 +166,8 @@ class TestSheet:
         assert head[:4] == ["Month", "Cost centre", "Cost object", "Commitment number"]
         place = ["Dienst", "Zaaksysteem", "server.gp.small (en)"]
         assert rows == [
-            ["2026-11", "410210", "", "", *place, "100"],
-            ["2026-11", "", "", "", *place, "50"],
+            ["2026-11", "410210", "", "", *place, "Use", "100"],
+            ["2026-11", "", "", "", *place, "Use", "50"],
         ]
 
     def test_nothing_in_it_is_calculated(self, server: MeteredResource, finance: Person) -> None:

@@ -300,17 +300,17 @@ class TestDownload:
         )
         UsageSpanFactory(resource=server, sku__code="unpriced")
         unpriced = lines_of(get(finance, "/costs/table.csv"))[2]
-        assert unpriced[3:] == ["unpriced", "No price", "No price", "0"]
+        assert unpriced[3:] == ["unpriced", "Use", "No price", "No price", "0"]
         assert lines_of(response) == [
             [
-                *("Organisation", "Project", "Service", "SKU", "Used in 2026-11"),
+                *("Organisation", "Project", "Service", "SKU", "Kind", "Used in 2026-11"),
                 *("Expected in 2026-11", "Used in 2026-10"),
             ],
             [
-                *("Dienst", "Zaaksysteem", "server.gp.small (en)", "server.gp.small"),
+                *("Dienst", "Zaaksysteem", "server.gp.small (en)", "server.gp.small", "Use"),
                 *("19.2", "38.4", "38.4"),
             ],
-            ["Dienst", "Zaaksysteem", "volume (en)", "volume", "5", "10", "0"],
+            ["Dienst", "Zaaksysteem", "volume (en)", "volume", "Use", "5", "10", "0"],
         ]
 
     def test_a_spreadsheet_calculates_nothing(
@@ -325,7 +325,7 @@ class TestDownload:
 
         assert table[1][1] == "'=1+1"
         assert [cell.data_type for cell in sheet.active[2]][:2] == ["s", "s"]
-        assert [cell.value for cell in sheet.active[2]][1::3] == ["=1+1", 38.4]
+        assert [cell.value for cell in sheet.active[2]][1::4] == ["=1+1", 38.4]
 
     def test_what_is_not_there_is_not_found_and_what_is_wrong_is_said(
         self, server: MeteredResource, finance: Person
