@@ -1,4 +1,7 @@
-"""Charges are computed, not stored: a list of them that REST framework can filter and page."""
+"""Charges as a list that REST framework can filter and page.
+
+They are computed, and not stored before a month is closed.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,35 @@ from django.utils.timezone import now
 from rest_framework.pagination import Cursor
 from rest_framework.request import Request
 
-from billing.models import MeteredResource, Sku
+from billing.models import BillingMonth, LineKind, MeteredResource, Sku, StatementLine
 from billing.policies import find_cost_node, may_see_costs, topmost, visible_cost_nodes
+from billing.services.billed import billed_corrections, find_closed, list_billed
 from billing.services.charging import Charge, list_charges
 from portal.core.api import CursorPages
 from portal.core.calendar import Period, month_of
 from portal.identity.models import Node, Person
 
+# Usage span and start of a charge. What is put right has the line with a minus before it.
+Position = tuple[int, datetime]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChargeRow:
-    """A charge with everything that it points at."""
+    """A charge, or what a closed month put right of an earlier one, with all that it points at.
 
-    charge: Charge
-    resource: MeteredResource
+    Attributes:
+        charge: says what of, at which price and how much.
+        resource, seconds: None of what is put right: that is of a line, and so of a whole month.
+        position: where it stands in the list.
+    """
+
+    kind: str
+    charge: Charge | StatementLine
+    position: Position
+    started_at: datetime
+    ended_at: datetime
+    seconds: int | None
+    resource: MeteredResource | None
     project: Node
     organization: Node
     sku: Sku
@@ -56,16 +74,25 @@ class ChargeList:
         """Until when open use counts: now, but within the month."""
         return min(self.as_of, self.month.end)
 
-    def page(self, after: tuple[int, datetime] | None, size: int) -> list[ChargeRow]:
+    def page(self, after: Position | None, size: int) -> list[ChargeRow]:
         """Return at most ``size`` charges after that one. A constant number of queries.
+
+        Of a closed month: what was billed, and last what its statements put right.
 
         Raises:
             Http404, PermissionDenied: as ``node_ids``.
         """
-        charges = list_charges(
-            self.node_ids(), period=self.month, as_of=self.as_of, after=after, limit=size
-        )
-        return _with_names(charges)
+        node_ids, closed = self.node_ids(), find_closed(self.month)
+        if closed is None:
+            return _with_names(
+                list_charges(node_ids, period=self.month, as_of=self.as_of, after=after, limit=size)
+            )
+        rows = []
+        if after is None or after[0] > 0:
+            rows = _with_names(list_billed(node_ids, month=closed, after=after, limit=size))
+        if len(rows) < size:
+            rows += _put_right(node_ids, closed, after)[: size - len(rows)]
+        return rows
 
     def node_ids(self) -> list[int]:
         """Return the primary keys of the nodes whose charges these are.
@@ -84,8 +111,8 @@ class ChargeList:
 class ChargePages(CursorPages):
     """Pages of a ``ChargeList``, forward only: ``previous`` is always null.
 
-    The position is usage span and start, which no other charge shares. The pages after the first
-    are of its month and its moment: they add up, also when another month begins meanwhile.
+    No two charges share a position. The pages after the first are of its month and its moment: they
+    add up, also when another month begins meanwhile.
     """
 
     def paginate_queryset(  # type: ignore[override]  # a ChargeList instead of a queryset
@@ -97,7 +124,7 @@ class ChargePages(CursorPages):
         place = _read_place(self.decode_cursor(request))
         found = queryset.filter(month=place.month, as_of=place.as_of) if place else queryset
         rows = found.page(place.position if place else None, size + 1)
-        self._next = _write_place(found, rows[size - 1].charge) if len(rows) > size else None
+        self._next = _write_place(found, rows[size - 1]) if len(rows) > size else None
         return rows[:size]
 
     def _salt(self, request: Request) -> str:
@@ -117,11 +144,12 @@ class _Place:
 
     month: Period
     as_of: datetime
-    position: tuple[int, datetime]
+    position: Position
 
 
-def _write_place(charges: ChargeList, last: Charge) -> Cursor:
-    words = (last.span_id, last.started_at.isoformat(), charges.as_of.isoformat())
+def _write_place(charges: ChargeList, last: ChargeRow) -> Cursor:
+    number, started_at = last.position
+    words = (number, started_at.isoformat(), charges.as_of.isoformat())
     place: Any = " ".join(map(str, (*words, charges.month.start.isoformat())))  # the stubs say int
     return Cursor(0, False, place)
 
@@ -129,9 +157,9 @@ def _write_place(charges: ChargeList, last: Charge) -> Cursor:
 def _read_place(cursor: Cursor | None) -> _Place | None:
     if cursor is None or cursor.position is None:
         return None
-    span_id, *moments = str(cursor.position).split(" ")
+    number, *moments = str(cursor.position).split(" ")
     started_at, as_of, month_start = map(datetime.fromisoformat, moments)
-    return _Place(month=month_of(month_start), as_of=as_of, position=(int(span_id), started_at))
+    return _Place(month=month_of(month_start), as_of=as_of, position=(int(number), started_at))
 
 
 def _with_names(charges: Sequence[Charge]) -> list[ChargeRow]:
@@ -142,11 +170,40 @@ def _with_names(charges: Sequence[Charge]) -> list[ChargeRow]:
     )
     return [
         ChargeRow(
+            kind=LineKind.USAGE,
             charge=charge,
+            position=(charge.span_id, charge.started_at),
+            started_at=charge.started_at,
+            ended_at=charge.ended_at,
+            seconds=charge.seconds,
             resource=resources[charge.resource_id],
             project=nodes[charge.project_id],
             organization=nodes[charge.organization_id],
             sku=skus[charge.sku_id],
         )
         for charge in charges
+    ]
+
+
+def _put_right(
+    node_ids: Sequence[int], closed: BillingMonth, after: Position | None
+) -> list[ChargeRow]:
+    """Corrections and credits on the statements of a closed month that come after that one."""
+    last = -after[0] if after and after[0] < 0 else 0
+    lines = billed_corrections(node_ids, month=closed)
+    return [
+        ChargeRow(
+            kind=line.kind,
+            charge=line,
+            position=(-line.pk, line.used_in.period.start),
+            started_at=line.used_in.period.start,
+            ended_at=line.used_in.period.end,
+            seconds=None,
+            resource=None,
+            project=line.project,
+            organization=line.statement.organization,
+            sku=line.sku,
+        )
+        for line in sorted(lines, key=lambda line: line.pk)
+        if line.pk > last
     ]

@@ -71,21 +71,24 @@ class ChargeResourceOutput(NamedOutput):
 
 
 class ChargeOutput(serializers.Serializer[Any]):
-    """A piece of use at one price within one month.
+    """A piece of use at one price within one month; of a closed month what was billed of it.
 
     Without a price there is no ``unit``, ``unit_price`` and ``amount``: that use was not charged.
+    What the statements of a closed month put right of earlier ones comes last, in whole cents.
     """
 
+    kind = serializers.ChoiceField(
+        choices=LineKind.choices,
+        help_text="correction and credit are of no resource, and of the month that they put right.",
+    )
     organization = NamedOutput(help_text="Who paid for the project at that time.")
     project = NamedOutput()
-    resource = ChargeResourceOutput()
+    resource = ChargeResourceOutput(allow_null=True)
     sku = serializers.CharField(source="sku.code")
     quantity = AmountField(source="charge.quantity")
-    started_at = MomentField(source="charge.started_at")
-    ended_at = MomentField(
-        source="charge.ended_at", help_text="Exclusive. Of what is in use: until now."
-    )
-    seconds = serializers.IntegerField(source="charge.seconds")
+    started_at = MomentField()
+    ended_at = MomentField(help_text="Exclusive. Of what is in use: until now.")
+    seconds = serializers.IntegerField(allow_null=True)
     unit = serializers.ChoiceField(source="charge.unit", choices=PriceUnit.choices, allow_null=True)
     unit_price = AmountField(source="charge.unit_price", allow_null=True)
     amount = AmountField(source="charge.amount", allow_null=True)

@@ -68,6 +68,7 @@ def test_shows_use_price_and_amount(server: MeteredResource, finance: Client) ->
         "previous": None,
         "results": [
             {
+                "kind": "usage",
                 "organization": {
                     "id": str(project.parent.public_id),
                     "name": project.parent.name,
