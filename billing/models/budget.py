@@ -56,10 +56,6 @@ class BudgetFacts(models.Model):
         """What may be spent in each month, from January on."""
         return list(self.month_amounts or equal_parts(self.amount))
 
-    def month_amount(self, number: int) -> Decimal:
-        """What may be spent in month ``number`` (1 to 12)."""
-        return self.months[number - 1]
-
 
 class Budget(PublicIdModel, BudgetFacts):
     """The budget of a node and everything below it, for one business year, as it is now.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Final
 
 from django.conf import settings
@@ -80,11 +80,6 @@ class BillingMonth(PublicIdModel):
     @property
     def period(self) -> Period:
         return month_on(self.first_day)
-
-    @property
-    def last_second(self) -> datetime:
-        """Where who pays stood then, its statement counts."""
-        return self.period.end - timedelta(seconds=1)
 
 
 def month_on(first_day: date) -> Period:

@@ -18,6 +18,7 @@ from typing import Any, Final, LiteralString
 from billing.models import BillingMonth, MonthState, StatementLine
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.charging import Charge, CostLine, Costs, ResourceCost, charge_of, line_of
+from billing.services.tree_history import last_second
 from portal.core.calendar import Period, day_of, days_in
 
 # The lines of these months that are asked for, with who pays and when the month began.
@@ -166,7 +167,7 @@ def write_billed_days(node_ids: Sequence[int], month: BillingMonth, *, summary_i
 
 def payers_in(node_ids: Sequence[int], month: BillingMonth) -> list[int]:
     """The organizations whose statements of a month count in these branches. One query."""
-    rows = _query(node_ids, [month]).fetch(_PAYERS, last_second=month.last_second)
+    rows = _query(node_ids, [month]).fetch(_PAYERS, last_second=last_second(month.period))
     return [pk for (pk,) in rows]
 
 

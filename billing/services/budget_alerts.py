@@ -1,4 +1,5 @@
-"""Telling who is concerned that a budget reached a percentage: by e-mail, once a year for each.
+"""Telling who is concerned that a budget reached a percentage: by e-mail, once a year for each, and
+again when that is reached of a budget that was changed since.
 
 What was used counts, and what the year is expected to come to. Of each of finance and the budget
 holders (approvers) those are told that stand nearest: on the part itself, or else above it.
@@ -7,7 +8,7 @@ holders (approvers) those are told that stand nearest: on the part itself, or el
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -32,6 +33,7 @@ from portal.identity.models import Node, Role
 READERS: Final = (Role.FINANCE, Role.APPROVER)
 FIRST_HOUR: Final = 7  # by the clock in Amsterdam: nobody is told at night
 LATE: Final = timedelta(days=2)  # after that a letter is no use any more
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 MOST_LINES: Final = 25  # in a letter; the page has all
 
 # Node, measure and percentage.
@@ -82,9 +84,12 @@ def _update(matters: set[Matter], year: int, at: datetime) -> int:
         for alert in BudgetAlert.objects.filter(year=year)
     }
     turned = [alert for matter, alert in known.items() if alert.holds != (matter in matters)]
+    set_at = dict(Budget.objects.filter(year=year).values_list("node_id", "set_at"))
     for alert in turned:
         alert.holds = not alert.holds
-    BudgetAlert.objects.bulk_update(turned, ["holds"])
+        if alert.holds and alert.told_at and alert.told_at < set_at.get(alert.node_id, NEVER):
+            alert.since, alert.told_at = at, None  # of another amount than people were told of
+    BudgetAlert.objects.bulk_update(turned, ["holds", "since", "told_at"])
     new = sorted(matters - set(known))
     BudgetAlert.objects.bulk_create(
         BudgetAlert(node_id=node, year=year, measure=measure, percentage=percentage, since=at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -84,28 +84,6 @@ class BudgetTotal:
         return max(Decimal(0), -self.free)
 
 
-def total_position(nodes: QuerySet[Node], *, at: datetime) -> BudgetTotal | None:
-    """Where the budgets on ``nodes`` stand together. A constant number of queries.
-
-    A budget below another one is part of it, so it is not counted again. None without budgets.
-    """
-    budgets = list(
-        Budget.objects.filter(node__in=nodes, year=day_of(at).year).select_related("node")
-    )
-    node_ids = {budget.node_id for budget in budgets}
-    topmost = [budget for budget in budgets if not node_ids & set(budget.node.ancestor_ids)]
-    if not topmost:
-        return None
-    spending_ids = [budget.node_id for budget in topmost]
-    spent = _spent(spending_ids, at=at, is_fresh=False)
-    return BudgetTotal(
-        year=topmost[0].year,
-        budget=sum((budget.amount for budget in topmost), Decimal(0)),
-        realised=spent.realised,
-        committed=spent.committed,
-    )
-
-
 def budgets_of(nodes: Iterable[Node], year: int) -> dict[int, Budget]:
     """The budgets on these nodes themselves, by the primary key of the node. One query."""
     found = Budget.objects.filter(node__in=nodes, year=year).select_related("node")
@@ -167,68 +145,29 @@ def _nearest_first(stops: QuerySet[Budget], node: Node) -> list[Budget]:
     return sorted(stops, key=lambda budget: -lineage.index(budget.node_id))
 
 
-def budget_position(
-    node: Node,
-    *,
-    at: datetime,
-    pending: Decimal = Decimal(0),
-    asked: Decimal = Decimal(0),
-    is_fresh: bool = True,
-) -> BudgetPosition | None:
-    """Where the budget that ``node`` spends from stands at ``at``.
-
-    Args:
-        node: a project or an organization.
-        pending: what orders that wait or are being delivered will cost until the end of the year,
-            for everything below the node on which the budget stands (see ``find_budget``).
-        asked: what the order at hand would cost until then.
-        is_fresh: to the second, for who decides on money; otherwise as last reckoned.
-
-    Returns:
-        None when no budget stands on the node or above it.
-    """
-    budget = find_budget(node, at=at)
-    if budget is None:
-        return None
-    return position_of(budget, at=at, pending=pending, asked=asked, is_fresh=is_fresh)
-
-
 def position_of(
     budget: Budget,
     *,
     at: datetime,
     pending: Decimal = Decimal(0),
     asked: Decimal = Decimal(0),
-    is_fresh: bool = True,
 ) -> BudgetPosition:
-    """Where one budget stands at ``at``; arguments as of ``budget_position``."""
-    spent = _spent([budget.node_id], at=at, is_fresh=is_fresh)
+    """Where one budget stands at ``at``, to the second: for who decides on money.
+
+    Args:
+        pending: what orders that wait or are being delivered will cost until the end of the year,
+            for everything below the node on which the budget stands (see ``find_budget``).
+        asked: what the order at hand would cost until then.
+    """
+    months = month_totals([budget.node_id], months_in(year_of(at)), at=at, is_fresh=True)
+    realised = sum((total.realised for total in months), Decimal(0))
+    expected = sum((total.expected for total in months), Decimal(0))
     return BudgetPosition(
         node=budget.node,
         year=budget.year,
         budget=budget.amount,
-        realised=spent.realised,
-        committed=spent.committed + to_cents(pending),
-        asked=to_cents(asked),
-        is_price_missing=spent.is_price_missing,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Spent:
-    """What nodes spent in a year, and what runs on spends in it, in whole cents."""
-
-    realised: Decimal
-    committed: Decimal
-    is_price_missing: bool
-
-
-def _spent(node_ids: Sequence[int], *, at: datetime, is_fresh: bool) -> _Spent:
-    months = month_totals(node_ids, months_in(year_of(at)), at=at, is_fresh=is_fresh)
-    realised = sum((total.realised for total in months), Decimal(0))
-    expected = sum((total.expected for total in months), Decimal(0))
-    return _Spent(
         realised=realised,
-        committed=expected - realised,
+        committed=expected - realised + to_cents(pending),
+        asked=to_cents(asked),
         is_price_missing=any(total.is_price_missing for total in months),
     )

@@ -122,6 +122,14 @@ class CostLine:
         )
 
     @property
+    def key_within_month(self) -> tuple[object, ...]:
+        """What the parts of a line have in common, where its month is read in parts."""
+        return (
+            *(self.kind, self.organization_id, self.project_id, self.sku_id, self.price_id),
+            *(self.cost_center, self.cost_object, self.commitment_number),
+        )
+
+    @property
     def amount(self) -> Decimal:
         """Whole cents, rounded half up, once."""
         return to_cents(self.exact)

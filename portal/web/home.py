@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from billing.policies import topmost, visible_cost_nodes
-from billing.services.budgets import BudgetTotal, total_position
+from billing.services.budget_years import total_position
+from billing.services.budgets import BudgetTotal
 from billing.services.month_costs import month_totals
 from catalog.amounts import amount_in_words
 from catalog.models import (

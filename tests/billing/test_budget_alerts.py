@@ -75,7 +75,11 @@ def strike(engine: Any, set_clock: Callable[[datetime], None]) -> Strike:
 
 def give(node: Node, amount: int, *alerts: int) -> Budget:
     return Budget.objects.create(
-        node=node, year=2026, amount=amount, alert_percentages=sorted(alerts or (80, 100))
+        node=node,
+        year=2026,
+        amount=amount,
+        alert_percentages=sorted(alerts or (80, 100)),
+        set_at=NOON - DAY,
     )
 
 
@@ -215,6 +219,24 @@ class TestLetters:
         strike(NOON + 2 * DAY + HOUR)
         assert len(mail.outbox) == 2
         assert "80% is gebruikt" in str(mail.outbox[1].body)
+
+    def test_again_when_it_is_reached_of_a_budget_that_was_raised(
+        self, strike: Strike, project: Project
+    ) -> None:
+        reader(Role.FINANCE, project, "finance@dienst.test")
+        budget = give(project, 90, 100)
+        strike()
+        raised = {"amount": 120, "set_at": NOON + HOUR}
+        Budget.objects.filter(pk=budget.pk).update(**raised)
+        strike(NOON + 2 * HOUR)
+        assert len(mail.outbox) == 1
+
+        UsageSpanFactory(resource=MeteredResourceFactory(project=project), started_at=NOON)
+        strike(NOON + DAY)
+        strike(NOON + DAY + HOUR)
+
+        assert len(mail.outbox) == 2
+        assert "120,00" in str(mail.outbox[1].body)
 
     def test_not_at_night(self, strike: Strike, project: Project) -> None:
         reader(Role.FINANCE, project, "finance@dienst.test")

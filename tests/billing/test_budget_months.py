@@ -43,7 +43,7 @@ def project(db: None) -> Project:
 def test_without_a_choice_all_months_are_equal(project: Project) -> None:
     budget = Budget.objects.create(node=project, year=2026, amount=Decimal("120.00"))
 
-    assert budget.month_amount(1) == budget.month_amount(12) == Decimal("10.00")
+    assert budget.months == [Decimal("10.00")] * 12
 
 
 def test_months_are_as_they_were_chosen(project: Project) -> None:
@@ -51,7 +51,7 @@ def test_months_are_as_they_were_chosen(project: Project) -> None:
     Budget.objects.create(node=project, year=2026, amount=120, month_amounts=months)
 
     budget = Budget.objects.get()
-    assert (budget.month_amount(11), budget.month_amount(12)) == (0, 120)
+    assert budget.months == months
 
 
 ONE = Decimal(1)

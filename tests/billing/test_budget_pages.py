@@ -16,7 +16,7 @@ from django.utils.translation import override
 from billing.budget_forms import BudgetForm
 from billing.budget_pages import make_rows, make_year
 from billing.models import Budget, PastBudget
-from billing.services.budget_years import positions_of
+from billing.services.budget_years import positions_of, total_position
 from billing.services.budgets import position_of
 from catalog.services.order_costs import pending_costs
 from portal.core.calendar import start_of_day
@@ -84,7 +84,7 @@ class TestFigures:
 
         found = positions_of(budgets, at=AT)
 
-        assert found == [position_of(budget, at=AT, is_fresh=False) for budget in budgets]
+        assert found == [position_of(budget, at=AT) for budget in budgets]
         assert [one.realised for one in found] == [Decimal("90.00"), Decimal("90.00"), Decimal(45)]
         assert [one.expected for one in found] == [Decimal(180), Decimal(180), Decimal(90)]
 
@@ -101,10 +101,12 @@ class TestFigures:
         ]
 
         for budget, found in zip(budgets, positions_of(budgets, at=at), strict=True):
-            assert found == position_of(
-                budget, at=at, pending=pending_costs(budget.node, None, at), is_fresh=False
-            )
+            pending = pending_costs(budget.node, None, at)
+            assert found == position_of(budget, at=at, pending=pending)
             assert found.committed > 0
+        total = total_position(Node.objects.all(), at=at)
+        assert total
+        assert total.committed == found.committed
 
     def test_number_of_queries_does_not_grow(
         self, in_use: Project, django_assert_max_num_queries: Any

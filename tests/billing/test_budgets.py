@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from billing.models import Budget
-from billing.services.budgets import budget_position, find_budget, total_position
+from billing.services.budget_years import total_position
+from billing.services.budgets import BudgetPosition, find_budget, position_of
 from portal.core.calendar import start_of_day
 from portal.identity.models import Node, Project
 from tests.factories import make_organization, make_project
@@ -25,30 +26,35 @@ def project() -> Project:
     return make_project(make_organization(make_organization()))
 
 
+def position(node: Node, **amounts: Decimal) -> BudgetPosition:
+    """Where the budget stands that the node spends from."""
+    budget = find_budget(node, at=AT)
+    assert budget
+    return position_of(budget, at=AT, **amounts)
+
+
 def test_counts_what_was_charged_and_what_will_be(
     project: Project, django_assert_num_queries: Any
 ) -> None:
     Budget.objects.create(node=project, year=2026, amount=100)
     UsageSpanFactory(resource=MeteredResourceFactory(project=project))
 
-    with django_assert_num_queries(4):
-        position = budget_position(project, at=AT, pending=Decimal("5.005"), asked=Decimal("8.004"))
+    with django_assert_num_queries(5):
+        found = position(project, pending=Decimal("5.005"), asked=Decimal("8.004"))
 
-    assert position is not None
-    assert (position.realised, position.committed) == (Decimal("15.00"), Decimal("50.01"))
-    assert (position.free, position.asked) == (Decimal("34.99"), Decimal("8.00"))
-    assert (position.free_after, position.expected) == (Decimal("26.99"), Decimal("73.01"))
-    assert position.fits
+    assert (found.realised, found.committed) == (Decimal("15.00"), Decimal("50.01"))
+    assert (found.free, found.asked) == (Decimal("34.99"), Decimal("8.00"))
+    assert (found.free_after, found.expected) == (Decimal("26.99"), Decimal("73.01"))
+    assert found.fits
 
 
 def test_what_ends_this_year_is_committed_until_then(project: Project) -> None:
     Budget.objects.create(node=project, year=2026, amount=100)
     UsageSpanFactory(resource=MeteredResourceFactory(project=project, end_date=date(2026, 11, 20)))
 
-    position = budget_position(project, at=AT)
+    found = position(project)
 
-    assert position is not None
-    assert position.committed == Decimal("5.00")
+    assert found.committed == Decimal("5.00")
 
 
 def test_of_the_nearest_node_that_has_one_for_this_year(project: Project) -> None:
@@ -57,11 +63,10 @@ def test_of_the_nearest_node_that_has_one_for_this_year(project: Project) -> Non
     Budget.objects.create(node=project.parent, year=2025, amount=1)
     UsageSpanFactory(resource=MeteredResourceFactory(project=make_project(ministry)))
 
-    position = budget_position(project, at=AT)
+    found = position(project)
 
-    assert position is not None
-    assert (position.node.pk, position.budget) == (ministry.pk, 1000)
-    assert position.realised == Decimal("15.00")  # spent by another project of the ministry
+    assert (found.node.pk, found.budget) == (ministry.pk, 1000)
+    assert found.realised == Decimal("15.00")  # spent by another project of the ministry
 
 
 def test_the_nearer_one_goes_first(project: Project) -> None:
@@ -78,8 +83,8 @@ def test_the_year_is_that_of_amsterdam(project: Project) -> None:
     assert find_budget(project, at=new_year) == budget
 
 
-def test_without_a_budget_there_is_no_position(project: Project) -> None:
-    assert budget_position(project, at=AT) is None
+def test_without_a_budget_there_is_none(project: Project) -> None:
+    assert find_budget(project, at=AT) is None
 
 
 def test_says_when_it_does_not_fit_and_when_a_price_is_missing(project: Project) -> None:
@@ -87,15 +92,13 @@ def test_says_when_it_does_not_fit_and_when_a_price_is_missing(project: Project)
     resource = MeteredResourceFactory(project=project)
     UsageSpanFactory(resource=resource, started_at=start_of_day(date(2024, 1, 1)))
 
-    position = budget_position(project, at=AT)
+    found = position(project)
 
-    assert position is not None
-    assert not position.fits
-    assert not position.is_price_missing
+    assert not found.fits
+    assert not found.is_price_missing
 
     UsageSpanFactory(resource=resource, sku__code="unpriced")
-    later = budget_position(project, at=AT)
-    assert later is not None
+    later = position(project)
     assert later.is_price_missing
 
 
@@ -108,7 +111,7 @@ def test_several_budgets_stand_together_and_none_counts_twice(
     for spender in (project, other):
         UsageSpanFactory(resource=MeteredResourceFactory(project=spender))
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         total = total_position(Node.objects.all(), at=AT)
 
     assert total is not None
