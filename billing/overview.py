@@ -176,13 +176,12 @@ class Overview:
         return [row.sku for row in self.services if row.sku.pk in missing]
 
 
-def months_with_use(node_ids: Sequence[int], *, now: datetime) -> list[Period]:
-    """The months that can be looked at, newest first; the running one always. One query."""
-    resources = MeteredResource.objects.filter(
-        project__in=Node.objects.filter(pk__in=node_ids)
-        | Node.objects.filter(ancestor_ids__overlap=list(node_ids))
-    )
-    first = UsageSpan.objects.filter(resource__in=resources).aggregate(at=Min("started_at"))["at"]
+def months_with_use(*, now: datetime) -> list[Period]:
+    """The months that can be looked at, newest first; the running one always. One query.
+
+    Since anything at all was used: who paid for a project that moved away finds those months too.
+    """
+    first = UsageSpan.objects.aggregate(at=Min("started_at"))["at"]
     months = months_in(Period(min(first or now, now), now))
     # The present moment may be the first of a month, which the period then does not touch.
     if months[-1] != month_of(now):

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Model, Q
 
-from billing.focus.rows import Line, Row, Statement, correction_row, rounding_row, usage_row
+from billing.focus.rows import (
+    Line,
+    Names,
+    Row,
+    Statement,
+    correction_row,
+    rounding_row,
+    usage_row,
+)
 from billing.issuer import find_issuer
-from billing.models import BillingMonth, MeteredResource, MonthState, Price, Sku, StatementLine
-from billing.services.billed import billed_corrections, stream_billed
+from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
+from billing.models import Statement as BilledStatement
+from billing.services.billed import billed_corrections, find_closed, stream_billed
 from billing.services.charging import Charge, stream_charges
-from portal.core.calendar import Period, day_of
+from portal.core.calendar import Period
 from portal.core.money import to_cents
 from portal.identity.models import Node
 
@@ -35,34 +44,24 @@ def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> 
         node_ids: organizations (with all that belonged below them at the time) and projects.
         as_of: open use counts until here.
     """
-    closed = BillingMonth.objects.filter(
-        first_day=day_of(month.start), state=MonthState.CLOSED
-    ).first()
+    closed = find_closed(month)
     if closed is None:
         charges = stream_charges(node_ids, period=month, as_of=as_of)
-        yield from _rows(month, charges, {})
+        yield from _rows(Statement(month=month, issuer=find_issuer()), charges, _Found(month))
         return
-    numbers = {
-        statement.organization_id: statement.number
-        for statement in closed.statements.defer("document")
+    statements = {
+        statement.organization_id: statement for statement in closed.statements.defer("document")
     }
-    yield from _rows(month, stream_billed(node_ids, month=closed), numbers)
-    statement = Statement(month=month, issuer=find_issuer())
+    issuers = {str(statement.parties["issuer"]) for statement in statements.values()}
+    statement = Statement(month=month, issuer=next(iter(issuers), find_issuer()))
+    found = _Found(month, statements)
+    yield from _rows(statement, stream_billed(node_ids, month=closed), found)
     for billed in billed_corrections(node_ids, month=closed):
         yield correction_row(statement, _line_of(billed), billed)
 
 
-def _rows(
-    month: Period, pieces: Iterable[list[Charge]], invoices: Mapping[int, str]
-) -> Iterator[Row]:
-    """The rows of charges, and of what rounds their lines.
-
-    Args:
-        pieces: the charges, in pieces that fit in memory.
-        invoices: the number of the statement of each organization that pays, if there is one.
-    """
-    statement = Statement(month=month, issuer=find_issuer())
-    found = _Found(month, invoices)
+def _rows(statement: Statement, pieces: Iterable[list[Charge]], found: _Found) -> Iterator[Row]:
+    """The rows of charges, in pieces that fit in memory, and of what rounds their lines."""
     exact: dict[_LineKey, Decimal] = {}
     for charges in pieces:
         priced = [charge for charge in charges if charge.price_id is not None]
@@ -91,6 +90,7 @@ def _line_of(billed: StatementLine) -> Line:
         organization=billed.statement.organization,
         project=billed.project,
         sku=billed.sku,
+        names=_names_on(billed.statement, billed.names),
         price=billed.price,
         cost_center=billed.cost_center,
         cost_object=billed.cost_object,
@@ -99,33 +99,68 @@ def _line_of(billed: StatementLine) -> Line:
     )
 
 
-class _Found:
-    """What charges point at, kept for the next ones: there are few of them, and many charges."""
+def _names_on(statement: BilledStatement, names: Mapping[str, str]) -> Names:
+    """As the statement has them, of one of its lines."""
+    return Names(str(statement.parties["payer"]), names["project"], names["sku_en"])
 
-    def __init__(self, month: Period, invoices: Mapping[int, str]) -> None:
-        self._invoices = invoices
+
+class _Found:
+    """What charges point at, kept for the next ones: there are few of them, and many charges.
+
+    ``statements``: of a closed month, by who pays.
+    """
+
+    def __init__(
+        self, month: Period, statements: Mapping[int, BilledStatement] | None = None
+    ) -> None:
+        self._statements = statements or {}
+        self._names: dict[tuple[int, int, int], Mapping[str, str]] = {}
         self._nodes: dict[int, Node] = {}
         self._skus: dict[int, Sku] = {}
         self._prices: dict[int, Price] = {}
         self._for_everybody = _prices_for_everybody(month)
 
-    def look_up(self, charges: Iterable[Charge]) -> None:
-        """Fetch what is not known yet. At most three queries."""
+    def look_up(self, charges: Sequence[Charge]) -> None:
+        """Fetch what is not known yet. At most four queries."""
+        projects = {one.project_id for one in charges} - self._nodes.keys()
+        if self._statements and projects:
+            self._look_up_names(projects)
         _add(self._nodes, Node, {pk for one in charges for pk in _line_key(one)[:2]})
         _add(self._skus, Sku, {one.sku_id for one in charges})
         _add(self._prices, Price, {one.price_id for one in charges})
 
+    def _look_up_names(self, project_ids: Collection[int]) -> None:
+        """As they stand on the lines of use of these projects."""
+        lines = StatementLine.objects.filter(
+            statement__in=[statement.pk for statement in self._statements.values()],
+            project__in=project_ids,
+            kind=LineKind.USAGE,
+        )
+        of_lines = lines.values_list("statement__organization_id", "project_id", "sku_id", "names")
+        self._names |= {(payer, project, sku): names for payer, project, sku, names in of_lines}
+
     def line(self, key: _LineKey) -> Line:
         organization_id, project_id, sku_id, price_id, center, cost_object, commitment = key
+        statement = self._statements.get(organization_id)
         return Line(
             organization=self._nodes[organization_id],
             project=self._nodes[project_id],
             sku=self._skus[sku_id],
+            names=self._names_of(organization_id, project_id, sku_id),
             price=self._prices[price_id],
             cost_center=center,
             cost_object=cost_object,
             commitment_number=commitment,
-            invoice=self._invoices.get(organization_id),
+            invoice=statement.number if statement else None,
+        )
+
+    def _names_of(self, organization_id: int, project_id: int, sku_id: int) -> Names:
+        if statement := self._statements.get(organization_id):
+            return _names_on(statement, self._names[organization_id, project_id, sku_id])
+        return Names(
+            self._nodes[organization_id].name,
+            self._nodes[project_id].name,
+            self._skus[sku_id].name_en,
         )
 
     def list_price(self, charge: Charge) -> Decimal | None:

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from billing.focus.columns import COLUMNS, GENERATOR, VERSION, Column, Type
 from billing.focus.writer import moment
-from billing.models import BillingMonth, MonthState, Sku
+from billing.models import Sku
+from billing.services.billed import find_closed
 from billing.services.charging import costs
-from portal.core.calendar import Period, day_of
+from portal.core.calendar import Period
 
 # When the columns were last changed. A change of columns needs another date; a test says so.
 SCHEMA_SINCE: Final = "2026-11-28T00:00:00Z"
@@ -23,10 +24,11 @@ def describe_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -
     """The metadata of ``export_month`` with the same arguments.
 
     ``x_IsComplete`` is false as long as the month runs: its costs still grow. Once ``x_IsClosed``
-    the rows are those of the statements, and never change. Use without a price
-    is in no row, so ``x_SkusWithoutPrice`` names what was used so.
+    the rows are those of the statements, and never change. Use without a price is in no row, so
+    ``x_SkusWithoutPrice`` names what was used so; no month is closed before that has one.
     """
-    lines = costs(node_ids, period=month, as_of=as_of).lines
+    is_closed = find_closed(month) is not None
+    lines = () if is_closed else costs(node_ids, period=month, as_of=as_of).lines
     unpriced = {line.sku_id for line in lines if line.is_price_missing}
     codes = Sku.objects.filter(pk__in=unpriced).order_by("code").values_list("code", flat=True)
     return {
@@ -36,9 +38,7 @@ def describe_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -
         "x_BillingPeriodEnd": moment(month.end),
         "x_AsOf": moment(as_of),
         "x_IsComplete": as_of >= month.end,
-        "x_IsClosed": BillingMonth.objects.filter(
-            first_day=day_of(month.start), state=MonthState.CLOSED
-        ).exists(),
+        "x_IsClosed": is_closed,
         "x_SkusWithoutPrice": list(codes),
     }
 

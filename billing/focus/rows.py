@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from billing.focus.columns import NAMES
 from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
@@ -66,16 +66,25 @@ class Statement:
     issuer: str
 
 
+class Names(NamedTuple):
+    organization: str
+    project: str
+    sku: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """What a line of a statement is about: one project's use at one price and allocation.
 
-    ``invoice`` is the number of the statement; None while the month is not closed.
+    Attributes:
+        names: of who pays, project and SKU; of a closed month as they stand on the statement.
+        invoice: the number of the statement; None while the month is not closed.
     """
 
     organization: Node
     project: Node
     sku: Sku
+    names: Names
     price: Price
     cost_center: str | None
     cost_object: str | None
@@ -106,7 +115,7 @@ def usage_row(
         "BilledCost": charge.amount,
         # Also of what is paid once: a Purchase would be for later use, which costs nothing then.
         "ChargeCategory": "Usage",
-        "ChargeDescription": line.sku.name_en,
+        "ChargeDescription": line.names.sku,
         "ChargeFrequency": "One-Time" if unit is Unit.ONE_OFF else "Usage-Based",
         "ChargePeriodEnd": charge.ended_at,
         "ChargePeriodStart": charge.started_at,
@@ -171,7 +180,7 @@ def correction_row(statement: Statement, line: Line, billed: StatementLine) -> R
         "BilledCost": billed.amount,
         "ChargeCategory": "Credit" if is_credit else "Usage",
         "ChargeClass": "Correction",
-        "ChargeDescription": f"{line.sku.name_en}: {kind} of {used_in.key}",
+        "ChargeDescription": f"{line.names.sku}: {kind} of {used_in.key}",
         "ChargeFrequency": "One-Time",
         "ChargePeriodEnd": used_in.period.end,
         "ChargePeriodStart": used_in.period.start,
@@ -187,7 +196,7 @@ def _row_of_line(statement: Statement, line: Line) -> Row:
     return {
         **_NULLS,
         "BillingAccountId": str(line.organization.public_id),
-        "BillingAccountName": line.organization.name,
+        "BillingAccountName": line.names.organization,
         "BillingAccountType": "Organization",
         "BillingCurrency": CURRENCY,
         "BillingPeriodEnd": statement.month.end,
@@ -202,10 +211,10 @@ def _row_of_line(statement: Statement, line: Line) -> Row:
         "ServiceName": line.sku.service_subcategory,
         "ServiceSubcategory": line.sku.service_subcategory,
         "SkuId": line.sku.code,
-        "SkuMeter": line.sku.name_en,
+        "SkuMeter": line.names.sku,
         "SkuPriceId": str(line.price.public_id),
         "SubAccountId": str(line.project.public_id),
-        "SubAccountName": line.project.name,
+        "SubAccountName": line.names.project,
         "SubAccountType": "Project",
         "x_CommitmentNumber": line.commitment_number,
         "x_CostCenter": line.cost_center,

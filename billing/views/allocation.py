@@ -192,7 +192,7 @@ def _worded(period: AllocationPeriod) -> dict[str, Any]:
 
 def _filter(request: PersonRequest, part: AskedPart, moment: datetime) -> CostCenterFilter:
     chosen = {"node": str(part.node.public_id)} if part.node else {}
-    months = months_with_use(part.top_ids, now=moment)
+    months = months_with_use(now=moment)
     return CostCenterFilter(request.GET.dict() | chosen, months=months, nodes=part.choices)
 
 

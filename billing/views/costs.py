@@ -54,6 +54,7 @@ def cost_overview(request: PersonRequest) -> HttpResponse:
         "everything_url": f"{reverse('billing:costs')}?month={month}",
         "focus_query": f"month={month}{part_query}",
         "part_query": part_query,
+        "seen": _seen(request.user, overview),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if asked.form.errors else HTTPStatus.OK
     return render(request, "billing/costs.html", context, status=status)
@@ -143,7 +144,7 @@ def _read(request: PersonRequest) -> _Asked:
     """
     part = asked_part(request)
     moment = now()
-    months = months_with_use(part.top_ids, now=moment)
+    months = months_with_use(now=moment)
     chosen = {"node": str(part.node.public_id)} if part.node else {}
     form = CostFilter(request.GET.dict() | chosen, months=months, nodes=part.choices)
     is_valid = form.is_valid()
@@ -157,6 +158,12 @@ def _read(request: PersonRequest) -> _Asked:
         at=moment,
         budget=_budget_of(part, request.user, moment),
     )
+
+
+def _seen(person: Person, overview: Overview) -> set[int]:
+    """Of the parts in the table those that the person may open: a project may have moved away."""
+    shown = visible_cost_nodes(person).filter(pk__in=[row.node.pk for row in overview.rows])
+    return set(shown.values_list("pk", flat=True))
 
 
 def _overview(asked: _Asked) -> Overview:

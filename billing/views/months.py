@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from billing.forms import CloseForm, month_key, name_of_month, read_month
 from billing.ledger.journal import answer_journal
 from billing.models import BillingMonth, MonthState
-from billing.policies import may_close, may_see_costs, visible_statements
+from billing.policies import may_close, may_see_costs, visible_cost_nodes, visible_statements
 from billing.services.closing import (
     begin_closing,
     close_month,
@@ -177,6 +177,7 @@ def _to_close(request: PersonRequest, month: Period, row: BillingMonth | None) -
         "closing": closing,
         "payers": _by_name(closing.total_by_organization),
         "late": _by_name(closing.corrected_by_organization),
+        "seen": set(visible_cost_nodes(request.user).values_list("pk", flat=True)),
         "is_closing": is_closing,
         "is_own": bool(row and row.closing_by_id == request.user.pk)
         or any(

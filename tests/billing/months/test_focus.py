@@ -10,10 +10,10 @@ import pytest
 from billing.focus.checker import check
 from billing.focus.export import export_month
 from billing.focus.metadata import describe_month
-from billing.models import Statement, StatementLine
+from billing.models import Sku, Statement, StatementLine
 from billing.services.closing import begin_closing, close_month, prepare_closing
 from billing.services.credits import propose_credit
-from portal.identity.models import NodeParent
+from portal.identity.models import Node, NodeParent
 from tests.billing.focus.reading import read, written
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, used
 from tests.billing.months.conftest import september as day
@@ -54,6 +54,8 @@ def test_what_becomes_known_later_changes_no_row_of_a_closed_month(close, server
     before = rows_of(project, SEPTEMBER)
     used(project, day(16), day(26))
     server.spans.update(ended_at=day(16))
+    Node.objects.filter(pk__in=[project.pk, project.parent_id]).update(name="Hernoemd")
+    Sku.objects.update(name_en="Renamed")
 
     assert rows_of(project, SEPTEMBER) == before
 
@@ -97,6 +99,25 @@ def test_a_branch_sees_what_belonged_to_it_then(close, server, project, service)
     NodeParent.objects.create(node=service, parent=elsewhere.parent, valid_from=SEPTEMBER.end)
     assert payers(ministry) == {"Dienst"}
     assert payers(elsewhere.parent) == {"Andere dienst"}
+
+
+def test_who_pays_may_have_moved_to_another_branch_halfway(close, server, project, service):
+    """The statement is one whole: its cents are not rounded once for each branch."""
+    other = make_organization(name="Ander ministerie")
+    for number in range(3):
+        used(project, day(1), day(2 + number))
+    NodeParent.objects.filter(node=service).update(valid_until=day(3))
+    NodeParent.objects.create(node=service, parent=other, valid_from=day(3))
+    close(SEPTEMBER)
+
+    def billed(*nodes):
+        pks = [node.pk for node in nodes]
+        rows = read(written(export_month(pks, month=SEPTEMBER, as_of=SEPTEMBER.end)))
+        return sum(Decimal(row["BilledCost"]) for row in rows)
+
+    total = Statement.objects.get().total
+    assert (billed(service.parent), billed(other)) == (0, total)
+    assert billed(service) == billed(service.parent, other) == total
 
 
 def test_metadata_tell_that_a_month_is_closed(close, server, project):

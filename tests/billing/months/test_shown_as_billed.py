@@ -239,3 +239,30 @@ def test_a_project_shows_what_was_put_right_beside_its_resources(
 
     assert "Corrections and money given back Of earlier months" in text
     assert "Rounding" not in text
+
+
+def test_who_paid_before_finds_those_months_and_no_dead_link(
+    close: Close, server: Any, project: Project, reader: Person
+) -> None:
+    """The project moved to another ministry, with all of its use: what was billed stays here."""
+    close(SEPTEMBER)
+    other = make_organization(make_organization(name="Ander ministerie"), "Andere dienst")
+    move(project, other, at=october(1))
+    Node.objects.filter(pk=project.pk).update(parent=other, ancestor_ids=other.lineage_ids)
+
+    page = visit_as(reader).get("/costs", {"month": "2026-09"}).content.decode()
+
+    assert f"{project.name}</span>" in page
+    assert f"node={project.public_id}" not in page
+    links = re.findall(r'href="(/costs\?[^"]*node=[^"]*)"', page)
+    assert links
+    for link in links:
+        assert visit_as(reader).get(unescape(link)).status_code == 200
+
+
+def test_who_closes_gets_no_dead_link(server: Any, first: Person, service: Organization) -> None:
+    page = visit_as(first).get("/costs/months/2026-09").content.decode()
+
+    assert service.name in page
+    assert str(service.public_id) not in page
+    assert visit_as(first).get("/costs", {"month": "2026-09"}).status_code == 200
