@@ -77,6 +77,7 @@ from catalog.views.quota_requests import (
 )
 from catalog.views.quotas import quota_limit, quota_overcommit, quota_tree
 from catalog.views.quotas_full import quotas_full
+from catalog.views.resource_costs import resource_cost_list, resource_cost_sheet
 from catalog.views.resources import (
     resource_act,
     resource_detail,
@@ -266,6 +267,8 @@ urlpatterns = [
     path("quotas/full", quotas_full, name="quotas-full"),
     path("quotas/<uuid:public_id>/<str:metric>", quota_detail, name="quota-detail"),
     # resources
+    path("costs/resources", resource_cost_list, name="resources-costs"),
+    path("costs/resources.<str:form>", resource_cost_sheet, name="resources-costs-sheet"),
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),
     path("resources/<uuid:public_id>/actions/<slug:action>", resource_act, name="resource-act"),

@@ -227,7 +227,7 @@ def _render(
     moment = now()
     operations = list(resource.operations.all())
     line = resource.order_line
-    tone, state = _state_in_words(resource, operations)
+    tone, state = state_in_words(resource, operations)
     costs = cost_of_each([resource.public_id], period=month_of(moment), as_of=moment)
     context = _consequences(request, resource) | {
         "tone": tone,
@@ -314,7 +314,7 @@ def _rows(resources: list[Resource]) -> list[ResourceRow]:
 
 
 def _row(resource: Resource, cost: ResourceCost | None) -> ResourceRow:
-    tone, state = _state_in_words(resource, list(resource.operations.all()))
+    tone, state = state_in_words(resource, list(resource.operations.all()))
     return ResourceRow(
         resource=resource,
         tone=tone,
@@ -325,7 +325,7 @@ def _row(resource: Resource, cost: ResourceCost | None) -> ResourceRow:
     )
 
 
-def _state_in_words(resource: Resource, operations: list[Operation]) -> tuple[str, str]:
+def state_in_words(resource: Resource, operations: list[Operation]) -> tuple[str, str]:
     """Tone and words of the state. What got stuck needs attention, also on its way out."""
     if any(operation.state == OperationState.FAILED for operation in operations):
         return RESOURCE_TONES[ResourceState.FAILED], str(ResourceState.FAILED.label)

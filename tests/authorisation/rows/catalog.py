@@ -37,6 +37,7 @@ REPAIRERS = {Role.REQUESTER, Role.OPERATOR}
 OVERSEERS = {Role.OPERATOR, Role.AUDITOR}
 LIMITS_ELSEWHERE = Visitor(Place.ELSEWHERE, Role.QUOTA_ADMINISTRATOR)
 LIMITS_NEXT_DOOR = Visitor(Place.NEXT_DOOR, Who.EVERY_ROLE)
+OF_REACHED_PROJECT: dict[str, Any] = {"case": "of a project", "by": ROLES, "unseen": 404}
 SOLVED = {"reason": "Met de hand hersteld."}
 
 
@@ -264,6 +265,15 @@ ROWS = [
     see("catalog:quotas-full"),
     # resources
     see("catalog:resources"),
+    see("catalog:resources-costs"),
+    see("catalog:resources-costs", query=node_of_project, **OF_REACHED_PROJECT),
+    see("catalog:resources-costs-sheet", arguments=("csv",)),
+    see(
+        "catalog:resources-costs-sheet",
+        arguments=("csv",),
+        query=node_of_project,
+        **OF_REACHED_PROJECT,
+    ),
     see("catalog:resource", of=active_resource),
     see(
         "catalog:resource-act",

@@ -1,0 +1,97 @@
+"""The use of a month and of the one before, piece by piece: what lists of single things add up.
+
+Of a month that is closed that is what was billed, of any other what its charges are now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, LiteralString
+
+from billing.models import BillingMonth, MonthState
+from billing.services.charge_query import ChargeQuery, Slice
+from portal.core.calendar import Period, day_of
+
+_CHARGED: Final[LiteralString] = """
+SELECT
+    resource_id, slice_start = %(chosen_start)s AS is_chosen, started_at, ended_at, amount,
+    price_id IS NULL AS is_price_missing, cost_center
+FROM charge
+"""
+_BILLED: Final[LiteralString] = """
+SELECT
+    span.resource_id, month.first_day = %(chosen_day)s AS is_chosen,
+    source.started_at, source.ended_at, source.amount, false AS is_price_missing, line.cost_center
+FROM billing_billingmonth AS month
+JOIN billing_statement AS statement ON statement.month_id = month.id
+JOIN billing_statementline AS line ON line.statement_id = statement.id AND line.kind = 'usage'
+JOIN billing_statementlinesource AS source ON source.line_id = line.id
+JOIN billing_usagespan AS span ON span.id = source.span_id
+LEFT JOIN covered ON covered.organization_id = statement.organization_id
+WHERE month.id = ANY(%(closed_months)s)
+    AND (line.project_id = ANY(%(nodes)s) OR covered.periods @> source.started_at)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsedPieces:
+    """What a select reads from ``used``: ``is_chosen`` is the month itself, else the one before.
+
+    Attributes:
+        query: the charges of those of the two months that are not closed.
+        source: the text of ``used``, to follow on the statement of all charges.
+        is_closed: the chosen month is in the books, so that it says what was billed.
+    """
+
+    query: ChargeQuery
+    source: LiteralString
+    parameters: dict[str, Any]
+    is_closed: bool
+
+    @classmethod
+    def of(
+        cls, node_ids: Sequence[int], *, chosen: Period, before: Period, as_of: datetime
+    ) -> UsedPieces:
+        """Of two months, the one right after the other. One query.
+
+        Args:
+            node_ids: as of ``billing.services.charging.costs``.
+            as_of: open use counts until here.
+        """
+        months = {day_of(month.start): month for month in (before, chosen)}
+        closed = dict(
+            BillingMonth.objects.filter(first_day__in=months, state=MonthState.CLOSED).values_list(
+                "first_day", "pk"
+            )
+        )
+        # The statement needs a period, also where nothing is read of its charges.
+        charged = [month for day, month in months.items() if day not in closed] or [chosen]
+        parts = [_CHARGED] if len(closed) < len(months) else []
+        parts += [_BILLED] if closed else []
+        return cls(
+            query=ChargeQuery(
+                node_ids=node_ids,
+                slices=[Slice(period=month, month_seconds=month.seconds) for month in charged],
+                as_of=as_of,
+                until=as_of,
+            ),
+            source=f", used AS ({' UNION ALL '.join(parts)})",
+            parameters={
+                "chosen_start": chosen.start,
+                "chosen_day": day_of(chosen.start),
+                "closed_months": list(closed.values()),
+            },
+            is_closed=day_of(chosen.start) in closed,
+        )
+
+    def fetch(self, select: LiteralString, **parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows of a select that begins with a comma, for it follows on ``used``. One query."""
+        return self.query.fetch(self.source + select, **self.parameters, **parameters)
+
+    def stream(
+        self, select: LiteralString, *, size: int, **parameters: Any
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """The same, at most ``size`` rows at a time."""
+        return self.query.stream(self.source + select, size=size, **self.parameters, **parameters)

@@ -1,0 +1,109 @@
+"""What the list of costs per resource asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from billing.forms import EVERYTHING, month_key, name_of_month
+from catalog.kinds.base import all_kinds
+from catalog.models import ResourceState
+from catalog.services.resource_costs import ResourceCostOrder, ResourceFilter
+from portal.core.calendar import Period
+from portal.identity.models import Node, Person
+
+UNALLOCATED: Final = "-"  # no code of a cost centre begins with it
+MINE: Final = "mine"
+_LONGEST_SEARCH: Final = 100
+
+
+class ResourceCostForm(forms.Form):
+    """Which month, which resources, in which order. By default all of the running month."""
+
+    month = forms.ChoiceField(
+        label=_("Month"), error_messages={"invalid_choice": _("Choose one of these months.")}
+    )
+    node = forms.ChoiceField(label=_("Part"))
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        required=False,
+        error_messages={"invalid_choice": _("Choose one of these.")},
+    )
+    center = forms.CharField(
+        label=_("Cost centre"), required=False, max_length=40, widget=forms.Select
+    )
+    state = forms.ChoiceField(
+        label=_("State now"),
+        choices=[("", _("All states")), *ResourceState.choices],
+        required=False,
+        error_messages={"invalid_choice": _("Choose one of these.")},
+    )
+    q = forms.CharField(
+        label=_("Name or project"),
+        required=False,
+        max_length=_LONGEST_SEARCH,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    order = forms.ChoiceField(
+        label=_("Sort"),
+        choices=ResourceCostOrder.choices,
+        error_messages={"invalid_choice": _("Choose one of these.")},
+    )
+    show = forms.ChoiceField(
+        label=_("Which"),
+        choices=[("", _("All resources")), (MINE, _("Ordered by me"))],
+        required=False,
+        error_messages={"invalid_choice": _("Choose one of these.")},
+    )
+
+    def __init__(
+        self,
+        data: Mapping[str, str],
+        *,
+        months: Sequence[Period],
+        nodes: Sequence[Node],
+        **options: Any,
+    ) -> None:
+        defaults = {
+            "month": month_key(months[0]),
+            "node": EVERYTHING,
+            "order": ResourceCostOrder.DEAREST.value,
+        }
+        super().__init__({**defaults, **data}, **options)
+        self._offer("month", [(month_key(one), name_of_month(one)) for one in months])
+        named = [(str(node.public_id), node.name) for node in nodes]
+        self._offer("node", [(EVERYTHING, _("Everything you see")), *named])
+        kinds = sorted((str(kind.label), kind.key) for kind in all_kinds())
+        self._offer("kind", [("", _("All kinds")), *((key, label) for label, key in kinds)])
+
+    def offer_centers(self, found: Sequence[str | None]) -> None:
+        """Choose from what anything fell under, and from what was asked for."""
+        asked = str(self.data.get("center", ""))
+        codes = sorted({code for code in found if code} | ({asked} - {"", UNALLOCATED}))
+        self.fields["center"].widget.choices = [
+            ("", _("All cost centres")),
+            (UNALLOCATED, _("Not allocated")),
+            *((code, code) for code in codes),
+        ]
+
+    def filter_for(self, person: Person) -> ResourceFilter:
+        """What was asked; all, as long as something of it is wrong."""
+        asked = self.cleaned_data if self.is_valid() else {}
+        center = asked.get("center") or None
+        return ResourceFilter(
+            cost_center="" if center == UNALLOCATED else center,
+            kind=asked.get("kind") or None,
+            state=asked.get("state") or None,
+            words=asked.get("q") or None,
+            requested_by=person.pk if asked.get("show") == MINE else None,
+        )
+
+    def order_asked(self) -> ResourceCostOrder:
+        asked = self.cleaned_data["order"] if self.is_valid() else ""
+        return ResourceCostOrder(asked or ResourceCostOrder.DEAREST)
+
+    def _offer(self, name: str, choices: Sequence[tuple[str, Any]]) -> None:
+        self.fields[name].choices = choices  # type: ignore[attr-defined]  # it is a ChoiceField
