@@ -17,6 +17,7 @@ from portal.identity.models import Node, Person
 
 UNALLOCATED: Final = "-"  # no code of a cost centre begins with it
 MINE: Final = "mine"
+IDLE: Final = "idle"
 _LONGEST_SEARCH: Final = 100
 
 
@@ -54,7 +55,11 @@ class ResourceCostForm(forms.Form):
     )
     show = forms.ChoiceField(
         label=_("Which"),
-        choices=[("", _("All resources")), (MINE, _("Ordered by me"))],
+        choices=[
+            ("", _("All resources")),
+            (MINE, _("Ordered by me")),
+            (IDLE, _("Where you can save")),
+        ],
         required=False,
         error_messages={"invalid_choice": _("Choose one of these.")},
     )
@@ -100,6 +105,10 @@ class ResourceCostForm(forms.Form):
             words=asked.get("q") or None,
             requested_by=person.pk if asked.get("show") == MINE else None,
         )
+
+    def asks_idle(self) -> bool:
+        """Only what hints for saving tell of."""
+        return self.is_valid() and self.cleaned_data["show"] == IDLE
 
     def order_asked(self) -> ResourceCostOrder:
         asked = self.cleaned_data["order"] if self.is_valid() else ""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +25,9 @@ from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud as CloudRecord
 from portal.cloud.models import CloudProjectPurpose
 from portal.cloud.ports import Cloud, CloudObject, Listing
+
+if TYPE_CHECKING:
+    from catalog.kinds.idle import Idle
 
 Spec = Mapping[str, Any]
 
@@ -342,7 +345,8 @@ class Kind(ABC):
     own. ``ends_with`` is the key of the action that ends its use when its term is over and loses
     nothing; "" where there is none. ``attaches_with`` is the key of the action that attaches it to
     another, which is the answer to its one question. ``goes_with_it`` says what cleaning up takes
-    along that the portal did not make. ``made_from`` has the keys of all kinds that ``parameters``
+    along that the portal did not make. ``idle_when`` says when it is paid for and perhaps used by
+    nobody. ``made_from`` has the keys of all kinds that ``parameters``
     may ask for (``Parameter.of_kinds``), ``made_label`` what such others are to one of this kind,
     in words. ``follows`` has those keys of the spec that ``settle`` adds. ``results`` is what other
     parts of a whole may take of one that runs, by name; "" where it is not known; ``known_after``
@@ -372,6 +376,7 @@ class Kind(ABC):
     follows: ClassVar[frozenset[str]] = frozenset()
     stands_in: ClassVar[CloudProjectPurpose] = CloudProjectPurpose.MANAGED
     goes_with_it: ClassVar[Text] = ""
+    idle_when: ClassVar[Idle | None] = None
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""

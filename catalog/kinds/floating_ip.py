@@ -23,6 +23,7 @@ from catalog.kinds.base import (
     first_address,
     register,
 )
+from catalog.kinds.idle import UNATTACHED
 from catalog.kinds.parameters import Parameter
 from catalog.kinds.parts import Compared, Finding, Part, Record
 from catalog.kinds.steps.attachment import can_be_taken_off, is_free, server_parameter
@@ -140,6 +141,7 @@ class FloatingIp(Kind):
 
     actions = {"attach": ATTACH, "detach": DETACH}
     attaches_with = "attach"
+    idle_when = UNATTACHED
     parts = [
         Part(
             key=PART,

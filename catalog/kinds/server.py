@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, first_address, register
 from catalog.kinds.choices import ChoiceField, Ticks
+from catalog.kinds.idle import Idle
 from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network_parameter
 from catalog.kinds.own_images import from_own_image, image_name
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
@@ -163,6 +165,12 @@ class Server(Kind):
     made_from = frozenset({PART, KIND})
     follows = frozenset({OWN, CIDR})
     ends_with = "stop"
+    idle_when = Idle(
+        label=_("Stopped"),
+        holds=Q(facts__status=OFF),
+        after=timedelta(days=7),
+        begun_by="stop",
+    )
     results = {"address": first_address}
     known_after = {"address": PORT.name}
 

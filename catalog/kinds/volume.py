@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.meters import Meter
 from catalog.kinds.base import Kind, Plan, Spec, register
 from catalog.kinds.choices import Bounds, ChoiceField, Ticks
+from catalog.kinds.idle import UNATTACHED
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding
 from catalog.kinds.steps.attachment import ATTACH, DETACH
@@ -61,6 +62,7 @@ class Volume(Kind):
     made_from = SOURCES
     actions = {"attach": ATTACH, "detach": DETACH}
     attaches_with = "attach"
+    idle_when = UNATTACHED
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
         return [size_bounds(lowest=1), offered_types(cloud)]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Spec, register
 from catalog.kinds.copies import Copy
+from catalog.kinds.idle import KEPT_LONG
 from catalog.kinds.parameters import Parameter
 from catalog.kinds.steps.copy import Copying
 from catalog.kinds.volume import disk_parameter
@@ -43,6 +44,7 @@ class VolumeBackup(Copy):
     sku = "backup"
     plans = BACKUP.plans()
     parts = [BACKUP.cloud_part()]
+    idle_when = KEPT_LONG
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         hint = _("The disk stays in use. The backup stays, also when the disk is cleaned up.")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds.base import Spec, register
 from catalog.kinds.copies import Copy
+from catalog.kinds.idle import KEPT_LONG
 from catalog.kinds.parameters import Parameter
 from catalog.kinds.parts import Finding
 from catalog.kinds.steps.copy import Copying
@@ -45,6 +46,7 @@ class VolumeSnapshot(Copy):
     sku = "snapshot"
     plans = SNAPSHOT.plans()
     parts = [SNAPSHOT.cloud_part()]
+    idle_when = KEPT_LONG
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         hint = _("The disk stays in use. It cannot be cleaned up before its snapshots.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Final
@@ -24,7 +25,8 @@ from catalog.kinds import get_kind
 from catalog.models import Resource
 from catalog.policies import visible_resources
 from catalog.resource_cost_forms import ResourceCostForm
-from catalog.services.resource_costs import ResourceCostList, ResourceMonth
+from catalog.services.resource_costs import ResourceCostList, ResourceFilter, ResourceMonth
+from catalog.services.saving_hints import SavingHint, find_hints, idle_resources
 from catalog.views.resources import state_in_words
 from portal.core.money import to_cents
 from portal.core.sheets import Rows, answer_file
@@ -47,6 +49,7 @@ class CostRow:
     icon: str
     tone: str
     state: str
+    hint: SavingHint | None
 
 
 @require_safe
@@ -103,9 +106,17 @@ def _read(request: PersonRequest) -> tuple[ResourceCostForm, ResourceCostList]:
         node_ids=node_ids,
         month=month,
         at=moment,
-        filter=form.filter_for(request.user),
+        filter=_filter(form, request.user, moment),
         order=form.order_asked(),
     )
+
+
+def _filter(form: ResourceCostForm, person: Person, moment: datetime) -> ResourceFilter:
+    asked = form.filter_for(person)
+    if not form.asks_idle():
+        return asked
+    idle = idle_resources(visible_resources(person), at=moment)
+    return replace(asked, only=list(idle.values_list("pk", flat=True)))
 
 
 def _chosen_node(request: PersonRequest) -> Node | None:
@@ -149,22 +160,29 @@ def _page_number(request: PersonRequest) -> int:
 
 
 def _rows(costs: Sequence[ResourceMonth], person: Person) -> list[CostRow]:
-    """Two queries, whatever their number."""
+    """At most five queries, whatever their number."""
     resources = visible_resources(person).filter(public_id__in=[cost.public_id for cost in costs])
     found = {
         resource.public_id: resource
         for resource in resources.select_related("project__parent").prefetch_related("operations")
     }
-    return [_row(cost, found.get(cost.public_id)) for cost in costs]
+    hints = find_hints(resources, at=now())
+    return [_row(cost, found.get(cost.public_id), hints.get(cost.public_id)) for cost in costs]
 
 
-def _row(cost: ResourceMonth, resource: Resource | None) -> CostRow:
+def _row(cost: ResourceMonth, resource: Resource | None, hint: SavingHint | None) -> CostRow:
     kind = get_kind(cost.kind)
     tone, state = ("", "")
     if resource:
         tone, state = state_in_words(resource, list(resource.operations.all()))
     return CostRow(
-        cost=cost, resource=resource, kind=str(kind.label), icon=kind.icon, tone=tone, state=state
+        cost=cost,
+        resource=resource,
+        kind=str(kind.label),
+        icon=kind.icon,
+        tone=tone,
+        state=state,
+        hint=hint,
     )
 
 
@@ -174,7 +192,7 @@ def _sheet(asked: ResourceCostList, person: Person) -> Rows:
         *(_("State now"), _("Days in use")),
         _("Used in {month}").format(month=month_key(asked.month)),
         _("Used in {month}").format(month=month_key(asked.month_before)),
-        _("Number of the resource"),
+        *(_("Hint for saving"), _("Saving per month"), _("Number of the resource")),
     )
     for costs in asked.stream():
         yield from _cells(_rows(costs, person))
@@ -190,5 +208,13 @@ def _cells(rows: Sequence[CostRow]) -> Iterator[Sequence[str | Decimal]]:
             *(row.kind, ", ".join(centers), row.state, cost.days),
             _("No price") if cost.is_price_missing else cost.amount,
             cost.amount_before,
+            row.hint.gist if row.hint else "",
+            _saving(row.hint),
             str(cost.public_id),
         )
+
+
+def _saving(hint: SavingHint | None) -> str | Decimal:
+    if hint is None:
+        return ""
+    return _("No price") if hint.monthly is None else hint.monthly

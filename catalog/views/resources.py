@@ -45,6 +45,7 @@ from catalog.policies import (
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, find_action, retire_resource
+from catalog.services.saving_hints import find_hints
 from catalog.services.trials import Trial, trial_of
 from catalog.services.waiting import needed_by, waited_for
 from catalog.views.end_dates import OPEN_ENDINGS, end_notice
@@ -255,6 +256,9 @@ def _render(
         "makeable": makeable_from(resource, request.user),
         "may_repair": may_repair(request.user, resource),
         "is_operator": has_role(request.user, resource.project, Role.OPERATOR),
+        "saving_hint": find_hints(Resource.objects.filter(pk=resource.pk), at=moment).get(
+            resource.public_id
+        ),
         "error": error,
         "shortage": shortage_of(error),
         "ask_more_link": asking_more_for(resource),

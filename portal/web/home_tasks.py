@@ -37,11 +37,12 @@ from catalog.quota_policies import (
     requests_to_decide,
     requests_with_order_kept,
 )
+from catalog.services.saving_hints import idle_resources
 from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
 from catalog.views.quota_request_wording import RequestInWords
 from portal.core.calendar import day_of
 from portal.core.formats import clock, day, money, price
-from portal.identity.access import granted_node_ids, roles_of
+from portal.identity.access import granted_node_ids, reached_projects, roles_of
 from portal.identity.gaps import find_gaps
 from portal.identity.link_policies import links_to_decide
 from portal.identity.models import LinkProposal, Node, Person, ReviewCampaign, Role, RoleProposal
@@ -82,6 +83,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *_money_tasks(person, at),
         *[_review_task(review, at) for review in _to_review(person, at)],
         *filter(None, [_end_task(resource, at) for resource in _ending(person, at)]),
+        *_saving_tasks(person, at),
     ]
 
 
@@ -398,3 +400,26 @@ def _end_task(resource: Resource, at: datetime) -> Task | None:
         url=reverse("catalog:resource", args=[resource.public_id]),
         button=_("View"),
     )
+
+
+def _saving_tasks(person: Person, at: datetime) -> list[Task]:
+    """One line for a requester for everything that is paid for and perhaps used by nobody."""
+    projects = reached_projects(person, Role.REQUESTER)
+    count = idle_resources(Resource.objects.filter(project__in=projects), at=at).count()
+    if not count:
+        return []
+    title = ngettext(
+        "{count} resource costs money and may not be used",
+        "{count} resources cost money and may not be used",
+        count,
+    )
+    return [
+        Task(
+            icon="coin-euro",
+            tone="",
+            title=title.format(count=count),
+            text=_("Stopped, attached to nothing, or kept for a long time."),
+            url=f"{reverse('catalog:resources-costs')}?show=idle",
+            button=_("View"),
+        )
+    ]
