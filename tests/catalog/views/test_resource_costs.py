@@ -237,7 +237,7 @@ class TestFiles:
         ]
         assert [list(map(str, row[:6])) for row in cells] == [row[:6] for row in rows]
         assert all(Decimal(row[7]) >= 0 for row in rows)
-        assert rows[0][9] == str(Resource.objects.get(name="a-00").public_id)
+        assert rows[0][11] == str(Resource.objects.get(name="a-00").public_id)
 
     def test_the_name_says_that_the_month_still_runs(self, server, requester):
         header = get(requester, f"{LIST}.csv").headers["Content-Disposition"]
