@@ -14,5 +14,5 @@ ALLOW = "".join(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0013_budget_months")]
+    dependencies = [("billing", "0014_billed_days")]
     operations = [migrations.RunSQL(KEEP, ALLOW)]

@@ -21,7 +21,7 @@ DROP TRIGGER allocation_fact_never_truncated ON billing_allocationfact;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0013_budget_months")]
+    dependencies = [("billing", "0016_rounds_that_begin_late_or_never")]
 
     operations = [
         migrations.RemoveConstraint(

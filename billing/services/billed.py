@@ -21,8 +21,16 @@ from billing.services.charging import Charge, CostLine, Costs, ResourceCost, cha
 from billing.services.tree_history import last_second
 from portal.core.calendar import Period, day_of, days_in
 
+# Whether a line of a statement is in one of the branches that are asked for.
+IN_BRANCHES: Final[LiteralString] = """(
+    line.project_id = ANY(%(nodes)s)
+    OR covered.periods @> (
+        (month.first_day + interval '1 month') AT TIME ZONE 'Europe/Amsterdam'
+            - interval '1 second'
+    )
+)"""
 # The lines of these months that are asked for, with who pays and when the month began.
-_ASKED: Final[LiteralString] = """
+_ASKED: Final[LiteralString] = f"""
 , asked AS (
     SELECT line.*, statement.organization_id,
         month.first_day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS month_start
@@ -30,15 +38,9 @@ _ASKED: Final[LiteralString] = """
     JOIN billing_billingmonth AS month ON month.id = statement.month_id
     JOIN billing_statementline AS line ON line.statement_id = statement.id
     LEFT JOIN covered ON covered.organization_id = statement.organization_id
-    WHERE statement.month_id = ANY(%(months)s) AND (
-        line.project_id = ANY(%(nodes)s)
-        OR covered.periods @> (
-            (month.first_day + interval '1 month') AT TIME ZONE 'Europe/Amsterdam'
-                - interval '1 second'
-        )
-    )
+    WHERE statement.month_id = ANY(%(months)s) AND {IN_BRANCHES}
 )
-"""
+"""  # noqa: S608  (fragments of ours, here and below)
 # What puts an earlier month right is in whole cents, as it was billed.
 _LINES: Final[LiteralString] = f"""
 {_ASKED}
@@ -48,7 +50,7 @@ SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, month_st
 FROM asked
 ORDER BY organization_id, project_id, sku_id, month_start, price_id,
          cost_center, cost_object, commitment_number, id
-"""  # noqa: S608  (fragments of ours, here and below)
+"""  # noqa: S608
 _TOTALS: Final[LiteralString] = f"""
 {_ASKED}
 SELECT month_start, sum(amount) FROM asked GROUP BY month_start

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
-from billing.models import BillingMonth, MonthState
+from billing.services.billed import IN_BRANCHES, closed_among
 from billing.services.charge_query import ChargeQuery, Slice
 from portal.core.calendar import Period, day_of
 
@@ -20,7 +20,7 @@ SELECT
     price_id IS NULL AS is_price_missing, cost_center
 FROM charge
 """
-_BILLED: Final[LiteralString] = """
+_BILLED: Final[LiteralString] = f"""
 SELECT
     span.resource_id, month.first_day = %(chosen_day)s AS is_chosen,
     source.started_at, source.ended_at, source.amount, false AS is_price_missing, line.cost_center
@@ -30,9 +30,8 @@ JOIN billing_statementline AS line ON line.statement_id = statement.id AND line.
 JOIN billing_statementlinesource AS source ON source.line_id = line.id
 JOIN billing_usagespan AS span ON span.id = source.span_id
 LEFT JOIN covered ON covered.organization_id = statement.organization_id
-WHERE month.id = ANY(%(closed_months)s)
-    AND (line.project_id = ANY(%(nodes)s) OR covered.periods @> source.started_at)
-"""
+WHERE month.id = ANY(%(closed_months)s) AND {IN_BRANCHES}
+"""  # noqa: S608  (fragments of ours)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,20 +59,18 @@ class UsedPieces:
             node_ids: as of ``billing.services.charging.costs``.
             as_of: open use counts until here.
         """
-        months = {day_of(month.start): month for month in (before, chosen)}
-        closed = dict(
-            BillingMonth.objects.filter(first_day__in=months, state=MonthState.CLOSED).values_list(
-                "first_day", "pk"
-            )
-        )
+        closed = closed_among((before, chosen))
         # The statement needs a period, also where nothing is read of its charges.
-        charged = [month for day, month in months.items() if day not in closed] or [chosen]
-        parts = [_CHARGED] if len(closed) < len(months) else []
+        charged = [month for month in (before, chosen) if month.start not in closed]
+        parts = [_CHARGED] if charged else []
         parts += [_BILLED] if closed else []
         return cls(
             query=ChargeQuery(
                 node_ids=node_ids,
-                slices=[Slice(period=month, month_seconds=month.seconds) for month in charged],
+                slices=[
+                    Slice(period=month, month_seconds=month.seconds)
+                    for month in charged or [chosen]
+                ],
                 as_of=as_of,
                 until=as_of,
             ),
@@ -81,9 +78,9 @@ class UsedPieces:
             parameters={
                 "chosen_start": chosen.start,
                 "chosen_day": day_of(chosen.start),
-                "closed_months": list(closed.values()),
+                "closed_months": [month.pk for month in closed.values()],
             },
-            is_closed=day_of(chosen.start) in closed,
+            is_closed=chosen.start in closed,
         )
 
     def fetch(self, select: LiteralString, **parameters: Any) -> list[tuple[Any, ...]]:

@@ -97,7 +97,7 @@ def _read(request: PersonRequest) -> tuple[ResourceCostForm, ResourceCostList]:
     moment = now()
     node = _chosen_node(request)
     node_ids = _node_ids(request.user, node)
-    months = months_with_use(_node_ids(request.user, None) if node else node_ids, now=moment)
+    months = months_with_use(now=moment)
     chosen = {"node": str(node.public_id)} if node else {}
     nodes = _choices(request.user, node)
     form = ResourceCostForm(request.GET.dict() | chosen, months=months, nodes=nodes)
