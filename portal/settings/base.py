@@ -405,6 +405,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "DecisionEnum": "catalog.models.Decision",
         "DifferenceKind": "catalog.models.DifferenceKind",
         "DifferenceState": "catalog.api.drift.TOLD_STATES",
+        "LineKind": "billing.models.LineKind",
         "NodeKind": "portal.identity.models.NodeKind",
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",
