@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
@@ -21,7 +21,7 @@ from billing.forms import month_key, name_of_month
 from catalog.models import UsageCause, UsageCheck, UsageMeasure
 from catalog.policies import USAGE_CHECK_READERS, visible_resources, visible_usage_checks
 from portal.core.calendar import month
-from portal.core.formats import quantity, signed_quantity
+from portal.core.formats import moment, quantity, signed_quantity
 from portal.identity.access import roles_of
 from portal.identity.requests import PersonRequest
 
@@ -85,6 +85,7 @@ def usage_checks(request: PersonRequest) -> HttpResponse:
     if only_different:
         found = found.filter(causes_in_all__gt=0)
     page = Paginator(_in_order(found), PAGE_SIZE).get_page(request.GET.get("page"))
+    looked_at = found.aggregate(at=Max("looked_at"))["at"]
     context = {
         "page": page,
         "rows": _rows(request, page),
@@ -92,6 +93,7 @@ def usage_checks(request: PersonRequest) -> HttpResponse:
         "month_name": _name(chosen) if chosen else "",
         "month_key": _key(chosen) if chosen else "",
         "only_different": only_different,
+        "looked_at": moment(looked_at, inside=True) if looked_at else "",
     }
     return render(request, "catalog/usage_checks.html", context)
 
