@@ -345,10 +345,13 @@ def track(states: Iterable[str]) -> SafeString:
 
 
 @register.inclusion_tag("components/pagination.html", takes_context=True)
-def pagination(context: RequestContext, page: Page[Any], name: str = "page") -> dict[str, Any]:
+def pagination(
+    context: RequestContext, page: Page[Any], name: str = "page", of: str = ""
+) -> dict[str, Any]:
     """``{% pagination page %}``: links to the other pages, keeping the filters of this one.
 
-    ``name``: of the page in the address, where one page has several lists.
+    Where one page has several lists each has a ``name``, of its page in the address, and the
+    heading that it is ``of``.
     """
     query = context["request"].GET.copy()
     links = []
@@ -358,6 +361,7 @@ def pagination(context: RequestContext, page: Page[Any], name: str = "page") -> 
     urls = dict(links)
     return {
         "page": page,
+        "of": of,
         "links": links,
         "previous_url": urls.get(page.number - 1, ""),
         "next_url": urls.get(page.number + 1, ""),

@@ -214,4 +214,5 @@ def test_a_statement_of_many_lines_has_pages(close, payer, service, monkeypatch)
     assert [line.project_name for line, _ in last.context["lines"]] == ["Zaak 4"]
     assert [one.project_name for one in last.context["bookings"]] == ["Zaak 2", "Zaak 3"]
     assert text(last).count("€192.00") == 2  # the total of all of it, below both
+    assert 'aria-label="Pages: To book"' in text(last)  # each list has pages of its own
     assert payer.get(f"{page}?page=99&bookings=nonsense").status_code == 200
