@@ -37,6 +37,7 @@ _CHECKS: Final[Sequence[Sequence[str]]] = (
 _OLDEST_POSTGRES: Final = "16"
 _PLUGIN: Final = ("-p", "local.pytest_stack")
 _STACK_TESTS: Final = ("tests/browser", "tests/real")
+_TELL_SLOWEST: Final = ("--durations=15", "--durations-min=5")  # where the minutes go
 _WITH_WHOLE_STACK: Final = (*_STACK_TESTS, "benchmarks")
 # Two processes of pytest, each with a database of its own. A file stays in one of them: what it
 # makes once (a world, roles, a folder) is its own.
@@ -114,9 +115,9 @@ def _environment() -> dict[str, str]:
 def _pytest_everything(marks: Sequence[str], settings: Mapping[str, str]) -> int:
     """First what needs databases only; meanwhile the cloud starts, which all others share."""
     _say("pytest side by side")
-    of_databases = _pytest([*_PLUGIN, *marks, *_SIDE_BY_SIDE], settings)
+    of_databases = _pytest([*_PLUGIN, *_TELL_SLOWEST, *marks, *_SIDE_BY_SIDE], settings)
     _say("pytest with the whole stack")
-    return _pytest([*_PLUGIN, *marks, *_STACK_TESTS], settings) or of_databases
+    return _pytest([*_PLUGIN, *_TELL_SLOWEST, *marks, *_STACK_TESTS], settings) or of_databases
 
 
 def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
