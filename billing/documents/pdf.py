@@ -24,7 +24,7 @@ from portal.core.formats import day, money, unit_price
 from portal.core.printable import printable
 
 MOST_ROWS: Final = 1000  # some thirty pages
-_PATIENCE: Final = 120  # seconds
+_PATIENCE: Final = 45  # seconds, well within what a task may take
 
 Cell = tuple[str, str]  # what it says, and below it in small
 

@@ -6,6 +6,7 @@ Another human confirms it, or agrees with it by closing that month.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -26,6 +27,9 @@ from portal.identity.four_eyes import check_other_humans
 from portal.identity.models import Person
 from portal.identity.sensitive import sensitive
 from portal.identity.services.roles import refuse_emergency_access
+
+# Of what was given back itself, or set off, nothing is given back.
+CREDITABLE: Final = (LineKind.USAGE, LineKind.CORRECTION)
 
 
 def waiting_credits() -> list[Credit]:
@@ -57,6 +61,7 @@ def propose_credit(line_id: UUID, *, amount: Decimal, reason: str, actor: Person
         NotAllowed: the actor is not of the platform's finance, or came by emergency access.
         InvalidInput: the amount or the reason is not right.
         CreditTooHigh: that much is not left of the line.
+        StatementLine.DoesNotExist: of what was given back or set off nothing is given back.
     """
     return _propose_credit(line_id, _clean_amount(amount), _clean_reason(reason), actor)
 
@@ -65,7 +70,8 @@ def propose_credit(line_id: UUID, *, amount: Decimal, reason: str, actor: Person
 def _propose_credit(line_id: UUID, amount: Decimal, reason: str, actor: Person) -> Credit:
     _check_may_credit(actor)
     lock_books()
-    line = StatementLine.objects.select_related("statement").get(
+    charged = StatementLine.objects.filter(kind__in=CREDITABLE)
+    line = charged.select_related("statement").get(
         public_id=line_id, statement__month__state=MonthState.CLOSED
     )
     left = left_to_credit(line)

@@ -5,21 +5,27 @@ from __future__ import annotations
 import hashlib
 import logging
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 
-from billing.documents.pdf import DocumentFailed, make_document
+from billing.documents.pdf import make_document
 from billing.models import MonthState, Statement
 
 logger = logging.getLogger(__name__)
 
 
 def make_documents() -> None:
-    """Make what is lacking. What fails does not keep the others, and is tried again next time."""
+    """Make what is lacking. What fails does not keep the others, and is tried again next time.
+
+    In any order: what takes all the time that there is does not come first each time.
+    """
     lacking = Statement.objects.filter(document_sha256="", month__state=MonthState.CLOSED)
-    for pk in list(lacking.order_by("year", "sequence").values_list("pk", flat=True)):
+    for pk in list(lacking.order_by("?").values_list("pk", flat=True)):
         try:
             _make(pk)
-        except DocumentFailed:
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception:
             logger.exception("no document was made of statement %s", pk)
 
 

@@ -180,6 +180,8 @@ def _problem(price: NewPrice, sku: Sku, present: Present) -> str:
         return _("There is a price in that month, which has begun. Choose a month to come.")
     if sku.pk in present.begins_then:
         return _("From this month on another price is planned already. Choose another month.")
+    if sku.pk in present.ends_then:
+        return _("A round ends the present price then. Withdraw that round first.")
     if price.amount is None:
         return _problem_of_ending(sku, present)
     if price.unit not in PriceUnit.values:

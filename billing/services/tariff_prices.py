@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, LiteralString
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.timezone import now
 
 from billing.models import Price, PriceList, Sku, TariffRound, TariffRoundLine
@@ -47,6 +47,7 @@ class Present:
         holding: the price of just this organization (or for everybody) that began before and
             holds then, by primary key of the SKU.
         begins_then: primary keys of the SKUs of which such a price begins then.
+        ends_then: of which a round that was agreed on ends it then, with nothing of its own after.
         above: what holds where the organization has no price, by code of the SKU.
         priced_from: of a month that has begun: ``priced_from`` below; else nothing.
         has_begun: the moment is past, so that nothing that holds there may change.
@@ -54,6 +55,7 @@ class Present:
 
     holding: Mapping[int, Price]
     begins_then: set[int]
+    ends_then: set[int]
     above: Mapping[str, Price]
     priced_from: Mapping[int, datetime]
     at: datetime
@@ -65,7 +67,7 @@ class Present:
 
     @classmethod
     def of(cls, organization: Organization | None, at: datetime, skus: Iterable[Sku]) -> Present:
-        """Two queries, and one of a month that has begun."""
+        """Three queries, and one of a month that has begun."""
         has_begun = at <= now()
         by_code = {sku.code: sku for sku in skus}
         own = Price.objects.filter(
@@ -76,6 +78,11 @@ class Present:
         return cls(
             holding={price.sku_id: price for price in found if price.valid_from < at},
             begins_then={price.sku_id for price in found if price.valid_from == at},
+            ends_then={
+                *_agreed_ends(organization, by_code.values())
+                .filter(round__valid_from=at)
+                .values_list("sku", flat=True)
+            },
             above=nearest_prices(ancestors, at=at, skus=by_code) if organization else {},
             priced_from=priced_from(organization, at) if has_begun else {},
             at=at,
@@ -147,16 +154,23 @@ def _ends_of_nothing(planned: TariffRound, sku_ids: Sequence[int]) -> dict[int, 
     The next own price does, or another round that only ends one.
     """
     begin = planned.valid_from
-    later = TariffRoundLine.objects.filter(
-        ends=True,
-        sku__in=sku_ids,
-        round__organization=planned.organization,
-        round__valid_from__gt=begin,
-        round__state=DecisionState.CONFIRMED,
-    ).exclude(round__withdrawals__state=DecisionState.CONFIRMED)
+    later = _agreed_ends(planned.organization, sku_ids).filter(round__valid_from__gt=begin)
     found = list(later.values_list("sku", "round__valid_from"))
     found += _planned_ends(planned.organization, begin, sku_ids).items()
     return dict(sorted(found, key=lambda end: end[1], reverse=True))
+
+
+def _agreed_ends(
+    organization: Organization | None, skus: Iterable[Sku | int]
+) -> QuerySet[TariffRoundLine]:
+    """The lines of rounds that stand, and that only end the organization's own price."""
+    lines = TariffRoundLine.objects.filter(
+        ends=True,
+        sku__in=list(skus),
+        round__organization=organization,
+        round__state=DecisionState.CONFIRMED,
+    )
+    return lines.exclude(round__withdrawals__state=DecisionState.CONFIRMED)
 
 
 def _planned_ends(

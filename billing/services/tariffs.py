@@ -251,7 +251,7 @@ def _check_still_possible(waiting: TariffRound) -> None:
     moved = [
         line.sku.name
         for line in lines
-        if line.sku_id in found.begins_then
+        if line.sku_id in found.begins_then | found.ends_then
         or line.replaces_id != _key(found.holding.get(line.sku_id))
     ]
     if moved:

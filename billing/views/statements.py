@@ -26,6 +26,7 @@ from billing.ledger.journal import answer_journal
 from billing.models import Credit, Statement, StatementLine
 from billing.policies import may_close, may_see_costs, visible_statements
 from billing.services.credits import (
+    CREDITABLE,
     confirm_credit,
     left_to_credit,
     propose_credit,
@@ -109,7 +110,9 @@ def statement_invoice(request: PersonRequest, public_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def credit_new(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Propose to give back part of a line."""
-    lines = StatementLine.objects.filter(statement__in=visible_statements(request.user))
+    lines = StatementLine.objects.filter(
+        statement__in=visible_statements(request.user), kind__in=CREDITABLE
+    )
     line = get_object_or_404(
         lines.select_related("statement__month", "used_in"), public_id=public_id
     )

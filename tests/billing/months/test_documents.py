@@ -6,6 +6,9 @@ import hashlib
 from typing import Any
 
 import pytest
+import typst
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.utils.translation import override
 
 from billing.documents import pdf, render
@@ -59,7 +62,16 @@ def test_documents_are_accessible_and_in_dutch(close, server):
 
 
 @pytest.mark.parametrize(
-    "name", ["Zaak \U0001f680", "\u9879\u76ee", "zaak \u2713 \u0391\u03b2", "a\x07b"]
+    "name",
+    [
+        "Zaak \U0001f680",
+        "\u9879\u76ee",
+        "zaak \u2713 \u0391\u03b2",
+        "a\x07b",
+        "Fase 1\u20e3",  # around an ordinary digit
+        "\u0e01\u0e47",
+        "\u0bb5\u0ba3\u0b95\u0bcd",
+    ],
 )
 def test_a_name_that_no_font_can_show_stops_nobody(close, server, project, name):
     Project.objects.filter(pk=project.pk).update(name=name)
@@ -72,44 +84,70 @@ def test_a_name_that_no_font_can_show_stops_nobody(close, server, project, name)
     assert bytes(statement.document).startswith(b"%PDF")
 
 
-def test_what_fails_keeps_no_other_and_is_tried_again(close, server, monkeypatch, caplog):
+def test_many_characters_that_no_font_has_take_no_longer_than_a_few(monkeypatch):
+    tries = []
+
+    def compile_latin(data: str, issued_at: int) -> bytes:
+        tries.append(data)
+        strange = [mark for mark in data if mark >= "\u4e00"]
+        if strange:
+            raise typst.TypstError(f'the text `"{strange[0]}"` could not be displayed')
+        return data.encode()
+
+    monkeypatch.setattr(render, "_compile", compile_latin)
+    many = "".join(chr(0x4E00 + number) for number in range(500))
+
+    assert render.render(f"Caf\u00e9 \u2013 {many}", 0).decode() == f"Caf\u00e9 \u2013 {'?' * 500}"
+    assert len(tries) <= 21
+
+
+@pytest.mark.parametrize("trouble", [DocumentFailed("the renderer said no"), OSError("said no")])
+def test_what_fails_keeps_no_other_and_is_tried_again(trouble, close, server, monkeypatch, caplog):
     used(make_project(make_organization(name="Andere dienst")), day(1), day(3))
     close(SEPTEMBER)
 
     def fail_for_the_first(statement: Statement) -> bytes:
         if statement.sequence == 1:
-            raise DocumentFailed("the renderer said no")
+            raise trouble
         return b"%PDF"
 
     with monkeypatch.context() as patch:
         patch.setattr(documents, "make_document", fail_for_the_first)
         make_documents()
     assert documents_made() == [b"", b"%PDF"]
-    assert "the renderer said no" in caplog.text
+    assert "said no" in caplog.text
 
     make_documents()
     assert documents_made()[0].startswith(b"%PDF-1.")
     assert documents_made()[1] == b"%PDF"
 
 
-def test_a_worker_that_dies_half_way_leaves_the_rest_to_the_next(close, server, monkeypatch):
+@pytest.mark.parametrize("end", [SystemExit("out of power"), SoftTimeLimitExceeded()])
+def test_a_worker_that_dies_half_way_leaves_the_rest_to_the_next(end, close, server, monkeypatch):
     used(make_project(make_organization(name="Andere dienst")), day(1), day(3))
     close(SEPTEMBER)
 
+    asked = []
+
     def die_at_the_second(statement: Statement) -> bytes:
-        if statement.sequence == 2:
-            raise SystemError("out of power")
+        asked.append(statement.sequence)
+        if len(asked) == 2:
+            raise end
         return b"%PDF"
 
     with monkeypatch.context() as patch:
         patch.setattr(documents, "make_document", die_at_the_second)
-        with pytest.raises(SystemError):
+        with pytest.raises(type(end)):
             make_documents()
 
     make_documents()
-    first, second = documents_made()
-    assert first == b"%PDF"
-    assert second.startswith(b"%PDF-1.")
+    made = dict(zip((1, 2), documents_made(), strict=True))
+    assert made[asked[0]] == b"%PDF"
+    assert made[asked[1]].startswith(b"%PDF-1.")
+
+
+def test_no_document_takes_all_the_time_of_the_task():
+    assert pdf._PATIENCE * 2 < settings.CELERY_TASK_SOFT_TIME_LIMIT
 
 
 @pytest.mark.django_db(transaction=True)

@@ -82,6 +82,15 @@ def test_only_what_goes_beyond_the_use_is_set_off(line, close, server, first):
     assert paid_for_september() + sum(one.amount for one in september) == 0
 
 
+def test_of_what_was_given_back_nothing_is_given_back(line, close, first):
+    propose(line, first, "1.00")
+    close(OCTOBER)
+    given = StatementLine.objects.get(kind="credit")
+
+    with pytest.raises(StatementLine.DoesNotExist):
+        propose(given, first, "1.00")
+
+
 def test_a_credit_and_a_correction_on_one_statement_are_set_off_there(line, close, server, first):
     propose(line, first, "30.00")
     server.spans.update(ended_at=day(16))
@@ -196,7 +205,8 @@ def test_no_use_ever_costs_less_than_nothing(
 
 def give_back_at_random(actor: Any, random: Random) -> None:
     """Of a few lines, as much as is left or a part of it."""
-    lines = [line for line in StatementLine.objects.order_by("pk") if left_to_credit(line) > 0]
+    charged = StatementLine.objects.filter(kind__in=["usage", "correction"])
+    lines = [line for line in charged.order_by("pk") if left_to_credit(line) > 0]
     for line in random.sample(lines, min(len(lines), 3)):
         left = left_to_credit(line)
         part = (left * random.randint(1, 4) / 4).quantize(Decimal("0.01"))

@@ -7,7 +7,7 @@ from django.db import DatabaseError, transaction
 from django.utils.timezone import now
 from django.utils.translation import override
 
-from billing.errors import OwnRound, RoundHolds, RoundSettled
+from billing.errors import OwnRound, PricesMoved, RoundHolds, RoundSettled
 from billing.models import Price, TariffRound
 from billing.services import tariffs
 from billing.services.charging import expected_costs
@@ -20,7 +20,7 @@ from billing.services.tariffs import (
 from billing.tariff_tables import present_prices
 from portal.audit.models import AuditEntry
 from portal.core.calendar import month_of
-from portal.core.errors import NotAllowed
+from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.models import Role
 from tests.billing.tariffs.conftest import SERVER, costs, month_ahead, price_at
 from tests.billing.visits import visit_as
@@ -60,6 +60,24 @@ def test_what_it_would_have_ended_goes_on(agreed, withdrawn, present):
     present.refresh_from_db()
     assert (present.valid_until, price_at(month_ahead(1))) == (None, "38.4")
     assert Price.objects.count() == 2
+
+
+def test_nothing_comes_in_the_place_of_a_price_that_a_round_ends(
+    agreed, proposed, withdrawn, treasury
+):
+    """Which of the two should hold could not be said once one of them is withdrawn."""
+    ministry = make_organization()
+    set_price("30", organization=ministry)
+    waiting = proposed(costs("25"), months=2, organization=ministry, name="Waits")
+    ends = agreed(costs(None), months=2, organization=ministry, name="Ends")
+
+    with pytest.raises(InvalidInput):
+        proposed(costs("20"), months=2, organization=ministry, name="New")
+    with pytest.raises(PricesMoved):
+        confirm_round(waiting.public_id, actor=treasury.second)
+
+    withdrawn(ends)
+    assert amounts(ministry) == ["30"] * 5
 
 
 def test_what_was_expected_costs_what_it_cost(agreed, withdrawn, project):
