@@ -278,6 +278,8 @@ ACT_PREFIX: Final = "act."
 ATTACHED_TO: Final = "attached_to"
 # The same, while the cloud lost that: this one is attached to it again once it is there.
 ATTACHED_BEFORE: Final = "attached_before"
+# When what it was attached to was gone for good, in ISO 8601; hints count from then.
+LEFT_ALONE_AT: Final = "left_alone_at"
 # Key in ``Resource.facts``: what it will be reached at, known before it runs.
 RESERVED_ADDRESS: Final = "reserved_address"
 

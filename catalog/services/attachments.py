@@ -7,9 +7,10 @@ what fails waits for a person as it always does. Until then it says that it is a
 from __future__ import annotations
 
 from django.db.models import Q
+from django.utils.timezone import now
 
 from catalog.kinds import get_kind
-from catalog.kinds.base import ATTACHED_BEFORE, ATTACHED_TO
+from catalog.kinds.base import ATTACHED_BEFORE, ATTACHED_TO, LEFT_ALONE_AT
 from catalog.models import HOLDS_UP, Operation, OperationKind, Resource, ResourceState
 from catalog.services.lock_order import awaited_by, by_place
 from catalog.services.operations import start_operation
@@ -111,8 +112,8 @@ def _lock_attached(other: Resource, *keys: str) -> list[Resource]:
 
 def _forget(other: Resource, attached: list[Resource], *keys: str) -> None:
     """Let what names the other resource by one of these facts name that no more."""
-    own_id = str(other.public_id)
+    own_id, moment = str(other.public_id), now().isoformat()
     for resource in attached:
         named = {key: None for key in keys if resource.facts.get(key) == own_id}
-        resource.facts = {**resource.facts, **named}
+        resource.facts = {**resource.facts, **named, LEFT_ALONE_AT: moment}
         resource.save(update_fields=["facts"])

@@ -15,15 +15,16 @@ from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import DateTimeField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Greatest
 from django.utils.functional import Promise
 from django.utils.translation import ngettext
 
 from billing.meters import Meter
 from billing.models import UsageSpan
 from billing.services.pricing import Quote, quote_in_projects
-from catalog.kinds.base import ACT_PREFIX, all_kinds, get_kind
+from catalog.kinds.base import ACT_PREFIX, LEFT_ALONE_AT, all_kinds, get_kind
 from catalog.models import Operation, OperationState, Resource, ResourceState
 from portal.core.formats import money
 
@@ -63,7 +64,12 @@ def idle_resources(resources: QuerySet[Resource], *, at: datetime) -> QuerySet[R
         plan__in=[f"{key}.{ACT_PREFIX}{idle.begun_by}" for key, idle in kinds.items()],
         state=OperationState.SUCCEEDED,
     ).order_by("-finished_at")
-    since = Coalesce(Subquery(begun.values("finished_at")[:1]), "activated_at", "created_at")
+    since = Greatest(  # of what is known; what is not is passed over
+        Cast(KT(f"facts__{LEFT_ALONE_AT}"), DateTimeField()),
+        Subquery(begun.values("finished_at")[:1]),
+        "activated_at",
+        "created_at",
+    )
     is_idle = [
         Q(idle.holds, kind=key, idle_since__lte=at - idle.after) for key, idle in kinds.items()
     ]

@@ -9,13 +9,14 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from django.utils.translation import override
 
 from catalog.kinds import get_kind
 from catalog.models import Offering, Operation, OperationState, Resource, ResourceState
+from catalog.services.attachments import let_go_of
 from catalog.services.preview import quote_of
 from catalog.services.resources import act_on_resource
 from catalog.services.saving_hints import find_hints, idle_resources
@@ -140,6 +141,16 @@ class TestUnattached:
         knows(volume, attached_to=None, attached_before=None)
 
         assert hints()["schijf"][0] == "Attached to nothing for 9 days"
+
+    def test_counts_from_when_what_it_was_attached_to_went(self, volume, server):
+        knows(volume, attached_to=str(server.public_id))
+        with transaction.atomic():
+            let_go_of(server)
+        assert hints() == {}
+
+        volume.refresh_from_db()
+        knows(volume, left_alone_at=(now() - timedelta(days=8)).isoformat())
+        assert hints()["schijf"][0] == "Attached to nothing for 8 days"
 
     def test_an_address_is_told_of_alike(self):
         assert get_kind("floating_ip").idle_when is get_kind("volume").idle_when

@@ -11,6 +11,7 @@ from portal.cloud.fake.copies import FakeCopies
 from portal.cloud.fake.images import FakeImages
 from portal.cloud.fake.memory import Thing, asked
 from portal.cloud.fake.projects import check_room
+from portal.cloud.fake.usage import usage_of, within
 from portal.cloud.ports import (
     LARGEST_PAGE,
     CloudObject,
@@ -274,8 +275,8 @@ class FakeServers(FakeVolumes, FakeImages):
         self, start: datetime, end: datetime, *, after: str = "", limit: int = LARGEST_PAGE
     ) -> UsagePage:
         there = [thing for thing in self.things.values() if thing.kind == "server"]
-        ran = [*self._gone, *filter(None, map(_usage, there))]
-        used = [found for usage in ran if (found := _within(usage, start, end))]
+        ran = [*self._gone, *filter(None, map(usage_of, there))]
+        used = [found for usage in ran if (found := within(usage, start, end))]
         ids = [usage.id for usage in used]
         first = ids.index(after) + 1 if after else 0
         page = used[first : first + limit]
@@ -348,7 +349,7 @@ class FakeServers(FakeVolumes, FakeImages):
 
     def _vanish(self, server: Thing) -> None:
         """As Nova does: a port that it did not make stays, and so does a volume."""
-        if usage := _usage(server):
+        if usage := usage_of(server):
             self._gone.append(replace(usage, ended_at=self.now()))
         for volume_id in list(server.details["volume_ids"]):
             _detach(server, self.things[volume_id])
@@ -367,29 +368,6 @@ class FakeServers(FakeVolumes, FakeImages):
 def _memory_gib(flavors: Sequence[FlavorFacts]) -> int:
     """Together, rounded up."""
     return -(-sum(item.memory_mib for item in flavors) // MIB_PER_GIB)
-
-
-def _usage(server: Thing) -> ServerUsage | None:
-    """Of one that runs or is stopped; None of one that never ran."""
-    launched_at = server.details.get("launched_at")
-    if launched_at is None:
-        return None
-    return ServerUsage(
-        id=server.id,
-        name=server.name,
-        project=server.project,
-        started_at=datetime.fromisoformat(launched_at),
-        ended_at=None,
-        seconds=0,
-    )
-
-
-def _within(usage: ServerUsage, start: datetime, end: datetime) -> ServerUsage | None:
-    """With what of it falls in the period; None where nothing can."""
-    if usage.started_at >= end or (usage.ended_at and usage.ended_at <= start):
-        return None
-    used = min(usage.ended_at or end, end) - max(usage.started_at, start)
-    return replace(usage, seconds=round(used.total_seconds()))
 
 
 def _become(thing: Thing, status: str) -> None:

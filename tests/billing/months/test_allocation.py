@@ -91,7 +91,7 @@ def test_bookings_add_up_to_the_statement(close: Any, two_centers: Project) -> N
     used(two_centers, september(20), september(25))
     close(OCTOBER)
 
-    for statement in Statement.objects.all():
+    for statement in Statement.objects.order_by("sequence"):
         bookings = bookings_of(statement.lines.select_related("used_in").order_by("position"))
         assert sum(booking.amount for booking in bookings) == statement.total
         assert sum(booking.line_count for booking in bookings) == statement.lines.count()

@@ -114,7 +114,7 @@ def test_who_can_do_something_finds_it_on_the_first_page(strike, server, request
     (soon,) = find_tasks(person, at=before(7))
     protect_resource(server.public_id, actor=requester)
     strike(after(1))
-    (kept,) = find_tasks(person, at=after(100))
+    kept = find_tasks(person, at=after(100))[0]  # for saving somebody may be told as well
 
     assert soon.title == f"Loopt over 7 dagen af: {server.name}"
     assert soon.url == reverse("catalog:resource", args=[server.public_id])
