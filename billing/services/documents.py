@@ -25,7 +25,7 @@ def make_documents() -> None:
             _make(pk)
         except SoftTimeLimitExceeded:
             raise
-        except Exception:
+        except Exception:  # whatever it is, the others are made; the log and the page tell of it
             logger.exception("no document was made of statement %s", pk)
 
 

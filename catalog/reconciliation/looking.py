@@ -18,6 +18,7 @@ from catalog.models import CloudLook
 from catalog.reconciliation.adopting import adopt_what_stayed
 from catalog.reconciliation.comparison import Comparison
 from catalog.reconciliation.notes import close_look, note
+from catalog.reconciliation.paging import pages_of
 from catalog.reconciliation.reading import Records, places_in
 from catalog.reconciliation.rooms import look_at_rooms
 from catalog.reconciliation.usage import check_usage
@@ -156,11 +157,7 @@ def _pages(
     cloud: Cloud, listing: Listing, project: str, tally: Tally
 ) -> Iterator[list[CloudObject]]:
     """Each page of the list, of one project or ("") of all."""
-    gateway = get_cloud(cloud.key)
-    after, is_first = "", True
-    while after or is_first:
-        page = gateway.list_page(listing, project=project, after=after)
-        after, is_first = page.after, False
+    for page in pages_of(get_cloud(cloud.key), listing, project):
         tally.pages += 1
         tally.things += len(page.things)
         yield list(page.things)

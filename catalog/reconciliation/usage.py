@@ -28,6 +28,7 @@ from catalog.models import (
     UsageCheck,
     UsageMeasure,
 )
+from catalog.reconciliation.paging import pages_of
 from catalog.reconciliation.usage_causes import Compared, Stretch, compare_sizes, compare_times
 from portal.cloud import get_cloud
 from portal.cloud.models import Cloud, CloudProject, CloudProjectPurpose
@@ -161,11 +162,7 @@ def _sizes(cloud: Cloud, places: Mapping[str, CloudProject], listing: Listing) -
 
 
 def _listed(cloud: Cloud, listing: Listing) -> Iterator[CloudObject]:
-    gateway = get_cloud(cloud.key)
-    after, is_first = "", True
-    while after or is_first:
-        page = gateway.list_page(listing, after=after)
-        after, is_first = page.after, False
+    for page in pages_of(get_cloud(cloud.key), listing):
         yield from page.things
 
 
