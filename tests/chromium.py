@@ -109,6 +109,7 @@ def complaints_of(page: Page, name: str, screen: Screen) -> list[str]:
 
     Pictures of it go to the folder in SHOTS, if that is set.
     """
+    page.wait_for_load_state()  # a click returns before what it brings is read
     if folder := os.environ.get("SHOTS"):
         file = f"{name}-{screen.language}-{screen.width}-{screen.scheme}.png"
         page.screenshot(path=Path(folder) / file, full_page=True)
