@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import LineKind, Sku
+from billing.models import Dispute, LineKind, Sku
 from billing.services.charging import Costs
 from billing.services.corrections import LateFacts
 from portal.core.calendar import Period
 from portal.core.formats import money
+from portal.identity.models.proposed import DecisionState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ def find_findings(month: Period, used: Costs, *, late: LateFacts) -> list[Findin
     found = list(_prices_missing(month, missing.union(late.skus_without_price)))
     found += _unallocated(month, used)
     found += _set_off(late)
+    found += _disputed()
     return found + [finding for check in _CHECKS for finding in check(month, used)]
 
 
@@ -96,4 +98,18 @@ def _set_off(late: LateFacts) -> Iterator[Finding]:
             ).format(amount=money(total)),
             url=reverse("billing:months"),
             link=_("Statements that are closed"),
+        )
+
+
+def _disputed() -> Iterator[Finding]:
+    """What is granted after the closing only comes back a month later."""
+    if count := Dispute.objects.filter(state=DecisionState.PROPOSED).count():
+        yield Finding(
+            text=ngettext(
+                "1 line of an earlier statement is disputed, and not answered yet.",
+                "{count} lines of earlier statements are disputed, and not answered yet.",
+                count,
+            ).format(count=count),
+            url=reverse("billing:disputes"),
+            link=_("Disputes"),
         )

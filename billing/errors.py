@@ -136,6 +136,28 @@ class CreditSettled(DomainError):
     message = _("This credit is on a statement already, or was taken back.")
 
 
+class LineDisputed(DomainError):
+    code = "line_disputed"
+    message = _("This line is disputed already. An answer must come first.")
+
+
+class LineNotDisputable(DomainError):
+    code = "line_not_disputable"
+    message = _("Of this line nothing is left to give back, so there is nothing to dispute.")
+
+
+class OwnDispute(NotAllowed):
+    code = "own_dispute"
+    message = _("You disputed this yourself. Somebody else of finance must answer.")
+
+
+class DisputeSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "dispute_settled"
+    message = _("Somebody was first: this dispute is “{state}” by now.")
+
+
 class NoBudget(DomainError):
     """Context: ``node`` and ``year``."""
 

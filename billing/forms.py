@@ -11,10 +11,12 @@ from django.core.exceptions import ValidationError
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.dispute import DISPUTE_LENGTH
 from billing.models.statement import REASON_LENGTH
 from portal.core.calendar import Period, month
 from portal.core.forms import EuroField, RefusableForm
 from portal.identity.models import Node
+from portal.identity.models.proposed import DECISION_LENGTH
 
 EVERYTHING: Final = "all"
 _MONTH: Final = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
@@ -101,4 +103,33 @@ class CreditForm(RefusableForm):
         help_text=_("This is on the statement, so whoever pays reads it."),
         max_length=REASON_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class DisputeForm(RefusableForm):
+    """What is wrong with a line."""
+
+    reason = forms.CharField(
+        label=_("What is not right?"),
+        help_text=_("Say what you expected, and why. Finance of the platform reads this."),
+        max_length=DISPUTE_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+
+class AnswerForm(RefusableForm):
+    """The answer to a dispute; with an amount, that much is given back."""
+
+    answer = forms.CharField(
+        label=_("Your answer"),
+        help_text=_("Whoever pays reads this. If you give back, it is on the statement too."),
+        max_length=DECISION_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    amount = EuroField(
+        label=_("Amount to give back"),
+        help_text=_("In euros, without VAT. Only needed when you give back."),
+        required=False,
+        min_value=0,
+        max_digits=26,
     )

@@ -10,7 +10,15 @@ from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
-from billing.models import BillingMonth, MeteredResource, MonthState, Price, Statement, TariffRound
+from billing.models import (
+    BillingMonth,
+    Dispute,
+    MeteredResource,
+    MonthState,
+    Price,
+    Statement,
+    TariffRound,
+)
 from portal.identity.access import (
     granted_node_ids,
     has_role,
@@ -134,6 +142,24 @@ def visible_statements(person: Person) -> QuerySet[Statement]:
     if may_close(person):
         return Statement.objects.all()
     return Statement.objects.filter(organization__in=visible_cost_nodes(person))
+
+
+def may_dispute(person: Person, statement: Statement) -> bool:
+    """Finance of whoever pays it, or of an organization above it."""
+    return has_role(person, statement.organization, Role.FINANCE)
+
+
+def visible_disputes(person: Person) -> QuerySet[Dispute]:
+    """Of the statements that the person sees."""
+    return Dispute.objects.filter(line__statement__in=visible_statements(person))
+
+
+def disputes_to_answer(person: Person) -> QuerySet[Dispute]:
+    """What another human disputed, for who may give back."""
+    waiting = Dispute.objects.filter(state=DecisionState.PROPOSED)
+    if not may_close(person):
+        return waiting.none()
+    return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
 
 
 def may_allocate(person: Person, node: Node) -> bool:

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from billing.views import allocation, budgets, costs, months, statements, tariff_rounds, tariffs
+from billing.views import (
+    allocation,
+    budgets,
+    costs,
+    disputes,
+    months,
+    statements,
+    tariff_rounds,
+    tariffs,
+)
 
 app_name = "billing"
 urlpatterns = [
@@ -78,6 +87,16 @@ urlpatterns = [
         name="statement-journal",
     ),
     path("costs/months/lines/<uuid:public_id>/credit", statements.credit_new, name="credit-new"),
+    path("costs/months/lines/<uuid:public_id>/dispute", disputes.dispute_new, name="dispute-new"),
+    path("costs/disputes", disputes.dispute_list, name="disputes"),
+    path("costs/disputes/<uuid:public_id>", disputes.dispute_detail, name="dispute"),
+    path("costs/disputes/<uuid:public_id>/grant", disputes.dispute_grant, name="dispute-grant"),
+    path("costs/disputes/<uuid:public_id>/refuse", disputes.dispute_refuse, name="dispute-refuse"),
+    path(
+        "costs/disputes/<uuid:public_id>/take-back",
+        disputes.dispute_take_back,
+        name="dispute-take-back",
+    ),
     # Not below months: who logs in anew comes back to the page above, and "credits" is no month.
     path(
         "costs/credits/<uuid:public_id>/confirm", statements.credit_confirm, name="credit-confirm"

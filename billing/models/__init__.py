@@ -1,6 +1,7 @@
 from billing.models.allocation import AllocationFact, AllocationKey
 from billing.models.budget import Budget, PastBudget
 from billing.models.budget_alert import BudgetAlert, BudgetLetter, BudgetMeasure
+from billing.models.dispute import DISPUTE_LENGTH, Dispute
 from billing.models.price import Price, PriceList, PriceUnit, Sku
 from billing.models.statement import (
     BillingMonth,
@@ -17,6 +18,7 @@ from billing.models.tariff import TARIFF_NAME_LENGTH, TariffRound, TariffRoundLi
 from billing.models.usage import MeteredResource, UsageSpan
 
 __all__ = [
+    "DISPUTE_LENGTH",
     "TARIFF_NAME_LENGTH",
     "AllocationFact",
     "AllocationKey",
@@ -26,6 +28,7 @@ __all__ = [
     "BudgetLetter",
     "BudgetMeasure",
     "Credit",
+    "Dispute",
     "LineKind",
     "MeteredResource",
     "MonthState",

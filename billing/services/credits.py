@@ -63,12 +63,14 @@ def propose_credit(line_id: UUID, *, amount: Decimal, reason: str, actor: Person
         CreditTooHigh: that much is not left of the line.
         StatementLine.DoesNotExist: of what was given back or set off nothing is given back.
     """
-    return _propose_credit(line_id, _clean_amount(amount), _clean_reason(reason), actor)
+    with transaction.atomic(durable=True):
+        return enter_credit(line_id, amount=amount, reason=reason, actor=actor)
 
 
-@transaction.atomic(durable=True)
-def _propose_credit(line_id: UUID, amount: Decimal, reason: str, actor: Person) -> Credit:
-    _check_may_credit(actor)
+def enter_credit(line_id: UUID, *, amount: Decimal, reason: str, actor: Person) -> Credit:
+    """As ``propose_credit``, in the transaction that runs."""
+    amount, reason = _clean_amount(amount), _clean_reason(reason)
+    check_may_credit(actor)
     lock_books()
     charged = StatementLine.objects.filter(kind__in=CREDITABLE)
     line = charged.select_related("statement").get(
@@ -92,7 +94,7 @@ def take_back_credit(public_id: UUID, *, actor: Person) -> Credit:
         NotAllowed: the actor may not close months.
         CreditSettled: it is on a statement already, or was taken back.
     """
-    _check_may_credit(actor)
+    check_may_credit(actor)
     lock_books()
     credit = _open_credit(public_id)
     credit.taken_back_at = now()
@@ -124,7 +126,7 @@ def confirm_credit(public_id: UUID, *, actor: Person) -> Credit:
 
 @transaction.atomic(durable=True)
 def _confirm_credit(public_id: UUID, actor: Person) -> Credit:
-    _check_may_credit(actor)
+    check_may_credit(actor)
     lock_books()
     credit = _open_credit(public_id)
     if credit.confirmed_at:
@@ -145,7 +147,12 @@ def _open_credit(public_id: UUID) -> Credit:
     return credit
 
 
-def _check_may_credit(actor: Person) -> None:
+def check_may_credit(actor: Person) -> None:
+    """Only finance of the platform gives back.
+
+    Raises:
+        NotAllowed: the actor is not of it, or came by emergency access.
+    """
     if not may_close(actor):
         raise NotAllowed()
     refuse_emergency_access(actor)

@@ -18,13 +18,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.bookings import bookings_of
+from billing.dispute_wording import disputes_in_words
 from billing.documents.wording import period_of, quantity_of, vat_note
 from billing.einvoice.document import write_invoice
 from billing.einvoice.invoice import may_be_invoiced
 from billing.forms import CreditForm, name_of_month
 from billing.ledger.journal import answer_journal
-from billing.models import Credit, Statement, StatementLine
-from billing.policies import may_close, may_see_costs, visible_statements
+from billing.models import Credit, Dispute, Statement, StatementLine
+from billing.policies import may_close, may_dispute, may_see_costs, visible_statements
 from billing.services.credits import (
     CREDITABLE,
     confirm_credit,
@@ -58,6 +59,8 @@ def statement_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
             line__statement=statement, settled_on=None, taken_back_at=None
         ).select_related("line", "proposed_by", "confirmed_by"),
         "may_credit": may_close(request.user),
+        "may_dispute": may_dispute(request.user, statement),
+        "disputes": disputes_in_words(Dispute.objects.filter(line__statement=statement)),
         "may_invoice": may_be_invoiced(statement),
     }
     return render(request, "billing/statements/detail.html", context)

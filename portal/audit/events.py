@@ -177,6 +177,11 @@ EVENTS: Final = frozenset(
         "credit.confirmed",
         "credit.confirming_refused",
         "credit.taken_back",
+        "dispute.raised",
+        "dispute.granted",
+        "dispute.refused",
+        "dispute.taken_back",
+        "dispute.answering_refused",
         "budget.ended",
         "budget.setting_refused",
         # the trail itself

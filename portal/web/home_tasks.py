@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.models import BudgetAlert, TariffRound
-from billing.policies import tariff_rounds_to_decide
+from billing.policies import disputes_to_answer, tariff_rounds_to_decide
 from billing.services.budget_alerts import READERS, alert_in_words
 from billing.services.unusual_days import UnusualDay, find_unusual_days
 from catalog.amounts import amount_in_words
@@ -76,6 +76,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_proposal_task(proposal) for proposal in _proposals(person)],
         *[_link_task(link) for link in links_to_decide(person)[:SHOWN]],
         *[_tariff_task(proposed) for proposed in _tariffs_to_decide(person)],
+        *_dispute_tasks(person),
         *[_more_quota_task(asked) for asked in _quota_to_decide(person)],
         *[_outcome_task(asked) for asked in _quota_decided(person)],
         *_gap_tasks(person),
@@ -213,6 +214,26 @@ def _more_quota_task(asked: QuotaRequest) -> Task:
         url=reverse("catalog:quota-request", args=[asked.public_id]),
         button=_("Decide"),
     )
+
+
+def _dispute_tasks(person: Person) -> list[Task]:
+    """One line for everything on statements that this person may answer about."""
+    count = disputes_to_answer(person).count()
+    if not count:
+        return []
+    title = ngettext(
+        "{count} line of a statement is disputed", "{count} lines of statements are disputed", count
+    )
+    return [
+        Task(
+            icon="receipt-euro",
+            tone="warn",
+            title=title.format(count=count),
+            text=_("Whoever pays waits for your answer."),
+            url=reverse("billing:disputes"),
+            button=_("Answer"),
+        )
+    ]
 
 
 def _quota_decided(person: Person) -> list[QuotaRequest]:

@@ -102,7 +102,7 @@ def make_statement(month: BillingMonth, project: Project, price: Price) -> State
             month=month,
             organization=organization,
             year=month.first_day.year,
-            sequence=Statement.objects.count() + 1,
+            sequence=Statement.objects.filter(year=month.first_day.year).count() + 1,
             issued_at=start_of_day(month.first_day),
             currency="EUR",
             total=amount,

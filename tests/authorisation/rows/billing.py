@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.utils.timezone import localdate, now
 
-from billing.models import Credit, MonthState, Price, Statement, StatementLine
+from billing.models import Credit, Dispute, MonthState, Price, Statement, StatementLine
 from billing.services.closing import prepare_closing
 from portal.core.calendar import month
 from portal.core.formats import DATE_FORMATS
@@ -23,6 +23,7 @@ OF_PROJECT = {"case": "of a project", "query": node_of_project, "by": PAYERS, "u
 CLOSERS = {Role.FINANCE}
 OF_MONTH = {"seen_by": CLOSERS, "by": CLOSERS, "unseen": 403}
 CREDIT = {"amount": "1.00", "reason": "Storing."}
+ANSWER = {"amount": "1.00", "answer": "Storing."}
 
 
 def month_being_closed(tenant: Tenant) -> str:
@@ -41,7 +42,7 @@ def total_of_next(tenant: Tenant) -> dict[str, str]:
 def statement_itself(tenant: Tenant) -> Statement:
     people = (tenant.all_rounder, tenant.people[Role.FINANCE])
     closed = make_month(date(2020, 1, 1), MonthState.CLOSED, *people)
-    found = Statement.objects.filter(organization=tenant.directorate).first()
+    found = Statement.objects.filter(organization=tenant.directorate, month=closed).first()
     return found or make_statement(closed, tenant.project, Price.objects.order_by("pk")[0])
 
 
@@ -53,6 +54,19 @@ def waiting_credit(tenant: Tenant) -> Credit:
     return Credit.objects.create(
         line=line_itself(tenant),
         amount=Decimal(1),
+        reason="Storing.",
+        proposed_by=tenant.all_rounder,
+        proposed_at=now(),
+    )
+
+
+def waiting_dispute(tenant: Tenant) -> Dispute:
+    """Of a line of an earlier month, so that the other can still be disputed."""
+    people = (tenant.all_rounder, tenant.people[Role.FINANCE])
+    earlier = make_month(date(2019, 12, 1), MonthState.CLOSED, *people)
+    statement = make_statement(earlier, tenant.project, Price.objects.order_by("pk")[0])
+    return Dispute.objects.create(
+        line=statement.lines.get(),
         reason="Storing.",
         proposed_by=tenant.all_rounder,
         proposed_at=now(),
@@ -115,6 +129,19 @@ ROWS = [
     act("billing:credit-new", of=line_itself, body=CREDIT, by=CLOSERS, seen_by=PAYERS),
     act("billing:credit-confirm", of=waiting_credit, by=CLOSERS, seen_by=PAYERS, is_strong=True),
     act("billing:credit-take-back", of=waiting_credit, by=CLOSERS, seen_by=PAYERS),
+    see("billing:dispute-new", of=line_itself, by={Role.FINANCE}, seen_by=PAYERS),
+    act(
+        "billing:dispute-new",
+        of=line_itself,
+        body={"reason": "Storing."},
+        by={Role.FINANCE},
+        seen_by=PAYERS,
+    ),
+    see("billing:disputes", by=PAYERS, shows_organizations_to=CLOSERS),
+    see("billing:dispute", of=waiting_dispute, by=PAYERS, asks_role_first=True),
+    act("billing:dispute-grant", of=waiting_dispute, body=ANSWER, by=CLOSERS, seen_by=PAYERS),
+    act("billing:dispute-refuse", of=waiting_dispute, body=ANSWER, by=CLOSERS, seen_by=PAYERS),
+    act("billing:dispute-take-back", of=waiting_dispute, by={Role.FINANCE}, seen_by=PAYERS),
     see("billing:costs", by=PAYERS),
     see(
         "billing:costs",

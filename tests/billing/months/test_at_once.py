@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 
 from billing.models import BillingMonth, Credit, Statement
-from billing.services import closing, credits
+from billing.services import closing, credits, disputes
 from billing.services.closing import begin_closing, close_month, take_back_closing
 from billing.services.credits import confirm_credit, propose_credit
+from billing.services.disputes import grant_dispute, raise_dispute, refuse_dispute
 from portal.audit.models import AuditEntry
 from portal.identity.models import Role
 from tests.billing.months.conftest import SEPTEMBER
@@ -95,6 +96,24 @@ def test_confirmed_or_taken_back_once_each(first, second, third, server, close, 
 
     assert sorted(outcomes) == ["CreditConfirmed", "done"]
     assert AuditEntry.objects.filter(event="credit.confirmed").count() == 1
+
+
+def test_a_dispute_is_answered_once(first, second, server, service, close, monkeypatch):
+    close(SEPTEMBER)
+    line = Statement.objects.get().lines.get()
+    payer = PersonFactory()
+    grant(payer, Role.FINANCE, service)
+    dispute = raise_dispute(line.public_id, reason="Storing", actor=payer)
+    monkeypatch.setattr(disputes, "_lock", meeting(disputes._lock))
+
+    outcomes = at_once(
+        lambda: grant_dispute(dispute.public_id, amount=FULL, answer="Ja", actor=first),
+        lambda: refuse_dispute(dispute.public_id, answer="Nee", actor=second),
+    )
+
+    assert sorted(outcomes) == ["DisputeSettled", "done"]
+    dispute.refresh_from_db()
+    assert Credit.objects.count() == (1 if dispute.state == "confirmed" else 0)
 
 
 def test_a_number_that_was_rolled_back_was_never_given(first, second, server, monkeypatch):

@@ -53,6 +53,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "billing_statementline": (),
     "billing_statementlinesource": (),
     "billing_credit": ("confirmed_by_id", "confirmed_at", "taken_back_at", "settled_on_id"),
+    "billing_dispute": ("state", "decided_by_id", "decided_at", "decision_reason", "credit_id"),
     "identity_breakglasspassword": ("closed_at", "outcome", "secret_hash"),
     "identity_nodeparent": ("valid_until",),
     "identity_costcentre": ("valid_until",),

@@ -1,0 +1,69 @@
+"""What pages say of a dispute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from billing.models import Dispute
+from portal.core.formats import money
+from portal.identity.models.proposed import DecisionState
+
+
+@dataclass(frozen=True)
+class DisputeInWords:
+    """A dispute, with its state in words and the tone of its badge."""
+
+    row: Dispute
+
+    @property
+    def state(self) -> str:
+        match DecisionState(self.row.state):
+            case DecisionState.PROPOSED:
+                return _("Waits for an answer")
+            case DecisionState.CONFIRMED:
+                return _("Granted")
+            case DecisionState.REFUSED:
+                return _("Refused")
+            case DecisionState.WITHDRAWN:
+                return _("Taken back")
+
+    @property
+    def tone(self) -> str:
+        tones = {DecisionState.PROPOSED: "warning", DecisionState.CONFIRMED: "success"}
+        return tones.get(DecisionState(self.row.state), "neutral")
+
+    @property
+    def outcome(self) -> str:
+        """What comes of the money; empty when nothing was granted."""
+        credit = self.row.credit
+        if credit is None:
+            return ""
+        if credit.settled_on:
+            text = _("{amount} was given back on statement {number}.")
+            return text.format(
+                amount=money(credit.amount), number=credit.settled_on.statement.number
+            )
+        if credit.taken_back_at:
+            return _(
+                "{amount} would be given back, but that was taken back. You can dispute the line "
+                "again."
+            ).format(amount=money(credit.amount))
+        text = _("{amount} is given back on the statement of the next month that is closed.")
+        return text.format(amount=money(credit.amount))
+
+
+def disputes_in_words(disputes: QuerySet[Dispute] | Iterable[Dispute]) -> list[DisputeInWords]:
+    """With what rows of them need."""
+    found = disputes
+    if isinstance(found, QuerySet):
+        found = found.select_related(
+            "line__statement__organization",
+            "line__used_in",
+            "proposed_by",
+            "credit__settled_on__statement",
+        )
+    return [DisputeInWords(dispute) for dispute in found]
