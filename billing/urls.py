@@ -60,6 +60,7 @@ urlpatterns = [
     path("costs/cost-centres", allocation.cost_centers, name="cost-centers"),
     path("costs/cost-centres.csv", allocation.cost_centers_sheet, name="cost-centers-sheet"),
     path("costs/months", months.month_list, name="months"),
+    path("costs/months/disputes", disputes.dispute_list, name="disputes"),
     path("costs/months/<str:key>", months.month_detail, name="month"),
     path("costs/months/<str:key>/journal.<str:form>", months.month_journal, name="month-journal"),
     path("costs/months/<str:key>/begin", months.month_begin, name="month-begin"),
@@ -88,12 +89,17 @@ urlpatterns = [
     ),
     path("costs/months/lines/<uuid:public_id>/credit", statements.credit_new, name="credit-new"),
     path("costs/months/lines/<uuid:public_id>/dispute", disputes.dispute_new, name="dispute-new"),
-    path("costs/disputes", disputes.dispute_list, name="disputes"),
-    path("costs/disputes/<uuid:public_id>", disputes.dispute_detail, name="dispute"),
-    path("costs/disputes/<uuid:public_id>/grant", disputes.dispute_grant, name="dispute-grant"),
-    path("costs/disputes/<uuid:public_id>/refuse", disputes.dispute_refuse, name="dispute-refuse"),
+    path("costs/months/disputes/<uuid:public_id>", disputes.dispute_detail, name="dispute"),
     path(
-        "costs/disputes/<uuid:public_id>/take-back",
+        "costs/months/disputes/<uuid:public_id>/grant", disputes.dispute_grant, name="dispute-grant"
+    ),
+    path(
+        "costs/months/disputes/<uuid:public_id>/refuse",
+        disputes.dispute_refuse,
+        name="dispute-refuse",
+    ),
+    path(
+        "costs/months/disputes/<uuid:public_id>/take-back",
         disputes.dispute_take_back,
         name="dispute-take-back",
     ),

@@ -185,9 +185,9 @@ class TestService:
             found = find_findings(OCTOBER, Costs(lines=()), late=LateFacts())
             return [finding.url for finding in found if not finding.is_blocking]
 
-        assert "/costs/disputes" in told()
+        assert "/costs/months/disputes" in told()
         refuse_dispute(dispute.public_id, answer="Nee.", actor=first)
-        assert "/costs/disputes" not in told()
+        assert "/costs/months/disputes" not in told()
 
 
 class TestDatabase:
@@ -258,10 +258,10 @@ class TestPages:
         sent = payers.post(new, {"reason": "Die week lag het plat."}, follow=True)
         assert "Waits for an answer" in text(sent)
         dispute = Dispute.objects.get()
-        page = f"/costs/disputes/{dispute.public_id}"
+        page = f"/costs/months/disputes/{dispute.public_id}"
         assert page in text(payers.get(statement))
         assert "1 line of a statement is disputed" in text(closers.get("/"))
-        assert page in text(closers.get("/costs/disputes"))
+        assert page in text(closers.get("/costs/months/disputes"))
         answered = closers.post(
             f"{page}/grant", {"answer": "Storing in week 36.", "amount": "6.00"}, follow=True
         )
@@ -274,7 +274,7 @@ class TestPages:
         granted = grant_dispute(dispute.public_id, amount=SIX, answer="Ja.", actor=first)
         take_back_credit(granted.credit.public_id, actor=first)
 
-        page = text(visit_as(payer).get(f"/costs/disputes/{dispute.public_id}"))
+        page = text(visit_as(payer).get(f"/costs/months/disputes/{dispute.public_id}"))
 
         assert "You can dispute the line again" in page
 
@@ -289,7 +289,7 @@ class TestPages:
         ],
     )
     def test_what_was_typed_wrong_is_kept(self, dispute, first, act, sent, said):
-        response = visit_as(first).post(f"/costs/disputes/{dispute.public_id}/{act}", sent)
+        response = visit_as(first).post(f"/costs/months/disputes/{dispute.public_id}/{act}", sent)
 
         assert response.status_code == 422
         assert said in text(response)
@@ -299,7 +299,7 @@ class TestPages:
 
     def test_it_is_taken_back_on_its_page(self, dispute, payer):
         visit = visit_as(payer)
-        page = f"/costs/disputes/{dispute.public_id}"
+        page = f"/costs/months/disputes/{dispute.public_id}"
 
         assert f"{page}/grant" not in text(visit.get(page))
         assert "Taken back" in text(visit.post(f"{page}/take-back", follow=True))
@@ -309,11 +309,13 @@ class TestPages:
         grant(stranger, Role.FINANCE, dispute.line.project.parent.parent)
         outsider = visit_as(PersonFactory())
 
-        assert visit_as(stranger).get(f"/costs/disputes/{dispute.public_id}").status_code == 200
-        assert outsider.get("/costs/disputes").status_code == 403
-        assert outsider.get(f"/costs/disputes/{dispute.public_id}").status_code == 403
+        assert (
+            visit_as(stranger).get(f"/costs/months/disputes/{dispute.public_id}").status_code == 200
+        )
+        assert outsider.get("/costs/months/disputes").status_code == 403
+        assert outsider.get(f"/costs/months/disputes/{dispute.public_id}").status_code == 403
         elsewhere = PersonFactory()
         grant(elsewhere, Role.FINANCE, make_organization(name="Andere dienst"))
-        page = f"/costs/disputes/{dispute.public_id}"
+        page = f"/costs/months/disputes/{dispute.public_id}"
         assert visit_as(elsewhere).get(page).status_code == 404
         assert visit_as(elsewhere).post(f"{page}/refuse", {"answer": "Nee."}).status_code == 404
