@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from local.stack_for_tests import clean_environment, stack_for_tests
 
 _HOME: Final = CHECKOUT / ".local-test"
 _OLDEST_HOME: Final = CHECKOUT / ".local-test-oldest-postgres"
+_OLDEST_LOG: Final = _HOME / "log" / "oldest-postgres.log"
 _COMMANDS: Final = DEVELOPMENT.python.parent
 _PEER: Final = CHECKOUT / "tests" / "identity_provider_peer"
 _SETTINGS: Final = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
@@ -35,6 +36,7 @@ _CHECKS: Final[Sequence[Sequence[str]]] = (
     ("python", "manage.py", "check_translations"),
 )
 _OLDEST_POSTGRES: Final = "16"
+_PATIENT: Final = 10  # niceness
 _PLUGIN: Final = ("-p", "local.pytest_stack")
 _STACK_TESTS: Final = ("tests/browser", "tests/real")
 _TELL_SLOWEST: Final = ("--durations=15", "--durations-min=5")  # where the minutes go
@@ -85,7 +87,6 @@ def _run(for_pytest: list[str], *, with_rabbitmq: bool) -> int:
         if not for_pytest:
             for check in _CHECKS:
                 _check(check, settings)
-            _on_oldest_postgres(environment)
         marks = () if with_rabbitmq else ("-m", "not rabbitmq")
         if for_pytest:
             return _pytest([*_PLUGIN, *marks, *for_pytest], settings)
@@ -113,28 +114,50 @@ def _environment() -> dict[str, str]:
 
 
 def _pytest_everything(marks: Sequence[str], settings: Mapping[str, str]) -> int:
-    """First what needs databases only; meanwhile the cloud starts, which all others share."""
+    """First what needs databases only; meanwhile the cloud starts, which all others share.
+
+    Those mostly wait for it, so what also runs on the oldest PostgreSQL takes the time in between.
+    """
     _say("pytest side by side")
     of_databases = _pytest([*_PLUGIN, *_TELL_SLOWEST, *marks, *_SIDE_BY_SIDE], settings)
     _say("pytest with the whole stack")
-    return _pytest([*_PLUGIN, *_TELL_SLOWEST, *marks, *_STACK_TESTS], settings) or of_databases
+    with _oldest_postgres_beside_us() as oldest:
+        of_stack = _pytest([*_PLUGIN, *_TELL_SLOWEST, *marks, *_STACK_TESTS], settings)
+        of_oldest = oldest.wait()
+    _say(_OLDEST_LOG.read_text())
+    return of_stack or of_databases or of_oldest
 
 
-def _on_oldest_postgres(environment: Mapping[str, str]) -> None:
-    """All migrations, and tests marked ``database``, on the oldest PostgreSQL of the wheel."""
-    before = os.environ.get(VERSION_VARIABLE)
-    os.environ[VERSION_VARIABLE] = _OLDEST_POSTGRES
+@contextmanager
+def _oldest_postgres_beside_us() -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``_test_on_oldest_postgres`` in a process of its own, which lets all others go first."""
+    with _OLDEST_LOG.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.testing"],
+            cwd=CHECKOUT,
+            env={**os.environ, VERSION_VARIABLE: _OLDEST_POSTGRES},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
-        with stack_for_tests(_OLDEST_HOME, Parts(portal=False, cloud=False)) as running:
-            running.wait_for_databases()
-            _say(f"pytest on PostgreSQL {_OLDEST_POSTGRES}")
-            options = ("-p", "no:cacheprovider", "-m", "database", *_SIDE_BY_SIDE)
-            if _pytest(options, {**environment, **running.settings()}):
-                raise CheckFailed(f"pytest on PostgreSQL {_OLDEST_POSTGRES}")
+        yield process
     finally:
-        os.environ.pop(VERSION_VARIABLE)
-        if before is not None:
-            os.environ[VERSION_VARIABLE] = before
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def _test_on_oldest_postgres() -> int:
+    """All migrations, and tests marked ``database``, on the oldest PostgreSQL of the wheel."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.nice(_PATIENT)
+    with stack_for_tests(_OLDEST_HOME, Parts(portal=False, cloud=False)) as running:
+        running.wait_for_databases()
+        _say(f"pytest on PostgreSQL {_OLDEST_POSTGRES}, beside the whole stack")
+        options = ("-p", "no:cacheprovider", "-m", "database", *_SIDE_BY_SIDE)
+        return _pytest(options, {**_environment(), **running.settings()})
 
 
 def _compile_translations(environment: Mapping[str, str]) -> None:
@@ -168,3 +191,7 @@ def _pytest(options: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _say(text: str) -> None:
     print(text, flush=True)
+
+
+if __name__ == "__main__":  # in a process of its own, beside another ./test
+    sys.exit(_test_on_oldest_postgres())
