@@ -5,9 +5,10 @@ says the same in SQL for many spans at once, and a test proves on random histori
 to the sixth decimal.
 
 Rounding: a piece of usage within one calendar month is multiplied first, divided once and rounded
-half up at six decimals. Half up because cents are rounded so too (and PostgreSQL's ``round`` does
-it); six decimals because the thousand pieces of a busy line then stray by 0.0005 euro at most,
-where cents would let them stray by 5 euros.
+half up at six decimals; where a price has tiers, each part that falls in one of them. Half up
+because cents are rounded so too (and PostgreSQL's ``round`` does it); six decimals because the
+thousand pieces of a busy line then stray by 0.0005 euro at most, where cents would let them stray
+by 5 euros.
 """
 
 from __future__ import annotations
@@ -36,12 +37,42 @@ class Unit(StrEnum):
     ONE_OFF = "one_off"
 
 
+@dataclass(frozen=True, order=True)
+class Tier:
+    """From ``from_quantity`` units in one month on, a further one costs ``amount`` euros."""
+
+    from_quantity: Decimal
+    amount: Decimal
+
+
 @dataclass(frozen=True)
 class UnitPrice:
-    """``amount`` euros, without VAT, for one ``unit`` of one SKU."""
+    """``amount`` euros, without VAT, for one ``unit`` of one SKU.
+
+    With ``tiers``, in rising order, only until the first of them; each part of the use costs the
+    amount of the tier that it falls in. So what is included is an ``amount`` of zero.
+    """
 
     unit: Unit
     amount: Decimal
+    tiers: tuple[Tier, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Tier, ...]:
+        """All tiers; the first one begins at nothing."""
+        return (Tier(Decimal(0), self.amount), *self.tiers)
+
+
+@dataclass(frozen=True)
+class TierPart:
+    """What of some use falls in one tier, and costs: euros, six decimals.
+
+    ``used``: quantity x seconds; of what is paid once the quantity.
+    """
+
+    tier: Tier
+    used: Decimal
+    cost: Decimal
 
 
 @dataclass(frozen=True)
@@ -104,13 +135,43 @@ def rate_sum(
         quantity_seconds: the sum of quantity x seconds.
         begun: the sum of the quantities whose use begins in it; a one-off price is due of these.
     """
+    used = begun if price.unit is Unit.ONE_OFF else quantity_seconds
+    parts = rate_tiers(price, used=used, month=month)
     with localcontext(_EXACT):
-        if price.unit is Unit.ONE_OFF:
-            cost = begun * price.amount
-        else:
-            divisor = SECONDS_PER_HOUR if price.unit is Unit.HOUR else month.seconds
-            cost = quantity_seconds * price.amount / divisor
-        return cost.quantize(RATED_PLACES)
+        return sum((part.cost for part in parts), Decimal(0)).quantize(RATED_PLACES)
+
+
+def rate_tiers(
+    price: UnitPrice, *, used: Decimal, month: Period, before: Decimal = Decimal(0)
+) -> list[TierPart]:
+    """Cut use within one business month at the tiers of its price, and rate each part once.
+
+    Args:
+        used: quantity x seconds; of what is paid once the quantity.
+        before: as much was used already, of the same price and project in the same month.
+    """
+    parts = []
+    with localcontext(_EXACT):
+        divisor = used_per_unit(price.unit, month)
+        begins = [tier.from_quantity * divisor for tier in price.steps]
+        ends = [*begins[1:], before + used]
+        for tier, begin, end in zip(price.steps, begins, ends, strict=True):
+            part = min(before + used, end) - max(before, begin)
+            if part > 0:
+                cost = (part * tier.amount / divisor).quantize(RATED_PLACES)
+                parts.append(TierPart(tier, part, cost))
+    return parts
+
+
+def used_per_unit(unit: Unit, month: Period) -> int:
+    """How much use one unit is: quantity x seconds; of what is paid once just the quantity."""
+    match unit:
+        case Unit.ONE_OFF:
+            return 1
+        case Unit.HOUR:
+            return SECONDS_PER_HOUR
+        case Unit.MONTH | Unit.GIB_MONTH:
+            return month.seconds
 
 
 def rate(usage: Usage, price: UnitPrice) -> Decimal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -19,13 +20,10 @@ from rest_framework.request import Request
 from billing.models import BillingMonth, LineKind, MeteredResource, Sku, StatementLine
 from billing.policies import find_cost_node, may_see_costs, topmost, visible_cost_nodes
 from billing.services.billed import billed_corrections, find_closed, list_billed
-from billing.services.charging import Charge, list_charges
+from billing.services.charging import Charge, Position, list_charges
 from portal.core.api import CursorPages
 from portal.core.calendar import Period, month_of
 from portal.identity.models import Node, Person
-
-# Usage span and start of a charge. What is put right has the line with a minus before it.
-Position = tuple[int, datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +33,7 @@ class ChargeRow:
     Attributes:
         charge: says what of, at which price and how much.
         resource, seconds: None of what is put right: that is of a line, and so of a whole month.
-        position: where it stands in the list.
+        position: where it stands in the list. What is put right has its line, with a minus.
     """
 
     kind: str
@@ -128,8 +126,8 @@ class ChargePages(CursorPages):
         return rows[:size]
 
     def _salt(self, request: Request) -> str:
-        """Not that of places without a month, which an earlier release gave."""
-        return f"{super()._salt(request)} in a month"
+        """Not that of places without a month or without tiers, which earlier releases gave."""
+        return f"{super()._salt(request)} in a month with tiers"
 
     def get_next_link(self) -> str | None:
         return self.encode_cursor(self._next) if self._next else None
@@ -148,18 +146,20 @@ class _Place:
 
 
 def _write_place(charges: ChargeList, last: ChargeRow) -> Cursor:
-    number, started_at = last.position
-    words = (number, started_at.isoformat(), charges.as_of.isoformat())
-    place: Any = " ".join(map(str, (*words, charges.month.start.isoformat())))  # the stubs say int
+    number, started_at, from_quantity = last.position
+    moments = (started_at, charges.as_of, charges.month.start)
+    words = (number, from_quantity, *(moment.isoformat() for moment in moments))
+    place: Any = " ".join(map(str, words))  # the stubs say int
     return Cursor(0, False, place)
 
 
 def _read_place(cursor: Cursor | None) -> _Place | None:
     if cursor is None or cursor.position is None:
         return None
-    number, *moments = str(cursor.position).split(" ")
+    number, from_quantity, *moments = str(cursor.position).split(" ")
     started_at, as_of, month_start = map(datetime.fromisoformat, moments)
-    return _Place(month=month_of(month_start), as_of=as_of, position=(int(number), started_at))
+    position = (int(number), started_at, Decimal(from_quantity))
+    return _Place(month=month_of(month_start), as_of=as_of, position=position)
 
 
 def _with_names(charges: Sequence[Charge]) -> list[ChargeRow]:
@@ -172,7 +172,7 @@ def _with_names(charges: Sequence[Charge]) -> list[ChargeRow]:
         ChargeRow(
             kind=LineKind.USAGE,
             charge=charge,
-            position=(charge.span_id, charge.started_at),
+            position=charge.position,
             started_at=charge.started_at,
             ended_at=charge.ended_at,
             seconds=charge.seconds,
@@ -195,7 +195,7 @@ def _put_right(
         ChargeRow(
             kind=line.kind,
             charge=line,
-            position=(-line.pk, line.used_in.period.start),
+            position=(-line.pk, line.used_in.period.start, Decimal(0)),
             started_at=line.used_in.period.start,
             ended_at=line.used_in.period.end,
             seconds=None,

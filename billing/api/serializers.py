@@ -74,6 +74,7 @@ class ChargeOutput(serializers.Serializer[Any]):
     """A piece of use at one price within one month; of a closed month what was billed of it.
 
     Without a price there is no ``unit``, ``unit_price`` and ``amount``: that use was not charged.
+    At a price with tiers there is one charge for each tier that the piece of use falls in.
     What the statements of a closed month put right of earlier ones comes last, in whole cents.
     """
 
@@ -91,6 +92,10 @@ class ChargeOutput(serializers.Serializer[Any]):
     seconds = serializers.IntegerField(allow_null=True)
     unit = serializers.ChoiceField(source="charge.unit", choices=PriceUnit.choices, allow_null=True)
     unit_price = AmountField(source="charge.unit_price", allow_null=True)
+    from_quantity = AmountField(
+        source="charge.from_quantity",
+        help_text="Of a price with tiers: from how many units in the month on this one holds.",
+    )
     amount = AmountField(source="charge.amount", allow_null=True)
     cost_center = serializers.CharField(
         source="charge.cost_center",
@@ -141,6 +146,9 @@ class StatementLineOutput(serializers.ModelSerializer[StatementLine]):
     sku = serializers.CharField(source="sku.code")
     unit = serializers.ChoiceField(choices=PriceUnit.choices)
     unit_price = AmountField()
+    from_quantity = AmountField(
+        help_text="Of a price with tiers: from how many units in the month on this one holds."
+    )
     quantity = AmountField()
     amount = AmountField(help_text="Whole cents, without VAT.")
 
@@ -148,7 +156,8 @@ class StatementLineOutput(serializers.ModelSerializer[StatementLine]):
         model = StatementLine
         fields = (
             *("position", "kind", "month", "project", "sku", "unit", "unit_price", "quantity"),
-            *("amount", "cost_center", "cost_object", "commitment_number", "reason"),
+            *("from_quantity", "amount"),
+            *("cost_center", "cost_object", "commitment_number", "reason"),
         )
 
 

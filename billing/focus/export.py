@@ -27,8 +27,8 @@ from portal.core.calendar import Period
 from portal.core.money import to_cents
 from portal.identity.models import Node
 
-# Organization, project, SKU, price; cost centre, cost object, commitment number.
-_LineKey = tuple[int, int, int, int, str | None, str | None, str | None]
+# Organization, project, SKU, price, tier; cost centre, cost object, commitment number.
+_LineKey = tuple[int, int, int, int, Decimal, str | None, str | None, str | None]
 
 
 def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> Iterator[Row]:
@@ -92,6 +92,7 @@ def _line_of(billed: StatementLine) -> Line:
         sku=billed.sku,
         names=_names_on(billed.statement, billed.names),
         price=billed.price,
+        from_quantity=billed.from_quantity,
         cost_center=billed.cost_center,
         cost_object=billed.cost_object,
         commitment_number=billed.commitment_number,
@@ -140,7 +141,7 @@ class _Found:
         self._names |= {(payer, project, sku): names for payer, project, sku, names in of_lines}
 
     def line(self, key: _LineKey) -> Line:
-        organization_id, project_id, sku_id, price_id, center, cost_object, commitment = key
+        organization_id, project_id, sku_id, price_id, tier, center, cost_object, commitment = key
         statement = self._statements.get(organization_id)
         return Line(
             organization=self._nodes[organization_id],
@@ -148,6 +149,7 @@ class _Found:
             sku=self._skus[sku_id],
             names=self._names_of(organization_id, project_id, sku_id),
             price=self._prices[price_id],
+            from_quantity=tier,
             cost_center=center,
             cost_object=cost_object,
             commitment_number=commitment,
@@ -166,12 +168,13 @@ class _Found:
     def list_price(self, charge: Charge) -> Decimal | None:
         """What everybody paid when the use began, for the same unit.
 
-        A price of another unit cannot be multiplied by the same quantity, so it is none; one that
-        changes while an organization's own price holds is told from the next charge on.
+        Of a price with tiers: where the tier of the charge begins. A price of another unit cannot
+        be multiplied by the same quantity, so it is none; one that changes while an organization's
+        own price holds is told from the next charge on.
         """
         return next(
             (
-                price.amount
+                _amount_at(price, charge.from_quantity)
                 for price in self._for_everybody.get(charge.sku_id, ())
                 if price.unit == charge.unit and _holds(price, charge.started_at)
             ),
@@ -188,6 +191,11 @@ def _prices_for_everybody(month: Period) -> dict[int, list[Price]]:
     return by_sku
 
 
+def _amount_at(price: Price, quantity: Decimal) -> Decimal:
+    """What a further unit costs once so many were used."""
+    return [one.amount for one in price.unit_price.steps if one.from_quantity <= quantity][-1]
+
+
 def _holds(price: Price, at: datetime) -> bool:
     return price.valid_from <= at and (price.valid_until is None or at < price.valid_until)
 
@@ -199,6 +207,7 @@ def _line_key(charge: Charge) -> _LineKey:
         charge.project_id,
         charge.sku_id,
         charge.price_id,
+        charge.from_quantity,
         charge.cost_center,
         charge.cost_object,
         charge.commitment_number,

@@ -7,6 +7,9 @@ BillingAccountId, SubAccountId, SkuPriceId, the three columns of what costs fall
 the line, in whole cents. To spread the cents over resources instead would make the cost of one
 depend on its neighbours.
 
+A SkuPriceId stands for one unit price, so of a price with tiers each tier above the first has its
+own. SkuPriceDetails says where the tier begins.
+
 The norm wants unit price times quantity to be the cost, to the last decimal, where a part of a
 month is no finite number of months. So PricingQuantity has twelve decimals, and ContractedCost and
 ListCost are the product that it gives, unrounded; BilledCost and EffectiveCost are the charge. The
@@ -77,6 +80,7 @@ class Line:
     """What a line of a statement is about: one project's use at one price and allocation.
 
     Attributes:
+        from_quantity: of a price with tiers, where that of this line begins.
         names: of who pays, project and SKU; of a closed month as they stand on the statement.
         invoice: the number of the statement; None while the month is not closed.
     """
@@ -86,10 +90,17 @@ class Line:
     sku: Sku
     names: Names
     price: Price
+    from_quantity: Decimal
     cost_center: str | None
     cost_object: str | None
     commitment_number: str | None
     invoice: str | None = None
+
+    @property
+    def unit_price(self) -> Decimal:
+        """What one more unit costs in this tier."""
+        steps = self.price.unit_price.steps
+        return next(one.amount for one in steps if one.from_quantity == self.from_quantity)
 
 
 def usage_row(
@@ -108,7 +119,7 @@ def usage_row(
     """
     unit = Unit(line.price.unit)
     quantity = _pricing_quantity(charge, unit, statement.month)
-    own_price = line.price.amount
+    own_price = line.unit_price
     list_unit_price = own_price if list_price is None else list_price
     return {
         **_row_of_line(statement, line),
@@ -212,7 +223,8 @@ def _row_of_line(statement: Statement, line: Line) -> Row:
         "ServiceSubcategory": line.sku.service_subcategory,
         "SkuId": line.sku.code,
         "SkuMeter": line.names.sku,
-        "SkuPriceId": str(line.price.public_id),
+        "SkuPriceDetails": _details(line),
+        "SkuPriceId": _price_id(line),
         "SubAccountId": str(line.project.public_id),
         "SubAccountName": line.names.project,
         "SubAccountType": "Project",
@@ -227,11 +239,22 @@ def _pricing_quantity(charge: Charge, unit: Unit, month: Period) -> Decimal:
     if unit is Unit.ONE_OFF:
         return charge.quantity
     divisor = SECONDS_PER_HOUR if unit is Unit.HOUR else month.seconds
-    months = _EXACT.divide(_EXACT.multiply(charge.quantity, charge.seconds), divisor)
+    months = _EXACT.divide(charge.quantity_seconds, divisor)
     return months.quantize(QUANTITY_PLACES, context=_EXACT)
+
+
+def _price_id(line: Line) -> str:
+    price_id = str(line.price.public_id)
+    return f"{price_id}/{line.from_quantity:f}" if line.from_quantity else price_id
+
+
+def _details(line: Line) -> Mapping[str, object] | None:
+    """Of a price with tiers which of them this is; nothing else is told of prices."""
+    if not line.price.tiers:
+        return None
+    return {"x_TierFromQuantity": f"{line.from_quantity:f}"}
 
 
 def _consumed_quantity(charge: Charge, unit: Unit) -> Decimal:
     """What was held times the seconds it was: meters know no finer, and this is never rounded."""
-    seconds = 1 if unit is Unit.ONE_OFF else charge.seconds
-    return _EXACT.multiply(charge.quantity, seconds)
+    return charge.quantity if unit is Unit.ONE_OFF else charge.quantity_seconds

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.moments import is_whole_second
-from billing.rating import Unit, UnitPrice
+from billing.rating import Tier, Unit, UnitPrice
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
 
 
@@ -53,10 +54,49 @@ class PriceList(PublicIdModel):
         return self.name
 
 
-class Price(PublicIdModel, DatedFact):
+class TieredPrice(models.Model):
+    """What one unit costs, and what further ones cost once a project used many in a month.
+
+    The tiers stand with the amount, so that what guards a price guards them too: their quantities
+    rise, and each is that from which on the amount at the same place holds.
+    """
+
+    tier_quantities = ArrayField(
+        models.DecimalField(max_digits=18, decimal_places=6), default=list, db_default=[]
+    )
+    tier_amounts = ArrayField(
+        models.DecimalField(max_digits=18, decimal_places=6), default=list, db_default=[]
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def tiers(self) -> tuple[Tier, ...]:
+        """In rising order, without the one that begins at nothing; empty for a plain price."""
+        return tuple(
+            Tier(quantity, amount)
+            for quantity, amount in zip(self.tier_quantities, self.tier_amounts, strict=True)
+        )
+
+
+def tiers_are_right(name: str) -> models.CheckConstraint:
+    """That the tiers rise, from more than nothing, and none costs less than nothing."""
+    right = Func(
+        F("tier_quantities"),
+        F("tier_amounts"),
+        function="billing_tiers_are_right",
+        output_field=models.BooleanField(),
+    )
+    return models.CheckConstraint(condition=right, name=name)
+
+
+class Price(PublicIdModel, DatedFact, TieredPrice):
     """The price of a SKU in a period: for one organization and those below it, or for everybody.
 
-    One that was withdrawn before it began ends where it begins, and never holds.
+    One that was withdrawn before it began ends where it begins, and never holds. Where it has
+    tiers, they count what a project uses at this price in a business month while one organization
+    pays for it.
     """
 
     price_list = models.ForeignKey(PriceList, on_delete=models.PROTECT, related_name="prices")
@@ -85,6 +125,7 @@ class Price(PublicIdModel, DatedFact):
                 name="price_changes_on_a_whole_second",
             ),
             models.CheckConstraint(condition=Q(unit__in=PriceUnit.values), name="price_unit_known"),
+            tiers_are_right("price_tiers_rise"),
         ]
 
     def __str__(self) -> str:
@@ -93,4 +134,4 @@ class Price(PublicIdModel, DatedFact):
     @property
     def unit_price(self) -> UnitPrice:
         """For the arithmetic of ``billing.rating``."""
-        return UnitPrice(Unit(self.unit), self.amount)
+        return UnitPrice(Unit(self.unit), self.amount, self.tiers)

@@ -152,6 +152,7 @@ class StatementLine(PublicIdModel):
     Attributes:
         used_in: the month of the use; of a correction or credit an earlier one.
         unit, unit_price: of the price, repeated, for a statement is read without any other table.
+        from_quantity: of the tier of that price, whose amount then is the unit price.
         quantity: in that unit.
         exact: the sum of what is behind it, six decimals; ``amount`` is that in whole cents.
         corrects: the line that is put right; a correction of what was not on any has none.
@@ -168,6 +169,7 @@ class StatementLine(PublicIdModel):
     price = models.ForeignKey("billing.Price", on_delete=models.PROTECT, related_name="+")
     unit = models.CharField(max_length=12, choices=PriceUnit)
     unit_price = models.DecimalField(max_digits=18, decimal_places=6)
+    from_quantity = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
     quantity = models.DecimalField(max_digits=36, decimal_places=12)
     exact = models.DecimalField(max_digits=30, decimal_places=6)
     amount = models.DecimalField(max_digits=26, decimal_places=2)
@@ -247,13 +249,18 @@ class StatementLine(PublicIdModel):
 
 
 class StatementLineSource(models.Model):
-    """A piece of use that is in a line: which span, from when until when, and for how much."""
+    """A piece of use that is in a line: which span, from when until when, and for how much.
+
+    ``part``: of a price with tiers, what of the quantity x seconds falls in that of the line (of
+    what is paid once: of the quantity); None: all of it.
+    """
 
     line = models.ForeignKey(StatementLine, on_delete=models.PROTECT, related_name="sources")
     span = models.ForeignKey("billing.UsageSpan", on_delete=models.PROTECT, related_name="+")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
     seconds = models.BigIntegerField()
+    part = models.DecimalField(max_digits=36, decimal_places=6, null=True)
     amount = models.DecimalField(max_digits=30, decimal_places=6)
 
     def __str__(self) -> str:

@@ -32,7 +32,10 @@ class MonthSummary(models.Model):
 
 
 class SummaryLine(models.Model):
-    """A line as ``CostLine``: of what was used, or of what is expected of the whole month."""
+    """A line as ``CostLine``: of what was used, or of what is expected of the whole month.
+
+    ``unit_price``: None of what an earlier release reckoned, and without a price.
+    """
 
     summary = models.ForeignKey(MonthSummary, on_delete=models.CASCADE, related_name="lines")
     is_expected = models.BooleanField()
@@ -51,6 +54,8 @@ class SummaryLine(models.Model):
     cost_center = models.CharField(max_length=40, null=True)  # noqa: DJ001 (as in ``CostLine``)
     cost_object = models.CharField(max_length=40, null=True)  # noqa: DJ001
     commitment_number = models.CharField(max_length=40, null=True)  # noqa: DJ001
+    unit_price = models.DecimalField(max_digits=18, decimal_places=6, null=True)
+    from_quantity = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
     charge_count = models.BigIntegerField(default=0, db_default=0)
     quantity_seconds = models.DecimalField(max_digits=40, decimal_places=6)
     exact = models.DecimalField(max_digits=30, decimal_places=6)

@@ -8,7 +8,14 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from billing.models.price import Price, PriceList, PriceUnit, Sku
+from billing.models.price import (
+    Price,
+    PriceList,
+    PriceUnit,
+    Sku,
+    TieredPrice,
+    tiers_are_right,
+)
 from portal.identity.models.proposed import DecisionState, Proposed, four_eyes_constraints
 
 TARIFF_NAME_LENGTH: Final = 80
@@ -80,7 +87,7 @@ class TariffRound(Proposed):
         return self.withdrawals.filter(state__in=_STANDING).first()
 
 
-class TariffRoundLine(models.Model):
+class TariffRoundLine(TieredPrice):
     """What one SKU shall cost; or, with ``ends``, that the organization's own price shall end.
 
     ``replaces``: the price of just this organization (or for everybody) that would have held from
@@ -107,6 +114,11 @@ class TariffRoundLine(models.Model):
                 condition=Q(ends=False) | Q(replaces__isnull=False),
                 name="tariff_line_ends_something",
             ),
+            models.CheckConstraint(
+                condition=Q(ends=False) | Q(tier_quantities=[]),
+                name="tariff_line_that_ends_has_no_tiers",
+            ),
+            tiers_are_right("tariff_line_tiers_rise"),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,16 @@ from typing import Any, Final, LiteralString
 
 from billing.models import BillingMonth, MonthState, StatementLine
 from billing.services.charge_query import ChargeQuery, Slice
-from billing.services.charging import Charge, CostLine, Costs, ResourceCost, charge_of, line_of
+from billing.services.charging import (
+    Charge,
+    CostLine,
+    Costs,
+    Position,
+    ResourceCost,
+    charge_of,
+    line_of,
+    place_after,
+)
 from billing.services.tree_history import last_second
 from portal.core.calendar import Period, day_of, days_in
 
@@ -44,12 +53,12 @@ _ASKED: Final[LiteralString] = f"""
 # What puts an earlier month right is in whole cents, as it was billed.
 _LINES: Final[LiteralString] = f"""
 {_ASKED}
-SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, month_start,
+SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity, month_start,
        0, CASE kind WHEN 'usage' THEN exact ELSE amount END,
        cost_center, cost_object, commitment_number, kind
 FROM asked
 ORDER BY organization_id, project_id, sku_id, month_start, price_id,
-         cost_center, cost_object, commitment_number, id
+         cost_center, cost_object, commitment_number, from_quantity, id
 """  # noqa: S608
 _TOTALS: Final[LiteralString] = f"""
 {_ASKED}
@@ -59,18 +68,39 @@ _PAYERS: Final[LiteralString] = """
 SELECT organization_id FROM covered WHERE periods @> %(last_second)s
 """
 # What is used over several days is spread over them by the second; what is paid once falls on one.
+# Of one piece of use the lower tiers come first, so what is in them was used before.
 _BY_DAY: Final[LiteralString] = f"""
 {_ASKED}
-, day_part AS (
+, in_tier AS (
+    SELECT
+        source.id AS source_id, span.quantity AS held,
+        sum(source.part) OVER (
+            PARTITION BY source.span_id, source.started_at ORDER BY asked.from_quantity
+        ) - source.part AS used_before
+    FROM asked
+    JOIN billing_statementlinesource AS source
+        ON source.line_id = asked.id AND source.part IS NOT NULL
+    JOIN billing_usagespan AS span ON span.id = source.span_id
+    WHERE asked.kind = 'usage'
+),
+day_part AS (
     SELECT
         asked.organization_id, asked.project_id, slice.starts AS slice_start,
-        round(source.amount * CASE asked.unit
-            WHEN 'one_off' THEN 1
+        round(source.amount * CASE
+            WHEN asked.unit = 'one_off' THEN 1
+            WHEN source.part IS NOT NULL THEN greatest(0, least(
+                in_tier.held * date_part('epoch', slice.ends - source.started_at)::numeric,
+                in_tier.used_before + source.part
+            ) - greatest(
+                in_tier.held * date_part('epoch', slice.starts - source.started_at)::numeric,
+                in_tier.used_before
+            )) / source.part
             ELSE date_part('epoch', least(source.ended_at, slice.ends)
                 - greatest(source.started_at, slice.starts))::numeric / source.seconds
         END, 6) AS amount
     FROM asked
     JOIN billing_statementlinesource AS source ON source.line_id = asked.id
+    LEFT JOIN in_tier ON in_tier.source_id = source.id
     JOIN slice ON slice.starts < source.ended_at AND slice.ends > source.started_at
     WHERE asked.kind = 'usage'
         AND (asked.unit <> 'one_off' OR source.started_at >= slice.starts)
@@ -103,15 +133,20 @@ _CHARGES: Final[LiteralString] = f"""
 {_ASKED}
 SELECT
     source.span_id, span.resource_id, asked.project_id, asked.organization_id, asked.sku_id,
-    asked.price_id, asked.unit, asked.unit_price, span.quantity, source.started_at,
-    source.ended_at, source.seconds, source.amount,
+    asked.price_id, asked.unit, asked.unit_price, asked.from_quantity,
+    CASE asked.unit WHEN 'one_off' THEN coalesce(source.part, span.quantity) ELSE span.quantity END,
+    source.started_at, source.ended_at, source.seconds,
+    coalesce(source.part, span.quantity)
+        * CASE WHEN source.part IS NULL OR asked.unit = 'one_off' THEN source.seconds ELSE 1 END,
+    source.amount,
     asked.cost_center, asked.cost_object, asked.commitment_number
 FROM asked
 JOIN billing_statementlinesource AS source ON source.line_id = asked.id
 JOIN billing_usagespan AS span ON span.id = source.span_id
 WHERE asked.kind = 'usage' AND source.span_id >= %(after_span)s
-    AND (source.span_id, source.started_at) > (%(after_span)s, %(after_started_at)s)
-ORDER BY source.span_id, source.started_at
+    AND (source.span_id, source.started_at, asked.from_quantity)
+        > (%(after_span_id)s, %(after_started_at)s, %(after_from_quantity)s)
+ORDER BY source.span_id, source.started_at, asked.from_quantity
 LIMIT %(limit)s
 """  # noqa: S608
 _CORRECTIONS: Final[LiteralString] = f"""
@@ -185,13 +220,13 @@ def list_billed(
     node_ids: Sequence[int],
     *,
     month: BillingMonth,
-    after: tuple[int, datetime] | None = None,
+    after: Position | None = None,
     limit: int | None = None,
 ) -> list[Charge]:
     """As ``list_charges``, but of a closed month, and what was billed of use. One query."""
-    span_id, started_at = after or (0, month.period.start)
-    rows = _query(node_ids, [month], after_span=span_id).fetch(
-        _CHARGES, months=[month.pk], after_started_at=started_at, limit=limit
+    after = after or (0, month.period.start, Decimal(0))
+    rows = _query(node_ids, [month], after_span=after[0]).fetch(
+        _CHARGES, months=[month.pk], **place_after(after), limit=limit
     )
     return [charge_of(row) for row in rows]
 
@@ -200,9 +235,9 @@ def stream_billed(
     node_ids: Sequence[int], *, month: BillingMonth, size: int = 2000
 ) -> Iterator[list[Charge]]:
     """The same, ``size`` at a time, as ``stream_charges``. One query."""
-    everything = {"after_started_at": month.period.start, "limit": None}
+    first = place_after((0, month.period.start, Decimal(0)))
     query = _query(node_ids, [month])
-    for rows in query.stream(_CHARGES, size=size, months=[month.pk], **everything):
+    for rows in query.stream(_CHARGES, size=size, months=[month.pk], **first, limit=None):
         yield [charge_of(row) for row in rows]
 
 

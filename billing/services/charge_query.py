@@ -5,6 +5,8 @@ statement from the bottom up: ``charge`` is what comes out, everything above it 
 ``piece`` intersects. What there is little of (places, prices, allocation) is in ranges. Usage is in
 plain moments and is read once, from the table into the join: at a million spans a range costs
 seconds, and so does a copy.
+
+Of a price with tiers one piece may be several charges: see ``billing.services.tier_query``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from billing.services.tier_query import ENDED_AT, TIERED_PRICES, tiered_charges
 from portal.core.calendar import Period
 
 # What ``WITH RECURSIVE`` begins with; a comma comes behind it.
@@ -53,7 +56,7 @@ lineage (organization_id, ancestor_id, depth, period) AS (
         ON above.node_id = lineage.ancestor_id AND above.period && lineage.period
 )
 """
-CHARGES: Final[LiteralString] = (
+_PRICES: Final[LiteralString] = (
     """
 WITH RECURSIVE
 -- The periods asked for. Each lies within one month, by whose seconds a monthly price is divided.
@@ -133,13 +136,17 @@ remaining_price AS (
         ) AS periods
     FROM candidate_price
 ),
--- The price that holds for an organization, when.
-tariff AS (
+-- The price that holds for an organization, when. Both readers of it work it out: as a table the
+-- planner would know nothing of it.
+tariff AS NOT MATERIALIZED (
     SELECT
         organization_id, sku_id, price_id, unit, amount, unnest(range_agg(periods)) AS period
     FROM remaining_price
     GROUP BY organization_id, sku_id, price_id, unit, amount
 ),
+"""
+    + TIERED_PRICES
+    + """,
 -- What was said of nodes and resources that costs fall under.
 allocation_fact AS (
     SELECT node_id, resource_id, key, value, tstzrange(valid_from, valid_until) AS period
@@ -243,6 +250,7 @@ project_price AS MATERIALIZED (
     SELECT
         project.node_ptr_id AS project_id, home.organization_id, sku.id AS sku_id,
         tariff.price_id, tariff.unit, tariff.amount,
+        EXISTS (SELECT FROM tiered_price WHERE tiered_price.id = tariff.price_id) AS has_tiers,
         falls.is_own, falls.cost_center, falls.cost_object, falls.commitment_number,
         lower(asked.period * home.period * tariff.period * falls.period) AS since,
         upper(asked.period * home.period * tariff.period * falls.period) AS until
@@ -256,9 +264,15 @@ project_price AS MATERIALIZED (
     JOIN billing_sku AS sku ON sku.id = tariff.sku_id
     -- Not by &&, of which the planner expects so little that it would try all with all.
     WHERE NOT isempty(asked.period * home.period * tariff.period * falls.period)
-),
+)
+"""
+)
+
+
+def _pieces(has_tiers: LiteralString, only_spans: LiteralString = "") -> LiteralString:
+    """Usage ∩ price ∩ allocation ∩ slice, as ``timed``: at prices with tiers, or without."""
+    return f"""
 -- Use, once for each time in which something else was said of the resource itself.
--- Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
 -- OFFSET is a fence: what is below it is read through, while the prices wait in a hash table. The
 -- projects are an array, so that few are looked up in the index and not searched for in everything.
 usage AS (
@@ -273,13 +287,7 @@ usage AS (
         own.resource_id IS NOT NULL AS is_own,
         own.cost_center, own.cost_object, own.commitment_number,
         own.since AS own_since, own.until AS own_until,
-        least(%(until)s, CASE
-            WHEN span.ended_at IS NOT NULL THEN span.ended_at
-            WHEN resource.end_date IS NULL THEN %(until)s
-            ELSE greatest(
-                %(as_of)s, (resource.end_date + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam'
-            )
-        END) AS ended_at
+        {ENDED_AT} AS ended_at
     FROM billing_meteredresource AS resource
     LEFT JOIN own_allocation AS own ON own.resource_id = resource.id
     JOIN billing_usagespan AS span ON span.resource_id = resource.id
@@ -287,7 +295,7 @@ usage AS (
         AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
         AND span.started_at < %(until)s
         AND (span.ended_at IS NULL OR span.ended_at > %(since)s)
-        AND span.id >= %(after_span)s
+        AND span.id >= %(after_span)s {only_spans}
     OFFSET 0
 ),
 -- Where a price and an allocation held (NULL is no bound); a fence again, so that both ends are
@@ -295,7 +303,7 @@ usage AS (
 priced_usage AS (
     SELECT
         span_id, resource_id, usage.project_id, usage.sku_id, quantity, started_at, is_beginning,
-        priced.organization_id, priced.price_id, priced.unit, priced.amount AS unit_price,
+        priced.organization_id, priced.price_id, priced.unit, priced.amount AS price_amount,
         coalesce(usage.cost_center, priced.cost_center) AS cost_center,
         coalesce(usage.cost_object, priced.cost_object) AS cost_object,
         coalesce(usage.commitment_number, priced.commitment_number) AS commitment_number,
@@ -305,12 +313,13 @@ priced_usage AS (
     JOIN project_price AS priced
         ON priced.project_id = usage.project_id AND priced.sku_id = usage.sku_id
         AND priced.is_own = usage.is_own
+        AND priced.has_tiers IS {has_tiers}
     OFFSET 0
 ),
 piece AS (
     SELECT
-        span_id, resource_id, project_id, organization_id, sku_id, price_id, unit, unit_price,
-        quantity, is_beginning, cost_center, cost_object, commitment_number,
+        span_id, resource_id, project_id, organization_id, sku_id, price_id, unit, price_amount,
+        quantity AS held, is_beginning, cost_center, cost_object, commitment_number,
         priced_usage.started_at AS span_started_at,
         slice.month_seconds, slice.starts AS slice_start,
         greatest(priced_since, slice.starts) AS started_at,
@@ -324,22 +333,31 @@ timed AS (
     FROM piece
     -- A one-off price is due once, where the use begins.
     WHERE unit IS DISTINCT FROM 'one_off' OR (is_beginning AND started_at = span_started_at)
-),
+)
+"""  # noqa: S608
+
+
+CHARGES: Final[LiteralString] = f"""
+{_PRICES},
+{_pieces("false")},
+{tiered_charges(_pieces("true", "AND span.sku_id IN (SELECT sku_id FROM tiered_price)"))},
 charge AS (
     SELECT
-        timed.*,
+        timed.*, price_amount AS unit_price, 0::numeric AS from_quantity,
+        held AS quantity, held * seconds AS quantity_seconds, NULL::numeric AS part,
         -- 24 places before the division: its result is then never rounded twice.
         round(
-            (quantity * unit_price * CASE WHEN unit = 'one_off' THEN 1 ELSE seconds END)
+            (held * price_amount * CASE WHEN unit = 'one_off' THEN 1 ELSE seconds END)
             ::numeric(80, 24) / CASE unit
                 WHEN 'one_off' THEN 1 WHEN 'hour' THEN 3600 ELSE month_seconds
             END,
             6
         ) AS amount
     FROM timed
+    UNION ALL
+    SELECT * FROM tiered_charge
 )
-"""
-)
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,10 @@
 """What use has cost: charges computed from usage and prices, never stored before a month closes.
 
-A charge is one piece of use at one price within one month, at six decimals. A line is what a
-statement shows: all charges of one project at one SKU price in one month that fall under the same
-cost centre, cost object and commitment number, rounded half up to cents once. Totals are sums of
-lines, so every total on a page can be reproduced from the usage rows.
+A charge is one piece of use at one price within one month, at six decimals; of a price with tiers
+what of it falls in one of them. A line is what a statement shows: all charges of one project at one
+SKU price, and tier, in one month that fall under the same cost centre, cost object and commitment
+number, rounded half up to cents once. Totals are sums of lines, so every total on a page can be
+reproduced from the usage rows.
 """
 
 from __future__ import annotations
@@ -24,28 +25,29 @@ from portal.core.money import to_cents
 
 _CHARGES: Final[LiteralString] = """
 SELECT span_id, resource_id, project_id, organization_id, sku_id, price_id, unit, unit_price,
-       quantity, started_at, ended_at, seconds, amount,
+       from_quantity, quantity, started_at, ended_at, seconds, quantity_seconds, amount,
        cost_center, cost_object, commitment_number
 FROM charge
-WHERE (span_id, started_at) > (%(after_span_id)s, %(after_started_at)s)
-ORDER BY span_id, started_at LIMIT %(limit)s
+WHERE (span_id, started_at, from_quantity)
+    > (%(after_span_id)s, %(after_started_at)s, %(after_from_quantity)s)
+ORDER BY span_id, started_at, from_quantity LIMIT %(limit)s
 """
 _LINES: Final[LiteralString] = """
-SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
-       sum(quantity * seconds), coalesce(sum(amount), 0),
+SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity, slice_start,
+       sum(quantity_seconds), coalesce(sum(amount), 0),
        cost_center, cost_object, commitment_number, 'usage'
 FROM charge
-GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
-         cost_center, cost_object, commitment_number
+GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity,
+         slice_start, cost_center, cost_object, commitment_number
 ORDER BY organization_id, project_id, sku_id, slice_start, price_id,
-         cost_center, cost_object, commitment_number
+         cost_center, cost_object, commitment_number, from_quantity
 """
 _BEGUN: Final[LiteralString] = """
-SELECT organization_id, project_id, sku_id, price_id, slice_start,
+SELECT organization_id, project_id, sku_id, price_id, from_quantity, slice_start,
        cost_center, cost_object, commitment_number, sum(quantity)
 FROM charge
 WHERE is_beginning AND started_at = span_started_at
-GROUP BY organization_id, project_id, sku_id, price_id, slice_start,
+GROUP BY organization_id, project_id, sku_id, price_id, from_quantity, slice_start,
          cost_center, cost_object, commitment_number
 """
 _BY_RESOURCE: Final[LiteralString] = """
@@ -57,12 +59,18 @@ SELECT slice_start, coalesce(sum(amount), 0) FROM charge GROUP BY slice_start
 """
 
 
-LineKey = tuple[int, int, int, int | None, datetime, str | None, str | None, str | None]
+LineKey = tuple[int, int, int, int | None, Decimal, datetime, str | None, str | None, str | None]
+# Usage span, start and tier: no two charges of a list share them.
+Position = tuple[int, datetime, Decimal]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
     """A piece of use at one price. Without a price, ``amount`` is None: never silently zero.
+
+    Of a price with tiers ``unit_price`` is that of the tier which begins at ``from_quantity``, and
+    ``quantity_seconds`` what of quantity x seconds falls in it; of what is paid once ``quantity``
+    is already only that part.
 
     Ids are primary keys. ``organization_id`` is who paid for the project at that time. What costs
     fall under is that of the moment of use; None: nobody said.
@@ -76,14 +84,21 @@ class Charge:
     price_id: int | None
     unit: str | None
     unit_price: Decimal | None
+    from_quantity: Decimal
     quantity: Decimal
     started_at: datetime
     ended_at: datetime
     seconds: int
+    quantity_seconds: Decimal
     amount: Decimal | None
     cost_center: str | None
     cost_object: str | None
     commitment_number: str | None
+
+    @property
+    def position(self) -> Position:
+        """Where it stands among others."""
+        return (self.span_id, self.started_at, self.from_quantity)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +106,7 @@ class CostLine:
     """One project's use at one SKU price and allocation in one month, as a statement shows it.
 
     Attributes:
+        from_quantity: where the tier begins whose amount is ``unit_price``; zero without tiers.
         month_start: of a correction or credit: of the month on whose statement it stands.
         quantity_seconds: the sum of quantity x seconds over the charges; zero of what was billed,
             for statements say quantities in the unit of the price.
@@ -105,6 +121,7 @@ class CostLine:
     price_id: int | None
     unit: str | None
     unit_price: Decimal | None
+    from_quantity: Decimal
     month_start: datetime
     quantity_seconds: Decimal
     exact: Decimal
@@ -118,7 +135,8 @@ class CostLine:
         """What no other line has: who, what, at which price, when, and what it falls under."""
         return (
             *(self.organization_id, self.project_id, self.sku_id, self.price_id),
-            *(self.month_start, self.cost_center, self.cost_object, self.commitment_number),
+            *(self.from_quantity, self.month_start),
+            *(self.cost_center, self.cost_object, self.commitment_number),
         )
 
     @property
@@ -126,7 +144,7 @@ class CostLine:
         """What the parts of a line have in common, where its month is read in parts."""
         return (
             *(self.kind, self.organization_id, self.project_id, self.sku_id, self.price_id),
-            *(self.cost_center, self.cost_object, self.commitment_number),
+            *(self.from_quantity, self.cost_center, self.cost_object, self.commitment_number),
         )
 
     @property
@@ -323,19 +341,19 @@ def list_charges(
     period: Period,
     as_of: datetime,
     resource: UUID | None = None,
-    after: tuple[int, datetime] | None = None,
+    after: Position | None = None,
     limit: int | None = None,
 ) -> list[Charge]:
-    """The charges themselves, by usage span and time. One query.
+    """The charges themselves, by usage span, time and tier. One query.
 
     Args:
         resource: only those of this resource.
-        after: span and start of the last charge that the caller has; those after it follow.
+        after: that of the last charge that the caller has; those after it follow.
         limit: at most so many; None is all.
     """
-    span_id, started_at = after or (0, period.start)
-    query = _query(node_ids, _by_month(period), as_of, resource=resource, after_span=span_id)
-    rows = query.fetch(_CHARGES, after_span_id=span_id, after_started_at=started_at, limit=limit)
+    after = after or (0, period.start, Decimal(0))
+    query = _query(node_ids, _by_month(period), as_of, resource=resource, after_span=after[0])
+    rows = query.fetch(_CHARGES, **place_after(after), limit=limit)
     return [charge_of(row) for row in rows]
 
 
@@ -344,9 +362,19 @@ def stream_charges(
 ) -> Iterator[list[Charge]]:
     """The same charges in the same order, ``size`` at a time, however many there are. One query."""
     query = _query(node_ids, _by_month(period), as_of)
-    everything = {"after_span_id": 0, "after_started_at": period.start, "limit": None}
-    for rows in query.stream(_CHARGES, size=size, **everything):
+    first = place_after((0, period.start, Decimal(0)))
+    for rows in query.stream(_CHARGES, size=size, **first, limit=None):
         yield [charge_of(row) for row in rows]
+
+
+def place_after(position: Position) -> dict[str, Any]:
+    """As parameters of a select that goes on behind that charge."""
+    span_id, started_at, from_quantity = position
+    return {
+        "after_span_id": span_id,
+        "after_started_at": started_at,
+        "after_from_quantity": from_quantity,
+    }
 
 
 def charge_of(row: tuple[Any, ...]) -> Charge:

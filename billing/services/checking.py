@@ -22,9 +22,10 @@ from billing.models import (
     StatementLine,
     StatementLineSource,
 )
-from billing.rating import SECONDS_PER_HOUR, Unit, UnitPrice, Usage, rate_piece
+from billing.rating import Unit, UnitPrice, Usage, rate_piece, rate_sum, used_per_unit
 from billing.services.checking_lines import flaws_of_references
 from billing.services.checking_statements import flaws_of_statements
+from billing.services.checking_tiers import flaws_of_tiers
 from portal.core.calendar import Period
 from portal.core.money import to_cents
 
@@ -53,6 +54,7 @@ def check_months() -> Iterator[MonthCheck]:
             flaws=[
                 *_flaws_of_use(month),
                 *flaws_of_references(month),
+                *flaws_of_tiers(month),
                 *flaws_of_statements(month),
                 *_gaps(month),
             ],
@@ -83,29 +85,40 @@ def _agreeing_lines(month: BillingMonth) -> Iterator[int]:
 
 def _make_up(sources: Iterable[StatementLineSource], month: Period) -> bool:
     """True when these pieces of use, of which there may be many, are what their line says."""
-    exact, used, line = Decimal(0), Decimal(0), None
+    exact, used, line, price = Decimal(0), Decimal(0), None, None
     for source in sources:
-        if not _agrees(source, month):
-            return False
         line = source.line
-        is_once = line.price.unit == Unit.ONE_OFF
+        price = _price_of(line)
+        if price is None or not _agrees(source, price, month):
+            return False
         exact += source.amount
-        used = _EXACT.add(used, source.span.quantity * (1 if is_once else source.seconds))
-    if line is None or line.unit_price != line.price.amount:
+        used = _EXACT.add(used, _used(source, price))
+    if line is None or price is None or line.unit_price != price.amount:
         return False
-    quantity = _in_unit(used, Unit(line.price.unit), month)
-    return (line.exact, line.amount, line.quantity) == (exact, to_cents(exact), quantity)
+    quantity = _EXACT.divide(used, used_per_unit(price.unit, month))
+    return (line.exact, line.amount, line.quantity) == (
+        *(exact, to_cents(exact)),
+        quantity.quantize(_QUANTITY_PLACES, context=_EXACT),
+    )
 
 
-def _in_unit(used: Decimal, unit: Unit, month: Period) -> Decimal:
-    """How much of the unit of a price that is; of what is paid once it is counted already."""
-    if unit is Unit.ONE_OFF:
-        return used
-    divisor = SECONDS_PER_HOUR if unit is Unit.HOUR else month.seconds
-    return _EXACT.divide(used, divisor).quantize(_QUANTITY_PLACES, context=_EXACT)
+def _price_of(line: StatementLine) -> UnitPrice | None:
+    """That of the tier of a line; None when its price has no such tier."""
+    price = line.price.unit_price
+    amounts = {tier.from_quantity: tier.amount for tier in price.steps}
+    amount = amounts.get(line.from_quantity)
+    return None if amount is None else UnitPrice(price.unit, amount)
 
 
-def _agrees(source: StatementLineSource, month: Period) -> bool:
+def _used(source: StatementLineSource, price: UnitPrice) -> Decimal:
+    """How much is in the line: quantity x seconds, and of what is paid once the quantity."""
+    if source.part is not None:
+        return source.part
+    is_once = price.unit is Unit.ONE_OFF
+    return _EXACT.multiply(source.span.quantity, 1 if is_once else source.seconds)
+
+
+def _agrees(source: StatementLineSource, price: UnitPrice, month: Period) -> bool:
     """True when a piece of use, at the price of its line, costs what was written down."""
     span, line = source.span, source.line
     if (span.sku_id, span.resource.project_id) != (line.sku_id, line.project_id):
@@ -114,8 +127,15 @@ def _agrees(source: StatementLineSource, month: Period) -> bool:
         return False
     is_beginning = span.is_beginning and source.started_at == span.started_at
     usage = Usage(span.quantity, source.started_at, source.ended_at, is_beginning)
-    amount = rate_piece(usage, UnitPrice(Unit(line.price.unit), line.price.amount))
-    return (amount, usage.seconds) == (source.amount, source.seconds)
+    amount = rate_piece(usage, price)
+    if source.part is not None:
+        begun = source.part if is_beginning else Decimal(0)
+        amount = rate_sum(price, quantity_seconds=source.part, begun=begun, month=month)
+    has_tiers = bool(line.price.tiers)
+    return (amount, usage.seconds, source.part is not None) == (
+        *(source.amount, source.seconds),
+        has_tiers,
+    )
 
 
 def _gaps(month: BillingMonth) -> Iterator[str]:

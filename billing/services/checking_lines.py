@@ -27,7 +27,11 @@ LEFT JOIN billing_credit AS credit ON credit.settled_on_id = line.id
 CROSS JOIN LATERAL (VALUES
     (
         'the price of something else',
-        (price.sku_id, price.unit, price.amount) <> (line.sku_id, line.unit, line.unit_price)
+        (price.sku_id, price.unit) <> (line.sku_id, line.unit)
+        OR line.unit_price IS DISTINCT FROM CASE line.from_quantity
+            WHEN 0 THEN price.amount
+            ELSE price.tier_amounts[array_position(price.tier_quantities, line.from_quantity)]
+        END
         OR (line.names ->> 'sku', line.names ->> 'price')
             IS DISTINCT FROM (sku.code::text, price.public_id::text)
     ),
@@ -42,10 +46,11 @@ CROSS JOIN LATERAL (VALUES
         corrected.id IS NOT NULL AND (
             corrected.project_id, corrected.sku_id, corrected.price_id, corrected.used_in_id,
             earlier.organization_id, corrected.cost_center, corrected.cost_object,
-            corrected.commitment_number
+            corrected.commitment_number, corrected.from_quantity
         ) IS DISTINCT FROM (
             line.project_id, line.sku_id, line.price_id, line.used_in_id,
-            statement.organization_id, line.cost_center, line.cost_object, line.commitment_number
+            statement.organization_id, line.cost_center, line.cost_object, line.commitment_number,
+            line.from_quantity
         )
     ),
     (
@@ -84,7 +89,7 @@ WHERE line.used_in_id IN (
     )
     AND month.first_day <= %(first_day)s
 GROUP BY statement.organization_id, line.project_id, line.sku_id, line.price_id, line.used_in_id,
-    line.cost_center, line.cost_object, line.commitment_number
+    line.cost_center, line.cost_object, line.commitment_number, line.from_quantity
 HAVING bool_or(statement.month_id = %(month)s AND line.kind <> 'usage') AND (
     coalesce(sum(line.amount) FILTER (WHERE line.kind IN ('usage', 'correction')), 0)
         <> round(coalesce(

@@ -27,7 +27,7 @@ QUANTITY_IN_UNIT: Final[LiteralString] = """
 CASE unit
     WHEN 'one_off' THEN sum(quantity)
     ELSE round(
-        sum(quantity * seconds)::numeric(80, 24)
+        sum(quantity_seconds)::numeric(80, 24)
             / CASE unit WHEN 'hour' THEN 3600 ELSE month_seconds END,
         12
     )
@@ -42,17 +42,20 @@ _DIFFERENCES: Final[LiteralString] = f"""
 , known AS (
     SELECT organization_id, project_id, sku_id, price_id, slice_start,
            {_FALLS_UNDER},
-           unit, unit_price, {QUANTITY_IN_UNIT} AS quantity, coalesce(sum(amount), 0) AS exact
+           unit, unit_price, from_quantity,
+           {QUANTITY_IN_UNIT} AS quantity, coalesce(sum(amount), 0) AS exact
     FROM charge
     GROUP BY organization_id, project_id, sku_id, price_id, slice_start,
-             cost_center, cost_object, commitment_number, unit, unit_price, month_seconds
+             cost_center, cost_object, commitment_number, unit, unit_price, from_quantity,
+             month_seconds
 ),
 billed AS (
     SELECT
         statement.organization_id, line.project_id, line.sku_id, line.price_id,
         used_in.first_day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS slice_start,
         {_FALLS_UNDER},
-        line.unit, line.unit_price, sum(line.quantity) AS quantity, sum(line.exact) AS exact,
+        line.unit, line.unit_price, line.from_quantity,
+        sum(line.quantity) AS quantity, sum(line.exact) AS exact,
         sum(line.amount) AS amount, min(line.id) AS first_line
     FROM billing_statementline AS line
     JOIN billing_statement AS statement ON statement.id = line.statement_id
@@ -61,7 +64,7 @@ billed AS (
         AND used_in.first_day = ANY(%(first_days)s)
     GROUP BY statement.organization_id, line.project_id, line.sku_id, line.price_id,
              used_in.first_day, cost_center, cost_object, commitment_number,
-             line.unit, line.unit_price
+             line.unit, line.unit_price, line.from_quantity
 ),
 -- What was promised to be given back of it, and what of that was set off on statements so far.
 given AS (
@@ -69,7 +72,7 @@ given AS (
         statement.organization_id, line.project_id, line.sku_id, line.price_id,
         used_in.first_day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS slice_start,
         {_FALLS_UNDER},
-        sum(promised.amount) AS credited, sum(promised.set_off) AS set_off
+        line.from_quantity, sum(promised.amount) AS credited, sum(promised.set_off) AS set_off
     FROM (
         SELECT line_id, amount, 0 AS set_off FROM billing_credit WHERE taken_back_at IS NULL
         UNION ALL
@@ -80,12 +83,12 @@ given AS (
     JOIN billing_billingmonth AS used_in ON used_in.id = line.used_in_id
     WHERE used_in.first_day = ANY(%(first_days)s)
     GROUP BY statement.organization_id, line.project_id, line.sku_id, line.price_id,
-             used_in.first_day, cost_center, cost_object, commitment_number
+             used_in.first_day, cost_center, cost_object, commitment_number, line.from_quantity
 ),
 compared AS (
     SELECT
         organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment,
-        coalesce(known.unit, billed.unit) AS unit,
+        from_quantity, coalesce(known.unit, billed.unit) AS unit,
         coalesce(known.unit_price, billed.unit_price) AS unit_price,
         coalesce(known.quantity, 0) - coalesce(billed.quantity, 0) AS quantity,
         coalesce(known.exact, 0) - coalesce(billed.exact, 0) AS exact,
@@ -95,26 +98,28 @@ compared AS (
         billed.first_line
     FROM known
     FULL JOIN billed USING (
-        organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment
+        organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment,
+        from_quantity
     )
     LEFT JOIN given USING (
-        organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment
+        organization_id, project_id, sku_id, price_id, slice_start, center, object, commitment,
+        from_quantity
     )
 )
 SELECT
     'correction' AS kind, organization_id, project_id, sku_id, price_id, slice_start,
     nullif(center, ''), nullif(object, ''), nullif(commitment, ''),
-    unit, unit_price, quantity, exact, amount, first_line
+    unit, unit_price, from_quantity, quantity, exact, amount, first_line
 FROM compared
 WHERE amount <> 0 OR price_id IS NULL
 UNION ALL
 SELECT
     'set_off', organization_id, project_id, sku_id, price_id, slice_start,
     nullif(center, ''), nullif(object, ''), nullif(commitment, ''),
-    unit, unit_price, 0, set_off, set_off, first_line
+    unit, unit_price, from_quantity, 0, set_off, set_off, first_line
 FROM compared
 WHERE set_off <> 0
-ORDER BY 2, 6, 3, 4, 5, 7, 8, 9, kind
+ORDER BY 2, 6, 3, 4, 5, 7, 8, 9, from_quantity, kind
 """  # noqa: S608  (a fragment of ours)
 
 
@@ -138,6 +143,7 @@ class Correction:
     commitment_number: str | None
     unit: str
     unit_price: Decimal
+    from_quantity: Decimal
     quantity: Decimal
     exact: Decimal
     amount: Decimal

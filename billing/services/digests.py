@@ -15,7 +15,7 @@ from django.db import connection
 from billing.models import BillingMonth
 
 # Primary keys stand for what never changes. Columns are named one by one: one that is added later
-# must not change what was closed before.
+# must not change what was closed before. So a tier is only told where there is one above the first.
 _DIGESTS: Final[LiteralString] = """
 SELECT
     statement.id,
@@ -27,10 +27,11 @@ SELECT
 FROM billing_statement AS statement
 JOIN billing_billingmonth AS month ON month.id = statement.month_id
 CROSS JOIN LATERAL (
-    SELECT string_agg(encode(sha256(convert_to(jsonb_build_array(
+    SELECT string_agg(encode(sha256(convert_to((jsonb_build_array(
         public_id, position, kind, used_in_id, project_id, sku_id, price_id, unit, unit_price,
         quantity, exact, amount, corrects_id, reason, names, cost_center, cost_object,
         commitment_number
+    ) || CASE from_quantity WHEN 0 THEN '[]' ELSE jsonb_build_array(from_quantity) END
     )::text, 'UTF8')), 'hex'), '' ORDER BY position) AS digests
     FROM billing_statementline
     WHERE statement_id = statement.id

@@ -52,18 +52,18 @@ statement AS (
     RETURNING id, organization_id
 ),
 together AS (
-    SELECT organization_id, project_id, sku_id, price_id, unit, unit_price,
+    SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity,
            cost_center, cost_object, commitment_number,
            {QUANTITY_IN_UNIT} AS quantity, sum(amount) AS exact
     FROM charge
     WHERE price_id IS NOT NULL
-    GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, month_seconds,
-             cost_center, cost_object, commitment_number
+    GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity,
+             month_seconds, cost_center, cost_object, commitment_number
 ),
 line AS (
     INSERT INTO billing_statementline (
         public_id, statement_id, position, kind, used_in_id, project_id, sku_id, price_id, unit,
-        unit_price, quantity, exact, amount, reason, names,
+        unit_price, from_quantity, quantity, exact, amount, reason, names,
         cost_center, cost_object, commitment_number
     )
     SELECT
@@ -71,10 +71,11 @@ line AS (
         row_number() OVER (
             PARTITION BY statement.id
             ORDER BY project.name, project.id, cost_center, cost_object, commitment_number,
-                sku.code, price.id
+                sku.code, price.id, from_quantity
         ),
         'usage', %(month)s, together.project_id, together.sku_id, together.price_id,
-        together.unit, together.unit_price, together.quantity, together.exact,
+        together.unit, together.unit_price, together.from_quantity, together.quantity,
+        together.exact,
         round(together.exact, 2), '',
         jsonb_build_object(
             'project', project.name, 'sku', sku.code, 'sku_nl', sku.name_nl,
@@ -87,16 +88,22 @@ line AS (
     JOIN billing_sku AS sku ON sku.id = together.sku_id
     JOIN billing_price AS price ON price.id = together.price_id
     RETURNING
-        id, statement_id, project_id, price_id, cost_center, cost_object, commitment_number
+        id, statement_id, project_id, price_id, from_quantity,
+        cost_center, cost_object, commitment_number
 )
-INSERT INTO billing_statementlinesource (line_id, span_id, started_at, ended_at, seconds, amount)
-SELECT line.id, charge.span_id, charge.started_at, charge.ended_at, charge.seconds, charge.amount
+INSERT INTO billing_statementlinesource (
+    line_id, span_id, started_at, ended_at, seconds, part, amount
+)
+SELECT
+    line.id, charge.span_id, charge.started_at, charge.ended_at, charge.seconds, charge.part,
+    charge.amount
 FROM charge
 JOIN statement USING (organization_id)
 JOIN line
     ON line.statement_id = statement.id
     AND line.project_id = charge.project_id
     AND line.price_id = charge.price_id
+    AND line.from_quantity = charge.from_quantity
     AND (line.cost_center, line.cost_object, line.commitment_number)
         IS NOT DISTINCT FROM (charge.cost_center, charge.cost_object, charge.commitment_number)
 """  # noqa: S608  (a fragment of ours)
@@ -191,6 +198,7 @@ def _correction_lines(corrections: Sequence[Correction]) -> list[StatementLine]:
             price_id=correction.price_id,
             unit=correction.unit,
             unit_price=correction.unit_price,
+            from_quantity=correction.from_quantity,
             quantity=correction.quantity,
             exact=correction.exact,
             amount=correction.amount,
@@ -220,6 +228,7 @@ def _credit_line(credit: Credit, *, statement: Statement, position: int) -> Stat
         price_id=given.price_id,
         unit=given.unit,
         unit_price=given.unit_price,
+        from_quantity=given.from_quantity,
         quantity=Decimal(0),
         exact=-credit.amount,
         amount=-credit.amount,

@@ -33,14 +33,16 @@ _KEPT: Final = timedelta(minutes=10)
 _WRITE_LINES: Final[LiteralString] = """
 INSERT INTO billing_summaryline (
     summary_id, is_expected, organization_id, project_id, sku_id, price_id,
-    cost_center, cost_object, commitment_number, charge_count, quantity_seconds, exact
+    cost_center, cost_object, commitment_number, unit_price, from_quantity, charge_count,
+    quantity_seconds, exact
 )
 SELECT
     %(summary)s, %(is_expected)s, organization_id, project_id, sku_id, price_id,
-    cost_center, cost_object, commitment_number,
-    count(*), sum(quantity * seconds), coalesce(sum(amount), 0)
+    cost_center, cost_object, commitment_number, unit_price, from_quantity,
+    count(*), sum(quantity_seconds), coalesce(sum(amount), 0)
 FROM charge
-GROUP BY organization_id, project_id, sku_id, price_id, cost_center, cost_object, commitment_number
+GROUP BY organization_id, project_id, sku_id, price_id, cost_center, cost_object,
+    commitment_number, unit_price, from_quantity
 """
 _WRITE_DAYS: Final[LiteralString] = """
 INSERT INTO billing_summaryday (

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import F, Q, QuerySet, Sum
-from django.db.models.functions import Round
+from django.db.models.functions import Coalesce, Round
 
 from billing.models import MonthSummary, OutdatedMonth, SummaryDay, SummaryLine
 from billing.services.charging import CostLine, Costs
@@ -24,7 +24,8 @@ _ROUNDS_LATE: Final = 5
 _FEW: Final = 10_000
 _OF_LINE: Final = (
     *("organization_id", "project_id", "sku_id", "price_id"),
-    *("cost_center", "cost_object", "commitment_number", "quantity_seconds", "exact"),
+    *("cost_center", "cost_object", "commitment_number", "from_quantity"),
+    *("quantity_seconds", "exact"),
 )
 _NOTHING: Final = Costs(lines=())
 
@@ -135,13 +136,15 @@ def _read_lines(
     rows = SummaryLine.objects.filter(paid_by(node_ids), summary__in=by_pk).values(
         *("summary_id", "is_expected", *_OF_LINE),
         unit=F("price__unit"),
-        unit_price=F("price__amount"),
+        price_per_unit=Coalesce("unit_price", "price__amount"),
     )
     lines: dict[tuple[int, bool], list[CostLine]] = {}
     for row in rows.order_by(*_OF_LINE):
         key = row.pop("summary_id"), row.pop("is_expected")
         month_start = by_pk[key[0]].month_start
-        lines.setdefault(key, []).append(CostLine(month_start=month_start, **row))
+        unit_price = row.pop("price_per_unit")
+        line = CostLine(month_start=month_start, unit_price=unit_price, **row)
+        lines.setdefault(key, []).append(line)
     return {key: Costs(lines=tuple(some)) for key, some in lines.items()}
 
 

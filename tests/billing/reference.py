@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from typing import Final, Literal
+from uuid import NAMESPACE_OID, uuid5
 from zoneinfo import ZoneInfo
 
 AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
@@ -83,7 +84,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Tariff:
-    """What one ``unit`` of a SKU costs ``owner`` and those below it, or everybody."""
+    """What one ``unit`` of a SKU costs ``owner`` and those below it, or everybody.
+
+    ``tiers``: from how many in one month on a further unit costs what.
+    """
 
     name: str
     sku: str
@@ -92,6 +96,7 @@ class Tariff:
     euros: Fraction
     since: int
     until: int
+    tiers: tuple[tuple[Fraction, Fraction], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -250,6 +255,22 @@ class Stretch:
     since: int
     until: int
     cut_since: int = field(kw_only=True)
+    tier: Fraction = Fraction(0)
+    part: Fraction | None = None  # of what is used, all but where there are tiers
+
+    @property
+    def used(self) -> Fraction:
+        """Quantity x seconds; of what is paid once the quantity."""
+        if self.part is not None:
+            return self.part
+        is_one_off = self.tariff is not None and self.tariff.unit == "one_off"
+        return self.use.quantity * (1 if is_one_off else self.until - self.since)
+
+    @property
+    def per_unit(self) -> int:
+        begin, end = month_at(self.since)
+        assert self.tariff is not None
+        return {"one_off": 1, "hour": 3600}.get(self.tariff.unit, end - begin)
 
     @property
     def is_due(self) -> bool:
@@ -262,18 +283,21 @@ class Stretch:
         """Rounded half up to a millionth; None where there is no price."""
         if self.tariff is None:
             return None
-        begin, end = month_at(self.since)
-        share = {
-            "one_off": Fraction(1),
-            "hour": Fraction(self.until - self.since, 3600),
-            "month": Fraction(self.until - self.since, end - begin),
-            "gib_month": Fraction(self.until - self.since, end - begin),
-        }[self.tariff.unit]
-        return half_up(self.use.quantity * self.tariff.euros * share, 6)
+        euros = dict(self.tariff.tiers).get(self.tier, self.tariff.euros)
+        return half_up(self.used * euros / self.per_unit, 6)
 
 
 def charges(history: History, asked: Asked) -> list[Stretch]:
     """Every charge, in no particular order."""
+    used_before = _used_before(history, asked)
+    return [
+        part
+        for stretch in _all_stretches(history, asked)
+        for part in _in_tiers(stretch, used_before)
+    ]
+
+
+def _all_stretches(history: History, asked: Asked) -> list[Stretch]:
     turns = history.turns()
     days = midnights(asked.since, asked.until)
     cuts = days if asked.cut == "day" else sorted({month_at(day)[0] for day in days})
@@ -284,6 +308,57 @@ def charges(history: History, asked: Asked) -> list[Stretch]:
         for stretch in _stretches(history, asked, use, turns.union(cuts), cuts)
         if stretch.is_due
     ]
+
+
+def _used_before(history: History, asked: Asked) -> list[tuple[Stretch, Fraction]]:
+    """Each stretch at a tariff with tiers, whoever asks, and how much was used before it.
+
+    That is counted by project, payer, tariff and whole month.
+    """
+    everything = replace(
+        asked,
+        nodes=history.places.keys(),
+        since=month_at(asked.since)[0],
+        until=month_at(asked.until - 1)[1],
+        cut="month",
+    )
+    stretches = [
+        stretch
+        for stretch in _all_stretches(replace(history, said=()), everything)
+        if stretch.tariff and stretch.tariff.tiers
+    ]
+    found = []
+    sums: dict[tuple[str, str, str, int], Fraction] = defaultdict(Fraction)
+    for one in sorted(
+        stretches, key=lambda one: (one.since, uuid5(NAMESPACE_OID, one.use.thing.name))
+    ):
+        assert one.tariff is not None
+        key = (one.use.thing.project, one.payer, one.tariff.name, month_at(one.since)[0])
+        found.append((one, sums[key]))
+        sums[key] += one.used
+    return found
+
+
+def _in_tiers(one: Stretch, used_before: Iterable[tuple[Stretch, Fraction]]) -> Iterator[Stretch]:
+    """The stretch itself; or, where its tariff has tiers, its parts in these."""
+    if one.tariff is None or not one.tariff.tiers:
+        yield one
+        return
+    whole, before = next(
+        (whole, before)
+        for whole, before in used_before
+        if (whole.use.thing, whole.use.sku) == (one.use.thing, one.use.sku)
+        and whole.since <= one.since < one.until <= whole.until
+        and whole.tariff == one.tariff
+    )
+    if one.tariff.unit != "one_off":
+        before += one.use.quantity * (one.since - whole.since)
+    turns = [Fraction(0), *(turn for turn, _euros in one.tariff.tiers), Fraction(10**30)]
+    for tier, end in pairwise(turns):
+        begin = max(before, tier * one.per_unit)
+        part = min(before + one.used, end * one.per_unit) - begin
+        if part > 0:
+            yield replace(one, tier=tier, part=part)
 
 
 def _stretches(
@@ -317,8 +392,8 @@ def exact(stretches: Iterable[Stretch]) -> Fraction:
     return sum((stretch.euros or Fraction(0) for stretch in stretches), Fraction(0))
 
 
-# Payer, project, SKU, tariff, begin of the month, allocation.
-Line = tuple[str, str, str, str | None, int, Allocation]
+# Payer, project, SKU, tariff, begin of the month, allocation, tier.
+Line = tuple[str, str, str, str | None, int, Allocation, Fraction]
 
 
 def lines(stretches: Iterable[Stretch]) -> dict[Line, Fraction]:
@@ -327,6 +402,6 @@ def lines(stretches: Iterable[Stretch]) -> dict[Line, Fraction]:
     for one in stretches:
         tariff = one.tariff.name if one.tariff else None
         begin = month_at(one.since)[0]
-        line = (one.payer, one.use.thing.project, one.use.sku, tariff, begin, one.allocation)
-        together[line].append(one)
+        what = (one.payer, one.use.thing.project, one.use.sku)
+        together[*what, tariff, begin, one.allocation, one.tier].append(one)
     return {line: half_up(exact(parts), 2) for line, parts in together.items()}

@@ -86,6 +86,7 @@ def test_shows_use_price_and_amount(server: MeteredResource, finance: Client) ->
                 "seconds": 1296000,
                 "unit": "month",
                 "unit_price": "38.400000",
+                "from_quantity": "0.000000",
                 "amount": "19.200000",
                 "cost_center": "410210",
                 "cost_object": None,

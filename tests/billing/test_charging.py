@@ -285,7 +285,7 @@ def test_charges_come_in_pages(project: Project) -> None:
 
     whole = list_charges([project.pk], **everything)
     first = list_charges([project.pk], **everything, limit=3)
-    rest = list_charges([project.pk], **everything, after=(first[-1].span_id, first[-1].started_at))
+    rest = list_charges([project.pk], **everything, after=first[-1].position)
 
     assert len(whole) == 6
     assert first + rest == whole

@@ -6,7 +6,8 @@ rates stretch after stretch in plain Python. It shares nothing with the statemen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import MeteredResource, Price, PriceList, PriceUnit, UsageSpan
-from billing.rating import Unit, UnitPrice, Usage, rate_piece
+from billing.rating import Usage, rate_piece, rate_tiers
 from billing.services.charging import costs, list_charges
 from portal.core.calendar import Period, month, month_of, months_in
 from portal.core.money import to_cents
@@ -58,6 +59,13 @@ def intervals(random: Random, most: int) -> list[Interval]:
     if random.random() < 0.6:
         stretches.append((bounds[-1], None))
     return stretches
+
+
+def tiers(random: Random) -> dict[str, list[Decimal]]:
+    """Of half of the prices, such that use reaches them more often than not."""
+    begins = sorted({number(random, 10**5) for _ in range(random.choice([0, 0, 1, 3]))})
+    amounts = [random.choice([Decimal(0), number(random, 10**5)]) for _ in begins]
+    return {"tier_quantities": begins, "tier_amounts": amounts}
 
 
 @dataclass(frozen=True)
@@ -122,6 +130,7 @@ def write_history(tree: Tree, random: Random) -> History:
                     amount=number(random, 10**5),
                     valid_from=start,
                     valid_until=end,
+                    **tiers(random),
                 )
                 for start, end in intervals(random, 3)
             ]
@@ -181,46 +190,63 @@ def price_at(history: History, sku_id: int, lineage: Sequence[int], moment: date
 
 
 def reference(tree: Tree, history: History, as_of: datetime) -> list[tuple[Any, ...]]:
-    """Every charge as (span, payer, price, start, seconds, amount), by span and start."""
+    """Every charge as (span, payer, price, tier, start, seconds, amount), by span, start, tier."""
+    pieces = [piece for span in history.spans for piece in pieces_of(tree, history, span, as_of)]
+    used_before: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     charges = []
-    for span in history.spans:
-        start = max(span.started_at, PERIOD.start)
-        end = min(span.ended_at or as_of, as_of, PERIOD.end)
-        if start >= end:
-            continue
-        inside = [point for point in history.turning_points if start < point < end]
-        cuts = sorted({start, end, *inside}, key=lambda cut: cut.astimezone(UTC))
-        stretches: list[list[Any]] = []
-        for begin, stop in pairwise(cuts):
-            lineage = lineage_at(tree, history, begin)
-            price = price_at(history, span.sku_id, lineage, begin)
-            key = (lineage[0], price, month_of(begin).start)
-            if stretches and stretches[-1][0] == key:
-                stretches[-1][2] = stop
-            else:
-                stretches.append([key, begin, stop])
-        for (payer, price, _), begin, stop in stretches:
-            is_beginning = span.is_beginning and begin == span.started_at
-            if price is None:
-                amount = None
-            elif price.unit == PriceUnit.ONE_OFF and not is_beginning:
-                continue
-            else:
-                usage = Usage(span.quantity, begin, stop, is_beginning)
-                amount = rate_piece(usage, UnitPrice(Unit(price.unit), price.amount))
-            seconds = Period(begin, stop).seconds
-            charges.append((span.pk, payer, price and price.pk, begin, seconds, amount))
-    return sorted(charges, key=lambda charge: (charge[0], charge[3].astimezone(UTC)))
+    for span, payer, price, begin, stop in sorted(
+        pieces, key=lambda piece: (piece[3].astimezone(UTC), piece[0].resource.public_id)
+    ):
+        usage = Usage(span.quantity, begin, stop, span.is_beginning and begin == span.started_at)
+        what = (span.pk, payer, price and price.pk)
+        if price is None:
+            charges.append((*what, 0, begin, usage.seconds, None))
+        elif price.tiers:
+            key = (payer, price.pk, month_of(begin).start)
+            used = span.quantity * (1 if price.unit == PriceUnit.ONE_OFF else usage.seconds)
+            parts = rate_tiers(
+                price.unit_price, used=used, before=used_before[key], month=month_of(begin)
+            )
+            used_before[key] += used
+            charges += [
+                (*what, part.tier.from_quantity, begin, usage.seconds, part.cost) for part in parts
+            ]
+        else:
+            charges.append((*what, 0, begin, usage.seconds, rate_piece(usage, price.unit_price)))
+    return sorted(charges, key=lambda charge: (charge[0], charge[4].astimezone(UTC), charge[3]))
+
+
+def pieces_of(tree: Tree, history: History, span: UsageSpan, as_of: datetime) -> Iterator[Any]:
+    """As (span, payer, price, start, end): what is due of its use."""
+    start = max(span.started_at, PERIOD.start)
+    end = min(span.ended_at or as_of, as_of, PERIOD.end)
+    if start >= end:
+        return
+    inside = [point for point in history.turning_points if start < point < end]
+    cuts = sorted({start, end, *inside}, key=lambda cut: cut.astimezone(UTC))
+    stretches: list[list[Any]] = []
+    for begin, stop in pairwise(cuts):
+        lineage = lineage_at(tree, history, begin)
+        price = price_at(history, span.sku_id, lineage, begin)
+        key = (lineage[0], price, month_of(begin).start)
+        if stretches and stretches[-1][0] == key:
+            stretches[-1][2] = stop
+        else:
+            stretches.append([key, begin, stop])
+    for (payer, price, _), begin, stop in stretches:
+        is_beginning = span.is_beginning and begin == span.started_at
+        if price is None or price.unit != PriceUnit.ONE_OFF or is_beginning:
+            yield span, payer, price, begin, stop
 
 
 def lines_of(
     history: History, charges: Sequence[tuple[Any, ...]]
 ) -> dict[tuple[Any, ...], Decimal]:
-    """Cents by (payer, SKU, price, month), each rounded once."""
+    """Cents by (payer, SKU, price, tier, month), each rounded once."""
     sku_of = {span.pk: span.sku_id for span in history.spans}
     exact: dict[tuple[Any, ...], Decimal] = {}
-    for span_id, payer, price, begin, _, amount in charges:
-        key = (payer, sku_of[span_id], price, month_of(begin).start)
+    for span_id, payer, price, tier, begin, _, amount in charges:
+        key = (payer, sku_of[span_id], price, tier, month_of(begin).start)
         exact[key] = exact.get(key, Decimal(0)) + (amount or 0)
     return {key: to_cents(amount) for key, amount in exact.items()}
 
@@ -246,10 +272,16 @@ def test_sql_and_rating_agree(tree: Tree, random: Random) -> None:
         transaction.set_rollback(True)
 
     assert [
-        (one.span_id, one.organization_id, one.price_id, one.started_at, one.seconds, one.amount)
+        (
+            *(one.span_id, one.organization_id, one.price_id, one.from_quantity),
+            *(one.started_at, one.seconds, one.amount),
+        )
         for one in charges
     ] == expected
     assert {
-        (one.organization_id, one.sku_id, one.price_id, one.month_start): one.amount
+        (
+            *(one.organization_id, one.sku_id, one.price_id),
+            *(one.from_quantity, one.month_start),
+        ): one.amount
         for one in lines
     } == lines_of(history, expected)

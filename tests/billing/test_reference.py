@@ -166,8 +166,17 @@ def tariffs(draw: st.DrawFn, moment: st.SearchStrategy[int]) -> tuple[Tariff, ..
             for since, until in draw(stretches(moment)):
                 unit = draw(st.sampled_from(PriceUnit.values))
                 name = f"price {len(found)}"
-                found.append(Tariff(name, sku, owner, unit, draw(amounts(11)), since, until))
+                tariff = Tariff(name, sku, owner, unit, draw(amounts(11)), since, until)
+                found.append(replace(tariff, tiers=draw(tiers())))
     return tuple(found)
+
+
+@st.composite
+def tiers(draw: st.DrawFn) -> tuple[tuple[Fraction, Fraction], ...]:
+    """None as often as not; what is further may cost more, less or nothing."""
+    begins = draw(st.just([]) | st.lists(amounts(11) | amounts(7), max_size=3, unique=True))
+    euros = st.just(Fraction(0)) | amounts(11)
+    return tuple((begin, draw(euros)) for begin in sorted(begins))
 
 
 @st.composite
@@ -292,6 +301,8 @@ def write_tariff(world: World, tariff: Tariff) -> None:
         organization_id=world.nodes[tariff.owner].pk if tariff.owner else None,
         unit=tariff.unit,
         amount=decimal(tariff.euros),
+        tier_quantities=[decimal(begin) for begin, _euros in tariff.tiers],
+        tier_amounts=[decimal(euros) for _begin, euros in tariff.tiers],
         valid_from=time(tariff.since),
         valid_until=None if tariff.until == FOREVER else time(tariff.until),
     )
@@ -375,7 +386,9 @@ def charged(world: World, story: Story, nodes: Sequence[str]) -> list[tuple[Any,
             names[one.project_id],
             names[one.organization_id],
             prices[one.price_id],
+            one.from_quantity,
             one.quantity,
+            one.quantity_seconds,
             one.amount,
             (one.cost_center, one.cost_object, one.commitment_number),
         )
@@ -396,12 +409,18 @@ def expected(charges: Sequence[Stretch]) -> list[tuple[Any, ...]]:
             one.use.thing.project,
             one.payer,
             one.tariff.name if one.tariff else None,
-            one.use.quantity,
+            one.tier,
+            one.used if is_one_off(one) else one.use.quantity,
+            one.used * (one.until - one.since if is_one_off(one) else 1),
             one.euros,
             one.allocation,
         )
         for one in charges
     )
+
+
+def is_one_off(one: Stretch) -> bool:
+    return one.tariff is not None and one.tariff.unit == "one_off"
 
 
 def price_names(world: World, history: History) -> dict[int | None, str | None]:
@@ -433,6 +452,7 @@ def by_line(world: World, story: Story, result: Costs) -> dict[Line, Fraction]:
             prices[line.price_id],
             seconds(line.month_start),
             (line.cost_center, line.cost_object, line.commitment_number),
+            Fraction(line.from_quantity),
         ): Fraction(line.amount)
         for line in result.lines
     }
@@ -591,8 +611,8 @@ def test_the_reference_says_what_can_be_worked_out_by_hand() -> None:
     found = reference.lines(reference.charges(history, asked))
 
     assert found == {
-        ("bzk", "counter", "server", "all", begin, ("100", None, None)): 20,
-        ("fin", "counter", "server", "own", begin, (None, None, None)): 10,
-        ("fin", "counter", "server", "own", begin, (None, "zaken", None)): 10,
-        ("bzk", "counter", "volume", "setup", begin, ("100", None, None)): 7,
+        ("bzk", "counter", "server", "all", begin, ("100", None, None), 0): 20,
+        ("fin", "counter", "server", "own", begin, (None, None, None), 0): 10,
+        ("fin", "counter", "server", "own", begin, (None, "zaken", None), 0): 10,
+        ("bzk", "counter", "volume", "setup", begin, ("100", None, None), 0): 7,
     }

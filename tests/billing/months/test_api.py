@@ -45,6 +45,7 @@ def test_lists_statements_and_shows_their_lines(close, server, first, service):
             "sku": "server.gp.small",
             "unit": "month",
             "unit_price": "38.400000",
+            "from_quantity": "0.000000",
             "quantity": "1.000000",
             "amount": "38.400000",
             "cost_center": None,

@@ -58,8 +58,8 @@ def test_what_is_billed_is_what_was_used(
         flaws = [flaw for check in check_months() for flaw in check.flaws]
         billed = billed_by_line()
         for one in find_late_facts().corrections:
-            key = (one.organization_id, one.project_id, one.price_id, one.month_start)
-            billed[key] += one.amount
+            what = (one.organization_id, one.project_id, one.price_id, one.from_quantity)
+            billed[*what, one.month_start] += one.amount
         expected = used_by_line()
         sums = statement_sums()
         transaction.set_rollback(True)
@@ -104,11 +104,11 @@ def add_use(tree: Tree, random: Random, start: Any, end: Any) -> None:
 
 
 def billed_by_line() -> defaultdict[tuple[Any, ...], Decimal]:
-    """What statements say of each payer, project, price and month of use."""
+    """What statements say of each payer, project, price, tier and month of use."""
     billed: defaultdict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     for line in StatementLine.objects.select_related("statement", "used_in"):
-        start = line.used_in.period.start
-        billed[line.statement.organization_id, line.project_id, line.price_id, start] += line.amount
+        what = (line.statement.organization_id, line.project_id, line.price_id, line.from_quantity)
+        billed[*what, line.used_in.period.start] += line.amount
     return billed
 
 
@@ -118,7 +118,10 @@ def used_by_line() -> dict[tuple[Any, ...], Decimal]:
     period = Period(MONTHS[0].start, MONTHS[-1].end)
     lines = costs(everybody, period=period, as_of=period.end).lines
     return {
-        (line.organization_id, line.project_id, line.price_id, line.month_start): line.amount
+        (
+            *(line.organization_id, line.project_id, line.price_id, line.from_quantity),
+            line.month_start,
+        ): line.amount
         for line in lines
         if line.price_id is not None and line.amount
     }
