@@ -245,14 +245,18 @@ def _pricing_quantity(charge: Charge, unit: Unit, month: Period) -> Decimal:
 
 def _price_id(line: Line) -> str:
     price_id = str(line.price.public_id)
-    return f"{price_id}/{line.from_quantity:f}" if line.from_quantity else price_id
+    return f"{price_id}/{_tier(line)}" if line.from_quantity else price_id
 
 
 def _details(line: Line) -> Mapping[str, object] | None:
     """Of a price with tiers which of them this is; nothing else is told of prices."""
     if not line.price.tiers:
         return None
-    return {"x_TierFromQuantity": f"{line.from_quantity:f}"}
+    return {"x_TierFromQuantity": _tier(line)}
+
+
+def _tier(line: Line) -> str:
+    return f"{line.from_quantity.normalize():f}"
 
 
 def _consumed_quantity(charge: Charge, unit: Unit) -> Decimal:

@@ -1,4 +1,7 @@
-"""What something will cost, before it is ordered: the tariff of one moment, times the meters."""
+"""What something will cost, before it is ordered: the tariff of one moment, times the meters.
+
+Where a price has tiers that depends on how much the project uses already: see ``_BeneathQuotes``.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,33 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils.translation import get_language
 
 from billing.errors import PriceMissing
 from billing.meters import Meter, quantity_by_sku
 from billing.models import Price, PriceUnit, Sku, UsageSpan
-from billing.rating import Unit, UnitPrice, Usage, rate
+from billing.rating import (
+    Tier,
+    TierPart,
+    Unit,
+    UnitPrice,
+    Usage,
+    rate_tiers,
+    split_by_month,
+    used_per_unit,
+)
 from portal.core.calendar import Period, month_of
 from portal.core.models import is_in_force
-from portal.core.money import to_cents
+from portal.core.money import RATED_PLACES, to_cents
 from portal.identity.models import Organization, Project
 
 Key = TypeVar("Key", bound=Hashable)
+
+_OF_TIERS: Final = ("tiers", "beneath", "included")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,9 +44,14 @@ class QuoteLine:
 
     Attributes:
         unit: a value of ``PriceUnit``.
+        unit_price: where there are ``tiers``, until the first of them.
         monthly: the cost of a full calendar month; zero for a one-off price. Of an hourly price:
-            times the hours of the month in which the quote was made (672 to 745).
+            times the hours of the month in which the quote was made (672 to 745). Of a price with
+            tiers the part in each is rounded to cents, as a statement has a line of each.
         one_off: the cost that falls due once, when the use begins.
+        beneath: how much of it the project is expected to use besides, all month; of what is paid
+            once, how much began in the month. Counted only where there are tiers.
+        included: how many units of a full month, or once, cost nothing where others do.
     """
 
     sku: str
@@ -42,6 +62,9 @@ class QuoteLine:
     unit_price: Decimal
     monthly: Decimal
     one_off: Decimal
+    tiers: tuple[Tier, ...] = ()
+    beneath: Decimal = Decimal(0)
+    included: Decimal = Decimal(0)
 
     @property
     def name(self) -> str:
@@ -55,8 +78,31 @@ class QuoteLine:
 
     def cost(self, start: datetime, end: datetime) -> Decimal:
         """What holding this from ``start`` until ``end`` costs, as the charges will say it."""
-        price = UnitPrice(Unit(self.unit), self.unit_price)
-        return rate(Usage(self.quantity, start, end), price)
+        price = UnitPrice(Unit(self.unit), self.unit_price, self.tiers)
+        pieces = split_by_month(Usage(self.quantity, start, end))
+        return sum(
+            (_cost_of_parts(_parts_on_top(piece, price, beneath=self.beneath)) for piece in pieces),
+            Decimal(0),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """For a JSON column; numbers as decimal strings, tiers only where there are any."""
+        written: dict[str, Any] = {
+            field.name: str(getattr(self, field.name))
+            for field in fields(QuoteLine)
+            if self.tiers or field.name not in _OF_TIERS
+        }
+        if self.tiers:
+            written["tiers"] = [[str(one.from_quantity), str(one.amount)] for one in self.tiers]
+        return written
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> QuoteLine:
+        """The line that ``as_json`` wrote."""
+        numbers = ("quantity", "unit_price", "monthly", "one_off", "beneath", "included")
+        tiers = [Tier(*map(Decimal, pair)) for pair in line.get("tiers", ())]
+        read = {name: Decimal(line[name]) for name in numbers if name in line}
+        return cls(**{**line, **read, "tiers": tuple(tiers)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,30 +146,30 @@ class Quote:
             )
         )
 
-    def as_json(self) -> list[dict[str, str]]:
+    def as_json(self) -> list[dict[str, Any]]:
         """The lines for a JSON column; numbers as decimal strings."""
-        return [
-            {field.name: str(getattr(line, field.name)) for field in fields(QuoteLine)}
-            for line in self.lines
-        ]
+        return [line.as_json() for line in self.lines]
 
     @classmethod
     def from_json(cls, data: Sequence[Mapping[str, Any]]) -> Quote:
         """The quote that ``as_json`` wrote."""
-        numbers = ("quantity", "unit_price", "monthly", "one_off")
-        return cls(
-            lines=tuple(
-                QuoteLine(**{**line, **{name: Decimal(line[name]) for name in numbers}})
-                for line in data
-            )
-        )
+        return cls(lines=tuple(map(QuoteLine.from_json, data)))
 
 
-def quote(meters: Sequence[Meter], *, project: Project, at: datetime) -> Quote:
+def quote(
+    meters: Sequence[Meter],
+    *,
+    project: Project,
+    at: datetime,
+    besides: Mapping[str, Decimal] = MappingProxyType({}),
+) -> Quote:
     """Price ``meters`` for ``project`` by the tariff in force at ``at``. One query.
 
     An organization's own price goes before that of the organizations above it, and those before
-    the price for everybody.
+    the price for everybody. Where one has tiers, a second query tells what runs already.
+
+    Args:
+        besides: by SKU what will be used too, or below zero what no longer will.
 
     Raises:
         PriceMissing: a SKU is unknown or has no price then.
@@ -133,7 +179,8 @@ def quote(meters: Sequence[Meter], *, project: Project, at: datetime) -> Quote:
     for sku in quantities:
         if sku not in prices:
             raise PriceMissing(sku=sku)
-    return _quote(quantities, prices, at)
+    beneath = _BeneathQuotes.of([project], prices.values(), at)
+    return _quote(quantities, prices, at, beneath.for_project(project, besides))
 
 
 def quote_each(
@@ -147,8 +194,9 @@ def quote_each(
     quantities = {key: quantity_by_sku(meters) for key, meters in sets.items()}
     skus = {sku for wanted in quantities.values() for sku in wanted}
     prices = nearest_prices(project.lineage_ids, at=at, skus=skus)
+    beneath = _BeneathQuotes.of([project], prices.values(), at).for_project(project)
     return {
-        key: _quote(wanted, prices, at)
+        key: _quote(wanted, prices, at, beneath)
         for key, wanted in quantities.items()
         if wanted.keys() <= prices.keys()
     }
@@ -157,16 +205,24 @@ def quote_each(
 def quote_in_projects(
     sets: Mapping[Key, tuple[Project, Sequence[Meter]]], *, at: datetime
 ) -> dict[Key, Quote]:
-    """Price sets of meters, each for a project of its own, as ``quote_each`` does. One query."""
+    """Price sets of meters that run, each in a project of its own: what ending it would save.
+
+    In queries as ``quote``.
+    """
     quantities = {key: quantity_by_sku(meters) for key, (_project, meters) in sets.items()}
     skus = {sku for wanted in quantities.values() for sku in wanted}
     held = Price.objects.filter(is_in_force(at), sku__code__in=skus).select_related("sku")
     prices = list(held)
+    beneath = _BeneathQuotes.of([project for project, _meters in sets.values()], prices, at)
     quotes = {}
     for key, (project, _meters) in sets.items():
         nearest = _nearest(prices, project.lineage_ids)
-        if quantities[key].keys() <= nearest.keys():
-            quotes[key] = _quote(quantities[key], nearest, at)
+        wanted = quantities[key]
+        if wanted.keys() <= nearest.keys():
+            others = beneath.for_project(
+                project, {sku: -quantity for sku, quantity in wanted.items()}
+            )
+            quotes[key] = _quote(wanted, nearest, at, others)
     return quotes
 
 
@@ -209,10 +265,60 @@ def unpriced_use(lineages: Mapping[int, Collection[int]], *, at: datetime) -> li
     return list(Sku.objects.filter(pk__in=unpriced).order_by("code"))
 
 
-def _quote(quantities: Mapping[str, Decimal], prices: Mapping[str, Price], at: datetime) -> Quote:
+@dataclass(frozen=True)
+class _BeneathQuotes:
+    """What projects use already of SKUs whose price has tiers: what is quoted comes on top.
+
+    It is what runs at the moment of the quote, as if all month; of what is paid once, what began in
+    its month until then. By primary key of the project and code of the SKU.
+    """
+
+    running: Mapping[tuple[int, str], Decimal]
+
+    @classmethod
+    def of(
+        cls, projects: Iterable[Project], prices: Iterable[Price], at: datetime
+    ) -> _BeneathQuotes:
+        """One query, and none where no price has tiers."""
+        tiered = [price for price in prices if price.tiers]
+        if not tiered:
+            return cls({})
+        once = {price.sku_id for price in tiered if price.unit == PriceUnit.ONE_OFF}
+        others = {price.sku_id for price in tiered} - once
+        month = month_of(at)
+        began = Q(is_beginning=True, started_at__gte=month.start, started_at__lte=at)
+        runs = Q(started_at__lte=at) & (Q(ended_at=None) | Q(ended_at__gt=at))
+        sums = (
+            UsageSpan.objects.filter(resource__project__in=[project.pk for project in projects])
+            .filter(runs & Q(sku__in=others) | began & Q(sku__in=once))
+            .values_list("resource__project", "sku__code")
+            .annotate(sum=Sum("quantity"))
+        )
+        return cls({(project_id, code): quantity for project_id, code, quantity in sums})
+
+    def for_project(
+        self, project: Project, besides: Mapping[str, Decimal] = MappingProxyType({})
+    ) -> dict[str, Decimal]:
+        """By SKU; with what will be used besides, or no longer will."""
+        own = {code: sum_ for (pk, code), sum_ in self.running.items() if pk == project.pk}
+        return {
+            code: max(Decimal(0), own.get(code, Decimal(0)) + besides.get(code, Decimal(0)))
+            for code in own.keys() | besides.keys()
+        }
+
+
+def _quote(
+    quantities: Mapping[str, Decimal],
+    prices: Mapping[str, Price],
+    at: datetime,
+    beneath: Mapping[str, Decimal],
+) -> Quote:
     month = month_of(at)
     return Quote(
-        lines=tuple(_line(prices[sku], quantity, month) for sku, quantity in quantities.items())
+        lines=tuple(
+            _line(prices[sku], quantity, month, beneath.get(sku, Decimal(0)))
+            for sku, quantity in quantities.items()
+        )
     )
 
 
@@ -244,9 +350,15 @@ def _nearest(prices: Iterable[Price], lineage: Sequence[int]) -> dict[str, Price
     }
 
 
-def _line(price: Price, quantity: Decimal, month: Period) -> QuoteLine:
+def _line(price: Price, quantity: Decimal, month: Period, beneath: Decimal) -> QuoteLine:
     unit_price = price.unit_price
-    full_month = rate(Usage(quantity, month.start, month.end), unit_price)
+    if not price.tiers:
+        beneath = Decimal(0)
+    full_month = Usage(quantity, month.start, month.end)
+    parts = _parts_on_top(full_month, unit_price, beneath=beneath)
+    cost = _cost_of_parts(parts)
+    if price.tiers:
+        cost = sum((to_cents(part.cost) for part in parts), Decimal(0))
     is_one_off = unit_price.unit is Unit.ONE_OFF
     return QuoteLine(
         sku=price.sku.code,
@@ -255,6 +367,29 @@ def _line(price: Price, quantity: Decimal, month: Period) -> QuoteLine:
         quantity=quantity,
         unit=price.unit,
         unit_price=price.amount,
-        monthly=Decimal(0) if is_one_off else full_month,
-        one_off=full_month if is_one_off else Decimal(0),
+        monthly=Decimal(0) if is_one_off else cost,
+        one_off=cost if is_one_off else Decimal(0),
+        tiers=price.tiers,
+        beneath=beneath,
+        included=_included(parts, unit_price, month) if price.tiers else Decimal(0),
     )
+
+
+def _parts_on_top(piece: Usage, price: UnitPrice, *, beneath: Decimal) -> list[TierPart]:
+    """What a piece within one month adds, where ``beneath`` is held all of that month besides."""
+    month = month_of(piece.start)
+    if price.unit is Unit.ONE_OFF:
+        used, before = piece.quantity * piece.is_beginning, beneath
+    else:
+        used, before = piece.quantity * piece.seconds, beneath * month.seconds
+    return rate_tiers(price, used=used, before=before, month=month)
+
+
+def _cost_of_parts(parts: Iterable[TierPart]) -> Decimal:
+    return sum((part.cost for part in parts), Decimal(0))
+
+
+def _included(parts: Iterable[TierPart], price: UnitPrice, month: Period) -> Decimal:
+    """How many units are in tiers that cost nothing, to the sixth decimal."""
+    free = sum((part.used for part in parts if not part.tier.amount), Decimal(0))
+    return (free / used_per_unit(price.unit, month)).quantize(RATED_PLACES)

@@ -35,7 +35,7 @@ from catalog.models import (
 from catalog.services.operations import move_order, start_operation
 from catalog.services.order_states import move_order_to
 from catalog.services.orders import end_order
-from catalog.services.preview import demand_of, quote_of
+from catalog.services.preview import Priced, demand_of, quotes_of
 from catalog.services.quotas import absorb_claim, release_claim
 from catalog.services.sources import is_being_copied
 from catalog.services.terms import is_longer
@@ -203,7 +203,8 @@ def _price_as_it_is(resource: Resource, line: OrderLine) -> Quote:
     Without a price by now it is the agreed one for the whole: no less may be held than is paid.
     """
     try:
-        return quote_of(version_of(resource), resource.spec, resource.project)
+        asked = Priced(version=version_of(resource), spec=resource.spec, instead_of=resource.spec)
+        return quotes_of([asked], resource.project)[0]
     except PriceMissing:
         return Quote.from_json(line.quote)
 

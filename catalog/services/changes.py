@@ -50,10 +50,11 @@ from catalog.services.orders import (
 from catalog.services.placement import decide_placement, judge_placement
 from catalog.services.preview import (
     Consequences,
+    Priced,
     budget_effect,
     demand_of,
     quota_effects,
-    quote_of,
+    quotes_of,
 )
 from catalog.services.quotas import amounts_of, claim_quota
 from portal.audit.services import record
@@ -150,8 +151,11 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
         PriceMissing: there is no price for how it is or will be.
     """
     version, project = version_of(resource), resource.project
-    price = quote_of(version, wanted.spec, project)
-    before = Before(quote=quote_of(version, resource.spec, project), end_date=resource.end_date)
+    price, was = (
+        quotes_of([Priced(version=version, spec=spec, instead_of=resource.spec)], project)[0]
+        for spec in (wanted.spec, resource.spec)
+    )
+    before = Before(quote=was, end_date=resource.end_date)
     more = _more(resource, demand_of(version, wanted.spec, price))
     costs = [Cost(quote=price, end_date=wanted.end_date, before=before)]
     return ChangePreview(

@@ -14,7 +14,7 @@ from catalog.services.changes import changeable_parameters
 from catalog.services.hard_stops import find_stop
 from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
 from catalog.services.order_costs import Cost, cost_of
-from catalog.services.preview import budget_effect, quote_of, together
+from catalog.services.preview import budget_effect, quotes_of_lines, together
 from portal.core.money import to_cents
 
 
@@ -71,13 +71,13 @@ def costs_now(order: Order, lines: list[OrderLine]) -> list[Cost]:
     Raises:
         PriceMissing: there is no price any more.
     """
-    project = order.project
-    return [cost_of(line, quote_of(line.offering_version, line.spec, project)) for line in lines]
+    quotes = quotes_of_lines(lines, order.project)
+    return [cost_of(line, quoted) for line, quoted in zip(lines, quotes, strict=True)]
 
 
 def _due_now(order: Order, lines: list[OrderLine]) -> list[Quote]:
-    project = order.project
-    return [line.due_of(quote_of(line.offering_version, line.spec, project)) for line in lines]
+    quotes = quotes_of_lines(lines, order.project)
+    return [line.due_of(quoted) for line, quoted in zip(lines, quotes, strict=True)]
 
 
 def _changes(order: Order, lines: list[OrderLine]) -> list[str]:

@@ -42,7 +42,7 @@ from catalog.services.hard_stops import check_hard_stops
 from catalog.services.order_costs import Cost
 from catalog.services.order_lines import LineRequest, check_count, clean_lines, refusals_of
 from catalog.services.placement import decide_placement
-from catalog.services.preview import budget_effect, demand_of, quote_of, together
+from catalog.services.preview import Priced, budget_effect, demand_of, quotes_of, together
 from catalog.services.quotas import claim_quota, lock_counters, release_claims
 from catalog.services.sources import lock_all_sources, lock_sources
 from catalog.services.terms import grant_grace, is_longer
@@ -172,7 +172,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
         for line in lines
         for version in line.versions
     )
-    quotes = [quote_of(line.version, line.spec, project) for line in lines]
+    quotes = quotes_of([Priced(version=line.version, spec=line.spec) for line in lines], project)
     costs = [
         Cost(quote=quoted, end_date=line.end_date)
         for line, quoted in zip(lines, quotes, strict=True)

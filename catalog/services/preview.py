@@ -6,6 +6,7 @@ saw is what was stored.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,6 +16,7 @@ from typing import Any
 from django.utils.timezone import now
 
 from billing.errors import BudgetExceeded
+from billing.meters import Meter
 from billing.services.budgets import BudgetPosition, find_budget, position_of
 from billing.services.pricing import Quote, quote
 from catalog.kinds import get_kind
@@ -22,6 +24,7 @@ from catalog.models import (
     Metric,
     OfferingVersion,
     Order,
+    OrderLine,
     Quota,
 )
 from catalog.placement import Verdict
@@ -92,10 +95,46 @@ def demand_of(
     return {**demand, Metric.MONTHLY_COST_EUR: price.monthly}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Priced:
+    """Something whose price is asked; ``instead_of``: the spec that it has until a change of it."""
+
+    version: OfferingVersion
+    spec: Mapping[str, Any]
+    instead_of: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, line: OrderLine) -> Priced:
+        before = line.before["spec"] if line.before else None
+        return cls(version=line.offering_version, spec=line.spec, instead_of=before)
+
+    def used(self, spec: Mapping[str, Any]) -> list[Meter]:
+        """What it would use with this spec."""
+        return list(get_kind(self.version.offering.kind).meters(self.version, spec))
+
+
+def quotes_of(things: Iterable[Priced], project: Project) -> list[Quote]:
+    """The prices by the tariff of this moment, each on top of what runs and of those before it."""
+    besides: defaultdict[str, Decimal] = defaultdict(Decimal)
+    quotes, at = [], now()
+    for thing in things:
+        for meter in thing.used(thing.instead_of) if thing.instead_of is not None else ():
+            besides[meter.sku] -= meter.quantity
+        meters = thing.used(thing.spec)
+        quotes.append(quote(meters, project=project, at=at, besides=besides))
+        for meter in meters:
+            besides[meter.sku] += meter.quantity
+    return quotes
+
+
 def quote_of(version: OfferingVersion, spec: Mapping[str, Any], project: Project) -> Quote:
-    """The price by the tariff of this moment."""
-    meters = get_kind(version.offering.kind).meters(version, spec)
-    return quote(meters, project=project, at=now())
+    """The same of one thing."""
+    return quotes_of([Priced(version=version, spec=spec)], project)[0]
+
+
+def quotes_of_lines(lines: Iterable[OrderLine], project: Project) -> list[Quote]:
+    """The same of lines of one order."""
+    return quotes_of(map(Priced.of, lines), project)
 
 
 def preview(
@@ -108,7 +147,7 @@ def preview(
 
 def preview_together(project: Project, wishes: Sequence[Wish]) -> Consequences:
     """What ordering all of it at once would mean now. Changes nothing, locks nothing."""
-    quotes = [quote_of(wish.version, wish.spec, project) for wish in wishes]
+    quotes = quotes_of([Priced(version=wish.version, spec=wish.spec) for wish in wishes], project)
     costs = [
         Cost(quote=price, end_date=wish.end_date)
         for wish, price in zip(wishes, quotes, strict=True)
@@ -202,7 +241,7 @@ def preview_of_order(order: Order) -> Consequences:
     lines = list(
         order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")
     )
-    quotes = [quote_of(line.offering_version, line.spec, order.project) for line in lines]
+    quotes = quotes_of_lines(lines, order.project)
     demands = [
         amounts_of(line.claim)
         if line.before

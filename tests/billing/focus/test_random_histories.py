@@ -83,7 +83,7 @@ def test_rows_are_focus_and_add_up_to_the_lines(tree: Tree, random: Random) -> N
         (
             names[line.organization_id],
             names[line.project_id],
-            prices[line.price_id],
+            price_id(prices[line.price_id], line.from_quantity),
             line.cost_center or "",
             line.cost_object or "",
             line.commitment_number or "",
@@ -91,3 +91,8 @@ def test_rows_are_focus_and_add_up_to_the_lines(tree: Tree, random: Random) -> N
         for line in found
         if line.price_id is not None
     }
+
+
+def price_id(price: str, from_quantity: Decimal) -> str:
+    """Each tier above the first has its own."""
+    return f"{price}/{from_quantity.normalize():f}" if from_quantity else price
