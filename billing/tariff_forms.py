@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.forms import month_key
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
+from billing.rating import Tier
 from billing.services.tariff_drafts import NewPrice, RoundSays, months_to_begin, open_months
 from billing.tariff_tables import PresentPrice
 from portal.core.amounts import read_amount, write_amount
@@ -46,12 +47,51 @@ class PriceField(forms.CharField):
             raise ValidationError(str(error)) from error
 
 
+class TiersField(forms.CharField):
+    """Tiers, each on a line of its own: from which quantity on, and what a further one costs."""
+
+    widget = forms.Textarea(
+        attrs={"rows": 2, "autocomplete": "off", "class": "cl-input-short", "spellcheck": "false"}
+    )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, max_length=600, **options)
+
+    def clean(self, value: Any) -> tuple[Tier, ...]:
+        lines = [line.strip() for line in super().clean(value).splitlines()]
+        return tuple(_read_tier(line) for line in lines if line)
+
+
+def _read_tier(line: str) -> Tier:
+    """Raises:
+    ValidationError: it is no tier; the message tells of which line.
+    """
+    typed = line.split(";")
+    try:
+        numbers = [read_amount(part, places=6) for part in typed]
+    except ValueError as error:
+        raise ValidationError(f"“{line}”: {error}") from error
+    match numbers:
+        case [Decimal() as from_quantity, Decimal() as amount]:
+            return Tier(from_quantity, amount)
+    text = _("“{line}”: write from which quantity on, a semicolon and the price.")
+    raise ValidationError(text.format(line=line))
+
+
+def write_tiers(tiers: Iterable[Tier]) -> str:
+    """As a ``TiersField`` reads them in the language of the page."""
+    return "\n".join(
+        f"{write_amount(tier.from_quantity)}; {write_amount(tier.amount)}" for tier in tiers
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class PriceRow:
     """The questions about one SKU; ``unit`` only where nothing says per what it is paid."""
 
     present: PresentPrice
     amount: BoundField
+    tiers: BoundField
     unit: BoundField | None
     ends: BoundField | None
 
@@ -107,6 +147,7 @@ class TariffRoundForm(RefusableForm):
         self.fields[_amount(sku.code)] = PriceField(
             label=_("New price of {name}").format(name=sku.name)
         )
+        self.fields[_tiers(sku.code)] = TiersField(label=_("Tiers of {name}").format(name=sku.name))
         if present.now is None:
             self.fields[_unit(sku.code)] = forms.ChoiceField(
                 label=_("Unit of {name}").format(name=sku.name),
@@ -125,6 +166,7 @@ class TariffRoundForm(RefusableForm):
             yield PriceRow(
                 present=present,
                 amount=self[_amount(code)],
+                tiers=self[_tiers(code)],
                 unit=self[_unit(code)] if _unit(code) in self.fields else None,
                 ends=self[_ends(code)] if _ends(code) in self.fields else None,
             )
@@ -135,6 +177,8 @@ class TariffRoundForm(RefusableForm):
             code = present.sku.code
             if cleaned.get(_ends(code)) and cleaned.get(_amount(code)) is not None:
                 self.add_error(_amount(code), _("Choose: a new price, or none of their own."))
+            if cleaned.get(_tiers(code)) and cleaned.get(_amount(code)) is None:
+                self.add_error(_amount(code), _("Fill in what it costs until the first tier."))
         return cleaned
 
     def clean_percent(self) -> Decimal | None:
@@ -154,12 +198,18 @@ class TariffRoundForm(RefusableForm):
             return None
         begin = self._begin()
         prices = {one.sku.code: one.own_at(begin) for one in self.presents}
+
+        def raised(amount: Decimal) -> Decimal:
+            return (amount * (100 + percent) / 100).quantize(RATED_PLACES, ROUND_HALF_UP)
+
+        found = {code: price for code, price in prices.items() if price}
         return {
-            _amount(code): write_amount(
-                (price.amount * (100 + percent) / 100).quantize(RATED_PLACES, ROUND_HALF_UP)
+            _amount(code): write_amount(raised(price.amount)) for code, price in found.items()
+        } | {
+            _tiers(code): write_tiers(
+                replace(tier, amount=raised(tier.amount)) for tier in price.tiers
             )
-            for code, price in prices.items()
-            if price
+            for code, price in found.items()
         }
 
     def _begin(self) -> datetime:
@@ -183,7 +233,8 @@ class TariffRoundForm(RefusableForm):
             if amount is not None:
                 price = present.at(valid_from) or present.now
                 unit = price.unit if price else self.cleaned_data.get(_unit(code), "")
-                yield NewPrice(sku=code, unit=unit, amount=amount)
+                tiers = self.cleaned_data[_tiers(code)]
+                yield NewPrice(sku=code, unit=unit, amount=amount, tiers=tiers)
             elif self.cleaned_data.get(_ends(code)):
                 yield NewPrice(sku=code)
 
@@ -207,6 +258,10 @@ def _month_label(month: Period, at: datetime) -> str:
 def _amount(code: str) -> str:
     """As ``NewPrice.field`` calls it, so that refusals find their field."""
     return NewPrice(sku=code).field
+
+
+def _tiers(code: str) -> str:
+    return f"tiers.{code}"
 
 
 def _unit(code: str) -> str:

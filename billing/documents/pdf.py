@@ -124,7 +124,7 @@ def _row(line: StatementLine) -> list[Cell]:
     return [
         (line.project_name, line.allocation),
         (line.service, line.note),
-        (f"{unit_price(line.unit_price)} {line.get_unit_display()}", ""),
+        (f"{unit_price(line.unit_price)} {line.get_unit_display()}", line.tier),
         (quantity_of(line), ""),
         (money(line.amount), ""),
     ]

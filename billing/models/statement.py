@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.models.price import PriceUnit
 from portal.core.calendar import Period, month
+from portal.core.formats import quantity
 from portal.core.models import PublicIdModel
 
 REASON_LENGTH: Final = 300  # characters
@@ -230,6 +231,13 @@ class StatementLine(PublicIdModel):
     def service(self) -> str:
         """The name of the SKU, as it was, in the reader's language."""
         return str(self.names["sku_en" if get_language() == "en" else "sku_nl"])
+
+    @property
+    def tier(self) -> str:
+        """From which quantity on its price holds, in words; empty where that is from nothing."""
+        if not self.from_quantity:
+            return ""
+        return _("from {quantity} on").format(quantity=quantity(self.from_quantity))
 
     @property
     def note(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 from django.db.models import Q, Sum
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from billing.errors import PriceMissing
 from billing.meters import Meter, quantity_by_sku
@@ -29,6 +30,7 @@ from billing.rating import (
     used_per_unit,
 )
 from portal.core.calendar import Period, month_of
+from portal.core.formats import quantity as shown_quantity
 from portal.core.models import is_in_force
 from portal.core.money import RATED_PLACES, to_cents
 from portal.identity.models import Organization, Project
@@ -75,6 +77,14 @@ class QuoteLine:
     def unit_label(self) -> str:
         """The unit in words, e.g. “per month”."""
         return str(PriceUnit(self.unit).label)
+
+    @property
+    def included_text(self) -> str:
+        """How much of it is included, in words."""
+        text = _("of which {quantity} included")
+        if self.unit == PriceUnit.HOUR:
+            text = _("of which {quantity} hours a month included")
+        return text.format(quantity=shown_quantity(self.included))
 
     def cost(self, start: datetime, end: datetime) -> Decimal:
         """What holding this from ``start`` until ``end`` costs, as the charges will say it."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from django.utils.timezone import now
@@ -20,7 +21,7 @@ from billing.models import (
     Sku,
     TariffRound,
 )
-from billing.rating import Unit, UnitPrice
+from billing.rating import Tier, Unit, UnitPrice
 from billing.services.closing import next_month
 from billing.services.tariff_effects import Effect, effect_on_last_month
 from billing.services.tariff_prices import Present
@@ -33,18 +34,21 @@ from portal.identity.models.proposed import DecisionState
 
 MONTHS_AHEAD: Final = 24
 LARGEST_PRICE: Final = Decimal(10_000_000)
+LARGEST_QUANTITY: Final = Decimal(1_000_000_000)
+MOST_TIERS: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewPrice:
     """What a SKU shall cost; without an amount: the organization's own price ends.
 
-    ``unit``: a value of ``PriceUnit``.
+    ``unit``: a value of ``PriceUnit``. ``tiers``: from how many units on a further one costs what.
     """
 
     sku: str
     unit: str = ""
     amount: Decimal | None = None
+    tiers: Sequence[Tier] = ()
 
     @property
     def ends(self) -> bool:
@@ -140,7 +144,7 @@ def make_draft(says: RoundSays) -> Draft:
         valid_from=says.valid_from,
         organization=organization,
         prices={
-            skus[price.sku]: _unit_price(price.unit, price.amount)
+            skus[price.sku]: _unit_price(price.unit, price.amount, price.tiers)
             for price in sorted(says.prices, key=lambda price: price.sku)
         },
         replaces=present.holding,
@@ -186,15 +190,36 @@ def _problem(price: NewPrice, sku: Sku, present: Present) -> str:
         return _problem_of_ending(sku, present)
     if price.unit not in PriceUnit.values:
         return _("Choose per what this price is.")
-    is_amount = price.amount.is_finite() and 0 <= price.amount <= LARGEST_PRICE
-    if not is_amount or price.amount != price.amount.quantize(RATED_PLACES):
+    if not _is_price(price.amount):
         return _("Fill in an amount in euros, with at most {places} decimals.").format(places=6)
+    if problem := _problem_of_tiers(price.tiers):
+        return problem
     before = holding or present.above.get(sku.code)
     if before and (before.unit == PriceUnit.ONE_OFF) != (price.unit == PriceUnit.ONE_OFF):
         return _("What is paid once stays so, and what is paid for a time too.")
-    if holding and (holding.unit, holding.amount) == (price.unit, price.amount):
+    if holding and holding.unit_price == _unit_price(price.unit, price.amount, price.tiers):
         return _("This is what it costs then already.")
     return ""
+
+
+def _is_price(amount: Decimal) -> bool:
+    is_amount = amount.is_finite() and 0 <= amount <= LARGEST_PRICE
+    return is_amount and amount == amount.quantize(RATED_PLACES)
+
+
+def _problem_of_tiers(tiers: Sequence[Tier]) -> str:
+    if len(tiers) > MOST_TIERS:
+        return _("A price has at most {number} tiers.").format(number=MOST_TIERS)
+    if not all(_is_price(one.amount) and _is_quantity(one.from_quantity) for one in tiers):
+        return _("Fill in tiers with at most {places} decimals.").format(places=6)
+    if any(one.from_quantity >= other.from_quantity for one, other in pairwise(tiers)):
+        return _("Each tier begins at a larger quantity than the one before it.")
+    return ""
+
+
+def _is_quantity(quantity: Decimal) -> bool:
+    is_quantity = quantity.is_finite() and 0 < quantity <= LARGEST_QUANTITY
+    return is_quantity and quantity == quantity.quantize(RATED_PLACES)
 
 
 def _problem_of_ending(sku: Sku, present: Present) -> str:
@@ -212,10 +237,10 @@ def draft_of(proposed: TariffRound) -> Draft:
         name=proposed.name,
         valid_from=proposed.valid_from,
         organization=proposed.organization,
-        prices={line.sku: _unit_price(line.unit, line.amount) for line in lines},
+        prices={line.sku: _unit_price(line.unit, line.amount, line.tiers) for line in lines},
         replaces={line.sku_id: line.replaces for line in lines if line.replaces},
     )
 
 
-def _unit_price(unit: str, amount: Decimal | None) -> UnitPrice | None:
-    return UnitPrice(Unit(unit), amount) if amount is not None else None
+def _unit_price(unit: str, amount: Decimal | None, tiers: Sequence[Tier] = ()) -> UnitPrice | None:
+    return UnitPrice(Unit(unit), amount, tuple(tiers)) if amount is not None else None

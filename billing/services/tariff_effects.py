@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.db.models import Q
 
 from billing.models import Price, Sku
-from billing.rating import Unit, UnitPrice, rate_sum
+from billing.rating import Unit, UnitPrice, rate_tiers
 from billing.services.charging import CostLine, LineKey, costs, quantities_begun
 from billing.services.pricing import nearest_prices
 from portal.core.calendar import Period, month_of
@@ -80,13 +80,13 @@ class _Use:
         )
 
     def at(self, price: UnitPrice | None, month: Period) -> Change:
-        """What it would have cost at one price all month, rounded as a line is."""
+        """What it would have cost at one price all month, rounded as a line of each tier is."""
         if price is None:
             return Change(before=self.before)
-        after = rate_sum(
-            price, quantity_seconds=self.quantity_seconds, begun=self.begun, month=month
-        )
-        return Change(before=self.before, after=to_cents(after))
+        used = self.begun if price.unit is Unit.ONE_OFF else self.quantity_seconds
+        parts = rate_tiers(price, used=used, month=month)
+        after = sum((to_cents(part.cost) for part in parts), Decimal(0))
+        return Change(before=self.before, after=after)
 
 
 def effect_on_last_month(
@@ -114,16 +114,14 @@ def effect_on_last_month(
     if any(price is not None and price.unit is Unit.ONE_OFF for price in prices.values()):
         begun = quantities_begun(node_ids, period=month, as_of=month.end)
 
+    by_id = {sku.pk: price for sku, price in prices.items()}
     uses: defaultdict[tuple[Any, ...], _Use] = defaultdict(_Use)
     paid: defaultdict[int, Change] = defaultdict(Change)
     for line in lines:
         if line in moved:
-            allocation = (line.cost_center, line.cost_object, line.commitment_number)
-            key = (line.organization_id, line.sku_id, line.project_id, *allocation)
-            uses[key] += _use_of(line, begun)
+            uses[_place_of(line, by_id[line.sku_id])] += _use_of(line, begun)
         else:
             paid[line.organization_id] += Change(before=line.amount, after=line.amount)
-    by_id = {sku.pk: price for sku, price in prices.items()}
     skus = {pk: Change() for pk in by_id}
     for (organization_id, sku_id, *_rest), use in uses.items():
         change = use.at(by_id[sku_id], month)
@@ -184,6 +182,18 @@ def _ever_above(organization: Organization) -> set[int]:
         present = Node.objects.filter(pk__in=new).values_list("parent_id", flat=True)
         new = {pk for pk in (*earlier, *present) if pk is not None} - found
     return found
+
+
+def _place_of(line: CostLine, price: UnitPrice | None) -> tuple[Any, ...]:
+    """What is rated together. Tiers count all of a project, whatever its costs fall under.
+
+    Where those fall under several things, each tier is then rounded once where a statement rounds
+    it for each of them: cents.
+    """
+    place = (line.organization_id, line.sku_id, line.project_id)
+    if price is not None and price.tiers:
+        return place
+    return (*place, line.cost_center, line.cost_object, line.commitment_number)
 
 
 def _use_of(line: CostLine, begun: Mapping[LineKey, Decimal]) -> _Use:

@@ -121,6 +121,8 @@ def set_prices(waiting: TariffRound, prices: PriceList) -> None:
             organization=waiting.organization,
             unit=line.unit,
             amount=line.amount,
+            tier_quantities=line.tier_quantities,
+            tier_amounts=line.tier_amounts,
             valid_from=begin,
             valid_until=until[line.sku_id],
         )

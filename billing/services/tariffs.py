@@ -78,6 +78,8 @@ def _propose(says: RoundSays, effect: Effect, actor: Person) -> TariffRound:
             sku=sku,
             unit=price.unit.value if price else "",
             amount=price.amount if price else None,
+            tier_quantities=[tier.from_quantity for tier in price.tiers] if price else [],
+            tier_amounts=[tier.amount for tier in price.tiers] if price else [],
             ends=price is None,
             replaces=draft.replaces.get(sku.pk),
         )

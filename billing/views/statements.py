@@ -190,12 +190,19 @@ def _rows(statement: Statement) -> Iterator[Sequence[str | Decimal]]:
     yield (
         *(_("Statement"), _("Line"), _("Kind"), _("Month"), _("Project"), _("Service")),
         *(_("Cost centre"), _("Cost object"), _("Commitment number")),
-        *(_("Unit"), _("Price"), _("Quantity"), _("Amount"), _("Note")),
+        *(_("Unit"), _("Price"), _("From quantity"), _("Quantity"), _("Amount"), _("Note")),
     )
     for line in _lines(statement).iterator(chunk_size=2000):
         yield (
             *(statement.number, Decimal(line.position), line.get_kind_display()),
             *(line.used_in.key, line.project_name, line.service),
             *(line.cost_center or "", line.cost_object or "", line.commitment_number or ""),
-            *(line.get_unit_display(), line.unit_price, line.quantity, line.amount, line.note),
+            *(
+                line.get_unit_display(),
+                line.unit_price,
+                line.from_quantity,
+                line.quantity,
+                line.amount,
+                line.note,
+            ),
         )
