@@ -79,7 +79,7 @@ def test_other_tiers_are_another_price(agreed, proposed):
     agreed(replace(TIERED, tiers=TIERS[:1]), name="Tarieven 2028", months=2)
     with pytest.raises(InvalidInput) as refused:
         proposed(replace(TIERED, tiers=TIERS[:1]), name="Tarieven 2029", months=3)
-    assert list(refused.value.messages) == [TIERED.field]
+    assert list(refused.value.errors) == [TIERED.field]
 
 
 def test_what_was_proposed_never_changes(proposed):
