@@ -77,7 +77,7 @@ OF_ANYTHING = "DROP FUNCTION public.billing_guard_new_credit() CASCADE;"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0018_books_that_prove_themselves'),
+        ('billing', '0019_price_tiers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
