@@ -64,3 +64,11 @@ class ServerUsage:
     started_at: datetime
     ended_at: datetime | None
     seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What passed through something, in bytes, since the cloud began to count it."""
+
+    bytes_in: int
+    bytes_out: int

@@ -17,6 +17,7 @@ from portal.cloud.image_port import ImagePort
 from portal.cloud.objects import CloudObject as CloudObject
 from portal.cloud.objects import CopySpec as CopySpec
 from portal.cloud.objects import ServerUsage as ServerUsage
+from portal.cloud.objects import Traffic as Traffic
 
 # Every marker starts with this, so that a listing tells what the portal made from what others did.
 MARKER_PREFIX: Final = "cloudloket"
@@ -673,6 +674,16 @@ class Cloud(ImagePort, Protocol):
         """
         ...
 
+    def load_balancer_traffic(self, project: str, load_balancer_id: str) -> Traffic:
+        """What passed through it since the cloud began to count.
+
+        The count is set back, in whole or in part, when what carries the traffic is replaced.
+
+        Raises:
+            CloudMissing: it is gone.
+        """
+        ...
+
     # --- DNS -------------------------------------------------------------------------------
 
     def find_zones(self, project: str, marker: str) -> list[CloudObject]: ...
@@ -724,6 +735,10 @@ class Cloud(ImagePort, Protocol):
         Raises:
             CloudRefused: another is called so.
         """
+        ...
+
+    def container_bytes(self, project: str) -> dict[str, int]:
+        """By the name of each container what is stored in it, as far as it was counted by now."""
         ...
 
     def set_container_quota(self, project: str, name: str, quota_gib: int) -> None:

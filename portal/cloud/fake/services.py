@@ -13,6 +13,7 @@ from portal.cloud.ports import (
     ContainerSpec,
     DnsRecord,
     LoadBalancerSpec,
+    Traffic,
     ZoneSpec,
 )
 
@@ -36,6 +37,8 @@ class FakeLoadBalancers(Memory):
             marker,
             address="10.20.4.5",
             members=list(spec.members),
+            bytes_in=0,
+            bytes_out=0,
         )
         return self._settling(balancer, "PENDING_CREATE")
 
@@ -50,6 +53,21 @@ class FakeLoadBalancers(Memory):
     @asked
     def list_load_balancers(self, project: str) -> list[CloudObject]:
         return self.polled(self.of("load_balancer", project))
+
+    @asked
+    def load_balancer_traffic(self, project: str, load_balancer_id: str) -> Traffic:
+        told = self.get("load_balancer", project, load_balancer_id).details
+        return Traffic(bytes_in=told["bytes_in"], bytes_out=told["bytes_out"])
+
+    def let_traffic_pass(self, load_balancer_id: str, *, bytes_in: int, bytes_out: int) -> None:
+        """A test's plan: from now on the cloud counts so much more."""
+        told = self.things[load_balancer_id].details
+        told["bytes_in"] += bytes_in
+        told["bytes_out"] += bytes_out
+
+    def fail_over(self, load_balancer_id: str) -> None:
+        """A test's plan: another machine carries the traffic, and counts from nothing."""
+        self.things[load_balancer_id].details.update(bytes_in=0, bytes_out=0)
 
     @asked
     def list_members(self, project: str, load_balancer_id: str) -> list[tuple[str, int]]:
@@ -146,10 +164,20 @@ class FakeContainers(FakeZones):
         thing = (
             there[0]
             if there
-            else self.add("container", project, spec.name, marker, objects=0, used_gib=0)
+            else self.add("container", project, spec.name, marker, objects=0, used_gib=0, bytes=0)
         )
         thing.details["quota_gib"] = spec.quota_gib
         return self._container(thing)
+
+    @asked
+    def container_bytes(self, project: str) -> dict[str, int]:
+        return {thing.name: thing.details["bytes"] for thing in self.of("container", project)}
+
+    def store(self, project: str, name: str, size_bytes: int) -> None:
+        """A test's plan: from now on the container holds so many bytes."""
+        details = self._named(project, name).details
+        details["bytes"] = size_bytes
+        details["used_gib"] = -(-size_bytes // 1024**3)
 
     @asked
     def set_container_quota(self, project: str, name: str, quota_gib: int) -> None:

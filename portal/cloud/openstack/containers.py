@@ -10,7 +10,7 @@ from openstack.connection import Connection
 from openstack.exceptions import NotFoundException, raise_from_response
 
 from portal.cloud.openstack.connections import OnCloud
-from portal.cloud.ports import CloudObject, CloudRefused, CloudTaken, ContainerSpec
+from portal.cloud.ports import LARGEST_PAGE, CloudObject, CloudRefused, CloudTaken, ContainerSpec
 
 SERVICE: Final = "object-store"
 MARKER_HEADER: Final = "X-Container-Meta-Cloudloket"
@@ -40,6 +40,16 @@ class Containers(OnCloud):
             )
             raise_from_response(answer)
         return CloudObject(id=spec.name, name=spec.name, status="ACTIVE", marker=marker)
+
+    def container_bytes(self, project: str) -> dict[str, int]:
+        counted: dict[str, int] = {}
+        last, is_full = "", True
+        with self._asking(SERVICE, "count containers", project) as cloud:
+            while is_full:
+                rows = _rows_after(cloud, last)
+                counted |= {row["name"]: row["bytes"] for row in rows}
+                last, is_full = rows[-1]["name"] if rows else "", len(rows) == LARGEST_PAGE
+        return counted
 
     def set_container_quota(self, project: str, name: str, quota_gib: int) -> None:
         with self._asking(SERVICE, "set container quota", project) as cloud:
@@ -111,6 +121,14 @@ def _container(name: str, marker: str, headers: Mapping[str, str]) -> CloudObjec
 def _gib(size_bytes: int) -> int:
     """Rounded up."""
     return -(-size_bytes // BYTES_PER_GIB)
+
+
+def _rows_after(cloud: Connection, last: str) -> list[dict[str, Any]]:
+    """What Swift lists of an account behind this name; an account that was never used is empty."""
+    asked = {"format": "json", "limit": str(LARGEST_PAGE), **({"marker": last} if last else {})}
+    answer = cloud.object_store.get("", params=asked)
+    raise_from_response(answer)
+    return list(answer.json()) if answer.content else []
 
 
 def _path(name: str) -> str:

@@ -10,7 +10,7 @@ from openstack.exceptions import raise_from_response
 
 from portal.cloud.openstack.connections import OnCloud
 from portal.cloud.openstack.reading import carrying, made, moment, ours
-from portal.cloud.ports import CloudMissing, CloudObject, LoadBalancerSpec
+from portal.cloud.ports import CloudMissing, CloudObject, LoadBalancerSpec, Traffic
 
 SERVICE = "load-balancer"
 # What Octavia would set back to its defaults of a member that stays, unless it is told again.
@@ -48,6 +48,13 @@ class LoadBalancers(OnCloud):
         with self._asking(SERVICE, "list load balancers", project) as cloud:
             found = cloud.load_balancer.load_balancers(project_id=project)
             return [read_load_balancer(item) for item in found]
+
+    def load_balancer_traffic(self, project: str, load_balancer_id: str) -> Traffic:
+        with self._asking(SERVICE, "count traffic", project) as cloud:
+            answer = cloud.load_balancer.get(f"/lbaas/loadbalancers/{load_balancer_id}/stats")
+            raise_from_response(answer)
+            told = answer.json()["stats"]
+        return Traffic(bytes_in=told["bytes_in"], bytes_out=told["bytes_out"])
 
     def list_members(self, project: str, load_balancer_id: str) -> list[tuple[str, int]]:
         with self._asking(SERVICE, "list members", project) as cloud:

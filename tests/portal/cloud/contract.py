@@ -28,6 +28,7 @@ from portal.cloud.ports import (
     Listing,
     LoadBalancerSpec,
     SecurityRule,
+    Traffic,
     ZoneSpec,
 )
 from tests.portal.cloud.workspace import (
@@ -788,6 +789,9 @@ class CloudContract:
 
         assert (active.id, active.marker) == (made.id, marker)
         assert active.details["address"]
+        assert cloud.load_balancer_traffic(project, made.id) == Traffic(bytes_in=0, bytes_out=0)
+        with pytest.raises(CloudMissing):
+            cloud.load_balancer_traffic(project, NOWHERE)
         (found,) = cloud.find_load_balancers(project, marker)
         assert found.id == made.id
         assert cloud.find_load_balancers(project, new_marker()) == []
@@ -908,6 +912,7 @@ class CloudContract:
         cloud, project, marker = work.cloud, work.project, new_marker()
         spec = ContainerSpec(name="archief", quota_gib=2)
         assert cloud.find_containers(project, spec.name, marker) == []
+        assert cloud.container_bytes(project) == {}
 
         cloud.create_container(project, spec, marker)
         cloud.create_container(project, spec, marker)
@@ -950,6 +955,7 @@ class CloudContract:
             (name, name, project) for name in names
         }
         assert [thing.details for thing in listed] == [{"used_gib": 0}, {"used_gib": 0}]
+        assert cloud.container_bytes(project) == dict.fromkeys(names, 0)
         for name, left in zip(names[::-1], ([names[0]], []), strict=True):
             with pytest.raises(CloudRefused):
                 cloud.find_containers(project, name, new_marker())
