@@ -6,14 +6,31 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
+
+
+class Measure(StrEnum):
+    """What a cloud counts in bytes: what is stored now, or what passed by since it began."""
+
+    STORED = "stored"
+    TRAFFIC = "traffic"
 
 
 @dataclass(frozen=True)
 class Meter:
-    """``quantity`` (positive) of the SKU with code ``sku``, for as long as the thing exists."""
+    """``quantity`` (positive) of the SKU with code ``sku``, for as long as the thing exists.
+
+    What is measured has no quantity beforehand (0): the cloud is asked what it is.
+    """
 
     sku: str
     quantity: Decimal
+    measure: Measure | None = None
+
+    @classmethod
+    def measured(cls, sku: str, measure: Measure) -> Meter:
+        """What is used of ``sku`` is what the cloud counts."""
+        return cls(sku, Decimal(0), measure)
 
 
 def quantity_by_sku(meters: Iterable[Meter]) -> dict[str, Decimal]:

@@ -35,6 +35,11 @@ class Unit(StrEnum):
     HOUR = "hour"
     GIB_MONTH = "gib_month"
     ONE_OFF = "one_off"
+    GIB = "gib"
+
+
+# What is due of a quantity where its use begins, however long that lasts.
+DUE_AT_ONCE: Final = frozenset({Unit.ONE_OFF, Unit.GIB})
 
 
 @dataclass(frozen=True, order=True)
@@ -133,9 +138,10 @@ def rate_sum(
 
     Args:
         quantity_seconds: the sum of quantity x seconds.
-        begun: the sum of the quantities whose use begins in it; a one-off price is due of these.
+        begun: the sum of the quantities whose use begins in it; of these is due what is due
+            at once.
     """
-    used = begun if price.unit is Unit.ONE_OFF else quantity_seconds
+    used = begun if price.unit in DUE_AT_ONCE else quantity_seconds
     parts = rate_tiers(price, used=used, month=month)
     with localcontext(_EXACT):
         return sum((part.cost for part in parts), Decimal(0)).quantize(RATED_PLACES)
@@ -166,7 +172,7 @@ def rate_tiers(
 def used_per_unit(unit: Unit, month: Period) -> int:
     """How much use one unit is: quantity x seconds; of what is paid once just the quantity."""
     match unit:
-        case Unit.ONE_OFF:
+        case Unit.ONE_OFF | Unit.GIB:
             return 1
         case Unit.HOUR:
             return SECONDS_PER_HOUR

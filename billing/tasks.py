@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from celery import shared_task
 from django.utils.timezone import now
 
-from billing.services import budget_alerts, documents, summaries
-from portal.core.locks import BUDGET_ALERTS, DOCUMENTS, SUMMARIES, only_one
+from billing.services import budget_alerts, documents, sampling, summaries
+from portal.core.locks import BUDGET_ALERTS, DOCUMENTS, SAMPLES, SUMMARIES, only_one
+
+LONGEST_ROUND_SECONDS: Final = 1800  # what is left waits for the next round
 
 
 @shared_task(name="billing.keep_summaries")
@@ -29,6 +33,18 @@ def mind_budget_alerts() -> None:
 def send_budget_letter(*, letter_id: int) -> None:
     """Tell finance or a budget holder by e-mail what budgets reached."""
     budget_alerts.send_budget_letter(letter_id)
+
+
+@shared_task(
+    name="billing.take_samples",
+    soft_time_limit=LONGEST_ROUND_SECONDS,
+    time_limit=LONGEST_ROUND_SECONDS + 10,
+)
+def take_samples() -> None:
+    """Ask the clouds what was used of what is measured; one process at a time."""
+    with only_one(SAMPLES) as is_mine:
+        if is_mine:
+            sampling.take_samples(at=now())
 
 
 @shared_task(name="billing.make_documents")

@@ -32,6 +32,7 @@ UNIT_CODES: Final = {
     PriceUnit.HOUR.value: "HUR",
     PriceUnit.GIB_MONTH.value: ONE_PIECE,  # it has no code of its own
     PriceUnit.ONE_OFF.value: ONE_PIECE,
+    PriceUnit.GIB.value: ONE_PIECE,
 }
 _NEEDED: Final = (
     *("street", "postal_code", "city", "kvk_number"),

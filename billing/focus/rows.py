@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 
 from billing.focus.columns import NAMES
 from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
-from billing.rating import SECONDS_PER_HOUR, Unit
+from billing.rating import DUE_AT_ONCE, SECONDS_PER_HOUR, Unit
 from billing.services.charging import Charge
 from portal.core.calendar import Period
 from portal.core.money import CURRENCY
@@ -47,12 +47,14 @@ _PRICING_UNITS: Final = {
     Unit.HOUR: "Hours",
     Unit.GIB_MONTH: "GiB-Months",
     Unit.ONE_OFF: "Units",
+    Unit.GIB: "GiB",
 }
 _CONSUMED_UNITS: Final = {
     Unit.MONTH: "Seconds",
     Unit.HOUR: "Seconds",
     Unit.GIB_MONTH: "GiB-Seconds",
     Unit.ONE_OFF: "Units",
+    Unit.GIB: "GiB",
 }
 
 
@@ -236,7 +238,7 @@ def _row_of_line(statement: Statement, line: Line) -> Row:
 
 def _pricing_quantity(charge: Charge, unit: Unit, month: Period) -> Decimal:
     """How many of its unit were used."""
-    if unit is Unit.ONE_OFF:
+    if unit in DUE_AT_ONCE:
         return charge.quantity
     divisor = SECONDS_PER_HOUR if unit is Unit.HOUR else month.seconds
     months = _EXACT.divide(charge.quantity_seconds, divisor)
@@ -261,4 +263,4 @@ def _tier(line: Line) -> str:
 
 def _consumed_quantity(charge: Charge, unit: Unit) -> Decimal:
     """What was held times the seconds it was: meters know no finer, and this is never rounded."""
-    return charge.quantity if unit is Unit.ONE_OFF else charge.quantity_seconds
+    return charge.quantity if unit in DUE_AT_ONCE else charge.quantity_seconds

@@ -2,6 +2,7 @@ from billing.models.allocation import AllocationFact, AllocationKey
 from billing.models.budget import Budget, PastBudget
 from billing.models.budget_alert import BudgetAlert, BudgetLetter, BudgetMeasure
 from billing.models.dispute import DISPUTE_LENGTH, Dispute
+from billing.models.measured import MeasuredUse, SampleProblem, UsageSample
 from billing.models.price import Price, PriceList, PriceUnit, Sku
 from billing.models.statement import (
     BillingMonth,
@@ -30,6 +31,7 @@ __all__ = [
     "Credit",
     "Dispute",
     "LineKind",
+    "MeasuredUse",
     "MeteredResource",
     "MonthState",
     "MonthSummary",
@@ -38,6 +40,7 @@ __all__ = [
     "Price",
     "PriceList",
     "PriceUnit",
+    "SampleProblem",
     "Sku",
     "Statement",
     "StatementLine",
@@ -47,5 +50,6 @@ __all__ = [
     "TariffRound",
     "TariffRoundLine",
     "UnsettledMonth",
+    "UsageSample",
     "UsageSpan",
 ]

@@ -18,13 +18,15 @@ class PriceUnit(models.TextChoices):
     """What a price is the price of.
 
     A month-priced SKU costs exactly its price for a full calendar month, and for a part of it
-    price x seconds used / seconds of that month; GiB-month likewise, times the size.
+    price x seconds used / seconds of that month; GiB-month likewise, times the size. Per GiB is
+    what passed by, whatever time that took.
     """
 
     MONTH = Unit.MONTH.value, _("per month")
     HOUR = Unit.HOUR.value, _("per hour")
     GIB_MONTH = Unit.GIB_MONTH.value, _("per GiB per month")
     ONE_OFF = Unit.ONE_OFF.value, _("once")
+    GIB = Unit.GIB.value, _("per GiB")
 
 
 class Sku(models.Model):

@@ -87,7 +87,7 @@ day_part AS (
     SELECT
         asked.organization_id, asked.project_id, slice.starts AS slice_start,
         round(source.amount * CASE
-            WHEN asked.unit = 'one_off' THEN 1
+            WHEN asked.unit IN ('one_off', 'gib') THEN 1
             WHEN source.part IS NOT NULL THEN greatest(0, least(
                 in_tier.held * date_part('epoch', slice.ends - source.started_at)::numeric,
                 in_tier.used_before + source.part
@@ -103,7 +103,7 @@ day_part AS (
     LEFT JOIN in_tier ON in_tier.source_id = source.id
     JOIN slice ON slice.starts < source.ended_at AND slice.ends > source.started_at
     WHERE asked.kind = 'usage'
-        AND (asked.unit <> 'one_off' OR source.started_at >= slice.starts)
+        AND (asked.unit NOT IN ('one_off', 'gib') OR source.started_at >= slice.starts)
 )
 """  # noqa: S608
 _DAYS: Final[LiteralString] = f"""
@@ -134,10 +134,10 @@ _CHARGES: Final[LiteralString] = f"""
 SELECT
     source.span_id, span.resource_id, asked.project_id, asked.organization_id, asked.sku_id,
     asked.price_id, asked.unit, asked.unit_price, asked.from_quantity,
-    CASE asked.unit WHEN 'one_off' THEN coalesce(source.part, span.quantity) ELSE span.quantity END,
+    CASE WHEN asked.unit IN ('one_off', 'gib') THEN coalesce(source.part, span.quantity) ELSE span.quantity END,
     source.started_at, source.ended_at, source.seconds,
     coalesce(source.part, span.quantity)
-        * CASE WHEN source.part IS NULL OR asked.unit = 'one_off' THEN source.seconds ELSE 1 END,
+        * CASE WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds ELSE 1 END,
     source.amount,
     asked.cost_center, asked.cost_object, asked.commitment_number
 FROM asked

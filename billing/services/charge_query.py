@@ -331,8 +331,9 @@ piece AS (
 timed AS (
     SELECT piece.*, date_part('epoch', ended_at - started_at)::bigint AS seconds
     FROM piece
-    -- A one-off price is due once, where the use begins.
-    WHERE unit IS DISTINCT FROM 'one_off' OR (is_beginning AND started_at = span_started_at)
+    -- A one-off price, and one per GiB that passed, is due once, where the use begins.
+    WHERE coalesce(unit, '') NOT IN ('one_off', 'gib')
+        OR (is_beginning AND started_at = span_started_at)
 )
 """  # noqa: S608
 
@@ -347,9 +348,9 @@ charge AS (
         held AS quantity, held * seconds AS quantity_seconds, NULL::numeric AS part,
         -- 24 places before the division: its result is then never rounded twice.
         round(
-            (held * price_amount * CASE WHEN unit = 'one_off' THEN 1 ELSE seconds END)
+            (held * price_amount * CASE WHEN unit IN ('one_off', 'gib') THEN 1 ELSE seconds END)
             ::numeric(80, 24) / CASE unit
-                WHEN 'one_off' THEN 1 WHEN 'hour' THEN 3600 ELSE month_seconds
+                WHEN 'one_off' THEN 1 WHEN 'gib' THEN 1 WHEN 'hour' THEN 3600 ELSE month_seconds
             END,
             6
         ) AS amount

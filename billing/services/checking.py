@@ -22,7 +22,7 @@ from billing.models import (
     StatementLine,
     StatementLineSource,
 )
-from billing.rating import Unit, UnitPrice, Usage, rate_piece, rate_sum, used_per_unit
+from billing.rating import DUE_AT_ONCE, UnitPrice, Usage, rate_piece, rate_sum, used_per_unit
 from billing.services.checking_lines import flaws_of_references
 from billing.services.checking_statements import flaws_of_statements
 from billing.services.checking_tiers import flaws_of_tiers
@@ -114,7 +114,7 @@ def _used(source: StatementLineSource, price: UnitPrice) -> Decimal:
     """How much is in the line: quantity x seconds, and of what is paid once the quantity."""
     if source.part is not None:
         return source.part
-    is_once = price.unit is Unit.ONE_OFF
+    is_once = price.unit in DUE_AT_ONCE
     return _EXACT.multiply(source.span.quantity, 1 if is_once else source.seconds)
 
 

@@ -23,7 +23,7 @@ JOIN billing_usagespan AS span ON span.id = source.span_id
 WHERE statement.month_id = %(month)s AND source.part IS NOT NULL
 GROUP BY statement.year, statement.sequence, line.unit, span.id, source.started_at
 HAVING sum(source.part) <> span.quantity
-    * CASE line.unit WHEN 'one_off' THEN 1 ELSE max(source.seconds) END
+    * CASE WHEN line.unit IN ('one_off', 'gib') THEN 1 ELSE max(source.seconds) END
 ORDER BY 1, 2
 """
 

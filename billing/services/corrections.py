@@ -26,6 +26,7 @@ from portal.identity.models import Organization
 QUANTITY_IN_UNIT: Final[LiteralString] = """
 CASE unit
     WHEN 'one_off' THEN sum(quantity)
+    WHEN 'gib' THEN sum(quantity)
     ELSE round(
         sum(quantity_seconds)::numeric(80, 24)
             / CASE unit WHEN 'hour' THEN 3600 ELSE month_seconds END,

@@ -17,7 +17,8 @@ from django.db.models.functions import Coalesce, Greatest
 
 from billing.errors import SkuUnknown
 from billing.meters import Meter, quantity_by_sku
-from billing.models import MeteredResource, Sku, UsageSpan
+from billing.models import MeasuredUse, MeteredResource, Sku, UsageSpan
+from billing.services.measured_use import change_measuring, end_measuring, measured_now
 from portal.cloud.models import Cloud
 from portal.identity.models import Project
 
@@ -80,7 +81,8 @@ def start_metering(
 
     Args:
         public_id: the catalogue's id of the resource.
-        meters: may be empty: then the resource is known, and costs nothing.
+        meters: may be empty: then the resource is known, and costs nothing. Of what is measured
+            use begins when the cloud says so (``billing.services.measuring``).
         end_date: last business day that the resource is expected to exist; for forecasts.
 
     Raises:
@@ -94,12 +96,13 @@ def start_metering(
     moment, before = time.start, dict[str, Decimal]()
     if not is_new:  # nobody else sees a new row before it is committed, so that needs no lock
         resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
-        if resource.spans.filter(ended_at=None).exists():
+        if resource.spans.filter(ended_at=None).exists() or measured_now(resource):
             return resource
         resource.openstack_id, resource.end_date = openstack_id, end_date
         resource.save(update_fields=["openstack_id", "end_date"])
         moment, before = _not_before_history(resource, moment), _metered_last(resource)
-    _open_spans(resource, quantity_by_sku(meters), moment, time, before=before)
+    _open_spans(resource, quantity_by_sku(_held(meters)), moment, time, before=before)
+    change_measuring(resource, meters, moment)
     return resource
 
 
@@ -108,6 +111,7 @@ def end_metering(public_id: UUID, *, time: UsageTime) -> None:
     resource = MeteredResource.objects.select_for_update().filter(public_id=public_id).first()
     if resource is not None:
         _end_spans(resource, list(resource.spans.filter(ended_at=None)), time.end, time)
+        end_measuring(resource, time.end)
 
 
 def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime) -> None:
@@ -118,18 +122,20 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
         SkuUnknown: a meter names a SKU that is not in the price list.
     """
     resource = MeteredResource.objects.select_for_update().get(public_id=public_id)
-    wanted = quantity_by_sku(meters)
+    wanted = quantity_by_sku(_held(meters))
+    goes_on = measured_now(resource) & {meter.sku for meter in meters if meter.measure}
     changed = []
     running = list(resource.spans.filter(ended_at=None).select_related("sku"))
     before = {} if running else _metered_last(resource)
     for span in running:
         if wanted.get(span.sku.code) == span.quantity:
             del wanted[span.sku.code]
-        else:
+        elif span.sku.code not in goes_on:
             changed.append(span)
     moment = _not_before_history(resource, time.start)
     _end_spans(resource, changed, moment, time)
     _open_spans(resource, wanted, moment, time, before=before)
+    change_measuring(resource, meters, moment)
 
 
 def known_as(public_id: UUID, openstack_id: str) -> None:
@@ -145,7 +151,16 @@ def expect_until(public_id: UUID, end_date: date | None) -> None:
 def metered_now(public_ids: Collection[UUID]) -> set[UUID]:
     """Those of the resources that somebody pays for now."""
     spans = UsageSpan.objects.filter(resource__public_id__in=public_ids, ended_at=None)
-    return set(spans.values_list("resource__public_id", flat=True))
+    uses = MeasuredUse.objects.filter(resource__public_id__in=public_ids, ended_at=None)
+    return {
+        *spans.values_list("resource__public_id", flat=True),
+        *uses.values_list("resource__public_id", flat=True),
+    }
+
+
+def _held(meters: Sequence[Meter]) -> list[Meter]:
+    """Those of which the quantity is known beforehand."""
+    return [meter for meter in meters if meter.measure is None]
 
 
 def _not_before_history(resource: MeteredResource, moment: datetime) -> datetime:

@@ -20,6 +20,7 @@ from billing.errors import PriceMissing
 from billing.meters import Meter, quantity_by_sku
 from billing.models import Price, PriceUnit, Sku, UsageSpan
 from billing.rating import (
+    DUE_AT_ONCE,
     Tier,
     TierPart,
     Unit,
@@ -293,7 +294,7 @@ class _BeneathQuotes:
         tiered = [price for price in prices if price.tiers]
         if not tiered:
             return cls({})
-        once = {price.sku_id for price in tiered if price.unit == PriceUnit.ONE_OFF}
+        once = {price.sku_id for price in tiered if price.unit in DUE_AT_ONCE}
         others = {price.sku_id for price in tiered} - once
         month = month_of(at)
         began = Q(is_beginning=True, started_at__gte=month.start, started_at__lte=at)
@@ -388,7 +389,7 @@ def _line(price: Price, quantity: Decimal, month: Period, beneath: Decimal) -> Q
 def _parts_on_top(piece: Usage, price: UnitPrice, *, beneath: Decimal) -> list[TierPart]:
     """What a piece within one month adds, where ``beneath`` is held all of that month besides."""
     month = month_of(piece.start)
-    if price.unit is Unit.ONE_OFF:
+    if price.unit in DUE_AT_ONCE:
         used, before = piece.quantity * piece.is_beginning, beneath
     else:
         used, before = piece.quantity * piece.seconds, beneath * month.seconds

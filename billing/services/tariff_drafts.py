@@ -21,7 +21,7 @@ from billing.models import (
     Sku,
     TariffRound,
 )
-from billing.rating import Tier, Unit, UnitPrice
+from billing.rating import DUE_AT_ONCE, Tier, Unit, UnitPrice
 from billing.services.closing import next_month
 from billing.services.tariff_effects import Effect, effect_on_last_month
 from billing.services.tariff_prices import Present
@@ -195,8 +195,8 @@ def _problem(price: NewPrice, sku: Sku, present: Present) -> str:
     if problem := _problem_of_tiers(price.tiers):
         return problem
     before = holding or present.above.get(sku.code)
-    if before and (before.unit == PriceUnit.ONE_OFF) != (price.unit == PriceUnit.ONE_OFF):
-        return _("What is paid once stays so, and what is paid for a time too.")
+    if before and before.unit != price.unit and DUE_AT_ONCE & {before.unit, price.unit}:
+        return _("What is paid once or per GiB stays so, and what is paid for a time too.")
     if holding and holding.unit_price == _unit_price(price.unit, price.amount, price.tiers):
         return _("This is what it costs then already.")
     return ""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.db.models import Q
 
 from billing.models import Price, Sku
-from billing.rating import Unit, UnitPrice, rate_tiers
+from billing.rating import DUE_AT_ONCE, UnitPrice, rate_tiers
 from billing.services.charging import CostLine, LineKey, costs, quantities_begun
 from billing.services.pricing import nearest_prices
 from portal.core.calendar import Period, month_of
@@ -83,7 +83,7 @@ class _Use:
         """What it would have cost at one price all month, rounded as a line of each tier is."""
         if price is None:
             return Change(before=self.before)
-        used = self.begun if price.unit is Unit.ONE_OFF else self.quantity_seconds
+        used = self.begun if price.unit in DUE_AT_ONCE else self.quantity_seconds
         parts = rate_tiers(price, used=used, month=month)
         after = sum((to_cents(part.cost) for part in parts), Decimal(0))
         return Change(before=self.before, after=after)
@@ -111,7 +111,7 @@ def effect_on_last_month(
     lines = costs(node_ids, period=month, as_of=month.end).lines
     moved = _moved_lines(lines, {sku.pk for sku in prices}, organization)
     begun: Mapping[LineKey, Decimal] = {}
-    if any(price is not None and price.unit is Unit.ONE_OFF for price in prices.values()):
+    if any(price is not None and price.unit in DUE_AT_ONCE for price in prices.values()):
         begun = quantities_begun(node_ids, period=month, as_of=month.end)
 
     by_id = {sku.pk: price for sku, price in prices.items()}

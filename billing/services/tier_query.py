@@ -76,7 +76,7 @@ counted AS (
         SELECT
             held.*,
             quantity * CASE unit
-                WHEN 'one_off' THEN 1 ELSE date_part('epoch', ended_at - started_at)::bigint
+                WHEN 'one_off' THEN 1 WHEN 'gib' THEN 1 ELSE date_part('epoch', ended_at - started_at)::bigint
             END AS used
         FROM (
             SELECT
@@ -90,7 +90,7 @@ counted AS (
                 ON span.resource_id = resource.id AND span.sku_id = priced.sku_id
         ) AS held
         WHERE started_at < ended_at
-            AND (unit <> 'one_off' OR is_beginning AND started_at = span_started_at)
+            AND (unit NOT IN ('one_off', 'gib') OR is_beginning AND started_at = span_started_at)
     ) AS used_piece
 )
 """  # noqa: S608  (a fragment of ours, here and below)
@@ -108,8 +108,8 @@ tiered_charge AS (
     WITH {pieces}
     SELECT
         timed.*, tier.amount AS unit_price, tier.since AS from_quantity,
-        CASE unit WHEN 'one_off' THEN part ELSE held END AS quantity,
-        part * CASE unit WHEN 'one_off' THEN seconds ELSE 1 END AS quantity_seconds,
+        CASE WHEN unit IN ('one_off', 'gib') THEN part ELSE held END AS quantity,
+        part * CASE WHEN unit IN ('one_off', 'gib') THEN seconds ELSE 1 END AS quantity_seconds,
         part,
         round((part * tier.amount)::numeric(80, 24) / per_unit, 6) AS amount
     FROM timed
@@ -122,11 +122,12 @@ tiered_charge AS (
     CROSS JOIN LATERAL (
         SELECT
             CASE unit
-                WHEN 'one_off' THEN 1 WHEN 'hour' THEN 3600 ELSE month_seconds
+                WHEN 'one_off' THEN 1 WHEN 'gib' THEN 1 WHEN 'hour' THEN 3600 ELSE month_seconds
             END AS per_unit,
-            held * CASE unit WHEN 'one_off' THEN 1 ELSE seconds END AS used,
+            held * CASE WHEN unit IN ('one_off', 'gib') THEN 1 ELSE seconds END AS used,
             before + held * CASE unit
                 WHEN 'one_off' THEN 0
+                WHEN 'gib' THEN 0
                 ELSE date_part('epoch', timed.started_at - counted.started_at)::bigint
             END AS used_before
     ) AS place

@@ -31,6 +31,7 @@ DOCUMENTS: Final = 13
 BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20
+SAMPLES: Final = 22
 RETRY_AFTER_SECONDS: Final = 5
 
 

@@ -297,6 +297,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "bulk"},
     },
+    "take-samples": {
+        "task": "billing.take_samples",
+        "schedule": crontab(minute="*/5"),  # of each thing once an hour
+        "options": {"queue": "bulk"},
+    },
     "make-documents": {
         "task": "billing.make_documents",
         "schedule": 60.0,

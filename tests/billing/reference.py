@@ -263,19 +263,19 @@ class Stretch:
         """Quantity x seconds; of what is paid once the quantity."""
         if self.part is not None:
             return self.part
-        is_one_off = self.tariff is not None and self.tariff.unit == "one_off"
+        is_one_off = self.tariff is not None and self.tariff.unit in {"one_off", "gib"}
         return self.use.quantity * (1 if is_one_off else self.until - self.since)
 
     @property
     def per_unit(self) -> int:
         begin, end = month_at(self.since)
         assert self.tariff is not None
-        return {"one_off": 1, "hour": 3600}.get(self.tariff.unit, end - begin)
+        return {"one_off": 1, "gib": 1, "hour": 3600}.get(self.tariff.unit, end - begin)
 
     @property
     def is_due(self) -> bool:
         """A one-off price falls due where the use begins, and only there."""
-        is_one_off = self.tariff is not None and self.tariff.unit == "one_off"
+        is_one_off = self.tariff is not None and self.tariff.unit in {"one_off", "gib"}
         return not is_one_off or (self.use.is_beginning and self.since == self.use.since)
 
     @property
@@ -351,7 +351,7 @@ def _in_tiers(one: Stretch, used_before: Iterable[tuple[Stretch, Fraction]]) -> 
         and whole.since <= one.since < one.until <= whole.until
         and whole.tariff == one.tariff
     )
-    if one.tariff.unit != "one_off":
+    if one.tariff.unit not in {"one_off", "gib"}:
         before += one.use.quantity * (one.since - whole.since)
     turns = [Fraction(0), *(turn for turn, _euros in one.tariff.tiers), Fraction(10**30)]
     for tier, end in pairwise(turns):

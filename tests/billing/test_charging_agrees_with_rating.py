@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import MeteredResource, Price, PriceList, PriceUnit, UsageSpan
-from billing.rating import Usage, rate_piece, rate_tiers
+from billing.rating import DUE_AT_ONCE, Usage, rate_piece, rate_tiers
 from billing.services.charging import costs, list_charges
 from portal.core.calendar import Period, month, month_of, months_in
 from portal.core.money import to_cents
@@ -203,7 +203,7 @@ def reference(tree: Tree, history: History, as_of: datetime) -> list[tuple[Any, 
             charges.append((*what, 0, begin, usage.seconds, None))
         elif price.tiers:
             key = (payer, price.pk, month_of(begin).start)
-            used = span.quantity * (1 if price.unit == PriceUnit.ONE_OFF else usage.seconds)
+            used = span.quantity * (1 if price.unit in DUE_AT_ONCE else usage.seconds)
             parts = rate_tiers(
                 price.unit_price, used=used, before=used_before[key], month=month_of(begin)
             )
@@ -235,7 +235,7 @@ def pieces_of(tree: Tree, history: History, span: UsageSpan, as_of: datetime) ->
             stretches.append([key, begin, stop])
     for (payer, price, _), begin, stop in stretches:
         is_beginning = span.is_beginning and begin == span.started_at
-        if price is None or price.unit != PriceUnit.ONE_OFF or is_beginning:
+        if price is None or price.unit not in DUE_AT_ONCE or is_beginning:
             yield span, payer, price, begin, stop
 
 

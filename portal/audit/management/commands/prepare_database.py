@@ -42,6 +42,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "identity_claimbar": ("lifted_by_id", "lifted_at"),
     "identity_deputy": ("valid_until",),
     "billing_usagespan": ("ended_at", "end_facts"),
+    "billing_measureduse": ("ended_at", "tried_at", "problem"),
+    "billing_usagesample": (),
     "billing_price": ("valid_until",),
     "billing_tariffround": (
         *("state", "decided_by_id", "decided_at", "decision_reason", "price_list_id"),
