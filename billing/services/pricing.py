@@ -55,6 +55,8 @@ class QuoteLine:
         beneath: how much of it the project is expected to use besides, all month; of what is paid
             once, how much began in the month. Counted only where there are tiers.
         included: how many units of a full month, or once, cost nothing where others do.
+
+    Of what is measured ``quantity`` and both costs are zero: only the price is known beforehand.
     """
 
     sku: str
@@ -73,6 +75,11 @@ class QuoteLine:
     def name(self) -> str:
         """The name in the reader's language."""
         return self.name_en if get_language() == "en" else self.name_nl
+
+    @property
+    def is_measured(self) -> bool:
+        """What is used shows afterwards."""
+        return not self.quantity
 
     @property
     def unit_label(self) -> str:
@@ -133,6 +140,16 @@ class Quote:
     @property
     def one_off(self) -> Decimal:
         return sum((to_cents(line.one_off) for line in self.lines), Decimal(0))
+
+    @property
+    def measured_lines(self) -> list[QuoteLine]:
+        """Those of which only the price is known beforehand."""
+        return [line for line in self.lines if line.is_measured]
+
+    @property
+    def is_by_use_alone(self) -> bool:
+        """Nothing is paid but what the cloud counts."""
+        return bool(self.lines) and all(line.is_measured for line in self.lines)
 
     def cost_until(self, start: datetime, end: datetime) -> Decimal:
         """What use from ``start`` (inclusive) to ``end`` (exclusive) costs: six decimals.
@@ -370,7 +387,7 @@ def _line(price: Price, quantity: Decimal, month: Period, beneath: Decimal) -> Q
     cost = _cost_of_parts(parts)
     if price.tiers:
         cost = sum((to_cents(part.cost) for part in parts), Decimal(0))
-    is_one_off = unit_price.unit is Unit.ONE_OFF
+    is_at_once = unit_price.unit in DUE_AT_ONCE
     return QuoteLine(
         sku=price.sku.code,
         name_nl=price.sku.name_nl,
@@ -378,8 +395,8 @@ def _line(price: Price, quantity: Decimal, month: Period, beneath: Decimal) -> Q
         quantity=quantity,
         unit=price.unit,
         unit_price=price.amount,
-        monthly=Decimal(0) if is_one_off else cost,
-        one_off=cost if is_one_off else Decimal(0),
+        monthly=Decimal(0) if is_at_once else cost,
+        one_off=cost if is_at_once else Decimal(0),
         tiers=price.tiers,
         beneath=beneath,
         included=_included(parts, unit_price, month) if price.tiers else Decimal(0),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.timezone import now
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from billing.services.measured_reading import last_measures
+from catalog.api.measured import MeasuredOutput
 from catalog.api.parameters import json_schema, partial_schema
 from catalog.kinds import get_kind
 from catalog.kinds.base import Action
@@ -231,7 +234,13 @@ class ResourceDetailOutput(ResourceOutput):
     actions = serializers.SerializerMethodField()
     questions = serializers.SerializerMethodField()
     changeable = serializers.SerializerMethodField()
+    measured = serializers.SerializerMethodField()
     operations = OperationOutput(many=True)
+
+    @extend_schema_field(MeasuredOutput(many=True))
+    def get_measured(self, resource: Resource) -> Any:
+        """What the cloud counts of it, where somebody pays by that."""
+        return MeasuredOutput(last_measures(resource.public_id, at=now()), many=True).data
 
     @extend_schema_field(serializers.DateField(allow_null=True))
     def get_clean_up_on(self, resource: Resource) -> str | None:

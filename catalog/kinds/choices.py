@@ -61,8 +61,11 @@ class Ticks(ChoiceField):
     options: Sequence[Option]
     least: int = 1
     most: int = 100
+    begins_ticked: bool = True
 
     def begin(self) -> list[str]:
+        if not self.begins_ticked:
+            return []
         return [option.value for option in self.options][: self.most]
 
     def clean(self, value: object) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from billing.meters import Meter
+from billing.meters import Measure, Meter
 from catalog.kinds.base import (
     Done,
     Kind,
@@ -22,6 +22,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.choices import Bounds, ChoiceField
+from catalog.kinds.measured import is_measured, measured_choice
 from catalog.kinds.parameters import Parameter, Text, Widget
 from catalog.kinds.parts import Compared, Finding, Part, Record
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
@@ -116,6 +117,12 @@ def _ours(record: Record) -> str | None:
     return str(record.spec["object_gib"]) if record.is_found else None
 
 
+def _size_hint(version: OfferingVersion) -> Text:
+    if is_measured(version, Measure.STORED):
+        return _("More than this is refused. You pay for what is stored in it.")
+    return _("More than this is refused. You pay for this size, also when it is empty.")
+
+
 STORED: Final = Compared(
     key="used_gib",
     label=_("Stored, in GiB"),
@@ -134,7 +141,8 @@ class Container(Kind):
     Of one that nobody ordered that is what was stored when it was last looked at: it has no limit
     that we know, and gets none, since whoever uses it would be stopped by that.
 
-    The offering's choices: ``object_gib``: {"minimum", "maximum", "default"}.
+    The offering's choices: ``object_gib``: {"minimum", "maximum", "default"}; ``measured``:
+    ["stored"] where somebody pays for what is stored, and not for the largest size.
     """
 
     key = "container"
@@ -177,7 +185,7 @@ class Container(Kind):
         bounds = Bounds(
             name="object_gib", label=_("Largest size"), lowest=1, highest=LARGEST_GIB, unit="GiB"
         )
-        return [bounds]
+        return [bounds, measured_choice(Measure.STORED, _("What is stored, per GiB"))]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         bounds = version.choices["object_gib"]
@@ -187,7 +195,7 @@ class Container(Kind):
                 label=_("Largest size"),
                 widget=Widget.NUMBER,
                 section=_("Storage"),
-                hint=_("More than this is refused. You pay for this size, also when it is empty."),
+                hint=_size_hint(version),
                 minimum=bounds["minimum"],
                 maximum=bounds["maximum"],
                 default=bounds["default"],
@@ -219,6 +227,8 @@ class Container(Kind):
         return {Metric.OBJECT_GIB: Decimal(spec["object_gib"])}
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
+        if is_measured(version, Measure.STORED):
+            return [Meter.measured("object.used", Measure.STORED)]
         return [Meter("object", Decimal(spec["object_gib"]))]
 
     def summary(self, spec: Spec) -> str:

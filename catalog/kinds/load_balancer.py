@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.meters import Meter
+from billing.meters import Measure, Meter
 from catalog.kinds.base import (
     Broken,
     Done,
@@ -28,6 +28,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.choices import ChoiceField
+from catalog.kinds.measured import is_measured, measured_choice
 from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network_parameter
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding, Part, called, status
@@ -177,7 +178,8 @@ class LoadBalancer(Kind):
     """Spec: ``network``, ``protocol``, ``port`` and ``members``, a line for each; ``network_cidr``
     (see ``networks``) where the network is one of the project.
 
-    The offering's choices: ``networks``, as for a server.
+    The offering's choices: ``networks``, as for a server; ``measured``: ["traffic"] where somebody
+    also pays for what passes through it.
     """
 
     key = "load_balancer"
@@ -232,7 +234,7 @@ class LoadBalancer(Kind):
     results = {"address": first_address}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
-        return [NETWORKS]
+        return [NETWORKS, measured_choice(Measure.TRAFFIC, _("Traffic, per GiB"))]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [
@@ -281,7 +283,10 @@ class LoadBalancer(Kind):
         return {Metric.LOAD_BALANCERS: Decimal(1)}
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
-        return [Meter("load_balancer", Decimal(1))]
+        meters = [Meter("load_balancer", Decimal(1))]
+        if is_measured(version, Measure.TRAFFIC):
+            meters.append(Meter.measured("load_balancer.traffic", Measure.TRAFFIC))
+        return meters
 
     def summary(self, spec: Spec) -> str:
         if "members" not in spec:

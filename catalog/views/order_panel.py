@@ -22,7 +22,7 @@ from catalog.views.quota_request_wording import Shortage, shortage_foretold
 from catalog.views.wording import place_in_words
 from portal.core.calendar import end_of_day
 from portal.core.errors import DomainError
-from portal.core.formats import money, price
+from portal.core.formats import money, per_unit, price
 from portal.core.money import to_cents
 from portal.identity.models import Project
 
@@ -91,9 +91,9 @@ class Panel:
         if self.consequences is None:
             if self.least is None:
                 return _("No price yet")
-            return _("From {price}").format(price=price(self.least.monthly, self.least.one_off))
+            return _("From {price}").format(price=_price_of(self.least))
         quoted = self.consequences.quote
-        costs = price(quoted.monthly, quoted.one_off)
+        costs = _price_of(quoted)
         if self.refusals:
             return f"{costs}. {_('It may not stand there.')}"
         if not self.consequences.fits_quota:
@@ -101,6 +101,12 @@ class Panel:
         if self.consequences.stop:
             return f"{costs}. {_('It does not fit in the budget.')}"
         return f"{costs}."
+
+
+def _price_of(quoted: Quote) -> str:
+    """What it costs per month and once, and per unit of what is measured."""
+    by_use = (per_unit(line.unit_price, line.unit_label) for line in quoted.measured_lines)
+    return " + ".join([price(quoted.monthly, quoted.one_off), *by_use])
 
 
 def read_panel(version: OfferingVersion, draft: Draft, parameters: Sequence[Parameter]) -> Panel:

@@ -21,6 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
+from billing.services.measured_reading import last_measures
 from catalog.action_forms import ActionForm
 from catalog.amounts import amount_in_words
 from catalog.errors import ConfirmationMismatch
@@ -235,6 +236,7 @@ def _render(
         "state": state,
         "kind": get_kind(resource.kind),
         "place": place_in_words(resource.cloud_project.cloud),
+        "measured": last_measures(resource.public_id, at=moment),
         "words": spec_in_words(line.offering_version, resource.spec) if line else [],
         "line": line,
         "needing": list(needed_by(resource).values_list("name", flat=True))

@@ -14,18 +14,21 @@ from django.db.models import Max, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
+from django.utils.timezone import now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from billing.forms import month_key, name_of_month
+from billing.services.measured_reading import silent_measures
 from catalog.models import UsageCause, UsageCheck, UsageMeasure
 from catalog.policies import USAGE_CHECK_READERS, visible_resources, visible_usage_checks
 from portal.core.calendar import month
 from portal.core.formats import moment, quantity, signed_quantity
-from portal.identity.access import roles_of
+from portal.identity.access import reached_projects, roles_of
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
+MOST_SILENT: Final = 50
 _UNITS: Final[dict[str, str | Promise]] = {UsageMeasure.SERVER_HOURS: _("hours")}
 _GIB: Final = "GiB"
 WHY: Final[dict[str, str | Promise]] = {
@@ -94,8 +97,16 @@ def usage_checks(request: PersonRequest) -> HttpResponse:
         "month_key": _key(chosen) if chosen else "",
         "only_different": only_different,
         "looked_at": moment(looked_at, inside=True) if looked_at else "",
+        **_silent(request),
     }
     return render(request, "catalog/usage_checks.html", context)
+
+
+def _silent(request: PersonRequest) -> dict[str, Any]:
+    """What the cloud should have counted, and did not for too long."""
+    projects = reached_projects(request.user, *USAGE_CHECK_READERS)
+    silent, in_all = silent_measures(projects, at=now(), most=MOST_SILENT)
+    return {"silent": silent, "silent_left_out": in_all - len(silent)}
 
 
 def _chosen(request: PersonRequest, months: list[date]) -> date | None:

@@ -45,6 +45,11 @@ def once(amount: Decimal) -> str:
     return gettext("+ {amount} once").format(amount=money(amount))
 
 
+def per_unit(amount: Decimal, unit: str) -> str:
+    """Return what one unit of something costs: ``€ 0,01 per GiB``."""
+    return f"{unit_price(amount)} {unit}"
+
+
 def price(monthly: Decimal, one_off: Decimal) -> str:
     """Return a price per month, and what is paid once where that is anything."""
     text = gettext("{amount} per month").format(amount=money(monthly))

@@ -211,7 +211,7 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "name_en": "Load balancer",
         "description_nl": "Eén ingang voor meerdere servers. Verkeer gaat naar wat werkt.",
         "description_en": "One entrance to several servers. Traffic goes to what works.",
-        "choices": {"networks": list(NETWORKS)},
+        "choices": {"networks": list(NETWORKS), "measured": ["traffic"]},
     },
     {
         "code": "object-storage",
@@ -221,6 +221,18 @@ OFFERINGS: Final[tuple[dict[str, Any], ...]] = (
         "description_nl": "Ruimte voor bestanden, via Swift.",
         "description_en": "Room for files, by way of Swift.",
         "choices": {"object_gib": {"minimum": 1, "maximum": 5000, "default": 100}},
+    },
+    {
+        "code": "object-storage-by-use",
+        "kind": "container",
+        "name_nl": "Objectopslag naar gebruik",
+        "name_en": "Object storage by use",
+        "description_nl": "Ruimte voor bestanden. U betaalt voor wat erin staat.",
+        "description_en": "Room for files. You pay for what is in it.",
+        "choices": {
+            "object_gib": {"minimum": 1, "maximum": 5000, "default": 100},
+            "measured": ["stored"],
+        },
     },
     {
         "code": "dns-zone",

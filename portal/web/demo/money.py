@@ -17,6 +17,7 @@ _DISK: Final = ("Storage", "Block Storage", PriceUnit.GIB_MONTH)
 _OBJECTS: Final = ("Storage", "Object Storage", PriceUnit.GIB_MONTH)
 _NETWORK: Final = ("Networking", "Network Infrastructure", PriceUnit.MONTH)
 _BALANCER: Final = ("Networking", "Application Networking", PriceUnit.MONTH)
+_TRAFFIC: Final = ("Networking", "Application Networking", PriceUnit.GIB)
 _ROUTING: Final = ("Networking", "Network Routing", PriceUnit.MONTH)
 SKUS: Final = {
     "server.gp.small": ("Server, klein", "Server, small", *_SERVER, "38.40"),
@@ -32,6 +33,10 @@ SKUS: Final = {
     "floating_ip": ("Publiek adres", "Public address", *_NETWORK, "2.90"),
     "load_balancer": ("Load balancer", "Load balancer", *_BALANCER, "18.00"),
     "object": ("Objectopslag", "Object storage", *_OBJECTS, "0.021"),
+    "object.used": ("Objectopslag naar gebruik", "Object storage by use", *_OBJECTS, "0.023"),
+    "load_balancer.traffic": (
+        *("Verkeer van een load balancer", "Traffic of a load balancer", *_TRAFFIC, "0.01"),
+    ),
     "dns_zone": ("DNS-zone", "DNS zone", *_ROUTING, "0.50"),
     "environment.vcpus": ("Omgeving, processor", "Environment, processor", *_SERVER, "9.60"),
     "environment.memory_gib": (

@@ -78,6 +78,22 @@ def once(amount: Decimal) -> SafeString:
 
 
 @register.simple_tag
+def by_use(quoted: Any) -> SafeString:
+    """``{% by_use consequences.quote %}``: what a unit costs of what is measured."""
+    return format_html_join(
+        "",
+        ' <span class="cl-money">+ {}</span>',
+        ((per_unit(line),) for line in quoted.measured_lines),
+    )
+
+
+@register.filter
+def per_unit(line: Any) -> str:
+    """``{{ line|per_unit }}``: the price of one unit of a line of a quote."""
+    return formats.per_unit(line.unit_price, line.unit_label)
+
+
+@register.simple_tag
 def day(value: date) -> SafeString:
     """``{% day order.ends_on %}``: <time>5 oktober 2026</time>."""
     local = value.astimezone(BUSINESS_TIME).date() if isinstance(value, datetime) else value

@@ -1,0 +1,33 @@
+"""What an offering charges by what the cloud counts: a choice of its own, that a version may lack.
+
+What was ordered from an older version, or was never ordered, is charged as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from billing.meters import Measure
+from catalog.kinds.choices import Ticks
+from catalog.kinds.parameters import Option, Text
+from catalog.models import OfferingVersion
+
+_NAME: Final = "measured"
+
+
+def measured_choice(measure: Measure, label: Text) -> Ticks:
+    """Whether somebody pays for this by what the cloud counts of it."""
+    return Ticks(
+        name=_NAME,
+        label=_("Paid by what is used"),
+        hint=_("We ask the cloud once an hour. Beforehand only the price per GiB is known."),
+        options=[Option(value=measure.value, label=label)],
+        least=0,
+        begins_ticked=False,
+    )
+
+
+def is_measured(version: OfferingVersion, measure: Measure) -> bool:
+    return measure in version.choices.get(_NAME, [])
