@@ -236,6 +236,11 @@ class OrderLine(PublicIdModel):
         return self.due_of(Quote.from_json(self.quote)).one_off
 
     @property
+    def is_by_use(self) -> bool:
+        """Somebody pays, maybe besides, for what the cloud counts of it."""
+        return bool(Quote.from_json(self.quote).measured_lines)
+
+    @property
     def short_title(self) -> str:
         """What it asks, in fewer words: “web-01”, “change of web-01”."""
         return (

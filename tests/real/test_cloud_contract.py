@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import openstack
 import pytest
 
 from portal.cloud.openstack import connect, connections
-from portal.cloud.ports import Cloud
+from portal.cloud.ports import Cloud, ContainerSpec
 from tests.portal.cloud.contract import CloudContract
-from tests.portal.cloud.workspace import DESCRIPTION, Workspace, until
+from tests.portal.cloud.workspace import DESCRIPTION, Workspace, new_marker, until
 
 pytestmark = pytest.mark.real
 KEY = os.environ.get("CLOUDLOKET_CLOUDS", "sovereign").split(",")[0].strip()
@@ -41,6 +42,22 @@ class TestOpenStackCloud(CloudContract):
 
         assert server.status == "ERROR"
         assert server.fault
+
+    def test_bytes_of_a_container_are_those_of_what_was_put_in_it(self, work: Workspace) -> None:
+        spec = ContainerSpec(name="Oud archief #1", quota_gib=1)
+        work.cloud.create_container(work.project, spec, new_marker())
+        with openstack.connect(cloud=KEY) as everywhere:
+            inside = everywhere.connect_as_project({"id": work.project})
+            inside.object_store.upload_object(quote(spec.name), "brief", data=b"12345")
+
+        counted = until(
+            lambda: work.cloud.container_bytes(work.project),
+            lambda told: told != {spec.name: 0},  # Swift counts when it has the time
+        )
+
+        assert counted == {spec.name: 5}
+        assert work.cloud.empty_container(work.project, spec.name, at_most=10)
+        work.cloud.delete_container(work.project, spec.name)
 
 
 def remove_projects(domain_name: str) -> None:

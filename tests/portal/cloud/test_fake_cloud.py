@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from portal.cloud.fake import FakeCloud
-from portal.cloud.ports import CloudRefused, CloudUnavailable, NetworkSpec
+from portal.cloud.ports import (
+    CloudRefused,
+    CloudUnavailable,
+    ContainerSpec,
+    LoadBalancerSpec,
+    NetworkSpec,
+    Traffic,
+)
 from tests.portal.cloud.contract import CloudContract
 from tests.portal.cloud.workspace import Workspace, new_marker
 
@@ -77,6 +84,25 @@ def test_size_that_is_being_confirmed_does_not_go_back(cloud: FakeCloud, work: W
 
     (seen,) = cloud.list_servers(work.project)
     assert (seen.status, seen.details["flavor"]) == ("ACTIVE", large.name)
+
+
+def test_cloud_counts_what_is_stored_and_what_passes(cloud: FakeCloud, work: Workspace) -> None:
+    network = work.network()
+    spec = LoadBalancerSpec(
+        name="front", network_id=network.id, protocol="TCP", port=80, members=[]
+    )
+    balancer = cloud.create_load_balancer(work.project, spec, new_marker())
+    cloud.create_container(work.project, ContainerSpec(name="archief", quota_gib=1), "")
+
+    cloud.store(work.project, "archief", 7)
+    cloud.let_traffic_pass(balancer.id, bytes_in=1, bytes_out=2)
+
+    assert cloud.container_bytes(work.project) == {"archief": 7}
+    passed = cloud.load_balancer_traffic(work.project, balancer.id)
+    assert passed == Traffic(bytes_in=1, bytes_out=2)
+    cloud.fail_over(balancer.id)
+    passed = cloud.load_balancer_traffic(work.project, balancer.id)
+    assert passed == Traffic(bytes_in=0, bytes_out=0)
 
 
 def test_patience_can_be_asked_for(cloud: FakeCloud, work: Workspace) -> None:

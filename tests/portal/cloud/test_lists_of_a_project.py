@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from portal.cloud.openstack.containers import Containers
 from portal.cloud.openstack.listings import Listings
 from portal.cloud.openstack.zones import Zones
-from portal.cloud.ports import Listing
+from portal.cloud.ports import LARGEST_PAGE, Listing
 from tests.portal.cloud.openstack_server import PROJECT
 
 MARKER = "cloudloket-0123456789abcdef0123456789abcdef-zone"
@@ -80,3 +81,29 @@ def test_what_a_container_holds_is_listed_in_gib_rounded_up(stored, told):
     (found,) = listings.list_page(Listing.CONTAINERS, project=PROJECT).things
 
     assert found.details == {"used_gib": told}
+
+
+class Swift:
+    """Lists an account by pages of as many as was asked for."""
+
+    def __init__(self, containers: int) -> None:
+        self.rows = [{"name": f"{number:05}", "bytes": number} for number in range(containers)]
+        self.asked = 0
+
+    def get(self, path: str, *, params: dict[str, str]) -> Any:
+        self.asked += 1
+        left = [row for row in self.rows if row["name"] > params.get("marker", "")]
+        page = left[: int(params["limit"])]
+        return SimpleNamespace(json=lambda: page, content=page and b"[{}]", status_code=200)
+
+
+@pytest.mark.parametrize(
+    ("containers", "pages"), [(0, 1), (1, 1), (LARGEST_PAGE, 2), (LARGEST_PAGE + 1, 2)]
+)
+def test_bytes_of_all_containers_are_counted_page_by_page(containers, pages):
+    swift = Swift(containers)
+    cloud = SimpleNamespace(object_store=swift)
+    counting = Containers(SimpleNamespace(in_project=lambda project: cloud))
+
+    assert counting.container_bytes(PROJECT) == {row["name"]: row["bytes"] for row in swift.rows}
+    assert swift.asked == pages
