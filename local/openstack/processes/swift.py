@@ -1,4 +1,5 @@
-"""Swift in one process with green threads: proxy, account, container and object server.
+"""Swift in one process with green threads: proxy, account, container and object server,
+and what tells accounts the size of their containers.
 
 Usage: ``python -m local.openstack.processes.swift FOLDER`` with its configuration files.
 """
@@ -19,6 +20,8 @@ from swift.common import utils
 
 from local.openstack.configuration.swift import DEVICE, STORES
 from local.openstack.processes.serving import LOOPBACK, loading
+
+SECONDS_BETWEEN_REPORTS = 5
 
 
 def _port(folder: Path, server: str) -> int:
@@ -68,6 +71,19 @@ def _serve(folder: Path, server: str) -> eventlet.greenthread.GreenThread:
     )
 
 
+def _report_sizes(folder: Path) -> None:
+    """As swift-container-updater: accounts list how much their containers hold by what it tells."""
+    from swift.container.updater import ContainerUpdater
+
+    parser = RawConfigParser()
+    parser.read(folder / "container.conf")
+    updater = ContainerUpdater(dict(parser.defaults()))
+    while True:
+        for path in updater.get_paths():
+            updater.container_sweep(path)
+        eventlet.sleep(SECONDS_BETWEEN_REPORTS)
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     # Swift would read /etc/swift/swift.conf while its modules load.
@@ -80,6 +96,7 @@ def main() -> None:
             _write_ring(folder, store)
             _serve(folder, store)
         proxy = _serve(folder, "proxy")
+    eventlet.spawn(_report_sizes, folder)
     proxy.wait()
 
 
