@@ -59,7 +59,7 @@ def from_quantity(model):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0018_books_that_prove_themselves")]
+    dependencies = [("billing", '0018_books_that_prove_themselves')]
 
     operations = [
         migrations.RunSQL(CHECK, FORGET),

@@ -77,7 +77,7 @@ OF_ANYTHING = "DROP FUNCTION public.billing_guard_new_credit() CASCADE;"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0019_price_tiers'),
+        ('billing', '0022_measured_samples'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

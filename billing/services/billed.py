@@ -134,10 +134,16 @@ _CHARGES: Final[LiteralString] = f"""
 SELECT
     source.span_id, span.resource_id, asked.project_id, asked.organization_id, asked.sku_id,
     asked.price_id, asked.unit, asked.unit_price, asked.from_quantity,
-    CASE WHEN asked.unit IN ('one_off', 'gib') THEN coalesce(source.part, span.quantity) ELSE span.quantity END,
+    CASE
+        WHEN asked.unit IN ('one_off', 'gib') THEN coalesce(source.part, span.quantity)
+        ELSE span.quantity
+    END,
     source.started_at, source.ended_at, source.seconds,
     coalesce(source.part, span.quantity)
-        * CASE WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds ELSE 1 END,
+        * CASE
+            WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds
+            ELSE 1
+        END,
     source.amount,
     asked.cost_center, asked.cost_object, asked.commitment_number
 FROM asked

@@ -75,8 +75,9 @@ counted AS (
     FROM (
         SELECT
             held.*,
-            quantity * CASE unit
-                WHEN 'one_off' THEN 1 WHEN 'gib' THEN 1 ELSE date_part('epoch', ended_at - started_at)::bigint
+            quantity * CASE
+                WHEN unit IN ('one_off', 'gib') THEN 1
+                ELSE date_part('epoch', ended_at - started_at)::bigint
             END AS used
         FROM (
             SELECT
