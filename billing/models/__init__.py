@@ -15,11 +15,13 @@ from billing.models.statement import (
     UnsettledMonth,
 )
 from billing.models.summary import MonthSummary, OutdatedMonth, SummaryDay, SummaryLine
+from billing.models.tag import TAG_LENGTH, TagFact, TagKey
 from billing.models.tariff import TARIFF_NAME_LENGTH, TariffRound, TariffRoundLine
 from billing.models.usage import MeteredResource, UsageSpan
 
 __all__ = [
     "DISPUTE_LENGTH",
+    "TAG_LENGTH",
     "TARIFF_NAME_LENGTH",
     "AllocationFact",
     "AllocationKey",
@@ -47,6 +49,8 @@ __all__ = [
     "StatementLineSource",
     "SummaryDay",
     "SummaryLine",
+    "TagFact",
+    "TagKey",
     "TariffRound",
     "TariffRoundLine",
     "UnsettledMonth",

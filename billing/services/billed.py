@@ -39,7 +39,7 @@ IN_BRANCHES: Final[LiteralString] = """(
     )
 )"""
 # The lines of these months that are asked for, with who pays and when the month began.
-_ASKED: Final[LiteralString] = f"""
+ASKED: Final[LiteralString] = f"""
 , asked AS (
     SELECT line.*, statement.organization_id,
         month.first_day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS month_start
@@ -52,7 +52,7 @@ _ASKED: Final[LiteralString] = f"""
 """  # noqa: S608  (fragments of ours, here and below)
 # What puts an earlier month right is in whole cents, as it was billed.
 _LINES: Final[LiteralString] = f"""
-{_ASKED}
+{ASKED}
 SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity, month_start,
        0, CASE kind WHEN 'usage' THEN exact ELSE amount END,
        cost_center, cost_object, commitment_number, kind
@@ -61,7 +61,7 @@ ORDER BY organization_id, project_id, sku_id, month_start, price_id,
          cost_center, cost_object, commitment_number, from_quantity, id
 """  # noqa: S608
 _TOTALS: Final[LiteralString] = f"""
-{_ASKED}
+{ASKED}
 SELECT month_start, sum(amount) FROM asked GROUP BY month_start
 """  # noqa: S608
 _PAYERS: Final[LiteralString] = """
@@ -70,7 +70,7 @@ SELECT organization_id FROM covered WHERE periods @> %(last_second)s
 # What is used over several days is spread over them by the second; what is paid once falls on one.
 # Of one piece of use the lower tiers come first, so what is in them was used before.
 _BY_DAY: Final[LiteralString] = f"""
-{_ASKED}
+{ASKED}
 , in_tier AS (
     SELECT
         source.id AS source_id, span.quantity AS held,
@@ -120,7 +120,7 @@ FROM day_part
 GROUP BY organization_id, project_id, slice_start
 """  # noqa: S608
 _BY_RESOURCE: Final[LiteralString] = f"""
-{_ASKED}
+{ASKED}
 SELECT span.resource_id, sum(source.amount)
 FROM asked
 JOIN billing_statementlinesource AS source ON source.line_id = asked.id
@@ -130,7 +130,7 @@ GROUP BY span.resource_id
 ORDER BY sum(source.amount) DESC, span.resource_id
 """  # noqa: S608
 _CHARGES: Final[LiteralString] = f"""
-{_ASKED}
+{ASKED}
 SELECT
     source.span_id, span.resource_id, asked.project_id, asked.organization_id, asked.sku_id,
     asked.price_id, asked.unit, asked.unit_price, asked.from_quantity,
@@ -156,7 +156,7 @@ ORDER BY source.span_id, source.started_at, asked.from_quantity
 LIMIT %(limit)s
 """  # noqa: S608
 _CORRECTIONS: Final[LiteralString] = f"""
-{_ASKED}
+{ASKED}
 SELECT id FROM asked WHERE kind <> 'usage'
 """  # noqa: S608
 
@@ -210,7 +210,7 @@ def write_billed_days(node_ids: Sequence[int], month: BillingMonth, *, summary_i
 
 def payers_in(node_ids: Sequence[int], month: BillingMonth) -> list[int]:
     """The organizations whose statements of a month count in these branches. One query."""
-    rows = _query(node_ids, [month]).fetch(_PAYERS, last_second=last_second(month.period))
+    rows = query_months(node_ids, [month]).fetch(_PAYERS, last_second=last_second(month.period))
     return [pk for (pk,) in rows]
 
 
@@ -231,7 +231,7 @@ def list_billed(
 ) -> list[Charge]:
     """As ``list_charges``, but of a closed month, and what was billed of use. One query."""
     after = after or (0, month.period.start, Decimal(0))
-    rows = _query(node_ids, [month], after_span=after[0]).fetch(
+    rows = query_months(node_ids, [month], after_span=after[0]).fetch(
         _CHARGES, months=[month.pk], **place_after(after), limit=limit
     )
     return [charge_of(row) for row in rows]
@@ -242,7 +242,7 @@ def stream_billed(
 ) -> Iterator[list[Charge]]:
     """The same, ``size`` at a time, as ``stream_charges``. One query."""
     first = place_after((0, month.period.start, Decimal(0)))
-    query = _query(node_ids, [month])
+    query = query_months(node_ids, [month])
     for rows in query.stream(_CHARGES, size=size, months=[month.pk], **first, limit=None):
         yield [charge_of(row) for row in rows]
 
@@ -259,10 +259,10 @@ def billed_corrections(node_ids: Sequence[int], *, month: BillingMonth) -> list[
 def _fetch(
     select: LiteralString, node_ids: Sequence[int], months: Collection[BillingMonth]
 ) -> list[tuple[Any, ...]]:
-    return _query(node_ids, months).fetch(select, months=[month.pk for month in months])
+    return query_months(node_ids, months).fetch(select, months=[month.pk for month in months])
 
 
-def _query(
+def query_months(
     node_ids: Sequence[int], months: Collection[BillingMonth], *, after_span: int = 0
 ) -> ChargeQuery:
     """Of which only where organizations stood is asked, not what is charged."""

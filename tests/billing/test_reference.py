@@ -420,7 +420,7 @@ def expected(charges: Sequence[Stretch]) -> list[tuple[Any, ...]]:
 
 
 def is_one_off(one: Stretch) -> bool:
-    return one.tariff is not None and one.tariff.unit == "one_off"
+    return one.tariff is not None and one.tariff.unit in {"one_off", "gib"}
 
 
 def price_names(world: World, history: History) -> dict[int | None, str | None]:

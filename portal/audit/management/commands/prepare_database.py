@@ -50,6 +50,8 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     ),
     "billing_tariffroundline": (),
     "billing_allocationfact": ("valid_until",),
+    "billing_tagkey": ("valid_until",),
+    "billing_tagfact": ("valid_until",),
     "billing_billingmonth": ("state", "closing_by_id", "closing_at", "closed_by_id", "closed_at"),
     "billing_statement": (*("total", "parties", "content_sha256", "document", "document_sha256"),),
     "billing_statementline": (),

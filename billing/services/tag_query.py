@@ -1,0 +1,140 @@
+"""What fell under each value of one key of tags, cut where the value changed.
+
+Stands behind ``CHARGES``, and only where tags are asked for: no charge is cut for them anywhere
+else. The parts of a charge add up to it, to the sixth decimal: a part is what was reached at its
+end less what was reached at its beginning, each rounded.
+"""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+# Needs ``payer_project`` (organization_id, project_id) and ``whole`` (what is cut: resource_id,
+# project_id, organization_id, unit, started_at, ended_at, seconds, quantity, amount, and more).
+_CUT: Final[LiteralString] = """
+, tag_fact AS (
+    SELECT node_id, resource_id, value, tstzrange(valid_from, valid_until) AS period
+    FROM billing_tagfact
+    WHERE key = %(tag_key)s AND (valid_until IS NULL OR valid_until > valid_from)
+),
+-- The resources of which something was said itself; zero stands for the rest of a project.
+tag_holder AS (
+    SELECT organization_id, project_id, 0 AS resource_id FROM payer_project
+    UNION ALL
+    SELECT payer_project.organization_id, payer_project.project_id, resource.id
+    FROM payer_project
+    JOIN billing_meteredresource AS resource ON resource.project_id = payer_project.project_id
+    WHERE resource.id IN (SELECT resource_id FROM tag_fact WHERE resource_id IS NOT NULL)
+),
+-- What could hold, the nearest first, and nothing last.
+candidate_tag AS (
+    SELECT tag_holder.*, fact.value, -2 AS depth, fact.period
+    FROM tag_holder JOIN tag_fact AS fact ON fact.resource_id = tag_holder.resource_id
+    UNION ALL
+    SELECT tag_holder.*, fact.value, -1, fact.period
+    FROM tag_holder JOIN tag_fact AS fact ON fact.node_id = tag_holder.project_id
+    UNION ALL
+    SELECT tag_holder.*, fact.value, lineage.depth, lineage.period * fact.period
+    FROM tag_holder
+    JOIN lineage ON lineage.organization_id = tag_holder.organization_id
+    JOIN tag_fact AS fact
+        ON fact.node_id = lineage.ancestor_id AND fact.period && lineage.period
+    UNION ALL
+    SELECT tag_holder.*, NULL, 1000000, '(,)'::tstzrange FROM tag_holder
+),
+remaining_tag AS (
+    SELECT
+        candidate_tag.*,
+        period::tstzmultirange - coalesce(
+            range_agg(period) OVER (
+                PARTITION BY organization_id, project_id, resource_id ORDER BY depth
+                GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            '{}'
+        ) AS periods
+    FROM candidate_tag
+),
+held_tag AS MATERIALIZED (
+    SELECT
+        organization_id, project_id, resource_id, value,
+        coalesce(lower(period), '-infinity') AS since, coalesce(upper(period), 'infinity') AS until
+    FROM (
+        SELECT organization_id, project_id, resource_id, value, unnest(range_agg(periods)) AS period
+        FROM remaining_tag
+        GROUP BY organization_id, project_id, resource_id, value
+    ) AS held
+),
+own_tag AS MATERIALIZED (SELECT DISTINCT resource_id FROM tag_holder WHERE resource_id > 0),
+tag_part AS (
+    SELECT
+        whole.*, held.value AS tag_value,
+        greatest(whole.started_at, held.since) AS part_started_at,
+        least(whole.ended_at, held.until) AS part_ended_at
+    FROM whole
+    LEFT JOIN own_tag ON own_tag.resource_id = whole.resource_id
+    JOIN held_tag AS held
+        ON held.organization_id = whole.organization_id
+        AND held.project_id = whole.project_id
+        AND held.resource_id = coalesce(own_tag.resource_id, 0)
+        AND held.since < whole.ended_at AND held.until > whole.started_at
+    -- What is paid once is of the moment at which the use began.
+    WHERE whole.unit IS DISTINCT FROM 'one_off' OR held.since <= whole.started_at
+),
+tagged AS (
+    SELECT
+        tag_part.*,
+        CASE WHEN unit = 'one_off' THEN seconds
+            ELSE date_part('epoch', part_ended_at - part_started_at)::bigint
+        END AS part_seconds,
+        CASE WHEN unit = 'one_off' THEN amount
+            ELSE round(amount * date_part('epoch', part_ended_at - started_at)::numeric
+                    / seconds, 6)
+                - round(amount * date_part('epoch', part_started_at - started_at)::numeric
+                    / seconds, 6)
+        END AS part_amount
+    FROM tag_part
+)
+"""
+# Of what is reckoned: behind ``CHARGES``.
+CUT_CHARGES: Final[LiteralString] = (
+    """
+, payer_project AS (SELECT DISTINCT organization_id, project_id FROM home),
+whole AS (SELECT * FROM charge)
+"""  # noqa: S608  (fragments of ours, here and below)
+    + _CUT
+)
+# Of what was billed: behind ``asked`` of ``billing.services.billed``.
+CUT_BILLED: Final[LiteralString] = (
+    """
+, payer_project AS (SELECT DISTINCT organization_id, project_id FROM asked),
+whole AS (
+    SELECT
+        span.resource_id, asked.project_id, asked.organization_id, asked.sku_id, asked.price_id,
+        asked.unit, asked.unit_price, asked.cost_center, asked.cost_object,
+        asked.commitment_number, asked.month_start AS slice_start, source.started_at,
+        source.ended_at, source.seconds, span.quantity, source.amount
+    FROM asked
+    JOIN billing_statementlinesource AS source ON source.line_id = asked.id
+    JOIN billing_usagespan AS span ON span.id = source.span_id
+    WHERE asked.kind = 'usage'
+)
+"""  # noqa: S608
+    + _CUT
+)
+LINES: Final[LiteralString] = """
+SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
+       sum(quantity * part_seconds), coalesce(sum(part_amount), 0),
+       cost_center, cost_object, commitment_number, 'usage', tag_value
+FROM tagged
+GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
+         cost_center, cost_object, commitment_number, tag_value
+"""
+BY_RESOURCE: Final[LiteralString] = """
+SELECT resource_id, coalesce(sum(part_amount), 0), bool_or(price_id IS NULL)
+FROM tagged WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
+GROUP BY resource_id ORDER BY sum(part_amount) DESC NULLS LAST, resource_id
+"""
+BY_SLICE: Final[LiteralString] = """
+SELECT slice_start, coalesce(sum(part_amount), 0)
+FROM tagged WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s GROUP BY slice_start
+"""
