@@ -110,7 +110,7 @@ def allocated_costs(
         as_of=found.as_of,
         costs=used,
         rows=_rows(by_value, _names(key, by_value), used.total),
-        projects=None if chosen is None else _projects(by_value.get(chosen or None, _NOTHING)),
+        projects=None if chosen is None else by_project(by_value.get(chosen or None, _NOTHING)),
         is_billed=found.closed is not None,
     )
 
@@ -166,7 +166,7 @@ def _names(key: AllocationKey, by_value: dict[str | None, Costs]) -> dict[str, s
     return dict(centres.order_by("valid_from", "pk").values_list("code", "name"))
 
 
-def _projects(part: Costs) -> tuple[ProjectRow, ...]:
+def by_project(part: Costs) -> tuple[ProjectRow, ...]:
     """By organization, project and SKU, as names; what is put right is apart."""
     nodes, skus = _named(part)
     sums: dict[tuple[int, int, int, str], Decimal] = {}

@@ -9,6 +9,7 @@ from django.utils.timezone import localdate, now
 
 from billing.models import Credit, Dispute, MonthState, Price, Statement, StatementLine
 from billing.services.closing import prepare_closing
+from billing.services.tag_keys import define_tag_key
 from portal.core.calendar import month
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Role
@@ -77,6 +78,27 @@ def cost_object(_tenant: Tenant) -> dict[str, str]:
     """A complete form, from today on."""
     today = localdate().strftime(DATE_FORMATS[0])
     return {"key": "cost_object", "value": "zaken", "starts_on": today}
+
+
+def tag(tenant: Tenant) -> dict[str, str]:
+    """A complete form for a tag that the organization defines, from today on."""
+    define_tag_key(tenant.directorate, "fase", actor=tenant.people[Role.FINANCE])
+    today = localdate().strftime(DATE_FORMATS[0])
+    return {"key": "fase", "value": "test", "starts_on": today}
+
+
+def by_tag(tenant: Tenant) -> dict[str, str]:
+    """Of a tag that the organization defines."""
+    define_tag_key(tenant.directorate, "fase", actor=tenant.people[Role.FINANCE])
+    return {"key": "fase"}
+
+
+def by_tag_in_project(tenant: Tenant) -> dict[str, str]:
+    return by_tag(tenant) | node_of_project(tenant)
+
+
+def tag_key(_tenant: Tenant) -> dict[str, str]:
+    return {"name": "fase", "allowed_values": "test"}
 
 
 ROWS = [
@@ -184,6 +206,44 @@ ROWS = [
         by={Role.FINANCE},
         answer=303,
         is_strong=True,
+    ),
+    see("billing:resource-tags", of=active_resource),
+    act(
+        "billing:resource-tags",
+        of=active_resource,
+        body=tag,
+        by={Role.FINANCE},
+        answer=303,
+        is_strong=True,
+    ),
+    see("billing:node-tags", of=directorate_itself, by=PAYERS),
+    act(
+        "billing:node-tags",
+        of=directorate_itself,
+        body=tag,
+        by={Role.FINANCE},
+        answer=303,
+        is_strong=True,
+    ),
+    see("billing:tag-keys", of=directorate_itself, by=PAYERS),
+    act(
+        "billing:tag-keys",
+        of=directorate_itself,
+        body=tag_key,
+        by={Role.FINANCE},
+        answer=303,
+        is_strong=True,
+    ),
+    see("billing:tag-costs", by=PAYERS),
+    see("billing:tag-costs", **OF_PROJECT),
+    see("billing:tag-costs-sheet", arguments=("csv",), query=by_tag, by=PAYERS),
+    see(
+        "billing:tag-costs-sheet",
+        arguments=("csv",),
+        case="of a project",
+        query=by_tag_in_project,
+        by=PAYERS,
+        unseen=404,
     ),
     see("billing:allocation", by=PAYERS),
     see("billing:allocation", **OF_PROJECT),

@@ -73,7 +73,13 @@ from tests.portal.identity.catalog_acts import (
     undoing_a_delivery,
     withdrawing_a_version,
 )
-from tests.portal.identity.cost_acts import allocating_a_project, allocating_a_resource
+from tests.portal.identity.cost_acts import (
+    allocating_a_project,
+    allocating_a_resource,
+    defining_a_tag_key,
+    tagging_a_resource,
+    withdrawing_a_tag_key,
+)
 from tests.portal.identity.doors import Doors, Get
 from tests.portal.identity.quota_acts import granting_a_request, refusing_a_request
 from tests.portal.identity.rule_acts import confirming_a_rule, refusing_a_rule
@@ -410,6 +416,9 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "cost_centre.set": setting_a_cost_centre,
     "allocation.set": allocating_a_project,
     "allocation.set of a resource": allocating_a_resource,
+    "tag.set": tagging_a_resource,
+    "tag_key.define": defining_a_tag_key,
+    "tag_key.withdraw": withdrawing_a_tag_key,
     "vat_treatment.set": setting_the_vat,
     "node.move": moving_a_node,
     "node.end": ending_a_node,
