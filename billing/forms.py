@@ -11,8 +11,10 @@ from django.core.exceptions import ValidationError
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
+from billing.models import TAG_LENGTH
 from billing.models.dispute import DISPUTE_LENGTH
 from billing.models.statement import REASON_LENGTH
+from billing.services.tag_keys import TagChoice
 from portal.core.calendar import Period, month
 from portal.core.forms import EuroField, RefusableForm
 from portal.identity.models import Node
@@ -81,6 +83,52 @@ class CostFilter(forms.Form):
             (EVERYTHING, _("Everything you see")),
             *((str(node.public_id), node.name) for node in nodes),
         ]
+
+
+class OverviewFilter(CostFilter):
+    """The same, of everything or of what had one tag."""
+
+    tag = forms.CharField(
+        label=_("Tag"), required=False, max_length=2 * TAG_LENGTH + 1, widget=forms.Select
+    )
+
+    def __init__(
+        self, data: Mapping[str, str], *, tags: Sequence[TagChoice], **options: Any
+    ) -> None:
+        super().__init__(data, **options)
+        offer_tags(self, tags)
+
+    def clean_tag(self) -> TagChoice | None:
+        return clean_tag(self.cleaned_data["tag"])
+
+
+def offer_tags(form: forms.Form, tags: Sequence[TagChoice]) -> None:
+    """Choose from these, and from what was asked for; where there are none there is no field."""
+    asked = str(form.data.get("tag", ""))
+    if not tags and not asked:
+        form.fields["tag"].widget = forms.HiddenInput()
+        return
+    named = {str(tag): f"{tag.key}: {tag.value or _('without tag')}" for tag in tags}
+    if asked:
+        named.setdefault(asked, asked)
+    form.fields["tag"].widget.choices = [
+        ("", _("With and without")),
+        *named.items(),
+    ]
+
+
+def clean_tag(text: str) -> TagChoice | None:
+    """The tag that was asked for, if one was.
+
+    Raises:
+        ValidationError: the text is no tag.
+    """
+    if not text:
+        return None
+    try:
+        return TagChoice.read(text)
+    except ValueError as error:
+        raise ValidationError(str(error), code="invalid") from error
 
 
 class CloseForm(RefusableForm):

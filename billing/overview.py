@@ -18,14 +18,10 @@ from billing.forms import month_key
 from billing.models import MeteredResource, Sku, UsageSpan
 from billing.services.budgets import BudgetPosition
 from billing.services.charging import Costs, ResourceCost
-from billing.services.month_costs import (
-    day_costs,
-    month_costs,
-    month_totals,
-    resource_costs,
-)
+from billing.services.figures import Figures
 from billing.services.month_figures import MonthCosts, MonthTotal
 from billing.services.summaries import MOST_MONTHS
+from billing.services.tag_keys import TagChoice
 from portal.core.calendar import Period, days_in, month_of, months_in, year_of
 from portal.core.money import to_cents
 from portal.identity.models import Node, NodeKind
@@ -208,6 +204,7 @@ def make_overview(
     now: datetime,
     other: Period | None = None,
     budget: BudgetPosition | None = None,
+    tag: TagChoice | None = None,
 ) -> Overview:
     """Put together the figures of ``month``.
 
@@ -215,14 +212,15 @@ def make_overview(
         node_ids: what is counted, as for ``costs``.
         node: the one that was chosen, if one was.
         budget: what it spends from, where the person sees that.
-        other: the month to compare with; by default the one before.
+        tag: count only what had this value at the time.
     """
+    figures = Figures(tag)
     other = other or month_before(month)
-    found, before = month_costs(node_ids, [month, other], at=now)
-    year = _year(node_ids, month, now)
-    days = _days(node_ids, found)
+    found, before = figures.months(node_ids, [month, other], at=now)
+    year = _year(figures, node_ids, month, now)
+    days = _days(figures, node_ids, found)
     is_project = node is not None and node.kind == NodeKind.PROJECT
-    resources = _resources(node, found) if node and is_project else ()
+    resources = _resources(figures, node, found) if node and is_project else ()
     realised, expected = found.realised, found.expected
     return Overview(
         node=node,
@@ -247,8 +245,10 @@ def make_overview(
     )
 
 
-def _year(node_ids: Sequence[int], month: Period, now: datetime) -> tuple[YearMonth, ...]:
-    totals = month_totals(node_ids, months_in(year_of(month.start)), at=now)
+def _year(
+    figures: Figures, node_ids: Sequence[int], month: Period, now: datetime
+) -> tuple[YearMonth, ...]:
+    totals = figures.totals(node_ids, months_in(year_of(month.start)), at=now)
     return tuple(
         YearMonth(
             total=total,
@@ -264,10 +264,10 @@ def _chart(bars: Iterable[tuple[Decimal, Decimal]]) -> BarChart:
     return make_bar_chart([(realised, expected - realised) for realised, expected in bars])
 
 
-def _days(node_ids: Sequence[int], found: MonthCosts) -> tuple[Day, ...]:
+def _days(figures: Figures, node_ids: Sequence[int], found: MonthCosts) -> tuple[Day, ...]:
     return tuple(
         Day(day=cost.day, realised=to_cents(cost.realised), expected=to_cents(cost.expected))
-        for cost in day_costs(node_ids, found)
+        for cost in figures.days(node_ids, found)
     )
 
 
@@ -318,7 +318,7 @@ def _services(expected: Costs) -> tuple[ServiceRow, ...]:
     return tuple(sorted(rows, key=lambda row: (-row.expected, row.sku.code)))
 
 
-def _resources(node: Node, found: MonthCosts) -> tuple[ResourceRow, ...]:
-    costs = resource_costs(node.pk, found)
+def _resources(figures: Figures, node: Node, found: MonthCosts) -> tuple[ResourceRow, ...]:
+    costs = figures.resources(node.pk, found)
     resources = MeteredResource.objects.in_bulk([cost.resource_id for cost in costs])
     return tuple(ResourceRow(resource=resources[cost.resource_id], cost=cost) for cost in costs)

@@ -8,7 +8,9 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from billing.forms import EVERYTHING, month_key, name_of_month
+from billing.forms import EVERYTHING, clean_tag, month_key, name_of_month, offer_tags
+from billing.models import TAG_LENGTH
+from billing.services.tag_keys import TagChoice
 from catalog.kinds.base import all_kinds
 from catalog.models import ResourceState
 from catalog.services.resource_costs import ResourceCostOrder, ResourceFilter
@@ -42,6 +44,9 @@ class ResourceCostForm(forms.Form):
         required=False,
         error_messages={"invalid_choice": _("Choose one of these.")},
     )
+    tag = forms.CharField(
+        label=_("Tag"), required=False, max_length=2 * TAG_LENGTH + 1, widget=forms.Select
+    )
     q = forms.CharField(
         label=_("Name or project"),
         required=False,
@@ -70,6 +75,7 @@ class ResourceCostForm(forms.Form):
         *,
         months: Sequence[Period],
         nodes: Sequence[Node],
+        tags: Sequence[TagChoice] = (),
         **options: Any,
     ) -> None:
         defaults = {
@@ -81,8 +87,12 @@ class ResourceCostForm(forms.Form):
         self._offer("month", [(month_key(one), name_of_month(one)) for one in months])
         named = [(str(node.public_id), node.name) for node in nodes]
         self._offer("node", [(EVERYTHING, _("Everything you see")), *named])
+        offer_tags(self, tags)
         kinds = sorted((str(kind.label), kind.key) for kind in all_kinds())
         self._offer("kind", [("", _("All kinds")), *((key, label) for label, key in kinds)])
+
+    def clean_tag(self) -> TagChoice | None:
+        return clean_tag(self.cleaned_data["tag"])
 
     def offer_centers(self, found: Sequence[str | None]) -> None:
         """Choose from what anything fell under, and from what was asked for."""
@@ -103,6 +113,7 @@ class ResourceCostForm(forms.Form):
             kind=asked.get("kind") or None,
             state=asked.get("state") or None,
             words=asked.get("q") or None,
+            tag=asked.get("tag"),
             requested_by=person.pk if asked.get("show") == MINE else None,
         )
 

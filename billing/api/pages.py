@@ -21,6 +21,7 @@ from billing.models import BillingMonth, LineKind, MeteredResource, Sku, Stateme
 from billing.policies import find_cost_node, may_see_costs, topmost, visible_cost_nodes
 from billing.services.billed import billed_corrections, find_closed, list_billed
 from billing.services.charging import Charge, Position, list_charges
+from billing.services.tag_keys import TagChoice
 from portal.core.api import CursorPages
 from portal.core.calendar import Period, month_of
 from portal.identity.models import Node, Person
@@ -56,6 +57,7 @@ class ChargeList:
     as_of: datetime
     month: Period
     node_id: UUID | None = None
+    tag: TagChoice | None = None
 
     @classmethod
     def of(cls, person: Person) -> ChargeList:
@@ -64,7 +66,10 @@ class ChargeList:
         return cls(person=person, as_of=moment, month=month_of(moment))
 
     def filter(self, **asked: Any) -> ChargeList:
-        """Return the list with another ``month``, or only below one node (``node_id``)."""
+        """Return the list with another ``month``, or only below one node (``node_id``).
+
+        ``tag`` is for files: the list itself does not know it.
+        """
         return replace(self, **asked)
 
     @property

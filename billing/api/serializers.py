@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError as InvalidMonth
 from rest_framework import serializers
 
 from billing.forms import read_month
-from billing.models import LineKind, PriceUnit, Statement, StatementLine
+from billing.models import TAG_LENGTH, LineKind, PriceUnit, Statement, StatementLine
+from billing.services.tag_keys import TagChoice
 from portal.core.api import AmountField, Input, MomentField, PublicIdField, TextField
 from portal.core.calendar import Period, day_of
 from portal.identity.models import VatTreatment
@@ -30,6 +31,25 @@ class ChargeFilters(Input):
             ValidationError: the text is not a month.
         """
         return to_month(text)
+
+
+class FocusFilters(ChargeFilters):
+    tag = TextField(
+        required=False,
+        max_length=2 * TAG_LENGTH + 1,
+        help_text="Only what had this tag at the time, as name=value; name= is what had none.",
+    )
+
+    def validate_tag(self, text: str) -> TagChoice:
+        """Return the tag.
+
+        Raises:
+            ValidationError: the text is none.
+        """
+        try:
+            return TagChoice.read(text)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error), code="invalid") from error
 
 
 class StatementFilters(Input):

@@ -20,6 +20,7 @@ from billing.api.pages import ChargeList, ChargePages
 from billing.api.serializers import (
     ChargeFilters,
     ChargeOutput,
+    FocusFilters,
     StatementDetailOutput,
     StatementFilters,
     StatementOutput,
@@ -88,7 +89,7 @@ class FocusViewSet(GenericViewSet[UsageSpan]):
 
     request: ApiRequest
     queryset = UsageSpan.objects.none()  # for the description only
-    filters = ChargeFilters
+    filters = FocusFilters
     pagination_class = None
 
     @extend_schema(filters=True, responses={(200, CSV_TYPE): OpenApiTypes.STR})
@@ -96,7 +97,9 @@ class FocusViewSet(GenericViewSet[UsageSpan]):
     def charges(self, request: ApiRequest) -> StreamingHttpResponse:
         """A row for each charge, and one for each line that was rounded to cents."""
         asked = self._asked()
-        rows = export_month(asked.node_ids(), month=asked.month, as_of=asked.reached_until)
+        rows = export_month(
+            asked.node_ids(), month=asked.month, as_of=asked.reached_until, tag=asked.tag
+        )
         return StreamingHttpResponse(as_csv(rows), content_type=CSV_TYPE)
 
     @extend_schema(filters=True, responses=OpenApiTypes.OBJECT)

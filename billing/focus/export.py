@@ -23,6 +23,9 @@ from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
 from billing.models import Statement as BilledStatement
 from billing.services.billed import billed_corrections, find_closed, stream_billed
 from billing.services.charging import Charge, stream_charges
+from billing.services.tag_history import TagHistory
+from billing.services.tag_keys import TagChoice
+from billing.services.tagged_costs import in_order, share_out
 from portal.core.calendar import Period
 from portal.core.money import to_cents
 from portal.identity.models import Node
@@ -31,8 +34,12 @@ from portal.identity.models import Node
 _LineKey = tuple[int, int, int, int, Decimal, str | None, str | None, str | None]
 
 
-def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> Iterator[Row]:
+def export_month(
+    node_ids: Sequence[int], *, month: Period, as_of: datetime, tag: TagChoice | None = None
+) -> Iterator[Row]:
     """Yield a row for each charge, then one for each line that rounding to cents changed.
+
+    A charge during which a tag changed is a row for each of its parts.
 
     Of a closed month: what was billed, whatever became known since; each row names its statement,
     and those that put an earlier month right come last.
@@ -43,11 +50,13 @@ def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> 
     Args:
         node_ids: organizations (with all that belonged below them at the time) and projects.
         as_of: open use counts until here.
+        tag: only what had this value at the time; a line is then rounded to the share in its cents
+            that ``billing.services.tagged_costs`` gives it.
     """
     closed = find_closed(month)
     if closed is None:
         charges = stream_charges(node_ids, period=month, as_of=as_of)
-        yield from _rows(Statement(month=month, issuer=find_issuer()), charges, _Found(month))
+        yield from _rows(Statement(month=month, issuer=find_issuer()), charges, _Found(month), tag)
         return
     statements = {
         statement.organization_id: statement for statement in closed.statements.defer("document")
@@ -55,34 +64,47 @@ def export_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> 
     issuers = {str(statement.parties["issuer"]) for statement in statements.values()}
     statement = Statement(month=month, issuer=next(iter(issuers), find_issuer()))
     found = _Found(month, statements)
-    yield from _rows(statement, stream_billed(node_ids, month=closed), found)
+    yield from _rows(statement, stream_billed(node_ids, month=closed), found, tag)
+    if tag and tag.value is not None:
+        return  # what is put right is of no resource, and so has no value
     for billed in billed_corrections(node_ids, month=closed):
         yield correction_row(statement, _line_of(billed), billed)
 
 
-def _rows(statement: Statement, pieces: Iterable[list[Charge]], found: _Found) -> Iterator[Row]:
+def _rows(
+    statement: Statement, pieces: Iterable[list[Charge]], found: _Found, tag: TagChoice | None
+) -> Iterator[Row]:
     """The rows of charges, in pieces that fit in memory, and of what rounds their lines."""
-    exact: dict[_LineKey, Decimal] = {}
+    exact: dict[_LineKey, dict[str | None, Decimal]] = {}
+    history = TagHistory()
     for charges in pieces:
         priced = [charge for charge in charges if charge.price_id is not None]
         found.look_up(priced)
+        history.look_up(priced)
         resources = MeteredResource.objects.select_related("cloud").in_bulk(
             {charge.resource_id for charge in priced}
         )
         for charge in priced:
             key = _line_key(charge)
-            exact[key] = exact.get(key, Decimal(0)) + (charge.amount or 0)
-            yield usage_row(
-                statement,
-                found.line(key),
-                charge,
-                resources[charge.resource_id],
-                found.list_price(charge),
-            )
-    for key, amount in exact.items():
-        rounding = to_cents(amount) - amount
-        if rounding:
+            by_value = exact.setdefault(key, {})
+            line, resource = found.line(key), resources[charge.resource_id]
+            for part, tags in history.parts(charge):
+                value = tags.get(tag.key) if tag else None
+                by_value[value] = by_value.get(value, Decimal(0)) + (part.amount or 0)
+                if tag is None or value == tag.value:
+                    yield usage_row(statement, line, part, resource, found.list_price(part), tags)
+    chosen = tag.value if tag else None
+    for key, by_value in exact.items():
+        if rounding := _rounding(by_value, chosen):
             yield rounding_row(statement, found.line(key), rounding)
+
+
+def _rounding(by_value: Mapping[str | None, Decimal], chosen: str | None) -> Decimal:
+    """What is missing of whole cents at what had this value, of a line."""
+    values = in_order(by_value)
+    parts = [by_value[value] for value in values]
+    cents = dict(zip(values, share_out(to_cents(sum(parts, Decimal(0))), parts), strict=True))
+    return cents[chosen] - by_value[chosen] if chosen in cents else Decimal(0)
 
 
 def _line_of(billed: StatementLine) -> Line:

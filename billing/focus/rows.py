@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from billing.focus.columns import NAMES
@@ -38,6 +39,7 @@ from portal.identity.models import Node
 Value = str | Decimal | datetime | Mapping[str, object] | None
 Row = Mapping[str, Value]
 
+TAG_PREFIX: Final = "cloudloket/"
 QUANTITY_PLACES: Final = Decimal("1e-12")
 # A quantity of 24 digits times a price of 18, before it is divided: no product is ever rounded.
 _EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
@@ -111,6 +113,7 @@ def usage_row(
     charge: Charge,
     resource: MeteredResource,
     list_price: Decimal | None,
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> Row:
     """The row of a charge that has a price.
 
@@ -118,6 +121,7 @@ def usage_row(
         resource: with its cloud.
         list_price: what everybody pays for the same unit. Without one the price of this
             organization is the only one there is, and so the list price too.
+        tags: those that people set, as they held during the charge.
     """
     unit = Unit(line.price.unit)
     quantity = _pricing_quantity(charge, unit, statement.month)
@@ -150,7 +154,7 @@ def usage_row(
         "ResourceId": str(resource.public_id),
         "ResourceName": resource.name,
         "ResourceType": resource.kind.replace("_", " "),
-        "Tags": resource.tags,
+        "Tags": {**_tags_of_ours(resource), **tags},
         "x_Kind": resource.kind,
         "x_OpenStackId": resource.openstack_id,
     }
@@ -203,6 +207,13 @@ def correction_row(statement: Statement, line: Line, billed: StatementLine) -> R
         "PricingCurrencyEffectiveCost": billed.amount,
         **({} if is_credit else quantity),
     }
+
+
+def _tags_of_ours(resource: MeteredResource) -> dict[str, object]:
+    """What the portal says of a resource. Keys of a provider have a prefix, those of people none:
+    and no key of theirs can look like ours, for they have no slash.
+    """
+    return {f"{TAG_PREFIX}{key}": value for key, value in resource.tags.items()}
 
 
 def _row_of_line(statement: Statement, line: Line) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -23,10 +24,51 @@ from portal.identity.services.tree import node_to_change
 
 MOST_KEYS: Final = 20  # in force for any one organization
 MOST_VALUES: Final = 50  # that one key allows
+MOST_CHOICES: Final = 500  # of more values the address of a page still takes each
 # FOCUS gives what a provider tags itself a prefix with a slash, so a key of people has none. Plain
 # letters only: two keys that look alike are alike.
 _KEY: Final = re.compile(r"[a-z][a-z0-9_-]*")
 _VALUE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._/-]*")
+
+
+@dataclass(frozen=True)
+class TagChoice:
+    """One value of one key, to show only what had it; None: what had none."""
+
+    key: str
+    value: str | None
+
+    def __str__(self) -> str:
+        """As in an address: ``fase=test``."""
+        return f"{self.key}={self.value or ''}"
+
+    @classmethod
+    def read(cls, text: str) -> TagChoice:
+        """What ``str`` wrote.
+
+        Raises:
+            ValueError: the text is no tag.
+        """
+        key, is_tag, value = text.partition("=")
+        if not is_tag:
+            raise ValueError(_("Give a tag as name=value."))
+        return cls(clean_key(key), clean_value(value) if value.strip() else None)
+
+
+def tag_choices(node_ids: Collection[int]) -> list[TagChoice]:
+    """What can be chosen from for these nodes, by name: of each key the values that were ever set
+    at them or below, and none. Four queries.
+    """
+    keys = keys_below(node_ids)
+    nodes = Node.objects.filter(pk__in=node_ids).values_list("pk", "ancestor_ids")
+    lineage = {place for pk, above in nodes for place in (pk, *above)}
+    branch = Node.objects.filter(Q(pk__in=lineage) | Q(ancestor_ids__overlap=list(node_ids)))
+    said = Q(node__in=branch.values("pk")) | Q(resource__project__in=branch.values("pk"))
+    facts = TagFact.objects.filter(said, key__in=keys).order_by("key", "value")
+    values: dict[str, list[str]] = {}
+    for key, value in facts.values_list("key", "value").distinct()[:MOST_CHOICES]:
+        values.setdefault(key, []).append(value)
+    return [TagChoice(key, value) for key in keys for value in (*values.get(key, ()), None)]
 
 
 def keys_in_force(nodes: Iterable[int]) -> QuerySet[TagKey]:

@@ -11,7 +11,7 @@ from typing import Final, LiteralString
 
 # Needs ``payer_project`` (organization_id, project_id) and ``whole`` (what is cut: resource_id,
 # project_id, organization_id, unit, started_at, ended_at, seconds, quantity, amount, and more).
-_CUT: Final[LiteralString] = """
+CUT: Final[LiteralString] = """
 , tag_fact AS (
     SELECT node_id, resource_id, value, tstzrange(valid_from, valid_until) AS period
     FROM billing_tagfact
@@ -87,10 +87,11 @@ tagged AS (
             ELSE date_part('epoch', part_ended_at - part_started_at)::bigint
         END AS part_seconds,
         CASE WHEN unit = 'one_off' THEN amount
-            ELSE round(amount * date_part('epoch', part_ended_at - started_at)::numeric
-                    / seconds, 6)
-                - round(amount * date_part('epoch', part_started_at - started_at)::numeric
-                    / seconds, 6)
+            -- 24 places before the division: its result is then never rounded twice.
+            ELSE round((amount * date_part('epoch', part_ended_at - started_at)::numeric)
+                    ::numeric(80, 24) / seconds, 6)
+                - round((amount * date_part('epoch', part_started_at - started_at)::numeric)
+                    ::numeric(80, 24) / seconds, 6)
         END AS part_amount
     FROM tag_part
 )
@@ -101,7 +102,7 @@ CUT_CHARGES: Final[LiteralString] = (
 , payer_project AS (SELECT DISTINCT organization_id, project_id FROM home),
 whole AS (SELECT * FROM charge)
 """  # noqa: S608  (fragments of ours, here and below)
-    + _CUT
+    + CUT
 )
 # Of what was billed: behind ``asked`` of ``billing.services.billed``.
 CUT_BILLED: Final[LiteralString] = (
@@ -119,7 +120,7 @@ whole AS (
     WHERE asked.kind = 'usage'
 )
 """  # noqa: S608
-    + _CUT
+    + CUT
 )
 LINES: Final[LiteralString] = """
 SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
@@ -129,12 +130,40 @@ FROM tagged
 GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
          cost_center, cost_object, commitment_number, tag_value
 """
-BY_RESOURCE: Final[LiteralString] = """
+OF_RESOURCES: Final[LiteralString] = """
 SELECT resource_id, coalesce(sum(part_amount), 0), bool_or(price_id IS NULL)
 FROM tagged WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
 GROUP BY resource_id ORDER BY sum(part_amount) DESC NULLS LAST, resource_id
 """
-BY_SLICE: Final[LiteralString] = """
-SELECT slice_start, coalesce(sum(part_amount), 0)
-FROM tagged WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s GROUP BY slice_start
+# What is used over several days is spread over them by the second; what is paid once falls on one.
+OF_DAYS: Final[LiteralString] = """
+SELECT day.starts, sum(CASE unit
+    WHEN 'one_off' THEN part_amount
+    ELSE part_amount * date_part(
+        'epoch', least(part_ended_at, day.ends) - greatest(part_started_at, day.starts)
+    )::numeric / part_seconds
+END)
+FROM tagged
+JOIN unnest(%(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[]) AS day (starts, ends)
+    ON day.starts < part_ended_at AND day.ends > part_started_at
+WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
+    AND (unit IS DISTINCT FROM 'one_off' OR started_at >= day.starts)
+GROUP BY day.starts
 """
+# Of what was listed as ``used``, only that of one value; see ``billing.services.used_pieces``.
+CUT_USED: Final[LiteralString] = (
+    """
+, payer_project AS (SELECT DISTINCT organization_id, project_id FROM used_whole),
+whole AS (SELECT * FROM used_whole)
+"""  # noqa: S608
+    + CUT
+    + """
+, used AS (
+    SELECT
+        resource_id, is_chosen, part_started_at AS started_at, part_ended_at AS ended_at,
+        part_amount AS amount, is_price_missing, cost_center
+    FROM tagged
+    WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
+)
+"""
+)

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_FLOOR, Decimal
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from billing.models import BillingMonth
 from billing.services.billed import ASKED, billed_lines, closed_among, query_months
 from billing.services.charge_query import ChargeQuery, Slice
-from billing.services.charging import CostLine, Costs, LineKey, line_of
-from billing.services.tag_query import CUT_BILLED, CUT_CHARGES, LINES
-from portal.core.calendar import Period, months_in
+from billing.services.charging import CostLine, Costs, LineKey, ResourceCost, line_of
+from billing.services.month_figures import DayCosts, days_of
+from billing.services.tag_keys import TagChoice
+from billing.services.tag_query import CUT_BILLED, CUT_CHARGES, LINES, OF_DAYS, OF_RESOURCES
+from portal.core.calendar import Period, day_of, days_in, months_in
 
 _CENT: Final = Decimal("0.01")
 _NOTHING: Final = Costs(lines=())
@@ -59,6 +61,68 @@ def tagged_months(
         node_ids, key, [month for month in months if month.start not in closed], at
     )
     return [found[month.start] for month in months]
+
+
+def resources_with(
+    tag: TagChoice, project_id: int, month: Period, *, as_of: datetime, closed: BillingMonth | None
+) -> list[ResourceCost]:
+    """What each resource of a project used while it had this value, dearest first. One query."""
+    rows = _fetch_tagged(OF_RESOURCES, [project_id], tag, month, as_of, as_of, closed)
+    return [
+        ResourceCost(resource_id=resource_id, exact=exact, is_price_missing=is_missing)
+        for resource_id, exact, is_missing in rows
+    ]
+
+
+def days_with(
+    tag: TagChoice,
+    node_ids: Sequence[int],
+    month: Period,
+    *,
+    as_of: datetime,
+    closed: BillingMonth | None,
+) -> list[DayCosts]:
+    """What each day cost of what had this value, days without use included. Two queries at most."""
+    days = days_in(month)
+    bounds = {
+        "day_starts": [day.start for day in days],
+        "day_ends": [day.end for day in days],
+    }
+    sums: dict[tuple[bool, date], Decimal] = {}
+    is_over = as_of >= month.end
+    for is_expected, until in ((False, as_of), (True, month.end)):
+        if not (is_expected and is_over):
+            rows = _fetch_tagged(OF_DAYS, node_ids, tag, month, as_of, until, closed, **bounds)
+            sums |= {(is_expected, day_of(start)): exact for start, exact in rows}
+    return days_of(month, sums, is_over=is_over)
+
+
+def _fetch_tagged(
+    select: LiteralString,
+    node_ids: Sequence[int],
+    tag: TagChoice,
+    month: Period,
+    as_of: datetime,
+    until: datetime,
+    closed: BillingMonth | None,
+    **parameters: Any,
+) -> list[tuple[Any, ...]]:
+    named = {"tag_key": tag.key, "tag_value": tag.value, **parameters}
+    if closed:
+        query = query_months(node_ids, [closed])
+        return query.fetch(ASKED + CUT_BILLED + select, months=[closed.pk], **named)
+    slices = [Slice(period=month, month_seconds=month.seconds)]
+    query = ChargeQuery(node_ids=node_ids, slices=slices, as_of=as_of, until=until)
+    return query.fetch(CUT_CHARGES + select, **named)
+
+
+def in_order(values: Iterable[str | None]) -> list[str | None]:
+    """By name, none last: those to which a cent goes first."""
+    return sorted(values, key=_name_of)
+
+
+def _name_of(value: str | None) -> tuple[bool, str]:
+    return value is None, value or ""
 
 
 def share_out(total: Decimal, exact: Sequence[Decimal]) -> list[Decimal]:
@@ -145,7 +209,7 @@ def _by_month(rows: Iterable[tuple[Any, ...]]) -> dict[datetime, ByValue]:
 
 
 def _in_cents(parts: _Parts) -> _Parts:
-    parts.sort(key=lambda part: (part[0] is None, part[0] or ""))
+    parts = sorted(parts, key=lambda part: _name_of(part[0]))
     whole = replace(parts[0][1], exact=sum((line.exact for _value, line in parts), Decimal(0)))
     cents = share_out(whole.amount, [line.exact for _value, line in parts])
     return [

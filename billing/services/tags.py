@@ -42,6 +42,10 @@ class Tag:
     periods: Sequence[TagFact]
 
     @property
+    def is_inherited(self) -> bool:
+        return self.current is not None and self.current not in self.periods
+
+    @property
     def is_missing(self) -> bool:
         """It must have a value here and has none."""
         return self.current is None and self.definition is not None and self.definition.is_required

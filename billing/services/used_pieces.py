@@ -12,18 +12,22 @@ from typing import Any, Final, LiteralString
 
 from billing.services.billed import IN_BRANCHES, closed_among
 from billing.services.charge_query import ChargeQuery, Slice
+from billing.services.tag_keys import TagChoice
+from billing.services.tag_query import CUT_USED
 from portal.core.calendar import Period, day_of
 
 _CHARGED: Final[LiteralString] = """
 SELECT
     resource_id, slice_start = %(chosen_start)s AS is_chosen, started_at, ended_at, amount,
-    price_id IS NULL AS is_price_missing, cost_center
+    price_id IS NULL AS is_price_missing, cost_center,
+    organization_id, project_id, unit, seconds
 FROM charge
 """
 _BILLED: Final[LiteralString] = f"""
 SELECT
     span.resource_id, month.first_day = %(chosen_day)s AS is_chosen,
-    source.started_at, source.ended_at, source.amount, false AS is_price_missing, line.cost_center
+    source.started_at, source.ended_at, source.amount, false AS is_price_missing, line.cost_center,
+    statement.organization_id, line.project_id, line.unit, source.seconds
 FROM billing_billingmonth AS month
 JOIN billing_statement AS statement ON statement.month_id = month.id
 JOIN billing_statementline AS line ON line.statement_id = statement.id AND line.kind = 'usage'
@@ -51,13 +55,20 @@ class UsedPieces:
 
     @classmethod
     def of(
-        cls, node_ids: Sequence[int], *, chosen: Period, before: Period, as_of: datetime
+        cls,
+        node_ids: Sequence[int],
+        *,
+        chosen: Period,
+        before: Period,
+        as_of: datetime,
+        tag: TagChoice | None = None,
     ) -> UsedPieces:
         """Of two months, the one right after the other. One query.
 
         Args:
             node_ids: as of ``billing.services.charging.costs``.
             as_of: open use counts until here.
+            tag: only what had this value at the time.
         """
         closed = closed_among((before, chosen))
         # The statement needs a period, also where nothing is read of its charges.
@@ -74,8 +85,11 @@ class UsedPieces:
                 as_of=as_of,
                 until=as_of,
             ),
-            source=f", used AS ({' UNION ALL '.join(parts)})",
+            source=f", used_whole AS ({' UNION ALL '.join(parts)}) {CUT_USED}"
+            if tag
+            else f", used AS ({' UNION ALL '.join(parts)})",
             parameters={
+                **({"tag_key": tag.key, "tag_value": tag.value} if tag else {}),
                 "chosen_start": chosen.start,
                 "chosen_day": day_of(chosen.start),
                 "closed_months": [month.pk for month in closed.values()],

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import (
@@ -25,13 +26,14 @@ from billing.cost_sheets import cost_rows
 from billing.focus.export import export_month
 from billing.focus.metadata import describe_month
 from billing.focus.writer import CSV_TYPE, as_csv
-from billing.forms import CostFilter, month_key, read_month
+from billing.forms import OverviewFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import Overview, make_overview, months_with_use
 from billing.policies import visible_cost_nodes, visible_metered_resources
 from billing.services.budget_years import positions_of
 from billing.services.budgets import BudgetPosition, find_budget
 from billing.services.charging import Charge, charges_of_resource
+from billing.services.tag_keys import TagChoice, tag_choices
 from billing.views.asked import AskedPart, asked_part
 from portal.core.calendar import Period
 from portal.core.money import to_cents
@@ -47,13 +49,16 @@ def cost_overview(request: PersonRequest) -> HttpResponse:
     overview = _overview(asked)
     month = month_key(asked.month)
     part_query = f"&node={asked.node.public_id}" if asked.node else ""
+    tag_query = f"&{urlencode({'tag': str(asked.tag)})}" if asked.tag else ""
     context = {
         "form": asked.form,
         "overview": overview,
         "month_key": month,
-        "everything_url": f"{reverse('billing:costs')}?month={month}",
-        "focus_query": f"month={month}{part_query}",
-        "part_query": part_query,
+        "everything_url": f"{reverse('billing:costs')}?month={month}{tag_query}",
+        "focus_query": f"month={month}{part_query}{tag_query}",
+        "tag": asked.tag,
+        "part_query": f"{part_query}{tag_query}",
+        "tag_query": tag_query,
         "seen": _seen(request.user, overview),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if asked.form.errors else HTTPStatus.OK
@@ -76,7 +81,7 @@ def focus_rows(request: PersonRequest) -> HttpResponseBase:
     asked = _read(request)
     if asked.form.errors:
         return cost_overview(request)
-    rows = export_month(asked.node_ids, month=asked.month, as_of=asked.as_of)
+    rows = export_month(asked.node_ids, month=asked.month, as_of=asked.as_of, tag=asked.tag)
     return StreamingHttpResponse(
         as_csv(rows),
         content_type=CSV_TYPE,
@@ -122,13 +127,14 @@ def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
 class _Asked:
     """Which costs the address asks for; with a form that has errors, those of this month."""
 
-    form: CostFilter
+    form: OverviewFilter
     node: Node | None
     node_ids: Sequence[int]
     month: Period
     other: Period | None
     at: datetime
     budget: BudgetPosition | None
+    tag: TagChoice | None
 
     @property
     def as_of(self) -> datetime:
@@ -146,7 +152,12 @@ def _read(request: PersonRequest) -> _Asked:
     moment = now()
     months = months_with_use(now=moment)
     chosen = {"node": str(part.node.public_id)} if part.node else {}
-    form = CostFilter(request.GET.dict() | chosen, months=months, nodes=part.choices)
+    form = OverviewFilter(
+        request.GET.dict() | chosen,
+        months=months,
+        nodes=part.choices,
+        tags=tag_choices(part.node_ids),
+    )
     is_valid = form.is_valid()
     other = form.cleaned_data["other"] if is_valid else ""
     return _Asked(
@@ -155,6 +166,7 @@ def _read(request: PersonRequest) -> _Asked:
         node_ids=part.node_ids,
         month=read_month(form.cleaned_data["month"]) if is_valid else months[0],
         other=read_month(other) if other else None,
+        tag=form.cleaned_data["tag"] if is_valid else None,
         at=moment,
         budget=_budget_of(part, request.user, moment),
     )
@@ -173,7 +185,8 @@ def _overview(asked: _Asked) -> Overview:
         month=asked.month,
         now=asked.at,
         other=asked.other,
-        budget=asked.budget,
+        budget=None if asked.tag else asked.budget,
+        tag=asked.tag,
     )
 
 

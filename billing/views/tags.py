@@ -138,7 +138,7 @@ def _place_page(
             "node": node,
             "is_organization": node.kind == NodeKind.ORGANIZATION,
             "name": str(place),
-            "rows": [_shown(tag, place, seen) for tag in tags],
+            "rows": [_shown(tag, seen) for tag in tags],
             "has_history": any(tag.periods for tag in tags),
             "keys_with_choice": [key for key in keys.values() if key.allowed_values],
             "form": form,
@@ -202,12 +202,12 @@ def _status(request: PersonRequest) -> HTTPStatus:
     return HTTPStatus.UNPROCESSABLE_ENTITY if is_sent else HTTPStatus.OK
 
 
-def _shown(tag: Tag, place: Place, seen: set[int]) -> dict[str, Any]:
+def _shown(tag: Tag, seen: set[int]) -> dict[str, Any]:
     """What holds, and from where; a source that the reader does not see is not named."""
     source = tag.source
     return {
         "tag": tag,
-        "is_inherited": source is not None and source != place,
+        "is_inherited": tag.is_inherited,
         "source": source if source and source.pk in seen else None,
         "periods": [_worded(fact) for fact in tag.periods],
     }

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from billing.services.tag_keys import TagChoice
 from billing.services.used_pieces import UsedPieces
 from portal.core.calendar import Period, month_of
 from portal.core.money import to_cents
@@ -122,6 +123,7 @@ class ResourceFilter:
         words: part of the name, or of that of the project.
         requested_by: primary key of who ordered them.
         only: primary keys.
+        tag: what of them had this value.
     """
 
     cost_center: str | None = None
@@ -130,10 +132,13 @@ class ResourceFilter:
     words: str | None = None
     requested_by: int | None = None
     only: Collection[int] | None = None
+    tag: TagChoice | None = None
 
     def parameters(self) -> dict[str, Any]:
         only = None if self.only is None else list(self.only)
-        return {**asdict(self), "only": only}
+        asked = asdict(self)
+        del asked["tag"]  # by it the pieces are cut, before anything is filtered
+        return {**asked, "only": only}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +244,11 @@ class ResourceCostList:
 
     def _pieces(self) -> UsedPieces:
         return UsedPieces.of(
-            self.node_ids, chosen=self.month, before=self.month_before, as_of=self.as_of
+            self.node_ids,
+            chosen=self.month,
+            before=self.month_before,
+            as_of=self.as_of,
+            tag=self.filter.tag,
         )
 
 

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_safe
 from billing.forms import EVERYTHING, month_key, read_month
 from billing.overview import months_with_use
 from billing.policies import topmost, visible_cost_nodes
+from billing.services.tag_keys import tag_choices
 from catalog.kinds import get_kind
 from catalog.models import Resource
 from catalog.policies import visible_resources
@@ -35,7 +36,7 @@ from portal.identity.models import Node, NodeKind, Person
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 25
-FILTERS: Final = ("kind", "center", "state", "q", "show")
+FILTERS: Final = ("kind", "center", "tag", "state", "q", "show")
 MOST_PROJECTS: Final = 50  # of more the organizations can be chosen, and words be typed
 
 
@@ -100,7 +101,8 @@ def _read(request: PersonRequest) -> tuple[ResourceCostForm, ResourceCostList]:
     months = months_with_use(now=moment)
     chosen = {"node": str(node.public_id)} if node else {}
     nodes = _choices(request.user, node)
-    form = ResourceCostForm(request.GET.dict() | chosen, months=months, nodes=nodes)
+    tags = tag_choices(node_ids)
+    form = ResourceCostForm(request.GET.dict() | chosen, months=months, nodes=nodes, tags=tags)
     month = read_month(form.cleaned_data["month"]) if form.is_valid() else months[0]
     return form, ResourceCostList(
         node_ids=node_ids,

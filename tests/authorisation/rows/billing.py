@@ -7,14 +7,14 @@ from decimal import Decimal
 
 from django.utils.timezone import localdate, now
 
-from billing.models import Credit, Dispute, MonthState, Price, Statement, StatementLine
+from billing.models import Credit, Dispute, MonthState, Price, Statement, StatementLine, TagKey
 from billing.services.closing import prepare_closing
 from billing.services.tag_keys import define_tag_key
 from portal.core.calendar import month
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Role
 from tests.authorisation.rows.things import active_resource, directorate_itself, node_of_project
-from tests.authorisation.vocabulary import Change, act, see
+from tests.authorisation.vocabulary import Change, act, call, see
 from tests.authorisation.world import Tenant
 from tests.factories.billing import make_month, make_statement
 
@@ -82,14 +82,24 @@ def cost_object(_tenant: Tenant) -> dict[str, str]:
 
 def tag(tenant: Tenant) -> dict[str, str]:
     """A complete form for a tag that the organization defines, from today on."""
-    define_tag_key(tenant.directorate, "fase", actor=tenant.people[Role.FINANCE])
+    defined_key(tenant)
     today = localdate().strftime(DATE_FORMATS[0])
     return {"key": "fase", "value": "test", "starts_on": today}
 
 
+def defined_key(tenant: Tenant) -> TagKey:
+    return define_tag_key(tenant.directorate, "fase", actor=tenant.people[Role.FINANCE])
+
+
+def tag_of_project(tenant: Tenant) -> dict[str, str]:
+    defined_key(tenant)
+    today = localdate().isoformat()
+    return node_of_project(tenant) | {"key": "fase", "value": "test", "starts_on": today}
+
+
 def by_tag(tenant: Tenant) -> dict[str, str]:
     """Of a tag that the organization defines."""
-    define_tag_key(tenant.directorate, "fase", actor=tenant.people[Role.FINANCE])
+    defined_key(tenant)
     return {"key": "fase"}
 
 
@@ -234,6 +244,25 @@ ROWS = [
         answer=303,
         is_strong=True,
     ),
+    see("tag-list", query=node_of_project, by=PAYERS, unseen=404),
+    call(
+        "tag-list",
+        body=tag_of_project,
+        by={Role.FINANCE},
+        answer=200,
+        unseen=404,
+        is_strong=True,
+    ),
+    see("tag-key-list", by=PAYERS),
+    call(
+        "tag-key-list",
+        body=lambda tenant: {"node": str(tenant.directorate.public_id), "name": "fase"},
+        by={Role.FINANCE},
+        answer=200,
+        unseen=404,
+        is_strong=True,
+    ),
+    call("tag-key-withdraw", of=defined_key, by={Role.FINANCE}, answer=204, is_strong=True),
     see("billing:tag-costs", by=PAYERS),
     see("billing:tag-costs", **OF_PROJECT),
     see("billing:tag-costs-sheet", arguments=("csv",), query=by_tag, by=PAYERS),

@@ -88,7 +88,7 @@ def test_a_charge_says_what_was_used_at_which_price(project: Project) -> None:
         "SubAccountId": str(project.public_id),
         "SubAccountName": project.name,
         "SubAccountType": "Project",
-        "Tags": '{"dienst": "zaken", "intern": true}',
+        "Tags": '{"cloudloket/dienst": "zaken", "cloudloket/intern": true}',
         "x_Kind": "server",
         "x_OpenStackId": "a1b2",
     }

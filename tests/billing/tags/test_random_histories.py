@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from billing.models import MeteredResource, PriceUnit, TagFact
 from billing.services.charging import Charge, CostLine, costs, expected_costs, list_charges
+from billing.services.tag_history import TagHistory
 from billing.services.tagged_costs import ByValue, tagged_months
 from portal.core.calendar import months_in
 from tests.billing.test_charging_agrees_with_rating import (
@@ -168,12 +169,42 @@ def test_values_of_a_tag_add_up_to_the_cent(tree: Tree, random: Random) -> None:
         found = tagged_months(nodes, "fase", months, at=at)
         realised = costs(nodes, period=PERIOD, as_of=min(at, PERIOD.end))
         expected = expected_costs(nodes, period=PERIOD, as_of=at) if at < PERIOD.end else realised
+        files = by_value_in_files(charges)
         transaction.set_rollback(True)
 
+    assert files == exact_by_value(charges, facts, tree, history)
     by_value = {key: cents for one in found for key, cents in as_cents(one.realised).items()}
     assert by_value == reference(charges, facts, tree, history)
     assert total(one.realised for one in found) == realised.total
     assert total(one.expected for one in found) == expected.total
+
+
+def by_value_in_files(charges: Sequence[Charge]) -> dict[str | None, Decimal]:
+    """As FOCUS has them: cut by all keys at once. The parts follow each other, and add up."""
+    known = TagHistory()
+    known.look_up(charges)
+    sums: dict[str | None, Decimal] = defaultdict(Decimal)
+    for charge in charges:
+        parts = known.parts(charge)
+        assert [part.started_at for part, _tags in parts[1:]] == [
+            part.ended_at for part, _tags in parts[:-1]
+        ]
+        assert sum(part.amount or 0 for part, _tags in parts) == (charge.amount or 0)
+        assert sum(part.seconds for part, _tags in parts) == charge.seconds
+        for part, tags in parts:
+            sums[tags.get("fase")] += part.amount or 0
+    return {value: amount for value, amount in sums.items() if amount}
+
+
+def exact_by_value(
+    charges: Sequence[Charge], facts: Sequence[TagFact], tree: Tree, history: History
+) -> dict[str | None, Decimal]:
+    sums: dict[str | None, Fraction] = defaultdict(Fraction)
+    for charge in charges:
+        for value, amount in parts_of(charge, facts, tree, history):
+            sums[value] += amount
+    millionths = {value: int(amount * 10**6) for value, amount in sums.items() if amount}
+    return {value: Decimal(amount).scaleb(-6) for value, amount in millionths.items()}
 
 
 def total(months: Any) -> Decimal:

@@ -444,4 +444,7 @@ WITH_API: Final = (
     "offering.publish",
     "offering.refuse",
     "offering.withdraw",
+    "tag.set",
+    "tag_key.define",
+    "tag_key.withdraw",
 )

@@ -47,6 +47,13 @@ def tagging_a_resource(get: Get) -> Doors:
         service=lambda: set_tag(resource, "fase", value="test", starts_on=today, actor=finance),
         page=f"/costs/resources/{resource.public_id}/tags",
         form={"key": "fase", "value": "test", "starts_on": today.strftime(DATE_FORMATS[0])},
+        api="/api/v1/tags",
+        body={
+            "resource": str(resource.public_id),
+            "key": "fase",
+            "value": "test",
+            "starts_on": today.isoformat(),
+        },
     )
 
 
@@ -58,18 +65,22 @@ def defining_a_tag_key(get: Get) -> Doors:
         service=lambda: define_tag_key(organization, "fase", actor=finance),
         page=f"/costs/tags/{organization.public_id}/keys",
         form={"name": "fase", "allowed_values": ""},
+        api="/api/v1/tag-keys",
+        body={"node": str(organization.public_id), "name": "fase"},
     )
 
 
 def withdrawing_a_tag_key(get: Get) -> Doors:
     organization = get("project").parent
     finance = _finance(organization)
-    define_tag_key(organization, "fase", actor=finance)
+    key = define_tag_key(organization, "fase", actor=finance)
     return Doors(
         actor=finance,
         service=lambda: withdraw_tag_key(organization, "fase", actor=finance),
         page=f"/costs/tags/{organization.public_id}/keys",
         form={"withdraw": "fase"},
+        api=f"/api/v1/tag-keys/{key.public_id}/withdraw",
+        body={},
     )
 
 
