@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.timezone import now
+
+from billing.models import TagKey
 from catalog.models import OfferingVersion
 from portal.identity.models import Node, Organization, Person, Project, Role
 from tests.factories import (
@@ -90,6 +93,7 @@ def _make_tenant(
 ) -> Tenant:
     directorate = make_organization(ministry, name=f"Directie {marker}")
     project = make_project(directorate, name=f"{marker}-systeem")
+    TagKey.objects.create(organization=directorate, name="fase", valid_from=now())
     generous_limits(project)
     node = roles_on or directorate
     return Tenant(

@@ -9,7 +9,6 @@ from django.utils.timezone import localdate, now
 
 from billing.models import Credit, Dispute, MonthState, Price, Statement, StatementLine, TagKey
 from billing.services.closing import prepare_closing
-from billing.services.tag_keys import define_tag_key
 from portal.core.calendar import month
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Role
@@ -80,31 +79,19 @@ def cost_object(_tenant: Tenant) -> dict[str, str]:
     return {"key": "cost_object", "value": "zaken", "starts_on": today}
 
 
-def tag(tenant: Tenant) -> dict[str, str]:
+def tag(_tenant: Tenant) -> dict[str, str]:
     """A complete form for a tag that the organization defines, from today on."""
-    defined_key(tenant)
     today = localdate().strftime(DATE_FORMATS[0])
     return {"key": "fase", "value": "test", "starts_on": today}
 
 
 def defined_key(tenant: Tenant) -> TagKey:
-    return define_tag_key(tenant.directorate, "fase", actor=tenant.people[Role.FINANCE])
+    return TagKey.objects.get(organization=tenant.directorate)
 
 
 def tag_of_project(tenant: Tenant) -> dict[str, str]:
-    defined_key(tenant)
     today = localdate().isoformat()
     return node_of_project(tenant) | {"key": "fase", "value": "test", "starts_on": today}
-
-
-def by_tag(tenant: Tenant) -> dict[str, str]:
-    """Of a tag that the organization defines."""
-    defined_key(tenant)
-    return {"key": "fase"}
-
-
-def by_tag_in_project(tenant: Tenant) -> dict[str, str]:
-    return by_tag(tenant) | node_of_project(tenant)
 
 
 def tag_key(_tenant: Tenant) -> dict[str, str]:
@@ -265,15 +252,8 @@ ROWS = [
     call("tag-key-withdraw", of=defined_key, by={Role.FINANCE}, answer=204, is_strong=True),
     see("billing:tag-costs", by=PAYERS),
     see("billing:tag-costs", **OF_PROJECT),
-    see("billing:tag-costs-sheet", arguments=("csv",), query=by_tag, by=PAYERS),
-    see(
-        "billing:tag-costs-sheet",
-        arguments=("csv",),
-        case="of a project",
-        query=by_tag_in_project,
-        by=PAYERS,
-        unseen=404,
-    ),
+    see("billing:tag-costs-sheet", arguments=("csv",), by=PAYERS),
+    see("billing:tag-costs-sheet", arguments=("csv",), **OF_PROJECT),
     see("billing:allocation", by=PAYERS),
     see("billing:allocation", **OF_PROJECT),
     see("billing:node-allocation", of=directorate_itself, by=PAYERS),

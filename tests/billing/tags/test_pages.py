@@ -175,6 +175,18 @@ class TestKeys:
         key = TagKey.objects.get(name="team")
         assert (key.allowed_values, key.is_required) == (["rood", "blauw"], True)
 
+    def test_the_page_shows_those_of_here_and_above(
+        self, ministry: Organization, server: MeteredResource, finance: Person
+    ) -> None:
+        define_tag_key(
+            server.project.parent, "team", allowed_values=["rood"], is_required=True, actor=finance
+        )
+        pages = [
+            text_of(visit_as(finance).get(f"{page_of(node)}/keys", {"key": "team"}))
+            for node in (ministry, server.project.parent)
+        ]
+        assert [("fase" in page, "rood" in page) for page in pages] == [(True, False), (True, True)]
+
     def test_finance_withdraws_one(self, ministry: Organization, finance: Person) -> None:
         path = f"{page_of(ministry)}/keys"
         assert visit_as(finance).post(path, {"withdraw": "fase"}).status_code == 303
