@@ -77,7 +77,7 @@ DROP FUNCTION public.billing_guard_tag_key();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0018_books_that_prove_themselves"),
+        ("billing", '0019_price_tiers'),
         ("identity", "0018_links_that_wait_may_end"),
     ]
 

@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.models import F, Q, QuerySet
 
 from billing.models import TagFact
-from billing.rating import Unit
+from billing.rating import DUE_AT_ONCE
 from billing.services.charge_query import LINEAGE
 from billing.services.charging import Charge
 
@@ -81,7 +81,7 @@ class TagHistory:
         ]
         if not held:
             return [(charge, {})]
-        if charge.unit == Unit.ONE_OFF:
+        if charge.unit in DUE_AT_ONCE:
             return [(charge, _tags_at(held, charge.started_at))]
         turns = {turn for one in held for turn in (one.since, one.until)}
         inside = sorted(turn for turn in turns if charge.started_at < turn < charge.ended_at)
@@ -146,7 +146,15 @@ def _part(charge: Charge, start: datetime, end: datetime) -> Charge:
     amount = charge.amount
     if amount is not None:
         amount = _reached(charge, end, amount) - _reached(charge, start, amount)
-    return replace(charge, started_at=start, ended_at=end, seconds=seconds, amount=amount)
+    used = _EXACT.divide(_EXACT.multiply(charge.quantity_seconds, seconds), charge.seconds)
+    return replace(
+        charge,
+        started_at=start,
+        ended_at=end,
+        seconds=seconds,
+        quantity_seconds=used,
+        amount=amount,
+    )
 
 
 def _reached(charge: Charge, at: datetime, amount: Decimal) -> Decimal:

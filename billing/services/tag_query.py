@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final, LiteralString
 
 # Needs ``payer_project`` (organization_id, project_id) and ``whole`` (what is cut: resource_id,
-# project_id, organization_id, unit, started_at, ended_at, seconds, quantity, amount, and more).
+# project_id, organization_id, unit, started_at, ended_at, seconds, amount; of lines
+# also quantity_seconds, and more).
 CUT: Final[LiteralString] = """
 , tag_fact AS (
     SELECT node_id, resource_id, value, tstzrange(valid_from, valid_until) AS period
@@ -78,15 +79,15 @@ tag_part AS (
         AND held.resource_id = coalesce(own_tag.resource_id, 0)
         AND held.since < whole.ended_at AND held.until > whole.started_at
     -- What is paid once is of the moment at which the use began.
-    WHERE whole.unit IS DISTINCT FROM 'one_off' OR held.since <= whole.started_at
+    WHERE coalesce(whole.unit, '') NOT IN ('one_off', 'gib') OR held.since <= whole.started_at
 ),
 tagged AS (
     SELECT
         tag_part.*,
-        CASE WHEN unit = 'one_off' THEN seconds
+        CASE WHEN unit IN ('one_off', 'gib') THEN seconds
             ELSE date_part('epoch', part_ended_at - part_started_at)::bigint
         END AS part_seconds,
-        CASE WHEN unit = 'one_off' THEN amount
+        CASE WHEN unit IN ('one_off', 'gib') THEN amount
             -- 24 places before the division: its result is then never rounded twice.
             ELSE round((amount * date_part('epoch', part_ended_at - started_at)::numeric)
                     ::numeric(80, 24) / seconds, 6)
@@ -111,9 +112,13 @@ CUT_BILLED: Final[LiteralString] = (
 whole AS (
     SELECT
         span.resource_id, asked.project_id, asked.organization_id, asked.sku_id, asked.price_id,
-        asked.unit, asked.unit_price, asked.cost_center, asked.cost_object,
+        asked.unit, asked.unit_price, asked.from_quantity, asked.cost_center, asked.cost_object,
         asked.commitment_number, asked.month_start AS slice_start, source.started_at,
-        source.ended_at, source.seconds, span.quantity, source.amount
+        source.ended_at, source.seconds, source.amount,
+        coalesce(source.part, span.quantity) * CASE
+            WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds
+            ELSE 1
+        END AS quantity_seconds
     FROM asked
     JOIN billing_statementlinesource AS source ON source.line_id = asked.id
     JOIN billing_usagespan AS span ON span.id = source.span_id
@@ -123,12 +128,12 @@ whole AS (
     + CUT
 )
 LINES: Final[LiteralString] = """
-SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
-       sum(quantity * part_seconds), coalesce(sum(part_amount), 0),
+SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity,
+       slice_start, sum(quantity_seconds * part_seconds / seconds), coalesce(sum(part_amount), 0),
        cost_center, cost_object, commitment_number, 'usage', tag_value
 FROM tagged
-GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, slice_start,
-         cost_center, cost_object, commitment_number, tag_value
+GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity,
+         slice_start, cost_center, cost_object, commitment_number, tag_value
 """
 OF_RESOURCES: Final[LiteralString] = """
 SELECT resource_id, coalesce(sum(part_amount), 0), bool_or(price_id IS NULL)
@@ -137,8 +142,8 @@ GROUP BY resource_id ORDER BY sum(part_amount) DESC NULLS LAST, resource_id
 """
 # What is used over several days is spread over them by the second; what is paid once falls on one.
 OF_DAYS: Final[LiteralString] = """
-SELECT day.starts, sum(CASE unit
-    WHEN 'one_off' THEN part_amount
+SELECT day.starts, sum(CASE
+    WHEN unit IN ('one_off', 'gib') THEN part_amount
     ELSE part_amount * date_part(
         'epoch', least(part_ended_at, day.ends) - greatest(part_started_at, day.starts)
     )::numeric / part_seconds
@@ -147,7 +152,7 @@ FROM tagged
 JOIN unnest(%(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[]) AS day (starts, ends)
     ON day.starts < part_ended_at AND day.ends > part_started_at
 WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
-    AND (unit IS DISTINCT FROM 'one_off' OR started_at >= day.starts)
+    AND (coalesce(unit, '') NOT IN ('one_off', 'gib') OR started_at >= day.starts)
 GROUP BY day.starts
 """
 # Of what was listed as ``used``, only that of one value; see ``billing.services.used_pieces``.
