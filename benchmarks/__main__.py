@@ -26,6 +26,7 @@ _EVERYTHING: Final[Sequence[Sequence[str]]] = (
     ("quota_page",),
     ("charging",),
     ("cost_pages",),
+    ("exports",),
     (_WITH_CLOUD, "--pairs", "5"),
     (_WITH_CLOUD, "--pairs", "5", "--blueprint"),
     (_WITH_CLOUD, "--pairs", "3", "--servers", "20"),

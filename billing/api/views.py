@@ -25,9 +25,10 @@ from billing.api.serializers import (
     StatementFilters,
     StatementOutput,
 )
-from billing.focus.export import export_month
+from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
-from billing.focus.writer import CSV_TYPE, as_csv
+from billing.focus.parquet import PARQUET_TYPE
+from billing.focus.writer import CSV_TYPE
 from billing.models import Statement, StatementLine, UsageSpan
 from billing.policies import may_see_costs, visible_statements
 from portal.identity.requests import ApiRequest
@@ -84,6 +85,13 @@ class CsvRenderer(BaseRenderer):
     format = "csv"
 
 
+class ParquetRenderer(BaseRenderer):
+    """The same for Parquet."""
+
+    media_type = PARQUET_TYPE
+    format = "parquet"
+
+
 class FocusViewSet(GenericViewSet[UsageSpan]):
     """The costs of one month in FOCUS 1.2 (https://focus.finops.org)."""
 
@@ -92,15 +100,26 @@ class FocusViewSet(GenericViewSet[UsageSpan]):
     filters = FocusFilters
     pagination_class = None
 
-    @extend_schema(filters=True, responses={(200, CSV_TYPE): OpenApiTypes.STR})
-    @action(detail=False, renderer_classes=[CsvRenderer])
+    @extend_schema(
+        filters=True,
+        responses={(200, CSV_TYPE): OpenApiTypes.STR, (200, PARQUET_TYPE): OpenApiTypes.BINARY},
+    )
+    @action(detail=False, renderer_classes=[CsvRenderer, ParquetRenderer])
     def charges(self, request: ApiRequest) -> StreamingHttpResponse:
-        """A row for each charge, and one for each line that was rounded to cents."""
+        """A row for each charge, and one for each line that was rounded to cents.
+
+        CSV, or Parquet for who asks for that in Accept.
+        """
         asked = self._asked()
-        rows = export_month(
-            asked.node_ids(), month=asked.month, as_of=asked.reached_until, tag=asked.tag
+        form = Form(request.accepted_renderer.format)
+        rows = focus_file(
+            asked.node_ids(),
+            form,
+            month=asked.month,
+            as_of=asked.reached_until,
+            tag=asked.tag,
         )
-        return StreamingHttpResponse(as_csv(rows), content_type=CSV_TYPE)
+        return StreamingHttpResponse(rows, content_type=MEDIA_TYPES[form])
 
     @extend_schema(filters=True, responses=OpenApiTypes.OBJECT)
     @action(detail=False)

@@ -60,14 +60,15 @@ def check(
     """
     reader = csv.reader(lines, strict=True)
     try:
-        yield from _check_all(reader, payable)
+        yield from check_cells(reader, payable)
     except csv.Error as error:
         yield Problem(WHOLE_FILE, "", f"is CSV: {error}")
 
 
-def _check_all(
+def check_cells(
     reader: Iterator[list[str]], payable: Mapping[str, Decimal] | None
 ) -> Iterator[Problem]:
+    """The same, of the names of the columns and then the cells of each row, as text."""
     names = next(reader, [])
     problems = list(_check_names(names))
     yield from problems

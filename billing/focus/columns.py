@@ -9,6 +9,10 @@ from typing import Final
 
 VERSION: Final = "1.2"
 GENERATOR: Final = "Cloudloket"  # who makes these files
+# Digits of a number: a quantity of twelve decimals times a price of six, and what decimals of most
+# databases hold.
+SCALE: Final = 18
+PRECISION: Final = 38
 
 
 class Level(StrEnum):

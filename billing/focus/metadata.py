@@ -7,7 +7,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-from billing.focus.columns import COLUMNS, GENERATOR, VERSION, Column, Type
+from billing.focus.columns import (
+    COLUMNS,
+    GENERATOR,
+    PRECISION,
+    SCALE,
+    VERSION,
+    Column,
+    Type,
+)
 from billing.focus.writer import moment
 from billing.models import Sku
 from billing.services.billed import find_closed
@@ -16,8 +24,7 @@ from portal.core.calendar import Period
 
 # When the columns were last changed. A change of columns needs another date; a test says so.
 SCHEMA_SINCE: Final = "2026-11-28T00:00:00Z"
-# A quantity of twelve decimals times a price of six, and what decimals of most databases hold.
-_PRECISION: Final = {"NumericPrecision": 38, "NumberScale": 18}
+_PRECISION: Final = {"NumericPrecision": PRECISION, "NumberScale": SCALE}
 
 
 def describe_month(node_ids: Sequence[int], *, month: Period, as_of: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import (
+    Http404,
     HttpResponse,
     HttpResponseBase,
     JsonResponse,
@@ -23,9 +24,8 @@ from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
 from billing.cost_sheets import cost_rows
-from billing.focus.export import export_month
+from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
-from billing.focus.writer import CSV_TYPE, as_csv
 from billing.forms import OverviewFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku
 from billing.overview import Overview, make_overview, months_with_use
@@ -76,16 +76,20 @@ def cost_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
 
 
 @require_safe
-def focus_rows(request: PersonRequest) -> HttpResponseBase:
+def focus_rows(request: PersonRequest, form: str) -> HttpResponseBase:
     """The same costs charge by charge, in FOCUS: a file that is written while it is read."""
     asked = _read(request)
+    if form not in set(Form):
+        raise Http404
     if asked.form.errors:
         return cost_overview(request)
-    rows = export_month(asked.node_ids, month=asked.month, as_of=asked.as_of, tag=asked.tag)
+    rows = focus_file(
+        asked.node_ids, Form(form), month=asked.month, as_of=asked.as_of, tag=asked.tag
+    )
     return StreamingHttpResponse(
-        as_csv(rows),
-        content_type=CSV_TYPE,
-        headers={"Content-Disposition": f'attachment; filename="{_file_name("focus", asked)}.csv"'},
+        rows,
+        content_type=MEDIA_TYPES[Form(form)],
+        headers=_as_file("focus", asked, form),
     )
 
 
@@ -96,12 +100,7 @@ def focus_metadata(request: PersonRequest) -> HttpResponseBase:
     if asked.form.errors:
         return cost_overview(request)
     description = describe_month(asked.node_ids, month=asked.month, as_of=asked.as_of)
-    return JsonResponse(
-        description,
-        headers={
-            "Content-Disposition": f'attachment; filename="{_file_name("focus", asked)}.json"'
-        },
-    )
+    return JsonResponse(description, headers=_as_file("focus", asked, "json"))
 
 
 @require_safe

@@ -178,10 +178,11 @@ ROWS = [
         by=PAYERS,
         unseen=404,
     ),
-    see("billing:focus-rows", by=PAYERS, shows_platform=True),
+    see("billing:focus-rows", arguments=("csv",), by=PAYERS, shows_platform=True),
     see(
         "billing:focus-rows",
         case="of a project",
+        arguments=("csv",),
         query=node_of_project,
         by=PAYERS,
         unseen=404,

@@ -23,6 +23,7 @@ from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpa
 
 NOW = start_of_day(date(2026, 11, 16))
 ROWS, METADATA = "/costs/focus.csv", "/costs/focus.json"
+PARQUET = "/costs/focus.parquet"
 pytestmark = pytest.mark.django_db
 
 
@@ -98,7 +99,7 @@ def test_metadata_name_what_was_used_without_a_price(
     assert finance.get(METADATA).json()["x_SkusWithoutPrice"] == ["unpriced"]
 
 
-@pytest.mark.parametrize("path", [ROWS, METADATA])
+@pytest.mark.parametrize("path", [ROWS, PARQUET, METADATA])
 @pytest.mark.parametrize(
     "query", [{"month": "2026-13"}, {"month": "november"}, {"month": "1999-01"}]
 )
@@ -111,7 +112,7 @@ def test_month_that_cannot_be_is_a_form_with_a_mistake(
     assert "Choose one of these months." in unescape(answer.content.decode())
 
 
-@pytest.mark.parametrize("path", [ROWS, METADATA])
+@pytest.mark.parametrize("path", [ROWS, PARQUET, METADATA])
 def test_others_get_nothing(server: MeteredResource, path: str) -> None:
     outsider = visit_as(member(Role.FINANCE, make_organization()))
     requester = visit_as(member(Role.REQUESTER, server.project))
@@ -135,7 +136,7 @@ def test_page_of_costs_leads_to_the_same_month_and_part(
     everything = finance.get("/costs", {"month": "2026-10"}).content.decode()
     part = unescape(finance.get("/costs", {"node": str(node)}).content.decode())
 
-    for path in (ROWS, METADATA):
+    for path in (ROWS, PARQUET, METADATA):
         assert f'href="{path}?month=2026-10"' in everything
         assert f'href="{path}?month=2026-11&node={node}"' in part
 

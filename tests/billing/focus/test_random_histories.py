@@ -16,7 +16,13 @@ from billing.models import AllocationFact, AllocationKey, MeteredResource, Price
 from billing.services.charging import costs, list_charges
 from portal.core.calendar import month
 from portal.identity.models import CostCentre, Node
-from tests.billing.focus.reading import problems_of, read, written
+from tests.billing.focus.reading import (
+    problems_of,
+    problems_of_parquet,
+    read,
+    written,
+    written_as_parquet,
+)
 from tests.billing.test_charging_agrees_with_rating import Tree, moment, tree, write_history
 
 __all__ = ["tree"]  # a fixture
@@ -60,6 +66,7 @@ def test_rows_are_focus_and_add_up_to_the_lines(tree: Tree, random: Random) -> N
         nodes = [node.pk for node in (*tree.ministries, tree.project)]
 
         text = written(export_month(nodes, month=MARCH, as_of=as_of))
+        parquet = written_as_parquet(export_month(nodes, month=MARCH, as_of=as_of))
         charges = list_charges(nodes, period=MARCH, as_of=as_of)
         found = costs(nodes, period=MARCH, as_of=as_of).lines
         names = {node.pk: str(node.public_id) for node in Node.objects.all()}
@@ -68,6 +75,7 @@ def test_rows_are_focus_and_add_up_to_the_lines(tree: Tree, random: Random) -> N
 
     rows = read(text)
     assert problems_of(text) == []
+    assert problems_of_parquet(parquet) == []
     sold = [row for row in rows if row["ChargeCategory"] != "Adjustment"]
     assert [Decimal(row["BilledCost"]) for row in sold] == [
         charge.amount for charge in charges if charge.amount is not None
