@@ -40,13 +40,12 @@ def bookings_of(lines: Iterable[StatementLine]) -> list[Booking]:
     are the total of the statement. Whoever asks in whichever language: the bookings are the same.
 
     Args:
-        lines: with ``sku`` and ``used_in``.
+        lines: with ``sku`` and ``used_in``. None is kept but the first of each booking.
     """
-    groups: dict[tuple[str | None, ...], list[StatementLine]] = {}
+    sums: dict[tuple[str | None, ...], _Sum] = {}
     for line in lines:
-        groups.setdefault(_key(line), []).append(line)
-    ordered = sorted(groups.items(), key=lambda group: _order(group[0]))
-    return [_booking(group) for _key_of_group, group in ordered]
+        sums.setdefault(_key(line), _Sum(line)).add(line)
+    return [sums[key].booking() for key in sorted(sums, key=_order)]
 
 
 def _key(line: StatementLine) -> tuple[str | None, ...]:
@@ -62,16 +61,29 @@ def _order(key: tuple[str | None, ...]) -> list[Any]:
     return [(text is None, text or "") for text in key]
 
 
-def _booking(lines: list[StatementLine]) -> Booking:
-    first = min(lines, key=lambda line: line.position)
-    return Booking(
-        cost_center=first.cost_center,
-        cost_object=first.cost_object,
-        commitment_number=first.commitment_number,
-        project_name=first.project_name,
-        service_category=first.sku.service_category,
-        note=first.note,
-        line_count=len(lines),
-        first_position=first.position,
-        amount=sum((line.amount for line in lines), Decimal(0)),
-    )
+class _Sum:
+    """What lines of one booking add up to so far."""
+
+    def __init__(self, first: StatementLine) -> None:
+        self._first = first
+        self._count = 0
+        self._amount = Decimal(0)
+
+    def add(self, line: StatementLine) -> None:
+        self._first = min(self._first, line, key=lambda one: one.position)
+        self._count += 1
+        self._amount += line.amount
+
+    def booking(self) -> Booking:
+        first = self._first
+        return Booking(
+            cost_center=first.cost_center,
+            cost_object=first.cost_object,
+            commitment_number=first.commitment_number,
+            project_name=first.project_name,
+            service_category=first.sku.service_category,
+            note=first.note,
+            line_count=self._count,
+            first_position=first.position,
+            amount=self._amount,
+        )

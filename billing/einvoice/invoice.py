@@ -5,8 +5,7 @@ Amounts are positive on both: what is given back is the amount of a credit note.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
@@ -26,6 +25,7 @@ from billing.models import PriceUnit, Statement, StatementLine
 from portal.core.calendar import day_of, last_day_before
 
 CENT: Final = Decimal("0.01")
+_LINES_AT_A_TIME: Final = 2000
 ONE_PIECE: Final = "C62"  # UN/ECE Recommendation 20
 UNIT_CODES: Final = {
     PriceUnit.MONTH.value: "MON",
@@ -114,14 +114,10 @@ def make_invoice(statement: Statement) -> Invoice:
     supplier, customer = _parties(statement, category)
     is_credit_note = statement.total < 0
     with translation.override("nl"):
-        lines = list(
-            statement.lines.select_related("sku", "used_in", "corrects__statement").order_by(
-                "position"
-            )
-        )
-        invoice_lines = _lines(lines, sign=-1 if is_credit_note else 1)
-    commitments = {line.commitment_number or "" for line in lines}
-    corrected = {line.corrects.statement.number for line in lines if line.corrects}
+        groups = _grouped(statement)
+        made = [group.line(-1 if is_credit_note else 1) for group in groups]
+    commitments = {number for group in groups for number in group.commitments}
+    corrected = {number for group in groups for number in group.corrected}
     period = statement.month.period
     return Invoice(
         number=statement.number,
@@ -138,7 +134,8 @@ def make_invoice(statement: Statement) -> Invoice:
         customer_oin=statement.parties["payer_oin"],
         customer=customer,
         category=category,
-        lines=tuple(invoice_lines),
+        # Those that come to nothing are left out: receivers do not want them.
+        lines=tuple(line for line in made if line.amount),
     )
 
 
@@ -169,33 +166,55 @@ def _parties(statement: Statement, category: VatCategory) -> tuple[Supplier, Add
     return supplier, customer
 
 
-def _lines(lines: Iterable[StatementLine], *, sign: int) -> list[InvoiceLine]:
-    """Those that come to nothing are left out: receivers do not want them."""
-    groups: dict[tuple[object, ...], list[StatementLine]] = {}
-    for line in lines:
-        key = (line.sku.code, line.cost_center, line.unit, line.unit_price, line.note)
-        groups.setdefault(key, []).append(line)
-    made = [_line(group, sign) for group in groups.values()]
-    return [line for line in made if line.amount]
-
-
-def _line(group: list[StatementLine], sign: int) -> InvoiceLine:
-    """With the real quantity and price, where they come to the amount; else as one piece.
-
-    They do not where several lines were each rounded, or money was given back without any use.
+def _grouped(statement: Statement) -> list[_Group]:
+    """The lines of a statement as those of its invoice, in their order; none is kept but the first
+    of a group.
     """
-    first = group[0]
-    amount = sign * sum((line.amount for line in group), Decimal(0))
-    quantity = sign * sum((line.quantity for line in group), Decimal(0)).normalize()
-    is_exact = in_cents(quantity * first.unit_price) == amount
-    projects = ", ".join(sorted({line.project_name for line in group}))
-    return InvoiceLine(
-        name=first.service,
-        description=f"{projects}. {first.note}" if first.note else projects,
-        sku=first.sku.code,
-        cost_center=first.cost_center or "",
-        quantity=quantity if is_exact else Decimal(1).copy_sign(amount),
-        unit_code=UNIT_CODES[first.unit] if is_exact else ONE_PIECE,
-        price=first.unit_price if is_exact else abs(amount),
-        amount=amount,
-    )
+    groups: dict[tuple[object, ...], _Group] = {}
+    lines = statement.lines.select_related("sku", "used_in", "corrects__statement")
+    streamed = lines.defer("corrects__statement__document").order_by("position")
+    for line in streamed.iterator(chunk_size=_LINES_AT_A_TIME):
+        key = (line.sku.code, line.cost_center, line.unit, line.unit_price, line.note)
+        groups.setdefault(key, _Group(first=line)).add(line)
+    return list(groups.values())
+
+
+@dataclass(kw_only=True)
+class _Group:
+    """What becomes one line of an invoice; ``corrected``: numbers of statements."""
+
+    first: StatementLine
+    amount: Decimal = Decimal(0)
+    quantity: Decimal = Decimal(0)
+    projects: set[str] = field(default_factory=set)
+    commitments: set[str] = field(default_factory=set)
+    corrected: set[str] = field(default_factory=set)
+
+    def add(self, line: StatementLine) -> None:
+        self.amount += line.amount
+        self.quantity += line.quantity
+        self.projects.add(line.project_name)
+        self.commitments.add(line.commitment_number or "")
+        if line.corrects:
+            self.corrected.add(line.corrects.statement.number)
+
+    def line(self, sign: int) -> InvoiceLine:
+        """With the real quantity and price, where they come to the amount; else as one piece.
+
+        They do not where several lines were each rounded, or money was given back without any use.
+        """
+        first = self.first
+        amount = sign * self.amount
+        quantity = sign * self.quantity.normalize()
+        is_exact = in_cents(quantity * first.unit_price) == amount
+        projects = ", ".join(sorted(self.projects))
+        return InvoiceLine(
+            name=first.service,
+            description=f"{projects}. {first.note}" if first.note else projects,
+            sku=first.sku.code,
+            cost_center=first.cost_center or "",
+            quantity=quantity if is_exact else Decimal(1).copy_sign(amount),
+            unit_code=UNIT_CODES[first.unit] if is_exact else ONE_PIECE,
+            price=first.unit_price if is_exact else abs(amount),
+            amount=amount,
+        )

@@ -21,7 +21,7 @@ from billing.focus.writer import as_text
 
 PARQUET_TYPE: Final = "application/vnd.apache.parquet"
 DESCRIPTION: Final = b"focus"  # the key under which a file has the metadata of the norm, as JSON
-ROWS_PER_GROUP: Final = 20_000
+ROWS_PER_GROUP: Final = 10_000
 _TYPES: Final = {
     Type.STRING: pyarrow.string(),
     Type.DECIMAL: pyarrow.decimal128(PRECISION, SCALE),

@@ -5,12 +5,14 @@ Always in Dutch, whoever asks: a ledger reads the same file every month.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.utils import translation
 
@@ -24,25 +26,23 @@ Value = str | Decimal
 
 LANGUAGE: Final = "nl"
 _AT_A_TIME: Final = 100  # statements
+_LINES_AT_A_TIME: Final = 2000
 
 
 def answer_journal(statements: QuerySet[Statement], form: str, name: str) -> HttpResponseBase:
     """The lines to download; see ``answer_file``."""
     with translation.override(LANGUAGE):  # semicolons, and a comma before the decimals
-        return answer_file(journal_rows(_with_lines(statements)), form, f"journaal-{name}")
+        return answer_file(journal_rows(statements), form, f"journaal-{name}")
 
 
-def journal_rows(statements: Iterable[Statement]) -> Iterator[Sequence[Value]]:
-    """What the columns are called, and then the lines. They add up to the totals.
+def journal_rows(statements: QuerySet[Statement]) -> Iterator[Sequence[Value]]:
+    """What the columns are called, and then the lines, by number. They add up to the totals.
 
-    Args:
-        statements: with their lines, in the order of the file.
+    However many lines statements have: in memory is what one of them is booked as.
     """
     layout: Layout = settings.LEDGER.layout
     yield [column.header for column in layout.columns]
-    for statement in statements:
-        with translation.override(LANGUAGE):
-            bookings = bookings_of(statement.lines.all())
+    for statement, bookings in _with_bookings(statements):
         for booking in bookings:
             known = _known(statement, booking, layout)
             yield [
@@ -50,15 +50,19 @@ def journal_rows(statements: Iterable[Statement]) -> Iterator[Sequence[Value]]:
             ]
 
 
-def _with_lines(statements: QuerySet[Statement]) -> Iterator[Statement]:
-    lines = StatementLine.objects.select_related("sku", "used_in").order_by("position")
-    return (
-        statements.defer("document")
-        .select_related("month")
-        .prefetch_related(Prefetch("lines", queryset=lines))
-        .order_by("year", "sequence")
-        .iterator(chunk_size=_AT_A_TIME)
-    )
+def _with_bookings(
+    statements: QuerySet[Statement],
+) -> Iterator[tuple[Statement, list[Booking]]]:
+    ordered = statements.defer("document").select_related("month").order_by("year", "sequence")
+    waiting = ordered.iterator(chunk_size=_AT_A_TIME)
+    while some := {statement.pk: statement for statement in islice(waiting, _AT_A_TIME)}:
+        lines = StatementLine.objects.filter(statement__in=some).select_related("sku", "used_in")
+        in_order = lines.order_by("statement__year", "statement__sequence", "position")
+        streamed = in_order.iterator(chunk_size=_LINES_AT_A_TIME)
+        for pk, own in groupby(streamed, attrgetter("statement_id")):
+            with translation.override(LANGUAGE):
+                bookings = bookings_of(own)
+            yield some[pk], bookings
 
 
 def _known(statement: Statement, booking: Booking, layout: Layout) -> Mapping[Field, Value]:

@@ -172,13 +172,12 @@ def _find(request: PersonRequest, public_id: UUID) -> Statement:
     if not may_see_costs(request.user):
         raise PermissionDenied
     statements = visible_statements(request.user).select_related("month", "organization")
-    return get_object_or_404(statements, public_id=public_id)
+    return get_object_or_404(statements.defer("document"), public_id=public_id)
 
 
 def _lines(statement: Statement) -> QuerySet[StatementLine]:
-    return statement.lines.select_related("used_in", "sku", "corrects__statement").order_by(
-        "position"
-    )
+    lines = statement.lines.select_related("used_in", "sku", "corrects__statement")
+    return lines.defer("corrects__statement__document").order_by("position")
 
 
 def _attachment(statement: Statement, ending: str) -> str:
