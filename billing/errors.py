@@ -208,6 +208,11 @@ class BudgetExceeded(DomainError):
         }
 
 
+class DocumentNotReady(DomainError):
+    code = "document_not_ready"
+    message = _("The PDF is still being made. Look again in a minute.")
+
+
 class InvoiceOutsideVat(DomainError):
     code = "invoice_outside_vat"
     message = _(

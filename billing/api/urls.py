@@ -3,8 +3,9 @@
 from rest_framework.routers import SimpleRouter
 
 from billing.api.budgets import BudgetViewSet
+from billing.api.statements import StatementViewSet
 from billing.api.tags import TagKeyViewSet, TagViewSet
-from billing.api.views import ChargeViewSet, FocusViewSet, StatementViewSet
+from billing.api.views import ChargeViewSet, FocusViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("budgets", BudgetViewSet, basename="budget")

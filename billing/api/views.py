@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, QuerySet
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
-from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from billing.api.pages import ChargeList, ChargePages
-from billing.api.serializers import (
-    ChargeFilters,
-    ChargeOutput,
-    FocusFilters,
-    StatementDetailOutput,
-    StatementFilters,
-    StatementOutput,
-)
+from billing.api.renderers import CsvRenderer, ParquetRenderer
+from billing.api.serializers import ChargeFilters, ChargeOutput, FocusFilters
 from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
 from billing.focus.parquet import PARQUET_TYPE
 from billing.focus.writer import CSV_TYPE
-from billing.models import Statement, StatementLine, UsageSpan
-from billing.policies import may_see_costs, visible_statements
+from billing.models import UsageSpan
 from portal.identity.requests import ApiRequest
-
-_LINES: Final = Prefetch(
-    "lines",
-    queryset=StatementLine.objects.select_related("used_in", "sku").order_by("position"),
-)
 
 
 class ChargeViewSet(GenericViewSet[UsageSpan]):
@@ -54,42 +37,6 @@ class ChargeViewSet(GenericViewSet[UsageSpan]):
         everything: Any = ChargeList.of(request.user)  # takes the place of a queryset
         page = self.paginate_queryset(self.filter_queryset(everything))
         return self.get_paginated_response(ChargeOutput(page, many=True).data)
-
-
-class StatementViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Statement]):
-    """Statements of closed months, for who pays, decides or checks; the newest first."""
-
-    request: ApiRequest
-    queryset = Statement.objects.none()
-    filters = StatementFilters
-    ordering = ("-issued_at", "-pk")
-    lookup_field = "public_id"
-    lookup_url_kwarg = "id"
-    lookup_value_converter = "uuid"
-
-    def get_queryset(self) -> QuerySet[Statement]:
-        if not may_see_costs(self.request.user):
-            raise PermissionDenied
-        found = visible_statements(self.request.user).defer("document")
-        found = found.select_related("month", "organization")
-        return found.prefetch_related(_LINES) if self.action == "retrieve" else found
-
-    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        return StatementDetailOutput if self.action == "retrieve" else StatementOutput
-
-
-class CsvRenderer(BaseRenderer):
-    """Lets a program ask for CSV; the view writes it by itself, piece by piece."""
-
-    media_type = "text/csv"
-    format = "csv"
-
-
-class ParquetRenderer(BaseRenderer):
-    """The same for Parquet."""
-
-    media_type = PARQUET_TYPE
-    format = "parquet"
 
 
 class FocusViewSet(GenericViewSet[UsageSpan]):

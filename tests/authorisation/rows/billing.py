@@ -272,6 +272,10 @@ ROWS = [
     see("billing:cost-centers-sheet", **OF_PROJECT),
     see("statement-list", by=PAYERS, shows_organizations_to=CLOSERS),
     see("statement-detail", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("statement-document", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("statement-invoice", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("statement-journal", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("statement-journals", by=PAYERS, shows_organizations_to=CLOSERS),
     see("charge-list", by=PAYERS),
     see(
         "charge-list",
