@@ -213,6 +213,22 @@ class DocumentNotReady(DomainError):
     message = _("The PDF is still being made. Look again in a minute.")
 
 
+class FileScheduleExists(DomainError):
+    code = "file_schedule_exists"
+    message = _("These files are made for this organisation already.")
+
+
+class FileScheduleEnded(DomainError):
+    code = "file_schedule_ended"
+    message = _("Somebody was first: these files are no longer made.")
+
+
+class JournalNeedsClosing(DomainError):
+    code = "journal_needs_closing"
+    http_status = 422
+    message = _("There are journal lines of closed months only. Choose “After a month is closed”.")
+
+
 class InvoiceOutsideVat(DomainError):
     code = "invoice_outside_vat"
     message = _(

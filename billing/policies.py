@@ -13,9 +13,11 @@ from django.utils.translation import gettext as _
 from billing.models import (
     BillingMonth,
     Dispute,
+    FileSchedule,
     MeteredResource,
     MonthState,
     Price,
+    ScheduledFile,
     Statement,
     TariffRound,
 )
@@ -28,7 +30,7 @@ from portal.identity.access import (
     standing_grants,
 )
 from portal.identity.four_eyes import logins_of
-from portal.identity.models import Node, Person, Role
+from portal.identity.models import Node, NodeKind, Person, Role
 from portal.identity.models.proposed import DecisionState
 from portal.identity.platform import platform_organization
 
@@ -165,6 +167,26 @@ def disputes_to_answer(person: Person) -> QuerySet[Dispute]:
 def may_allocate(person: Person, node: Node) -> bool:
     """Finance of the node, or of one above it, says what its costs fall under."""
     return has_role(person, node, Role.FINANCE)
+
+
+def may_schedule_files(person: Person, node: Node, *, also_ended: bool = False) -> bool:
+    """Finance of the node, or of one above it; of what ended files can only be stopped."""
+    return (also_ended or node.ended_at is None) and has_role(person, node, Role.FINANCE)
+
+
+def organizations_to_schedule(person: Person) -> QuerySet[Node]:
+    """The living organizations for which the person sets up files."""
+    return nodes_to_budget(person).filter(kind=NodeKind.ORGANIZATION)
+
+
+def visible_schedules(person: Person) -> QuerySet[FileSchedule]:
+    """Those of the organizations whose costs the person sees."""
+    return FileSchedule.objects.filter(organization__in=visible_cost_nodes(person))
+
+
+def visible_files(person: Person) -> QuerySet[ScheduledFile]:
+    """The files of those."""
+    return ScheduledFile.objects.filter(schedule__in=visible_schedules(person))
 
 
 def months_to_close(person: Person) -> QuerySet[BillingMonth]:

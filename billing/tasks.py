@@ -7,8 +7,8 @@ from typing import Final
 from celery import shared_task
 from django.utils.timezone import now
 
-from billing.services import budget_alerts, documents, sampling, summaries
-from portal.core.locks import BUDGET_ALERTS, DOCUMENTS, SAMPLES, SUMMARIES, only_one
+from billing.services import budget_alerts, documents, sampling, scheduled_files, summaries
+from portal.core.locks import BUDGET_ALERTS, DOCUMENTS, FILES, SAMPLES, SUMMARIES, only_one
 
 LONGEST_ROUND_SECONDS: Final = 1800  # what is left waits for the next round
 
@@ -53,3 +53,12 @@ def make_documents() -> None:
     with only_one(DOCUMENTS) as is_mine:
         if is_mine:
             documents.make_documents()
+
+
+# A file of a million charges takes some minutes; RabbitMQ waits half an hour for any task.
+@shared_task(name="billing.tend_files", soft_time_limit=1500, time_limit=1560)
+def tend_files() -> None:
+    """Make the files that finance wants by the clock; one process at a time."""
+    with only_one(FILES) as is_mine:
+        if is_mine:
+            scheduled_files.tend_files(at=now())

@@ -4,6 +4,14 @@ from billing.models.budget_alert import BudgetAlert, BudgetLetter, BudgetMeasure
 from billing.models.dispute import DISPUTE_LENGTH, Dispute
 from billing.models.measured import MeasuredUse, SampleProblem, UsageSample
 from billing.models.price import Price, PriceList, PriceUnit, Sku
+from billing.models.scheduled_file import (
+    FileKind,
+    FileRhythm,
+    FileSchedule,
+    FileState,
+    ScheduledFile,
+    ScheduledFilePart,
+)
 from billing.models.statement import (
     BillingMonth,
     Credit,
@@ -32,6 +40,10 @@ __all__ = [
     "BudgetMeasure",
     "Credit",
     "Dispute",
+    "FileKind",
+    "FileRhythm",
+    "FileSchedule",
+    "FileState",
     "LineKind",
     "MeasuredUse",
     "MeteredResource",
@@ -43,6 +55,8 @@ __all__ = [
     "PriceList",
     "PriceUnit",
     "SampleProblem",
+    "ScheduledFile",
+    "ScheduledFilePart",
     "Sku",
     "Statement",
     "StatementLine",

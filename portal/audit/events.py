@@ -185,6 +185,8 @@ EVENTS: Final = frozenset(
         "dispute.refused",
         "dispute.taken_back",
         "dispute.answering_refused",
+        "file_schedule.set",
+        "file_schedule.ended",
         "budget.ended",
         "budget.setting_refused",
         # the trail itself

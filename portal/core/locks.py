@@ -32,6 +32,7 @@ BREAK_GLASS: Final = 16
 LOGOUTS: Final = 17
 TRAIL: Final = 20
 SAMPLES: Final = 22
+FILES: Final = 28
 RETRY_AFTER_SECONDS: Final = 5
 
 

@@ -307,6 +307,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "billing"},
     },
+    "tend-files": {
+        "task": "billing.tend_files",
+        "schedule": 60.0,
+        "options": {"queue": "billing"},
+    },
     "expire-orders": {"task": "catalog.expire_orders", "schedule": 60.0},
     "delete-expired-secrets": {
         "task": "cloud.delete_expired_secrets",

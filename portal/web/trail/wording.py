@@ -143,6 +143,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "dispute.refused": _("Dispute refused"),
     "dispute.taken_back": _("Dispute taken back"),
     "dispute.answering_refused": _("Answering a dispute refused"),
+    "file_schedule.set": _("Files by the clock set up"),
+    "file_schedule.ended": _("Files by the clock ended"),
     "budget.ended": _("Budget ended"),
     "budget.setting_refused": _("Setting a budget refused"),
     "break_glass.issued": _("Emergency password issued"),

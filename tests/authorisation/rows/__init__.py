@@ -7,6 +7,7 @@ from tests.authorisation.rows import (
     catalog,
     catalog_api,
     drift,
+    files,
     identity,
     offerings,
     organizations,
@@ -35,5 +36,6 @@ MATRIX = [
     *offerings.ROWS,
     *billing.ROWS,
     *budgets.ROWS,
+    *files.ROWS,
     *tariffs.ROWS,
 ]

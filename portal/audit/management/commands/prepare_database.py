@@ -56,6 +56,10 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "billing_statement": (*("total", "parties", "content_sha256", "document", "document_sha256"),),
     "billing_statementline": (),
     "billing_statementlinesource": (),
+    "billing_fileschedule": ("ended_by_id", "ended_at"),
+    "billing_scheduledfile": (
+        *("state", "due_at", "attempts", "made_at", "remove_on", "size", "sha256"),
+    ),
     "billing_credit": ("confirmed_by_id", "confirmed_at", "taken_back_at", "settled_on_id"),
     "billing_dispute": ("state", "decided_by_id", "decided_at", "decision_reason", "credit_id"),
     "identity_breakglasspassword": ("closed_at", "outcome", "secret_hash"),

@@ -1,0 +1,83 @@
+"""What is in the files that finance wants by the clock. In Dutch, whoever set them up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.utils import translation
+
+from billing.cost_sheets import cost_rows
+from billing.focus.files import Form, focus_file
+from billing.focus.parquet import PARQUET_TYPE
+from billing.ledger.journal import LANGUAGE, journal_rows
+from billing.models import FileKind, FileRhythm, ScheduledFile, Statement
+from billing.overview import make_overview
+from billing.services.billed import find_closed, payers_in
+from portal.core.calendar import Period, month_of, start_of_day
+from portal.core.sheets import CSV_TYPE, XLSX_TYPE, as_csv, as_xlsx
+
+_PIECE: Final = 1 << 20  # bytes
+MEDIA_TYPES: Final = {
+    FileKind.FOCUS_CSV: CSV_TYPE,
+    FileKind.FOCUS_PARQUET: PARQUET_TYPE,
+    FileKind.JOURNAL: CSV_TYPE,
+    FileKind.COSTS: XLSX_TYPE,
+}
+_NAMES: Final = {
+    FileKind.FOCUS_CSV: ("focus", "csv"),
+    FileKind.FOCUS_PARQUET: ("focus", "parquet"),
+    FileKind.JOURNAL: ("journaal", "csv"),
+    FileKind.COSTS: ("kosten", "xlsx"),
+}
+
+
+def name_of(file: ScheduledFile) -> str:
+    """As people save it: of a closed month its key, else the day."""
+    word, ending = _NAMES[FileKind(file.schedule.kind)]
+    is_closed = file.schedule.rhythm == FileRhythm.CLOSING
+    when = file.day.strftime("%Y-%m") if is_closed else file.day.isoformat()
+    return f"{word}-{file.schedule.organization.code}-{when}.{ending}"
+
+
+def content_of(file: ScheduledFile, *, at: datetime) -> Iterator[bytes]:
+    """Yield the file in pieces, made now."""
+    month = month_of(start_of_day(file.day))
+    organization = file.schedule.organization
+    match FileKind(file.schedule.kind):
+        case FileKind.FOCUS_CSV:
+            yield from _focus(organization.pk, Form.CSV, month, file.day)
+        case FileKind.FOCUS_PARQUET:
+            yield from _focus(organization.pk, Form.PARQUET, month, file.day)
+        case FileKind.JOURNAL:
+            yield from _journal(organization.pk, month)
+        case FileKind.COSTS:
+            yield from _costs(file, month, at)
+
+
+def _focus(organization_id: int, form: Form, month: Period, day: date) -> Iterator[bytes]:
+    """Use counts until the end of the day, whenever the file is made."""
+    as_of = start_of_day(day + timedelta(days=1))
+    return focus_file([organization_id], form, month=month, as_of=as_of)
+
+
+def _journal(organization_id: int, month: Period) -> Iterator[bytes]:
+    closed = find_closed(month)
+    statements = Statement.objects.filter(month=closed) if closed else Statement.objects.none()
+    if closed:
+        statements = statements.filter(organization__in=payers_in([organization_id], closed))
+    with translation.override(LANGUAGE):
+        lines = as_csv(journal_rows(statements))
+    for line in lines:
+        yield line.encode()
+
+
+def _costs(file: ScheduledFile, month: Period, at: datetime) -> Iterator[bytes]:
+    organization = file.schedule.organization
+    with translation.override(LANGUAGE):
+        overview = make_overview([organization.pk], node=organization, month=month, now=at)
+        book = as_xlsx(cost_rows(overview))
+    with book:
+        while piece := book.read(_PIECE):
+            yield piece

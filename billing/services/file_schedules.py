@@ -1,0 +1,95 @@
+"""Setting up which files are made by the clock, and ending that: finance does."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from billing.errors import FileScheduleEnded, FileScheduleExists, JournalNeedsClosing
+from billing.models import FileKind, FileRhythm, FileSchedule
+from billing.policies import may_schedule_files
+from portal.audit.services import record
+from portal.core.errors import NotAllowed
+from portal.core.locks import lock_tree_shared
+from portal.identity.models import Organization, Person
+
+
+def set_up_files(
+    organization: Organization,
+    kind: FileKind,
+    rhythm: FileRhythm,
+    *,
+    kept_days: int,
+    actor: Person,
+) -> FileSchedule:
+    """From now on a file of this kind is made in this rhythm.
+
+    Raises:
+        NotAllowed: the actor is not finance of the organization, or it ended.
+        JournalNeedsClosing: a month that runs has no journal lines.
+        FileScheduleExists: it is so already.
+    """
+    try:
+        return _set_up(organization, kind, rhythm, kept_days, actor)
+    except IntegrityError as error:
+        if "file_schedule_is_set_up_once" not in str(error):
+            raise
+        raise FileScheduleExists(field="kind") from error
+
+
+@transaction.atomic(durable=True)
+def _set_up(
+    organization: Organization,
+    kind: FileKind,
+    rhythm: FileRhythm,
+    kept_days: int,
+    actor: Person,
+) -> FileSchedule:
+    lock_tree_shared()
+    organization = Organization.objects.get(pk=organization.pk)
+    if not may_schedule_files(actor, organization):
+        raise NotAllowed()
+    if kind == FileKind.JOURNAL and rhythm != FileRhythm.CLOSING:
+        raise JournalNeedsClosing(field="rhythm")
+    schedule = FileSchedule.objects.create(
+        organization=organization,
+        kind=kind,
+        rhythm=rhythm,
+        kept_days=kept_days,
+        set_by=actor,
+        set_at=now(),
+    )
+    _record("file_schedule.set", schedule, actor)
+    return schedule
+
+
+@transaction.atomic(durable=True)
+def end_files(public_id: UUID, *, actor: Person) -> FileSchedule:
+    """No more files are made; those that are there stay as long as they would have.
+
+    Raises:
+        NotAllowed: the actor is not finance of the organization.
+        FileScheduleEnded: somebody was first.
+    """
+    lock_tree_shared()
+    schedules = FileSchedule.objects.select_for_update(of=["self"])
+    schedule = schedules.select_related("organization").get(public_id=public_id)
+    if not may_schedule_files(actor, schedule.organization, also_ended=True):
+        raise NotAllowed()
+    if schedule.ended_at:
+        raise FileScheduleEnded()
+    schedule.ended_by, schedule.ended_at = actor, now()
+    schedule.save(update_fields=["ended_by", "ended_at"])
+    _record("file_schedule.ended", schedule, actor)
+    return schedule
+
+
+def _record(event: str, schedule: FileSchedule, actor: Person) -> None:
+    data = {
+        "kind": schedule.kind,
+        "rhythm": schedule.rhythm,
+        "kept_days": schedule.kept_days,
+    }
+    record(event, schedule, actor=actor, node_id=schedule.organization_id, data=data)
