@@ -297,7 +297,7 @@ def test_after_a_while_no_other_file_is_begun(
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_make_one_file(
-    service: Any, server: Any, first: Any, monkeypatch: pytest.MonkeyPatch
+    service: Any, server: Any, first: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     schedule_of(service, by=first)
     plan_files(at=NIGHT)
@@ -310,6 +310,7 @@ def test_two_workers_make_one_file(
 
     file = ScheduledFile.objects.get()
     assert (file.state, file.attempts, file.parts.count()) == (FileState.READY, 0, 1)
+    assert caplog.records == []  # who was second is no failure
 
 
 def test_the_task_is_of_one_process_at_a_time(service: Any, first: Any) -> None:
