@@ -81,7 +81,7 @@ DROP FUNCTION public.billing_guard_scheduled_file() CASCADE;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0018_books_that_prove_themselves'),
+        ('billing', '0020_tags'),
         ('identity', '0018_links_that_wait_may_end'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

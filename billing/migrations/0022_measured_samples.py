@@ -40,7 +40,7 @@ DROP FUNCTION public.billing_guard_measured_use();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0020_tags'),
+        ('billing', '0021_files_by_the_clock'),
         ('identity', '0018_links_that_wait_may_end'),
     ]
 
