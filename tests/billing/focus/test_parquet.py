@@ -74,7 +74,10 @@ def test_it_holds_what_the_csv_holds_with_types(project: Project) -> None:
                 assert value.tzinfo is not None
             else:
                 assert (value or "") == text[name]
-    assert json.loads(rows[0]["Tags"]) == {"dienst": "zaken", "intern": True}
+    assert json.loads(rows[0]["Tags"]) == {
+        "cloudloket/dienst": "zaken",
+        "cloudloket/intern": True,
+    }
     assert rows[0]["ChargePeriodStart"] == datetime(2026, 10, 31, 23, tzinfo=UTC)
 
 
