@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from local.browser import find_browser
 from local.environments import CHECKOUT, DEVELOPMENT, background
@@ -131,22 +131,27 @@ def _pytest_everything(marks: Sequence[str], settings: Mapping[str, str]) -> int
 @contextmanager
 def _oldest_postgres_beside_us() -> Iterator[subprocess.Popen[bytes]]:
     """Run ``_test_on_oldest_postgres`` in a process of its own, which lets all others go first."""
+    _OLDEST_LOG.parent.mkdir(parents=True, exist_ok=True)
     with _OLDEST_LOG.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "local.testing"],
-            cwd=CHECKOUT,
-            env={**os.environ, VERSION_VARIABLE: _OLDEST_POSTGRES},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        process = _in_a_process_beside_us(log)
     try:
         yield process
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
+
+
+def _in_a_process_beside_us(log: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.testing"],
+        cwd=CHECKOUT,
+        env={**os.environ, VERSION_VARIABLE: _OLDEST_POSTGRES},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
 
 
 def _test_on_oldest_postgres() -> int:

@@ -9,7 +9,7 @@ from django.test import override_settings
 
 from portal.core.problem import API_PREFIX
 from portal.identity import middleware
-from portal.identity.oidc import discovery, transport
+from portal.identity.oidc import discovery, session, transport
 from tests.authorisation.contents import AUDIT, changed_tables
 from tests.authorisation.routes import METHODS, routes
 from tests.authorisation.rows import MATRIX
@@ -46,6 +46,8 @@ def visits(django_db_setup, django_db_blocker):
         patch.setattr(transport, "fetch", FakeProvider().fetch)
         patch.setattr(discovery, "_directories", {})
         patch.setattr(middleware, "NOTICE_SECONDS", 3600)  # no notes of visits in between
+        # Everybody logs in once, and all cells take longer than such a login is fresh.
+        patch.setattr(session, "CLOCK_LEEWAY_SECONDS", 3600)
         world = make_world()
         for tenant in world.tenants:
             tenant.furnish(row.of for row in MATRIX if row.of)

@@ -49,8 +49,9 @@ def test_a_terminated_run_stops_its_stack() -> None:
 def test_each_test_runs_once_and_on_rabbitmq_where_that_was_asked(with_rabbitmq, monkeypatch):
     runs = []
     monkeypatch.setattr(testing, "_pytest", lambda options, _environment: runs.append(options) or 0)
+    monkeypatch.setattr(testing, "_in_a_process_beside_us", beside_us("exit(0)"))
 
-    testing._pytest_everything(() if with_rabbitmq else ("-m", "not rabbitmq"), {})
+    assert not testing._pytest_everything(() if with_rabbitmq else ("-m", "not rabbitmq"), {})
 
     of_databases, with_stack = runs
     folders = {"tests/real", "tests/browser"}
@@ -58,6 +59,21 @@ def test_each_test_runs_once_and_on_rabbitmq_where_that_was_asked(with_rabbitmq,
     assert {f"--ignore={folder}" for folder in folders} <= set(of_databases)
     assert not folders & set(of_databases)
     assert ("not rabbitmq" in with_stack) is not with_rabbitmq
+
+
+def test_what_fails_on_the_oldest_postgres_fails_the_whole(monkeypatch, capfd):
+    monkeypatch.setattr(testing, "_pytest", lambda options, _environment: 0)
+    monkeypatch.setattr(testing, "_in_a_process_beside_us", beside_us("print('why'); exit(3)"))
+
+    assert testing._pytest_everything((), {}) == 3
+    assert "why" in capfd.readouterr().out
+
+
+def beside_us(code):
+    """A process that does this, where the real one would start a PostgreSQL."""
+    return lambda log: subprocess.Popen(
+        [sys.executable, "-c", code], stdout=log, start_new_session=True
+    )
 
 
 @pytest.mark.parametrize(
