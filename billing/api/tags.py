@@ -161,7 +161,7 @@ class TagViewSet(GenericViewSet[TagFact]):
                 "Tag a resource",
                 value={
                     "resource": "5f0f7c9e-3c1b-4d3a-9a55-0a8f5a1f9a01",
-                    "key": "environment",
+                    "key": "fase",
                     "value": "test",
                     "starts_on": "2026-11-01",
                 },

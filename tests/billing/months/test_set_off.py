@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from billing.models import Credit, Statement, StatementLine
 from billing.services.closing import prepare_closing
 from billing.services.corrections import LateFacts, find_late_facts
-from billing.services.credits import _propose_credit, left_to_credit, propose_credit
+from billing.services.credits import enter_credit, left_to_credit, propose_credit
 from portal.identity.models import NodeParent
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, lines_of, used
 from tests.billing.months.conftest import september as day
@@ -184,8 +184,8 @@ def test_no_use_ever_costs_less_than_nothing(
             something_comes_late(tree, random)
         paid = sums_of(StatementLine.objects.all())
         for one in find_late_facts().corrections:
-            key = (one.organization_id, one.project_id, one.price_id, one.month_start)
-            paid[key] += one.amount
+            key = (one.organization_id, one.project_id, one.price_id, one.from_quantity)
+            paid[*key, one.month_start] += one.amount
         for credit in Credit.objects.filter(settled_on=None).select_related("line"):
             paid[key_of(credit.line)] -= credit.amount
         credited: defaultdict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
@@ -211,12 +211,12 @@ def give_back_at_random(actor: Any, random: Random) -> None:
         left = left_to_credit(line)
         part = (left * random.randint(1, 4) / 4).quantize(Decimal("0.01"))
         if 0 < part <= left:
-            _propose_credit.__wrapped__(line.public_id, part, "Storing", actor)  # type: ignore[attr-defined]
+            enter_credit(line.public_id, amount=part, reason="Storing", actor=actor)
 
 
 def key_of(line: StatementLine) -> tuple[Any, ...]:
-    start = line.used_in.period.start
-    return line.statement.organization_id, line.project_id, line.price_id, start
+    start, payer = line.used_in.period.start, line.statement.organization_id
+    return payer, line.project_id, line.price_id, line.from_quantity, start
 
 
 def sums_of(lines: Any) -> defaultdict[tuple[Any, ...], Decimal]:

@@ -22,7 +22,8 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.models import MeteredResource, PriceUnit, TagFact
+from billing.models import MeteredResource, TagFact
+from billing.rating import DUE_AT_ONCE
 from billing.services.charging import Charge, CostLine, costs, expected_costs, list_charges
 from billing.services.tag_history import TagHistory
 from billing.services.tagged_costs import ByValue, tagged_months
@@ -95,7 +96,7 @@ def parts_of(
             stretches[-1][2] = end
         else:
             stretches.append([value, begin, end])
-    if charge.unit == PriceUnit.ONE_OFF:
+    if charge.unit in DUE_AT_ONCE:
         return [(stretches[0][0], amount)]
 
     def reached(at: datetime) -> Fraction:
@@ -129,7 +130,8 @@ def reference(
     lines: dict[tuple[Any, ...], dict[str | None, Fraction]] = defaultdict(dict)
     for charge in charges:
         start = max(start for start in starts if start <= charge.started_at)
-        parts = lines[start, charge.organization_id, charge.sku_id, charge.price_id]
+        price = (charge.sku_id, charge.price_id, charge.from_quantity)
+        parts = lines[start, charge.organization_id, *price]
         for value, amount in parts_of(charge, facts, tree, history):
             parts[value] = parts.get(value, Fraction(0)) + amount
     return {
@@ -141,7 +143,8 @@ def reference(
 
 def as_cents(by_value: ByValue) -> dict[tuple[Any, ...], int]:
     def key(line: CostLine, value: str | None) -> tuple[Any, ...]:
-        return (line.month_start, line.organization_id, line.sku_id, line.price_id, value)
+        price = (line.sku_id, line.price_id, line.from_quantity)
+        return (line.month_start, line.organization_id, *price, value)
 
     return {
         key(line, value): int(line.amount * 100)

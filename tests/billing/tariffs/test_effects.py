@@ -241,7 +241,7 @@ def of_one_kind(story: Story, paid_once: set[str]) -> Story:
     def unit(tariff: Tariff) -> str:
         if tariff.sku in paid_once:
             return "one_off"
-        return "month" if tariff.unit == "one_off" else tariff.unit
+        return "month" if tariff.unit in {"one_off", "gib"} else tariff.unit
 
     tariffs = tuple(replace(tariff, unit=unit(tariff)) for tariff in story.history.tariffs)
     return replace(story, history=replace(story.history, tariffs=tariffs))

@@ -73,7 +73,7 @@ class TestReading:
     def test_query_counts(self, as_requester, resource, django_assert_num_queries):
         with django_assert_num_queries(4):
             as_requester.get("/resources")
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(12):
             as_requester.get(f"/resources/{resource.public_id}")
 
 
