@@ -67,11 +67,16 @@ class Round:
         return taken
 
     def _claim(self, place: _Place) -> list[MeasuredUse]:
-        """Those that nobody else took meanwhile."""
+        """Those that nobody else took meanwhile.
+
+        Of the one table: PostgreSQL looks again at a row that it waited for, but not at a join.
+        """
         return [
             use
             for use in place.uses
-            if due(self.at).filter(pk=use.pk, tried_at=use.tried_at).update(tried_at=self.at)
+            if MeasuredUse.objects.filter(pk=use.pk, tried_at=use.tried_at, ended_at=None).update(
+                tried_at=self.at
+            )
         ]
 
     def _answers(
