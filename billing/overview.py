@@ -26,6 +26,7 @@ from portal.core.calendar import Period, days_in, month_of, months_in, year_of
 from portal.core.money import to_cents
 from portal.identity.models import Node, NodeKind
 
+SERVICES_IN_SIGHT: Final = 8
 MOST_ROWS: Final = 100  # more projects than that are shown per organization
 _NOTHING: Final = Costs(lines=())
 
@@ -165,6 +166,24 @@ class Overview:
     @property
     def day_count(self) -> int:
         return len(self.days)
+
+    @property
+    def dearest_services(self) -> tuple[ServiceRow, ...]:
+        """Those in sight: all of them, where hiding the others would hide only one."""
+        return self.services[: len(self.services) - len(self.other_services)]
+
+    @property
+    def other_services(self) -> tuple[ServiceRow, ...]:
+        rest = self.services[SERVICES_IN_SIGHT:]
+        return rest if len(rest) > 1 else ()
+
+    @property
+    def others_expected(self) -> Decimal:
+        return sum((row.expected for row in self.other_services), Decimal(0))
+
+    @property
+    def others_share(self) -> int:
+        return _share(self.others_expected, self.expected.total)
 
     @property
     def skus_without_price(self) -> list[Sku]:
@@ -311,11 +330,16 @@ def _services(expected: Costs) -> tuple[ServiceRow, ...]:
         ServiceRow(
             sku=sku,
             expected=expected_by_sku[pk].total,
-            share=round(expected_by_sku[pk].total * 100 / total) if total else 0,
+            share=_share(expected_by_sku[pk].total, total),
         )
         for pk, sku in skus.items()
     ]
     return tuple(sorted(rows, key=lambda row: (-row.expected, row.sku.code)))
+
+
+def _share(amount: Decimal, total: Decimal) -> int:
+    """In whole per cent; of nothing that is nothing."""
+    return round(amount * 100 / total) if total else 0
 
 
 def _resources(figures: Figures, node: Node, found: MonthCosts) -> tuple[ResourceRow, ...]:

@@ -101,3 +101,6 @@ class TagCostFilter(CostFilter):
         super().__init__({**default, **data}, months=months, nodes=nodes)
         choices = [(key, key) for key in keys]
         self.fields["key"].choices = choices  # type: ignore[attr-defined]  # it is a ChoiceField
+        self.has_keys = bool(keys)
+        if not self.has_keys and "key" not in data:
+            del self.fields["key"]  # there is nothing to choose, so nothing was chosen wrongly

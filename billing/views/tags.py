@@ -103,7 +103,7 @@ def tag_costs(request: PersonRequest) -> HttpResponse:
 def tag_costs_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
     """Every line of that month per value, as a file."""
     asked = _asked(request)
-    if not asked.form.is_valid():
+    if not asked.form.is_valid() or not asked.form.has_keys:
         return _costs_page(request, asked)
     found = _figures(request, asked)
     name = f"tags-{month_key(found.month)}{'-incomplete' if found.is_running else ''}"
@@ -256,11 +256,10 @@ def _figures(request: PersonRequest, asked: _Asked) -> TaggedCosts:
 
 def _costs_page(request: PersonRequest, asked: _Asked) -> HttpResponse:
     form, node = asked.form, asked.part.node
-    has_keys = bool(form.fields["key"].choices)  # type: ignore[attr-defined]  # it is a ChoiceField
-    context: dict[str, Any] = {"form": form, "node": node, "has_keys": has_keys}
-    if not has_keys or not form.is_valid():
-        is_wrong = has_keys or "key" in request.GET
-        status = HTTPStatus.UNPROCESSABLE_ENTITY if is_wrong else HTTPStatus.OK
+    context: dict[str, Any] = {"form": form, "node": node, "has_keys": form.has_keys}
+    is_right = form.is_valid()
+    if not is_right or not form.has_keys:
+        status = HTTPStatus.OK if is_right else HTTPStatus.UNPROCESSABLE_ENTITY
         return render(request, "billing/tags/costs.html", context, status=status)
     found = _figures(request, asked)
     query = {"month": month_key(found.month), "key": found.key}

@@ -233,6 +233,28 @@ class TestOverview:
         assert "There are too many projects to show here." in text_of(response)
         assert [row[0] for row in cells(below, "parts")[1:]] == ["Agentschap", other.name, "Total"]
 
+    def test_the_dearest_services_are_in_sight_and_the_others_unfold(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        for number in range(1, 10):  # ten services, with that of the server
+            price = set_price(f"{number}.00", sku=f"other.{number}")
+            UsageSpanFactory(
+                resource=MeteredResourceFactory(project=server.project),
+                sku=price.sku,
+                started_at=start_of_day(date(2026, 10, 1)),
+            )
+
+        table = cells(get(finance, "/costs"), "services")
+
+        in_sight, rest = table[1:10], table[12:]
+        assert [row[0] for row in in_sight[:2]] == ["server.gp.small (en)", "other.9 (en)"]
+        assert in_sight[-1] == ["2 other services", "€3.00", "4%"]
+        assert table[10] == ["Total", "€83.40", "100%"]
+        assert [row[:2] for row in rest] == [
+            ["other.2 (en)", "€2.00"],
+            ["other.1 (en)", "€1.00"],
+        ]
+
     def test_says_the_same_in_dutch(self, server: MeteredResource, finance: Person) -> None:
         text = text_of(visit_as(finance, language="nl").get("/costs"))
 

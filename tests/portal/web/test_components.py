@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from django.template import Context, Engine, Template, engines
 from django.test import Client
 
@@ -23,6 +27,21 @@ def render(source: str, **context: object) -> str:
 
 def test_title_says_that_the_form_has_mistakes(page: str) -> None:
     assert "<title>Fout: Gallery - Cloudloket</title>" in page
+
+
+def test_no_title_says_twice_that_something_is_wrong() -> None:
+    """``base.html`` says it of every page with a form that has mistakes."""
+    folder = Path(settings.BASE_DIR) / "templates"
+    titles = [
+        line
+        for path in folder.rglob("*.html")
+        if path.name != "base.html"
+        for line in path.read_text().splitlines()
+        if "block title" in line and "Error:" in line
+    ]
+
+    assert titles
+    assert [line for line in titles if re.search(r"(?<!not )form\.errors", line)] == []
 
 
 def test_every_mistake_links_to_its_question(page: str) -> None:
