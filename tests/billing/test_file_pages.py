@@ -119,7 +119,7 @@ def test_others_who_see_costs_only_look(
 
     page = visit.get(PATH).content.decode()
 
-    assert "Have these files made" not in page
+    assert "Schedule this file" not in page
     assert f"{file.schedule.public_id}/end" not in page
     assert visit.get(f"{PATH}/{file.public_id}").getvalue() == content(file)
     assert visit.post(PATH, answers(service)).status_code == 403

@@ -65,6 +65,19 @@ class TestCosts:
             ("Zaaksysteem", Decimal("150.00"))
         ]
 
+    def test_only_the_value_that_was_asked_for_is_marked(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        tag_from(6, server, "test", finance)
+        client = visit_as(finance)
+
+        marked = [
+            client.get(COSTS, asked).content.decode().count("cl-selected")
+            for asked in ({}, {"value": ""}, {"value": "test"})
+        ]
+
+        assert marked == [0, 1, 1]
+
     def test_the_file_adds_up_to_the_page(self, server: MeteredResource, finance: Person) -> None:
         tag_from(6, server, "test", finance)
         answer = visit_as(finance).get(f"{COSTS}.csv", headers={"accept-language": "en"})
