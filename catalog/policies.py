@@ -72,16 +72,17 @@ def projects_to_order_in(person: Person, version: OfferingVersion) -> QuerySet[P
 
 def visible_offerings(person: Person) -> QuerySet[OfferingVersion]:
     """What is published, and exists for an organization or project that the person reaches."""
-    return _in_order(published_versions().filter(is_offered_in_reach_of(person)))
+    return offered_versions().filter(is_offered_in_reach_of(person))
 
 
 def offerings_for(project: Project) -> QuerySet[OfferingVersion]:
     """What can be ordered in the project: to everybody there other offerings do not exist."""
-    return _in_order(published_versions().filter(is_offered_to(project.lineage_ids)))
+    return offered_versions().filter(is_offered_to(project.lineage_ids))
 
 
-def _in_order(versions: QuerySet[OfferingVersion]) -> QuerySet[OfferingVersion]:
-    by_place = versions.order_by("offering__position", "offering__code")
+def offered_versions() -> QuerySet[OfferingVersion]:
+    """What is published for anybody, in the order of the catalogue."""
+    by_place = published_versions().order_by("offering__position", "offering__code")
     return by_place.select_related("offering", "cloud")
 
 

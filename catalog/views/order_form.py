@@ -20,6 +20,7 @@ from catalog.errors import IdempotencyConflict, PlacementRefused
 from catalog.forms import CartForm, OrderForm
 from catalog.models import CartLine, OfferingVersion, Order
 from catalog.policies import (
+    offered_versions,
     orderable_projects,
     own_carts,
     projects_to_order_in,
@@ -172,12 +173,17 @@ def _show_again(form: OrderForm, answers: QueryDict) -> None:
 
 
 def _orderable(request: PersonRequest, code: str) -> tuple[OfferingVersion, list[Project]]:
-    version = get_object_or_404(visible_offerings(request.user), offering__code=code)
+    """What can be ordered now, and where this person may order it.
+
+    Where they may, they see it too; only who may not is asked what they see.
+    """
+    version = get_object_or_404(offered_versions(), offering__code=code)
     projects = list(projects_to_order_in(request.user, version).select_related("parent"))
     if projects:
         return version, projects
-    if orderable_projects(request.user).exists():
-        raise Http404  # where they order it does not exist
+    is_seen = visible_offerings(request.user).filter(pk=version.pk).exists()
+    if not is_seen or orderable_projects(request.user).exists():
+        raise Http404  # to them, or where they order, it does not exist
     raise PermissionDenied
 
 
