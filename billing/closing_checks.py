@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from django.urls import reverse
+from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.models import Dispute, LineKind, Sku
 from billing.services.charging import Costs
 from billing.services.corrections import LateFacts
-from portal.core.calendar import Period
+from portal.core.calendar import Period, month_of
 from portal.core.formats import money
 from portal.identity.models.proposed import DecisionState
 
@@ -51,7 +53,7 @@ def find_findings(month: Period, used: Costs, *, late: LateFacts) -> list[Findin
         late: what became known of closed months.
     """
     missing = {line.sku_id for line in used.lines if line.is_price_missing}
-    found = list(_prices_missing(month, missing.union(late.skus_without_price)))
+    found = [*_prices_missing(month, missing), *_late_prices_missing(late)]
     found += _unallocated(month, used)
     found += _set_off(late)
     found += _disputed()
@@ -66,6 +68,24 @@ def _prices_missing(month: Period, sku_ids: Collection[int]) -> Iterator[Finding
             text=_("Something was used that has no price: {names}.").format(names=", ".join(names)),
             url=f"{reverse('billing:costs')}?month={month.start:%Y-%m}",
             link=_("Costs of this month"),
+            is_blocking=True,
+        )
+
+
+def _late_prices_missing(late: LateFacts) -> Iterator[Finding]:
+    """Nor would use that became known after its month closed: it is to be corrected now."""
+    months: defaultdict[Period, list[str]] = defaultdict(list)
+    names = {sku.pk: sku.name for sku in Sku.objects.all()} if late.without_price else {}
+    for sku_id, start in late.without_price:
+        months[month_of(start)].append(names[sku_id])
+    for month, here in sorted(months.items(), key=lambda item: item[0].start):
+        yield Finding(
+            text=_(
+                "In {month}, which is closed, something was used that has no price there: {names}. "
+                "Propose a price for everybody from that month on: it fills only what has none."
+            ).format(month=format_date(month.start, "F Y"), names=", ".join(sorted(here))),
+            url=f"{reverse('billing:tariff-round-new')}?valid_from={month.start:%Y-%m}",
+            link=_("New tariff round"),
             is_blocking=True,
         )
 

@@ -18,7 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from billing.forms import month_key
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
 from billing.rating import Tier
-from billing.services.tariff_drafts import NewPrice, RoundSays, months_to_begin, open_months
+from billing.services.tariff_drafts import (
+    NewPrice,
+    RoundSays,
+    closed_months,
+    months_to_begin,
+    open_months,
+)
 from billing.tariff_tables import PresentPrice
 from portal.core.amounts import read_amount, write_amount
 from portal.core.calendar import Period
@@ -108,7 +114,7 @@ class TariffRoundForm(RefusableForm):
         label=_("Holds from"),
         help_text=_(
             "Prices change at the beginning of a month. In a month that has begun only what has no"
-            " price there can get one."
+            " price there can get one; in a closed month only from a price for everybody."
         ),
     )
 
@@ -134,10 +140,12 @@ class TariffRoundForm(RefusableForm):
         super().__init__(data, **options)
         self.organization = organization
         self.presents = presents
-        months = [*months_to_begin(at), *open_months(at)]
+        closed = closed_months(organization)
+        months = [*months_to_begin(at), *open_months(at), *closed]
         self._months = {month_key(month): month for month in months}
         self.fields["valid_from"].choices = [  # type: ignore[attr-defined]  # a choice field
-            (key, _month_label(month, at)) for key, month in self._months.items()
+            (key, _month_label(month, at, is_closed=month in closed))
+            for key, month in self._months.items()
         ]
         for present in presents:
             self._ask_about(present)
@@ -250,8 +258,10 @@ class RoundDecisionForm(RefusableForm):
     )
 
 
-def _month_label(month: Period, at: datetime) -> str:
+def _month_label(month: Period, at: datetime, *, is_closed: bool) -> str:
     day = format_date(month.start, "j F Y")
+    if is_closed:
+        return _("{day} (closed: fills only what has no price)").format(day=day)
     return day if month.start > at else _("{day} (has begun)").format(day=day)
 
 

@@ -155,11 +155,12 @@ class Correction:
 class LateFacts:
     """What statements do not say yet of closed months.
 
-    ``skus_without_price``: of late use that cannot be charged before it has a price.
+    ``without_price``: late use that cannot be charged before it has a price, by SKU and beginning
+    of the closed month.
     """
 
     corrections: tuple[Correction, ...] = ()
-    skus_without_price: frozenset[int] = frozenset()
+    without_price: frozenset[tuple[int, datetime]] = frozenset()
 
 
 _FIELDS: Final = tuple(field.name for field in fields(Correction))
@@ -184,7 +185,9 @@ def find_late_facts(months: Iterable[BillingMonth] | None = None) -> LateFacts:
                 key=lambda one: one.organization_id,
             )
         ),
-        skus_without_price=frozenset(row["sku_id"] for row in rows if row["price_id"] is None),
+        without_price=frozenset(
+            (row["sku_id"], row["month_start"]) for row in rows if row["price_id"] is None
+        ),
     )
 
 

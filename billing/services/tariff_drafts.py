@@ -25,6 +25,7 @@ from billing.rating import DUE_AT_ONCE, Tier, Unit, UnitPrice
 from billing.services.closing import next_month
 from billing.services.tariff_effects import Effect, effect_on_last_month
 from billing.services.tariff_prices import Present
+from billing.services.unsettled import unsettled_months
 from portal.core.calendar import Period, month_of, months_in
 from portal.core.errors import InvalidInput
 from portal.core.money import RATED_PLACES
@@ -109,6 +110,19 @@ def open_months(at: datetime) -> list[Period]:
     return months_in(Period(first.start, running.end))[::-1]
 
 
+def closed_months(organization: Organization | None) -> list[Period]:
+    """The closed months that the next closing looks at again, the newest first.
+
+    Use that became known late may have no price there, and then keeps the next month from being
+    closed. What everybody is to pay comes after all prices that there are, so from such a month on
+    it only fills what has none. The price of an organization would come before others: from these
+    months on it has none.
+    """
+    if organization is not None:
+        return []
+    return [month.period for month in unsettled_months()][::-1]
+
+
 def make_draft(says: RoundSays) -> Draft:
     """Look whether this could be proposed.
 
@@ -118,7 +132,7 @@ def make_draft(says: RoundSays) -> Draft:
     errors: dict[str, list[str]] = {}
     name = _clean_name(says.name, errors)
     at = now()
-    months = [*months_to_begin(at), *open_months(at)]
+    months = [*months_to_begin(at), *open_months(at), *closed_months(says.organization)]
     if says.valid_from not in {month.start for month in months}:
         raise InvalidInput({**errors, "valid_from": [_("Choose one of these months.")]})
     organization = _living(says.organization, errors)

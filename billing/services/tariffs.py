@@ -21,7 +21,13 @@ from billing.errors import (
 )
 from billing.models import Price, PriceList, TariffRound, TariffRoundLine
 from billing.policies import may_set_tariffs
-from billing.services.tariff_drafts import Draft, RoundSays, make_draft, open_months
+from billing.services.tariff_drafts import (
+    Draft,
+    RoundSays,
+    closed_months,
+    make_draft,
+    open_months,
+)
 from billing.services.tariff_effects import Effect
 from billing.services.tariff_prices import Present, give_back, priced_from, set_prices
 from portal.audit.services import record, record_refusal
@@ -268,9 +274,9 @@ def _check_month_takes_it(waiting: TariffRound) -> None:
     begin, at = waiting.valid_from, now()
     if begin > at:
         return
-    is_open = begin in {month.start for month in open_months(at)}
+    months = [*open_months(at), *closed_months(waiting.organization)]
     priced = priced_from(waiting.organization, begin)
-    if not is_open or any(
+    if begin not in {month.start for month in months} or any(
         line.ends or priced.get(line.sku_id) == begin for line in waiting.lines.all()
     ):
         raise RoundTooLate()

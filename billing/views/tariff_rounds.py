@@ -69,7 +69,9 @@ def round_new(request: PersonRequest) -> HttpResponse:
     at = now()
     presents = present_prices(organization, at=at)
     make_form = partial(TariffRoundForm, organization=organization, presents=presents, at=at)
-    form = make_form(request.POST if is_sent else None)
+    # From where a month cannot be closed, a link names that month.
+    named = {"valid_from": request.GET.get("valid_from", "")}
+    form = make_form(request.POST) if is_sent else make_form(initial=named)
     if "fill" in request.POST:
         form.is_valid()
         if (raised := form.raised()) is not None:

@@ -73,6 +73,7 @@ def test_what_is_billed_is_what_was_used(
 def without_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here much has no price: that is then on no statement."""
     monkeypatch.setattr("billing.closing_checks._prices_missing", lambda month, skus: [])
+    monkeypatch.setattr("billing.closing_checks._late_prices_missing", lambda late: [])
 
 
 def close(period: Period, first: Person, second: Person) -> None:

@@ -88,7 +88,9 @@ def test_use_without_a_price_gets_one_and_its_month_closes(use, agree, treasury)
     )
 
 
-def test_only_months_that_are_not_closed_are_there_to_choose(use, agree, treasury):
+def test_for_an_organization_only_months_that_are_not_closed_are_there_to_choose(
+    use, agree, treasury, ministry
+):
     agree(costs("38.40"))
     months = [month_of(month_of(now()).start), month_of(last_month())]
     assert open_months(now()) == months
@@ -98,7 +100,7 @@ def test_only_months_that_are_not_closed_are_there_to_choose(use, agree, treasur
     assert open_months(now()) == months[:1]
     SkuFactory(code=DISK)
     with pytest.raises(InvalidInput) as refusal:
-        agree(costs("1", DISK))
+        agree(costs("1", DISK), organization=ministry)
     assert set(refusal.value.errors) >= {"valid_from"}
 
 
@@ -225,7 +227,11 @@ def test_another_price_that_came_meanwhile_stays(waiting, treasury):
     assert Price.objects.count() == 1
 
 
-def test_a_month_that_closed_meanwhile_is_too_late(waiting, treasury):
+def test_a_month_that_closed_meanwhile_is_too_late_for_an_organization(treasury, use, ministry):
+    says = RoundSays(
+        name="Alsnog", valid_from=last_month(), prices=[costs("40")], organization=ministry
+    )
+    waiting = propose_round(says, actor=treasury.first)
     make_month(day_of(last_month()), MonthState.CLOSED, treasury.first, treasury.second)
 
     with pytest.raises(RoundTooLate):
@@ -234,11 +240,19 @@ def test_a_month_that_closed_meanwhile_is_too_late(waiting, treasury):
 
 @pytest.mark.database
 class TestGuard:
-    def test_no_round_begins_in_a_month_that_is_closed(self, waiting, treasury):
+    @pytest.fixture
+    def waiting(self, treasury, use, ministry):
+        says = RoundSays(
+            name="Alsnog", valid_from=last_month(), prices=[costs("40")], organization=ministry
+        )
+        return propose_round(says, actor=treasury.first)
+
+    def test_no_round_of_an_organization_begins_in_a_month_that_is_closed(self, waiting, treasury):
         make_month(day_of(last_month()), MonthState.CLOSED, treasury.first, treasury.second)
         with pytest.raises(DatabaseError, match="not closed"), transaction.atomic():
             TariffRound.objects.create(
                 name="Anders",
+                organization=waiting.organization,
                 valid_from=waiting.valid_from,
                 line_count=1,
                 proposed_by=treasury.first,
@@ -256,12 +270,15 @@ class TestGuard:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_month_does_not_close_while_a_price_begins_in_it(treasury, project, monkeypatch):
+def test_a_month_does_not_close_while_a_price_of_an_organization_begins_in_it(
+    treasury, ministry, project, monkeypatch
+):
     month = month_of(last_month())
     set_price("38.40")
     SkuFactory(code=DISK)
     UsageSpanFactory(resource=MeteredResourceFactory(project=project), started_at=month.start)
-    says = RoundSays(name="Alsnog", valid_from=month.start, prices=[costs("1", DISK)])
+    prices = [costs("1", DISK)]
+    says = RoundSays(name="Alsnog", valid_from=month.start, prices=prices, organization=ministry)
     waiting = propose_round(says, actor=treasury.first)
     begin_closing(month, actor=treasury.first)
     total = prepare_closing(month).total
@@ -278,4 +295,5 @@ def test_a_month_does_not_close_while_a_price_begins_in_it(treasury, project, mo
         assert (outcomes, waiting.decided_at < closed_at) == (["done", "done"], True)
     else:
         assert outcomes == ["RoundTooLate", "done"]
-    assert price_at(month_ahead(1), sku=DISK) == ("1" if waiting.state == "confirmed" else None)
+    expected = "1" if waiting.state == "confirmed" else None
+    assert price_at(month_ahead(1), sku=DISK, organization=ministry) == expected
