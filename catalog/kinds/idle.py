@@ -23,12 +23,16 @@ class Idle:
         after: how long it must have been so before anybody is told.
         begun_by: key of the action that makes it so, where there is one. What never had it was so
             from the beginning.
+        seen_in, seen_as: what a look at the cloud compares, and what it finds there of what is so;
+            empty where no look sees it.
     """
 
     label: Text
     holds: Q
     after: timedelta
     begun_by: str = ""
+    seen_in: str = ""
+    seen_as: str = ""
 
 
 def _is_nothing(fact: str) -> Q:

@@ -170,6 +170,8 @@ class Server(Kind):
         holds=Q(facts__status=OFF),
         after=timedelta(days=7),
         begun_by="stop",
+        seen_in="status",
+        seen_as=OFF,
     )
     results = {"address": first_address}
     known_after = {"address": PORT.name}

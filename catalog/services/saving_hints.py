@@ -15,7 +15,7 @@ from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DateTimeField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, DateTimeField, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Greatest
 from django.utils.functional import Promise
@@ -25,7 +25,15 @@ from billing.meters import Meter
 from billing.models import UsageSpan
 from billing.services.pricing import Quote, quote_in_projects
 from catalog.kinds.base import ACT_PREFIX, LEFT_ALONE_AT, all_kinds, get_kind
-from catalog.models import Operation, OperationState, Resource, ResourceState
+from catalog.kinds.idle import Idle
+from catalog.models import (
+    Difference,
+    DifferenceKind,
+    Operation,
+    OperationState,
+    Resource,
+    ResourceState,
+)
 from portal.core.formats import money
 
 
@@ -58,7 +66,7 @@ class SavingHint:
 
 def idle_resources(resources: QuerySet[Resource], *, at: datetime) -> QuerySet[Resource]:
     """Those of the resources of which a hint tells, each with ``idle_since``."""
-    kinds = {kind.key: kind.idle_when for kind in all_kinds() if kind.idle_when}
+    kinds = _idle_kinds()
     begun = Operation.objects.filter(
         resource=OuterRef("pk"),
         plan__in=[f"{key}.{ACT_PREFIX}{idle.begun_by}" for key, idle in kinds.items()],
@@ -67,6 +75,7 @@ def idle_resources(resources: QuerySet[Resource], *, at: datetime) -> QuerySet[R
     since = Greatest(  # of what is known; what is not is passed over
         Cast(KT(f"facts__{LEFT_ALONE_AT}"), DateTimeField()),
         Subquery(begun.values("finished_at")[:1]),
+        Subquery(_seen(kinds).values("moment")[:1]),
         "activated_at",
         "created_at",
     )
@@ -75,6 +84,28 @@ def idle_resources(resources: QuerySet[Resource], *, at: datetime) -> QuerySet[R
     ]
     running = resources.filter(state=ResourceState.ACTIVE).annotate(idle_since=since)
     return running.filter(reduce(or_, is_idle, Q(pk=None)))
+
+
+def _idle_kinds() -> dict[str, Idle]:
+    return {kind.key: kind.idle_when for kind in all_kinds() if kind.idle_when}
+
+
+def _seen(kinds: Mapping[str, Idle]) -> QuerySet[Difference, Any]:
+    """Since when looks at the cloud saw it so, or until when they did not; the newest first.
+
+    For what the portal did not do itself: it may have been turned on and off there. Of a resource
+    of an outer query.
+    """
+    watched = {key: idle for key, idle in kinds.items() if idle.seen_in}
+    differs = [Q(resource__kind=key, field=idle.seen_in) for key, idle in watched.items()]
+    is_so = [Q(resource__kind=key, theirs=idle.seen_as) for key, idle in watched.items()]
+    seen = Difference.objects.filter(
+        reduce(or_, differs, Q(pk=None)), resource=OuterRef("pk"), kind=DifferenceKind.DIFFERS
+    )
+    moment = Case(
+        When(reduce(or_, is_so, Q(pk=None)), then="first_seen_at"), default="last_seen_at"
+    )
+    return seen.annotate(moment=moment).order_by("-moment")
 
 
 def find_hints(resources: QuerySet[Resource], *, at: datetime) -> dict[UUID, SavingHint]:

@@ -15,11 +15,21 @@ from django.utils.timezone import now
 from django.utils.translation import override
 
 from catalog.kinds import get_kind
-from catalog.models import Offering, Operation, OperationState, Resource, ResourceState
+from catalog.models import (
+    Difference,
+    DifferenceKind,
+    DifferenceState,
+    Offering,
+    Operation,
+    OperationState,
+    Resource,
+    ResourceState,
+)
 from catalog.services.attachments import let_go_of
 from catalog.services.preview import quote_of
 from catalog.services.resources import act_on_resource
 from catalog.services.saving_hints import find_hints, idle_resources
+from portal.cloud.ports import Listing
 from portal.core.calendar import month_of
 from portal.identity.models import Role
 from tests.billing.visits import visit_as
@@ -71,6 +81,26 @@ def did(resource: Resource, actor: Any, action: str, *, days_ago: int, **answers
     )
 
 
+def looked(
+    resource: Resource, *, theirs: str, days_ago: int, until_days_ago: int, field: str = "status"
+) -> None:
+    """Looks at the cloud saw it other than we knew it, from one day until another."""
+    Difference.objects.create(
+        cloud=resource.cloud_project.cloud,
+        project=resource.project,
+        resource=resource,
+        kind=DifferenceKind.DIFFERS,
+        listing=Listing.SERVERS,
+        part="server",
+        field=field,
+        theirs=theirs,
+        state=DifferenceState.SOLVED,
+        first_seen_at=now() - timedelta(days=days_ago),
+        last_seen_at=now() - timedelta(days=until_days_ago),
+        solved_at=now() - timedelta(days=until_days_ago),
+    )
+
+
 def hints() -> dict[str, tuple[str, Decimal | None]]:
     found = find_hints(Resource.objects.all(), at=now())
     with override("en"):
@@ -110,6 +140,34 @@ class TestStopped:
         knows(server, status="SHUTOFF")
 
         assert hints() == {}
+
+    def test_what_was_stopped_in_the_cloud_itself_is_so_since_that_was_seen(
+        self, server, requester
+    ):
+        did(server, requester, "stop", days_ago=50)
+        knows(server, status="SHUTOFF")
+        did(server, requester, "start", days_ago=40)
+        knows(server, status="SHUTOFF")  # as somebody took over from the cloud
+        looked(server, theirs="SHUTOFF", days_ago=9, until_days_ago=8)
+
+        assert [gist for gist, _monthly in hints().values()] == ["Stopped for 9 days"]
+
+    @pytest.mark.parametrize(("days", "is_told"), [(6, False), (7, True)])
+    def test_what_was_seen_running_in_the_cloud_stands_still_since_then(
+        self, server, requester, days, is_told
+    ):
+        did(server, requester, "stop", days_ago=50)
+        knows(server, status="SHUTOFF")
+        looked(server, theirs="ACTIVE", days_ago=20, until_days_ago=days)
+
+        assert bool(hints()) is is_told
+
+    def test_that_something_else_differed_does_not_matter(self, server, requester):
+        did(server, requester, "stop", days_ago=50)
+        knows(server, status="SHUTOFF")
+        looked(server, theirs="large", days_ago=20, until_days_ago=1, field="flavor")
+
+        assert [gist for gist, _monthly in hints().values()] == ["Stopped for 50 days"]
 
     @pytest.mark.parametrize("state", [ResourceState.RETIRING, ResourceState.FAILED])
     def test_what_does_not_run_is_not_told_of(self, server, state):
