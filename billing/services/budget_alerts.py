@@ -1,5 +1,5 @@
 """Telling who is concerned that a budget reached a percentage: by e-mail, once a year for each, and
-again when that is reached of a budget that was changed since.
+again when the amount was changed since, and that is reached of the new one.
 
 What was used counts, and what the year is expected to come to. Of each of finance and the budget
 holders (approvers) those are told that stand nearest: on the part itself, or else above it.
@@ -8,7 +8,7 @@ holders (approvers) those are told that stand nearest: on the part itself, or el
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -21,7 +21,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import Budget, BudgetAlert, BudgetLetter, BudgetMeasure
+from billing.models import Budget, BudgetAlert, BudgetLetter, BudgetMeasure, PastBudget
 from billing.services.budget_years import positions_of
 from portal.core.calendar import BUSINESS_TIME, day_of
 from portal.core.dispatch import enqueue_on_commit
@@ -33,7 +33,6 @@ from portal.identity.models import Node, Role
 READERS: Final = (Role.FINANCE, Role.APPROVER)
 FIRST_HOUR: Final = 7  # by the clock in Amsterdam: nobody is told at night
 LATE: Final = timedelta(days=2)  # after that a letter is no use any more
-NEVER: Final = datetime.min.replace(tzinfo=UTC)
 MOST_LINES: Final = 25  # in a letter; the page has all
 
 # Node, measure and percentage.
@@ -83,19 +82,43 @@ def _update(matters: set[Matter], year: int, at: datetime) -> int:
         (alert.node_id, alert.measure, alert.percentage): alert
         for alert in BudgetAlert.objects.filter(year=year)
     }
-    turned = [alert for matter, alert in known.items() if alert.holds != (matter in matters)]
-    set_at = dict(Budget.objects.filter(year=year).values_list("node_id", "set_at"))
-    for alert in turned:
-        alert.holds = not alert.holds
-        if alert.holds and alert.told_at and alert.told_at < set_at.get(alert.node_id, NEVER):
-            alert.since, alert.told_at = at, None  # of another amount than people were told of
-    BudgetAlert.objects.bulk_update(turned, ["holds", "since", "told_at"])
+    of_another = _of_another_amount(list(known.values()), year)
+    changed = []
+    for matter, alert in known.items():
+        holds = matter in matters
+        is_untold = holds and alert.pk in of_another
+        if holds != alert.holds or is_untold:
+            changed.append(alert)
+        if is_untold:
+            alert.since, alert.told_at = at, None
+        alert.holds = holds
+    BudgetAlert.objects.bulk_update(changed, ["holds", "since", "told_at"])
     new = sorted(matters - set(known))
     BudgetAlert.objects.bulk_create(
         BudgetAlert(node_id=node, year=year, measure=measure, percentage=percentage, since=at)
         for node, measure, percentage in new
     )
     return len(new)
+
+
+def _of_another_amount(alerts: Sequence[BudgetAlert], year: int) -> set[int]:
+    """Primary keys of those that were told of another amount than the budget has now. Two queries.
+
+    What else of a budget changed, such as its hard stop, is no news.
+    """
+    budgets = {budget.node_id: budget for budget in Budget.objects.filter(year=year)}
+    past: dict[int, list[PastBudget]] = {}
+    for row in PastBudget.objects.filter(year=year):
+        past.setdefault(row.node_id, []).append(row)
+    found = set()
+    for alert in alerts:
+        budget, told_at = budgets.get(alert.node_id), alert.told_at
+        if budget and told_at and told_at < budget.set_at:
+            rows = past.get(alert.node_id, [])
+            told = {row.amount for row in rows if row.set_at <= told_at < row.replaced_at}
+            if told != {budget.amount}:
+                found.add(alert.pk)
+    return found
 
 
 @transaction.atomic(durable=True)

@@ -13,7 +13,7 @@ from django.core import mail
 from django.utils.timezone import now
 
 import billing.tasks
-from billing.models import Budget, BudgetAlert, BudgetLetter
+from billing.models import Budget, BudgetAlert, BudgetLetter, PastBudget
 from billing.services import budget_alerts
 from billing.services.budget_alerts import highest_of, send_budget_letter
 from portal.core import mailing
@@ -81,6 +81,14 @@ def give(node: Node, amount: int, *alerts: int) -> Budget:
         alert_percentages=sorted(alerts or (80, 100)),
         set_at=NOON - DAY,
     )
+
+
+def change(budget: Budget, moment: datetime, **facts: Any) -> None:
+    """Set it anew, as the service does: what it was is kept."""
+    budget.refresh_from_db()
+    same = ("node", "year", "amount", "alert_percentages", "is_hard_stop", "set_at")
+    PastBudget.objects.create(replaced_at=moment, **{name: getattr(budget, name) for name in same})
+    Budget.objects.filter(pk=budget.pk).update(set_at=moment, **facts)
 
 
 def reader(role: Role, node: Node, email: str, language: str = "nl") -> Person:
@@ -237,6 +245,43 @@ class TestLetters:
 
         assert len(mail.outbox) == 2
         assert "120,00" in str(mail.outbox[1].body)
+
+    def test_again_when_it_is_still_reached_of_another_amount(
+        self, strike: Strike, project: Project
+    ) -> None:
+        reader(Role.FINANCE, project, "finance@dienst.test")
+        budget = give(project, 50, 80)  # 90 is expected, 45.50 was used
+        strike()
+        change(budget, NOON + HOUR, amount=55)
+        strike(NOON + 2 * HOUR)
+        strike(NOON + 3 * HOUR)
+
+        assert len(mail.outbox) == 2
+        assert "55,00" in str(mail.outbox[1].body)
+
+    def test_not_when_only_something_else_of_it_changed(
+        self, strike: Strike, project: Project
+    ) -> None:
+        reader(Role.FINANCE, project, "finance@dienst.test")
+        budget = give(project, 50, 80)
+        strike()
+        change(budget, NOON + HOUR, is_hard_stop=True)
+        strike(NOON + 2 * HOUR)
+
+        assert len(mail.outbox) == 1
+
+    def test_not_when_the_amount_is_that_again_of_which_they_were_told(
+        self, strike: Strike, project: Project
+    ) -> None:
+        reader(Role.FINANCE, project, "finance@dienst.test")
+        budget = give(project, 50, 80)
+        strike()
+        change(budget, NOON + HOUR, amount=1000)
+        strike(NOON + 2 * HOUR)
+        change(budget, NOON + 3 * HOUR, amount=50)
+        strike(NOON + 4 * HOUR)
+
+        assert len(mail.outbox) == 1
 
     def test_not_at_night(self, strike: Strike, project: Project) -> None:
         reader(Role.FINANCE, project, "finance@dienst.test")
