@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -51,6 +51,12 @@ def round_list(request: PersonRequest) -> HttpResponse:
         "organization", "proposed_by", "decided_by"
     )
     decided = rounds.exclude(state=DecisionState.PROPOSED).order_by("-decided_at")
+    withdrawals = TariffRound.objects.filter(state=DecisionState.CONFIRMED)
+    decided = decided.prefetch_related(
+        Prefetch(
+            "withdrawals", withdrawals.select_related("decided_by"), to_attr="confirmed_withdrawals"
+        )
+    )
     context = {
         "waiting": rounds.filter(state=DecisionState.PROPOSED).order_by("valid_from"),
         "page": Paginator(decided, PAGE_SIZE).get_page(request.GET.get("page")),

@@ -125,6 +125,15 @@ def test_an_own_price_still_ends_where_another_round_ends_it(agreed, withdrawn):
     assert amounts(ministry) == ["30", "30", "30", None, None]
 
 
+def test_what_goes_on_still_ends_where_its_place_was_ended_by_hand(agreed, withdrawn):
+    planned = agreed(costs("400"), months=2)
+    Price.objects.filter(price_list__tariff_round=planned).update(valid_until=month_ahead(4))
+
+    withdrawn(planned)
+
+    assert amounts() == ["38.4", "38.4", "38.4", None, None]
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_of_two_in_a_row_each_may_go_first(agreed, withdrawn, order):
     rounds = [
@@ -158,6 +167,13 @@ def test_others_may_be_agreed_for_the_same_month(agreed, withdrawn):
 
     assert price_at(month_ahead(1)) == "40"
     assert [price.amount for price in present_prices(None, at=now())[0].planned] == [40]
+
+
+def test_its_name_stays_taken_for_the_history_of_prices_tells_it(agreed, proposed, withdrawn):
+    withdrawn(agreed(costs("400"), name="Tarieven 2027"))
+
+    with pytest.raises(InvalidInput):
+        proposed(costs("40"), name="Tarieven 2027")
 
 
 # --- who and when ------------------------------------------------------------------------------
@@ -326,7 +342,9 @@ def test_two_people_withdraw_it_on_its_page(agreed, treasury):
     assert "Confirm the withdrawal" in first.get(deciding).content.decode()
     assert first.post(f"{deciding}/confirm").status_code == 302
     assert "Withdrawn: these prices do not come" in first.get(page).content.decode()
-    assert "Withdrawal of “Tarieven 2027”" in first.get("/costs/tariffs/rounds").content.decode()
+    listed = first.get("/costs/tariffs/rounds").content.decode()
+    assert "Withdrawal of “Tarieven 2027”" in listed
+    assert ("Withdrawn: Daan Visser" in listed, "Confirmed: Eva Mulder" in listed) == (True, False)
     history = first.get(f"/costs/tariffs/skus/{SERVER}").content.decode()
     assert "Never began" in history
 
