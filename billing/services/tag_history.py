@@ -27,7 +27,9 @@ Tags = dict[str, str]
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
-_MILLIONTH: Final = Decimal("1e-6")
+# Of a tier that is cut no part may be a finite number, and readers want one.
+_COST_PLACES: Final = Decimal("1e-6")
+_USE_PLACES: Final = Decimal("1e-12")
 _OF_RESOURCE: Final = -2
 _OF_PROJECT: Final = -1
 _LINEAGE: Final[LiteralString] = (
@@ -143,21 +145,22 @@ def _part(charge: Charge, start: datetime, end: datetime) -> Charge:
     seconds = int((end - start).total_seconds())
     if seconds == charge.seconds:
         return charge
-    amount = charge.amount
-    if amount is not None:
-        amount = _reached(charge, end, amount) - _reached(charge, start, amount)
-    used = _EXACT.divide(_EXACT.multiply(charge.quantity_seconds, seconds), charge.seconds)
+
+    def within(whole: Decimal, places: Decimal) -> Decimal:
+        reached = [_reached(charge, at, whole, places) for at in (start, end)]
+        return _EXACT.subtract(reached[1], reached[0])
+
     return replace(
         charge,
         started_at=start,
         ended_at=end,
         seconds=seconds,
-        quantity_seconds=used,
-        amount=amount,
+        quantity_seconds=within(charge.quantity_seconds, _USE_PLACES),
+        amount=None if charge.amount is None else within(charge.amount, _COST_PLACES),
     )
 
 
-def _reached(charge: Charge, at: datetime, amount: Decimal) -> Decimal:
+def _reached(charge: Charge, at: datetime, whole: Decimal, places: Decimal) -> Decimal:
     done = int((at - charge.started_at).total_seconds())
-    exact = _EXACT.divide(_EXACT.multiply(amount, done), charge.seconds)
-    return exact.quantize(_MILLIONTH, context=_EXACT)
+    exact = _EXACT.divide(_EXACT.multiply(whole, done), charge.seconds)
+    return exact.quantize(places, context=_EXACT)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from billing.focus.export import export_month
-from billing.models import MeteredResource, PriceUnit, TagFact
+from billing.models import MeteredResource, Price, PriceUnit, TagFact
 from billing.services.tag_keys import define_tag_key, withdraw_tag_key
 from billing.services.tagged_costs import tagged_months
 from portal.identity.models import Node, Organization, Person, Project
-from tests.billing.focus.reading import problems_of, read, written
+from tests.billing.focus.reading import (
+    problems_of,
+    problems_of_parquet,
+    read,
+    written,
+    written_as_parquet,
+)
 from tests.billing.months.conftest import (
     SEPTEMBER,
     Close,
@@ -62,6 +69,34 @@ def test_what_is_paid_once_has_the_tag_of_its_beginning(
     assert rows_of(project) == [({}, "50.0")]
     (found,) = tagged_months([project.pk], "fase", [NOVEMBER], at=NOVEMBER.end)
     assert list(found.realised) == [None]
+
+
+def test_what_is_used_of_a_tier_is_a_finite_number_in_each_part(
+    project: Project, ministry: Organization, finance: Person
+) -> None:
+    """A third of a third has no last decimal; Parquet holds eighteen of them."""
+    define_tag_key(ministry, "fase", actor=finance)
+    price = set_price("0.03", unit=PriceUnit.GIB_MONTH, until=NOVEMBER.start)
+    Price.objects.create(
+        price_list=price.price_list,
+        sku=price.sku,
+        unit=price.unit,
+        amount=price.amount,
+        tier_quantities=[Decimal("33.333333")],
+        tier_amounts=[Decimal("0.07")],
+        valid_from=NOVEMBER.start,
+    )
+    server = MeteredResourceFactory(project=project)
+    begin = november(14) + timedelta(seconds=12_347)
+    UsageSpanFactory(resource=server, quantity=100, started_at=begin)
+    tag_from(21, server, "test", finance)
+
+    rows = list(export_month([project.pk], month=NOVEMBER, as_of=NOVEMBER.end))
+
+    assert problems_of_parquet(written_as_parquet(rows)) == []
+    used = [row["ConsumedQuantity"] for row in rows if row["ConsumedQuantity"]]
+    assert len(used) == 4
+    assert sum(used) == 100 * int((NOVEMBER.end - begin).total_seconds())
 
 
 def test_parts_of_a_millionth_add_up(
