@@ -7,20 +7,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Protocol
 
 from django.utils.translation import gettext as _
 
 from billing.forms import month_key
 from billing.models import LineKind, Sku
-from billing.overview import Overview
 from billing.services.charging import CostLine, Costs
+from portal.core.calendar import Period
 from portal.identity.models import Node
 
 Row = Sequence[str | Decimal]
 Key = tuple[int, int, int, str]  # organization, project, SKU, kind of line
 
 
-def cost_rows(overview: Overview) -> Iterator[Row]:
+class Compared(Protocol):
+    """A month beside another, as of ``billing.overview.Overview``."""
+
+    @property
+    def month(self) -> Period: ...
+    @property
+    def other(self) -> Period: ...
+    @property
+    def realised(self) -> Costs: ...
+    @property
+    def expected(self) -> Costs: ...
+    @property
+    def before(self) -> Costs: ...
+
+
+def cost_rows(overview: Compared) -> Iterator[Row]:
     """What they are called, and then the rows by name. They add up to the totals of the page."""
     parts = [_by_key(costs) for costs in (overview.realised, overview.expected, overview.before)]
     keys = {key for part in parts for key in part}

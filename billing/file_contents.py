@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -13,8 +14,10 @@ from billing.focus.files import Form, focus_file
 from billing.focus.parquet import PARQUET_TYPE
 from billing.ledger.journal import LANGUAGE, journal_rows
 from billing.models import FileKind, FileRhythm, ScheduledFile, Statement
-from billing.overview import make_overview
+from billing.overview import month_before
 from billing.services.billed import find_closed, payers_in
+from billing.services.charging import Costs
+from billing.services.month_costs import month_costs
 from portal.core.calendar import Period, month_of, start_of_day
 from portal.core.sheets import CSV_TYPE, XLSX_TYPE, as_csv, as_xlsx
 
@@ -41,8 +44,8 @@ def name_of(file: ScheduledFile) -> str:
     return f"{word}-{file.schedule.organization.code}-{when}.{ending}"
 
 
-def content_of(file: ScheduledFile, *, at: datetime) -> Iterator[bytes]:
-    """Yield the file in pieces, made now."""
+def content_of(file: ScheduledFile) -> Iterator[bytes]:
+    """Yield the file in pieces. Use counts until the end of its day, whenever it is made."""
     month = month_of(start_of_day(file.day))
     organization = file.schedule.organization
     match FileKind(file.schedule.kind):
@@ -53,13 +56,11 @@ def content_of(file: ScheduledFile, *, at: datetime) -> Iterator[bytes]:
         case FileKind.JOURNAL:
             yield from _journal(organization.pk, month)
         case FileKind.COSTS:
-            yield from _costs(file, month, at)
+            yield from _costs(organization.pk, month, file.day)
 
 
 def _focus(organization_id: int, form: Form, month: Period, day: date) -> Iterator[bytes]:
-    """Use counts until the end of the day, whenever the file is made."""
-    as_of = start_of_day(day + timedelta(days=1))
-    return focus_file([organization_id], form, month=month, as_of=as_of)
+    return focus_file([organization_id], form, month=month, as_of=_end_of(day))
 
 
 def _journal(organization_id: int, month: Period) -> Iterator[bytes]:
@@ -73,11 +74,33 @@ def _journal(organization_id: int, month: Period) -> Iterator[bytes]:
         yield line.encode()
 
 
-def _costs(file: ScheduledFile, month: Period, at: datetime) -> Iterator[bytes]:
-    organization = file.schedule.organization
+@dataclass(frozen=True, kw_only=True)
+class _Compared:
+    """As ``billing.cost_sheets`` wants a month beside the one before."""
+
+    month: Period
+    other: Period
+    realised: Costs
+    expected: Costs
+    before: Costs
+
+
+def _costs(organization_id: int, month: Period, day: date) -> Iterator[bytes]:
+    other = month_before(month)
+    found, earlier = month_costs([organization_id], [month, other], at=_end_of(day), is_fresh=True)
     with translation.override(LANGUAGE):
-        overview = make_overview([organization.pk], node=organization, month=month, now=at)
-        book = as_xlsx(cost_rows(overview))
+        compared = _Compared(
+            month=month,
+            other=other,
+            realised=found.realised,
+            expected=found.expected,
+            before=earlier.realised,
+        )
+        book = as_xlsx(cost_rows(compared))
     with book:
         while piece := book.read(_PIECE):
             yield piece
+
+
+def _end_of(day: date) -> datetime:
+    return start_of_day(day + timedelta(days=1))

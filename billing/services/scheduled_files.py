@@ -30,7 +30,7 @@ from billing.models import (
     ScheduledFile,
     ScheduledFilePart,
 )
-from portal.core.calendar import day_of, last_day_before
+from portal.core.calendar import day_of, last_day_before, month_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ def plan_files(*, at: datetime) -> None:
     """Add a row for each file that is due and has none.
 
     Of a day that nobody planned, because nothing ran on the next, there is none: the file of a
-    later day holds it too.
+    later day holds it too. Of the last day of a month no later one does, so that day is not
+    forgotten all next month.
     """
     living = FileSchedule.objects.filter(ended_at=None)
     due = [*_due_daily(living, at), *_due_after_closing(living)]
@@ -66,12 +67,13 @@ def plan_files(*, at: datetime) -> None:
 
 
 def _due_daily(living: _Schedules, at: datetime) -> Iterator[tuple[int, date]]:
-    """The day before, of schedules that are older than its end."""
-    yesterday = day_of(at) - timedelta(days=1)
+    """The day before, and the last of the month before, of schedules that are older than those."""
+    days = {day_of(at) - timedelta(days=1), last_day_before(month_of(at).start)}
     daily = living.filter(rhythm=FileRhythm.DAILY, organization__ended_at=None)
     for pk, set_at in daily.values_list("pk", "set_at"):
-        if day_of(set_at) <= yesterday:
-            yield pk, yesterday
+        for day in sorted(days):
+            if day_of(set_at) <= day:
+                yield pk, day
 
 
 def _due_after_closing(living: _Schedules) -> Iterator[tuple[int, date]]:
@@ -104,7 +106,7 @@ def make_files(*, at: datetime) -> None:
         if time.monotonic() - begin > _ENOUGH:
             return
         try:
-            _make(pk, at)
+            _make(pk)
         except SoftTimeLimitExceeded:
             _put_off(pk)
             raise
@@ -113,12 +115,12 @@ def make_files(*, at: datetime) -> None:
             _put_off(pk)
 
 
-def _make(pk: int, at: datetime) -> None:
+def _make(pk: int) -> None:
     """Outside a transaction for as long as it takes: only the database decides who was first."""
     file = ScheduledFile.objects.select_related("schedule__organization").get(pk=pk)
     with TemporaryFile() as copy:
         digest = hashlib.sha256()
-        for piece in content_of(file, at=at):
+        for piece in content_of(file):
             digest.update(piece)
             copy.write(piece)
         _keep(pk, copy, digest.hexdigest())

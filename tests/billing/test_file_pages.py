@@ -189,7 +189,7 @@ def test_what_is_not_there_is_not_downloaded(
 def test_a_failure_is_shown(
     visit: Client, service: Organization, finance: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def content_of(file: ScheduledFile, *, at: Any) -> Any:
+    def content_of(file: ScheduledFile) -> Any:
         raise ZeroDivisionError
 
     monkeypatch.setattr("billing.services.scheduled_files.content_of", content_of)

@@ -122,6 +122,18 @@ def test_what_is_made_late_counts_no_later_use(service: Any, server: Any, first:
     assert row["ChargePeriodEnd"] == "2026-11-11T23:00:00Z"
 
 
+def test_costs_that_are_made_late_count_no_later_use(service: Any, server: Any, first: Any) -> None:
+    """38.40 a month, for eleven days of thirty."""
+    schedule_of(service, FileKind.COSTS, by=first)
+    plan_files(at=NIGHT)
+
+    make_files(at=NIGHT + timedelta(days=3))
+
+    book = load_workbook(BytesIO(content(ScheduledFile.objects.get())))
+    _head, row = book.active.iter_rows(values_only=True)
+    assert row[5:] == (14.08, 38.4, 38.4)
+
+
 def test_a_closed_month_has_its_journal_and_that_of_nobody_else(
     close: Any, service: Any, server: Any, first: Any
 ) -> None:
@@ -182,6 +194,29 @@ def test_the_first_is_of_the_day_itself(
     assert list(ScheduledFile.objects.values_list("day", flat=True)) == days
 
 
+def test_the_last_day_of_a_month_is_not_lost_when_nothing_runs_on_the_next(
+    service: Any, first: Any
+) -> None:
+    schedule_of(service, by=first)
+
+    for night in (date(2026, 11, 30), date(2026, 12, 3), date(2026, 12, 4)):
+        plan_files(at=start_of_day(night) + timedelta(minutes=5))
+
+    days = list(ScheduledFile.objects.order_by("day").values_list("day", flat=True))
+    assert days == [
+        *(date(2026, 11, 29), date(2026, 11, 30)),
+        *(date(2026, 12, 2), date(2026, 12, 3)),
+    ]
+
+
+def test_the_month_before_it_was_set_up_has_no_file(service: Any, first: Any) -> None:
+    schedule_of(service, by=first, set_at=start_of_day(date(2026, 12, 1)))
+
+    plan_files(at=start_of_day(date(2026, 12, 2)))
+
+    assert [file.day for file in ScheduledFile.objects.all()] == [date(2026, 12, 1)]
+
+
 def test_months_that_were_closed_before_are_left_alone(
     close: Any, service: Any, server: Any, first: Any
 ) -> None:
@@ -220,11 +255,11 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: type[BaseException], *pks: in
     """These files break half-way."""
     real = scheduled_files.content_of
 
-    def content_of(file: ScheduledFile, *, at: datetime) -> Any:
+    def content_of(file: ScheduledFile) -> Any:
         if file.schedule_id in pks:
             yield b"half"
             raise error
-        yield from real(file, at=at)
+        yield from real(file)
 
     monkeypatch.setattr(scheduled_files, "content_of", content_of)
 
@@ -302,9 +337,7 @@ def test_two_workers_make_one_file(
     schedule_of(service, by=first)
     plan_files(at=NIGHT)
     real = scheduled_files.content_of
-    monkeypatch.setattr(
-        scheduled_files, "content_of", meeting(lambda file, at: list(real(file, at=at)))
-    )
+    monkeypatch.setattr(scheduled_files, "content_of", meeting(lambda file: list(real(file))))
 
     at_once(*[lambda: make_files(at=NIGHT)] * 2)
 
@@ -327,7 +360,7 @@ def test_a_large_file_is_kept_in_parts(
 ) -> None:
     schedule_of(service, by=first)
     whole = b"0123456789" * (PART_SIZE // 4)
-    monkeypatch.setattr(scheduled_files, "content_of", lambda file, at: iter([whole]))
+    monkeypatch.setattr(scheduled_files, "content_of", lambda file: iter([whole]))
 
     tend_files(at=NIGHT)
 
