@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.shortcuts import get_object_or_404
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from billing.models import (
@@ -21,6 +22,7 @@ from billing.models import (
     Statement,
     TariffRound,
 )
+from portal.core.models import is_in_force
 from portal.identity.access import (
     granted_node_ids,
     has_role,
@@ -126,12 +128,30 @@ def visible_prices(person: Person) -> QuerySet[Price]:
     """
     if may_read_tariff_rounds(person):
         return Price.objects.all()
-    granted = Node.objects.filter(pk__in=granted_node_ids(person, COST_ROLES))
-    above = {pk for node in granted for pk in node.lineage_ids}
-    below = visible_cost_nodes(person).values("pk")
+    return Price.objects.filter(_reach_prices(person, *COST_ROLES))
+
+
+def readable_prices(person: Person) -> QuerySet[Price]:
+    """Those of ``visible_prices``; and what holds now wherever the person has any other role.
+
+    The catalogue tells whoever orders there what things cost.
+    """
+    now_here = Price.objects.filter(_reach_prices(person), is_in_force(now()))
+    if not may_see_costs(person):
+        return now_here
     return Price.objects.filter(
-        Q(organization=None) | Q(organization__in=above) | Q(organization__in=below)
+        Q(pk__in=visible_prices(person).values("pk")) | Q(pk__in=now_here.values("pk"))
     )
+
+
+def places_with_prices(person: Person) -> QuerySet[Node]:
+    """Where the person may ask what things cost: all places, for who sets prices or audits that."""
+    return Node.objects.all() if may_read_tariff_rounds(person) else reached_nodes(person)
+
+
+def sees_other_times(person: Person, node: Node) -> bool:
+    """Whether the person sees what prices of a node were and will be."""
+    return may_read_tariff_rounds(person) or has_role(person, node, *COST_ROLES)
 
 
 def may_close(person: Person) -> bool:
@@ -195,6 +215,14 @@ def months_to_close(person: Person) -> QuerySet[BillingMonth]:
         return BillingMonth.objects.none()
     begun = BillingMonth.objects.filter(state=MonthState.CLOSING)
     return begun.exclude(closing_by__in=logins_of([person.pk]).values("pk"))
+
+
+def _reach_prices(person: Person, *roles: Role) -> Q:
+    """Prices that hold, or could, where the person has one of these roles; without any: a role."""
+    granted = Node.objects.filter(pk__in=granted_node_ids(person, roles))
+    above = {pk for node in granted for pk in node.lineage_ids}
+    below = reached_nodes(person, *roles).values("pk")
+    return Q(organization=None) | Q(organization__in=above) | Q(organization__in=below)
 
 
 def _has_platform_role(person: Person, *roles: Role) -> bool:

@@ -4,6 +4,7 @@ from rest_framework.routers import SimpleRouter
 
 from billing.api.budgets import BudgetViewSet
 from billing.api.files import ScheduledFileViewSet
+from billing.api.prices import PriceViewSet
 from billing.api.statements import StatementViewSet
 from billing.api.tags import TagKeyViewSet, TagViewSet
 from billing.api.views import ChargeViewSet, FocusViewSet
@@ -11,6 +12,7 @@ from billing.api.views import ChargeViewSet, FocusViewSet
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("budgets", BudgetViewSet, basename="budget")
 router.register("charges", ChargeViewSet, basename="charge")
+router.register("prices", PriceViewSet, basename="price")
 router.register("statements", StatementViewSet, basename="statement")
 router.register("scheduled-files", ScheduledFileViewSet, basename="scheduled-file")
 router.register("focus", FocusViewSet, basename="focus")

@@ -11,7 +11,7 @@ from billing.models import PriceList, PriceUnit, Sku, TariffRound, TariffRoundLi
 from billing.services.tariff_drafts import months_to_begin
 from portal.identity.models import Person, Role
 from portal.identity.models.proposed import DecisionState
-from tests.authorisation.vocabulary import act, see
+from tests.authorisation.vocabulary import NOBODY, act, see
 from tests.authorisation.world import Tenant
 from tests.factories.billing import SkuFactory, set_price
 
@@ -75,9 +75,34 @@ def _proposed(tenant: Tenant, word: str, person: Person) -> TariffRound:
     return proposed
 
 
+def node_of_directorate(tenant: Tenant) -> dict[str, str]:
+    return {"node": str(tenant.directorate.public_id)}
+
+
+def directorate_long_ago(tenant: Tenant) -> dict[str, str]:
+    return {**node_of_directorate(tenant), "at": "2025-06-01T00:00:00Z"}
+
+
 ROWS = [
     see("billing:tariffs", by=PAYERS, shows_organizations_to=READERS),
     see("billing:tariff-history", of=own_price, by=PAYERS, seen_by=PAYERS, asks_role_first=True),
+    see("price-list", by=set(Role), shows_organizations_to=READERS),
+    see(
+        "price-list",
+        case="of a node",
+        query=node_of_directorate,
+        by=set(Role),
+        unseen=404,
+        asks_role_first=True,
+    ),
+    see(
+        "price-list",
+        case="of a node at another moment",
+        query=directorate_long_ago,
+        by=PAYERS,
+        unseen=404,
+        but={NOBODY: 403},
+    ),
     see("billing:tariff-rounds", by=READERS, seen_by=READERS, unseen=403, shows_organizations=True),
     see(
         "billing:tariff-round-new",
