@@ -17,7 +17,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from billing.api.serializers import NamedOutput
+from billing.api.serializers import CentsField, NamedOutput
 from billing.models import Budget
 from billing.models.budget import REASON_LENGTH, USUAL_ALERTS
 from billing.policies import find_cost_node, may_see_costs, visible_cost_nodes
@@ -29,7 +29,7 @@ from billing.services.budget_changes import (
     set_budget,
 )
 from billing.services.budget_years import positions_of
-from portal.core.api import AmountField, Input, MomentField, PublicIdField, TextField, TruthField
+from portal.core.api import Input, MomentField, PublicIdField, TextField, TruthField
 from portal.identity.access import reached_nodes
 from portal.identity.requests import ApiRequest
 
@@ -46,13 +46,6 @@ EXAMPLE: Final = OpenApiExample(
     },
     request_only=True,
 )
-
-
-class CentsField(AmountField):
-    """Euros without VAT, in whole cents."""
-
-    def __init__(self, **options: Any) -> None:
-        super(AmountField, self).__init__(max_digits=14, decimal_places=2, **options)
 
 
 class BudgetFilters(Input):

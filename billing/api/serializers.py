@@ -81,6 +81,13 @@ def to_month(text: str) -> Period:
         raise serializers.ValidationError(error.messages, code="invalid") from error
 
 
+class CentsField(AmountField):
+    """Euros without VAT, in whole cents."""
+
+    def __init__(self, **options: Any) -> None:
+        super(AmountField, self).__init__(max_digits=14, decimal_places=2, **options)
+
+
 class NamedOutput(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="public_id")
     name = serializers.CharField()
@@ -156,6 +163,7 @@ class StatementOutput(serializers.ModelSerializer[Statement]):
 
 
 class StatementLineOutput(serializers.ModelSerializer[StatementLine]):
+    id = serializers.UUIDField(source="public_id")
     kind = serializers.ChoiceField(choices=LineKind.choices)
     month = serializers.CharField(
         source="used_in.key", help_text="Of the use; of a correction or credit an earlier one."
@@ -175,8 +183,8 @@ class StatementLineOutput(serializers.ModelSerializer[StatementLine]):
     class Meta:
         model = StatementLine
         fields = (
-            *("position", "kind", "month", "project", "sku", "unit", "unit_price", "quantity"),
-            *("from_quantity", "amount"),
+            *("id", "position", "kind", "month", "project", "sku", "unit", "unit_price"),
+            *("quantity", "from_quantity", "amount"),
             *("cost_center", "cost_object", "commitment_number", "reason"),
         )
 

@@ -3,7 +3,8 @@
 from rest_framework.routers import SimpleRouter
 
 from billing.api.budgets import BudgetViewSet
-from billing.api.files import ScheduledFileViewSet
+from billing.api.disputes import DisputeViewSet
+from billing.api.files import FileScheduleViewSet, ScheduledFileViewSet
 from billing.api.prices import PriceViewSet
 from billing.api.statements import StatementViewSet
 from billing.api.tags import TagKeyViewSet, TagViewSet
@@ -14,6 +15,8 @@ router.register("budgets", BudgetViewSet, basename="budget")
 router.register("charges", ChargeViewSet, basename="charge")
 router.register("prices", PriceViewSet, basename="price")
 router.register("statements", StatementViewSet, basename="statement")
+router.register("disputes", DisputeViewSet, basename="dispute")
+router.register("file-schedules", FileScheduleViewSet, basename="file-schedule")
 router.register("scheduled-files", ScheduledFileViewSet, basename="scheduled-file")
 router.register("focus", FocusViewSet, basename="focus")
 router.register("tags", TagViewSet, basename="tag")

@@ -16,7 +16,7 @@ from billing.models import (
     ScheduledFilePart,
 )
 from portal.identity.models import Role
-from tests.authorisation.vocabulary import act, see
+from tests.authorisation.vocabulary import ROLES, act, call, see
 from tests.authorisation.world import Tenant
 
 PAYERS = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
@@ -68,6 +68,22 @@ ROWS = [
     ),
     act("billing:file-schedule-end", of=schedule_itself, by={Role.FINANCE}, seen_by=PAYERS),
     see("billing:file-content", of=file_itself, by=PAYERS, asks_role_first=True),
+    see("file-schedule-list", by=PAYERS),
+    call(
+        "file-schedule-list",
+        body=lambda tenant: {**file_answers(tenant), "kept_days": 31},
+        by={Role.FINANCE},
+        seen_by=ROLES,
+        unseen=404,
+    ),
+    see("file-schedule-detail", of=schedule_itself, by=PAYERS, asks_role_first=True),
+    call(
+        "file-schedule-end",
+        of=schedule_itself,
+        by={Role.FINANCE},
+        seen_by=PAYERS,
+        answer=204,
+    ),
     see("scheduled-file-list", by=PAYERS),
     see("scheduled-file-detail", of=file_itself, by=PAYERS, asks_role_first=True),
     see("scheduled-file-content", of=file_itself, by=PAYERS, asks_role_first=True),
