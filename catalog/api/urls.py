@@ -8,6 +8,7 @@ from catalog.api.assemblies import AssemblyViewSet
 from catalog.api.drift import DifferenceViewSet
 from catalog.api.offerings import OfferingVersionViewSet
 from catalog.api.quota_requests import QuotaRequestViewSet
+from catalog.api.resource_costs import ResourceCostViewSet
 from catalog.api.usage_checks import UsageCheckViewSet
 from portal.core.openapi import OpenApiView
 
@@ -20,6 +21,7 @@ router.register("offering-versions", OfferingVersionViewSet, basename="offering-
 router.register("orders", views.OrderViewSet, basename="order")
 router.register("approvals", views.ApprovalViewSet, basename="approval")
 router.register("resources", views.ResourceViewSet, basename="resource")
+router.register("resource-costs", ResourceCostViewSet, basename="resource-cost")
 router.register("operations", work.OperationViewSet, basename="operation")
 router.register("quotas", views.QuotaViewSet, basename="quota")
 router.register("quota-requests", QuotaRequestViewSet, basename="quota-request")

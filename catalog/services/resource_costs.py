@@ -13,14 +13,20 @@ from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from billing.policies import topmost, visible_cost_nodes
 from billing.services.tag_keys import TagChoice
 from billing.services.used_pieces import UsedPieces
 from portal.core.calendar import Period, month_of
 from portal.core.money import to_cents
+from portal.identity.access import reached_projects
+from portal.identity.models import Node, Person
 
 _EXPORTED_AT_A_TIME: Final = 500
+_PLACED_BY: Final = ("exact", "before", "seconds", "name", "project_name", "public_id")
+ResourcePosition = dict[str, str]
 _DAY_SECONDS: Final = 86400
 
 _LISTED: Final[LiteralString] = """
@@ -47,7 +53,8 @@ listed AS (
                 FROM unnest(of_resource.times) AS time
             ),
             0
-        ) AS seconds
+        ) AS seconds,
+        project.public_id AS project_id
     FROM of_resource
     JOIN billing_meteredresource AS metered ON metered.id = of_resource.resource_id
     JOIN identity_node AS project ON project.id = metered.project_id
@@ -92,7 +99,19 @@ LEFT JOIN LATERAL (
 ) AS page ON true
 ORDER BY {order}
 """
-_BY_NAME: Final[LiteralString] = "lower(name), name, public_id"
+# What comes after one row of the list, whatever else was added to it or left it meanwhile.
+_AFTER: Final[LiteralString] = """
+SELECT listed.*
+FROM listed, (
+    SELECT %(after_exact)s::numeric AS exact, %(after_before)s::numeric AS before,
+        %(after_seconds)s::bigint AS seconds, %(after_name)s::text AS name,
+        %(after_project_name)s::text AS project_name, %(after_public_id)s::uuid AS public_id
+) AS last
+WHERE %(is_first)s OR ({order}) > ({order_of_last})
+ORDER BY {order}
+LIMIT %(size)s
+"""
+_BY_NAME: Final[LiteralString] = "lower({of}name), {of}name, {of}public_id"
 
 
 class ResourceCostOrder(models.TextChoices):
@@ -104,13 +123,14 @@ class ResourceCostOrder(models.TextChoices):
     PROJECT = "project", _("By project")
 
 
+# All ascend, so that one comparison of rows says what comes after another.
 _ORDERS: Final[dict[str, LiteralString]] = {
-    ResourceCostOrder.DEAREST: f"exact DESC, {_BY_NAME}",
-    ResourceCostOrder.CHEAPEST: f"exact, {_BY_NAME}",
-    ResourceCostOrder.RISEN: f"exact - before DESC, {_BY_NAME}",
-    ResourceCostOrder.LONGEST: f"seconds DESC, {_BY_NAME}",
+    ResourceCostOrder.DEAREST: f"-{{of}}exact, {_BY_NAME}",
+    ResourceCostOrder.CHEAPEST: f"{{of}}exact, {_BY_NAME}",
+    ResourceCostOrder.RISEN: f"{{of}}before - {{of}}exact, {_BY_NAME}",
+    ResourceCostOrder.LONGEST: f"-{{of}}seconds, {_BY_NAME}",
     ResourceCostOrder.NAME: _BY_NAME,
-    ResourceCostOrder.PROJECT: f"lower(project_name), project_name, {_BY_NAME}",
+    ResourceCostOrder.PROJECT: f"lower({{of}}project_name), {{of}}project_name, {_BY_NAME}",
 }
 
 
@@ -150,6 +170,7 @@ class ResourceMonth:
         is_price_missing: part of the use has no price, and is not in ``exact``.
         cost_centers: what it fell under; None among them: under nothing for some time.
         seconds: how long anything of it was in use.
+        project_id: public id.
     """
 
     public_id: UUID
@@ -161,6 +182,13 @@ class ResourceMonth:
     is_price_missing: bool
     cost_centers: Sequence[str | None]
     seconds: int
+    project_id: UUID
+
+    @property
+    def position(self) -> ResourcePosition:
+        """Where it stands in the list, in whichever order."""
+        values = asdict(self)
+        return {name: str(values[name]) for name in _PLACED_BY}
 
     @property
     def amount(self) -> Decimal:
@@ -219,7 +247,7 @@ class ResourceCostList:
         queries, whatever the number of resources."""
         pieces = self._pieces()
         rows = pieces.fetch(
-            _LISTED + _PAGE.replace("{order}", _ORDERS[self.order]),
+            _LISTED + _ordered(_PAGE, self.order),
             size=size,
             offset=(number - 1) * size,
             **self.filter.parameters(),
@@ -235,9 +263,21 @@ class ResourceCostList:
         )
         return found, pieces
 
+    def after(self, last: ResourcePosition | None, *, size: int) -> list[ResourceMonth]:
+        """At most ``size`` rows that come after that one; None: the first. Two queries."""
+        place = last or dict.fromkeys(_PLACED_BY)
+        rows = self._pieces().fetch(
+            _LISTED + _ordered(_AFTER, self.order, of="listed."),
+            size=size,
+            is_first=last is None,
+            **{f"after_{name}": value for name, value in place.items()},
+            **self.filter.parameters(),
+        )
+        return [_row(row) for row in rows]
+
     def stream(self) -> Iterator[list[ResourceMonth]]:
         """All of it in the same order, some at a time."""
-        select = _LISTED + _ALL.replace("{order}", _ORDERS[self.order])
+        select = _LISTED + _ordered(_ALL, self.order)
         parameters = self.filter.parameters()
         for rows in self._pieces().stream(select, size=_EXPORTED_AT_A_TIME, **parameters):
             yield [_row(row) for row in rows]
@@ -252,7 +292,27 @@ class ResourceCostList:
         )
 
 
+def branches_for(person: Person, node: Node | None) -> list[int]:
+    """What is counted for a person, or of it what is below a node: all that the parts paid of which
+    they see the costs, and else what belongs to projects that they reach now. Two queries.
+    """
+    payers, projects = visible_cost_nodes(person), reached_projects(person)
+    if node:
+        payers = payers.filter(pk=node.pk)
+        projects = projects.filter(Q(pk=node.pk) | Q(ancestor_ids__contains=[node.pk]))
+    paid = set(topmost(payers).values_list("pk", flat=True))
+    return [*paid, *projects.values_list("pk", flat=True)]
+
+
 _FIELDS: Final = tuple(field.name for field in fields(ResourceMonth))
+
+
+def _ordered(
+    select: LiteralString, order: ResourceCostOrder, of: LiteralString = ""
+) -> LiteralString:
+    by = _ORDERS[order]
+    with_order = select.replace("{order}", by.replace("{of}", of))
+    return with_order.replace("{order_of_last}", by.replace("{of}", "last."))
 
 
 def _row(values: Sequence[Any]) -> ResourceMonth:

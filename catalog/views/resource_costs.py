@@ -11,7 +11,6 @@ from typing import Final
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.db.models import Q
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.timezone import now
@@ -20,18 +19,23 @@ from django.views.decorators.http import require_safe
 
 from billing.forms import EVERYTHING, month_key, read_month
 from billing.overview import months_with_use
-from billing.policies import topmost, visible_cost_nodes
+from billing.policies import visible_cost_nodes
 from billing.services.tag_keys import tag_choices
 from catalog.kinds import get_kind
 from catalog.models import Resource
 from catalog.policies import visible_resources
 from catalog.resource_cost_forms import ResourceCostForm
-from catalog.services.resource_costs import ResourceCostList, ResourceFilter, ResourceMonth
+from catalog.services.resource_costs import (
+    ResourceCostList,
+    ResourceFilter,
+    ResourceMonth,
+    branches_for,
+)
 from catalog.services.saving_hints import SavingHint, find_hints, idle_resources
 from catalog.views.resources import state_in_words
 from portal.core.money import to_cents
 from portal.core.sheets import Rows, answer_file
-from portal.identity.access import reached_nodes, reached_projects
+from portal.identity.access import reached_nodes
 from portal.identity.models import Node, NodeKind, Person
 from portal.identity.requests import PersonRequest
 
@@ -97,7 +101,7 @@ def _read(request: PersonRequest) -> tuple[ResourceCostForm, ResourceCostList]:
     """
     moment = now()
     node = _chosen_node(request)
-    node_ids = _node_ids(request.user, node)
+    node_ids = branches_for(request.user, node)
     months = months_with_use(now=moment)
     chosen = {"node": str(node.public_id)} if node else {}
     nodes = _choices(request.user, node)
@@ -130,17 +134,6 @@ def _chosen_node(request: PersonRequest) -> Node | None:
     except ValueError as error:
         raise Http404 from error
     return get_object_or_404(reached_nodes(request.user), public_id=public_id)
-
-
-def _node_ids(person: Person, node: Node | None) -> list[int]:
-    """What is counted: all that the parts paid of which the person sees the costs, and else what
-    belongs to projects that they reach now. Two queries."""
-    payers, projects = visible_cost_nodes(person), reached_projects(person)
-    if node:
-        payers = payers.filter(pk=node.pk)
-        projects = projects.filter(Q(pk=node.pk) | Q(ancestor_ids__contains=[node.pk]))
-    paid = set(topmost(payers).values_list("pk", flat=True))
-    return [*paid, *projects.values_list("pk", flat=True)]
 
 
 def _choices(person: Person, chosen: Node | None) -> list[Node]:
