@@ -40,6 +40,7 @@ class Unit(StrEnum):
 
 # What is due of a quantity where its use begins, however long that lasts.
 DUE_AT_ONCE: Final = frozenset({Unit.ONE_OFF, Unit.GIB})
+LONGEST_MINIMUM_MONTHS: Final = 60
 
 
 @dataclass(frozen=True, order=True)
@@ -56,11 +57,14 @@ class UnitPrice:
 
     With ``tiers``, in rising order, only until the first of them; each part of the use costs the
     amount of the tier that it falls in. So what is included is an ``amount`` of zero.
+
+    Use that begins at it is due for at least ``minimum_months``, and costs the same until then.
     """
 
     unit: Unit
     amount: Decimal
     tiers: tuple[Tier, ...] = ()
+    minimum_months: int = 0
 
     @property
     def steps(self) -> tuple[Tier, ...]:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.forms import month_key
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
-from billing.rating import Tier
+from billing.rating import LONGEST_MINIMUM_MONTHS, Tier
 from billing.services.tariff_drafts import (
     NewPrice,
     RoundSays,
@@ -98,6 +98,7 @@ class PriceRow:
     present: PresentPrice
     amount: BoundField
     tiers: BoundField
+    term: BoundField
     unit: BoundField | None
     ends: BoundField | None
 
@@ -156,6 +157,13 @@ class TariffRoundForm(RefusableForm):
             label=_("New price of {name}").format(name=sku.name)
         )
         self.fields[_tiers(sku.code)] = TiersField(label=_("Tiers of {name}").format(name=sku.name))
+        self.fields[_term(sku.code)] = forms.IntegerField(
+            label=_("Minimum term of {name}, in months").format(name=sku.name),
+            required=False,
+            min_value=0,
+            max_value=LONGEST_MINIMUM_MONTHS,
+            widget=forms.NumberInput(attrs={"class": "cl-input-short", "autocomplete": "off"}),
+        )
         if present.now is None:
             self.fields[_unit(sku.code)] = forms.ChoiceField(
                 label=_("Unit of {name}").format(name=sku.name),
@@ -175,6 +183,7 @@ class TariffRoundForm(RefusableForm):
                 present=present,
                 amount=self[_amount(code)],
                 tiers=self[_tiers(code)],
+                term=self[_term(code)],
                 unit=self[_unit(code)] if _unit(code) in self.fields else None,
                 ends=self[_ends(code)] if _ends(code) in self.fields else None,
             )
@@ -187,6 +196,8 @@ class TariffRoundForm(RefusableForm):
                 self.add_error(_amount(code), _("Choose: a new price, or none of their own."))
             if cleaned.get(_tiers(code)) and cleaned.get(_amount(code)) is None:
                 self.add_error(_amount(code), _("Fill in what it costs until the first tier."))
+            if cleaned.get(_term(code)) and cleaned.get(_amount(code)) is None:
+                self.add_error(_amount(code), _("Fill in what it costs in the minimum term."))
         return cleaned
 
     def clean_percent(self) -> Decimal | None:
@@ -211,14 +222,13 @@ class TariffRoundForm(RefusableForm):
             return (amount * (100 + percent) / 100).quantize(RATED_PLACES, ROUND_HALF_UP)
 
         found = {code: price for code, price in prices.items() if price}
-        return {
-            _amount(code): write_amount(raised(price.amount)) for code, price in found.items()
-        } | {
-            _tiers(code): write_tiers(
-                replace(tier, amount=raised(tier.amount)) for tier in price.tiers
-            )
-            for code, price in found.items()
-        }
+        fields: dict[str, str] = {}
+        for code, price in found.items():
+            tiers = (replace(tier, amount=raised(tier.amount)) for tier in price.tiers)
+            fields[_amount(code)] = write_amount(raised(price.amount))
+            fields[_tiers(code)] = write_tiers(tiers)
+            fields[_term(code)] = str(price.minimum_months or "")
+        return fields
 
     def _begin(self) -> datetime:
         chosen = self._months.get(self.cleaned_data.get("valid_from", ""))
@@ -241,8 +251,13 @@ class TariffRoundForm(RefusableForm):
             if amount is not None:
                 price = present.at(valid_from) or present.now
                 unit = price.unit if price else self.cleaned_data.get(_unit(code), "")
-                tiers = self.cleaned_data[_tiers(code)]
-                yield NewPrice(sku=code, unit=unit, amount=amount, tiers=tiers)
+                yield NewPrice(
+                    sku=code,
+                    unit=unit,
+                    amount=amount,
+                    tiers=self.cleaned_data[_tiers(code)],
+                    minimum_months=self.cleaned_data[_term(code)] or 0,
+                )
             elif self.cleaned_data.get(_ends(code)):
                 yield NewPrice(sku=code)
 
@@ -272,6 +287,10 @@ def _amount(code: str) -> str:
 
 def _tiers(code: str) -> str:
     return f"tiers.{code}"
+
+
+def _term(code: str) -> str:
+    return f"terms.{code}"
 
 
 def _unit(code: str) -> str:

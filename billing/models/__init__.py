@@ -25,6 +25,7 @@ from billing.models.statement import (
 from billing.models.summary import MonthSummary, OutdatedMonth, SummaryDay, SummaryLine
 from billing.models.tag import TAG_LENGTH, TagFact, TagKey
 from billing.models.tariff import TARIFF_NAME_LENGTH, TariffRound, TariffRoundLine
+from billing.models.term import MinimumTerm
 from billing.models.usage import MeteredResource, UsageSpan
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "LineKind",
     "MeasuredUse",
     "MeteredResource",
+    "MinimumTerm",
     "MonthState",
     "MonthSummary",
     "OutdatedMonth",

@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.moments import is_whole_second
-from billing.rating import Tier, Unit, UnitPrice
+from billing.rating import DUE_AT_ONCE, LONGEST_MINIMUM_MONTHS, Tier, Unit, UnitPrice
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
 
 
@@ -61,6 +61,9 @@ class TieredPrice(models.Model):
 
     The tiers stand with the amount, so that what guards a price guards them too: their quantities
     rise, and each is that from which on the amount at the same place holds.
+
+    Use that begins at it is due for at least ``minimum_months``, and costs the same until then
+    (``MinimumTerm``); zero is no minimum term.
     """
 
     tier_quantities = ArrayField(
@@ -69,6 +72,7 @@ class TieredPrice(models.Model):
     tier_amounts = ArrayField(
         models.DecimalField(max_digits=18, decimal_places=6), default=list, db_default=[]
     )
+    minimum_months = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         abstract = True
@@ -91,6 +95,16 @@ def tiers_are_right(name: str) -> models.CheckConstraint:
         output_field=models.BooleanField(),
     )
     return models.CheckConstraint(condition=right, name=name)
+
+
+def term_is_right(name: str) -> models.CheckConstraint:
+    """That a minimum term is of what is paid for a time, at one price, and not too long."""
+    by_time = [unit.value for unit in Unit if unit not in DUE_AT_ONCE]
+    return models.CheckConstraint(
+        condition=Q(minimum_months=0)
+        | Q(minimum_months__lte=LONGEST_MINIMUM_MONTHS, unit__in=by_time, tier_quantities=[]),
+        name=name,
+    )
 
 
 class Price(PublicIdModel, DatedFact, TieredPrice):
@@ -128,6 +142,7 @@ class Price(PublicIdModel, DatedFact, TieredPrice):
             ),
             models.CheckConstraint(condition=Q(unit__in=PriceUnit.values), name="price_unit_known"),
             tiers_are_right("price_tiers_rise"),
+            term_is_right("price_minimum_term_is_of_plain_time"),
         ]
 
     def __str__(self) -> str:
@@ -136,4 +151,4 @@ class Price(PublicIdModel, DatedFact, TieredPrice):
     @property
     def unit_price(self) -> UnitPrice:
         """For the arithmetic of ``billing.rating``."""
-        return UnitPrice(Unit(self.unit), self.amount, self.tiers)
+        return UnitPrice(Unit(self.unit), self.amount, self.tiers, self.minimum_months)

@@ -14,6 +14,7 @@ from billing.models.price import (
     PriceUnit,
     Sku,
     TieredPrice,
+    term_is_right,
     tiers_are_right,
 )
 from portal.identity.models.proposed import DecisionState, Proposed, four_eyes_constraints
@@ -119,6 +120,7 @@ class TariffRoundLine(TieredPrice):
                 name="tariff_line_that_ends_has_no_tiers",
             ),
             tiers_are_right("tariff_line_tiers_rise"),
+            term_is_right("tariff_line_minimum_term_is_of_plain_time"),
         ]
 
     def __str__(self) -> str:

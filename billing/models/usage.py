@@ -39,6 +39,10 @@ class UsageSpan(models.Model):
     observation; all three are kept in ``start_facts`` and ``end_facts`` (ISO 8601 by
     ``cloud``, ``intended``, ``observed``). ``is_beginning`` is False for what goes on after it was
     gone: what is paid once was paid when it began.
+
+    ``term``: the minimum term that it began in; until that ends, its price holds. A span that
+    ``is_unused`` was not used at all, but is due until then (or until it is used again): its end
+    lies ahead when it is written.
     """
 
     resource = models.ForeignKey(MeteredResource, on_delete=models.PROTECT, related_name="spans")
@@ -47,6 +51,14 @@ class UsageSpan(models.Model):
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     is_beginning = models.BooleanField(default=True, db_default=True)
+    term = models.ForeignKey(
+        "billing.MinimumTerm",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="spans",
+        db_index=False,  # of most spans it is empty
+    )
+    is_unused = models.BooleanField(default=False, db_default=False)
     start_facts = models.JSONField(default=dict)
     end_facts = models.JSONField(default=dict)
 
@@ -58,6 +70,20 @@ class UsageSpan(models.Model):
                 "sku_id",
                 start="started_at",
                 end="ended_at",
+                condition=Q(is_unused=False),
+            ),
+            no_overlap(
+                "usage_span_unused_no_overlap_per_resource_and_sku",
+                "resource_id",
+                "sku_id",
+                start="started_at",
+                end="ended_at",
+                condition=Q(is_unused=True),
+            ),
+            models.CheckConstraint(
+                condition=Q(is_unused=False)
+                | Q(term__isnull=False, ended_at__isnull=False, is_beginning=False),
+                name="usage_span_unused_is_of_a_term",
             ),
             models.CheckConstraint(
                 condition=Q(quantity__gt=0), name="usage_span_quantity_positive"
@@ -71,7 +97,12 @@ class UsageSpan(models.Model):
                 name="usage_span_counts_whole_seconds",
             ),
         ]
-        indexes = [models.Index(fields=["started_at", "ended_at"], name="usage_span_by_period")]
+        indexes = [
+            models.Index(fields=["started_at", "ended_at"], name="usage_span_by_period"),
+            models.Index(
+                fields=["term"], condition=Q(term__isnull=False), name="usage_span_of_a_term"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.quantity} of {self.sku_id} from {self.started_at}"

@@ -20,8 +20,9 @@ from billing.models import (
     PriceUnit,
     Sku,
     TariffRound,
+    TariffRoundLine,
 )
-from billing.rating import DUE_AT_ONCE, Tier, Unit, UnitPrice
+from billing.rating import DUE_AT_ONCE, LONGEST_MINIMUM_MONTHS, Tier, Unit, UnitPrice
 from billing.services.closing import next_month
 from billing.services.tariff_effects import Effect, effect_on_last_month
 from billing.services.tariff_prices import Present
@@ -44,12 +45,21 @@ class NewPrice:
     """What a SKU shall cost; without an amount: the organization's own price ends.
 
     ``unit``: a value of ``PriceUnit``. ``tiers``: from how many units on a further one costs what.
+    ``minimum_months``: for at least so long use that begins at it is due; zero is no minimum.
     """
 
     sku: str
     unit: str = ""
     amount: Decimal | None = None
     tiers: Sequence[Tier] = ()
+    minimum_months: int = 0
+
+    @property
+    def unit_price(self) -> UnitPrice | None:
+        """For the arithmetic; None where the own price ends."""
+        if self.amount is None:
+            return None
+        return UnitPrice(Unit(self.unit), self.amount, tuple(self.tiers), self.minimum_months)
 
     @property
     def ends(self) -> bool:
@@ -158,7 +168,7 @@ def make_draft(says: RoundSays) -> Draft:
         valid_from=says.valid_from,
         organization=organization,
         prices={
-            skus[price.sku]: _unit_price(price.unit, price.amount, price.tiers)
+            skus[price.sku]: price.unit_price
             for price in sorted(says.prices, key=lambda price: price.sku)
         },
         replaces=present.holding,
@@ -206,12 +216,12 @@ def _problem(price: NewPrice, sku: Sku, present: Present) -> str:
         return _("Choose per what this price is.")
     if not _is_price(price.amount):
         return _("Fill in an amount in euros, with at most {places} decimals.").format(places=6)
-    if problem := _problem_of_tiers(price.tiers):
+    if problem := _problem_of_tiers(price.tiers) or _problem_of_term(price):
         return problem
     before = holding or present.above.get(sku.code)
     if before and before.unit != price.unit and DUE_AT_ONCE & {before.unit, price.unit}:
         return _("What is paid once or per GiB stays so, and what is paid for a time too.")
-    if holding and holding.unit_price == _unit_price(price.unit, price.amount, price.tiers):
+    if holding and holding.unit_price == price.unit_price:
         return _("This is what it costs then already.")
     return ""
 
@@ -228,6 +238,19 @@ def _problem_of_tiers(tiers: Sequence[Tier]) -> str:
         return _("Fill in tiers with at most {places} decimals.").format(places=6)
     if any(one.from_quantity >= other.from_quantity for one, other in pairwise(tiers)):
         return _("Each tier begins at a larger quantity than the one before it.")
+    return ""
+
+
+def _problem_of_term(price: NewPrice) -> str:
+    if not price.minimum_months:
+        return ""
+    if not 0 <= price.minimum_months <= LONGEST_MINIMUM_MONTHS:
+        text = _("A minimum term is at most {number} months.")
+        return text.format(number=LONGEST_MINIMUM_MONTHS)
+    if price.tiers:
+        return _("A price with tiers has no minimum term, for they count what a project uses.")
+    if Unit(price.unit) in DUE_AT_ONCE:
+        return _("Only what is paid for a time has a minimum term.")
     return ""
 
 
@@ -251,10 +274,12 @@ def draft_of(proposed: TariffRound) -> Draft:
         name=proposed.name,
         valid_from=proposed.valid_from,
         organization=proposed.organization,
-        prices={line.sku: _unit_price(line.unit, line.amount, line.tiers) for line in lines},
+        prices={line.sku: _price_of(line) for line in lines},
         replaces={line.sku_id: line.replaces for line in lines if line.replaces},
     )
 
 
-def _unit_price(unit: str, amount: Decimal | None, tiers: Sequence[Tier] = ()) -> UnitPrice | None:
-    return UnitPrice(Unit(unit), amount, tuple(tiers)) if amount is not None else None
+def _price_of(line: TariffRoundLine) -> UnitPrice | None:
+    if line.amount is None:
+        return None
+    return UnitPrice(Unit(line.unit), line.amount, line.tiers, line.minimum_months)

@@ -123,6 +123,7 @@ def set_prices(waiting: TariffRound, prices: PriceList) -> None:
             amount=line.amount,
             tier_quantities=line.tier_quantities,
             tier_amounts=line.tier_amounts,
+            minimum_months=line.minimum_months,
             valid_from=begin,
             valid_until=until[line.sku_id],
         )

@@ -86,6 +86,7 @@ def _propose(says: RoundSays, effect: Effect, actor: Person) -> TariffRound:
             amount=price.amount if price else None,
             tier_quantities=[tier.from_quantity for tier in price.tiers] if price else [],
             tier_amounts=[tier.amount for tier in price.tiers] if price else [],
+            minimum_months=price.minimum_months if price else 0,
             ends=price is None,
             replaces=draft.replaces.get(sku.pk),
         )

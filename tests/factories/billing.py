@@ -142,6 +142,7 @@ def set_price(
     organization: Organization | None = None,
     since: datetime = LONG_AGO,
     until: datetime | None = None,
+    minimum_months: int = 0,
 ) -> Price:
     """A price of a SKU, for everybody or for one organization and those below it."""
     return Price.objects.create(
@@ -152,4 +153,5 @@ def set_price(
         amount=Decimal(amount),
         valid_from=since,
         valid_until=until,
+        minimum_months=minimum_months,
     )

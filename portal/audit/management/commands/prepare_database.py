@@ -42,6 +42,7 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "identity_claimbar": ("lifted_by_id", "lifted_at"),
     "identity_deputy": ("valid_until",),
     "billing_usagespan": ("ended_at", "end_facts"),
+    "billing_minimumterm": ("ends_at",),
     "billing_measureduse": ("ended_at", "tried_at", "problem"),
     "billing_usagesample": (),
     "billing_price": ("valid_until",),
