@@ -12,7 +12,7 @@ from portal.core.models import PublicIdModel, no_overlap
 
 
 class MinimumTerm(PublicIdModel):
-    """From ``started_at`` until ``ends_at`` one resource pays for a SKU at ``price``, come what may.
+    """From ``started_at`` until ``ends_at`` a resource pays for a SKU at ``price``, come what may.
 
     At least ``quantity`` of it is due: what of that is not used is an unused span
     (``UsageSpan.is_unused``). What is used besides costs the same, and is due no longer than it is

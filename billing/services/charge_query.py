@@ -6,7 +6,8 @@ statement from the bottom up: ``charge`` is what comes out, everything above it 
 plain moments and is read once, from the table into the join: at a million spans a range costs
 seconds, and so does a copy.
 
-Of a price with tiers one piece may be several charges: see ``billing.services.tier_query``.
+Of a price with tiers one piece may be several charges: see ``billing.services.tier_query``. What is
+in a minimum term has the price of that: see ``billing.services.term_query``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from billing.services.term_query import FROZEN_PRICE, FROZEN_UNTIL
 from billing.services.tier_query import ENDED_AT, TIERED_PRICES, tiered_charges
 from portal.core.calendar import Period
 
@@ -269,8 +271,17 @@ project_price AS MATERIALIZED (
 )
 
 
-def _pieces(has_tiers: LiteralString, only_spans: LiteralString = "") -> LiteralString:
-    """Usage ∩ price ∩ allocation ∩ slice, as ``timed``: at prices with tiers, or without."""
+def _pieces(
+    prices: LiteralString,
+    frozen_until: LiteralString = FROZEN_UNTIL,
+    only_spans: LiteralString = "",
+) -> LiteralString:
+    """Usage ∩ price ∩ allocation ∩ slice, as ``timed``.
+
+    Args:
+        prices: which of them, as ``priced``, and how usage finds them.
+        frozen_until: of a ``span``, until when these do not hold.
+    """
     return f"""
 -- Use, once for each time in which something else was said of the resource itself.
 -- OFFSET is a fence: what is below it is read through, while the prices wait in a hash table. The
@@ -284,6 +295,8 @@ usage AS (
         span.quantity,
         span.started_at,
         span.is_beginning,
+        span.term_id,
+        {frozen_until} AS frozen_until,
         own.resource_id IS NOT NULL AS is_own,
         own.cost_center, own.cost_object, own.commitment_number,
         own.since AS own_since, own.until AS own_until,
@@ -307,13 +320,10 @@ priced_usage AS (
         coalesce(usage.cost_center, priced.cost_center) AS cost_center,
         coalesce(usage.cost_object, priced.cost_object) AS cost_object,
         coalesce(usage.commitment_number, priced.commitment_number) AS commitment_number,
-        greatest(usage.started_at, priced.since, own_since) AS priced_since,
+        greatest(usage.started_at, priced.since, own_since, frozen_until) AS priced_since,
         least(usage.ended_at, priced.until, own_until) AS priced_until
     FROM usage
-    JOIN project_price AS priced
-        ON priced.project_id = usage.project_id AND priced.sku_id = usage.sku_id
-        AND priced.is_own = usage.is_own
-        AND priced.has_tiers IS {has_tiers}
+    JOIN {prices} AND priced.is_own = usage.is_own
     OFFSET 0
 ),
 piece AS (
@@ -338,11 +348,12 @@ timed AS (
 """  # noqa: S608
 
 
-CHARGES: Final[LiteralString] = f"""
-{_PRICES},
-{_pieces("false")},
-{tiered_charges(_pieces("true", "AND span.sku_id IN (SELECT sku_id FROM tiered_price)"))},
-charge AS (
+_BY_PROJECT: Final[LiteralString] = """
+project_price AS priced
+        ON priced.project_id = usage.project_id AND priced.sku_id = usage.sku_id
+"""
+_BY_TERM: Final[LiteralString] = "frozen_price AS priced ON priced.term_id = usage.term_id"
+_AT_ONE_PRICE: Final[LiteralString] = """
     SELECT
         timed.*, price_amount AS unit_price, 0::numeric AS from_quantity,
         held AS quantity, held * seconds AS quantity_seconds, NULL::numeric AS part,
@@ -355,8 +366,31 @@ charge AS (
             6
         ) AS amount
     FROM timed
+"""
+_PLAIN: Final = _pieces(f"{_BY_PROJECT} AND priced.has_tiers IS false")
+_TIERED: Final = _pieces(
+    f"{_BY_PROJECT} AND priced.has_tiers IS true",
+    only_spans="AND span.sku_id IN (SELECT sku_id FROM tiered_price)",
+)
+_IN_A_TERM: Final = _pieces(
+    _BY_TERM, "NULL::timestamptz", "AND span.term_id IN (SELECT term_id FROM frozen_price)"
+)
+CHARGES: Final[LiteralString] = f"""
+{_PRICES},
+{_PLAIN},
+{tiered_charges(_TIERED)},
+{FROZEN_PRICE},
+term_charge AS (
+    WITH {_IN_A_TERM}
+    {_AT_ONE_PRICE}
+    WHERE EXISTS (SELECT FROM frozen_price)
+),
+charge AS (
+    {_AT_ONE_PRICE}
     UNION ALL
     SELECT * FROM tiered_charge
+    UNION ALL
+    SELECT * FROM term_charge
 )
 """  # noqa: S608
 

@@ -52,4 +52,7 @@ def gib_metered_now(cloud: Cloud, kinds: Collection[str]) -> dict[UUID, Decimal]
 
 
 def _spans(cloud: Cloud, kinds: Collection[str]) -> QuerySet[UsageSpan]:
-    return UsageSpan.objects.filter(resource__cloud=cloud, resource__kind__in=kinds)
+    """What was used; not what is due though it is used no more, of which a cloud knows nothing."""
+    return UsageSpan.objects.filter(
+        resource__cloud=cloud, resource__kind__in=kinds, is_unused=False
+    )

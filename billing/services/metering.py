@@ -1,5 +1,8 @@
 """What is used, from when until when. Call inside the transaction that changes the resource.
 
+What begins at a price with a minimum term is due until that ends, whatever becomes of it
+(``billing.services.minimum_terms``). What of that is not used is a span that ``is_unused``.
+
 Every function may be repeated: a message that comes twice meters nothing twice.
 """
 
@@ -19,6 +22,12 @@ from billing.errors import SkuUnknown
 from billing.meters import Meter, quantity_by_sku
 from billing.models import MeasuredUse, MeteredResource, Sku, UsageSpan
 from billing.services.measured_use import change_measuring, end_measuring, measured_now
+from billing.services.minimum_terms import (
+    TermsBySku,
+    begin_terms,
+    settle_terms,
+    terms_at,
+)
 from portal.cloud.models import Cloud
 from portal.identity.models import Project
 
@@ -110,7 +119,9 @@ def end_metering(public_id: UUID, *, time: UsageTime) -> None:
     """End the metering of a resource. Of one that is not being metered, nothing changes."""
     resource = MeteredResource.objects.select_for_update().filter(public_id=public_id).first()
     if resource is not None:
-        _end_spans(resource, list(resource.spans.filter(ended_at=None)), time.end, time)
+        running = list(resource.spans.filter(ended_at=None))
+        _end_spans(resource, running, time.end, time)
+        settle_terms(resource, [span.sku_id for span in running])
         end_measuring(resource, time.end)
 
 
@@ -127,6 +138,7 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
     changed = []
     running = list(resource.spans.filter(ended_at=None).select_related("sku"))
     before = {} if running else _metered_last(resource)
+    held = {span.sku.code for span in running}
     for span in running:
         if wanted.get(span.sku.code) == span.quantity:
             del wanted[span.sku.code]
@@ -134,7 +146,8 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
             changed.append(span)
     moment = _not_before_history(resource, time.start)
     _end_spans(resource, changed, moment, time)
-    _open_spans(resource, wanted, moment, time, before=before)
+    _open_spans(resource, wanted, moment, time, before=before, held=held)
+    settle_terms(resource, [span.sku_id for span in changed])
     change_measuring(resource, meters, moment)
 
 
@@ -166,13 +179,15 @@ def _held(meters: Sequence[Meter]) -> list[Meter]:
 def _not_before_history(resource: MeteredResource, moment: datetime) -> datetime:
     """The first moment from ``moment`` on at which nothing that is known yet would change."""
     last_change = Max(Coalesce("ended_at", "started_at"))
-    latest = resource.spans.aggregate(latest=last_change)["latest"]
+    # What is unused follows on what was used, and its end may lie ahead.
+    latest = resource.spans.filter(is_unused=False).aggregate(latest=last_change)["latest"]
     return max(moment, latest) if latest else moment
 
 
 def _metered_last(resource: MeteredResource) -> dict[str, Decimal]:
     """The last quantity of each SKU, of those that were in use at all."""
-    used = resource.spans.filter(ended_at__gt=F("started_at")).order_by("started_at")
+    used = resource.spans.filter(is_unused=False, ended_at__gt=F("started_at"))
+    used = used.order_by("started_at")
     return dict(used.values_list("sku__code", "quantity"))
 
 
@@ -183,12 +198,18 @@ def _open_spans(
     time: UsageTime,
     *,
     before: Mapping[str, Decimal],
+    held: Collection[str] = (),
 ) -> None:
-    """Open a span for each SKU; one of the same quantity as ``before`` goes on."""
+    """Open a span for each SKU; one of the same quantity as ``before`` goes on.
+
+    Args:
+        held: SKUs that were used until now. Of these, and of those ``before``, no term begins.
+    """
     skus = {sku.code: sku for sku in Sku.objects.filter(code__in=quantities)}
     for code in quantities:
         if code not in skus:
             raise SkuUnknown(sku=code)
+    terms = _terms_of(resource, skus, quantities, moment, known={*before, *held})
     UsageSpan.objects.bulk_create(
         UsageSpan(
             resource=resource,
@@ -197,9 +218,29 @@ def _open_spans(
             started_at=moment,
             start_facts=time.as_json(),
             is_beginning=before.get(code) != quantity,
+            term=terms.get(skus[code].pk),
         )
         for code, quantity in quantities.items()
     )
+    settle_terms(resource, [sku.pk for sku in skus.values()])
+
+
+def _terms_of(
+    resource: MeteredResource,
+    skus: Mapping[str, Sku],
+    quantities: Mapping[str, Decimal],
+    moment: datetime,
+    *,
+    known: Collection[str],
+) -> TermsBySku:
+    """The terms that run, and those that begin, by primary key of the SKU."""
+    running = terms_at(resource, moment)
+    begins = [
+        (sku, quantities[code])
+        for code, sku in skus.items()
+        if code not in known and sku.pk not in running
+    ]
+    return running | begin_terms(resource, begins, moment)
 
 
 def _end_spans(

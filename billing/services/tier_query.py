@@ -14,13 +14,17 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
-# Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s.
-ENDED_AT: Final[LiteralString] = """
+from billing.services.term_query import FROZEN_UNTIL
+
+# Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s; in a
+# minimum term it is due until that ends.
+ENDED_AT: Final[LiteralString] = f"""
 least(%(until)s, CASE
     WHEN span.ended_at IS NOT NULL THEN span.ended_at
     WHEN resource.end_date IS NULL THEN %(until)s
     ELSE greatest(
-        %(as_of)s, (resource.end_date + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam'
+        %(as_of)s, (resource.end_date + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam',
+        {FROZEN_UNTIL}
     )
 END)
 """
@@ -83,7 +87,7 @@ counted AS (
             SELECT
                 priced.*, resource.public_id, span.id AS span_id, span.quantity, span.is_beginning,
                 span.started_at AS span_started_at,
-                greatest(span.started_at, priced.since) AS started_at,
+                greatest(span.started_at, priced.since, {FROZEN_UNTIL}) AS started_at,
                 least({ENDED_AT}, priced.until) AS ended_at
             FROM counted_price AS priced
             JOIN billing_meteredresource AS resource ON resource.project_id = priced.project_id

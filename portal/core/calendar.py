@@ -69,6 +69,19 @@ def months_in(period: Period) -> list[Period]:
     return months
 
 
+def months_later(moment: datetime, months: int) -> datetime:
+    """As many calendar months after ``moment`` (aware), at the same time by the clocks here.
+
+    Of a month that has no such day the last one; of an hour that the clocks skip the next one, and
+    of one that comes twice the first.
+    """
+    local = moment.astimezone(BUSINESS_TIME)
+    years, before = divmod(local.year * 12 + local.month - 1 + months, 12)
+    last = last_day_before(month(years, before + 1).end).day
+    then = local.replace(year=years, month=before + 1, day=min(local.day, last), fold=0)
+    return then.astimezone(UTC)
+
+
 def days_in(period: Period) -> list[Period]:
     """The business days of ``period``, which begins and ends at midnight; 23 to 25 hours each."""
     first, last = day_of(period.start), day_of(period.end)

@@ -43,6 +43,17 @@ def month_at(moment: int) -> tuple[int, int]:
     return midnight(first), midnight((first + timedelta(days=31)).replace(day=1))
 
 
+def months_after(moment: int, months: int) -> int:
+    """As many calendar months later, by the clocks here; on the last day of a shorter month."""
+    here = datetime.fromtimestamp(moment, AMSTERDAM)
+    first = here.date().replace(day=1)
+    for _ in range(months):
+        first = (first + timedelta(days=31)).replace(day=1)
+    last = day_at(month_at(midnight(first))[1] - 1)
+    then = here.replace(year=last.year, month=last.month, day=min(here.day, last.day), fold=0)
+    return int(then.timestamp())
+
+
 def midnights(since: int, until: int) -> list[int]:
     """Every midnight from the day of ``since`` up to and including the one after ``until``."""
     first, last = day_at(since), day_at(until) + timedelta(days=1)
@@ -86,7 +97,8 @@ class Place:
 class Tariff:
     """What one ``unit`` of a SKU costs ``owner`` and those below it, or everybody.
 
-    ``tiers``: from how many in one month on a further unit costs what.
+    ``tiers``: from how many in one month on a further unit costs what. ``months``: for how many at
+    least what begins at it is due, and costs this.
     """
 
     name: str
@@ -97,6 +109,7 @@ class Tariff:
     since: int
     until: int
     tiers: tuple[tuple[Fraction, Fraction], ...] = ()
+    months: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,6 +156,13 @@ class History:
     def projects(self) -> list[str]:
         return sorted({thing.project for thing in self.things})
 
+    def lineage_now(self, node: str) -> list[str]:
+        """The node, and those above it where they all stand now."""
+        nodes = [node]
+        while parent := self.places[nodes[-1]].parent:
+            nodes.append(parent)
+        return nodes
+
     def lineage(self, node: str, moment: int) -> list[str]:
         """The node, its parent at that moment, and so on."""
         nodes = [node]
@@ -181,8 +201,21 @@ class History:
 
 
 @dataclass(frozen=True)
+class Term:
+    """At least ``quantity`` of a SKU is due from ``since`` until ``until``, at ``tariff``."""
+
+    tariff: Tariff
+    quantity: Fraction
+    since: int
+    until: int
+
+
+@dataclass(frozen=True)
 class Use:
-    """One quantity of one SKU without a break. ``is_beginning``: a one-off price falls due."""
+    """One quantity of one SKU without a break. ``is_beginning``: a one-off price falls due.
+
+    ``term``: that it began in. What ``is_unused`` is due though nothing was used.
+    """
 
     thing: Thing
     sku: str
@@ -190,28 +223,65 @@ class Use:
     since: int
     until: int
     is_beginning: bool
+    term: Term | None = None
+    is_unused: bool = False
 
 
-def uses(thing: Thing) -> Iterator[Use]:
+def uses(history: History, thing: Thing) -> Iterator[Use]:
     """What the events come to.
 
     What comes back while nothing else is held goes on, if as much of it was held last; what
-    changes beside something that runs begins.
+    changes beside something that runs begins. A term begins with what was not held right before,
+    and does not come back; if that lasts no second, neither does the term.
     """
-    held: dict[str, tuple[Fraction, int, bool]] = {}
+    held: dict[str, Use] = {}
     held_last: dict[str, Fraction] = {}
+    terms: dict[str, Term] = {}
+    owed: dict[str, Use] = {}
     for event in (*thing.events, Event(FOREVER, {})):
-        resumes = not held
-        for sku, (quantity, since, is_beginning) in list(held.items()):
-            if event.held.get(sku) != quantity:
+        now = event.moment
+        known = set(held) if held else set(held_last)
+        goes_on = {} if held else dict(held_last)
+        for sku, use in list(held.items()):
+            if event.held.get(sku) != use.quantity:
                 del held[sku]
-                if since < event.moment:
-                    held_last[sku] = quantity
-                    yield Use(thing, sku, quantity, since, event.moment, is_beginning)
+                if use.since < now:
+                    held_last[sku] = use.quantity
+                    yield replace(use, until=now)
         for sku, quantity in event.held.items():
-            if sku not in held:
-                is_beginning = not (resumes and held_last.get(sku) == quantity)
-                held[sku] = (quantity, event.moment, is_beginning)
+            if sku in held:
+                continue
+            term = terms.get(sku)
+            if term is None or term.until <= now:
+                tariff = history.tariff(sku, history.lineage_now(thing.project)[1:], now)
+                term = None
+                if tariff and tariff.months and sku not in known:
+                    until = months_after(now, tariff.months)
+                    term = terms[sku] = Term(tariff, quantity, now, until)
+            is_beginning = goes_on.get(sku) != quantity
+            held[sku] = Use(thing, sku, quantity, now, FOREVER, is_beginning, term)
+        for sku, term in list(terms.items()):
+            if term.since == now and sku not in event.held:
+                del terms[sku]
+                continue
+            yield from _owe(thing, sku, term, event, owed)
+
+
+def _owe(thing: Thing, sku: str, term: Term, event: Event, owed: dict[str, Use]) -> Iterator[Use]:
+    """What was owed until now, if from now on that is something else."""
+    now = min(event.moment, term.until)
+    quantity = max(Fraction(0), term.quantity - event.held.get(sku, Fraction(0)))
+    if event.moment >= term.until:
+        quantity = Fraction(0)
+    before = owed.get(sku)
+    if before and before.quantity == quantity:
+        return
+    if before:
+        del owed[sku]
+        if before.since < now:
+            yield replace(before, until=now)
+    if quantity:
+        owed[sku] = Use(thing, sku, quantity, now, term.until, False, term, is_unused=True)
 
 
 # --- money ---------------------------------------------------------------------------------------
@@ -241,6 +311,7 @@ class Asked:
             end = max(self.as_of, self.expected_until)
             if use.thing.last_day:
                 end = max(self.as_of, midnight(use.thing.last_day + timedelta(days=1)))
+                end = max(end, use.term.until if use.term else 0)
         return min(end, max(self.as_of, self.expected_until), self.until)
 
 
@@ -304,7 +375,7 @@ def _all_stretches(history: History, asked: Asked) -> list[Stretch]:
     return [
         stretch
         for thing in history.things
-        for use in uses(thing)
+        for use in uses(history, thing)
         for stretch in _stretches(history, asked, use, turns.union(cuts), cuts)
         if stretch.is_due
     ]
@@ -348,6 +419,7 @@ def _in_tiers(one: Stretch, used_before: Iterable[tuple[Stretch, Fraction]]) -> 
         (whole, before)
         for whole, before in used_before
         if (whole.use.thing, whole.use.sku) == (one.use.thing, one.use.sku)
+        and not whole.use.is_unused
         and whole.since <= one.since < one.until <= whole.until
         and whole.tariff == one.tariff
     )
@@ -365,13 +437,16 @@ def _stretches(
     history: History, asked: Asked, use: Use, turns: Collection[int], cuts: Sequence[int]
 ) -> list[Stretch]:
     since, until = max(use.since, asked.since), asked.end_of(use)
-    moments = sorted({since, until, *turns})
+    term_ends = use.term.until if use.term else since
+    moments = sorted({since, until, term_ends, *turns})
     found: list[Stretch] = []
     for begin, end in pairwise(moment for moment in moments if since <= moment <= until):
         project, *lineage = history.lineage(use.thing.project, begin)
         if not {project, *lineage} & set(asked.nodes):
             continue
         tariff = history.tariff(use.sku, lineage, begin)
+        if use.term and begin < use.term.until:
+            tariff = use.term.tariff
         allocation = history.allocation(use.thing.name, [project, *lineage], begin)
         cut = max(moment for moment in cuts if moment <= begin)
         last = found[-1] if found else None

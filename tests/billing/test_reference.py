@@ -167,7 +167,11 @@ def tariffs(draw: st.DrawFn, moment: st.SearchStrategy[int]) -> tuple[Tariff, ..
                 unit = draw(st.sampled_from(PriceUnit.values))
                 name = f"price {len(found)}"
                 tariff = Tariff(name, sku, owner, unit, draw(amounts(11)), since, until)
-                found.append(replace(tariff, tiers=draw(tiers())))
+                # A term of the other of two, and now and then.
+                extra = {"tiers": draw(tiers())}
+                if not extra["tiers"] and unit not in {"one_off", "gib"}:
+                    extra = {"months": draw(st.sampled_from([0, 1, 2, 3]))}
+                found.append(replace(tariff, **extra))
     return tuple(found)
 
 
@@ -257,7 +261,7 @@ def world(db: None) -> World:
 def written(world: World, history: History, order: Random | None = None) -> Iterator[None]:
     """Inside, the history is what the database knows; in any order, if one is given."""
     acts = [
-        *(partial(write_place, world, name, place) for name, place in history.places.items()),
+        *(partial(write_place, world, history, name) for name in history.places),
         *(partial(write_tariff, world, tariff) for tariff in history.tariffs),
     ]
     steps = {thing: pairwise((NOTHING_YET, *thing.events)) for thing in history.things}
@@ -265,10 +269,14 @@ def written(world: World, history: History, order: Random | None = None) -> Iter
     if order:
         order.shuffle(acts)
         order.shuffle(turns)  # what becomes of one thing keeps its order
+    has_terms = any(tariff.months for tariff in history.tariffs)
     with transaction.atomic():
+        # Whether a term begins is known when the use begins, or never.
+        for act in acts if has_terms else ():
+            act()
         for thing in turns:
             write_event(world, thing, *next(steps[thing]))
-        for act in acts:
+        for act in acts if not has_terms else ():
             act()
         for one in history.said:
             write_said(world, one)
@@ -276,12 +284,12 @@ def written(world: World, history: History, order: Random | None = None) -> Iter
         transaction.set_rollback(True)
 
 
-def write_place(world: World, name: str, place: Place) -> None:
-    """Where a node stands now, and stood. Whose child an ancestor is does not matter here."""
-    node = world.nodes[name]
-    parent = world.nodes[place.parent] if place.parent else None
+def write_place(world: World, history: History, name: str) -> None:
+    """Where a node stands now, and stood."""
+    node, place = world.nodes[name], history.places[name]
+    above = history.lineage_now(name)[:0:-1]
     Node.objects.filter(pk=node.pk).update(
-        parent=parent, ancestor_ids=[parent.pk] if parent else []
+        parent=world.nodes[place.parent] if place.parent else None, ancestor_ids=world.pks(above)
     )
     NodeParent.objects.bulk_create(
         NodeParent(
@@ -303,6 +311,7 @@ def write_tariff(world: World, tariff: Tariff) -> None:
         amount=decimal(tariff.euros),
         tier_quantities=[decimal(begin) for begin, _euros in tariff.tiers],
         tier_amounts=[decimal(euros) for _begin, euros in tariff.tiers],
+        minimum_months=tariff.months,
         valid_from=time(tariff.since),
         valid_until=None if tariff.until == FOREVER else time(tariff.until),
     )
