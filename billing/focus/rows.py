@@ -80,12 +80,27 @@ class Names(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Share:
+    """What is shared by key: public ids of the key and of the project whose costs these are.
+
+    ``is_out``: what others bear of it, else what somebody bears.
+    """
+
+    amount: Decimal
+    is_out: bool
+    key_id: str
+    source_id: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """What a line of a statement is about: one project's use at one price and allocation.
 
     Attributes:
         from_quantity: of a price with tiers, where that of this line begins.
         names: of who pays, project and SKU; of a closed month as they stand on the statement.
+        price: None of what is shared by key.
         invoice: the number of the statement; None while the month is not closed.
     """
 
@@ -93,7 +108,7 @@ class Line:
     project: Node
     sku: Sku
     names: Names
-    price: Price
+    price: Price | None
     from_quantity: Decimal
     cost_center: str | None
     cost_object: str | None
@@ -101,9 +116,15 @@ class Line:
     invoice: str | None = None
 
     @property
+    def known_price(self) -> Price:
+        """Of use, which is never without."""
+        assert self.price is not None  # noqa: S101  (only what was charged is on a line of use)
+        return self.price
+
+    @property
     def unit_price(self) -> Decimal:
         """What one more unit costs in this tier."""
-        steps = self.price.unit_price.steps
+        steps = self.known_price.unit_price.steps
         return next(one.amount for one in steps if one.from_quantity == self.from_quantity)
 
 
@@ -123,7 +144,7 @@ def usage_row(
             organization is the only one there is, and so the list price too.
         tags: those that people set, as they held during the charge.
     """
-    unit = Unit(line.price.unit)
+    unit = Unit(line.known_price.unit)
     quantity = _pricing_quantity(charge, unit, statement.month)
     own_price = line.unit_price
     list_unit_price = own_price if list_price is None else list_price
@@ -209,6 +230,29 @@ def correction_row(statement: Statement, line: Line, billed: StatementLine) -> R
     }
 
 
+def share_row(statement: Statement, line: Line, share: Share) -> Row:
+    """The row of what others bear of a project's costs, or of what it bears of theirs.
+
+    An adjustment in whole cents: the use itself is in the rows of the project that had it.
+    """
+    kind = "Borne by other projects" if share.is_out else f"Share in the costs of {share.source}"
+    return {
+        **_row_of_line(statement, line),
+        "BilledCost": share.amount,
+        "ChargeCategory": "Adjustment",
+        "ChargeDescription": kind,
+        "ChargeFrequency": "One-Time",
+        "ChargePeriodEnd": statement.month.end,
+        "ChargePeriodStart": statement.month.start,
+        "ContractedCost": share.amount,
+        "EffectiveCost": share.amount,
+        "ListCost": share.amount,
+        "PricingCurrencyEffectiveCost": share.amount,
+        "x_SplitKeyId": share.key_id,
+        "x_SplitSourceId": share.source_id,
+    }
+
+
 def _tags_of_ours(resource: MeteredResource) -> dict[str, object]:
     """What the portal says of a resource. Keys of a provider have a prefix, those of people none:
     and no key of theirs can look like ours, for they have no slash.
@@ -256,14 +300,16 @@ def _pricing_quantity(charge: Charge, unit: Unit, month: Period) -> Decimal:
     return months.quantize(QUANTITY_PLACES, context=_EXACT)
 
 
-def _price_id(line: Line) -> str:
+def _price_id(line: Line) -> str | None:
+    if line.price is None:
+        return None
     price_id = str(line.price.public_id)
     return f"{price_id}/{_tier(line)}" if line.from_quantity else price_id
 
 
 def _details(line: Line) -> Mapping[str, object] | None:
     """Of a price with tiers which of them this is; nothing else is told of prices."""
-    if not line.price.tiers:
+    if line.price is None or not line.price.tiers:
         return None
     return {"x_TierFromQuantity": _tier(line)}
 

@@ -12,6 +12,7 @@ from billing.models.scheduled_file import (
     ScheduledFile,
     ScheduledFilePart,
 )
+from billing.models.split_key import SplitKey, SplitMethod, SplitRecipient
 from billing.models.statement import (
     BillingMonth,
     Credit,
@@ -60,6 +61,9 @@ __all__ = [
     "ScheduledFile",
     "ScheduledFilePart",
     "Sku",
+    "SplitKey",
+    "SplitMethod",
+    "SplitRecipient",
     "Statement",
     "StatementLine",
     "StatementLineSource",

@@ -145,10 +145,18 @@ class LineKind(models.TextChoices):
     CORRECTION = "correction", _("Correction")
     CREDIT = "credit", _("Credit")
     SET_OFF = "set_off", _("Set-off")
+    SHARED_OUT = "shared_out", _("Borne by others")
+    SHARED_IN = "shared_in", _("Share of others' costs")
+
+
+# What others bear of a project's costs, and what it bears of theirs: together nothing.
+SHARES: Final = (LineKind.SHARED_OUT, LineKind.SHARED_IN)
 
 
 class StatementLine(PublicIdModel):
     """One project's use at one price and allocation, or what is put right of an earlier month.
+
+    Or what others bear of the costs of a project, or it bears of theirs: by a key, without a price.
 
     Attributes:
         used_in: the month of the use; of a correction or credit an earlier one.
@@ -159,6 +167,7 @@ class StatementLine(PublicIdModel):
         corrects: the line that is put right; a correction of what was not on any has none.
         names: project and SKU as they were called, so that it can be printed in ten years.
         cost_center, cost_object, commitment_number: what it falls under; None where nobody said.
+        split_key: by which costs are shared; of all other lines None.
     """
 
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="lines")
@@ -167,8 +176,10 @@ class StatementLine(PublicIdModel):
     used_in = models.ForeignKey(BillingMonth, on_delete=models.PROTECT, related_name="+")
     project = models.ForeignKey("identity.Project", on_delete=models.PROTECT, related_name="+")
     sku = models.ForeignKey("billing.Sku", on_delete=models.PROTECT, related_name="+")
-    price = models.ForeignKey("billing.Price", on_delete=models.PROTECT, related_name="+")
-    unit = models.CharField(max_length=12, choices=PriceUnit)
+    price = models.ForeignKey(
+        "billing.Price", null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    unit = models.CharField(max_length=12, choices=PriceUnit, blank=True)
     unit_price = models.DecimalField(max_digits=18, decimal_places=6)
     from_quantity = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
     quantity = models.DecimalField(max_digits=36, decimal_places=12)
@@ -182,6 +193,9 @@ class StatementLine(PublicIdModel):
     cost_center = models.CharField(max_length=40, null=True)  # noqa: DJ001 (as in ``CostLine``)
     cost_object = models.CharField(max_length=40, null=True)  # noqa: DJ001
     commitment_number = models.CharField(max_length=40, null=True)  # noqa: DJ001
+    split_key = models.ForeignKey(
+        "billing.SplitKey", null=True, on_delete=models.PROTECT, related_name="lines"
+    )
 
     class Meta:
         constraints = [
@@ -203,6 +217,15 @@ class StatementLine(PublicIdModel):
             models.CheckConstraint(
                 condition=~Q(kind="set_off") | Q(corrects__isnull=False, quantity=0),
                 name="statement_line_of_set_off_says_of_what",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    *(("kind__in", SHARES), ("split_key__isnull", False), ("price", None)),
+                    *(("unit", ""), ("unit_price", 0), ("quantity", 0), ("corrects", None)),
+                    exact=F("amount"),
+                )
+                | Q(~Q(kind__in=SHARES), split_key=None, price__isnull=False),
+                name="statement_line_has_a_price_or_is_a_share",
             ),
         ]
         indexes = [
@@ -254,6 +277,10 @@ class StatementLine(PublicIdModel):
             case LineKind.SET_OFF:
                 text = _("Set off against what was given back of {month}")
                 return text.format(month=month_name)
+            case LineKind.SHARED_OUT:
+                return str(_("Borne by other projects"))
+            case LineKind.SHARED_IN:
+                return _("Share in the costs of {project}").format(project=self.names["source"])
 
 
 class StatementLineSource(models.Model):

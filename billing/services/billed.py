@@ -55,7 +55,7 @@ _LINES: Final[LiteralString] = f"""
 {ASKED}
 SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity, month_start,
        0, CASE kind WHEN 'usage' THEN exact ELSE amount END,
-       cost_center, cost_object, commitment_number, kind
+       cost_center, cost_object, commitment_number, kind, split_key_id
 FROM asked
 ORDER BY organization_id, project_id, sku_id, month_start, price_id,
          cost_center, cost_object, commitment_number, from_quantity, id

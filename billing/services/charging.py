@@ -19,6 +19,7 @@ from uuid import UUID
 from django.db.models import Min
 
 from billing.models import AllocationKey, LineKind, MeteredResource
+from billing.models.statement import SHARES
 from billing.services.charge_query import ChargeQuery, Slice
 from portal.core.calendar import Period, day_of, days_in, months_in
 from portal.core.money import to_cents
@@ -113,6 +114,7 @@ class CostLine:
         exact: the sum of the charges, six decimals.
         is_price_missing: nothing could be charged; ``exact`` is then zero.
         cost_center, cost_object, commitment_number: None is unallocated.
+        split_key_id: of what is shared by key: by which one.
     """
 
     organization_id: int
@@ -129,6 +131,7 @@ class CostLine:
     cost_object: str | None
     commitment_number: str | None
     kind: str = LineKind.USAGE.value
+    split_key_id: int | None = None
 
     @property
     def key(self) -> LineKey:
@@ -145,6 +148,7 @@ class CostLine:
         return (
             *(self.kind, self.organization_id, self.project_id, self.sku_id, self.price_id),
             *(self.from_quantity, self.cost_center, self.cost_object, self.commitment_number),
+            self.split_key_id,
         )
 
     @property
@@ -154,12 +158,17 @@ class CostLine:
 
     @property
     def is_price_missing(self) -> bool:
-        return self.price_id is None
+        return self.price_id is None and self.is_use
 
     @property
     def is_use(self) -> bool:
-        """False of what puts an earlier month right, or gives back of it."""
+        """False of what puts an earlier month right or gives back of it, and of shares."""
         return self.kind == LineKind.USAGE
+
+    @property
+    def is_share(self) -> bool:
+        """True of what others bear of a project's costs, and of what it bears of theirs."""
+        return self.kind in SHARES
 
 
 _CHARGE_FIELDS: Final = tuple(field.name for field in fields(Charge))
@@ -179,7 +188,13 @@ class Costs:
     @property
     def put_right(self) -> Decimal:
         """The part of the total that corrects earlier months, or gives back of them."""
-        return sum((line.amount for line in self.lines if not line.is_use), Decimal(0))
+        others = (line for line in self.lines if not (line.is_use or line.is_share))
+        return sum((line.amount for line in others), Decimal(0))
+
+    @property
+    def shared(self) -> Decimal:
+        """The part of the total that is borne for others, less what others bear."""
+        return sum((line.amount for line in self.lines if line.is_share), Decimal(0))
 
     @property
     def is_price_missing(self) -> bool:
@@ -383,8 +398,11 @@ def charge_of(row: tuple[Any, ...]) -> Charge:
 
 
 def line_of(row: tuple[Any, ...]) -> CostLine:
-    """A line from a row with the columns of ``CostLine``, in the order of its fields."""
-    return CostLine(**dict(zip(_LINE_FIELDS, row, strict=True)))
+    """A line from a row with the columns of ``CostLine``, in the order of its fields.
+
+    The last one may be left out where nothing is shared.
+    """
+    return CostLine(**dict(zip(_LINE_FIELDS, row, strict=False)))
 
 
 def _costs(node_ids: Sequence[int], period: Period, as_of: datetime, until: datetime) -> Costs:

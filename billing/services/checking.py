@@ -24,6 +24,7 @@ from billing.models import (
 )
 from billing.rating import DUE_AT_ONCE, UnitPrice, Usage, rate_piece, rate_sum, used_per_unit
 from billing.services.checking_lines import flaws_of_references
+from billing.services.checking_shares import flaws_of_shares
 from billing.services.checking_statements import flaws_of_statements
 from billing.services.checking_tiers import flaws_of_tiers
 from portal.core.calendar import Period
@@ -55,6 +56,7 @@ def check_months() -> Iterator[MonthCheck]:
                 *_flaws_of_use(month),
                 *flaws_of_references(month),
                 *flaws_of_tiers(month),
+                *flaws_of_shares(month),
                 *flaws_of_statements(month),
                 *_gaps(month),
             ],
@@ -104,6 +106,8 @@ def _make_up(sources: Iterable[StatementLineSource], month: Period) -> bool:
 
 def _price_of(line: StatementLine) -> UnitPrice | None:
     """That of the tier of a line; None when its price has no such tier."""
+    if line.price is None:
+        return None
     price = line.price.unit_price
     amounts = {tier.from_quantity: tier.amount for tier in price.steps}
     amount = amounts.get(line.from_quantity)
@@ -131,7 +135,7 @@ def _agrees(source: StatementLineSource, price: UnitPrice, month: Period) -> boo
     if source.part is not None:
         begun = source.part if is_beginning else Decimal(0)
         amount = rate_sum(price, quantity_seconds=source.part, begun=begun, month=month)
-    has_tiers = bool(line.price.tiers)
+    has_tiers = line.price is not None and bool(line.price.tiers)
     return (amount, usage.seconds, source.part is not None) == (
         *(source.amount, source.seconds),
         has_tiers,

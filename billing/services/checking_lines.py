@@ -87,6 +87,7 @@ WHERE line.used_in_id IN (
         JOIN billing_statement AS changing ON changing.id = changed.statement_id
         WHERE changing.month_id = %(month)s AND changed.kind <> 'usage'
     )
+    AND line.split_key_id IS NULL
     AND month.first_day <= %(first_day)s
 GROUP BY statement.organization_id, line.project_id, line.sku_id, line.price_id, line.used_in_id,
     line.cost_center, line.cost_object, line.commitment_number, line.from_quantity

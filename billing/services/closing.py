@@ -23,10 +23,12 @@ from billing.errors import (
 )
 from billing.models import BillingMonth, Credit, MonthState, Statement, UsageSpan
 from billing.policies import may_close
-from billing.services.charging import Costs, costs
+from billing.services.charging import CostLine, Costs, costs
 from billing.services.corrections import Correction, find_late_facts
-from billing.services.credits import waiting_credits
+from billing.services.credits import GivenBack, waiting_credits
 from billing.services.digests import digest_of_all
+from billing.services.shares import Counted, shares_of
+from billing.services.split_reading import keys_in
 from billing.services.statements import write_statements
 from billing.services.unsettled import take_unsettled_months, unsettled_months
 from portal.audit.services import record, record_refusal
@@ -49,6 +51,7 @@ class Closing:
     used: Costs
     corrections: Sequence[Correction]
     credits: Sequence[Credit]
+    shares: Sequence[CostLine]
     findings: Sequence[Finding]
 
     @property
@@ -63,6 +66,7 @@ class Closing:
                 *((pk, part.total) for pk, part in self.used.by_organization.items()),
                 *self.corrected_by_organization.items(),
                 *((one.line.statement.organization_id, -one.amount) for one in self.credits),
+                *self.shared_by_organization.items(),
             ]
         )
 
@@ -70,6 +74,11 @@ class Closing:
     def corrected_by_organization(self) -> dict[int, Decimal]:
         """The part of that which puts closed months right."""
         return _sums((one.organization_id, one.amount) for one in self.corrections)
+
+    @property
+    def shared_by_organization(self) -> dict[int, Decimal]:
+        """What each bears for others, less what others bear: together nothing."""
+        return _sums((one.organization_id, one.amount) for one in self.shares)
 
     @property
     def is_blocked(self) -> bool:
@@ -92,10 +101,17 @@ def prepare_closing(month: Period, unsettled: Sequence[BillingMonth] | None = No
     everybody = list(Organization.objects.values_list("pk", flat=True))
     used = costs(everybody, period=month, as_of=month.end)
     late = find_late_facts(unsettled_months() if unsettled is None else unsettled)
+    credits = waiting_credits()
+    lines: list[Counted] = [
+        *used.lines,
+        *late.corrections,
+        *(GivenBack(credit=one) for one in credits),
+    ]
     return Closing(
         used=used,
         corrections=late.corrections,
-        credits=waiting_credits(),
+        credits=credits,
+        shares=shares_of(keys_in([month]).get(month, []), lines, month),
         findings=find_findings(month, used, late=late),
     )
 
@@ -201,7 +217,11 @@ def _close_month(month: Period, actor: Person, total: Decimal) -> BillingMonth:
     if closing.is_blocked:
         raise MonthHasFlaws()
     statements = write_statements(
-        row, corrections=closing.corrections, credits=closing.credits, issued_at=now()
+        row,
+        corrections=closing.corrections,
+        credits=closing.credits,
+        shares=closing.shares,
+        issued_at=now(),
     )
     written = sum((statement.total for statement in statements), Decimal(0))
     if written != total:

@@ -5,6 +5,7 @@ Another human confirms it, or agrees with it by closing that month.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -30,6 +31,41 @@ from portal.identity.services.roles import refuse_emergency_access
 
 # Of what was given back itself, or set off, nothing is given back.
 CREDITABLE: Final = (LineKind.USAGE, LineKind.CORRECTION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenBack:
+    """A credit as the line that it will be, for who reckons with lines."""
+
+    credit: Credit
+
+    @property
+    def organization_id(self) -> int:
+        return self.credit.line.statement.organization_id
+
+    @property
+    def project_id(self) -> int:
+        return self.credit.line.project_id
+
+    @property
+    def kind(self) -> str:
+        return LineKind.CREDIT.value
+
+    @property
+    def amount(self) -> Decimal:
+        return -self.credit.amount
+
+    @property
+    def cost_center(self) -> str | None:
+        return self.credit.line.cost_center
+
+    @property
+    def cost_object(self) -> str | None:
+        return self.credit.line.cost_object
+
+    @property
+    def commitment_number(self) -> str | None:
+        return self.credit.line.commitment_number
 
 
 def waiting_credits() -> list[Credit]:

@@ -15,7 +15,8 @@ from django.db import connection
 from billing.models import BillingMonth
 
 # Primary keys stand for what never changes. Columns are named one by one: one that is added later
-# must not change what was closed before. So a tier is only told where there is one above the first.
+# must not change what was closed before. So a tier is only told where there is one above the first,
+# and a key where costs are shared by one.
 _DIGESTS: Final[LiteralString] = """
 SELECT
     statement.id,
@@ -32,6 +33,7 @@ CROSS JOIN LATERAL (
         quantity, exact, amount, corrects_id, reason, names, cost_center, cost_object,
         commitment_number
     ) || CASE from_quantity WHEN 0 THEN '[]' ELSE jsonb_build_array(from_quantity) END
+        || CASE WHEN split_key_id IS NULL THEN '[]' ELSE jsonb_build_array(split_key_id) END
     )::text, 'UTF8')), 'hex'), '' ORDER BY position) AS digests
     FROM billing_statementline
     WHERE statement_id = statement.id

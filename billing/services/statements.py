@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,12 +19,14 @@ from billing.models import (
     Statement,
     StatementLine,
 )
+from billing.services.charging import CostLine
 from billing.services.corrections import (
     QUANTITY_IN_UNIT,
     Correction,
     query_of_everybody,
 )
 from billing.services.digests import write_digests
+from billing.services.share_lines import last_positions, write_shares
 from portal.core.models import is_in_force
 from portal.core.money import CURRENCY
 from portal.identity.models import Node, Organization, Project, VatTreatmentPeriod
@@ -114,6 +115,7 @@ def write_statements(
     *,
     corrections: Sequence[Correction],
     credits: Sequence[Credit],
+    shares: Sequence[CostLine] = (),
     issued_at: datetime,
 ) -> list[Statement]:
     """Write a statement for everybody who pays for something, with its lines.
@@ -124,8 +126,10 @@ def write_statements(
     Args:
         corrections: what of closed months is put right.
         credits: what is given back, with their lines and the statements of these.
+        shares: what is borne for others, and taken away where others bear it.
     """
     others = {correction.organization_id for correction in corrections}
+    others |= {share.organization_id for share in shares}
     others |= {credit.line.statement.organization_id for credit in credits}
     year = month.first_day.year
     query_of_everybody([month]).write(
@@ -139,6 +143,7 @@ def write_statements(
     )
     statements = list(Statement.objects.filter(month=month).order_by("sequence"))
     _put_right(month, statements, corrections, credits)
+    write_shares(month, statements, shares)
     _finish(month, statements)
     return statements
 
@@ -156,7 +161,7 @@ def _put_right(
 ) -> None:
     """Add corrections and credits behind the lines of use."""
     by_payer = {statement.organization_id: statement for statement in statements}
-    positions = _last_positions(month)
+    positions = last_positions(month)
 
     def place(organization_id: int) -> dict[str, Any]:
         statement = by_payer[organization_id]
@@ -173,12 +178,6 @@ def _put_right(
         line.save(force_insert=True)
         credit.settled_on = line
         credit.save(update_fields=["settled_on"])
-
-
-def _last_positions(month: BillingMonth) -> defaultdict[int, int]:
-    lines = StatementLine.objects.filter(statement__month=month)
-    last = lines.values("statement").annotate(last=Max("position"))
-    return defaultdict(int, last.values_list("statement", "last"))
 
 
 def _correction_lines(corrections: Sequence[Correction]) -> list[StatementLine]:

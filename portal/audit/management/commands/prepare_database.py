@@ -50,6 +50,10 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
         *("state", "decided_by_id", "decided_at", "decision_reason", "price_list_id"),
     ),
     "billing_tariffroundline": (),
+    "billing_splitkey": (
+        *("state", "decided_by_id", "decided_at", "decision_reason", "valid_until"),
+    ),
+    "billing_splitrecipient": (),
     "billing_allocationfact": ("valid_until",),
     "billing_tagkey": ("valid_until",),
     "billing_tagfact": ("valid_until",),
