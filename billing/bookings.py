@@ -36,8 +36,9 @@ class Booking:
 def bookings_of(lines: Iterable[StatementLine]) -> list[Booking]:
     """Add lines up: by cost centre, what nobody allocated last, then by project and category.
 
-    What is put right of an earlier month, and what is given back, is booked apart. Together they
-    are the total of the statement. Whoever asks in whichever language: the bookings are the same.
+    What is put right of an earlier month, what is given back, and what is shared of each source is
+    booked apart. Together they are the total of the statement. Whoever asks in whichever language:
+    the bookings are the same.
 
     Args:
         lines: with ``sku`` and ``used_in``. None is kept but the first of each booking.
@@ -54,6 +55,7 @@ def _key(line: StatementLine) -> tuple[str | None, ...]:
         *(line.project_name, line.sku.service_category),
         # What ``note`` says, in no language; use comes before what is put right.
         *("" if line.kind == LineKind.USAGE else line.kind, line.used_in.key, line.reason),
+        line.names.get("source"),
     )
 
 

@@ -133,6 +133,11 @@ class Overview:
         return self.realised.put_right
 
     @property
+    def shared(self) -> Decimal:
+        """What of the total is borne for others, less what others bear."""
+        return self.realised.shared
+
+    @property
     def is_empty(self) -> bool:
         return not self.realised.lines and not self.expected.lines
 
@@ -259,6 +264,7 @@ def make_overview(
         resources=resources,
         rounding=realised.total
         - realised.put_right
+        - realised.shared
         - sum((row.cost.amount for row in resources), Decimal(0)),
         is_billed=found.closed is not None,
     )

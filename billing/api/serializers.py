@@ -107,7 +107,8 @@ class ChargeOutput(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(
         choices=LineKind.choices,
-        help_text="correction and credit are of no resource, and of the month that they put right.",
+        help_text="correction and credit are of no resource, and of the month that they put right; "
+        "shared_out and shared_in are of no resource either.",
     )
     organization = NamedOutput(help_text="Who paid for the project at that time.")
     project = NamedOutput()
@@ -117,7 +118,13 @@ class ChargeOutput(serializers.Serializer[Any]):
     started_at = MomentField()
     ended_at = MomentField(help_text="Exclusive. Of what is in use: until now.")
     seconds = serializers.IntegerField(allow_null=True)
-    unit = serializers.ChoiceField(source="charge.unit", choices=PriceUnit.choices, allow_null=True)
+    unit = serializers.ChoiceField(
+        source="charge.unit",
+        choices=PriceUnit.choices,
+        allow_null=True,
+        allow_blank=True,
+        help_text="Empty of what is shared by key.",
+    )
     unit_price = AmountField(source="charge.unit_price", allow_null=True)
     from_quantity = AmountField(
         source="charge.from_quantity",
@@ -172,8 +179,10 @@ class StatementLineOutput(serializers.ModelSerializer[StatementLine]):
         source="project_name", help_text="As it was called when the month closed."
     )
     sku = serializers.CharField(source="sku.code")
-    unit = serializers.ChoiceField(choices=PriceUnit.choices)
-    unit_price = AmountField()
+    unit = serializers.ChoiceField(
+        choices=PriceUnit.choices, allow_blank=True, help_text="Empty of what is shared by key."
+    )
+    unit_price = AmountField(help_text="Zero of what is shared by key.")
     from_quantity = AmountField(
         help_text="Of a price with tiers: from how many units in the month on this one holds."
     )

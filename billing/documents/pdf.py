@@ -18,9 +18,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.documents.keywords import keywords_of
-from billing.documents.wording import period_of, quantity_of, vat_note
+from billing.documents.wording import period_of, price_of, quantity_of, vat_note
 from billing.models import LineKind, Statement, StatementLine
-from portal.core.formats import day, money, unit_price
+from portal.core.formats import day, money
 from portal.core.printable import printable
 
 MOST_ROWS: Final = 1000  # some thirty pages
@@ -124,7 +124,7 @@ def _row(line: StatementLine) -> list[Cell]:
     return [
         (line.project_name, line.allocation),
         (line.service, line.note),
-        (f"{unit_price(line.unit_price)} {line.get_unit_display()}", line.tier),
+        (price_of(line), line.tier),
         (quantity_of(line), ""),
         (money(line.amount), ""),
     ]

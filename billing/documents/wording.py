@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from billing.models import LineKind, Statement, StatementLine
+from billing.models.statement import SHARES
 from portal.core.calendar import last_day_before
-from portal.core.formats import day, quantity
+from portal.core.formats import day, quantity, unit_price
 from portal.identity.models import VatTreatment
 
 
@@ -20,8 +21,15 @@ def period_of(statement: Statement) -> str:
 
 def quantity_of(line: StatementLine) -> str:
     """How much of its unit; nothing where money moves without any use."""
-    without_use = (LineKind.CREDIT, LineKind.SET_OFF)
+    without_use = (LineKind.CREDIT, LineKind.SET_OFF, *SHARES)
     return "" if line.kind in without_use else quantity(line.quantity)
+
+
+def price_of(line: StatementLine) -> str:
+    """What one unit costs; nothing of what is shared, which has no price."""
+    if not line.unit:
+        return ""
+    return f"{unit_price(line.unit_price)} {line.get_unit_display()}"
 
 
 def vat_note(statement: Statement) -> str:

@@ -214,7 +214,7 @@ class _Group:
             sku=first.sku.code,
             cost_center=first.cost_center or "",
             quantity=quantity if is_exact else Decimal(1).copy_sign(amount),
-            unit_code=UNIT_CODES[first.unit] if is_exact else ONE_PIECE,
+            unit_code=UNIT_CODES.get(first.unit, ONE_PIECE) if is_exact else ONE_PIECE,
             price=first.unit_price if is_exact else abs(amount),
             amount=amount,
         )

@@ -234,6 +234,8 @@ CUSTOM_COLUMNS: Final = (
     Column("x_CostObject", None, Type.STRING, nulls=True),
     Column("x_Kind", None, Type.STRING, nulls=True),
     Column("x_OpenStackId", None, Type.STRING, nulls=True),
+    Column("x_SplitKeyId", None, Type.STRING, nulls=True),
+    Column("x_SplitSourceId", None, Type.STRING, nulls=True),
 )
 COLUMNS: Final = (*FOCUS_COLUMNS, *CUSTOM_COLUMNS)
 NAMES: Final = tuple(column.name for column in COLUMNS)

@@ -16,8 +16,10 @@ from billing.focus.rows import (
     Statement,
     correction_row,
     rounding_row,
+    share_row,
     usage_row,
 )
+from billing.focus.shares import billed_share, running_share_rows
 from billing.issuer import find_issuer
 from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
 from billing.models import Statement as BilledStatement
@@ -42,7 +44,8 @@ def export_month(
     A charge during which a tag changed is a row for each of its parts.
 
     Of a closed month: what was billed, whatever became known since; each row names its statement,
-    and those that put an earlier month right come last.
+    and those that put an earlier month right come last. What is shared by key is a row for each
+    share.
 
     Use without a price cannot be said in FOCUS, where use without a price does not exist; the
     metadata name its SKUs.
@@ -56,7 +59,10 @@ def export_month(
     closed = find_closed(month)
     if closed is None:
         charges = stream_charges(node_ids, period=month, as_of=as_of)
-        yield from _rows(Statement(month=month, issuer=find_issuer()), charges, _Found(month), tag)
+        statement = Statement(month=month, issuer=find_issuer())
+        yield from _rows(statement, charges, _Found(month), tag)
+        if tag is None or tag.value is None:
+            yield from running_share_rows(statement, node_ids, as_of=as_of)
         return
     statements = {
         statement.organization_id: statement for statement in closed.statements.defer("document")
@@ -68,7 +74,11 @@ def export_month(
     if tag and tag.value is not None:
         return  # what is put right is of no resource, and so has no value
     for billed in billed_corrections(node_ids, month=closed):
-        yield correction_row(statement, _line_of(billed), billed)
+        line = _line_of(billed)
+        if billed.split_key is None:
+            yield correction_row(statement, line, billed)
+        else:
+            yield share_row(statement, line, billed_share(billed, billed.split_key))
 
 
 def _rows(

@@ -23,7 +23,7 @@ from billing.services.charging import costs
 from portal.core.calendar import Period
 
 # When the columns were last changed. A change of columns needs another date; a test says so.
-SCHEMA_SINCE: Final = "2026-11-28T00:00:00Z"
+SCHEMA_SINCE: Final = "2026-11-28T12:00:00Z"
 _PRECISION: Final = {"NumericPrecision": PRECISION, "NumberScale": SCALE}
 
 

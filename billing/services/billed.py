@@ -248,10 +248,14 @@ def stream_billed(
 
 
 def billed_corrections(node_ids: Sequence[int], *, month: BillingMonth) -> list[StatementLine]:
-    """What the statements of a closed month put right or give back of earlier ones. Two queries."""
+    """What the statements of a closed month put right or give back of earlier ones, and
+    what of them is shared by key. Two queries."""
     rows = _fetch(_CORRECTIONS, node_ids, [month])
     lines = StatementLine.objects.filter(pk__in=[pk for (pk,) in rows])
-    related = ("statement__organization", "used_in", "project", "sku", "price")
+    related = (
+        *("statement__organization", "used_in", "project", "sku", "price"),
+        "split_key__source",
+    )
     found = lines.select_related(*related).defer("statement__document")
     return list(found.order_by("statement__sequence", "position"))
 

@@ -174,6 +174,9 @@ def _find_parts(
         realised, expected = whole.realised, whole.expected
         if period != whole.month:
             realised, expected = _reckon_part(node_ids, period, whole.as_of)
+        if period != whole.month and period.end == whole.month.end:
+            realised = realised.joined_with(whole.realised.shares)
+            expected = expected.joined_with(whole.expected.shares)
         there = lineages[last_second(period)]
         return _Part(realised=realised, expected=expected, lineages=there)
 

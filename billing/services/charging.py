@@ -192,9 +192,18 @@ class Costs:
         return sum((line.amount for line in others), Decimal(0))
 
     @property
+    def shares(self) -> Costs:
+        """What is borne for others, and what others bear."""
+        return Costs(lines=tuple(line for line in self.lines if line.is_share))
+
+    @property
     def shared(self) -> Decimal:
         """The part of the total that is borne for others, less what others bear."""
-        return sum((line.amount for line in self.lines if line.is_share), Decimal(0))
+        return self.shares.total
+
+    def joined_with(self, others: Costs) -> Costs:
+        """These lines, and those of the others behind them."""
+        return Costs(lines=(*self.lines, *others.lines))
 
     @property
     def is_price_missing(self) -> bool:

@@ -33,6 +33,12 @@ from billing.services.charging import (
     expected_costs,
 )
 from billing.services.month_figures import DayCosts, MonthCosts, MonthTotal, days_of
+from billing.services.month_shares import (
+    MonthShares,
+    shares_in,
+    total_with_shares,
+    with_shares,
+)
 from billing.services.summary_reading import (
     find_summaries,
     paid_by,
@@ -40,7 +46,7 @@ from billing.services.summary_reading import (
     summarized,
     summarized_totals,
 )
-from portal.core.calendar import Period, day_of
+from portal.core.calendar import Period, day_of, month_of
 
 _NOTHING: Final = Costs(lines=())
 
@@ -57,7 +63,8 @@ class _Places:
 def month_costs(
     node_ids: Sequence[int], months: Sequence[Period], *, at: datetime, is_fresh: bool = False
 ) -> list[MonthCosts]:
-    """What each of these business months cost. At most eight queries, however many months.
+    """What each of these business months cost. At most nine queries, however many months;
+    where costs are shared by key twice as many.
 
     Args:
         node_ids: as of ``billing.services.charging.costs``.
@@ -70,7 +77,8 @@ def month_costs(
         | summarized(node_ids, places.summaries)
         | _reckon(node_ids, places.others, at)
     )
-    return [found[month.start] for month in months]
+    shares = _shares(node_ids, places, at)
+    return [with_shares(found[month.start], shares.get(month.start)) for month in months]
 
 
 def month_totals(
@@ -91,7 +99,26 @@ def month_totals(
             for start, reckoned in _reckon(node_ids, places.others, at).items()
         }
     )
-    return [found[month.start] for month in months]
+    shares = _shares(node_ids, places, at)
+    return [total_with_shares(found[month.start], shares.get(month.start)) for month in months]
+
+
+def open_shares(
+    node_ids: Sequence[int], months: Sequence[Period], *, at: datetime
+) -> dict[datetime, MonthShares]:
+    """What is shared in months that are not closed, to this very second, by their start."""
+    return _shares(node_ids, _Places(closed={}, summaries={}, others=list(months)), at)
+
+
+def _shares(node_ids: Sequence[int], places: _Places, at: datetime) -> dict[datetime, MonthShares]:
+    """What is shared in the months that are not closed; of a closed one that is on statements."""
+    months = [*places.others, *(month_of(start) for start in places.summaries)]
+
+    def read(project_ids: Sequence[int]) -> dict[datetime, MonthCosts]:
+        reckoned = _reckon(project_ids, places.others, at)
+        return summarized(project_ids, places.summaries) | reckoned
+
+    return shares_in(node_ids, months, read)
 
 
 def _find_places(months: Sequence[Period], at: datetime, *, is_fresh: bool) -> _Places:

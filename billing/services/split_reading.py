@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from django.db.models import Prefetch, Q
 
@@ -27,6 +27,9 @@ JOIN allocation AS falls
     ON falls.project_id = home.project_id AND falls.resource_id = 0
     AND falls.period @> %(moment)s
 WHERE home.period @> %(moment)s
+"""
+_PAYERS: Final[LiteralString] = """
+SELECT organization_id FROM covered WHERE periods @> %(moment)s
 """
 
 
@@ -101,12 +104,6 @@ def held_key(key: SplitKey) -> HeldKey:
 
 def places_in(project_ids: Collection[int], month: Period) -> dict[int, Place]:
     """Where projects stand in the last second of a month, by all that is known now. One query."""
-    query = ChargeQuery(
-        node_ids=sorted(project_ids),
-        slices=[Slice(period=month, month_seconds=month.seconds)],
-        as_of=month.end,
-        until=month.end,
-    )
     return {
         project_id: Place(
             organization_id=organization_id,
@@ -114,10 +111,27 @@ def places_in(project_ids: Collection[int], month: Period) -> dict[int, Place]:
             cost_object=cost_object,
             commitment_number=commitment_number,
         )
-        for project_id, organization_id, cost_center, cost_object, commitment_number in query.fetch(
-            _PLACES, moment=last_second(month)
+        for project_id, organization_id, cost_center, cost_object, commitment_number in _fetch(
+            _PLACES, project_ids, month
         )
     }
+
+
+def payers_at_end(node_ids: Collection[int], month: Period) -> set[int]:
+    """The organizations that stand in these branches in the last second of a month. One query."""
+    return {pk for (pk,) in _fetch(_PAYERS, node_ids, month)}
+
+
+def _fetch(
+    select: LiteralString, node_ids: Collection[int], month: Period
+) -> list[tuple[Any, ...]]:
+    query = ChargeQuery(
+        node_ids=sorted(node_ids),
+        slices=[Slice(period=month, month_seconds=month.seconds)],
+        as_of=month.end,
+        until=month.end,
+    )
+    return query.fetch(select, moment=last_second(month))
 
 
 def projects_of(keys: Sequence[HeldKey]) -> set[int]:

@@ -20,7 +20,9 @@ from billing.models import BillingMonth
 from billing.services.billed import ASKED, billed_lines, closed_among, query_months
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.charging import CostLine, Costs, LineKey, ResourceCost, line_of
+from billing.services.month_costs import open_shares
 from billing.services.month_figures import DayCosts, days_of
+from billing.services.month_shares import MonthShares
 from billing.services.tag_keys import TagChoice
 from billing.services.tag_query import CUT_BILLED, CUT_CHARGES, LINES, OF_DAYS, OF_RESOURCES
 from portal.core.calendar import Period, day_of, days_in, months_in
@@ -50,16 +52,20 @@ class TaggedMonth:
 def tagged_months(
     node_ids: Sequence[int], key: str, months: Sequence[Period], *, at: datetime
 ) -> list[TaggedMonth]:
-    """These business months, per value of the key. At most five queries.
+    """These business months, per value of the key. At most six queries;
+    where costs are shared by key some more. What is shared is of no resource, so without value.
 
     Args:
         node_ids: as of ``billing.services.charging.costs``.
         at: the present moment.
     """
     closed = closed_among(months)
-    found = _billed(node_ids, key, closed) | _reckoned(
-        node_ids, key, [month for month in months if month.start not in closed], at
-    )
+    others = [month for month in months if month.start not in closed]
+    shares = open_shares(node_ids, others, at=at) if others else {}
+    found = _billed(node_ids, key, closed) | {
+        start: _with_shares(reckoned, shares.get(start))
+        for start, reckoned in _reckoned(node_ids, key, others, at).items()
+    }
     return [found[month.start] for month in months]
 
 
@@ -216,6 +222,16 @@ def _in_cents(parts: _Parts) -> _Parts:
         (value, replace(line, exact=amount))
         for (value, line), amount in zip(parts, cents, strict=True)
     ]
+
+
+def _with_shares(found: TaggedMonth, shares: MonthShares | None) -> TaggedMonth:
+    if shares is None:
+        return found
+    return replace(
+        found,
+        realised=_with(found.realised, shares.realised.lines),
+        expected=_with(found.expected, shares.expected.lines),
+    )
 
 
 def _with(by_value: ByValue, put_right: tuple[CostLine, ...]) -> ByValue:
