@@ -17,5 +17,5 @@ OF_ORGANIZATIONS = ROUNDS.replace(CLOSED, f" AND NEW.organization_id IS NOT NULL
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0024_disputes")]
+    dependencies = [("billing", "0026_minimum_terms")]
     operations = [migrations.RunSQL(OF_ORGANIZATIONS, ROUNDS)]
