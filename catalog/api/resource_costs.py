@@ -69,7 +69,7 @@ class ResourceCostFilters(FocusFilters):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.fields["kind"].choices = _kinds()
+        self.fields["kind"].choices = _kinds()  # type: ignore[attr-defined]  # it is a ChoiceField
 
 
 class CostProjectOutput(serializers.Serializer[Any]):

@@ -75,7 +75,7 @@ def idle_resources(resources: QuerySet[Resource], *, at: datetime) -> QuerySet[R
     since = Greatest(  # of what is known; what is not is passed over
         Cast(KT(f"facts__{LEFT_ALONE_AT}"), DateTimeField()),
         Subquery(begun.values("finished_at")[:1]),
-        Subquery(_seen(kinds).values("moment")[:1]),
+        Subquery(_seen(kinds)[:1]),
         "activated_at",
         "created_at",
     )
@@ -105,7 +105,7 @@ def _seen(kinds: Mapping[str, Idle]) -> QuerySet[Difference, Any]:
     moment = Case(
         When(reduce(or_, is_so, Q(pk=None)), then="first_seen_at"), default="last_seen_at"
     )
-    return seen.annotate(moment=moment).order_by("-moment")
+    return seen.annotate(moment=moment).order_by("-moment").values("moment")
 
 
 def find_hints(resources: QuerySet[Resource], *, at: datetime) -> dict[UUID, SavingHint]:
