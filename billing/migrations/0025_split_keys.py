@@ -187,7 +187,7 @@ NEW_FLAW = FLAW.replace(
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0024_disputes'),
+        ("billing", "0024_disputes"),
         ('identity', '0018_links_that_wait_may_end'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -107,7 +107,7 @@ DROP FUNCTION public.billing_guard_minimum_term();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0024_disputes'),
+        ("billing", "0025_split_keys"),
         ('identity', '0018_links_that_wait_may_end'),
     ]
 

@@ -211,20 +211,18 @@ def quote(
     return _quote(quantities, prices, at, beneath.for_project(project, besides))
 
 
-def quote_each(
-    sets: Mapping[Key, Sequence[Meter]], *, project: Project, at: datetime
-) -> dict[Key, Quote]:
-    """Price many sets of meters as ``quote`` does, in one query for all of them.
+def quote_each(sets: Mapping[Key, Sequence[Meter]], book: PriceBook) -> dict[Key, Quote]:
+    """Price many sets of meters as ``quote`` does, in one query for all that the book lacks.
 
     Returns:
         The quotes by the keys of ``sets``, without those in which a SKU has no price.
     """
     quantities = {key: quantity_by_sku(meters) for key, meters in sets.items()}
     skus = {sku for wanted in quantities.values() for sku in wanted}
-    prices = nearest_prices(project.lineage_ids, at=at, skus=skus)
-    beneath = _BeneathQuotes.of([project], prices.values(), at).for_project(project)
+    prices = book.prices_of(skus)
+    beneath = _BeneathQuotes.of([book.project], prices.values(), book.at).for_project(book.project)
     return {
-        key: _quote(wanted, prices, at, beneath)
+        key: _quote(wanted, prices, book.at, beneath)
         for key, wanted in quantities.items()
         if wanted.keys() <= prices.keys()
     }
@@ -365,6 +363,23 @@ def nearest_prices(
     if skus is not None:
         prices = prices.filter(sku__code__in=skus)
     return _nearest(prices.select_related("sku"), lineage)
+
+
+class PriceBook:
+    """What holds in a project at a moment: the database is asked once for the price of each SKU."""
+
+    def __init__(self, project: Project, at: datetime) -> None:
+        self.project, self.at = project, at
+        self._asked: set[str] = set()
+        self._found: dict[str, Price] = {}
+
+    def prices_of(self, skus: Collection[str]) -> dict[str, Price]:
+        """Those of the SKUs that have a price, by code."""
+        unknown = set(skus) - self._asked
+        if unknown:
+            self._found |= nearest_prices(self.project.lineage_ids, at=self.at, skus=unknown)
+            self._asked |= unknown
+        return {sku: self._found[sku] for sku in skus if sku in self._found}
 
 
 def _nearest(prices: Iterable[Price], lineage: Sequence[int]) -> dict[str, Price]:

@@ -12,7 +12,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from billing.meters import Meter
-from billing.services.pricing import Quote, quote_each
+from billing.services.pricing import PriceBook, Quote, quote_each
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter, Text, Widget, clean_spec
 from catalog.models import OfferingVersion
@@ -49,13 +49,14 @@ def starting_prices(
     parameters = {
         version.pk: get_kind(version.offering.kind).parameters(version) for version in versions
     }
-    prices = _option_prices(parameters, project)
+    book = PriceBook(project, now())
+    prices = _option_prices(parameters, book)
     meters = {
         version.pk: _meters(version, spec)
         for version in versions
         if (spec := _smallest_spec(parameters[version.pk], prices[version.pk])) is not None
     }
-    quotes = quote_each(meters, project=project, at=now())
+    quotes = quote_each(meters, book)
     return {version.pk: quotes.get(version.pk) for version in versions}
 
 
@@ -69,7 +70,8 @@ def least_price(
 
     None: there is no price yet for something that it needs.
     """
-    prices = _option_prices({version.pk: parameters}, project)[version.pk]
+    book = PriceBook(project, now())
+    prices = _option_prices({version.pk: parameters}, book)[version.pk]
     least = _smallest_spec(parameters, prices)
     if least is None:
         return None
@@ -77,7 +79,7 @@ def least_price(
         meters = _meters(version, {**least, **answers})
     except InvalidInput:  # these answers do not go together with the least of the others
         return None
-    quotes = quote_each({version.pk: meters}, project=project, at=now())
+    quotes = quote_each({version.pk: meters}, book)
     return quotes.get(version.pk)
 
 
@@ -92,7 +94,8 @@ def option_effects(
 ) -> dict[Choice, OptionEffect]:
     """What each option that is shown on a card means in the project."""
     kind = get_kind(version.offering.kind)
-    prices = _option_prices({version.pk: parameters}, project)[version.pk]
+    book = PriceBook(project, now())
+    prices = _option_prices({version.pk: parameters}, book)[version.pk]
     least = _smallest_spec(parameters, prices)
     smallest = kind.settle(version, least, {}) if least is not None else {}
     specs = {
@@ -102,9 +105,7 @@ def option_effects(
         for option in parameter.options
     }
     quotes = quote_each(
-        {choice: kind.meters(version, spec) for choice, spec in specs.items() if smallest},
-        project=project,
-        at=now(),
+        {choice: kind.meters(version, spec) for choice, spec in specs.items() if smallest}, book
     )
     effects = {}
     for choice, spec in specs.items():
@@ -118,7 +119,7 @@ def option_effects(
 
 def option_prices(parameters: Sequence[Parameter], project: Project) -> dict[Choice, OptionEffect]:
     """What each option costs in the project, where what is there already counts too."""
-    prices = _option_prices({0: parameters}, project)[0]
+    prices = _option_prices({0: parameters}, PriceBook(project, now()))[0]
     return {
         (parameter.name, option.value): OptionEffect(
             monthly=prices.get((parameter.name, option.value)), shortage=None
@@ -175,7 +176,7 @@ def withdrawn_offers(versions: Sequence[OfferingVersion], project: Project) -> l
 
 
 def _option_prices(
-    parameters: Mapping[int, Sequence[Parameter]], project: Project
+    parameters: Mapping[int, Sequence[Parameter]], book: PriceBook
 ) -> dict[int, dict[Choice, Decimal]]:
     """What each option adds to a month, by version; without those that have no price."""
     meters = {
@@ -185,7 +186,7 @@ def _option_prices(
         for option in parameter.options
     }
     prices: dict[int, dict[Choice, Decimal]] = {version_id: {} for version_id in parameters}
-    for (version_id, *choice), price in quote_each(meters, project=project, at=now()).items():
+    for (version_id, *choice), price in quote_each(meters, book).items():
         prices[version_id][choice[0], choice[1]] = price.monthly
     return prices
 

@@ -15,7 +15,7 @@ from billing.errors import PriceMissing
 from billing.meters import Meter
 from billing.models import PriceUnit
 from billing.services.charging import costs
-from billing.services.pricing import Quote, QuoteLine, quote, quote_each
+from billing.services.pricing import PriceBook, Quote, QuoteLine, quote, quote_each
 from portal.core.calendar import Period, month, start_of_day
 from portal.core.money import to_cents
 from portal.identity.models import Project
@@ -148,12 +148,30 @@ def test_many_sets_cost_one_query_and_leave_out_what_has_no_price(
     sets = {"small": [SERVER], "both": [SERVER, VOLUME], "unpriced": [SERVER, unpriced]}
 
     with django_assert_num_queries(1):
-        quotes = quote_each(sets, project=project, at=AT)
+        quotes = quote_each(sets, PriceBook(project, AT))
 
     assert {key: one.monthly for key, one in quotes.items()} == {
         "small": Decimal("38.40"),
         "both": Decimal("42.30"),
     }
+
+
+@pytest.mark.usefixtures("tariff")
+def test_a_book_asks_once_for_each_price_also_for_one_that_is_not_there(
+    project: Project, django_assert_num_queries: Any
+) -> None:
+    book = PriceBook(project, AT)
+    unpriced = Meter("unheard-of", Decimal(1))
+    quote_each({"all": [SERVER], "unpriced": [unpriced]}, book)
+
+    with django_assert_num_queries(0):
+        again = quote_each({"all": [SERVER], "unpriced": [unpriced]}, book)
+    with django_assert_num_queries(1):
+        more = quote_each({"all": [SERVER, VOLUME]}, book)
+
+    assert again["all"].monthly == Decimal("38.40")
+    assert more["all"].monthly == Decimal("42.30")
+    assert "unpriced" not in again
 
 
 @pytest.mark.usefixtures("tariff")
