@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet
@@ -29,6 +29,8 @@ from catalog.services.lock_order import by_place
 from portal.cloud.models import Cloud, CloudProjectPurpose
 from portal.identity.models import Project
 
+_SHOWN: Final = ("public_id", "kind", "name", "spec", "facts")  # what an option is made of
+
 
 def offered_in(parameters: Sequence[Parameter], project: Project, cloud: Cloud) -> list[Parameter]:
     """The same questions, with what runs in the project where that is what they ask for.
@@ -38,7 +40,8 @@ def offered_in(parameters: Sequence[Parameter], project: Project, cloud: Cloud) 
     kinds = {kind for parameter in parameters for kind in parameter.of_kinds}
     if not kinds:
         return list(parameters)
-    running = list(_running(project, cloud).filter(kind__in=kinds))
+    shown = _running(project, cloud).select_related(None).only(*_SHOWN)
+    running = list(shown.filter(kind__in=kinds))
     return [_with_options(item, filter(_suits(item), running)) for item in parameters]
 
 
