@@ -16,9 +16,11 @@ from django.forms.boundfield import BoundField
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from billing.services.order_tags import TagQuestion, clean_tags, tag_questions
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Option, Parameter, Widget, clean_spec
 from catalog.models import OfferingVersion
+from catalog.order_tag_fields import TAG_FIELD, field_of, tag_field
 from catalog.services.comments import clean_comment
 from catalog.services.offers import Choice, OptionEffect
 from catalog.services.order_lines import check_end_date, check_name, last_end_date
@@ -220,6 +222,7 @@ class OrderForm(forms.Form):
         self.kind = get_kind(version.offering.kind)
         self._projects = {str(project.public_id): project for project in projects}
         self.parameters = self.kind.parameters(version)
+        self._tag_questions: list[TagQuestion] = []
         project = self.fields["project"]
         project.choices = _by_organization(projects)  # type: ignore[attr-defined]  # a ChoiceField
         project.initial = next(iter(self._projects))
@@ -258,6 +261,7 @@ class OrderForm(forms.Form):
 
         Do this before anything reads what is chosen.
         """
+        self.offer_tags()
         project = self.chosen_project()
         if project is None:
             return
@@ -265,6 +269,32 @@ class OrderForm(forms.Form):
         for parameter in self.parameters:
             if parameter.of_kinds:
                 self.fields[parameter.name] = ParameterField(parameter)
+
+    def offer_tags(self) -> None:
+        """Ask for the tags that are required in the chosen project."""
+        project = self.chosen_project()
+        self._tag_questions = tag_questions(project) if project else []
+        for question in self._tag_questions:
+            if question.is_required:
+                self.fields[TAG_FIELD + question.key] = tag_field(question)
+
+    def tag_fields(self) -> list[BoundField]:
+        """What is asked of tags, by name."""
+        return [self[name] for name in self.fields if name.startswith(TAG_FIELD)]
+
+    def tags(self) -> dict[str, str]:
+        """The answers to that, by key; of what was checked field by field."""
+        fields = self.tag_fields()
+        answers = {bound.name: self.cleaned_data.get(bound.name, "") for bound in fields}
+        return {name.removeprefix(TAG_FIELD): value for name, value in answers.items()}
+
+    def clean(self) -> dict[str, Any] | None:
+        try:
+            clean_tags(self.tags(), self._tag_questions)
+        except InvalidInput as error:
+            for name, texts in error.errors.items():
+                self.add_error(field_of(name), list(texts))
+        return super().clean()
 
     def draw_cards(self, effects: Effects) -> None:
         """Show on each card what the option means in the chosen project.

@@ -145,7 +145,7 @@ def _checked(place: Place, node: Node, key: str, value: str, starts_on: date) ->
     kept = ""
     if value.strip():
         try:
-            kept = _allowed(definition, value)
+            kept = allowed_value(definition.allowed_values if definition else [], value)
         except ValueError as error:
             errors["value"] = [str(error)]
     if definition is None and (kept or not _said_of(place).filter(key=key).exists()):
@@ -159,14 +159,17 @@ def _checked(place: Place, node: Node, key: str, value: str, starts_on: date) ->
     return kept
 
 
-def _allowed(definition: TagKey | None, value: str) -> str:
+def allowed_value(allowed: Sequence[str], value: str) -> str:
     """The value as it is kept.
 
+    Args:
+        allowed: the only ones that the key allows; none: any.
+
     Raises:
-        ValueError: it is none, or not among those that the key allows.
+        ValueError: it is none, or not among those.
     """
     kept = clean_value(value)
-    if definition and definition.allowed_values and kept not in definition.allowed_values:
-        values = ", ".join(definition.allowed_values)
+    if allowed and kept not in allowed:
+        values = ", ".join(allowed)
         raise ValueError(_("Choose one of these: {values}.").format(values=values))
     return kept

@@ -11,6 +11,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from billing.models import TAG_LENGTH
 from catalog.api.inputs import NAME_LENGTH
 from catalog.api.parameters import find_misfits
 from catalog.kinds import get_kind
@@ -30,6 +31,21 @@ from portal.identity.models import Person, Project
 from portal.identity.requests import ApiRequest
 
 LINE_FIELDS: Final = frozenset({"offering", "name", "spec", "end_date"})
+
+
+class TagsField(ObjectField):
+    """One answer for all that is ordered."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            child=TextField(max_length=TAG_LENGTH, allow_blank=True),
+            required=False,
+            default=dict,
+            help_text=(
+                "Values by key, for what is made. Required keys of the organization must have "
+                "one, unless the project inherits that."
+            ),
+        )
 
 
 class SentLine(Input):
@@ -56,6 +72,7 @@ class SentOrder(SentLine):
 
     project = PublicIdField(help_text="Where it belongs.")
     purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What it is for.")
+    tags = TagsField()
 
 
 class SentLines(Input):
@@ -63,6 +80,7 @@ class SentLines(Input):
 
     project = PublicIdField(help_text="Where they belong.")
     purpose = TextField(max_length=PURPOSE_LENGTH, help_text="What they are for.")
+    tags = TagsField()
     lines = SentLine(many=True, allow_empty=False)
 
 
@@ -149,7 +167,8 @@ def find_repeated(request: ApiRequest, key: str) -> Order | None:
     lines = [
         (line["offering"], line["name"], line["spec"], line["end_date"]) for line in _lines(asked)
     ]
-    fingerprint = fingerprint_of(asked["project"], asked["purpose"], lines)
+    tags = [asked["tags"]] * len(lines)
+    fingerprint = fingerprint_of(asked["project"], asked["purpose"], lines, tags)
     order = find_earlier_order(request.user, key, fingerprint)
     return order if order and visible_orders(request.user).filter(pk=order.pk).exists() else None
 
@@ -176,6 +195,7 @@ def place(request: ApiRequest, key: str, context: Mapping[str, Any]) -> tuple[Or
                     name=line["name"],
                     spec=line["spec"],
                     end_date=line["end_date"],
+                    tags=asked["tags"],
                 )
                 for line in _lines(asked)
             ],
@@ -197,6 +217,8 @@ def _lines(asked: Mapping[str, Any]) -> list[Any]:
 def _path(name: str) -> str:
     """Where in the body a field of a rule stands: what a kind asks is within ``spec``."""
     line, dot, field = name.rpartition(".")
+    if line.rpartition(".")[2] == "tags":
+        return f"tags.{field}"  # one answer for all lines
     if field in LINE_FIELDS | {"project", "purpose", "lines"}:
         return name
     return f"{line}{dot}spec.{field}"

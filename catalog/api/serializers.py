@@ -344,6 +344,10 @@ class OrderLineOutput(Output):
     assembly = AssemblyOutput(allow_null=True)
     part = serializers.CharField()
     wiring = serializers.DictField(child=serializers.CharField())
+    tags = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="By key: what it gets once it is delivered, beside what it inherits.",
+    )
     needs = serializers.SerializerMethodField()
     steps = serializers.SerializerMethodField()
 

@@ -50,6 +50,7 @@ class CartLine(PublicIdModel):
     name = models.CharField(max_length=63)
     spec = models.JSONField()
     end_date = models.DateField(null=True)
+    tags = models.JSONField(default=dict, db_default={})
 
     class Meta:
         constraints = [

@@ -172,6 +172,8 @@ class OrderLine(PublicIdModel):
     A line of an ``assembly`` is one ``part`` of it. ``wiring`` is, by parameter, the text that the
     engine fills in once the parts that it names run; until then ``spec`` has None there.
 
+    ``tags`` are by key what it gets beside what it inherits; see ``billing.services.order_tags``.
+
     A line that ``changes`` a resource says how the whole of it will be, and ``before`` how it was
     when that was asked: {"spec", "end_date", "quote"}. Its claim holds only what is more.
     """
@@ -201,6 +203,7 @@ class OrderLine(PublicIdModel):
     )
     part = models.CharField(max_length=30, blank=True, db_default="")
     wiring = models.JSONField(default=dict, db_default={})
+    tags = models.JSONField(default=dict, db_default={})
 
     class Meta:
         constraints = [

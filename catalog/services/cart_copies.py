@@ -126,8 +126,14 @@ def _wish(
         name=item.name,
         spec={name: value for name, value in item.spec.items() if name not in follows},
         end_date=_as_long_as_then(order, end_date, version),
+        tags=_tags_of(item),
     )
-    return clean_line(wish, order.project)
+    return clean_line(wish, order.project, None)  # the cart says which tags are missing
+
+
+def _tags_of(item: OrderLine | Assembly) -> dict[str, str]:
+    line = item if isinstance(item, OrderLine) else item.lines.first()
+    return dict(line.tags) if line else {}
 
 
 def _as_long_as_then(order: Order, end_date: date | None, version: OfferingVersion) -> date | None:

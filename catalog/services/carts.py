@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from billing.services.order_tags import TagQuestion, still_known, tag_questions
 from catalog.errors import CartChanged, CartFull, OfferingUnavailable
 from catalog.models import Cart, CartLine, Offering, OfferingVersion, Order
 from catalog.offering_policies import is_offered_to, published_versions
@@ -46,6 +48,7 @@ def put_in_cart(
     end_date: date | None,
     purpose: str = "",
     instead_of: UUID | None = None,
+    tags: Mapping[str, str] = MappingProxyType({}),
 ) -> CartLine:
     """Put something in the person's cart of the project; nothing is held for it.
 
@@ -65,8 +68,8 @@ def put_in_cart(
     version = offered_in_cart_of(project).filter(offering=offering).first()
     if version is None:
         raise OfferingUnavailable()
-    request = LineRequest(version=version, name=name, spec=spec, end_date=end_date)
-    asked = clean_line(request, project)
+    request = LineRequest(version=version, name=name, spec=spec, end_date=end_date, tags=tags)
+    asked = clean_line(request, project, tag_questions(project))
     check_count(len(parts_of(asked)))  # or what is wrong with a part would be told at the end
     said = clean_purpose(purpose) if purpose.strip() else ""
     cart = open_cart(owner, project)
@@ -93,6 +96,7 @@ def add_lines(cart: Cart, asked: Sequence[LineRequest]) -> list[CartLine]:
             name=line.name,
             spec=dict(line.spec),
             end_date=line.end_date,
+            tags=dict(line.tags),
         )
         for line in asked
     ]
@@ -161,9 +165,9 @@ def order_cart(public_id: UUID, *, owner: Person, purpose: str, revision: int) -
 
 def look_at(cart: Cart) -> list[Looked]:
     """Each line with what it costs now, or why it cannot be ordered. Changes nothing."""
-    versions = _versions(cart)
+    versions, questions = _versions(cart), tag_questions(cart.project)
     return [
-        _look_at_line(cart.project, line, versions.get(line.offering_id))
+        _look_at_line(cart.project, line, versions.get(line.offering_id), questions)
         for line in cart.lines.select_related("offering")
     ]
 
@@ -180,11 +184,16 @@ def look_at_all(cart: Cart, looked: Sequence[Looked]) -> Consequences | None:
     return preview_together(cart.project, wishes)
 
 
-def _look_at_line(project: Project, line: CartLine, version: OfferingVersion | None) -> Looked:
+def _look_at_line(
+    project: Project,
+    line: CartLine,
+    version: OfferingVersion | None,
+    questions: Sequence[TagQuestion],
+) -> Looked:
     if version is None:
         return Looked(line=line, version=None, problem=str(OfferingUnavailable()))
     try:
-        asked = clean_line(_request(line, version), project)
+        asked = clean_line(_request(line, version, questions), project, questions)
         check_count(len(parts_of(asked)))
         wish = Wish(version=version, spec=asked.spec, end_date=asked.end_date)
         return Looked(line=line, version=version, consequences=preview_together(project, [wish]))
@@ -204,11 +213,21 @@ def _requests(cart: Cart) -> list[LineRequest]:
     lines = list(cart.lines.all())
     if any(line.offering_id not in versions for line in lines):
         raise OfferingUnavailable()
-    return [_request(line, versions[line.offering_id]) for line in lines]
+    questions = tag_questions(cart.project)
+    return [_request(line, versions[line.offering_id], questions) for line in lines]
 
 
-def _request(line: CartLine, version: OfferingVersion) -> LineRequest:
-    return LineRequest(version=version, name=line.name, spec=line.spec, end_date=line.end_date)
+def _request(
+    line: CartLine, version: OfferingVersion, questions: Sequence[TagQuestion]
+) -> LineRequest:
+    """The line as it is asked for now, without tags that there are no more."""
+    return LineRequest(
+        version=version,
+        name=line.name,
+        spec=line.spec,
+        end_date=line.end_date,
+        tags=still_known(line.tags, questions),
+    )
 
 
 def _versions(cart: Cart) -> dict[int, OfferingVersion]:

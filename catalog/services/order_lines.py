@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
 from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
+from billing.services.order_tags import TagQuestion, clean_tags, tag_questions
 from catalog.errors import LineRefused, OfferingUnavailable
 from catalog.kinds import Kind, get_kind
 from catalog.models import OfferingVersion, OfferingVersionState
@@ -29,7 +30,7 @@ class LineRequest:
     """One thing asked for, as it came in; nothing in it is trusted.
 
     ``membership`` is added to what is a part of something that was asked for as a whole, and
-    ``number`` says which of the lines that were sent asked for it, from 1.
+    ``number`` says which of the lines that were sent asked for it, from 1. ``tags`` are by key.
     """
 
     version: OfferingVersion
@@ -38,6 +39,7 @@ class LineRequest:
     end_date: date | None
     membership: Membership | None = None
     number: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def versions(self) -> list[OfferingVersion]:
@@ -72,10 +74,11 @@ def clean_lines(lines: Sequence[LineRequest], project: Project) -> list[LineRequ
     """
     cleaned: list[LineRequest] = []
     errors: dict[str, list[str]] = {}
+    questions = tag_questions(project)
     for number, line in enumerate(lines, start=1):
         try:
             with refusals_of(line, number, of=len(lines)):
-                parts = parts_of(clean_line(line, project))
+                parts = parts_of(clean_line(line, project, questions))
                 cleaned += [replace(part, number=number) for part in parts]
         except InvalidInput as error:
             errors |= error.errors
@@ -92,18 +95,27 @@ def check_count(lines: int) -> None:
         raise InvalidInput({"lines": [message]})
 
 
-def clean_line(line: LineRequest, project: Project) -> LineRequest:
-    """Check everything that can be checked without a lock; all wrong fields in one answer."""
+def clean_line(
+    line: LineRequest, project: Project, questions: Sequence[TagQuestion] | None
+) -> LineRequest:
+    """Check everything that can be checked without a lock; all wrong fields in one answer.
+
+    Args:
+        questions: what is asked of tags in the project; None: that is not looked at yet.
+    """
     if line.version.state != OfferingVersionState.PUBLISHED:
         raise OfferingUnavailable()
     kind = get_kind(line.version.offering.kind)
     errors: dict[str, list[str]] = {}
     spec: dict[str, Any] = {}
+    tags: dict[str, str] = dict(line.tags) if questions is None else {}
     checks: list[Callable[[], None]] = [
         lambda: check_name(kind, line.name),
         lambda: check_end_date(line.version, line.end_date),
         lambda: spec.update(clean_answers(line.version, project, line.spec)),
     ]
+    if questions is not None:
+        checks.append(lambda: tags.update(clean_tags(line.tags, questions)))
     for check in checks:
         try:
             check()
@@ -111,7 +123,9 @@ def clean_line(line: LineRequest, project: Project) -> LineRequest:
             errors |= error.errors
     if errors:
         raise InvalidInput(errors)
-    return LineRequest(version=line.version, name=line.name, spec=spec, end_date=line.end_date)
+    return LineRequest(
+        version=line.version, name=line.name, spec=spec, end_date=line.end_date, tags=tags
+    )
 
 
 def parts_of(line: LineRequest) -> list[LineRequest]:
@@ -134,6 +148,7 @@ def parts_of(line: LineRequest) -> list[LineRequest]:
             spec=request.spec,
             end_date=line.end_date,
             membership=Membership(whole, request),
+            tags=line.tags,
         )
         for request in requests
     ]

@@ -110,7 +110,8 @@ def place_order(
     as_sent = [
         (line.version.offering.public_id, line.name, line.spec, line.end_date) for line in lines
     ]
-    fingerprint = fingerprint_of(project.public_id, purpose, as_sent)
+    tags = [line.tags for line in lines]
+    fingerprint = fingerprint_of(project.public_id, purpose, as_sent, tags)
     # First: what could be ordered then need not be possible today, and is not asked again.
     earlier = find_earlier_order(requested_by, idempotency_key, fingerprint)
     if earlier:
@@ -152,15 +153,25 @@ def find_earlier_order(person: Person, key: str, fingerprint: str) -> Order | No
     return order
 
 
-def fingerprint_of(project: UUID, purpose: str, lines: Sequence[AskedLine]) -> str:
+def fingerprint_of(
+    project: UUID,
+    purpose: str,
+    lines: Sequence[AskedLine],
+    tags: Sequence[Mapping[str, str]] = (),
+) -> str:
     """What tells a repetition from a mistake: the same request gives the same text, whatever
     the catalogue offers by then.
+
+    Args:
+        tags: of each line. Without any the text is that of releases that knew none.
     """
     content = [
         str(project),
         purpose,
         *([str(offering), name, dict(spec), str(day)] for offering, name, spec, day in lines),
     ]
+    if any(tags):
+        content.append([dict(some) for some in tags])
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -247,6 +258,7 @@ def _write_line(
         monthly_price=price.monthly,
         placement=decide_placement(project, line.version.cloud),
         claim=claim,
+        tags=dict(line.tags),
         **memberships.columns(line.membership),
     )
     memberships.add(row, line.membership)

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from billing.services.metering import UsageTime, end_metering, start_metering
+from billing.services.order_tags import tag_as_ordered
 from catalog.errors import (
     ActionNotOffered,
     ActionUnknown,
@@ -117,6 +118,9 @@ def activate_resource(resource: Resource, *, operation: Operation) -> None:
         observed=resource.activated_at,
     )
     meter_resource(resource, time)
+    if resource.order_line:
+        tags = resource.order_line.tags
+        tag_as_ordered(resource.public_id, tags, began_at=time.start)
     record("resource.activated", resource, actor=None, node_id=resource.project_id)
     if resource.order_line:
         _follow(resource.order_line.order)

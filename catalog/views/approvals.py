@@ -35,7 +35,7 @@ from catalog.views.assemblies import wholes_of
 from catalog.views.comments import begun_form, comments_of
 from catalog.views.order_panel import names_of, tightest
 from catalog.views.rule_wording import waiting_in_words
-from catalog.views.wording import change_in_words, effects_of, spec_in_words
+from catalog.views.wording import change_in_words, effects_of, spec_in_words, tags_in_words
 from portal.core.errors import DomainError
 from portal.core.formats import price
 from portal.core.models import is_in_force
@@ -210,7 +210,7 @@ def _render(
         ),
         "wholes": wholes,
         "lines": [
-            (line, spec_in_words(line.offering_version, line.spec))
+            (line, [*spec_in_words(line.offering_version, line.spec), *tags_in_words(line.tags)])
             for line in lines
             if line.assembly_id is None
         ],

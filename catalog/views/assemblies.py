@@ -33,7 +33,7 @@ from catalog.models import (
 from catalog.policies import may_retire_in, visible_assemblies
 from catalog.services.assemblies import living_parts, retire_assembly
 from catalog.services.waiting import REMOVING_KINDS
-from catalog.views.wording import RESOURCE_TONES, spec_in_words
+from catalog.views.wording import RESOURCE_TONES, spec_in_words, tags_in_words
 from portal.core.errors import DomainError
 from portal.identity.models import Person
 from portal.identity.oidc.step_up import kept_input
@@ -90,7 +90,10 @@ def _whole(person: Person, lines: list[OrderLine], names: dict[int, str]) -> Who
     living = [row.resource for row in rows if row.resource is not None]
     return Whole(
         assembly=assembly,
-        words=spec_in_words(assembly.offering_version, assembly.spec),
+        words=[
+            *spec_in_words(assembly.offering_version, assembly.spec),
+            *tags_in_words(lines[0].tags),
+        ],
         rows=rows,
         may_retire=lines[0].order.is_settled
         and any(part.state == ResourceState.ACTIVE for part in living)

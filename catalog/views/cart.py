@@ -19,7 +19,7 @@ from catalog.policies import own_carts
 from catalog.services.carts import Looked, look_at, look_at_all, order_cart, take_from_cart
 from catalog.views.order_panel import Panel, panel_of
 from catalog.views.quota_request_wording import Shortage, shortage_of
-from catalog.views.wording import spec_in_words
+from catalog.views.wording import spec_in_words, tags_in_words
 from portal.core.errors import DomainError, InvalidInput
 from portal.identity.requests import PersonRequest
 
@@ -127,7 +127,12 @@ def _shown(cart: Cart, purpose: str, error: DomainError | None = None) -> CartOn
     return CartOnPage(
         cart=cart,
         rows=[
-            (item, spec_in_words(item.version, item.line.spec) if item.version else [])
+            (
+                item,
+                [*spec_in_words(item.version, item.line.spec), *tags_in_words(item.line.tags)]
+                if item.version
+                else [],
+            )
             for item in looked
         ],
         panel=panel,

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog.errors import IdempotencyConflict, PlacementRefused
 from catalog.forms import CartForm, OrderForm
 from catalog.models import CartLine, OfferingVersion, Order
+from catalog.order_tag_fields import TAG_FIELD, field_of, tag_answers
 from catalog.policies import (
     offered_versions,
     orderable_projects,
@@ -72,6 +73,7 @@ def order_form(request: PersonRequest, code: str) -> HttpResponse:
             "project": str(line.cart.project.public_id),
             "name": line.name,
             "end_date": line.end_date,
+            **tag_answers(line.tags),
         }
     elif source:
         form.initial = made_from(source, form, projects)
@@ -111,6 +113,7 @@ def _put_what_was_filled_in(request: PersonRequest, code: str) -> CartLine | Htt
     version, projects = _orderable(request, code)
     line = _line_in_cart(request, version)
     form = CartForm(request.POST, version=version, projects=projects)
+    form.offer_tags()
     refusal: DomainError | None = None
     if form.is_valid():
         try:
@@ -123,6 +126,7 @@ def _put_what_was_filled_in(request: PersonRequest, code: str) -> CartLine | Htt
                 end_date=form.cleaned_data["end_date"],
                 purpose=form.cleaned_data["purpose"],
                 instead_of=line.public_id if line else None,
+                tags=form.tags(),
             )
         except DomainError as error:
             refusal = _put_at_its_field(form, error)
@@ -150,6 +154,8 @@ def order_preview(request: PersonRequest, code: str) -> HttpResponse:
     version, projects = _orderable(request, code)
     form = OrderForm(version=version, projects=projects)
     _show_again(form, request.POST)
+    if request.POST.get("cards_for") not in {"", None, request.POST.get("project")}:
+        _forget_tags(form)  # another project may inherit others
     if not wants_panel(request):
         return _page(request, version, form)
     form.offer_own()
@@ -169,7 +175,13 @@ def order_preview(request: PersonRequest, code: str) -> HttpResponse:
 
 def _show_again(form: OrderForm, answers: QueryDict) -> None:
     """Draw the form with these answers, whether or not they are right."""
-    form.initial = {name: answers.get(name, "") for name in form.fields}
+    tags = [name for name in answers if name.startswith(TAG_FIELD)]
+    form.initial = {name: answers.get(name, "") for name in [*form.fields, *tags]}
+
+
+def _forget_tags(form: OrderForm) -> None:
+    kept = {name: said for name, said in form.initial.items() if not name.startswith(TAG_FIELD)}
+    form.initial = kept
 
 
 def _orderable(request: PersonRequest, code: str) -> tuple[OfferingVersion, list[Project]]:
@@ -210,7 +222,11 @@ def _submit(
 def _place(request: PersonRequest, version: OfferingVersion, form: OrderForm) -> Order:
     answers = form.cleaned_data
     line = LineRequest(
-        version=version, name=answers["name"], spec=form.spec(), end_date=answers["end_date"]
+        version=version,
+        name=answers["name"],
+        spec=form.spec(),
+        end_date=answers["end_date"],
+        tags=form.tags(),
     )
     order, _is_new = place_order(
         requested_by=request.user,
@@ -229,7 +245,8 @@ def _put_at_its_field(form: OrderForm, error: DomainError) -> DomainError | None
         form.add_error("idempotency_key", text)
     elif isinstance(error, InvalidInput):
         for name, texts in error.errors.items():
-            form.add_error(name if name in form.fields else None, texts)
+            field = field_of(name)
+            form.add_error(field if field in form.fields else None, texts)
     elif error.field in form.fields:
         form.add_error(error.field, str(error))
     else:

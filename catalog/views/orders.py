@@ -42,7 +42,7 @@ from catalog.views.comments import begun_form, comments_of
 from catalog.views.history import history_of
 from catalog.views.progress import LOOK_AGAIN_SECONDS, Progress, latest_operation, progress_of
 from catalog.views.rule_wording import waiting_in_words
-from catalog.views.wording import ORDER_TONES, change_in_words, spec_in_words
+from catalog.views.wording import ORDER_TONES, change_in_words, spec_in_words, tags_in_words
 from portal.core.errors import DomainError
 from portal.identity.access import has_role
 from portal.identity.history import HistoryLine
@@ -159,7 +159,7 @@ def _in_words(line: OrderLine) -> list[Any]:
     """What is asked: question and answer, or of a change what becomes otherwise."""
     if line.changes_id is not None:
         return list(change_in_words(line))
-    return list(spec_in_words(line.offering_version, line.spec))
+    return [*spec_in_words(line.offering_version, line.spec), *tags_in_words(line.tags)]
 
 
 def _with_everything(request: PersonRequest) -> QuerySet[Order]:

@@ -55,6 +55,7 @@ from catalog.views.order_source import makeable_from
 from catalog.views.progress import LOOK_AGAIN_SECONDS, Progress, latest_operation, progress_of
 from catalog.views.quota_request_wording import asking_more_for, shortage_of
 from catalog.views.relations import relations_of
+from catalog.views.resource_tags import tags_shown
 from catalog.views.secrets import access_of, show_secret
 from catalog.views.wording import RESOURCE_TONES, place_in_words, spec_in_words
 from portal.core.calendar import day_of, month_of
@@ -246,6 +247,7 @@ def _render(
         "may_change": resource.state == ResourceState.ACTIVE and may_change(request.user, resource),
         "open_change": open_change(resource),
         "month": month_of(moment).start,
+        "tagged": tags_shown(request.user, resource),
         "month_cost": costs.get(resource.public_id),
         "total_cost": cost_of_resource(resource.public_id, as_of=moment),
         "end_notice": end_notice(resource, today=day_of(moment)),

@@ -68,6 +68,11 @@ def spec_in_words(version: OfferingVersion, spec: Mapping[str, Any]) -> list[tup
     ]
 
 
+def tags_in_words(tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The tags that it gets, beside what it inherits."""
+    return [(_("Tag {key}").format(key=key), value) for key, value in sorted(tags.items())]
+
+
 @dataclass(frozen=True)
 class Changed:
     """One answer that becomes another."""

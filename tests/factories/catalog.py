@@ -232,12 +232,15 @@ def generous_limits(node: Node, **limits: int) -> None:
 def place(
     requested_by: Person, project: Project, version: OfferingVersion, **changes: Any
 ) -> Order:
-    """Submit an order for one server; ``changes`` replace name, spec, end_date, key or purpose."""
+    """Submit an order for one server; ``changes`` replace name, spec, end_date, tags, key or
+    purpose.
+    """
     line = LineRequest(
         version=version,
         name=changes.pop("name", f"server-{next(_names)}"),
         spec=changes.pop("spec", SPEC),
         end_date=changes.pop("end_date", None),
+        tags=changes.pop("tags", {}),
     )
     order, _ = place_order(
         requested_by=requested_by,
