@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 
-from billing.forms import CostFilter
+from billing.forms import OverviewFilter
 from billing.models import AllocationKey
 from billing.services.allocations import CODE_LENGTH
-from portal.core.calendar import Period
 from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
-from portal.identity.models import Node
 
 
 class AllocationForm(RefusableForm):
@@ -44,8 +42,8 @@ class AllocationForm(RefusableForm):
     )
 
 
-class CostCenterFilter(CostFilter):
-    """Which month, which part of the tree, and by which key; by default the cost centre."""
+class CostCenterFilter(OverviewFilter):
+    """Which month, part of the tree and tag, and by which key; by default the cost centre."""
 
     key = forms.ChoiceField(
         label=_("Per"),
@@ -53,8 +51,6 @@ class CostCenterFilter(CostFilter):
         error_messages={"invalid_choice": _("Choose one of these.")},
     )
 
-    def __init__(
-        self, data: Mapping[str, str], *, months: Sequence[Period], nodes: Sequence[Node]
-    ) -> None:
+    def __init__(self, data: Mapping[str, str], **options: Any) -> None:
         default: dict[str, Any] = {"key": AllocationKey.COST_CENTER.value}
-        super().__init__({**default, **data}, months=months, nodes=nodes)
+        super().__init__({**default, **data}, **options)

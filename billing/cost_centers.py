@@ -14,6 +14,9 @@ from billing.forms import month_key
 from billing.models import AllocationKey, LineKind, Sku
 from billing.services.charging import CostLine, Costs
 from billing.services.month_costs import month_costs
+from billing.services.month_figures import MonthCosts
+from billing.services.tag_keys import TagChoice
+from billing.services.tagged_costs import TaggedMonth, tagged_months
 from portal.core.calendar import Period
 from portal.core.sheets import Rows
 from portal.identity.models import CostCentre, Node
@@ -94,15 +97,22 @@ def allocated_costs(
     month: Period,
     now: datetime,
     chosen: str | None = None,
+    tag: TagChoice | None = None,
 ) -> AllocatedCosts:
     """Put together the figures of ``month``. A constant number of queries.
 
     Args:
         node_ids: what is counted, as for ``billing.services.charging.costs``.
         chosen: show the lines of this value; empty: of what fell under none.
+        tag: only what had this value at the time; of every line its share in whole cents.
     """
-    (found,) = month_costs(node_ids, [month], at=now)
-    used = found.realised
+    found: MonthCosts | TaggedMonth
+    if tag:
+        (found,) = tagged_months(node_ids, tag.key, [month], at=now)
+        used = found.realised.get(tag.value, _NOTHING)
+    else:
+        (found,) = month_costs(node_ids, [month], at=now)
+        used = found.realised
     by_value = used.by_allocation(key)
     return AllocatedCosts(
         key=key,

@@ -17,10 +17,11 @@ from django.utils.timezone import now
 from rest_framework.pagination import Cursor
 from rest_framework.request import Request
 
-from billing.models import BillingMonth, LineKind, MeteredResource, Sku, StatementLine
+from billing.models import LineKind, MeteredResource, Sku, StatementLine
 from billing.policies import find_cost_node, may_see_costs, topmost, visible_cost_nodes
-from billing.services.billed import billed_corrections, find_closed, list_billed
-from billing.services.charging import Charge, Position, list_charges
+from billing.services.billed import find_closed
+from billing.services.charge_lists import ChargeFilter, filtered_charges, filtered_corrections
+from billing.services.charging import Charge, Position
 from billing.services.tag_keys import TagChoice
 from portal.core.api import CursorPages
 from portal.core.calendar import Period, month_of
@@ -57,6 +58,8 @@ class ChargeList:
     as_of: datetime
     month: Period
     node_id: UUID | None = None
+    kind: str | None = None
+    cost_center: str | None = None
     tag: TagChoice | None = None
 
     @classmethod
@@ -66,9 +69,8 @@ class ChargeList:
         return cls(person=person, as_of=moment, month=month_of(moment))
 
     def filter(self, **asked: Any) -> ChargeList:
-        """Return the list with another ``month``, or only below one node (``node_id``).
-
-        ``tag`` is for files: the list itself does not know it.
+        """Return the list with another ``month``, only below one node (``node_id``), or only what
+        ``ChargeFilter`` says. Files know of the latter only ``tag``.
         """
         return replace(self, **asked)
 
@@ -86,15 +88,22 @@ class ChargeList:
             Http404, PermissionDenied: as ``node_ids``.
         """
         node_ids, closed = self.node_ids(), find_closed(self.month)
-        if closed is None:
-            return _with_names(
-                list_charges(node_ids, period=self.month, as_of=self.as_of, after=after, limit=size)
-            )
+        wanted = ChargeFilter(kind=self.kind, cost_center=self.cost_center, tag=self.tag)
         rows = []
         if after is None or after[0] > 0:
-            rows = _with_names(list_billed(node_ids, month=closed, after=after, limit=size))
-        if len(rows) < size:
-            rows += _put_right(node_ids, closed, after)[: size - len(rows)]
+            charges = filtered_charges(
+                node_ids,
+                wanted,
+                month=self.month,
+                as_of=self.as_of,
+                closed=closed,
+                after=after,
+                limit=size,
+            )
+            rows = _with_names(charges)
+        if closed and len(rows) < size:
+            lines = filtered_corrections(node_ids, wanted, closed=closed)
+            rows += _put_right(lines, after)[: size - len(rows)]
         return rows
 
     def node_ids(self) -> list[int]:
@@ -190,12 +199,9 @@ def _with_names(charges: Sequence[Charge]) -> list[ChargeRow]:
     ]
 
 
-def _put_right(
-    node_ids: Sequence[int], closed: BillingMonth, after: Position | None
-) -> list[ChargeRow]:
+def _put_right(lines: Sequence[StatementLine], after: Position | None) -> list[ChargeRow]:
     """Corrections and credits on the statements of a closed month that come after that one."""
     last = -after[0] if after and after[0] < 0 else 0
-    lines = billed_corrections(node_ids, month=closed)
     return [
         ChargeRow(
             kind=line.kind,

@@ -52,6 +52,19 @@ class FocusFilters(ChargeFilters):
             raise serializers.ValidationError(str(error), code="invalid") from error
 
 
+class ChargeListFilters(FocusFilters):
+    kind = TextField(
+        required=False, max_length=40, help_text="Only of what is of this kind, such as server."
+    )
+    costCenter = TextField(  # noqa: N815  query keys are camelCase by the Dutch rules
+        source="cost_center",
+        required=False,
+        allow_blank=True,
+        max_length=40,
+        help_text="Only what fell under it; empty: under none.",
+    )
+
+
 class StatementFilters(Input):
     month = TextField(
         source="month__first_day",

@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from billing.api.pages import ChargeList, ChargePages
 from billing.api.renderers import CsvRenderer, ParquetRenderer
-from billing.api.serializers import ChargeFilters, ChargeOutput, FocusFilters
+from billing.api.serializers import ChargeListFilters, ChargeOutput, FocusFilters
 from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
 from billing.focus.parquet import PARQUET_TYPE
@@ -27,7 +27,7 @@ class ChargeViewSet(GenericViewSet[UsageSpan]):
 
     request: ApiRequest
     queryset = UsageSpan.objects.none()  # for the description only
-    filters = ChargeFilters
+    filters = ChargeListFilters
     pagination_class = ChargePages
     serializer_class = ChargeOutput
 

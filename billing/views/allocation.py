@@ -37,6 +37,7 @@ from billing.services.allocations import (
     allocations_of_each,
     set_allocation,
 )
+from billing.services.tag_keys import tag_choices
 from billing.views.asked import AskedPart, asked_part
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.sheets import CSV_TYPE, as_csv
@@ -46,6 +47,7 @@ from portal.identity.outline import LEVELS, fill, find_places
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 50
+UNALLOCATED: Final = "-"  # as the list of resources asks for it; no code begins with it
 
 
 @require_safe
@@ -193,7 +195,12 @@ def _worded(period: AllocationPeriod) -> dict[str, Any]:
 def _filter(request: PersonRequest, part: AskedPart, moment: datetime) -> CostCenterFilter:
     chosen = {"node": str(part.node.public_id)} if part.node else {}
     months = months_with_use(now=moment)
-    return CostCenterFilter(request.GET.dict() | chosen, months=months, nodes=part.choices)
+    return CostCenterFilter(
+        request.GET.dict() | chosen,
+        months=months,
+        nodes=part.choices,
+        tags=tag_choices(part.node_ids),
+    )
 
 
 def _figures(
@@ -206,6 +213,7 @@ def _figures(
         month=read_month(form.cleaned_data["month"]),
         now=moment,
         chosen=request.GET.get("value"),
+        tag=form.cleaned_data["tag"],
     )
 
 
@@ -220,6 +228,8 @@ def _cost_centers_page(request: PersonRequest, part: AskedPart) -> HttpResponse:
     query = {"month": month_key(found.month), "key": found.key.value}
     if part.node:
         query["node"] = str(part.node.public_id)
+    if form.cleaned_data["tag"]:
+        query["tag"] = str(form.cleaned_data["tag"])
     return render(
         request,
         "billing/allocation/cost_centers.html",
@@ -229,5 +239,14 @@ def _cost_centers_page(request: PersonRequest, part: AskedPart) -> HttpResponse:
             "seen": set(visible_cost_nodes(request.user).values_list("pk", flat=True)),
             "chosen": request.GET.get("value"),
             "query": urlencode(query),
+            "resources_query": urlencode(_resources_asked(query, request.GET.get("value"))),
         },
     )
+
+
+def _resources_asked(query: dict[str, str], chosen: str | None) -> dict[str, str]:
+    """The same costs in the list of resources, which knows cost centres only."""
+    if chosen is None or query["key"] != AllocationKey.COST_CENTER:
+        return {}
+    kept = {name: value for name, value in query.items() if name != "key"}
+    return {**kept, "center": chosen or UNALLOCATED}

@@ -413,8 +413,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
     "ENUM_NAME_OVERRIDES": {
         "DecisionEnum": "catalog.models.Decision",
+        "DecisionState": "portal.identity.models.proposed.DecisionState",
         "DifferenceKind": "catalog.models.DifferenceKind",
         "DifferenceState": "catalog.api.drift.TOLD_STATES",
+        "FileKind": "billing.models.FileKind",
+        "FileRhythm": "billing.models.FileRhythm",
         "LineKind": "billing.models.LineKind",
         "NodeKind": "portal.identity.models.NodeKind",
         "OperationKind": "catalog.models.OperationKind",

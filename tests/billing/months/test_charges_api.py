@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from billing.models import Statement, StatementLine
+from billing.models import AllocationFact, Statement, StatementLine, TagFact
 from billing.services.closing import begin_closing, close_month, prepare_closing
 from billing.services.credits import propose_credit
 from portal.identity.models import Person, Project, Role
@@ -79,3 +80,46 @@ def test_what_is_put_right_is_of_a_month_and_no_resource(
         *(None, None, "2026-08-31T22:00:00Z", "2026-09-30T22:00:00Z", "-8.400000")
     ]
     assert credit["project"]["id"] == str(corrected.public_id)
+
+
+@pytest.mark.parametrize("names", [("costCenter", "tag"), ("costCenter", "kind")])
+def test_of_what_was_billed_the_parts_of_filters_are_the_whole(
+    close: Close, server: Any, project: Project, finance: Client, names: tuple[str, str]
+) -> None:
+    AllocationFact.objects.create(
+        resource=server, key="cost_center", value="410210", valid_from=october(5)
+    )
+    TagFact.objects.create(resource=server, key="fase", value="test", valid_from=october(9))
+    used(project, october(3), october(11))
+    close(SEPTEMBER)
+    close(OCTOBER)
+    values = {
+        "costCenter": ("410210", ""),
+        "tag": ("fase=test", "fase="),
+        "kind": ("server", "volume"),
+    }
+
+    def amounts(**asked: str) -> list[Decimal]:
+        answer = finance.get(PATH, {"month": "2026-10", **asked})
+        return [Decimal(row["amount"]) for row in answer.json()["results"]]
+
+    first, second = names
+    parts = [
+        amounts(**{first: one, second: other})
+        for one, other in product(values[first], values[second])
+    ]
+    assert sum(sum(part) for part in parts) == sum(amounts())
+    assert parts[0]
+    assert parts[-1] or second == "kind"
+
+
+def test_what_is_put_right_is_without_tag_and_of_no_kind(
+    corrected: Project, finance: Client
+) -> None:
+    def kinds(**asked: str) -> list[str]:
+        answer = finance.get(PATH, {"month": "2026-10", **asked})
+        return [row["kind"] for row in answer.json()["results"]]
+
+    assert kinds(tag="fase=") == kinds() == [*["usage"] * 3, "correction", "credit"]
+    assert kinds(tag="fase=test") == []
+    assert kinds(kind="server") == ["usage"] * 3
