@@ -220,8 +220,8 @@ ROWS = [
         unseen=404,
     ),
     see("billing:resource-costs", of=active_resource),
-    see("resource-cost-list"),
-    see("resource-cost-list", case="of a project", query=node_of_project, unseen=404),
+    see("api:resource-cost-list"),
+    see("api:resource-cost-list", case="of a project", query=node_of_project, unseen=404),
     see("billing:resource-allocation", of=active_resource),
     act(
         "billing:resource-allocation",

@@ -80,9 +80,7 @@ def test_file_has_what_the_page_shows(tagged: None, visit: Client) -> None:
     page = visit.get(PAGE, {"tag": "fase=test", "month": "2026-11"}).content.decode()
     address = unescape(re.search(r'href="([^"]*\.csv\?[^"]*)"', page)[1])  # type: ignore[index]
 
-    rows = list(
-        csv.reader(StringIO(visit.get(address).getvalue().decode("utf-8-sig")), delimiter=";")
-    )
+    rows = list(csv.reader(StringIO(visit.get(address).getvalue().decode("utf-8-sig"))))
 
     assert "tag=fase%3Dtest" in address
     amounts = [Decimal(row[-1]) for row in rows[1:]]
