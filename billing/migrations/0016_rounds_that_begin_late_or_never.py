@@ -119,6 +119,20 @@ ONLY_FORWARD = guard_of_prices(BROUGHT_FORWARD)
 ALSO_OFF = guard_of_prices(f"{BROUGHT_FORWARD} OR {PUT_OFF}")
 
 
+# Backwards, and first of all: nobody could say any more what was withdrawn.
+KEEP_WITHDRAWALS = """
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM public.billing_tariffround WHERE withdraws_id IS NOT NULL)
+       OR EXISTS (SELECT FROM public.billing_price WHERE valid_until = valid_from)
+    THEN
+        RAISE EXCEPTION 'a tariff round was withdrawn, or a withdrawal proposed: before migration'
+            ' 0016 the database could not keep that, so it does not go back and nothing was changed';
+    END IF;
+END $$;
+"""
+
+
 class Migration(migrations.Migration):
     dependencies = [("billing", "0015_prices_are_never_emptied")]
     operations = [
@@ -154,4 +168,5 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(NOT_CLOSED, TO_COME),
         migrations.RunSQL(ALSO_OFF, ONLY_FORWARD),
+        migrations.RunSQL(migrations.RunSQL.noop, KEEP_WITHDRAWALS),
     ]

@@ -20,6 +20,18 @@ DROP TRIGGER allocation_fact_never_truncated ON billing_allocationfact;
 """
 
 
+# Backwards, and first of all: statements that are closed would no longer add up.
+KEEP_SET_OFFS = """
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM public.billing_statementline WHERE kind = 'set_off') THEN
+        RAISE EXCEPTION 'a statement has a set-off: before migration 0017 the database could not'
+            ' keep that, so it does not go back and nothing was changed';
+    END IF;
+END $$;
+"""
+
+
 class Migration(migrations.Migration):
     dependencies = [("billing", "0016_rounds_that_begin_late_or_never")]
 
@@ -59,4 +71,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(KEEP, ALLOW),
+        migrations.RunSQL(migrations.RunSQL.noop, KEEP_SET_OFFS),
     ]
