@@ -20,17 +20,20 @@ class Measure(StrEnum):
 class Meter:
     """``quantity`` (positive) of the SKU with code ``sku``, for as long as the thing exists.
 
-    What is measured has no quantity beforehand (0): the cloud is asked what it is.
+    What is measured has no quantity beforehand (0): the cloud is asked what it is. ``expected`` is
+    what is known of it: the most GiB that can be stored, or the GiB that are thought to pass in a
+    month; 0 is nothing.
     """
 
     sku: str
     quantity: Decimal
     measure: Measure | None = None
+    expected: Decimal = Decimal(0)
 
     @classmethod
-    def measured(cls, sku: str, measure: Measure) -> Meter:
+    def measured(cls, sku: str, measure: Measure, *, expected: int | Decimal = 0) -> Meter:
         """What is used of ``sku`` is what the cloud counts."""
-        return cls(sku, Decimal(0), measure)
+        return cls(sku, Decimal(0), measure, Decimal(expected))
 
 
 def quantity_by_sku(meters: Iterable[Meter]) -> dict[str, Decimal]:
@@ -39,3 +42,12 @@ def quantity_by_sku(meters: Iterable[Meter]) -> dict[str, Decimal]:
     for meter in meters:
         quantities[meter.sku] += meter.quantity
     return dict(quantities)
+
+
+def expected_by_sku(meters: Iterable[Meter]) -> dict[str, Decimal]:
+    """Add up what is expected of each SKU, without those of which nothing is."""
+    expected: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for meter in meters:
+        if meter.expected:
+            expected[meter.sku] += meter.expected
+    return dict(expected)

@@ -234,8 +234,10 @@ def _fields_of(choice: ChoiceField, value: Any) -> list[tuple[str, forms.Field]]
     else:
         rows = choice.rows if isinstance(choice, Written) else 4
         attributes = {"rows": str(rows), "spellcheck": "false"}
-        written = choice.write(value or []) if isinstance(choice, Written) else ""
-        item = forms.CharField(initial=written, widget=forms.Textarea(attrs=attributes))
+        written = choice.write(value) if isinstance(choice, Written) and value else ""
+        is_needed = not choice.is_left_out(choice.begin())
+        text = forms.Textarea(attrs=attributes)
+        item = forms.CharField(initial=written, required=is_needed, widget=text)
     item.label, item.help_text = str(choice.label), str(choice.hint)
     return [(names[0], item)]
 

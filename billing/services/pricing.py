@@ -6,7 +6,7 @@ Where a price has tiers that depends on how much the project uses already: see `
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing.errors import PriceMissing
-from billing.meters import Meter, quantity_by_sku
+from billing.meters import Meter, expected_by_sku, quantity_by_sku
 from billing.models import Price, PriceUnit, Sku, UsageSpan
 from billing.rating import (
     DUE_AT_ONCE,
@@ -31,6 +31,7 @@ from billing.rating import (
     used_per_unit,
 )
 from portal.core.calendar import Period, month_of
+from portal.core.formats import money
 from portal.core.formats import quantity as shown_quantity
 from portal.core.models import is_in_force
 from portal.core.money import RATED_PLACES, to_cents
@@ -39,6 +40,7 @@ from portal.identity.models import Organization, Project
 Key = TypeVar("Key", bound=Hashable)
 
 _OF_TIERS: Final = ("tiers", "beneath", "included")
+_OF_SOME: Final = ("beneath", "included", "expected")  # numbers that not every line has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,9 @@ class QuoteLine:
             once, how much began in the month. Counted only where there are tiers.
         included: how many units of a full month, or once, cost nothing where others do.
 
+        expected: of what is measured: what a full month costs at most, or is thought to cost. No
+            promise; whoever judges beforehand looks at it.
+
     Of what is measured ``quantity`` and both costs are zero: only the price is known beforehand.
     """
 
@@ -70,6 +75,7 @@ class QuoteLine:
     tiers: tuple[Tier, ...] = ()
     beneath: Decimal = Decimal(0)
     included: Decimal = Decimal(0)
+    expected: Decimal = Decimal(0)
 
     @property
     def name(self) -> str:
@@ -94,6 +100,14 @@ class QuoteLine:
             text = _("of which {quantity} hours a month included")
         return text.format(quantity=shown_quantity(self.included))
 
+    @property
+    def expected_text(self) -> str:
+        """What is expected of what is measured, in words."""
+        text = _("expected: {amount} per month")
+        if self.unit == PriceUnit.GIB_MONTH:
+            text = _("at most {amount} per month, when it is full")
+        return text.format(amount=money(self.expected))
+
     def cost(self, start: datetime, end: datetime) -> Decimal:
         """What holding this from ``start`` until ``end`` costs, as the charges will say it."""
         price = UnitPrice(Unit(self.unit), self.unit_price, self.tiers)
@@ -103,12 +117,24 @@ class QuoteLine:
             Decimal(0),
         )
 
+    def expected_cost(self, start: datetime, end: datetime) -> Decimal:
+        """What ``expected`` comes to from ``start`` until ``end``, by the seconds of each month."""
+        return sum(
+            (
+                self.expected * piece.seconds / month_of(piece.start).seconds
+                for piece in split_by_month(Usage(Decimal(1), start, end))
+            ),
+            Decimal(0),
+        )
+
     def as_json(self) -> dict[str, Any]:
         """For a JSON column; numbers as decimal strings, tiers only where there are any."""
+        left_out = () if self.tiers else _OF_TIERS
+        left_out += () if self.expected else ("expected",)
         written: dict[str, Any] = {
             field.name: str(getattr(self, field.name))
             for field in fields(QuoteLine)
-            if self.tiers or field.name not in _OF_TIERS
+            if field.name not in left_out
         }
         if self.tiers:
             written["tiers"] = [[str(one.from_quantity), str(one.amount)] for one in self.tiers]
@@ -117,7 +143,7 @@ class QuoteLine:
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> QuoteLine:
         """The line that ``as_json`` wrote."""
-        numbers = ("quantity", "unit_price", "monthly", "one_off", "beneath", "included")
+        numbers = ("quantity", "unit_price", "monthly", "one_off", *_OF_SOME)
         tiers = [Tier(*map(Decimal, pair)) for pair in line.get("tiers", ())]
         read = {name: Decimal(line[name]) for name in numbers if name in line}
         return cls(**{**line, **read, "tiers": tuple(tiers)})
@@ -142,6 +168,16 @@ class Quote:
         return sum((to_cents(line.one_off) for line in self.lines), Decimal(0))
 
     @property
+    def expected(self) -> Decimal:
+        """What a full month of what is measured costs at most, or is thought to: no promise."""
+        return sum((to_cents(line.expected) for line in self.lines), Decimal(0))
+
+    @property
+    def judged_monthly(self) -> Decimal:
+        """What rules, limits and quota look at: a full month with what is expected of it."""
+        return self.monthly + self.expected
+
+    @property
     def measured_lines(self) -> list[QuoteLine]:
         """Those of which only the price is known beforehand."""
         return [line for line in self.lines if line.is_measured]
@@ -159,6 +195,13 @@ class Quote:
         if Period(start, end).seconds <= 0:
             return Decimal(0)
         return sum((line.cost(start, end) for line in self.lines), Decimal(0))
+
+    def judged_until(self, start: datetime, end: datetime) -> Decimal:
+        """As ``cost_until``, with what is expected of what is measured: what budgets look at."""
+        if Period(start, end).seconds <= 0:
+            return Decimal(0)
+        expected = sum((line.expected_cost(start, end) for line in self.lines), Decimal(0))
+        return self.cost_until(start, end) + expected
 
     def after(self, before: Quote) -> Quote:
         """This quote without what fell due already where it follows on ``before``.
@@ -208,7 +251,8 @@ def quote(
         if sku not in prices:
             raise PriceMissing(sku=sku)
     beneath = _BeneathQuotes.of([project], prices.values(), at)
-    return _quote(quantities, prices, at, beneath.for_project(project, besides))
+    others = beneath.for_project(project, besides)
+    return _quote(quantities, prices, at, others, expected_by_sku(meters))
 
 
 def quote_each(sets: Mapping[Key, Sequence[Meter]], book: PriceBook) -> dict[Key, Quote]:
@@ -222,7 +266,7 @@ def quote_each(sets: Mapping[Key, Sequence[Meter]], book: PriceBook) -> dict[Key
     prices = book.prices_of(skus)
     beneath = _BeneathQuotes.of([book.project], prices.values(), book.at).for_project(book.project)
     return {
-        key: _quote(wanted, prices, book.at, beneath)
+        key: _quote(wanted, prices, book.at, beneath, expected_by_sku(sets[key]))
         for key, wanted in quantities.items()
         if wanted.keys() <= prices.keys()
     }
@@ -338,11 +382,18 @@ def _quote(
     prices: Mapping[str, Price],
     at: datetime,
     beneath: Mapping[str, Decimal],
+    expected: Mapping[str, Decimal] = MappingProxyType({}),
 ) -> Quote:
-    month = month_of(at)
+    month, nothing = month_of(at), Decimal(0)
     return Quote(
         lines=tuple(
-            _line(prices[sku], quantity, month, beneath.get(sku, Decimal(0)))
+            _line(
+                prices[sku],
+                quantity,
+                month,
+                beneath=beneath.get(sku, nothing),
+                expected=expected.get(sku, nothing),
+            )
             for sku, quantity in quantities.items()
         )
     )
@@ -393,7 +444,9 @@ def _nearest(prices: Iterable[Price], lineage: Sequence[int]) -> dict[str, Price
     }
 
 
-def _line(price: Price, quantity: Decimal, month: Period, beneath: Decimal) -> QuoteLine:
+def _line(
+    price: Price, quantity: Decimal, month: Period, *, beneath: Decimal, expected: Decimal
+) -> QuoteLine:
     unit_price = price.unit_price
     if not price.tiers:
         beneath = Decimal(0)
@@ -415,6 +468,11 @@ def _line(price: Price, quantity: Decimal, month: Period, beneath: Decimal) -> Q
         tiers=price.tiers,
         beneath=beneath,
         included=_included(parts, unit_price, month) if price.tiers else Decimal(0),
+        expected=_cost_of_parts(
+            _parts_on_top(replace(full_month, quantity=expected), unit_price, beneath=beneath)
+        )
+        if expected
+        else Decimal(0),
     )
 
 

@@ -141,6 +141,40 @@ class Written(ChoiceField):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Whole(Written):
+    """A whole number from 1 to ``highest``, or nothing: then a version leaves it out."""
+
+    rows: int = 1
+    highest: int
+    unit: str = ""
+
+    def begin(self) -> None:
+        return None
+
+    def clean(self, value: object) -> int | None:
+        if value is None:
+            return None
+        if type(value) is not int or not 1 <= value <= self.highest:
+            message = _("Fill in a whole number from 1 to {highest}, or nothing.")
+            raise ValueError(message.format(highest=quantity(self.highest, self.unit)))
+        return value
+
+    def is_left_out(self, value: Any) -> bool:
+        return value is None
+
+    def in_words(self, value: Any) -> str:
+        return quantity(value, self.unit)
+
+    def read(self, text: str) -> int | str | None:
+        """The number that somebody typed; anything else stays text, which is refused."""
+        typed = text.strip()
+        return int(typed) if typed.isdecimal() else typed or None
+
+    def write(self, value: Any) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lines(Written):
     """A list that somebody writes: one on a line, with a semicolon between its parts.
 

@@ -228,7 +228,8 @@ class Container(Kind):
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         if is_measured(version, Measure.STORED):
-            return [Meter.measured("object.used", Measure.STORED)]
+            at_most = spec["object_gib"]
+            return [Meter.measured("object.used", Measure.STORED, expected=at_most)]
         return [Meter("object", Decimal(spec["object_gib"]))]
 
     def summary(self, spec: Spec) -> str:

@@ -28,7 +28,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.choices import ChoiceField
-from catalog.kinds.measured import is_measured, measured_choice
+from catalog.kinds.measured import EXPECTED_TRAFFIC, is_measured, measured_choice
 from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network_parameter
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding, Part, called, status
@@ -234,7 +234,8 @@ class LoadBalancer(Kind):
     results = {"address": first_address}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
-        return [NETWORKS, measured_choice(Measure.TRAFFIC, _("Traffic, per GiB"))]
+        measured = measured_choice(Measure.TRAFFIC, _("Traffic, per GiB"))
+        return [NETWORKS, measured, EXPECTED_TRAFFIC]
 
     def parameters(self, version: OfferingVersion) -> list[Parameter]:
         return [
@@ -285,7 +286,9 @@ class LoadBalancer(Kind):
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         meters = [Meter("load_balancer", Decimal(1))]
         if is_measured(version, Measure.TRAFFIC):
-            meters.append(Meter.measured("load_balancer.traffic", Measure.TRAFFIC))
+            expected = version.choices.get(EXPECTED_TRAFFIC.name, 0)
+            traffic = Meter.measured("load_balancer.traffic", Measure.TRAFFIC, expected=expected)
+            meters.append(traffic)
         return meters
 
     def summary(self, spec: Spec) -> str:

@@ -10,11 +10,22 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Measure
-from catalog.kinds.choices import Ticks
+from catalog.kinds.choices import Ticks, Whole
 from catalog.kinds.parameters import Option, Text
 from catalog.models import OfferingVersion
 
 _NAME: Final = "measured"
+# Nothing bounds traffic, so whoever offers it says what is usual.
+EXPECTED_TRAFFIC: Final = Whole(
+    name="expected_gib",
+    label=_("Traffic expected in a month, in GiB"),
+    hint=_(
+        "What one usually has. Shown as an expectation when somebody orders it; rules for approval,"
+        " budgets and quota count with it."
+    ),
+    highest=1_000_000,
+    unit="GiB",
+)
 
 
 def measured_choice(measure: Measure, label: Text) -> Ticks:

@@ -90,6 +90,8 @@ class Order(PublicIdModel):
     monthly_price = models.DecimalField(max_digits=18, decimal_places=6)
     # What falls due once, when the use begins; of a change without what was paid once before.
     one_off_price = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
+    # What a month of what is measured costs at most, or is thought to: judged, never promised.
+    expected_price = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
     # What the requester saw beside the price: {"budget_free": decimal string or None}.
     # And how it is approved, where a rule speaks about it (``catalog.services.approval_routes``).
     conditions = models.JSONField(default=dict)
@@ -114,6 +116,9 @@ class Order(PublicIdModel):
             ),
             models.CheckConstraint(
                 condition=Q(one_off_price__gte=0), name="order_one_off_price_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(expected_price__gte=0), name="order_expected_price_not_negative"
             ),
         ]
         indexes = [
@@ -148,7 +153,8 @@ class Order(PublicIdModel):
     @property
     def judged_amount(self) -> Decimal:
         """What rules and limits of approvers look at, in euros."""
-        return judged_amount(monthly=self.monthly_price, one_off=self.one_off_price)
+        monthly = self.monthly_price + self.expected_price
+        return judged_amount(monthly=monthly, one_off=self.one_off_price)
 
     @property
     def is_undecided(self) -> bool:

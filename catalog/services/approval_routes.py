@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
 from django.utils.timezone import now
 
 from billing.services.budgets import BudgetPosition
@@ -127,7 +127,8 @@ def _let_through(
     of_it = OrderLine.objects.filter(Q(resource=changes) | Q(changes=changes))
     is_of_it = Q(pk__in=of_it.values("order")) if changes is not None else Q(pk__in=[])
     totals = others.aggregate(
-        monthly=Sum("monthly_price", filter=~is_of_it), one_off=Sum("one_off_price")
+        monthly=Sum(F("monthly_price") + F("expected_price"), filter=~is_of_it),
+        one_off=Sum("one_off_price"),
     )
     return judged_amount(**{price: total or Decimal(0) for price, total in totals.items()})
 

@@ -111,10 +111,10 @@ def _cost_of(asked: Cost, moment: datetime) -> Decimal:
     """
     end = _end_of(asked.end_date, moment)
     if asked.before is None:
-        return asked.quote.cost_until(moment, end)
+        return asked.quote.judged_until(moment, end)
     was = asked.before.quote
     running = was.after(was)  # what was paid once is paid
-    return asked.quote.after(was).cost_until(moment, end) - running.cost_until(
+    return asked.quote.after(was).judged_until(moment, end) - running.judged_until(
         moment, _end_of(asked.before.end_date, moment)
     )
 

@@ -204,7 +204,7 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     route = route_for(
         project,
         requested_by=asked.requested_by,
-        amount=judged_amount(monthly=price.monthly, one_off=price.one_off),
+        amount=judged_amount(monthly=price.judged_monthly, one_off=price.one_off),
         lines=[line.versions for line in lines],
         budget=position,
     )
@@ -289,6 +289,7 @@ def write_order(
         expires_at=expires_at,
         monthly_price=price.monthly,
         one_off_price=price.one_off,
+        expected_price=price.expected,
         conditions={
             "budget_free": str(position.free_after) if position else None,
             **as_conditions(route),

@@ -90,9 +90,9 @@ class Consequences:
 def demand_of(
     version: OfferingVersion, spec: Mapping[str, Any], price: Quote
 ) -> dict[Metric, Decimal]:
-    """Everything that a line claims, its quoted monthly price included."""
+    """Everything that a line claims, with its quoted monthly price and what is expected beside."""
     demand = get_kind(version.offering.kind).quota_demand(version, spec)
-    return {**demand, Metric.MONTHLY_COST_EUR: price.monthly}
+    return {**demand, Metric.MONTHLY_COST_EUR: price.judged_monthly}
 
 
 @dataclass(frozen=True, kw_only=True)
