@@ -49,13 +49,14 @@ class Round:
     away: set[tuple[int, str]] = field(default_factory=set)
 
     def ask(self, place: _Place) -> int:
-        """Ask for what is measured in a place.
+        """Ask for what is measured in a place; nobody asks a cloud that is away.
+
+        What stands there is claimed all the same. Else it would wait longest of all, and the next
+        round would have no room for what other clouds count.
 
         Returns:
             The number of samples that came of it.
         """
-        if (place.cloud.pk, place.measure) in self.away:
-            return 0
         claimed = self._claim(place)
         counts, problems = self._answers(place, claimed)
         taken = 0
@@ -85,6 +86,8 @@ class Round:
         """Bytes, and what went wrong, by primary key; what is in neither is not there."""
         counts: dict[int, int] = {}
         problems: dict[int, SampleProblem] = {}
+        if (place.cloud.pk, place.measure) in self.away:
+            return counts, dict.fromkeys((use.pk for use in uses), SampleProblem.AWAY)
         cloud_project = _cloud_project(place)
         if not cloud_project or not uses:
             return counts, problems

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import partial
+from uuid import uuid4
 
 import pytest
+from django.db import transaction
 
 from billing.models import MeasuredUse, SampleProblem, UsageSample, UsageSpan
 from billing.services import measuring, sampling
+from billing.services.metering import start_metering
 from billing.services.sampling import take_samples
 from billing.tasks import take_samples as task
+from portal.cloud.models import CloudProject
 from portal.cloud.ports import CloudRefused, CloudUnavailable, ContainerSpec
-from tests.billing.measured.conftest import GIB, STORED, TRAFFIC, hours, spans, tell
+from tests.billing.measured.conftest import GIB, STORED, TRAFFIC, at, hours, spans, tell
+from tests.factories import make_organization, make_project
 from tests.races import at_once, meeting
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def measured_elsewhere(model, number):
+    """A load balancer in a project of its own."""
+    project = make_project(make_organization(name=f"Dienst {number}"))
+    CloudProject.objects.create(project=project, cloud=model, openstack_project_id=f"p-{number}")
+    with transaction.atomic():
+        resource = start_metering(
+            public_id=uuid4(),
+            project=project,
+            cloud=model,
+            kind="load_balancer",
+            name="front",
+            openstack_id=f"lb-{number}",
+            meters=[TRAFFIC],
+            time=at(hours(0)),
+        )
+    return resource.measured_uses.get()
 
 
 def problems():
@@ -65,6 +88,26 @@ def test_cloud_that_is_away_is_asked_once_and_the_rest_waits(start, cloud, balan
     }
     assert take_samples(at=hours(2)) == 2
     assert not UsageSpan.objects.filter(resource=lost[0].resource).exists()
+
+
+def test_cloud_that_is_away_takes_nobodys_turn(start, model, cloud, place, monkeypatch):
+    """There is room for two in a round, and of each of three projects a load balancer is lost."""
+    stored = start(STORED)
+    lost = [measured_elsewhere(model, number) for number in range(3)]
+    MeasuredUse.objects.filter(pk=stored.pk).update(tried_at=hours(0))
+    monkeypatch.setattr(sampling, "MOST_AT_ONCE", 2)
+
+    def be_away(*_arguments):
+        raise CloudUnavailable("down")
+
+    monkeypatch.setattr(cloud, "load_balancer_traffic", be_away)
+    for minutes in (0, 5):
+        take_samples(at=hours(1 + minutes / 60))
+
+    assert stored.samples.count() == 1
+    assert {use.pk for use in MeasuredUse.objects.filter(problem=SampleProblem.AWAY)} == {
+        use.pk for use in lost
+    }
 
 
 def test_refusal_and_absence_are_told_apart_and_hold_nobody_up(start, cloud, balancer):
