@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from django.db import IntegrityError
 from django.db.models import Q, QuerySet
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
+from psycopg import Error as DatabaseError
 
 from billing.models import MeteredResource, TagFact, TagKey
 from billing.policies import may_allocate
@@ -66,6 +68,15 @@ def set_tag(place: Place, key: str, *, value: str, starts_on: date, actor: Perso
         NotAllowed, NodeEnded: as ``node_to_change``; it takes finance of that node.
         InvalidInput: something is not right in a field.
     """
+    try:
+        _set(place, key, value, starts_on, actor)
+    except IntegrityError as error:
+        if not _is_of_closed_month(error):
+            raise
+        raise InvalidInput({"starts_on": [_which_days()]}) from error
+
+
+def _set(place: Place, key: str, value: str, starts_on: date, actor: Person) -> None:
     project = place.project if isinstance(place, MeteredResource) else place
     with node_to_change(project.public_id, actor, may=may_allocate) as node:
         kept = _checked(place, node, key, value, starts_on)
@@ -76,6 +87,13 @@ def set_tag(place: Place, key: str, *, value: str, starts_on: date, actor: Perso
             TagFact.objects.create(**of_place, key=key, value=kept, valid_from=moment)
         told = {"key": key, "value": kept, "from": moment.isoformat()}
         record("tag.set", place, actor=actor, node_id=node.pk, data=told)
+
+
+def _is_of_closed_month(error: IntegrityError) -> bool:
+    """Somebody closed the month after we looked; the trigger waited for that."""
+    cause = error.__cause__
+    refused_by = cause.diag.constraint_name if isinstance(cause, DatabaseError) else ""
+    return refused_by == "tags_of_closed_months_never_change"
 
 
 def tags_of(place: Place) -> list[Tag]:
@@ -151,12 +169,14 @@ def _checked(place: Place, node: Node, key: str, value: str, starts_on: date) ->
     if definition is None and (kept or not _said_of(place).filter(key=key).exists()):
         errors["key"] = [_("There is no such key here.")]
     if not earliest_change() <= starts_on <= localdate() + FURTHEST:
-        errors["starts_on"] = [
-            _("Choose a day of this month or a later one, at most five years ahead.")
-        ]
+        errors["starts_on"] = [_which_days()]
     if errors:
         raise InvalidInput(errors)
     return kept
+
+
+def _which_days() -> str:
+    return _("Choose a day of this month or a later one, at most five years ahead.")
 
 
 def allowed_value(allowed: Sequence[str], value: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from billing.models import BillingMonth, Credit, Statement
-from billing.services import closing, credits, disputes
+from billing.models import BillingMonth, Credit, Statement, TagFact
+from billing.services import closing, credits, disputes, tags
 from billing.services.closing import begin_closing, close_month, take_back_closing
 from billing.services.credits import confirm_credit, propose_credit
 from billing.services.disputes import grant_dispute, raise_dispute, refuse_dispute
+from billing.services.tag_keys import define_tag_key
+from billing.services.tags import set_tag
 from portal.audit.models import AuditEntry
 from portal.identity.models import Role
 from tests.billing.months.conftest import SEPTEMBER
@@ -129,3 +132,23 @@ def test_a_number_that_was_rolled_back_was_never_given(first, second, server, mo
 
 def crash(*arguments: object) -> None:
     raise closing.TotalsChanged(total="0")
+
+
+def test_a_tag_of_a_month_that_closes_meanwhile_is_refused_in_words(
+    first, second, server, service, monkeypatch
+):
+    """Both looked while the month was open, and who closes it goes first."""
+    payer = PersonFactory()
+    grant(payer, Role.FINANCE, service)
+    define_tag_key(service, "fase", actor=payer)
+    begin_closing(SEPTEMBER, actor=first)
+    monkeypatch.setattr(tags, "_checked", meeting(tags._checked))
+    monkeypatch.setattr(closing, "write_statements", meeting(closing.write_statements))
+
+    outcomes = at_once(
+        lambda: close_month(SEPTEMBER, actor=second, total=FULL),
+        lambda: set_tag(server, "fase", value="test", starts_on=date(2026, 9, 5), actor=payer),
+    )
+
+    assert outcomes in (["done", "InvalidInput"], ["done", "done"])
+    assert TagFact.objects.exists() == (outcomes[1] == "done")
