@@ -141,7 +141,9 @@ def withdraw_tag_key(organization: Organization | Node, name: str, *, actor: Per
         InvalidInput: the organization does not define such a key.
     """
     with node_to_change(organization.public_id, actor, may=may_allocate) as node:
-        if not _own_keys(node, name).update(valid_until=now()):
+        # As text is kept, so that a query is never asked for what no row can hold.
+        known = _KEY.fullmatch(name) is not None
+        if not known or not _own_keys(node, name).update(valid_until=now()):
             raise InvalidInput({"key": [_("This organization has no such key.")]})
         branch = Node.objects.filter(Q(pk=node.pk) | Q(ancestor_ids__contains=[node.pk]))
         said = Q(node__in=branch) | Q(resource__project__in=branch)

@@ -170,7 +170,8 @@ class _WithdrawForm(RefusableForm):
 
 def _key_form(request: PersonRequest, node: Node) -> RefusableForm:
     if request.method != "POST":
-        key = keys_in_force([node.pk]).filter(name=request.GET.get("key", "")).first()
+        asked = request.GET.get("key")
+        key = next((one for one in keys_in_force([node.pk]) if one.name == asked), None)
         kept = _kept(request)
         return TagKeyForm(initial=kept) if kept or key is None else TagKeyForm.to_change(key)
     if "withdraw" in request.POST:

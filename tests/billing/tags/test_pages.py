@@ -206,6 +206,16 @@ class TestKeys:
         assert visit_as(finance).post(path, {"withdraw": "fase"}).status_code == 303
         assert not TagKey.objects.filter(valid_until=None).exists()
 
+    @pytest.mark.parametrize("key", ["", "\x00", "fase\x00", "Fase", "fase "])
+    def test_what_is_no_key_breaks_nothing(
+        self, ministry: Organization, finance: Person, key: str
+    ) -> None:
+        visit, path = visit_as(finance), f"{page_of(ministry)}/keys"
+
+        assert visit.get(path, {"key": key}).status_code == 200
+        assert visit.post(path, {"withdraw": key}).status_code == 422
+        assert TagKey.objects.get().valid_until is None
+
     def test_what_is_not_there_cannot_be_withdrawn(
         self, ministry: Organization, finance: Person
     ) -> None:
