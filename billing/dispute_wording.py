@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -11,6 +12,9 @@ from django.utils.translation import gettext as _
 from billing.models import Dispute
 from portal.core.formats import money
 from portal.identity.models.proposed import DecisionState
+
+# A list of them must not read a PDF for each.
+DOCUMENTS: Final = ("line__statement__document", "credit__settled_on__statement__document")
 
 
 @dataclass(frozen=True)
@@ -65,5 +69,5 @@ def disputes_in_words(disputes: QuerySet[Dispute] | Iterable[Dispute]) -> list[D
             "line__used_in",
             "proposed_by",
             "credit__settled_on__statement",
-        )
+        ).defer(*DOCUMENTS)
     return [DisputeInWords(dispute) for dispute in found]

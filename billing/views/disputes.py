@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.dispute_wording import DisputeInWords, disputes_in_words
+from billing.dispute_wording import DOCUMENTS, DisputeInWords, disputes_in_words
 from billing.documents.wording import quantity_of
 from billing.forms import AnswerForm, DisputeForm
 from billing.models import Dispute, StatementLine
@@ -69,7 +69,9 @@ def dispute_new(request: PersonRequest, public_id: UUID) -> HttpResponse:
         statement__in=visible_statements(request.user), kind__in=CREDITABLE
     )
     line = get_object_or_404(
-        lines.select_related("statement__organization", "statement__month", "used_in"),
+        lines.select_related("statement__organization", "statement__month", "used_in").defer(
+            "statement__document"
+        ),
         public_id=public_id,
     )
     if not may_dispute(request.user, line.statement):
@@ -182,4 +184,5 @@ def _visible(request: PersonRequest, public_id: UUID) -> Dispute:
         "decided_by",
         "credit__settled_on__statement",
     )
+    disputes = disputes.defer(*DOCUMENTS)
     return get_object_or_404(disputes, public_id=public_id)
