@@ -131,8 +131,9 @@ def _answer(public_id: UUID, actor: Person, decide: Callable[[Dispute], None]) -
 
 def _give_back(dispute: Dispute, amount: Decimal, answer: str, actor: Person) -> Credit:
     """The credit; what is wrong with its reason is said of the answer."""
+    because = " ".join(answer.splitlines())  # for it stands in a line of a statement
     try:
-        return enter_credit(dispute.line.public_id, amount=amount, reason=answer, actor=actor)
+        return enter_credit(dispute.line.public_id, amount=amount, reason=because, actor=actor)
     except InvalidInput as error:
         errors = {name.replace("reason", "answer"): said for name, said in error.errors.items()}
         raise InvalidInput(errors) from error
@@ -161,7 +162,7 @@ def _check_pays(actor: Person, line: StatementLine) -> None:
 
 def _clean(text: str, field: str, max_length: int) -> str:
     try:
-        cleaned = clean_text(text, max_length=max_length)
+        cleaned = clean_text(text, max_length=max_length, multiline=True)
     except ValueError as error:
         raise InvalidInput({field: [str(error)]}) from error
     if not cleaned:

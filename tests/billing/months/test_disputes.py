@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from billing.closing_checks import find_findings
@@ -140,6 +141,20 @@ class TestService:
         dispute.refresh_from_db()
         assert list(refusal.value.errors) == [field]
         assert (dispute.state, Credit.objects.count()) == ("proposed", 0)
+
+    def test_what_is_said_may_have_several_lines(self, line, payer, first):
+        said = "Die week lag het plat.\r\n\r\nZie de melding."
+
+        refused = refuse_dispute(
+            raise_dispute(line.public_id, reason=said, actor=payer).public_id,
+            answer="Nee.\nEcht niet.",
+            actor=first,
+        )
+        again = raise_dispute(line.public_id, reason=said, actor=payer)
+        granted = grant_dispute(again.public_id, amount=SIX, answer="Ja.\r\nToch.", actor=first)
+
+        assert (refused.reason, refused.decision_reason) == (said, "Nee.\nEcht niet.")
+        assert granted.credit.reason == granted.decision_reason == "Ja. Toch."
 
     def test_more_than_was_paid_is_not_given(self, dispute, first):
         with pytest.raises(CreditTooHigh):
@@ -296,6 +311,21 @@ class TestPages:
         assert all(value in text(response) for value in sent.values())
         dispute.refresh_from_db()
         assert dispute.state == "proposed"
+
+    def test_no_page_reads_the_documents_of_what_it_names(self, dispute, payer, first, close):
+        grant_dispute(dispute.public_id, amount=SIX, answer="Ja.", actor=first)
+        close(OCTOBER)
+        visit, line = visit_as(payer), dispute.line
+
+        for page in (
+            "/costs/months/disputes",
+            f"/costs/months/disputes/{dispute.public_id}",
+            f"/costs/months/lines/{line.public_id}/dispute",
+            f"/costs/months/statements/{line.statement.public_id}",
+        ):
+            with CaptureQueriesContext(connection) as asked:
+                assert visit.get(page).status_code == 200
+            assert [query["sql"] for query in asked if '."document"' in query["sql"]] == []
 
     def test_it_is_taken_back_on_its_page(self, dispute, payer):
         visit = visit_as(payer)
