@@ -78,8 +78,14 @@ def keys_in_force(nodes: Iterable[int]) -> QuerySet[TagKey]:
 
 
 def keys_for(node: Node) -> list[TagKey]:
-    """The keys that may be given values on a node now: its own and those from above. One query."""
-    return list(keys_in_force(node.lineage_ids))
+    """The keys that may be given values on a node now: its own and those from above, by name.
+
+    Where a move brought two of one name together the highest counts. One query.
+    """
+    height = {pk: place for place, pk in enumerate(node.lineage_ids)}
+    lowest_first = sorted(keys_in_force(height), key=lambda one: -height[one.organization_id])
+    counting = {one.name: one for one in lowest_first}
+    return [counting[name] for name in sorted(counting)]
 
 
 def keys_below(node_ids: Collection[int]) -> list[str]:
@@ -134,7 +140,8 @@ def define_tag_key(
 def withdraw_tag_key(organization: Organization | Node, name: str, *, actor: Person) -> None:
     """From today on the organization and what is below it do not have this key, nor its values.
 
-    Costs of the days before keep theirs.
+    Costs of the days before keep theirs. Where another organization above or below defines it too,
+    since a move, its values stay.
 
     Raises:
         NotAllowed, NodeEnded: as ``node_to_change``; it takes finance of the organization.
@@ -145,7 +152,10 @@ def withdraw_tag_key(organization: Organization | Node, name: str, *, actor: Per
         known = _KEY.fullmatch(name) is not None
         if not known or not _own_keys(node, name).update(valid_until=now()):
             raise InvalidInput({"key": [_("This organization has no such key.")]})
-        branch = Node.objects.filter(Q(pk=node.pk) | Q(ancestor_ids__contains=[node.pk]))
+        others = [one.organization_id for one in _keys_around(node) if one.name == name]
+        has_other = Q(pk__in=others) | Q(ancestor_ids__overlap=others)
+        below = Node.objects.filter(Q(pk=node.pk) | Q(ancestor_ids__contains=[node.pk]))
+        branch = below.exclude(has_other)
         said = Q(node__in=branch) | Q(resource__project__in=branch)
         end_from(TagFact.objects.filter(said, key=name), start_of_day(localdate()))
         record("tag_key.withdrawn", node, actor=actor, node_id=node.pk, data={"key": name})
@@ -213,9 +223,12 @@ def _checked(node: Node, name: str, allowed_values: Sequence[str]) -> tuple[str,
 def _problem_around(node: Node, key: str) -> str:
     """What other keys above or below have against this one; empty: nothing.
 
-    A key has one definition on the way up from any place, and no place has too many keys.
+    A key has one definition on the way up from any place, and no place has too many keys. What a
+    move brought together may still be defined anew.
     """
     around = _keys_around(node)
+    if (node.pk, key) in {(one.organization_id, one.name) for one in around}:
+        return ""
     others = [one for one in around if one.name == key and one.organization_id != node.pk]
     if others:
         return _("“{name}” has this key already.").format(name=others[0].organization.name)

@@ -16,6 +16,7 @@ from billing.services.charging import list_charges
 from billing.services.tag_keys import MOST_KEYS, define_tag_key, keys_for, withdraw_tag_key
 from billing.services.tagged_costs import share_out, tagged_months
 from billing.services.tags import Tag, set_tag, tags_of
+from catalog.services.tree import _hang
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.models import Node, NodeParent, Organization, Person, Project, Role
@@ -40,6 +41,17 @@ def euros(node: Node, key: str = "fase") -> dict[str | None, Decimal]:
     """What November cost, by value."""
     (found,) = tagged_months([node.pk], key, [NOVEMBER], at=NOVEMBER.end)
     return {value: costs.total for value, costs in found.realised.items()}
+
+
+def moved_below(ministry: Organization, *, key: str) -> tuple[Organization, Project]:
+    """An agency with a key of its own and a project, that a moment ago stood elsewhere."""
+    agency = make_organization(make_organization(name="Ander ministerie"), "Agentschap")
+    define_tag_key(agency, key, actor=member(Role.FINANCE, agency))
+    project = make_project(agency)
+    _hang(agency, ministry)
+    agency.refresh_from_db()
+    project.refresh_from_db()
+    return agency, project
 
 
 class TestKeys:
@@ -112,6 +124,48 @@ class TestKeys:
             define_tag_key(ministry, "team", actor=member(role, ministry))
         with pytest.raises(NotAllowed):
             withdraw_tag_key(ministry, "fase", actor=member(role, ministry))
+
+    def test_a_move_may_bring_two_of_a_name_together_and_the_highest_counts(
+        self, ministry: Organization, finance: Person
+    ) -> None:
+        agency, project = moved_below(ministry, key="fase")
+        define_tag_key(ministry, "fase", allowed_values=["x"], actor=finance)
+        define_tag_key(agency, "fase", allowed_values=["y"], actor=finance)
+
+        assert [key.allowed_values for key in keys_for(project)] == [["x"]]
+        with pytest.raises(InvalidInput):
+            tag_from(16, project, "y", finance)
+        tag_from(16, project, "x", finance)
+
+    @pytest.mark.parametrize("withdraws", ["ministry", "agency"])
+    def test_values_stay_while_another_above_or_below_defines_the_key(
+        self, ministry: Organization, finance: Person, withdraws: str
+    ) -> None:
+        agency, project = moved_below(ministry, key="fase")
+        tag_from(1, project, "test", finance)
+        tag_from(1, ministry, "productie", finance)
+
+        withdraw_tag_key(ministry if withdraws == "ministry" else agency, "fase", actor=finance)
+
+        (own,) = TagFact.objects.filter(node=project)
+        assert own.valid_until is None
+        (above,) = TagFact.objects.filter(node=ministry)
+        assert (above.valid_until is None) == (withdraws == "agency")
+        last = agency if withdraws == "ministry" else ministry
+        withdraw_tag_key(last, "fase", actor=finance)
+        assert not TagFact.objects.filter(valid_until=None).exists()
+
+    def test_too_many_since_a_move_may_still_change(
+        self, ministry: Organization, finance: Person
+    ) -> None:
+        for number in range(MOST_KEYS - 1):
+            define_tag_key(ministry, f"key{number}", actor=finance)
+        agency, _project = moved_below(ministry, key="team")
+
+        define_tag_key(agency, "team", is_required=True, actor=finance)
+
+        with pytest.raises(InvalidInput):
+            define_tag_key(agency, "nog-een", actor=finance)
 
     def test_a_project_defines_none(self, project: Project, finance: Person) -> None:
         with pytest.raises(InvalidInput):
