@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -120,22 +121,38 @@ def take_samples(*, at: datetime) -> int:
     return each_by_itself(Round(moment).ask, _due_places(moment))
 
 
+def count_once_more(public_id: UUID, *, at: datetime) -> None:
+    """Ask what passed by a resource that is about to be removed: no cloud tells that afterwards.
+
+    Whatever was asked within the hour. Where the cloud does not answer, what passed since the last
+    sample is nobody's.
+    """
+    moment = whole_second(at)
+    passing = _asked_for().filter(resource__public_id=public_id, measure=Measure.TRAFFIC)
+    for place in _places(passing.select_related("resource__cloud")):
+        Round(moment).ask(place)
+
+
 def due(at: datetime) -> QuerySet[MeasuredUse]:
     """What is to be asked for at ``at``; also what was asked for by a clock that was fast."""
     waits = Q(tried_at=None) | Q(tried_at__lte=at - EVERY) | Q(tried_at__gt=at)
-    return MeasuredUse.objects.filter(
-        waits, ended_at=None, resource__cloud__key__in=settings.CLOUDS
-    )
+    return _asked_for().filter(waits)
+
+
+def _asked_for() -> QuerySet[MeasuredUse]:
+    return MeasuredUse.objects.filter(ended_at=None, resource__cloud__key__in=settings.CLOUDS)
 
 
 def _due_places(at: datetime) -> list[_Place]:
     uses = due(at).select_related("resource__cloud")
-    waiting = uses.order_by(F("tried_at").asc(nulls_first=True), "pk")[:MOST_AT_ONCE]
+    return _places(uses.order_by(F("tried_at").asc(nulls_first=True), "pk")[:MOST_AT_ONCE])
 
+
+def _places(uses: Iterable[MeasuredUse]) -> list[_Place]:
     def key(use: MeasuredUse) -> tuple[int, int, str]:
         return (use.resource.cloud_id, use.resource.project_id, use.measure)
 
-    places = [(list(group), place) for place, group in groupby(sorted(waiting, key=key), key=key)]
+    places = [(list(group), place) for place, group in groupby(sorted(uses, key=key), key=key)]
     return [
         _Place(group[0].resource.cloud, project_id, measure, group)
         for group, (_cloud, project_id, measure) in places

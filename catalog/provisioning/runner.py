@@ -10,7 +10,9 @@ from typing import Final
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError
+from django.utils.timezone import now
 
+from billing.services.sampling import count_once_more
 from catalog.kinds.base import Done, Outcome, Wait
 from catalog.models import OperationKind, Step, StepFault
 from catalog.provisioning.claims import Held, Overtaken, claim_next_step
@@ -101,6 +103,8 @@ def _run(held: Held) -> Outcome:
     if held.beside:
         return Done(external_id=held.beside)
     context = WorkingContext(held)
+    if held.step.operation.kind in _REMOVING:
+        count_once_more(context.resource_id, at=now())
     made, clear = held.step.external_id, held.definition.clear
     if made and clear:
         if _may_be_finished(held.step):
