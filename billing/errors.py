@@ -146,6 +146,40 @@ class LineNotDisputable(DomainError):
     message = _("Of this line nothing is left to give back, so there is nothing to dispute.")
 
 
+class OwnSplitKey(NotAllowed):
+    code = "own_split_key"
+    message = _("You proposed this yourself. Somebody else of finance must decide.")
+
+
+class SplitKeySettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "split_key_settled"
+    message = _("Somebody was first: this is “{state}” by now.")
+
+
+class SplitKeyTooLate(DomainError):
+    code = "split_key_too_late"
+    message = _(
+        "The month from which this should hold has begun. Propose it again, from a month to come."
+    )
+
+
+class SplitKeyOverlaps(DomainError):
+    code = "split_key_overlaps"
+    message = _("Another key shares the costs of this project in one of these months already.")
+
+
+class SplitKeyChains(DomainError):
+    """Context: ``project``: whose costs the other key shares."""
+
+    code = "split_key_chains"
+    message = _(
+        "Costs are shared once. In one of these months another key shares the costs of "
+        "“{project}”, which bears a part here, or whose costs this project bears."
+    )
+
+
 class OwnDispute(NotAllowed):
     code = "own_dispute"
     message = _("You disputed this yourself. Somebody else of finance must answer.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from billing.models import (
     MonthState,
     Price,
     ScheduledFile,
+    SplitKey,
     Statement,
     TariffRound,
 )
@@ -164,6 +166,44 @@ def visible_statements(person: Person) -> QuerySet[Statement]:
     if may_close(person):
         return Statement.objects.all()
     return Statement.objects.filter(organization__in=visible_cost_nodes(person))
+
+
+def may_share_out(person: Person, projects: Iterable[Node]) -> bool:
+    """Finance of all these projects says who bears the costs of one; and who does the books."""
+    wanted = {project.pk for project in projects}
+    if may_close(person):
+        return True
+    return wanted <= set(
+        reached_nodes(person, Role.FINANCE).filter(pk__in=wanted).values_list("pk", flat=True)
+    )
+
+
+def may_propose_split_keys(person: Person) -> bool:
+    """True of finance anywhere: which projects it is about is looked at later."""
+    return Role.FINANCE in roles_of(person)
+
+
+def projects_to_share(person: Person) -> QuerySet[Node]:
+    """The living projects whose costs the person may have others bear, or which may bear some."""
+    living = Node.objects.filter(kind=NodeKind.PROJECT, ended_at=None)
+    return living if may_close(person) else living & reached_nodes(person, Role.FINANCE)
+
+
+def visible_split_keys(person: Person) -> QuerySet[SplitKey]:
+    """Keys about a project whose costs the person sees, be it only as one that bears a part."""
+    if may_close(person):
+        return SplitKey.objects.all()
+    seen = visible_cost_nodes(person).values("pk")
+    split = SplitKey.objects.filter(Q(source__in=seen) | Q(recipients__project__in=seen))
+    return SplitKey.objects.filter(Q(pk__in=split.values("pk")) | Q(ends__in=split.values("pk")))
+
+
+def split_keys_to_decide(person: Person) -> QuerySet[SplitKey]:
+    """What another human proposed, among what the person sees; who decides must reach all of it."""
+    waiting = visible_split_keys(person).filter(state=DecisionState.PROPOSED)
+    if not may_propose_split_keys(person):
+        return waiting.none()
+    return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
 
 
 def may_dispute(person: Person, statement: Statement) -> bool:

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from billing.models import Price, PriceUnit, Sku
 from billing.rating import UnitPrice
 from billing.services.pricing import nearest_prices
+from billing.services.split_reading import SHARED_SKU
 from billing.services.tariff_drafts import Draft
 from billing.services.tariff_effects import Change, Effect
 from portal.core.models import is_not_over
@@ -103,7 +104,7 @@ def present_prices(organization: Organization | None, *, at: datetime) -> list[P
             planned=planned[sku.pk],
             above=above.get(sku.code),
         )
-        for sku in Sku.objects.order_by("code")
+        for sku in Sku.objects.exclude(code=SHARED_SKU).order_by("code")
     ]
 
 

@@ -9,6 +9,7 @@ from billing.views import (
     disputes,
     files,
     months,
+    split_keys,
     statements,
     tags,
     tariff_rounds,
@@ -28,6 +29,23 @@ urlpatterns = [
         files.file_schedule_end,
         name="file-schedule-end",
     ),
+    path("costs/split-keys", split_keys.key_list, name="split-keys"),
+    path("costs/split-keys/new", split_keys.key_new, name="split-key-new"),
+    path("costs/split-keys/<uuid:public_id>", split_keys.key_detail, name="split-key"),
+    path(
+        "costs/split-keys/<uuid:public_id>/confirm",
+        split_keys.key_confirm,
+        name="split-key-confirm",
+    ),
+    path(
+        "costs/split-keys/<uuid:public_id>/refuse", split_keys.key_refuse, name="split-key-refuse"
+    ),
+    path(
+        "costs/split-keys/<uuid:public_id>/take-back",
+        split_keys.key_take_back,
+        name="split-key-take-back",
+    ),
+    path("costs/split-keys/<uuid:public_id>/end", split_keys.key_end, name="split-key-end"),
     path("costs/tariffs", tariffs.tariff_list, name="tariffs"),
     path("costs/tariffs/rounds", tariff_rounds.round_list, name="tariff-rounds"),
     path("costs/tariffs/rounds/new", tariff_rounds.round_new, name="tariff-round-new"),

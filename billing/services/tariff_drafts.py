@@ -24,6 +24,7 @@ from billing.models import (
 )
 from billing.rating import DUE_AT_ONCE, LONGEST_MINIMUM_MONTHS, Tier, Unit, UnitPrice
 from billing.services.closing import next_month
+from billing.services.split_reading import SHARED_SKU
 from billing.services.tariff_effects import Effect, effect_on_last_month
 from billing.services.tariff_prices import Present
 from billing.services.unsettled import unsettled_months
@@ -146,7 +147,9 @@ def make_draft(says: RoundSays) -> Draft:
     if says.valid_from not in {month.start for month in months}:
         raise InvalidInput({**errors, "valid_from": [_("Choose one of these months.")]})
     organization = _living(says.organization, errors)
-    skus = {sku.code: sku for sku in Sku.objects.all()}  # few; whatever a code holds finds nothing
+    skus = {
+        sku.code: sku for sku in Sku.objects.exclude(code=SHARED_SKU)
+    }  # few; whatever a code holds finds nothing
     present = Present.of(organization, says.valid_from, skus.values())
     times = Counter(price.sku for price in says.prices)
     for price in says.prices:

@@ -12,8 +12,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import BudgetAlert, TariffRound
-from billing.policies import disputes_to_answer, tariff_rounds_to_decide
+from billing.models import BudgetAlert, SplitKey, TariffRound
+from billing.policies import (
+    disputes_to_answer,
+    split_keys_to_decide,
+    tariff_rounds_to_decide,
+)
 from billing.services.budget_alerts import READERS, alert_in_words
 from billing.services.unusual_days import UnusualDay, find_unusual_days
 from catalog.amounts import amount_in_words
@@ -76,6 +80,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *[_proposal_task(proposal) for proposal in _proposals(person)],
         *[_link_task(link) for link in links_to_decide(person)[:SHOWN]],
         *[_tariff_task(proposed) for proposed in _tariffs_to_decide(person)],
+        *[_split_key_task(proposed) for proposed in _split_keys_to_decide(person)],
         *_dispute_tasks(person),
         *[_more_quota_task(asked) for asked in _quota_to_decide(person)],
         *[_outcome_task(asked) for asked in _quota_decided(person)],
@@ -214,6 +219,24 @@ def _more_quota_task(asked: QuotaRequest) -> Task:
         url=reverse("catalog:quota-request", args=[asked.public_id]),
         button=_("Decide"),
     )
+
+
+def _split_key_task(proposed: SplitKey) -> Task:
+    return Task(
+        icon="receipt-euro",
+        tone="",
+        title=_("Shared costs of {project}").format(project=proposed.source.name),
+        text=_("{proposer} proposes this from {day} on.").format(
+            proposer=proposed.proposed_by.name, day=day(proposed.valid_from)
+        ),
+        url=reverse("billing:split-key", args=[proposed.public_id]),
+        button=_("Decide"),
+    )
+
+
+def _split_keys_to_decide(person: Person) -> QuerySet[SplitKey]:
+    waiting = split_keys_to_decide(person).select_related("proposed_by", "source")
+    return waiting.order_by("valid_from", "proposed_at")[:SHOWN]
 
 
 def _dispute_tasks(person: Person) -> list[Task]:

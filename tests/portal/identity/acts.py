@@ -52,6 +52,8 @@ from tests.portal.identity.billing_acts import (
     beginning_to_close,
     closing_a_month,
     confirming_a_credit,
+    confirming_a_split_key,
+    refusing_a_split_key,
 )
 from tests.portal.identity.budget_acts import ending_a_budget, setting_a_budget
 from tests.portal.identity.catalog_acts import (
@@ -395,6 +397,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "credit.confirm": confirming_a_credit,
     "approval_rule.confirm": confirming_a_rule,
     "approval_rule.refuse": refusing_a_rule,
+    "split_key.confirm": confirming_a_split_key,
+    "split_key.refuse": refusing_a_split_key,
     "tariff_round.confirm": confirming_a_round,
     "tariff_round.refuse": refusing_a_round,
     "role.grant": granting_a_role,

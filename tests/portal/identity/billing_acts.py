@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from billing.models import MonthState
+from django.utils.timezone import now
+
+from billing.models import MonthState, SplitKey, SplitMethod
 from billing.services.closing import begin_closing, close_month
 from billing.services.credits import confirm_credit, propose_credit
+from billing.services.split_keys import KeySays, confirm_key, propose_key, refuse_key
+from billing.services.tariff_drafts import months_to_begin
 from portal.core.calendar import month, start_of_day
 from portal.identity.models import Person, Role
-from tests.factories import PersonFactory, grant
+from tests.factories import PersonFactory, grant, make_project
 from tests.factories.billing import (
     MeteredResourceFactory,
     UsageSpanFactory,
@@ -60,6 +64,41 @@ def confirming_a_credit(get: Get) -> Doors:
         page=f"/costs/credits/{credit.public_id}/confirm",
         stands_on=f"/costs/months/statements/{line.statement.public_id}",
     )
+
+
+def confirming_a_split_key(get: Get) -> Doors:
+    key, actor = split_key_of_colleague(get)
+    page = f"/costs/split-keys/{key.public_id}"
+    return Doors(
+        actor=actor,
+        service=lambda: confirm_key(key.public_id, actor=actor),
+        page=f"{page}/confirm",
+        stands_on=page,
+    )
+
+
+def refusing_a_split_key(get: Get) -> Doors:
+    key, actor = split_key_of_colleague(get)
+    page = f"/costs/split-keys/{key.public_id}"
+    return Doors(
+        actor=actor,
+        service=lambda: refuse_key(key.public_id, actor=actor, reason="Te duur"),
+        page=f"{page}/refuse",
+        stands_on=page,
+        form={"reason": "Te duur"},
+    )
+
+
+def split_key_of_colleague(get: Get) -> tuple[SplitKey, Person]:
+    """A key that waits, and who may decide on it."""
+    says = KeySays(
+        source=make_project(get("platform").organization, name="Gateway"),
+        method=SplitMethod.EQUAL,
+        recipients={get("project"): None},
+        valid_from=months_to_begin(now())[0].start,
+        reason="Gedeelde gateway",
+    )
+    return propose_key(says, actor=finance_of_platform(get)), finance_of_platform(get)
 
 
 def use_in_september(get: Get, sku: str) -> None:
