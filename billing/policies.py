@@ -200,10 +200,12 @@ def visible_split_keys(person: Person) -> QuerySet[SplitKey]:
 
 def split_keys_to_decide(person: Person) -> QuerySet[SplitKey]:
     """What another human proposed, among what the person sees; who decides must reach all of it."""
-    waiting = visible_split_keys(person).filter(state=DecisionState.PROPOSED)
-    if not may_propose_split_keys(person):
+    waiting = SplitKey.objects.filter(state=DecisionState.PROPOSED)
+    # Everybody's first page asks, and mostly nothing waits: one look then.
+    if not waiting.exists() or not may_propose_split_keys(person):
         return waiting.none()
-    return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
+    visible = waiting.filter(pk__in=visible_split_keys(person).values("pk"))
+    return visible.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
 
 
 def may_dispute(person: Person, statement: Statement) -> bool:

@@ -147,9 +147,8 @@ def make_draft(says: RoundSays) -> Draft:
     if says.valid_from not in {month.start for month in months}:
         raise InvalidInput({**errors, "valid_from": [_("Choose one of these months.")]})
     organization = _living(says.organization, errors)
-    skus = {
-        sku.code: sku for sku in Sku.objects.exclude(code=SHARED_SKU)
-    }  # few; whatever a code holds finds nothing
+    # Few; whatever a code holds finds nothing.
+    skus = {sku.code: sku for sku in Sku.objects.exclude(code=SHARED_SKU)}
     present = Present.of(organization, says.valid_from, skus.values())
     times = Counter(price.sku for price in says.prices)
     for price in says.prices:

@@ -176,7 +176,7 @@ def _find(request: PersonRequest, public_id: UUID) -> Statement:
 
 
 def _lines(statement: Statement) -> QuerySet[StatementLine]:
-    lines = statement.lines.select_related("used_in", "sku", "corrects__statement")
+    lines = statement.lines.select_related("used_in", "sku", "corrects__statement", "split_key")
     return lines.defer("corrects__statement__document").order_by("position")
 
 

@@ -16,6 +16,7 @@ from tests.authorisation.rows import (
     roles,
     rules,
     sessions,
+    split_keys,
     tariffs,
     web,
 )
@@ -37,5 +38,6 @@ MATRIX = [
     *billing.ROWS,
     *budgets.ROWS,
     *files.ROWS,
+    *split_keys.ROWS,
     *tariffs.ROWS,
 ]

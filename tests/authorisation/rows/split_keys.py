@@ -1,0 +1,104 @@
+"""Keys by which costs are shared: seen by who sees the costs, agreed by finance of all of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.utils.timezone import now
+
+from billing.models import SplitKey, SplitMethod, SplitRecipient
+from billing.services.split_reading import shared_sku
+from billing.services.tariff_drafts import months_to_begin
+from portal.identity.models import Person, Project, Role
+from portal.identity.models.proposed import DecisionState
+from tests.authorisation.vocabulary import act, see
+from tests.authorisation.world import Tenant
+from tests.factories import make_project
+
+PAYERS: Final = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
+FINANCE: Final = {Role.FINANCE}
+OF_KEY: Final = {"by": FINANCE, "seen_by": PAYERS}
+
+
+def key_of_colleague(tenant: Tenant) -> SplitKey:
+    """Waits for another than the colleague who proposed it."""
+    return _proposed(tenant, tenant.all_rounder)
+
+
+def own_key(tenant: Tenant) -> SplitKey:
+    """Proposed by who comes by from finance."""
+    return _proposed(tenant, tenant.people[Role.FINANCE])
+
+
+def agreed_key(tenant: Tenant) -> SplitKey:
+    """Confirmed, and still to begin."""
+    key = _proposed(tenant, tenant.people[Role.FINANCE])
+    key.state, key.decided_by, key.decided_at = DecisionState.CONFIRMED, tenant.all_rounder, now()
+    key.save()
+    return key
+
+
+def new_key(tenant: Tenant) -> dict[str, Any]:
+    """A complete form, for two projects of the tenant."""
+    return {
+        "source": str(_project(tenant, "nieuw").public_id),
+        "method": SplitMethod.EQUAL.value,
+        "valid_from": _months()[1],
+        "valid_until": "",
+        "reason": "Gedeelde dienst",
+        "project_0": str(tenant.project.public_id),
+    }
+
+
+def ending(tenant: Tenant) -> dict[str, Any]:
+    return {"valid_from": _months()[1], "reason": "Klaar"}
+
+
+def _months() -> list[str]:
+    return [month.start.strftime("%Y-%m") for month in months_to_begin(now())]
+
+
+def _project(tenant: Tenant, word: str) -> Project:
+    found = Project.objects.filter(name=tenant.named(word)).first()
+    return found or make_project(tenant.directorate, name=tenant.named(word))
+
+
+def _proposed(tenant: Tenant, person: Person) -> SplitKey:
+    shared_sku()
+    count = SplitKey.objects.count()
+    key = SplitKey.objects.create(
+        source=_project(tenant, f"gedeeld-{count}"),
+        method=SplitMethod.EQUAL,
+        reason="Gedeelde dienst",
+        valid_from=months_to_begin(now())[0].start,
+        recipient_count=1,
+        proposed_by=person,
+        proposed_at=now(),
+    )
+    SplitRecipient.objects.create(key=key, project=tenant.project)
+    return key
+
+
+ROWS = [
+    see("billing:split-keys", by=PAYERS, shows_organizations_to=FINANCE),
+    see("billing:split-key-new", by=FINANCE, shows_organizations_to=FINANCE),
+    act(
+        "billing:split-key-new",
+        body=new_key,
+        by=FINANCE,
+        seen_by=FINANCE,
+        unseen=422,
+        asks_role_first=True,
+    ),
+    see("billing:split-key", of=key_of_colleague, by=PAYERS, asks_role_first=True),
+    act("billing:split-key-confirm", of=key_of_colleague, is_strong=True, **OF_KEY),
+    act(
+        "billing:split-key-refuse",
+        of=key_of_colleague,
+        body={"reason": "Te duur."},
+        is_strong=True,
+        **OF_KEY,
+    ),
+    act("billing:split-key-take-back", of=own_key, **OF_KEY),
+    act("billing:split-key-end", of=agreed_key, body=ending, **OF_KEY),
+]
