@@ -17,6 +17,7 @@ from billing.bookings import bookings_of
 from billing.ledger.layout import Column, Field, Layout
 from billing.ledger.settings_file import LedgerSettings
 from billing.models import BillingMonth, LineKind, Sku, Statement, StatementLine
+from billing.models.statement import SHARES
 from portal.identity.models import Role, VatTreatmentPeriod
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, used
 from tests.billing.months.conftest import september as day
@@ -175,18 +176,19 @@ def test_the_pages_offer_the_files(close, server, first):
 codes = st.none() | st.sampled_from(["1001", "1002", ""])
 lines = st.lists(
     st.builds(
-        lambda category, kind, reason, names, **facts: StatementLine(
+        lambda category, kind, reason, names, source, **facts: StatementLine(
             sku=Sku(service_category=category),
             kind=kind,
             used_in=BillingMonth(first_day=date(2026, 1 + len(names), 1)),
             reason=reason if kind == LineKind.CREDIT else "",
-            names={"project": names},
+            names={"project": names, **({"source": source} if kind in SHARES else {})},
             **facts,
         ),
         category=st.sampled_from(["Compute", "Storage"]),
         kind=st.sampled_from(LineKind.values),
         reason=st.sampled_from(["Storing", "Te veel"]),
         names=st.sampled_from(["", "A", "B\x00"]),
+        source=st.sampled_from(["Gateway", "Logcluster"]),
         cost_center=codes,
         cost_object=codes,
         commitment_number=codes,
