@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Model, Q
 
 from billing.focus.rows import (
+    Commitment,
     Line,
     Names,
     Row,
@@ -21,10 +22,10 @@ from billing.focus.rows import (
 )
 from billing.focus.shares import billed_share, running_share_rows
 from billing.issuer import find_issuer
-from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
+from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine, UsageSpan
 from billing.models import Statement as BilledStatement
 from billing.services.billed import billed_corrections, find_closed, stream_billed
-from billing.services.charging import Charge, stream_charges
+from billing.services.charging import Charge, Position, stream_charges
 from billing.services.tag_history import TagHistory
 from billing.services.tag_keys import TagChoice
 from billing.services.tagged_costs import in_order, share_out
@@ -94,6 +95,7 @@ def _rows(
         resources = MeteredResource.objects.select_related("cloud").in_bulk(
             {charge.resource_id for charge in priced}
         )
+        commitments = _commitments_of(priced)
         for charge in priced:
             key = _line_key(charge)
             by_value = exact.setdefault(key, {})
@@ -102,11 +104,27 @@ def _rows(
                 value = tags.get(tag.key) if tag else None
                 by_value[value] = by_value.get(value, Decimal(0)) + (part.amount or 0)
                 if tag is None or value == tag.value:
-                    yield usage_row(statement, line, part, resource, found.list_price(part), tags)
+                    list_price, committed = found.list_price(part), commitments.get(charge.position)
+                    yield usage_row(statement, line, part, resource, list_price, tags, committed)
     chosen = tag.value if tag else None
     for key, by_value in exact.items():
         if rounding := _rounding(by_value, chosen):
             yield rounding_row(statement, found.line(key), rounding)
+
+
+def _commitments_of(charges: Sequence[Charge]) -> dict[Position, Commitment]:
+    """Of the charges that are in a minimum term, by their position, which it is. One query."""
+    spans = UsageSpan.objects.filter(
+        pk__in={charge.span_id for charge in charges}, term__isnull=False
+    )
+    in_terms = spans.select_related("term").in_bulk()
+    return {
+        charge.position: Commitment(public_id=span.term.public_id, is_unused=span.is_unused)
+        for charge in charges
+        if (span := in_terms.get(charge.span_id))
+        and span.term
+        and charge.started_at < span.term.ends_at
+    }
 
 
 def _rounding(by_value: Mapping[str | None, Decimal], chosen: str | None) -> Decimal:

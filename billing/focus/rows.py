@@ -27,6 +27,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from types import MappingProxyType
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from billing.focus.columns import NAMES
 from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
@@ -71,6 +72,14 @@ class Statement:
 
     month: Period
     issuer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commitment:
+    """The minimum term that a charge is in: its public id, and whether nothing was used of it."""
+
+    public_id: UUID
+    is_unused: bool
 
 
 class Names(NamedTuple):
@@ -135,6 +144,7 @@ def usage_row(
     resource: MeteredResource,
     list_price: Decimal | None,
     tags: Mapping[str, str] = MappingProxyType({}),
+    commitment: Commitment | None = None,
 ) -> Row:
     """The row of a charge that has a price.
 
@@ -143,6 +153,7 @@ def usage_row(
         list_price: what everybody pays for the same unit. Without one the price of this
             organization is the only one there is, and so the list price too.
         tags: those that people set, as they held during the charge.
+        commitment: the minimum term whose price this is.
     """
     unit = Unit(line.known_price.unit)
     quantity = _pricing_quantity(charge, unit, statement.month)
@@ -178,7 +189,23 @@ def usage_row(
         "Tags": {**_tags_of_ours(resource), **tags},
         "x_Kind": resource.kind,
         "x_OpenStackId": resource.openstack_id,
+        **(_committed(commitment, quantity, unit) if commitment else {}),
     }
+
+
+def _committed(commitment: Commitment, quantity: Decimal, unit: Unit) -> Row:
+    """What differs in a minimum term. Of what is unused nothing was consumed."""
+    committed: Row = {
+        "CommitmentDiscountCategory": "Usage",
+        "CommitmentDiscountId": str(commitment.public_id),
+        "CommitmentDiscountQuantity": quantity,
+        "CommitmentDiscountStatus": "Unused" if commitment.is_unused else "Used",
+        "CommitmentDiscountType": "Minimum term",
+        "CommitmentDiscountUnit": _PRICING_UNITS[unit],
+        "PricingCategory": "Committed",
+    }
+    unused: Row = {"ConsumedQuantity": None, "ConsumedUnit": None}
+    return {**committed, **unused} if commitment.is_unused else committed
 
 
 def rounding_row(statement: Statement, line: Line, amount: Decimal) -> Row:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from django.db.models import Q, Sum
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from billing.errors import PriceMissing
@@ -30,7 +30,7 @@ from billing.rating import (
     split_by_month,
     used_per_unit,
 )
-from portal.core.calendar import Period, month_of
+from portal.core.calendar import Period, month_of, months_later
 from portal.core.formats import money
 from portal.core.formats import quantity as shown_quantity
 from portal.core.models import is_in_force
@@ -57,9 +57,9 @@ class QuoteLine:
         beneath: how much of it the project is expected to use besides, all month; of what is paid
             once, how much began in the month. Counted only where there are tiers.
         included: how many units of a full month, or once, cost nothing where others do.
-
         expected: of what is measured: what a full month costs at most, or is thought to cost. No
             promise; whoever judges beforehand looks at it.
+        minimum_months: for at least so long it is due, and costs the same; zero is no minimum.
 
     Of what is measured ``quantity`` and both costs are zero: only the price is known beforehand.
     """
@@ -76,6 +76,26 @@ class QuoteLine:
     beneath: Decimal = Decimal(0)
     included: Decimal = Decimal(0)
     expected: Decimal = Decimal(0)
+    minimum_months: int = 0
+
+    @property
+    def least(self) -> Decimal:
+        """What is due in the minimum term, in whole cents: as many months as it has."""
+        return to_cents(self.monthly) * self.minimum_months
+
+    @property
+    def minimum_text(self) -> str:
+        """For how long it is due, and what that comes to, in words."""
+        text = ngettext(
+            "for at least {number} month: {amount}",
+            "for at least {number} months: {amount}",
+            self.minimum_months,
+        )
+        return text.format(number=self.minimum_months, amount=money(self.least))
+
+    def due_until(self, start: datetime, end: datetime) -> datetime:
+        """Until when it is due if it is used from ``start`` until ``end``."""
+        return max(end, months_later(start, self.minimum_months)) if self.minimum_months else end
 
     @property
     def name(self) -> str:
@@ -131,11 +151,14 @@ class QuoteLine:
         """For a JSON column; numbers as decimal strings, tiers only where there are any."""
         left_out = () if self.tiers else _OF_TIERS
         left_out += () if self.expected else ("expected",)
+        left_out += ("minimum_months",)  # a number as it is
         written: dict[str, Any] = {
             field.name: str(getattr(self, field.name))
             for field in fields(QuoteLine)
             if field.name not in left_out
         }
+        if self.minimum_months:
+            written["minimum_months"] = self.minimum_months
         if self.tiers:
             written["tiers"] = [[str(one.from_quantity), str(one.amount)] for one in self.tiers]
         return written
@@ -187,35 +210,66 @@ class Quote:
         """Nothing is paid but what the cloud counts."""
         return bool(self.lines) and all(line.is_measured for line in self.lines)
 
-    def cost_until(self, start: datetime, end: datetime) -> Decimal:
+    @property
+    def least(self) -> Decimal:
+        """What is due of it in any case, however soon it ends: that of the minimum terms."""
+        return sum((line.least for line in self.lines), Decimal(0))
+
+    def cost_until(
+        self, start: datetime, end: datetime, *, limit: datetime | None = None
+    ) -> Decimal:
         """What use from ``start`` (inclusive) to ``end`` (exclusive) costs: six decimals.
 
-        Zero when ``end`` is not after ``start``.
+        What has a minimum term is due until that ends. Zero when ``end`` is not after ``start``.
+
+        Args:
+            limit: what is due from then on is left out.
         """
         if Period(start, end).seconds <= 0:
             return Decimal(0)
-        return sum((line.cost(start, end) for line in self.lines), Decimal(0))
+        ends = [(line, line.due_until(start, end)) for line in self.lines]
+        return sum(
+            (line.cost(start, min(until, limit) if limit else until) for line, until in ends),
+            Decimal(0),
+        )
 
-    def judged_until(self, start: datetime, end: datetime) -> Decimal:
+    def judged_until(
+        self, start: datetime, end: datetime, *, limit: datetime | None = None
+    ) -> Decimal:
         """As ``cost_until``, with what is expected of what is measured: what budgets look at."""
         if Period(start, end).seconds <= 0:
             return Decimal(0)
         expected = sum((line.expected_cost(start, end) for line in self.lines), Decimal(0))
-        return self.cost_until(start, end) + expected
+        return self.cost_until(start, end, limit=limit) + expected
 
     def after(self, before: Quote) -> Quote:
         """This quote without what fell due already where it follows on ``before``.
 
-        What stays equal runs on, so it is not paid once more; of another quantity all of it is.
+        What stays equal runs on, so it is not paid once more; of another quantity all of it is. Of
+        what is in use no minimum term begins.
         """
         runs_on = {(line.sku, line.quantity) for line in before.lines}
+        known = {line.sku for line in before.lines}
         return Quote(
             lines=tuple(
-                line
+                replace(line, minimum_months=0) if line.sku in known else line
                 for line in self.lines
                 if line.unit != PriceUnit.ONE_OFF or (line.sku, line.quantity) not in runs_on
             )
         )
+
+    @property
+    def quantity_by_sku(self) -> dict[str, Decimal]:
+        """How much it has of each."""
+        quantities: dict[str, Decimal] = {}
+        for line in self.lines:
+            quantities[line.sku] = quantities.get(line.sku, Decimal(0)) + line.quantity
+        return quantities
+
+    @property
+    def without_terms(self) -> Quote:
+        """What of it stops when its use stops."""
+        return Quote(lines=tuple(replace(line, minimum_months=0) for line in self.lines))
 
     def as_json(self) -> list[dict[str, Any]]:
         """The lines for a JSON column; numbers as decimal strings."""
@@ -358,6 +412,7 @@ class _BeneathQuotes:
         month = month_of(at)
         began = Q(is_beginning=True, started_at__gte=month.start, started_at__lte=at)
         runs = Q(started_at__lte=at) & (Q(ended_at=None) | Q(ended_at__gt=at))
+        runs &= Q(term=None) | Q(term__ends_at__lte=at)  # in a term the price of that holds
         sums = (
             UsageSpan.objects.filter(resource__project__in=[project.pk for project in projects])
             .filter(runs & Q(sku__in=others) | began & Q(sku__in=once))
@@ -473,6 +528,7 @@ def _line(
         )
         if expected
         else Decimal(0),
+        minimum_months=price.minimum_months if quantity else 0,
     )
 
 

@@ -298,6 +298,9 @@ class QuoteLineOutput(Output):
     unit_price = AmountField()
     monthly = AmountField()
     one_off = AmountField()
+    minimum_months = serializers.IntegerField(
+        default=0, help_text="For at least so many months it is due; zero is no minimum term."
+    )
 
 
 class BeforeOutput(Output):

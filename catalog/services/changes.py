@@ -15,9 +15,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
 from billing.services.pricing import Quote
+from billing.services.term_reading import StillDue, still_due
 from catalog.approval_rules import judged_amount
 from catalog.errors import ChangeWaits, NothingChanged, NotOrdered, NotShorter
 from catalog.kinds import get_kind
@@ -58,6 +59,7 @@ from catalog.services.preview import (
 )
 from catalog.services.quotas import amounts_of, claim_quota
 from portal.audit.services import record
+from portal.core.calendar import whole_second
 from portal.core.errors import InvalidInput
 from portal.core.states import IllegalTransition
 from portal.identity.models import Person
@@ -82,12 +84,14 @@ class ChangePreview:
     """What a change would mean now: ``consequences`` beside how it is, and what people notice.
 
     ``price`` is of the whole as it will be; in ``consequences`` it is without what was paid once.
+    ``still_due``: what of its minimum terms it would use no more, and pay until they end.
     """
 
     before: Before
     price: Quote
     consequences: Consequences
     effects: list[str]
+    still_due: list[StillDue]
 
     @property
     def monthly_difference(self) -> Decimal:
@@ -171,6 +175,7 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
         effects=[
             str(text) for text in get_kind(resource.kind).change_effects(resource.spec, wanted.spec)
         ],
+        still_due=still_due(resource.public_id, at=whole_second(now()), kept=price.quantity_by_sku),
     )
 
 

@@ -109,14 +109,14 @@ def _cost_of(asked: Cost, moment: datetime) -> Decimal:
 
     A change may cost less, so this may be below zero.
     """
-    end = _end_of(asked.end_date, moment)
+    end, end_of_year = _end_of(asked.end_date, moment), year_of(moment).end
     if asked.before is None:
-        return asked.quote.judged_until(moment, end)
+        return asked.quote.judged_until(moment, end, limit=end_of_year)
     was = asked.before.quote
     running = was.after(was)  # what was paid once is paid
-    return asked.quote.after(was).judged_until(moment, end) - running.judged_until(
-        moment, _end_of(asked.before.end_date, moment)
-    )
+    return asked.quote.after(was).judged_until(
+        moment, end, limit=end_of_year
+    ) - running.without_terms.judged_until(moment, _end_of(asked.before.end_date, moment))
 
 
 def _end_of(end_date: date | None, moment: datetime) -> datetime:

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
 from billing.services.measured_reading import last_measures
+from billing.services.term_reading import still_due
 from catalog.action_forms import ActionForm
 from catalog.amounts import amount_in_words
 from catalog.errors import ConfirmationMismatch
@@ -58,7 +59,7 @@ from catalog.views.relations import relations_of
 from catalog.views.resource_tags import tags_shown
 from catalog.views.secrets import access_of, show_secret
 from catalog.views.wording import RESOURCE_TONES, place_in_words, spec_in_words
-from portal.core.calendar import day_of, month_of
+from portal.core.calendar import day_of, month_of, whole_second
 from portal.core.errors import DomainError
 from portal.identity.access import has_role
 from portal.identity.models import Role
@@ -370,6 +371,7 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
         "confirmation": kept.get("confirmation", ""),
         "summary": kind.summary(resource.spec),
         "relations": relations_of(resource),
+        "still_due": still_due(resource.public_id, at=whole_second(now())),
         "measures": kind.measures(resource.spec, resource.facts),
         "freed": [
             (metric.label, amount_in_words(metric, freed[metric]))

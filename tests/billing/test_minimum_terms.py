@@ -33,6 +33,10 @@ def day(month: int, number: int = 1, year: int = 2026) -> datetime:
     return start_of_day(date(year, month, number))
 
 
+def here(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=BUSINESS_TIME)
+
+
 def at(moment: datetime) -> UsageTime:
     return UsageTime(cloud=moment, intended=moment, observed=moment)
 
@@ -109,18 +113,14 @@ class TestMonthsLater:
     @pytest.mark.parametrize(
         ("moment", "months", "then"),
         [
-            (datetime(2026, 1, 31, 9), 1, datetime(2026, 2, 28, 9)),
-            (datetime(2027, 12, 31), 2, datetime(2028, 2, 29)),
-            (datetime(2026, 11, 15, 8, 30), 60, datetime(2031, 11, 15, 8, 30)),
-            (datetime(2026, 12, 1), 12, datetime(2027, 12, 1)),
+            ("2026-01-31 09:00", 1, "2026-02-28 09:00"),
+            ("2027-12-31 00:00", 2, "2028-02-29 00:00"),
+            ("2026-11-15 08:30", 60, "2031-11-15 08:30"),
+            ("2026-12-01 00:00", 12, "2027-12-01 00:00"),
         ],
     )
-    def test_is_the_same_day_and_time_here(
-        self, moment: datetime, months: int, then: datetime
-    ) -> None:
-        local = moment.replace(tzinfo=BUSINESS_TIME)
-
-        assert months_later(local.astimezone(UTC), months) == then.replace(tzinfo=BUSINESS_TIME)
+    def test_is_the_same_day_and_time_here(self, moment: str, months: int, then: str) -> None:
+        assert months_later(here(moment).astimezone(UTC), months) == here(then)
 
     def test_of_an_hour_that_is_skipped_or_comes_twice_it_is_one_moment(self) -> None:
         skipped = months_later(datetime(2026, 1, 29, 1, 30, tzinfo=UTC), 2)

@@ -1,0 +1,47 @@
+"""What of minimum terms is still to be paid, for whoever thinks of stopping something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+from billing.models import MinimumTerm, Sku
+from billing.rating import Usage, rate
+from portal.core.models import is_in_force
+from portal.core.money import to_cents
+
+_NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillDue:
+    """What is due until a minimum term ends, though it is not used: euros, whole cents."""
+
+    sku: Sku
+    ends_at: datetime
+    amount: Decimal
+
+
+def still_due(
+    public_id: UUID, *, at: datetime, kept: Mapping[str, Decimal] = _NOTHING
+) -> list[StillDue]:
+    """What a resource would still cost by its terms if use stopped at ``at``. One query.
+
+    Args:
+        kept: by code of the SKU, how much is used on; of that nothing is due without use.
+    """
+    terms = MinimumTerm.objects.filter(
+        is_in_force(at, start="started_at", end="ends_at"), resource__public_id=public_id
+    )
+    found = []
+    for term in terms.select_related("sku", "price").order_by("ends_at", "sku__code"):
+        unused = term.quantity - kept.get(term.sku.code, Decimal(0))
+        if unused > 0:
+            cost = rate(Usage(unused, at, term.ends_at), term.price.unit_price)
+            found.append(StillDue(sku=term.sku, ends_at=term.ends_at, amount=to_cents(cost)))
+    return found
