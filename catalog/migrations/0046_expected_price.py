@@ -13,7 +13,7 @@ KEPT = [*EARLIER.KEPT, "one_off_price"]
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0044_usage_checks")]
+    dependencies = [("catalog", "0045_tags_of_orders")]
     operations = [
         migrations.AddField(
             model_name="order",
