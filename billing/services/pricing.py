@@ -149,7 +149,7 @@ class QuoteLine:
 
     def as_json(self) -> dict[str, Any]:
         """For a JSON column; numbers as decimal strings, tiers only where there are any."""
-        left_out = () if self.tiers else _OF_TIERS
+        left_out: tuple[str, ...] = () if self.tiers else _OF_TIERS
         left_out += () if self.expected else ("expected",)
         left_out += ("minimum_months",)  # a number as it is
         written: dict[str, Any] = {
