@@ -346,5 +346,8 @@ def _tier(line: Line) -> str:
 
 
 def _consumed_quantity(charge: Charge, unit: Unit) -> Decimal:
-    """What was held times the seconds it was: meters know no finer, and this is never rounded."""
+    """What was held times the seconds it was: meters know no finer.
+
+    Only a tier that a tag cuts has no last decimal, and is rounded at the twelfth.
+    """
     return charge.quantity if unit in DUE_AT_ONCE else charge.quantity_seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -125,12 +126,12 @@ def count_once_more(public_id: UUID, *, at: datetime) -> None:
     """Ask what passed by a resource that is about to be removed: no cloud tells that afterwards.
 
     Whatever was asked within the hour. Where the cloud does not answer, what passed since the last
-    sample is nobody's.
+    sample is nobody's; and nothing that goes wrong here keeps it from being removed.
     """
-    moment = whole_second(at)
     passing = _asked_for().filter(resource__public_id=public_id, measure=Measure.TRAFFIC)
-    for place in _places(passing.select_related("resource__cloud")):
-        Round(moment).ask(place)
+    places = _places(passing.select_related("resource__cloud"))
+    with suppress(ExceptionGroup):  # what went wrong is in the log
+        each_by_itself(Round(whole_second(at)).ask, places)
 
 
 def due(at: datetime) -> QuerySet[MeasuredUse]:

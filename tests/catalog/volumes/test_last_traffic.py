@@ -59,10 +59,11 @@ def test_traffic_of_the_last_hour_is_charged(balancer, measured, cloud, engine, 
     assert measured.ended_at is not None
 
 
-def test_cloud_that_does_not_count_keeps_nobody_from_removing(
-    balancer, measured, cloud, engine, retire
+@pytest.mark.parametrize("fault", [CloudUnavailable("down"), ZeroDivisionError("a bug")])
+def test_what_goes_wrong_in_counting_keeps_nobody_from_removing(
+    balancer, measured, cloud, engine, retire, fault
 ):
-    cloud.fail_next("load_balancer_traffic", CloudUnavailable("down"))
+    cloud.fail_next("load_balancer_traffic", fault)
 
     retire(balancer)
     engine.run()
