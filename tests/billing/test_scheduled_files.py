@@ -49,6 +49,7 @@ from tests.billing.months.conftest import (
     service,
     used,
 )
+from tests.constraints import refused_by
 from tests.factories import make_organization, make_project
 from tests.races import at_once, meeting
 
@@ -420,6 +421,28 @@ def test_the_database_keeps_what_was_made(
         change()
 
     assert str(refused.value.__cause__.diag.constraint_name).startswith(name)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "size"), [({}, 4), ({0: b"half"}, 5), ({1: b"half"}, 4), ({0: b"ha", 2: b"lf"}, 4)]
+)
+def test_nothing_is_ready_before_all_of_it_is_there(
+    service: Any, first: Any, pieces: dict[int, bytes], size: int
+) -> None:
+    schedule_of(service, by=first)
+    plan_files(at=NIGHT)
+    file = ScheduledFile.objects.get()
+    for position, piece in pieces.items():
+        ScheduledFilePart.objects.create(file=file, position=position, content=piece)
+    made: dict[str, Any] = {"made_at": NIGHT, "remove_on": NIGHT.date(), "sha256": "0" * 64}
+
+    for state in (FileState.READY, FileState.REMOVED):
+        with refused_by("scheduled_file_is_all_there"):
+            ScheduledFile.objects.update(state=state, size=size, **made)
+        with refused_by("scheduled_file_waits_first"):
+            ScheduledFile.objects.create(
+                schedule=file.schedule, day=SET_AT, due_at=NIGHT, state=state, size=size, **made
+            )
 
 
 def test_ending_is_final(service: Any, first: Any) -> None:
