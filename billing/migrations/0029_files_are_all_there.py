@@ -41,6 +41,6 @@ DROP FUNCTION public.billing_check_scheduled_file();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0024_disputes")]
+    dependencies = [("billing", "0027_default_prices_of_closed_months")]
 
     operations = [migrations.RunSQL(CHECK, FORGET)]
