@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from billing.models import Price, PriceUnit, Sku
 from billing.rating import UnitPrice
-from billing.services.pricing import nearest_prices
+from billing.services.price_book import nearest_prices
 from billing.services.split_reading import SHARED_SKU
 from billing.services.tariff_drafts import Draft
 from billing.services.tariff_effects import Change, Effect

@@ -24,7 +24,7 @@ from billing.policies import (
     readable_prices,
     sees_other_times,
 )
-from billing.services.pricing import nearest_prices
+from billing.services.price_book import nearest_prices
 from portal.core.api import AmountField, Input, MomentField, PublicIdField, TextField
 from portal.core.models import is_in_force
 from portal.identity.access import roles_of

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from billing.models import MeteredResource, MinimumTerm, Sku, UsageSpan
-from billing.services.pricing import nearest_prices
+from billing.services.price_book import nearest_prices
 from portal.core.calendar import months_later
 
 TermsBySku = dict[int, MinimumTerm]

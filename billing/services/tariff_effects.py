@@ -18,7 +18,7 @@ from django.db.models import Q
 from billing.models import Price, Sku
 from billing.rating import DUE_AT_ONCE, UnitPrice, rate_tiers
 from billing.services.charging import CostLine, LineKey, costs, quantities_begun
-from billing.services.pricing import nearest_prices
+from billing.services.price_book import nearest_prices
 from portal.core.calendar import Period, month_of
 from portal.core.money import to_cents
 from portal.identity.models import Node, NodeKind, NodeParent, Organization

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from catalog.approval_rules import judged_amount
 from portal.core.models import PublicIdModel
 

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from billing.errors import PriceMissing
 from billing.services.metering import UsageTime, change_metering, expect_until
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from catalog.errors import ResourceBusy
 from catalog.kinds import get_kind
 from catalog.models import (

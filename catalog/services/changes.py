@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.timezone import localdate, now
 
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from billing.services.term_reading import StillDue, still_due
 from catalog.approval_rules import judged_amount
 from catalog.errors import ChangeWaits, NothingChanged, NotOrdered, NotShorter

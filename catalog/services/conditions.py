@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from catalog.errors import ConditionsChanged
 from catalog.models import Order, OrderLine
 from catalog.services.changes import changeable_parameters

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from billing.services.pricing import unpriced_skus
+from billing.services.price_book import unpriced_skus
 from catalog.errors import OfferingNotReady
 from catalog.kinds import get_kind
 from catalog.kinds.choices import clean_choices

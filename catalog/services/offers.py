@@ -12,7 +12,9 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from billing.meters import Meter
-from billing.services.pricing import PriceBook, Quote, quote_each
+from billing.services.price_book import PriceBook
+from billing.services.pricing import quote_each
+from billing.services.quotes import Quote
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter, Text, Widget, clean_spec
 from catalog.models import OfferingVersion

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from catalog.models import OPEN_ORDER_STATES, Order, OrderLine, Resource, ResourceState
 from catalog.services.order_states import LineState, line_state
 from portal.core.calendar import end_of_day, year_of

@@ -15,7 +15,7 @@ from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
 
 from billing.services.budgets import BudgetPosition
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from catalog.approval_rules import Route, judged_amount
 from catalog.errors import (
     CartChanged,

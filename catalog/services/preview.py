@@ -18,7 +18,8 @@ from django.utils.timezone import now
 from billing.errors import BudgetExceeded
 from billing.meters import Meter
 from billing.services.budgets import BudgetPosition, find_budget, position_of
-from billing.services.pricing import Quote, quote
+from billing.services.pricing import quote
+from billing.services.quotes import Quote
 from catalog.kinds import get_kind
 from catalog.models import (
     Metric,

@@ -23,7 +23,8 @@ from django.utils.translation import ngettext
 
 from billing.meters import Meter
 from billing.models import UsageSpan
-from billing.services.pricing import Quote, quote_in_projects
+from billing.services.pricing import quote_in_projects
+from billing.services.quotes import Quote
 from catalog.kinds.base import ACT_PREFIX, LEFT_ALONE_AT, all_kinds, get_kind
 from catalog.kinds.idle import Idle
 from catalog.models import (

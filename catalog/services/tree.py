@@ -15,7 +15,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from billing.models import Sku
-from billing.services.pricing import unpriced_use
+from billing.services.price_book import unpriced_use
 from catalog.errors import ConfirmationMismatch, NodeInUse
 from catalog.models import (
     OPEN_ORDER_STATES,

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from catalog.kinds import get_kind
 from catalog.models import OfferingVersion
 from catalog.placement import REASONS

@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from catalog.amounts import amount_in_words
 from catalog.forms import Draft
 from catalog.kinds.parameters import Parameter

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
-from billing.services.pricing import Quote
+from billing.services.quotes import Quote
 from catalog.kinds import get_kind
 from catalog.kinds.parameters import Parameter
 from catalog.models import (

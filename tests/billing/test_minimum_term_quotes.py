@@ -10,7 +10,8 @@ import pytest
 from billing.meters import Meter
 from billing.models import UsageSpan
 from billing.services.charging import costs, expected_costs, list_charges
-from billing.services.pricing import Quote, quote
+from billing.services.pricing import quote
+from billing.services.quotes import Quote
 from portal.core.calendar import Period, month, start_of_day
 from portal.core.money import to_cents
 from portal.identity.models import NodeParent, Project

@@ -15,7 +15,9 @@ from billing.errors import PriceMissing
 from billing.meters import Meter
 from billing.models import PriceUnit
 from billing.services.charging import costs
-from billing.services.pricing import PriceBook, Quote, QuoteLine, quote, quote_each
+from billing.services.price_book import PriceBook
+from billing.services.pricing import quote, quote_each
+from billing.services.quotes import Quote, QuoteLine
 from portal.core.calendar import Period, month, start_of_day
 from portal.core.money import to_cents
 from portal.identity.models import Project

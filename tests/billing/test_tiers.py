@@ -19,7 +19,8 @@ from billing.services.charging import (
     expected_costs,
     list_charges,
 )
-from billing.services.pricing import Quote, quote, quote_in_projects
+from billing.services.pricing import quote, quote_in_projects
+from billing.services.quotes import Quote
 from portal.core.calendar import Period, month, start_of_day
 from portal.core.money import to_cents
 from portal.identity.models import NodeParent, Project

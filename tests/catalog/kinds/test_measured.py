@@ -13,7 +13,8 @@ from django.utils.translation import override
 
 from billing.meters import Measure, Meter
 from billing.models import Price, PriceUnit
-from billing.services.pricing import Quote, quote
+from billing.services.pricing import quote
+from billing.services.quotes import Quote
 from catalog.kinds import get_kind
 from catalog.kinds.measured import EXPECTED_TRAFFIC
 from catalog.views.order_panel import Panel
