@@ -263,6 +263,12 @@ class JournalNeedsClosing(DomainError):
     message = _("There are journal lines of closed months only. Choose “After a month is closed”.")
 
 
+class DailyFilesKeptTooLong(DomainError):
+    code = "daily_files_kept_too_long"
+    http_status = 422
+    message = _("Files of every day are kept for three months at most.")
+
+
 class InvoiceOutsideVat(DomainError):
     code = "invoice_outside_vat"
     message = _(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.core.models import PublicIdModel
 
 LONGEST_KEPT: Final = 3660  # days; ten years
+LONGEST_DAILY_KEPT: Final = 92  # a file a day, each with all of the month so far, adds up
 
 
 class FileKind(models.TextChoices):
@@ -72,6 +73,10 @@ class FileSchedule(PublicIdModel):
             models.CheckConstraint(
                 condition=Q(kept_days__gte=1, kept_days__lte=LONGEST_KEPT),
                 name="file_schedule_keeps_for_some_days",
+            ),
+            models.CheckConstraint(
+                condition=~Q(rhythm="daily") | Q(kept_days__lte=LONGEST_DAILY_KEPT),
+                name="file_schedule_keeps_daily_files_for_three_months",
             ),
             models.CheckConstraint(
                 condition=Q(ended_by=None, ended_at=None)

@@ -7,8 +7,14 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
-from billing.errors import FileScheduleEnded, FileScheduleExists, JournalNeedsClosing
+from billing.errors import (
+    DailyFilesKeptTooLong,
+    FileScheduleEnded,
+    FileScheduleExists,
+    JournalNeedsClosing,
+)
 from billing.models import FileKind, FileRhythm, FileSchedule
+from billing.models.scheduled_file import LONGEST_DAILY_KEPT
 from billing.policies import may_schedule_files
 from portal.audit.services import record
 from portal.core.errors import NotAllowed
@@ -29,6 +35,7 @@ def set_up_files(
     Raises:
         NotAllowed: the actor is not finance of the organization, or it ended.
         JournalNeedsClosing: a month that runs has no journal lines.
+        DailyFilesKeptTooLong: ``kept_days`` is more than those may be kept.
         FileScheduleExists: it is so already.
     """
     try:
@@ -53,6 +60,8 @@ def _set_up(
         raise NotAllowed()
     if kind == FileKind.JOURNAL and rhythm != FileRhythm.CLOSING:
         raise JournalNeedsClosing(field="rhythm")
+    if rhythm == FileRhythm.DAILY and kept_days > LONGEST_DAILY_KEPT:
+        raise DailyFilesKeptTooLong(field="kept_days")
     schedule = FileSchedule.objects.create(
         organization=organization,
         kind=kind,
