@@ -126,12 +126,13 @@ def _wish(
         name=item.name,
         spec={name: value for name, value in item.spec.items() if name not in follows},
         end_date=_as_long_as_then(order, end_date, version),
-        tags=_tags_of(item),
+        tags=tags_then(item),
     )
     return clean_line(wish, order.project, None)  # the cart says which tags are missing
 
 
-def _tags_of(item: OrderLine | Assembly) -> dict[str, str]:
+def tags_then(item: OrderLine | Assembly) -> dict[str, str]:
+    """The tags that were asked for with it; of a whole those of each part."""
     line = item if isinstance(item, OrderLine) else item.lines.first()
     return dict(line.tags) if line else {}
 

@@ -17,8 +17,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from catalog.models import Assembly, OfferingVersion, Order, OrderLine
+from catalog.order_tag_fields import tag_answers
 from catalog.policies import may_copy_to_cart, visible_orders
-from catalog.services.cart_copies import LeftOut, copy_to_cart
+from catalog.services.cart_copies import LeftOut, copy_to_cart, tags_then
 from catalog.services.offers import no_longer_offered
 from portal.identity.models import Project
 from portal.identity.requests import PersonRequest
@@ -37,11 +38,12 @@ class Copy:
     order: Order
     spec: Mapping[str, Any]
     dropped: dict[str, str]
+    tags: Mapping[str, str]
 
     def answers(self, projects: Sequence[Project]) -> dict[str, Any]:
         """What a form for these projects begins with. Name and end date are asked anew."""
         kept = {name: value for name, value in self.spec.items() if name not in self.dropped}
-        answers = {**kept, "purpose": self.order.purpose}
+        answers = {**kept, **tag_answers(self.tags), "purpose": self.order.purpose}
         if self.order.project in projects:
             answers["project"] = str(self.order.project.public_id)
         return answers
@@ -78,7 +80,8 @@ def copy_of_order(request: PersonRequest, version: OfferingVersion) -> Copy | No
     if found is None:
         raise Http404
     dropped = no_longer_offered(version, found.spec, found.order.project)
-    return Copy(order=found.order, spec=found.spec, dropped=dropped)
+    tags = tags_then(found)
+    return Copy(order=found.order, spec=found.spec, dropped=dropped, tags=tags)
 
 
 @require_POST

@@ -8,10 +8,11 @@ from django.utils.timezone import localdate, now
 
 from billing.models import TagFact, TagKey
 from catalog.models import CartLine, Order
+from catalog.views.order_copy import COPY_OF
 from portal.core.calendar import start_of_day
 from portal.identity.models import Role
 from tests.catalog.views.ordering import FORM, HTMX, PREVIEW, assert_nothing_stored, text_of
-from tests.factories import generous_limits, grant, make_project
+from tests.factories import generous_limits, grant, make_project, place
 
 pytestmark = pytest.mark.django_db
 ASKED = "Your organisation wants these for everything that costs money."
@@ -130,3 +131,12 @@ def test_in_the_cart_it_is_kept_and_can_be_changed(browser, project, answers):
     assert line.tags == {"fase": "test"}
     assert '<option value="test" selected>' in field(again)
     assert "Tag fase: test" in text_of(browser.get("/cart"))
+
+
+def test_ordered_again_it_begins_with_the_tags_of_then(browser, requester, project, version):
+    define(project.parent_id)
+    order = place(requester, project, version, tags={"fase": "productie"})
+
+    page = browser.get(FORM, {COPY_OF: order.public_id})
+
+    assert '<option value="productie" selected>' in field(page)
