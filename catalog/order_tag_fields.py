@@ -25,7 +25,7 @@ def field_of(name: str) -> str:
 
 
 def tag_field(question: TagQuestion) -> forms.Field:
-    """Begins with what is inherited. The rule itself judges the answer, as it does for the API."""
+    """Begins with what is inherited. The rule itself judges what is answered, as for programs."""
     hint = gettext("“{value}” is inherited.").format(value=question.inherited)
     if question.allowed_values:
         values = [*question.allowed_values]
@@ -38,7 +38,6 @@ def tag_field(question: TagQuestion) -> forms.Field:
         widget = forms.TextInput(attrs=attributes)
     return forms.CharField(
         label=question.key,
-        required=False,
         initial=question.inherited,
         help_text=hint if question.inherited else "",
         widget=widget,
