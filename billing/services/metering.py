@@ -111,7 +111,8 @@ def start_metering(
         resource.save(update_fields=["openstack_id", "end_date"])
         moment, before = _not_before_history(resource, moment), _metered_last(resource)
     _open_spans(resource, quantity_by_sku(_held(meters)), moment, time, before=before)
-    change_measuring(resource, meters, moment)
+    if not is_new or any(meter.measure for meter in meters):  # else there is nothing to look for
+        change_measuring(resource, meters, moment)
     return resource
 
 

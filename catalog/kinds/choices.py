@@ -160,7 +160,7 @@ class Whole(Written):
         return value
 
     def is_left_out(self, value: Any) -> bool:
-        return value is None
+        return not value
 
     def in_words(self, value: Any) -> str:
         return quantity(value, self.unit)

@@ -76,7 +76,7 @@ def idle_resources(resources: QuerySet[Resource], *, at: datetime) -> QuerySet[R
     since = Greatest(  # of what is known; what is not is passed over
         Cast(KT(f"facts__{LEFT_ALONE_AT}"), DateTimeField()),
         Subquery(begun.values("finished_at")[:1]),
-        Subquery(_seen(kinds)[:1]),
+        _seen(kinds),
         "activated_at",
         "created_at",
     )
@@ -91,8 +91,8 @@ def _idle_kinds() -> dict[str, Idle]:
     return {kind.key: kind.idle_when for kind in all_kinds() if kind.idle_when}
 
 
-def _seen(kinds: Mapping[str, Idle]) -> QuerySet[Difference, Any]:
-    """Since when looks at the cloud saw it so, or until when they did not; the newest first.
+def _seen(kinds: Mapping[str, Idle]) -> Subquery:
+    """Since when looks at the cloud saw it so, or until when they did not; the newest of these.
 
     For what the portal did not do itself: it may have been turned on and off there. Of a resource
     of an outer query.
@@ -103,10 +103,9 @@ def _seen(kinds: Mapping[str, Idle]) -> QuerySet[Difference, Any]:
     seen = Difference.objects.filter(
         reduce(or_, differs, Q(pk=None)), resource=OuterRef("pk"), kind=DifferenceKind.DIFFERS
     )
-    moment = Case(
-        When(reduce(or_, is_so, Q(pk=None)), then="first_seen_at"), default="last_seen_at"
-    )
-    return seen.annotate(moment=moment).order_by("-moment").values("moment")
+    since = When(reduce(or_, is_so, Q(pk=None)), then="first_seen_at")
+    moments = seen.annotate(moment=Case(since, default="last_seen_at")).order_by("-moment")
+    return Subquery(moments.values("moment")[:1])
 
 
 def find_hints(resources: QuerySet[Resource], *, at: datetime) -> dict[UUID, SavingHint]:

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from billing.errors import SkuUnknown
 from billing.meters import Meter
@@ -305,3 +306,10 @@ class TestDatabase:
         rows.update(name="renamed")
         self.refuses("keeps its project", lambda: rows.update(project=make_project()))
         self.refuses("keeps its project", rows.delete)
+
+
+def test_what_nothing_is_measured_of_asks_nothing_of_that(start: Any) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        start(SERVER, VOLUME)
+
+    assert not [query for query in queries.captured_queries if "measureduse" in query["sql"]]
