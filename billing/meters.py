@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 
 class Measure(StrEnum):
@@ -14,6 +15,22 @@ class Measure(StrEnum):
 
     STORED = "stored"
     TRAFFIC = "traffic"
+
+
+# The one unit whose quantity is what the cloud counts; values of ``billing.models.PriceUnit``.
+_UNITS: Final = {Measure.STORED: "gib_month", Measure.TRAFFIC: "gib"}
+_MEASURED: Final[dict[str, Measure]] = {}
+
+
+def register_measured(sku: str, measure: Measure) -> None:
+    """Have no other price of this SKU than per what the cloud counts. For an app that is ready."""
+    _MEASURED[sku] = measure
+
+
+def unit_of_measured(sku: str) -> str | None:
+    """The only unit that fits what is measured of a SKU; None where nothing is."""
+    measure = _MEASURED.get(sku)
+    return _UNITS[measure] if measure else None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
 from billing.forms import month_key
+from billing.meters import unit_of_measured
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
 from billing.rating import LONGEST_MINIMUM_MONTHS, Tier
 from billing.services.tariff_drafts import (
@@ -164,10 +165,11 @@ class TariffRoundForm(RefusableForm):
             max_value=LONGEST_MINIMUM_MONTHS,
             widget=forms.NumberInput(attrs={"class": "cl-input-short", "autocomplete": "off"}),
         )
-        if present.now is None:
+        fitting = unit_of_measured(sku.code)
+        if present.now is None or fitting not in (None, present.now.unit):
             self.fields[_unit(sku.code)] = forms.ChoiceField(
                 label=_("Unit of {name}").format(name=sku.name),
-                choices=PriceUnit.choices,
+                choices=[one for one in PriceUnit.choices if fitting in (None, one[0])],
                 required=False,
             )
         if self.organization is not None and present.is_own:
@@ -250,7 +252,7 @@ class TariffRoundForm(RefusableForm):
             amount: Decimal | None = self.cleaned_data.get(_amount(code))
             if amount is not None:
                 price = present.at(valid_from) or present.now
-                unit = price.unit if price else self.cleaned_data.get(_unit(code), "")
+                unit = self.cleaned_data.get(_unit(code)) or (price.unit if price else "")
                 yield NewPrice(
                     sku=code,
                     unit=unit,

@@ -13,6 +13,7 @@ from typing import Final
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
+from billing.meters import unit_of_measured
 from billing.models import (
     TARIFF_NAME_LENGTH,
     Price,
@@ -220,11 +221,20 @@ def _problem(price: NewPrice, sku: Sku, present: Present) -> str:
         return _("Fill in an amount in euros, with at most {places} decimals.").format(places=6)
     if problem := _problem_of_tiers(price.tiers) or _problem_of_term(price):
         return problem
-    before = holding or present.above.get(sku.code)
-    if before and before.unit != price.unit and DUE_AT_ONCE & {before.unit, price.unit}:
-        return _("What is paid once or per GiB stays so, and what is paid for a time too.")
+    if problem := _problem_of_unit(price, sku, holding or present.above.get(sku.code)):
+        return problem
     if holding and holding.unit_price == price.unit_price:
         return _("This is what it costs then already.")
+    return ""
+
+
+def _problem_of_unit(price: NewPrice, sku: Sku, before: Price | None) -> str:
+    fitting = unit_of_measured(sku.code)
+    if fitting:
+        text = _("The cloud counts this in GiB, so it is paid “{unit}”.")
+        return "" if price.unit == fitting else text.format(unit=PriceUnit(fitting).label)
+    if before and before.unit != price.unit and DUE_AT_ONCE & {before.unit, price.unit}:
+        return _("What is paid once or per GiB stays so, and what is paid for a time too.")
     return ""
 
 

@@ -22,7 +22,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.choices import Bounds, ChoiceField
-from catalog.kinds.measured import is_measured, measured_choice
+from catalog.kinds.measured import OBJECTS_STORED, is_measured, measured_choice
 from catalog.kinds.parameters import Parameter, Text, Widget
 from catalog.kinds.parts import Compared, Finding, Part, Record
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
@@ -229,7 +229,7 @@ class Container(Kind):
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         if is_measured(version, Measure.STORED):
             at_most = spec["object_gib"]
-            return [Meter.measured("object.used", Measure.STORED, expected=at_most)]
+            return [Meter.measured(OBJECTS_STORED, Measure.STORED, expected=at_most)]
         return [Meter("object", Decimal(spec["object_gib"]))]
 
     def summary(self, spec: Spec) -> str:

@@ -28,7 +28,7 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.choices import ChoiceField
-from catalog.kinds.measured import EXPECTED_TRAFFIC, is_measured, measured_choice
+from catalog.kinds.measured import EXPECTED_TRAFFIC, TRAFFIC_PASSED, is_measured, measured_choice
 from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network_parameter
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding, Part, called, status
@@ -287,7 +287,7 @@ class LoadBalancer(Kind):
         meters = [Meter("load_balancer", Decimal(1))]
         if is_measured(version, Measure.TRAFFIC):
             expected = version.choices.get(EXPECTED_TRAFFIC.name, 0)
-            traffic = Meter.measured("load_balancer.traffic", Measure.TRAFFIC, expected=expected)
+            traffic = Meter.measured(TRAFFIC_PASSED, Measure.TRAFFIC, expected=expected)
             meters.append(traffic)
         return meters
 

@@ -14,6 +14,9 @@ from catalog.kinds.choices import Ticks, Whole
 from catalog.kinds.parameters import Option, Text
 from catalog.models import OfferingVersion
 
+OBJECTS_STORED: Final = "object.used"
+TRAFFIC_PASSED: Final = "load_balancer.traffic"
+MEASURED_SKUS: Final = {OBJECTS_STORED: Measure.STORED, TRAFFIC_PASSED: Measure.TRAFFIC}
 _NAME: Final = "measured"
 # Nothing bounds traffic, so whoever offers it says what is usual.
 EXPECTED_TRAFFIC: Final = Whole(
