@@ -41,6 +41,6 @@ DROP FUNCTION public.billing_check_scheduled_file();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0027_default_prices_of_closed_months")]
+    dependencies = [("billing", "0028_units_of_what_is_measured")]
 
     operations = [migrations.RunSQL(CHECK, FORGET)]
