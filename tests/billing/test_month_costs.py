@@ -158,7 +158,7 @@ def test_usage_itself_says_the_same_of_many_months(world: list[Node]) -> None:
     assert [(one.as_of, one.realised, one.expected) for one in some] == [
         (other.as_of, other.realised, other.expected) for other in none
     ]
-    assert len(queries) == 4
+    assert len(queries) == 5
 
 
 def test_totals_are_the_sums_of_lines(world: list[Node]) -> None:
@@ -185,7 +185,7 @@ def test_it_takes_as_many_queries_for_a_year(world: list[Node]) -> None:
         found = month_costs([world[0].pk], year, at=NOW)
 
     assert all(one.summary_id for one in found)
-    assert len(queries) == 5
+    assert len(queries) == 6
 
 
 # --- it says so only while it holds ------------------------------------------------------------
