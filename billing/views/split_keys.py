@@ -13,6 +13,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -41,6 +42,7 @@ from billing.split_tables import calculate, months_of
 from portal.core.errors import DomainError
 from portal.identity.models import Node
 from portal.identity.models.proposed import DecisionState
+from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 50
@@ -202,13 +204,20 @@ def _page(
         "may_take_back": is_waiting and key.proposed_by_id == request.user.pk,
         "waiting_end": waiting_end,
         "may_end": may_act and can_end and (key.valid_until is None or key.valid_until > at),
-        "decision_form": decision or SplitDecisionForm(),
+        "decision_form": decision or _begun_decision(request, key),
         "ending_form": ending or EndingForm(at=at),
         "error": error,
     }
     refused = HTTPStatus.UNPROCESSABLE_ENTITY if ending and ending.errors else HTTPStatus.OK
     status = error.http_status if error else refused
     return render(request, "billing/split_keys/detail.html", context, status=status)
+
+
+def _begun_decision(request: PersonRequest, key: SplitKey) -> SplitDecisionForm:
+    """With what the person wrote when they had to log in again."""
+    routes = ("billing:split-key-refuse", "billing:split-key-confirm")
+    kept = kept_input(request, *[reverse(route, args=[key.public_id]) for route in routes])
+    return SplitDecisionForm(initial={"reason": kept.get("reason", "") if kept else ""})
 
 
 def _seen(request: PersonRequest, seen: QuerySet[Node], projects: list[Any]) -> set[int]:

@@ -39,9 +39,11 @@ def agreed_key(tenant: Tenant) -> SplitKey:
 
 
 def new_key(tenant: Tenant) -> dict[str, Any]:
-    """A complete form, for two projects of the tenant."""
+    """A complete form, for two projects of the tenant that are there already."""
+    proposer = tenant.people[Role.FINANCE]
+    source = SplitKey.objects.get(proposed_by=proposer, state=DecisionState.PROPOSED).source
     return {
-        "source": str(_project(tenant, "nieuw").public_id),
+        "source": str(source.public_id),
         "method": SplitMethod.EQUAL.value,
         "valid_from": _months()[1],
         "valid_until": "",
