@@ -12,6 +12,7 @@ from uuid import UUID
 
 from billing.models import MinimumTerm, Sku
 from billing.rating import Usage, rate
+from portal.core.calendar import whole_second
 from portal.core.models import is_in_force
 from portal.core.money import to_cents
 
@@ -38,10 +39,10 @@ def still_due(
     terms = MinimumTerm.objects.filter(
         is_in_force(at, start="started_at", end="ends_at"), resource__public_id=public_id
     )
-    found = []
+    found, since = [], whole_second(at)
     for term in terms.select_related("sku", "price").order_by("ends_at", "sku__code"):
         unused = term.quantity - kept.get(term.sku.code, Decimal(0))
         if unused > 0:
-            cost = rate(Usage(unused, at, term.ends_at), term.price.unit_price)
+            cost = rate(Usage(unused, since, term.ends_at), term.price.unit_price)
             found.append(StillDue(sku=term.sku, ends_at=term.ends_at, amount=to_cents(cost)))
     return found

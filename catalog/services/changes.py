@@ -59,7 +59,6 @@ from catalog.services.preview import (
 )
 from catalog.services.quotas import amounts_of, claim_quota
 from portal.audit.services import record
-from portal.core.calendar import whole_second
 from portal.core.errors import InvalidInput
 from portal.core.states import IllegalTransition
 from portal.identity.models import Person
@@ -175,7 +174,7 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
         effects=[
             str(text) for text in get_kind(resource.kind).change_effects(resource.spec, wanted.spec)
         ],
-        still_due=still_due(resource.public_id, at=whole_second(now()), kept=price.quantity_by_sku),
+        still_due=still_due(resource.public_id, at=now(), kept=price.quantity_by_sku),
     )
 
 

@@ -37,13 +37,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
-from catalog.policies import (
-    may_act,
-    may_change,
-    may_repair,
-    may_retire,
-    visible_resources,
-)
+from catalog.policies import may_act, may_change, may_repair, may_retire, visible_resources
 from catalog.services.change_work import agreed_line, open_change
 from catalog.services.protection import protect_resource, unprotect_resource
 from catalog.services.resources import act_on_resource, find_action, retire_resource
@@ -59,7 +53,7 @@ from catalog.views.relations import relations_of
 from catalog.views.resource_tags import tags_shown
 from catalog.views.secrets import access_of, show_secret
 from catalog.views.wording import RESOURCE_TONES, place_in_words, spec_in_words
-from portal.core.calendar import day_of, month_of, whole_second
+from portal.core.calendar import day_of, month_of
 from portal.core.errors import DomainError
 from portal.identity.access import has_role
 from portal.identity.models import Role
@@ -371,7 +365,7 @@ def _consequences(request: PersonRequest, resource: Resource) -> dict[str, Any]:
         "confirmation": kept.get("confirmation", ""),
         "summary": kind.summary(resource.spec),
         "relations": relations_of(resource),
-        "still_due": still_due(resource.public_id, at=whole_second(now())),
+        "still_due": still_due(resource.public_id, at=now()),
         "measures": kind.measures(resource.spec, resource.facts),
         "freed": [
             (metric.label, amount_in_words(metric, freed[metric]))
