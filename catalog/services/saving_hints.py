@@ -127,13 +127,18 @@ def _hint(resource: Any, quotes: Mapping[UUID, Quote], at: datetime) -> SavingHi
 
 
 def _quotes(resources: Iterable[Resource], at: datetime) -> dict[UUID, Quote]:
-    """What each uses now, at the prices of now. Two queries."""
+    """What each uses now, at the prices of now. Two queries.
+
+    What is in a minimum term saves nothing: it is due until that ends.
+    """
     by_id = {resource.public_id: resource for resource in resources}
     spans = UsageSpan.objects.filter(resource__public_id__in=by_id, ended_at=None)
     meters: dict[UUID, list[Meter]] = {}
-    for public_id, code, quantity in spans.values_list(
-        "resource__public_id", "sku__code", "quantity"
+    for public_id, code, quantity, due_until in spans.values_list(
+        "resource__public_id", "sku__code", "quantity", "term__ends_at"
     ):
-        meters.setdefault(public_id, []).append(Meter(code, quantity))
+        used = meters.setdefault(public_id, [])
+        if due_until is None or due_until <= at:
+            used.append(Meter(code, quantity))
     sets = {public_id: (by_id[public_id].project, used) for public_id, used in meters.items()}
     return quote_in_projects(sets, at=at)

@@ -101,6 +101,20 @@ def looked(
     )
 
 
+def test_what_is_due_in_a_minimum_term_is_not_saved(
+    requester, approver, project, disk, sent_tasks
+) -> None:
+    ministry = project.parent.organization
+    term = {"unit": "gib_month", "minimum_months": 6}
+    set_price("0.1", sku="volume.standard", organization=ministry, **term)
+    order = place(requester, project, disk, name="schijf", spec={"volume_gib": 10})
+    runs_for(delivered(order, approver=approver))
+
+    ((_label, monthly),) = hints().values()
+
+    assert monthly == 0
+
+
 def hints() -> dict[str, tuple[str, Decimal | None]]:
     found = find_hints(Resource.objects.all(), at=now())
     with override("en"):
