@@ -58,6 +58,13 @@ FROM charge GROUP BY resource_id ORDER BY sum(amount) DESC NULLS LAST, resource_
 _BY_SLICE: Final[LiteralString] = """
 SELECT slice_start, coalesce(sum(amount), 0) FROM charge GROUP BY slice_start
 """
+_IN_TERMS: Final[LiteralString] = """
+SELECT organization_id, project_id, sku_id, price_id, from_quantity, slice_start,
+       cost_center, cost_object, commitment_number, sum(quantity_seconds), sum(amount)
+FROM term_charge
+GROUP BY organization_id, project_id, sku_id, price_id, from_quantity, slice_start,
+         cost_center, cost_object, commitment_number
+"""
 
 
 LineKey = tuple[int, int, int, int | None, Decimal, datetime, str | None, str | None, str | None]
@@ -277,6 +284,17 @@ def quantities_begun(
     """
     rows = _query(node_ids, _by_month(period), as_of).fetch(_BEGUN)
     return {cast(LineKey, tuple(key)): quantity for *key, quantity in rows}
+
+
+def held_by_terms(
+    node_ids: Sequence[int], *, period: Period, as_of: datetime
+) -> dict[LineKey, tuple[Decimal, Decimal]]:
+    """Of each line of ``costs`` what is in minimum terms, so that no other price changes it.
+
+    By ``CostLine.key``: quantity x seconds, and what that cost, exactly. One query.
+    """
+    rows = _query(node_ids, _by_month(period), as_of).fetch(_IN_TERMS)
+    return {cast(LineKey, tuple(key)): (held, exact) for *key, held, exact in rows}
 
 
 def expected_costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:

@@ -1,7 +1,8 @@
 """What new prices would have made of last month: the use of that month, at other prices.
 
 Old is what was charged, new is what would have been charged if the new prices had held for all of
-the month. Whoever has a nearer price of their own keeps that, and pays the same.
+the month. Whoever has a nearer price of their own keeps that, and pays the same; and so does what
+is in a minimum term.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from django.db.models import Q
 
 from billing.models import Price, Sku
 from billing.rating import DUE_AT_ONCE, UnitPrice, rate_tiers
-from billing.services.charging import CostLine, LineKey, costs, quantities_begun
+from billing.services.charging import (
+    CostLine,
+    LineKey,
+    costs,
+    held_by_terms,
+    quantities_begun,
+)
 from billing.services.price_book import nearest_prices
 from portal.core.calendar import Period, month_of
 from portal.core.money import to_cents
@@ -71,21 +78,23 @@ class _Use:
     quantity_seconds: Decimal = Decimal(0)
     begun: Decimal = Decimal(0)
     before: Decimal = Decimal(0)
+    kept: Decimal = Decimal(0)  # what minimum terms keep as it is, in whole cents
 
     def __add__(self, other: _Use) -> _Use:
         return _Use(
             quantity_seconds=self.quantity_seconds + other.quantity_seconds,
             begun=self.begun + other.begun,
             before=self.before + other.before,
+            kept=self.kept + other.kept,
         )
 
     def at(self, price: UnitPrice | None, month: Period) -> Change:
         """What it would have cost at one price all month, rounded as a line of each tier is."""
         if price is None:
-            return Change(before=self.before)
+            return Change(before=self.before, after=self.kept)
         used = self.begun if price.unit in DUE_AT_ONCE else self.quantity_seconds
         parts = rate_tiers(price, used=used, month=month)
-        after = sum((to_cents(part.cost) for part in parts), Decimal(0))
+        after = sum((to_cents(part.cost) for part in parts), self.kept)
         return Change(before=self.before, after=after)
 
 
@@ -96,7 +105,7 @@ def effect_on_last_month(
     valid_from: datetime,
     at: datetime,
 ) -> Effect:
-    """What new prices would have made of the last full month before ``at``. At most six queries.
+    """What new prices would have made of the last full month before ``at``. At most eight queries.
 
     Args:
         prices: None: the organization's own price ends, so what is above it holds.
@@ -113,13 +122,16 @@ def effect_on_last_month(
     begun: Mapping[LineKey, Decimal] = {}
     if any(price is not None and price.unit in DUE_AT_ONCE for price in prices.values()):
         begun = quantities_begun(node_ids, period=month, as_of=month.end)
+    held: Mapping[LineKey, tuple[Decimal, Decimal]] = {}
+    if Price.objects.filter(pk__in=_prices_of(moved), minimum_months__gt=0).exists():
+        held = held_by_terms(node_ids, period=month, as_of=month.end)
 
     by_id = {sku.pk: price for sku, price in prices.items()}
     uses: defaultdict[tuple[Any, ...], _Use] = defaultdict(_Use)
     paid: defaultdict[int, Change] = defaultdict(Change)
     for line in lines:
         if line in moved:
-            uses[_place_of(line, by_id[line.sku_id])] += _use_of(line, begun)
+            uses[_place_of(line, by_id[line.sku_id])] += _use_of(line, begun, held)
         else:
             paid[line.organization_id] += Change(before=line.amount, after=line.amount)
     skus = {pk: Change() for pk in by_id}
@@ -160,7 +172,7 @@ def _moved_lines(
 ) -> set[CostLine]:
     """The lines that the round is about: those at no price, or at one not nearer than the new."""
     about = [line for line in lines if line.sku_id in sku_ids]
-    prices = Price.objects.filter(pk__in={line.price_id for line in about if line.price_id})
+    prices = Price.objects.filter(pk__in=_prices_of(about))
     if organization is None:
         farther = prices.filter(organization=None)
     else:
@@ -196,12 +208,22 @@ def _place_of(line: CostLine, price: UnitPrice | None) -> tuple[Any, ...]:
     return (*place, line.cost_center, line.cost_object, line.commitment_number)
 
 
-def _use_of(line: CostLine, begun: Mapping[LineKey, Decimal]) -> _Use:
+def _use_of(
+    line: CostLine,
+    begun: Mapping[LineKey, Decimal],
+    held: Mapping[LineKey, tuple[Decimal, Decimal]],
+) -> _Use:
+    in_terms, cost_of_terms = held.get(line.key, (Decimal(0), Decimal(0)))
     return _Use(
-        quantity_seconds=line.quantity_seconds,
+        quantity_seconds=line.quantity_seconds - in_terms,
         begun=begun.get(line.key, Decimal(0)),
         before=line.amount,
+        kept=to_cents(cost_of_terms),
     )
+
+
+def _prices_of(lines: Iterable[CostLine]) -> set[int]:
+    return {line.price_id for line in lines if line.price_id}
 
 
 def _by_name(paid: Mapping[int, Change]) -> list[tuple[Node, Change]]:

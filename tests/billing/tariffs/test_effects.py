@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing.models import MeteredResource, PriceUnit
+from billing.models import MeteredResource, MinimumTerm, PriceUnit
 from billing.rating import Unit, UnitPrice
 from billing.services.tariff_effects import Change, Effect, effect_on_last_month
 from portal.core.calendar import month, start_of_day
@@ -122,6 +122,21 @@ class TestEverybody:
         found = effect("12.50", Unit.ONE_OFF, sku="set-up")
 
         assert found.total == change("58.40", "63.40")
+
+    def test_what_is_in_a_minimum_term_keeps_its_price(self, project: Project) -> None:
+        price = set_price("38.40", minimum_months=12)
+        began, ends = start_of_day(date(2026, 9, 1)), start_of_day(date(2026, 10, 11))
+        in_term, beside = (MeteredResourceFactory(project=project) for _number in range(2))
+        term = MinimumTerm.objects.create(
+            resource=in_term, sku=price.sku, price=price, quantity=1, started_at=began, ends_at=ends
+        )
+        UsageSpanFactory(resource=in_term, term=term, started_at=began)
+        UsageSpanFactory(resource=beside, started_at=began)
+
+        found = effect("74.50", Unit.MONTH)
+
+        # October has 745 hours: 240 of them in the term, at 38.40 a month.
+        assert found.total == change("76.80", "137.37")
 
     def test_own_prices_are_left_alone(self, server: MeteredResource, project: Project) -> None:
         set_price("30", organization=project.parent)
@@ -236,14 +251,19 @@ def totals(story: Story, nodes: tuple[str, ...]) -> dict[str, Fraction]:
 
 
 def of_one_kind(story: Story, paid_once: set[str]) -> Story:
-    """As the service wants it: of a SKU all prices are paid once, or none."""
+    """As the service wants it: of a SKU all prices are paid once, or none.
+
+    Without minimum terms, which no other price changes: those have a test of their own.
+    """
 
     def unit(tariff: Tariff) -> str:
         if tariff.sku in paid_once:
             return "one_off"
         return "month" if tariff.unit in {"one_off", "gib"} else tariff.unit
 
-    tariffs = tuple(replace(tariff, unit=unit(tariff)) for tariff in story.history.tariffs)
+    tariffs = tuple(
+        replace(tariff, unit=unit(tariff), months=0) for tariff in story.history.tariffs
+    )
     return replace(story, history=replace(story.history, tariffs=tariffs))
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils.timezone import now
+from django.utils.translation import override
 
 from billing.models import Price, TariffRound, TariffRoundLine
 from billing.rating import Tier
@@ -69,6 +70,7 @@ def test_what_was_proposed_never_changes(proposed):
         TariffRoundLine.objects.filter(pk=line.pk).update(minimum_months=1)
 
 
+@override("en")
 @pytest.mark.parametrize(
     ("price", "problem"),
     [
