@@ -16,6 +16,7 @@ from django.db.models import Min
 from billing.charts import BarChart, make_bar_chart
 from billing.forms import month_key
 from billing.models import MeteredResource, Sku, UsageSpan
+from billing.service_shares import ServiceShares, service_shares
 from billing.services.budgets import BudgetPosition
 from billing.services.charging import Costs, ResourceCost
 from billing.services.figures import Figures
@@ -26,7 +27,6 @@ from portal.core.calendar import Period, days_in, month_of, months_in, year_of
 from portal.core.money import to_cents
 from portal.identity.models import Node, NodeKind
 
-SERVICES_IN_SIGHT: Final = 8
 MOST_ROWS: Final = 100  # more projects than that are shown per organization
 _NOTHING: Final = Costs(lines=())
 
@@ -62,15 +62,6 @@ class YearMonth:
     @property
     def key(self) -> str:
         return month_key(self.total.month)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceRow:
-    """What one SKU is expected to cost in all of the part; its share of the total in per cent."""
-
-    sku: Sku
-    expected: Decimal
-    share: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +109,7 @@ class Overview:
     days: tuple[Day, ...]
     chart: BarChart
     rows: tuple[CostRow, ...]
-    services: tuple[ServiceRow, ...]
+    services: ServiceShares
     resources: tuple[ResourceRow, ...]
     rounding: Decimal
     is_billed: bool
@@ -173,27 +164,9 @@ class Overview:
         return len(self.days)
 
     @property
-    def dearest_services(self) -> tuple[ServiceRow, ...]:
-        """Those in sight: all of them, where hiding the others would hide only one."""
-        return self.services[: len(self.services) - len(self.other_services)]
-
-    @property
-    def other_services(self) -> tuple[ServiceRow, ...]:
-        rest = self.services[SERVICES_IN_SIGHT:]
-        return rest if len(rest) > 1 else ()
-
-    @property
-    def others_expected(self) -> Decimal:
-        return sum((row.expected for row in self.other_services), Decimal(0))
-
-    @property
-    def others_share(self) -> int:
-        return _share(self.others_expected, self.expected.total)
-
-    @property
     def skus_without_price(self) -> list[Sku]:
         missing = {line.sku_id for line in self.realised.lines if line.is_price_missing}
-        return [row.sku for row in self.services if row.sku.pk in missing]
+        return [row.sku for row in self.services.rows if row.sku.pk in missing]
 
 
 def months_with_use(*, now: datetime) -> list[Period]:
@@ -246,6 +219,7 @@ def make_overview(
     is_project = node is not None and node.kind == NodeKind.PROJECT
     resources = _resources(figures, node, found) if node and is_project else ()
     realised, expected = found.realised, found.expected
+    rows = () if is_project else _rows(realised, expected, before.realised)
     return Overview(
         node=node,
         month=month,
@@ -259,8 +233,8 @@ def make_overview(
         year_chart=_chart([(one.total.realised, one.total.expected) for one in year]),
         days=days,
         chart=_chart([(day.realised, day.expected) for day in days]),
-        rows=() if is_project else _rows(realised, expected, before.realised),
-        services=_services(expected),
+        rows=rows,
+        services=service_shares(expected, _sharing(rows)),
         resources=resources,
         rounding=realised.total
         - realised.put_right
@@ -327,25 +301,10 @@ def _row(node: Node, level: int, parts: Iterable[Costs]) -> CostRow:
     return CostRow(node=node, level=level, realised=realised, expected=expected, before=before)
 
 
-def _services(expected: Costs) -> tuple[ServiceRow, ...]:
-    """SKUs, dearest first."""
-    expected_by_sku = expected.by_sku
-    skus = Sku.objects.in_bulk(set(expected_by_sku))
-    total = expected.total
-    rows = [
-        ServiceRow(
-            sku=sku,
-            expected=expected_by_sku[pk].total,
-            share=_share(expected_by_sku[pk].total, total),
-        )
-        for pk, sku in skus.items()
-    ]
-    return tuple(sorted(rows, key=lambda row: (-row.expected, row.sku.code)))
-
-
-def _share(amount: Decimal, total: Decimal) -> int:
-    """In whole per cent; of nothing that is nothing."""
-    return round(amount * 100 / total) if total else 0
+def _sharing(rows: Sequence[CostRow]) -> list[Node]:
+    """Whose costs are set beside each other: organizations, or the projects of a single one."""
+    payers = [row.node for row in rows if not row.level]
+    return payers if len(payers) > 1 else [row.node for row in rows if row.level]
 
 
 def _resources(figures: Figures, node: Node, found: MonthCosts) -> tuple[ResourceRow, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from datetime import date, timedelta
+from decimal import Decimal
 from html import unescape
 from io import BytesIO, StringIO
 from typing import Any
@@ -246,13 +247,37 @@ class TestOverview:
 
         table = cells(get(finance, "/costs"), "services")
 
-        in_sight, rest = table[1:10], table[12:]
+        in_sight, rest = table[1:6], table[8:]
         assert [row[0] for row in in_sight[:2]] == ["server.gp.small (en)", "other.9 (en)"]
-        assert in_sight[-1] == ["2 other services", "€3.00", "4%"]
-        assert table[10] == ["Total", "€83.40", "100%"]
-        assert [row[:2] for row in rest] == [
-            ["other.2 (en)", "€2.00"],
+        assert in_sight[-1] == ["6 other services", "€21.00", "25%"]
+        assert table[6] == ["Total", "€83.40", "100%"]
+        assert [row[:2] for row in (rest[0], rest[-1])] == [
+            ["other.6 (en)", "€6.00"],
             ["other.1 (en)", "€1.00"],
+        ]
+
+    def test_services_are_set_beside_each_other_per_project(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        other = make_project(server.project.parent, "Rekencentrum")
+        NodeParent.objects.update(valid_from=start_of_day(date(2025, 1, 1)))
+        volume = set_price("153.60", sku="volume")
+        for project, sku in ((other, volume.sku), (other, server.spans.get().sku)):
+            UsageSpanFactory(
+                resource=MeteredResourceFactory(project=project),
+                sku=sku,
+                started_at=start_of_day(date(2026, 10, 1)),
+            )
+
+        bars = get(finance, "/costs").context["overview"].services.bars
+
+        assert [(bar.node.name, bar.expected) for bar in bars] == [
+            ("Rekencentrum", Decimal("192.00")),
+            (server.project.name, Decimal("38.40")),
+        ]
+        assert [[(part.color, part.x, part.width) for part in bar.segments] for bar in bars] == [
+            [("c1", "0.00%", "80.00%"), ("c2", "80.00%", "20.00%")],
+            [("c2", "0.00%", "20.00%")],
         ]
 
     def test_says_the_same_in_dutch(self, server: MeteredResource, finance: Person) -> None:
