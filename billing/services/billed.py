@@ -129,32 +129,36 @@ WHERE asked.kind = 'usage'
 GROUP BY span.resource_id
 ORDER BY sum(source.amount) DESC, span.resource_id
 """  # noqa: S608
-_CHARGES: Final[LiteralString] = f"""
-{ASKED}
+# What was billed of each piece of use, behind the lines that are asked for.
+BILLED_CHARGES: Final[LiteralString] = """
 SELECT
     source.span_id, span.resource_id, asked.project_id, asked.organization_id, asked.sku_id,
     asked.price_id, asked.unit, asked.unit_price, asked.from_quantity,
     CASE
         WHEN asked.unit IN ('one_off', 'gib') THEN coalesce(source.part, span.quantity)
         ELSE span.quantity
-    END,
+    END AS quantity,
     source.started_at, source.ended_at, source.seconds,
-    coalesce(source.part, span.quantity)
-        * CASE
-            WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds
-            ELSE 1
-        END,
+    coalesce(source.part, span.quantity) * CASE
+        WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds
+        ELSE 1
+    END AS quantity_seconds,
     source.amount,
     asked.cost_center, asked.cost_object, asked.commitment_number
 FROM asked
 JOIN billing_statementlinesource AS source ON source.line_id = asked.id
 JOIN billing_usagespan AS span ON span.id = source.span_id
-WHERE asked.kind = 'usage' AND source.span_id >= %(after_span)s
+WHERE asked.kind = 'usage'
+"""
+_CHARGES: Final[LiteralString] = f"""
+{ASKED}
+{BILLED_CHARGES}
+    AND source.span_id >= %(after_span)s
     AND (source.span_id, source.started_at, asked.from_quantity)
         > (%(after_span_id)s, %(after_started_at)s, %(after_from_quantity)s)
 ORDER BY source.span_id, source.started_at, asked.from_quantity
 LIMIT %(limit)s
-"""  # noqa: S608
+"""
 _CORRECTIONS: Final[LiteralString] = f"""
 {ASKED}
 SELECT id FROM asked WHERE kind <> 'usage'

@@ -13,7 +13,13 @@ from decimal import Decimal
 from typing import Any, Final, LiteralString
 
 from billing.models import BillingMonth, StatementLine
-from billing.services.billed import ASKED, billed_corrections, list_billed, query_months
+from billing.services.billed import (
+    ASKED,
+    BILLED_CHARGES,
+    billed_corrections,
+    list_billed,
+    query_months,
+)
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.charging import Charge, Position, charge_of, list_charges, place_after
 from billing.services.tag_keys import TagChoice
@@ -28,28 +34,7 @@ _COLUMNS: Final[LiteralString] = """
 # What is reckoned: behind ``CHARGES``.
 _RECKONED: Final[LiteralString] = f", listed AS (SELECT {_COLUMNS} FROM charge)"  # noqa: S608
 # What was billed: behind the lines that are asked for.
-_BILLED: Final[LiteralString] = f"""
-{ASKED}
-, listed AS (
-    SELECT
-        source.span_id, span.resource_id, asked.project_id, asked.organization_id, asked.sku_id,
-        asked.price_id, asked.unit, asked.unit_price, asked.from_quantity,
-        CASE
-            WHEN asked.unit IN ('one_off', 'gib') THEN coalesce(source.part, span.quantity)
-            ELSE span.quantity
-        END AS quantity,
-        source.started_at, source.ended_at, source.seconds,
-        coalesce(source.part, span.quantity) * CASE
-            WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds
-            ELSE 1
-        END AS quantity_seconds,
-        source.amount, asked.cost_center, asked.cost_object, asked.commitment_number
-    FROM asked
-    JOIN billing_statementlinesource AS source ON source.line_id = asked.id
-    JOIN billing_usagespan AS span ON span.id = source.span_id
-    WHERE asked.kind = 'usage'
-)
-"""  # noqa: S608  (fragments of ours, here and below)
+_BILLED: Final[LiteralString] = f"{ASKED}, listed AS ({BILLED_CHARGES})"
 _OF_TAG: Final[LiteralString] = (
     """
 , payer_project AS (SELECT DISTINCT organization_id, project_id FROM listed),
