@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.models import Dispute, LineKind, Sku
-from billing.services.charging import Costs
 from billing.services.corrections import LateFacts
+from billing.services.cost_lines import Costs
 from portal.core.calendar import Period, month_of
 from portal.core.formats import money
 from portal.identity.models.proposed import DecisionState

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing.forms import month_key
 from billing.models import AllocationKey, LineKind, Sku
-from billing.services.charging import CostLine, Costs
+from billing.services.cost_lines import CostLine, Costs
 from billing.services.month_costs import month_costs
 from billing.services.month_figures import MonthCosts
 from billing.services.tag_keys import TagChoice

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from billing.forms import month_key
 from billing.models import LineKind, Sku
-from billing.services.charging import CostLine, Costs
+from billing.services.cost_lines import CostLine, Costs
 from portal.core.calendar import Period
 from portal.identity.models import Node
 

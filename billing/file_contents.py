@@ -16,7 +16,7 @@ from billing.ledger.journal import LANGUAGE, journal_rows
 from billing.models import FileKind, FileRhythm, ScheduledFile, Statement
 from billing.overview import month_before
 from billing.services.billed import find_closed, payers_in
-from billing.services.charging import Costs
+from billing.services.cost_lines import Costs
 from billing.services.month_costs import month_costs
 from portal.core.calendar import Period, month_of, start_of_day
 from portal.core.sheets import CSV_TYPE, XLSX_TYPE, as_csv, as_xlsx

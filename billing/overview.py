@@ -18,7 +18,7 @@ from billing.forms import month_key
 from billing.models import MeteredResource, Sku, UsageSpan
 from billing.service_shares import ServiceShares, service_shares
 from billing.services.budgets import BudgetPosition
-from billing.services.charging import Costs, ResourceCost
+from billing.services.cost_lines import Costs, ResourceCost
 from billing.services.figures import Figures
 from billing.services.month_figures import MonthCosts, MonthTotal
 from billing.services.summaries import MOST_MONTHS

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from billing.models import Sku
-from billing.services.charging import Costs
+from billing.services.cost_lines import Costs
 from portal.identity.models import Node
 
 _IN_SIGHT: Final = 4  # services, each with a colour of its own; all others share the last one

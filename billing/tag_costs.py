@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from billing.cost_centers import ProjectRow, by_project
 from billing.forms import month_key
 from billing.models import AllocationKey, LineKind, Sku
-from billing.services.charging import Costs
+from billing.services.cost_lines import Costs
 from billing.services.tagged_costs import TaggedMonth, tagged_months
 from portal.core.calendar import Period
 from portal.core.sheets import Rows

@@ -21,7 +21,7 @@ from billing.models import LineKind, MeteredResource, Sku, StatementLine
 from billing.policies import find_cost_node, may_see_costs, topmost, visible_cost_nodes
 from billing.services.billed import find_closed
 from billing.services.charge_lists import ChargeFilter, filtered_charges, filtered_corrections
-from billing.services.charging import Charge, Position
+from billing.services.cost_lines import Charge, Position
 from billing.services.tag_keys import TagChoice
 from portal.core.api import CursorPages
 from portal.core.calendar import Period, month_of

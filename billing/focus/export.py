@@ -25,7 +25,8 @@ from billing.issuer import find_issuer
 from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine, UsageSpan
 from billing.models import Statement as BilledStatement
 from billing.services.billed import billed_corrections, find_closed, stream_billed
-from billing.services.charging import Charge, Position, stream_charges
+from billing.services.charging import stream_charges
+from billing.services.cost_lines import Charge, Position
 from billing.services.tag_history import TagHistory
 from billing.services.tag_keys import TagChoice
 from billing.services.tagged_costs import in_order, share_out

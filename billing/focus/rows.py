@@ -32,7 +32,7 @@ from uuid import UUID
 from billing.focus.columns import NAMES
 from billing.models import LineKind, MeteredResource, Price, Sku, StatementLine
 from billing.rating import DUE_AT_ONCE, SECONDS_PER_HOUR, Unit
-from billing.services.charging import Charge
+from billing.services.cost_lines import Charge
 from portal.core.calendar import Period
 from portal.core.money import CURRENCY
 from portal.identity.models import Node

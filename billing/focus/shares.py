@@ -7,7 +7,7 @@ from datetime import datetime
 
 from billing.focus.rows import Line, Names, Row, Share, Statement, share_row
 from billing.models import LineKind, Sku, SplitKey, StatementLine
-from billing.services.charging import CostLine
+from billing.services.cost_lines import CostLine
 from billing.services.month_costs import open_shares
 from portal.identity.models import Node
 

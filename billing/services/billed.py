@@ -17,7 +17,8 @@ from typing import Any, Final, LiteralString
 
 from billing.models import BillingMonth, MonthState, StatementLine
 from billing.services.charge_query import ChargeQuery, Slice
-from billing.services.charging import (
+from billing.services.charging import place_after
+from billing.services.cost_lines import (
     Charge,
     CostLine,
     Costs,
@@ -25,7 +26,6 @@ from billing.services.charging import (
     ResourceCost,
     charge_of,
     line_of,
-    place_after,
 )
 from billing.services.tree_history import last_second
 from portal.core.calendar import Period, day_of, days_in

@@ -16,7 +16,8 @@ from django.utils.module_loading import import_string
 
 from billing.models import Budget
 from billing.services.budgets import BudgetPosition, BudgetTotal
-from billing.services.charging import CostLine, Costs, costs, expected_costs
+from billing.services.charging import costs, expected_costs
+from billing.services.cost_lines import CostLine, Costs
 from billing.services.month_costs import month_costs, month_totals
 from billing.services.month_figures import MonthCosts
 from billing.services.tree_history import cut, last_second, lineages_at, moves_within

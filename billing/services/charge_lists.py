@@ -21,7 +21,8 @@ from billing.services.billed import (
     query_months,
 )
 from billing.services.charge_query import ChargeQuery, Slice
-from billing.services.charging import Charge, Position, charge_of, list_charges, place_after
+from billing.services.charging import list_charges, place_after
+from billing.services.cost_lines import Charge, Position, charge_of
 from billing.services.tag_keys import TagChoice
 from billing.services.tag_query import CUT
 from portal.core.calendar import Period

@@ -23,8 +23,9 @@ from billing.errors import (
 )
 from billing.models import BillingMonth, Credit, MonthState, Statement, UsageSpan
 from billing.policies import may_close
-from billing.services.charging import CostLine, Costs, costs
+from billing.services.charging import costs
 from billing.services.corrections import Correction, find_late_facts
+from billing.services.cost_lines import CostLine, Costs
 from billing.services.credits import GivenBack, waiting_credits
 from billing.services.digests import digest_of_all
 from billing.services.shares import Counted, shares_of

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from billing.services import month_costs as everything
-from billing.services.charging import Costs, ResourceCost
+from billing.services.cost_lines import Costs, ResourceCost
 from billing.services.month_figures import DayCosts, MonthCosts, MonthTotal
 from billing.services.tag_keys import TagChoice
 from billing.services.tagged_costs import days_with, resources_with, tagged_months

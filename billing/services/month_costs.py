@@ -23,15 +23,8 @@ from billing.services.billed import (
     closed_among,
     payers_in,
 )
-from billing.services.charging import (
-    CostLine,
-    Costs,
-    ResourceCost,
-    cost_by_day,
-    cost_by_resource,
-    costs,
-    expected_costs,
-)
+from billing.services.charging import cost_by_day, cost_by_resource, costs, expected_costs
+from billing.services.cost_lines import CostLine, Costs, ResourceCost
 from billing.services.month_figures import DayCosts, MonthCosts, MonthTotal, days_of
 from billing.services.month_shares import (
     MonthShares,

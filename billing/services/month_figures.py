@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from billing.models import BillingMonth
-from billing.services.charging import Costs
+from billing.services.cost_lines import Costs
 from portal.core.calendar import Period, day_of, days_in
 
 

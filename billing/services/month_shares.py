@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from billing.services.charging import Costs
+from billing.services.cost_lines import Costs
 from billing.services.month_figures import MonthCosts, MonthTotal
 from billing.services.shares import shares_of
 from billing.services.split_reading import HeldKey, keys_in, payers_at_end, projects_of

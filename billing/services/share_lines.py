@@ -9,7 +9,7 @@ from decimal import Decimal
 from django.db.models import Max
 
 from billing.models import BillingMonth, Sku, SplitKey, Statement, StatementLine
-from billing.services.charging import CostLine
+from billing.services.cost_lines import CostLine
 from portal.identity.models import Project
 
 

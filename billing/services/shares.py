@@ -14,7 +14,7 @@ from typing import Protocol
 
 from billing.models import LineKind
 from billing.models.statement import SHARES
-from billing.services.charging import CostLine
+from billing.services.cost_lines import CostLine
 from billing.services.split_reading import HeldKey, Place, places_in, projects_of, shared_sku
 from billing.splitting import WHOLE, Method, split
 from portal.core.calendar import Period

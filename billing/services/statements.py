@@ -19,12 +19,12 @@ from billing.models import (
     Statement,
     StatementLine,
 )
-from billing.services.charging import CostLine
 from billing.services.corrections import (
     QUANTITY_IN_UNIT,
     Correction,
     query_of_everybody,
 )
+from billing.services.cost_lines import CostLine
 from billing.services.digests import write_digests
 from billing.services.share_lines import last_positions, write_shares
 from portal.core.models import is_in_force

@@ -12,7 +12,7 @@ from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce, Round
 
 from billing.models import MonthSummary, OutdatedMonth, SummaryDay, SummaryLine
-from billing.services.charging import CostLine, Costs
+from billing.services.cost_lines import CostLine, Costs
 from billing.services.month_figures import MonthCosts, MonthTotal
 from billing.services.summaries import rest_after
 from portal.core.calendar import Period, day_of, month_of

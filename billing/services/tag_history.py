@@ -19,8 +19,8 @@ from django.db.models import F, Q, QuerySet
 
 from billing.models import TagFact
 from billing.rating import DUE_AT_ONCE
-from billing.services.charge_query import LINEAGE
-from billing.services.charging import Charge
+from billing.services.cost_lines import Charge
+from billing.services.price_query import LINEAGE
 
 Tags = dict[str, str]
 

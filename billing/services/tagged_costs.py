@@ -19,7 +19,7 @@ from typing import Any, Final, LiteralString
 from billing.models import BillingMonth
 from billing.services.billed import ASKED, billed_lines, closed_among, query_months
 from billing.services.charge_query import ChargeQuery, Slice
-from billing.services.charging import CostLine, Costs, LineKey, ResourceCost, line_of
+from billing.services.cost_lines import CostLine, Costs, LineKey, ResourceCost, line_of
 from billing.services.month_costs import open_shares
 from billing.services.month_figures import DayCosts, days_of
 from billing.services.month_shares import MonthShares

@@ -18,13 +18,8 @@ from django.db.models import Q
 
 from billing.models import Price, Sku
 from billing.rating import DUE_AT_ONCE, UnitPrice, rate_tiers
-from billing.services.charging import (
-    CostLine,
-    LineKey,
-    costs,
-    held_by_terms,
-    quantities_begun,
-)
+from billing.services.charging import costs, held_by_terms, quantities_begun
+from billing.services.cost_lines import CostLine, LineKey
 from billing.services.price_book import nearest_prices
 from portal.core.calendar import Period, month_of
 from portal.core.money import to_cents

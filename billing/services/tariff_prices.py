@@ -12,8 +12,8 @@ from django.db.models import F, QuerySet
 from django.utils.timezone import now
 
 from billing.models import Price, PriceList, Sku, TariffRound, TariffRoundLine
-from billing.services.charge_query import LINEAGE
 from billing.services.price_book import nearest_prices
+from billing.services.price_query import LINEAGE
 from portal.core.models import is_in_force, is_not_over
 from portal.identity.models import Organization
 from portal.identity.models.proposed import DecisionState

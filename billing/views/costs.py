@@ -32,7 +32,8 @@ from billing.overview import Overview, make_overview, months_with_use
 from billing.policies import visible_cost_nodes, visible_metered_resources
 from billing.services.budget_years import positions_of
 from billing.services.budgets import BudgetPosition, find_budget
-from billing.services.charging import Charge, charges_of_resource
+from billing.services.charging import charges_of_resource
+from billing.services.cost_lines import Charge
 from billing.services.tag_keys import TagChoice, tag_choices
 from billing.views.asked import AskedPart, asked_part
 from portal.core.calendar import Period

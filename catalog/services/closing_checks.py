@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.closing_checks import Finding
-from billing.services.charging import Costs
+from billing.services.cost_lines import Costs
 from catalog.models import (
     Difference,
     DifferenceKind,

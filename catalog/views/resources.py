@@ -20,7 +20,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.services.charging import ResourceCost, cost_of_each, cost_of_resource
+from billing.services.charging import cost_of_each, cost_of_resource
+from billing.services.cost_lines import ResourceCost
 from billing.services.measured_reading import last_measures
 from billing.services.term_reading import still_due
 from catalog.action_forms import ActionForm

@@ -36,13 +36,8 @@ from billing.models import (
     Sku,
     UsageSpan,
 )
-from billing.services.charging import (
-    Costs,
-    cost_by_day,
-    costs,
-    expected_costs,
-    list_charges,
-)
+from billing.services.charging import cost_by_day, costs, expected_costs, list_charges
+from billing.services.cost_lines import Costs
 from billing.services.metering import UsageTime, change_metering, end_metering, start_metering
 from portal.cloud.models import Cloud
 from portal.core.calendar import Period

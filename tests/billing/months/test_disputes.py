@@ -18,8 +18,8 @@ from billing.errors import (
     OwnDispute,
 )
 from billing.models import Credit, Dispute, Statement, StatementLine
-from billing.services.charging import Costs
 from billing.services.corrections import LateFacts
+from billing.services.cost_lines import Costs
 from billing.services.credits import propose_credit, take_back_credit
 from billing.services.disputes import (
     grant_dispute,

@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from billing.models import MeteredResource, TagFact
 from billing.rating import DUE_AT_ONCE
-from billing.services.charging import Charge, CostLine, costs, expected_costs, list_charges
+from billing.services.charging import costs, expected_costs, list_charges
+from billing.services.cost_lines import Charge, CostLine
 from billing.services.tag_history import TagHistory
 from billing.services.tagged_costs import ByValue, tagged_months
 from portal.core.calendar import months_in

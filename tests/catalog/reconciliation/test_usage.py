@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from billing.models import MeteredResource
-from billing.services.charging import Costs
+from billing.services.cost_lines import Costs
 from catalog.models import CloudLook, Step, UsageCheck, UsageMeasure
 from catalog.reconciliation import usage
 from catalog.reconciliation.usage import MOST_CAUSES, check_usage
