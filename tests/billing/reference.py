@@ -449,7 +449,7 @@ def _stretches(
             tariff = use.term.tariff
         allocation = history.allocation(use.thing.name, [project, *lineage], begin)
         cut = max(moment for moment in cuts if moment <= begin)
-        last = found[-1] if found else None
+        last = found[-1] if found and not (use.term and begin == term_ends) else None
         if last and (last.until, last.payer, last.tariff, last.allocation, last.cut_since) == (
             begin,
             lineage[0],

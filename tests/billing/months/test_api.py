@@ -38,6 +38,7 @@ def test_lists_statements_and_shows_their_lines(close, server, first, service):
     assert {name: detail[name] for name in one} == one
     assert detail["lines"] == [
         {
+            "id": str(statement.lines.get().public_id),
             "position": 1,
             "kind": "usage",
             "month": "2026-09",

@@ -92,7 +92,7 @@ def refusing_a_split_key(get: Get) -> Doors:
 def split_key_of_colleague(get: Get) -> tuple[SplitKey, Person]:
     """A key that waits, and who may decide on it."""
     says = KeySays(
-        source=make_project(get("platform").organization, name="Gateway"),
+        source=make_project(get("platform").organization, f"Gateway {SplitKey.objects.count()}"),
         method=SplitMethod.EQUAL,
         recipients={get("project"): None},
         valid_from=months_to_begin(now())[0].start,

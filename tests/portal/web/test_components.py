@@ -41,7 +41,7 @@ def test_no_title_says_twice_that_something_is_wrong() -> None:
     ]
 
     assert titles
-    assert [line for line in titles if re.search(r"(?<!not )form\.errors", line)] == []
+    assert [line for line in titles if re.search(r"(?<!not )\bform\.errors", line)] == []
 
 
 def test_every_mistake_links_to_its_question(page: str) -> None:
