@@ -75,9 +75,9 @@ def _prices_missing(month: Period, sku_ids: Collection[int]) -> Iterator[Finding
 def _late_prices_missing(late: LateFacts) -> Iterator[Finding]:
     """Nor would use that became known after its month closed: it is to be corrected now."""
     months: defaultdict[Period, list[str]] = defaultdict(list)
-    names = {sku.pk: sku.name for sku in Sku.objects.all()} if late.without_price else {}
+    skus = Sku.objects.in_bulk({sku_id for sku_id, _start in late.without_price})
     for sku_id, start in late.without_price:
-        months[month_of(start)].append(names[sku_id])
+        months[month_of(start)].append(skus[sku_id].name)
     for month, here in sorted(months.items(), key=lambda item: item[0].start):
         yield Finding(
             text=_(
