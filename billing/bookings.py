@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from billing.focus.category_names import category_name
 from billing.models import LineKind, StatementLine
 
 
@@ -31,6 +32,11 @@ class Booking:
     line_count: int
     first_position: int
     amount: Decimal
+
+    @property
+    def cost_type(self) -> str:
+        """The category as people call it."""
+        return category_name(self.service_category)
 
 
 def bookings_of(lines: Iterable[StatementLine]) -> list[Booking]:

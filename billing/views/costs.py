@@ -27,7 +27,7 @@ from billing.cost_sheets import cost_rows
 from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
 from billing.forms import OverviewFilter, month_key, read_month
-from billing.models import MeteredResource, PriceUnit, Sku
+from billing.models import MeteredResource, PriceUnit, Sku, UsageSpan
 from billing.overview import Overview, make_overview, months_with_use
 from billing.policies import visible_cost_nodes, visible_metered_resources
 from billing.services.budget_years import positions_of
@@ -111,12 +111,14 @@ def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
     resource = get_object_or_404(resources, public_id=public_id)
     charges = charges_of_resource(resource, as_of=now())
     exact = sum((charge.amount or Decimal(0) for charge in charges), Decimal(0))
+    rows = _rows_of(charges)
     context = {
         "resource": resource,
-        "rows": _with_skus(charges),
+        "rows": rows,
         "exact": exact,
         "total": to_cents(exact),
         "is_price_missing": any(charge.amount is None for charge in charges),
+        "is_part_unused": any(row["unused_until"] for row in rows),
         "project_url": _project_address(resource),
         "may_see_project": visible_cost_nodes(request.user).filter(pk=resource.project_id).exists(),
     }
@@ -208,15 +210,20 @@ def _as_file(what: str, asked: _Asked, form: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{_file_name(what, asked)}.{form}"'}
 
 
-def _with_skus(charges: list[Charge]) -> list[dict[str, Any]]:
-    """The charges, the newest first, each with its SKU."""
+def _rows_of(charges: list[Charge]) -> list[dict[str, Any]]:
+    """The charges, the newest first, each with its SKU, and until when it is due without use."""
     skus = Sku.objects.in_bulk({charge.sku_id for charge in charges})
+    unused = UsageSpan.objects.filter(
+        pk__in={charge.span_id for charge in charges}, is_unused=True
+    ).select_related("term")
+    unused_until = {span.pk: span.term.ends_at for span in unused if span.term}
     newest_first = sorted(charges, key=lambda charge: charge.started_at, reverse=True)
     return [
         {
             "charge": charge,
             "sku": skus[charge.sku_id],
             "unit_label": PriceUnit(charge.unit).label if charge.unit else "",
+            "unused_until": unused_until.get(charge.span_id),
         }
         for charge in newest_first
     ]
