@@ -43,7 +43,7 @@ class CostRow:
 
     @property
     def change(self) -> Decimal | None:
-        """What is expected beside the other month, in per cent; None beside nothing."""
+        """What is expected beside the other month, in per cent; None when it was nothing."""
         return percentage_more(self.expected, self.before)
 
 
@@ -134,7 +134,7 @@ class Overview:
 
     @property
     def change(self) -> Decimal | None:
-        """What is expected beside the other month, in per cent; None beside nothing."""
+        """What is expected beside the other month, in per cent; None when it was nothing."""
         return percentage_more(self.expected.total, self.before.total)
 
     @property
@@ -187,9 +187,12 @@ def month_before(month: Period) -> Period:
 
 
 def percentage_more(amount: Decimal, before: Decimal) -> Decimal | None:
-    """How much more than ``before``, in per cent with one decimal; None when that is nothing."""
+    """How much more than ``before``, in per cent with one decimal.
+
+    None when that is nothing, and something came.
+    """
     if not before:
-        return None
+        return None if amount else Decimal("0.0")
     return ((amount - before) * 100 / before).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
