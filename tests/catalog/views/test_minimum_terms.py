@@ -64,6 +64,7 @@ def test_before_cleaning_up_it_says_until_when_and_what_is_due(browser, resource
         assert day_in_words(last_day_before(term.ends_at)).split()[-1] in text
         # Of the year that it lasts a few seconds passed, or none.
         assert 479 < Decimal(re.findall(r"€(4[78]\d\.\d\d)", text)[0]) <= 480
+    assert "Once its minimum term has ended, that saves" in text  # on the page of the resource
     text = shown(browser, "resource-retire", resource)
     assert "This has a minimum term. You keep paying until it ends:" in text
     assert "The costs stop at this moment." not in text
@@ -80,3 +81,6 @@ def test_without_a_term_cleaning_up_stops_the_costs(browser, resource):
 
     assert "The costs stop at this moment." in text
     assert "minimum term" not in text
+    assert "with everything that is stored on it. That saves" in shown(
+        browser, "resource", resource
+    )
