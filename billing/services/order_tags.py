@@ -139,9 +139,13 @@ def _lock_keys(project: Node, names: Mapping[str, str]) -> list[TagKey]:
     """The keys of these names that are in force, so that nobody withdraws them meanwhile.
 
     Who withdraws one ends its values, and would not see those that are not committed yet. What was
-    withdrawn while this waited has an end by then, and so is not among them.
+    withdrawn while this waited has an end by then, and so is not among them; what was defined anew
+    meanwhile has another row, which only a second look finds. Of two of one name the highest
+    counts, as in ``keys_for``.
     """
-    found = TagKey.objects.filter(
-        valid_until=None, organization__in=project.lineage_ids, name__in=list(names)
-    )
-    return list(found.select_for_update(no_key=True).order_by("pk"))
+    height = {pk: place for place, pk in enumerate(project.lineage_ids)}
+    found = TagKey.objects.filter(valid_until=None, organization__in=height, name__in=list(names))
+    locked = found.select_for_update(no_key=True).order_by("pk")
+    list(locked)
+    lowest_first = sorted(locked.all(), key=lambda one: -height[one.organization_id])
+    return list({one.name: one for one in lowest_first}.values())
