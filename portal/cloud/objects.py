@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Final
 
 _EPOCH: Final = datetime.min.replace(tzinfo=UTC)
@@ -64,6 +65,24 @@ class ServerUsage:
     started_at: datetime
     ended_at: datetime | None
     seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerLoad:
+    """How busy a server is, as its hypervisor counts it; None is what that does not tell.
+
+    Attributes:
+        processors: how many it has.
+        cpu_milliseconds: for how long they worked, together, since the hypervisor began to count.
+            It begins anew when the server was restarted, moved or resized.
+        uptime_seconds: how long it runs; by some hypervisors since it was made.
+        memory_share: how much of its memory is in use, between 0 and 1.
+    """
+
+    processors: int
+    cpu_milliseconds: int | None
+    uptime_seconds: int | None
+    memory_share: Decimal | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from portal.cloud.image_port import ImagePort
 from portal.cloud.objects import CloudObject as CloudObject
 from portal.cloud.objects import CopySpec as CopySpec
+from portal.cloud.objects import ServerLoad as ServerLoad
 from portal.cloud.objects import ServerUsage as ServerUsage
 from portal.cloud.objects import Traffic as Traffic
 
@@ -418,6 +419,16 @@ class Cloud(ImagePort, Protocol):
         Args:
             start, end: whole seconds; ``end`` may not be to come, or use would be counted that
                 was not there yet.
+        """
+        ...
+
+    def server_load(self, server_id: str) -> ServerLoad:
+        """How busy a server is at this moment.
+
+        Raises:
+            CloudMissing: it is gone.
+            CloudUnavailable: also when it does not run (409), or its hypervisor cannot tell (501).
+            CloudRefused: with status 403, the cloud's policy keeps this from the portal.
         """
         ...
 

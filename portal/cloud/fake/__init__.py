@@ -6,12 +6,13 @@ from portal.cloud.fake.listings import FakeListings
 from portal.cloud.fake.machines import FakeServers
 from portal.cloud.fake.network import FakeNetworks
 from portal.cloud.fake.services import FakeContainers
+from portal.cloud.fake.usage import FakeLoads
 from portal.cloud.ports import Cloud
 
 __all__ = ["FakeCloud", "connect"]
 
 
-class FakeCloud(FakeServers, FakeNetworks, FakeContainers, FakeListings):
+class FakeCloud(FakeServers, FakeLoads, FakeNetworks, FakeContainers, FakeListings):
     """``portal.cloud.ports.Cloud`` without a cloud.
 
     Servers and volumes settle after they were listed once, or at ``tick()``. ``fail_next``,

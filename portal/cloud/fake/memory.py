@@ -11,7 +11,7 @@ from functools import wraps
 from itertools import count
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from portal.cloud.ports import CloudError, CloudMissing, CloudObject, CloudUnavailable
+from portal.cloud.ports import CloudError, CloudMissing, CloudObject, CloudUnavailable, ServerLoad
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,6 +79,7 @@ class Memory:
         self.lost_replies: defaultdict[str, deque[CloudError]] = defaultdict(deque)
         self.things: dict[str, Thing] = {}
         self.limits: dict[str, dict[str, int]] = {}
+        self.loads: dict[str, ServerLoad] = {}
         self.server_outcome = ("ACTIVE", "")
         self._numbers = count(1)
         self._clock = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,12 +1,30 @@
-"""How long a server of the fake cloud was there, as its report of use counts it."""
+"""How long a server of the fake cloud was there, and how busy it is."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
 
-from portal.cloud.fake.memory import Thing
-from portal.cloud.ports import ServerUsage
+from portal.cloud.fake.memory import Memory, Thing, asked
+from portal.cloud.ports import CloudMissing, ServerLoad, ServerUsage
+
+
+class FakeLoads(Memory):
+    @asked
+    def server_load(self, server_id: str) -> ServerLoad:
+        server = self.things.get(server_id)
+        if server is None or server.kind != "server":
+            raise self.refusal(CloudMissing, 404, f"server {server_id} could not be found")
+        if server.status != "ACTIVE":
+            raise self.busy(f"server {server_id} is {server.status}")
+        return self.loads.get(server_id, _IDLE)
+
+    def work_on(self, server_id: str, load: ServerLoad) -> None:
+        """A test's plan: from now on the cloud tells this of the server."""
+        self.loads[server_id] = load
+
+
+_IDLE = ServerLoad(processors=1, cpu_milliseconds=0, uptime_seconds=0, memory_share=None)
 
 
 def usage_of(server: Thing) -> ServerUsage | None:

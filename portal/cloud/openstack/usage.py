@@ -1,24 +1,31 @@
-"""What servers used in a period, as Nova itself counts it (os-simple-tenant-usage)."""
+"""What servers used in a period, and how busy they are, as Nova itself counts it.
+
+The period is os-simple-tenant-usage; how busy they are is what Nova calls diagnostics:
+https://docs.openstack.org/api-ref/compute/#show-server-diagnostics (since microversion 2.48).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from openstack.exceptions import raise_from_response
 
 from portal.cloud.openstack.listings import Listings, has_next
 from portal.cloud.openstack.reading import moment
-from portal.cloud.ports import LARGEST_PAGE, ServerUsage, UsagePage
+from portal.cloud.ports import LARGEST_PAGE, ServerLoad, ServerUsage, UsagePage
 
 _PATH: Final = "/os-simple-tenant-usage"
 _KEY: Final = "tenant_usages"
 _SECONDS_AN_HOUR: Final = 3600
+_NANOSECONDS_A_MILLISECOND: Final = 10**6
+_SHARE: Final = Decimal("0.0001")
 
 
 class Usage(Listings):
-    """The report of use of the port."""
+    """The part of the port about what is used."""
 
     def server_usage_page(
         self, start: datetime, end: datetime, *, after: str = "", limit: int = LARGEST_PAGE
@@ -32,6 +39,38 @@ class Usage(Listings):
         rows = [row for project in body[_KEY] for row in project["server_usages"]]
         last = rows[-1]["instance_id"] if rows and has_next(_KEY, body) else ""
         return UsagePage(usages=[usage for row in rows if (usage := _read(row))], after=last)
+
+    def server_load(self, server_id: str) -> ServerLoad:
+        with self._asking("compute", "read load") as cloud:
+            answer = cloud.compute.get(f"/servers/{server_id}/diagnostics")
+            raise_from_response(answer)
+            told = answer.json()
+        return _read_load(told)
+
+
+def _read_load(told: Mapping[str, Any]) -> ServerLoad:
+    """Any figure may be null: Nova passes on what the hypervisor knows."""
+    times = [one["time"] for one in told["cpu_details"]]
+    is_counted = bool(times) and None not in times
+    return ServerLoad(
+        processors=len(times) or told["num_cpus"] or 0,
+        cpu_milliseconds=sum(times) // _NANOSECONDS_A_MILLISECOND if is_counted else None,
+        uptime_seconds=told["uptime"],
+        memory_share=_memory_share(told["memory_details"] or {}),
+    )
+
+
+def _memory_share(told: Mapping[str, int | None]) -> Decimal | None:
+    """How much of its memory a server uses; None where these are no figures of its use.
+
+    Of libvirt both are what the server was given, in whole units that are GiB and not MiB
+    (``nova.virt.libvirt.driver``): they are equal unless a balloon took some back, and 0 where it
+    has less than one. A server that runs uses some, and never all to the last byte.
+    """
+    used, maximum = told.get("used"), told.get("maximum")
+    if not used or not maximum or not 0 < used < maximum:
+        return None
+    return (Decimal(used) / maximum).quantize(_SHARE)
 
 
 def _naive(at: datetime) -> str:

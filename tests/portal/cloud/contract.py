@@ -465,6 +465,24 @@ class CloudContract:
         assert gone.ended_at is not None
         assert gone.seconds == pytest.approx((gone.ended_at - launched_at).total_seconds(), abs=1)
 
+    def test_running_server_tells_how_busy_it_is(self, work: Workspace) -> None:
+        server = work.active_server()
+
+        load = work.cloud.server_load(server.id)
+
+        assert load.processors >= 1
+        assert load.cpu_milliseconds is not None
+        assert load.cpu_milliseconds >= 0
+        assert load.uptime_seconds is not None
+        assert load.memory_share is None  # 0 used, or all of it, is no figure
+        work.cloud.stop_server(work.project, server.id)
+        until(lambda: work.seen_server(server.id), lambda seen: seen.status == "SHUTOFF")
+        with pytest.raises(CloudUnavailable) as refusal:
+            work.cloud.server_load(server.id)
+        assert refusal.value.status == 409
+        with pytest.raises(CloudMissing):
+            work.cloud.server_load(NOWHERE)
+
     def test_deleted_server_leaves_its_port(self, work: Workspace) -> None:
         server = work.active_server()
 
