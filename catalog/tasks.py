@@ -16,7 +16,14 @@ from catalog.models import OperationQueue
 from catalog.provisioning import late_arrivals, polling, runner, sweeping
 from catalog.provisioning.cloud_quota import needed_quota, push_quota
 from catalog.reconciliation.looking import look_at_due_clouds
-from catalog.services import approvals, limits, orders, quota_alerts, quota_history
+from catalog.services import (
+    approvals,
+    limits,
+    orders,
+    quota_alerts,
+    quota_history,
+    resource_loads,
+)
 from catalog.services.access import withdraw_access as withdraw_all_access
 from catalog.services.end_dates import end_uses, retire_ended, withdraw_endings
 from catalog.services.end_reminders import remind, send_reminder
@@ -31,6 +38,7 @@ from portal.core.locks import (
     DRIFT,
     END_DATES,
     INVENTORY,
+    LOADS,
     QUOTA_ALERTS,
     SWEEP,
     only_one,
@@ -115,6 +123,18 @@ def look_for_drift() -> None:
     with only_one(DRIFT) as is_mine:
         if is_mine:
             look_at_due_clouds()
+
+
+@shared_task(
+    name="catalog.take_loads",
+    soft_time_limit=LONGEST_LOOK_SECONDS,
+    time_limit=LONGEST_LOOK_SECONDS + 10,
+)
+def take_loads() -> None:
+    """Ask the clouds how busy servers are; one process at a time."""
+    with only_one(LOADS) as is_mine:
+        if is_mine:
+            resource_loads.take_loads(at=now())
 
 
 @shared_task(name="catalog.push_cloud_quota")

@@ -21,6 +21,7 @@ from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Finding, Part
 from catalog.kinds.secrets import NewSecret
+from catalog.loads import Evidence
 from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud as CloudRecord
 from portal.cloud.models import CloudProjectPurpose
@@ -348,7 +349,8 @@ class Kind(ABC):
     nothing; "" where there is none. ``attaches_with`` is the key of the action that attaches it to
     another, which is the answer to its one question. ``goes_with_it`` says what cleaning up takes
     along that the portal did not make. ``idle_when`` says when it is paid for and perhaps used by
-    nobody. ``made_from`` has the keys of all kinds that ``parameters``
+    nobody. ``load_part`` is the key of the part of which the cloud tells how busy it is; "" where
+    there is none. ``made_from`` has the keys of all kinds that ``parameters``
     may ask for (``Parameter.of_kinds``), ``made_label`` what such others are to one of this kind,
     in words. ``follows`` has those keys of the spec that ``settle`` adds. ``results`` is what other
     parts of a whole may take of one that runs, by name; "" where it is not known; ``known_after``
@@ -379,6 +381,7 @@ class Kind(ABC):
     stands_in: ClassVar[CloudProjectPurpose] = CloudProjectPurpose.MANAGED
     goes_with_it: ClassVar[Text] = ""
     idle_when: ClassVar[Idle | None] = None
+    load_part: ClassVar[str] = ""
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
@@ -391,6 +394,16 @@ class Kind(ABC):
         None where the list does not tell what it holds or costs: then nobody can adopt it.
         """
         return None
+
+    def size_of(self, spec: Spec) -> dict[str, Any]:
+        """The answers that say how large its ``load_part`` is."""
+        return {}
+
+    def smaller(
+        self, version: OfferingVersion, spec: Spec, evidence: Evidence
+    ) -> list[dict[str, Any]]:
+        """What ``size_of`` may become instead that has room for what was used."""
+        return []
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
         """How a running resource is, where that is not as usual, e.g. "Stopped"; else ""."""

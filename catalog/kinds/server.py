@@ -83,6 +83,7 @@ from catalog.kinds.volume import (
     size_parameter,
     type_parameters,
 )
+from catalog.loads import Evidence, Size, is_enough
 from catalog.models import Metric, OfferingVersion, Resource
 from portal.cloud.models import Cloud, Flavor
 from portal.cloud.ports import CloudObject
@@ -173,6 +174,7 @@ class Server(Kind):
         seen_in="status",
         seen_as=OFF,
     )
+    load_part = SERVER_PART.key
     results = {"address": first_address}
     known_after = {"address": PORT.name}
 
@@ -315,6 +317,20 @@ class Server(Kind):
             "ssh_public_key": None,
         }
         return Finding(spec=spec, facts={**server_facts(thing), BOOTS_FROM: UNTOLD})
+
+    def size_of(self, spec: Spec) -> dict[str, Any]:
+        return {"flavor": spec["flavor"]}
+
+    def smaller(
+        self, version: OfferingVersion, spec: Spec, evidence: Evidence
+    ) -> list[dict[str, Any]]:
+        present = Flavor.objects.get(cloud=version.cloud_id, name=spec["flavor"])
+        size = Size(present.vcpus, present.memory_mib)
+        return [
+            {"flavor": flavor.name}
+            for flavor in other_flavors(version, spec)
+            if is_enough(Size(flavor.vcpus, flavor.memory_mib), instead_of=size, evidence=evidence)
+        ]
 
     def condition(self, facts: Mapping[str, Any]) -> Text:
         conditions = {OFF: _("Stopped"), RESCUED: _("In rescue mode")}

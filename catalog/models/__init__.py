@@ -18,6 +18,7 @@ from catalog.models.difference import (
     RepairState,
 )
 from catalog.models.ending import Ending, EndingState, EndReminder
+from catalog.models.load import LoadDay, ResourceLoad
 from catalog.models.offering import (
     Offering,
     OfferingVersion,
@@ -115,6 +116,7 @@ __all__ = [
     "EndingState",
     "LimitChange",
     "LineNeed",
+    "LoadDay",
     "Metric",
     "Offering",
     "OfferingVersion",
@@ -143,6 +145,7 @@ __all__ = [
     "RepairAction",
     "RepairState",
     "Resource",
+    "ResourceLoad",
     "ResourceState",
     "Solution",
     "SolutionState",

@@ -211,7 +211,9 @@ class CloudLook(models.Model):
 
     ``unanswered`` holds the lists that the cloud did not give: what we knew of those stays.
     ``rooms_due_at`` is when the quotas of its projects are read, each by calls of its own;
-    ``usage_due_at`` when what was metered is compared with what the cloud counts.
+    ``usage_due_at`` when what was metered is compared with what the cloud counts. Since
+    ``loads_refused_at`` the cloud's policy keeps from us how busy servers are; empty: it does not.
+    ``loads_due_at`` is when it is asked again whether that is still so.
     """
 
     cloud = models.OneToOneField("cloud.Cloud", on_delete=models.PROTECT, related_name="look")
@@ -224,6 +226,8 @@ class CloudLook(models.Model):
     unanswered = models.JSONField(default=list)
     rooms_due_at = models.DateTimeField(null=True)
     usage_due_at = models.DateTimeField(null=True)
+    loads_refused_at = models.DateTimeField(null=True)
+    loads_due_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["due_at"], name="cloud_look_due")]

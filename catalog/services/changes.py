@@ -101,7 +101,7 @@ class ChangePreview:
 def changeable_parameters(resource: Resource) -> list[Parameter]:
     """What may be answered otherwise, with what is offered for it now."""
     kind = get_kind(resource.kind)
-    return kind.changeable(_version_to_choose_from(resource), resource.spec)
+    return kind.changeable(version_to_choose_from(resource), resource.spec)
 
 
 def clean_change(resource: Resource, answers: Mapping[str, Any], end_date: date | None) -> Wanted:
@@ -309,7 +309,7 @@ def shorten_term(public_id: UUID, *, end_date: date, actor: Person) -> Resource:
     return resource
 
 
-def _version_to_choose_from(resource: Resource) -> OfferingVersion:
+def version_to_choose_from(resource: Resource) -> OfferingVersion:
     """What the project is offered now in the same place, else what it was ordered from."""
     own = version_of(resource)
     current = published_versions().filter(

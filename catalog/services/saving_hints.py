@@ -1,7 +1,8 @@
 """What is paid for and perhaps used by nobody, since when, and what it costs per month.
 
 Told of facts that the portal has, and reckoned as the page of an order does. Nothing is kept: a
-hint is there as long as what it says is so.
+hint is there as long as what it says is so. What may be too large is kept beside what the cloud
+told of it: ``size_advice``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from django.db.models import Case, DateTimeField, OuterRef, Q, QuerySet, Subquery, When
@@ -35,7 +36,10 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.services.size_advice import SizeHint, find_size_hints, oversized_resources
 from portal.core.formats import money
+
+Hint: TypeAlias = "SavingHint | SizeHint"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,10 @@ class SavingHint:
     label: str | Promise
     days: int
     monthly: Decimal | None
+
+    @property
+    def is_about_size(self) -> bool:
+        return False
 
     @property
     def gist(self) -> str:
@@ -108,11 +116,23 @@ def _seen(kinds: Mapping[str, Idle]) -> Subquery:
     return Subquery(moments.values("moment")[:1])
 
 
-def find_hints(resources: QuerySet[Resource], *, at: datetime) -> dict[UUID, SavingHint]:
-    """What hints tell of these resources, by public id. Three queries, whatever their number."""
+def find_hints(resources: QuerySet[Resource], *, at: datetime) -> dict[UUID, Hint]:
+    """What hints tell of these resources, by public id. Four queries, whatever their number.
+
+    Of what is idle nothing is told of its size.
+    """
     found = list(idle_resources(resources, at=at).select_related("project"))
     quotes = _quotes(found, at) if found else {}
-    return {resource.public_id: _hint(resource, quotes, at) for resource in found}
+    idle = {resource.public_id: _hint(resource, quotes, at) for resource in found}
+    return {**find_size_hints(resources, at=at), **idle}
+
+
+def hinted_resources(resources: QuerySet[Resource], *, at: datetime) -> QuerySet[Resource]:
+    """Those of which ``find_hints`` tells something."""
+    idle, oversized = (
+        which(resources, at=at).values("pk") for which in (idle_resources, oversized_resources)
+    )
+    return resources.filter(Q(pk__in=idle) | Q(pk__in=oversized))
 
 
 def _hint(resource: Any, quotes: Mapping[UUID, Quote], at: datetime) -> SavingHint:

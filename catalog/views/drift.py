@@ -252,5 +252,6 @@ def _looks(person: Person) -> dict[str, Any]:
         ended_at=Min("ended_at"),
         resources=Sum("resources"),
         unanswered=Count("pk", filter=~Q(unanswered=[])),
+        loads_refused_at=Min("loads_refused_at"),
     )
     return dict(totals)

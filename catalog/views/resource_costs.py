@@ -31,7 +31,7 @@ from catalog.services.resource_costs import (
     ResourceMonth,
     branches_for,
 )
-from catalog.services.saving_hints import SavingHint, find_hints, idle_resources
+from catalog.services.saving_hints import Hint, find_hints, hinted_resources
 from catalog.views.resources import state_in_words
 from portal.core.money import to_cents
 from portal.core.sheets import Rows, answer_file
@@ -54,7 +54,7 @@ class CostRow:
     icon: str
     tone: str
     state: str
-    hint: SavingHint | None
+    hint: Hint | None
 
 
 @require_safe
@@ -121,8 +121,8 @@ def _filter(form: ResourceCostForm, person: Person, moment: datetime) -> Resourc
     asked = form.filter_for(person)
     if not form.asks_idle():
         return asked
-    idle = idle_resources(visible_resources(person), at=moment)
-    return replace(asked, only=list(idle.values_list("pk", flat=True)))
+    hinted = hinted_resources(visible_resources(person), at=moment)
+    return replace(asked, only=list(hinted.values_list("pk", flat=True)))
 
 
 def _chosen_node(request: PersonRequest) -> Node | None:
@@ -155,7 +155,7 @@ def _page_number(request: PersonRequest) -> int:
 
 
 def _rows(costs: Sequence[ResourceMonth], person: Person) -> list[CostRow]:
-    """At most five queries, whatever their number."""
+    """At most six queries, whatever their number."""
     resources = visible_resources(person).filter(public_id__in=[cost.public_id for cost in costs])
     found = {
         resource.public_id: resource
@@ -165,7 +165,7 @@ def _rows(costs: Sequence[ResourceMonth], person: Person) -> list[CostRow]:
     return [_row(cost, found.get(cost.public_id), hints.get(cost.public_id)) for cost in costs]
 
 
-def _row(cost: ResourceMonth, resource: Resource | None, hint: SavingHint | None) -> CostRow:
+def _row(cost: ResourceMonth, resource: Resource | None, hint: Hint | None) -> CostRow:
     kind = get_kind(cost.kind)
     tone, state = ("", "")
     if resource:
@@ -209,7 +209,7 @@ def _cells(rows: Sequence[CostRow]) -> Iterator[Sequence[str | Decimal]]:
         )
 
 
-def _saving(hint: SavingHint | None) -> str | Decimal:
+def _saving(hint: Hint | None) -> str | Decimal:
     if hint is None:
         return ""
     return _("No price") if hint.monthly is None else hint.monthly

@@ -33,6 +33,7 @@ LOGOUTS: Final = 17
 TRAIL: Final = 20
 SAMPLES: Final = 22
 FILES: Final = 28
+LOADS: Final = 36
 RETRY_AFTER_SECONDS: Final = 5
 
 

@@ -302,6 +302,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(minute="*/5"),  # of each thing once an hour
         "options": {"queue": "bulk"},
     },
+    "take-loads": {
+        "task": "catalog.take_loads",
+        "schedule": crontab(minute="2-59/5"),  # of each server once an hour
+        "options": {"queue": "bulk"},
+    },
     "make-documents": {
         "task": "billing.make_documents",
         "schedule": 60.0,
@@ -382,6 +387,10 @@ ADOPT_UNMANAGED = (
 )
 ADOPT_UNMANAGED_AFTER = configuration.duration(
     "CLOUDLOKET_ADOPT_UNMANAGED_AFTER_SECONDS", default=timedelta(days=1)
+)
+# Asking clouds how busy servers are; their policy has to let the portal read it: docs/adr/0036.
+SERVER_LOADS = (
+    configuration.choice("CLOUDLOKET_SERVER_LOADS", default="on", allowed=("on", "off")) == "on"
 )
 DRIFT_SECOND_LOOK_AFTER = timedelta(minutes=1)
 CLOUD_GATEWAY = "portal.cloud.openstack.connect"

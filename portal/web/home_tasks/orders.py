@@ -20,7 +20,7 @@ from catalog.policies import (
     repairable_operations,
     retirable_resources,
 )
-from catalog.services.saving_hints import idle_resources
+from catalog.services.saving_hints import hinted_resources
 from catalog.views.end_dates import ENDS_SOON, OPEN_ENDINGS, end_notice
 from portal.core.calendar import day_of
 from portal.core.formats import clock, day, price
@@ -51,14 +51,14 @@ def endings(person: Person, at: datetime) -> list[Task]:
 
 
 def savings(person: Person, at: datetime) -> list[Task]:
-    """One line for a requester for everything that is paid for and perhaps used by nobody."""
+    """One line for a requester for everything of which a hint for saving tells."""
     projects = reached_projects(person, Role.REQUESTER)
-    count = idle_resources(Resource.objects.filter(project__in=projects), at=at).count()
+    count = hinted_resources(Resource.objects.filter(project__in=projects), at=at).count()
     if not count:
         return []
     title = ngettext(
-        "{count} resource costs money and may not be used",
-        "{count} resources cost money and may not be used",
+        "You may save on {count} resource",
+        "You may save on {count} resources",
         count,
     )
     return [
@@ -66,7 +66,7 @@ def savings(person: Person, at: datetime) -> list[Task]:
             icon="coin-euro",
             tone="",
             title=title.format(count=count),
-            text=_("Stopped, attached to nothing, or kept for a long time."),
+            text=_("Stopped, attached to nothing, kept for a long time, or larger than needed."),
             url=f"{reverse('catalog:resources-costs')}?show=idle",
             button=_("View"),
         )
