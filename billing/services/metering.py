@@ -1,7 +1,7 @@
 """What is used, from when until when. Call inside the transaction that changes the resource.
 
-What begins at a price with a minimum term is due until that ends, whatever becomes of it
-(``billing.services.minimum_terms``). What of that is not used is a span that ``is_unused``.
+What begins at a price with a minimum term, as was agreed, is due until that ends, whatever becomes
+of it (``billing.services.minimum_terms``). What of that is not used is a span that ``is_unused``.
 
 Every function may be repeated: a message that comes twice meters nothing twice.
 """
@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import F, Max
@@ -30,6 +31,8 @@ from billing.services.minimum_terms import (
 )
 from portal.cloud.models import Cloud
 from portal.identity.models import Project
+
+_NO_MONTHS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def start_metering(
     meters: Sequence[Meter],
     time: UsageTime,
     end_date: date | None = None,
+    agreed_months: Mapping[str, int] = _NO_MONTHS,
 ) -> MeteredResource:
     """Begin to meter a resource. While it is being metered, a second call changes nothing.
 
@@ -93,6 +97,7 @@ def start_metering(
         meters: may be empty: then the resource is known, and costs nothing. Of what is measured
             use begins when the cloud says so (``billing.services.measuring``).
         end_date: last business day that the resource is expected to exist; for forecasts.
+        agreed_months: by code of the SKU, the minimum term that was agreed; of others none begins.
 
     Raises:
         SkuUnknown: a meter names a SKU that is not in the price list.
@@ -110,7 +115,8 @@ def start_metering(
         resource.openstack_id, resource.end_date = openstack_id, end_date
         resource.save(update_fields=["openstack_id", "end_date"])
         moment, before = _not_before_history(resource, moment), _metered_last(resource)
-    _open_spans(resource, quantity_by_sku(_held(meters)), moment, time, before=before)
+    wanted = quantity_by_sku(_held(meters))
+    _open_spans(resource, wanted, moment, time, agreed_months=agreed_months, before=before)
     if not is_new or any(meter.measure for meter in meters):  # else there is nothing to look for
         change_measuring(resource, meters, moment)
     return resource
@@ -126,8 +132,17 @@ def end_metering(public_id: UUID, *, time: UsageTime) -> None:
         end_measuring(resource, time.end)
 
 
-def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime) -> None:
+def change_metering(
+    public_id: UUID,
+    *,
+    meters: Sequence[Meter],
+    time: UsageTime,
+    agreed_months: Mapping[str, int] = _NO_MONTHS,
+) -> None:
     """From the moment that the change was seen, meter ``meters``; what stays equal runs on.
+
+    Args:
+        agreed_months: as of ``start_metering``.
 
     Raises:
         MeteredResource.DoesNotExist: metering never started.
@@ -147,7 +162,8 @@ def change_metering(public_id: UUID, *, meters: Sequence[Meter], time: UsageTime
             changed.append(span)
     moment = _not_before_history(resource, time.start)
     _end_spans(resource, changed, moment, time)
-    _open_spans(resource, wanted, moment, time, before=before, held=held)
+    agreed = {code: months for code, months in agreed_months.items() if code not in held}
+    _open_spans(resource, wanted, moment, time, agreed_months=agreed, before=before)
     settle_terms(resource, [span.sku_id for span in changed])
     change_measuring(resource, meters, moment)
 
@@ -198,19 +214,19 @@ def _open_spans(
     moment: datetime,
     time: UsageTime,
     *,
+    agreed_months: Mapping[str, int],
     before: Mapping[str, Decimal],
-    held: Collection[str] = (),
 ) -> None:
     """Open a span for each SKU; one of the same quantity as ``before`` goes on.
 
-    Args:
-        held: SKUs that were used until now. Of these, and of those ``before``, no term begins.
+    Of what was there ``before``, or has not ``agreed_months``, no term begins.
     """
     skus = {sku.code: sku for sku in Sku.objects.filter(code__in=quantities)}
     for code in quantities:
         if code not in skus:
             raise SkuUnknown(sku=code)
-    terms = _terms_of(resource, skus, quantities, moment, known={*before, *held})
+    agreed = {code: months for code, months in agreed_months.items() if code not in before}
+    terms = _terms_of(resource, skus, quantities, moment, agreed)
     UsageSpan.objects.bulk_create(
         UsageSpan(
             resource=resource,
@@ -231,17 +247,12 @@ def _terms_of(
     skus: Mapping[str, Sku],
     quantities: Mapping[str, Decimal],
     moment: datetime,
-    *,
-    known: Collection[str],
+    agreed_months: Mapping[str, int],
 ) -> TermsBySku:
     """The terms that run, and those that begin, by primary key of the SKU."""
     running = terms_at(resource, moment)
-    begins = [
-        (sku, quantities[code])
-        for code, sku in skus.items()
-        if code not in known and sku.pk not in running
-    ]
-    return running | begin_terms(resource, begins, moment)
+    begins = [(sku, quantities[code]) for code, sku in skus.items() if sku.pk not in running]
+    return running | begin_terms(resource, begins, moment, agreed_months)
 
 
 def _end_spans(

@@ -5,7 +5,7 @@ Call inside the transaction that locked the resource, and changes what is used o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,14 +26,23 @@ def terms_at(resource: MeteredResource, moment: datetime) -> TermsBySku:
 
 
 def begin_terms(
-    resource: MeteredResource, quantities: Iterable[tuple[Sku, Decimal]], moment: datetime
+    resource: MeteredResource,
+    quantities: Iterable[tuple[Sku, Decimal]],
+    moment: datetime,
+    agreed_months: Mapping[str, int],
 ) -> TermsBySku:
     """Begin a term of each SKU whose price has one then, for who pays for the project now.
 
+    Nobody is bound by what they did not agree to: what became the price after it was ordered, or
+    of what nobody ordered, begins none, and no term is longer than was agreed.
+
     Args:
         quantities: of which use begins; not of what goes on, or comes back.
+        agreed_months: by code of the SKU, for how long at least it was agreed to be due.
     """
-    begins = {sku.code: (sku, quantity) for sku, quantity in quantities}
+    begins = {
+        sku.code: (sku, quantity) for sku, quantity in quantities if agreed_months.get(sku.code)
+    }
     if not begins:
         return {}
     prices = nearest_prices(resource.project.lineage_ids, at=moment, skus=begins)
@@ -44,7 +53,7 @@ def begin_terms(
             price=price,
             quantity=begins[code][1],
             started_at=moment,
-            ends_at=months_later(moment, price.minimum_months),
+            ends_at=months_later(moment, min(price.minimum_months, agreed_months[code])),
         )
         for code, price in prices.items()
         if price.minimum_months

@@ -240,6 +240,12 @@ class OrderLine(PublicIdModel):
         return price.after(Quote.from_json(self.before["quote"])) if self.before else price
 
     @property
+    def agreed_months(self) -> dict[str, int]:
+        """By SKU, for how many months at least what it asks is due; without those of which none."""
+        lines = Quote.from_json(self.quote).lines
+        return {line.sku: line.minimum_months for line in lines if line.minimum_months}
+
+    @property
     def one_off_price(self) -> Decimal:
         """What was quoted that falls due once, when its use begins."""
         return self.due_of(Quote.from_json(self.quote)).one_off

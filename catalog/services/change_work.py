@@ -95,6 +95,7 @@ def take_over(resource: Resource, spec: Mapping[str, Any], *, operation: Operati
         resource.public_id,
         meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
         time=UsageTime(cloud=None, intended=operation.started_at, observed=now()),
+        agreed_months=_line_of(operation).agreed_months,
     )
 
 

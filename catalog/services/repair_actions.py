@@ -160,7 +160,8 @@ def _uncharge(difference: Difference, resource: Resource, actor: Person) -> None
 def _take_over(difference: Difference, resource: Resource, actor: Person) -> None:
     """Let our record say what the cloud has; it costs and holds that from this moment on.
 
-    Nobody need decide any more on changes of how it was.
+    Nobody ordered it so, so no minimum term begins; and nobody need decide any more on changes of
+    how it was.
     """
     resource.spec = {**resource.spec, **changed_answers(difference, resource)}
     resource.save(update_fields=["spec"])

@@ -127,7 +127,10 @@ def activate_resource(resource: Resource, *, operation: Operation) -> None:
 
 
 def meter_resource(resource: Resource, time: UsageTime) -> None:
-    """Somebody pays for the resource from now on. Call inside a transaction; may be repeated."""
+    """Somebody pays for the resource from now on. Call inside a transaction; may be repeated.
+
+    What nobody ordered has no minimum term, for nobody agreed to one.
+    """
     start_metering(
         public_id=resource.public_id,
         project=resource.project,
@@ -137,6 +140,7 @@ def meter_resource(resource: Resource, time: UsageTime) -> None:
         openstack_id=resource.cloud_ids.get(resource.kind, ""),
         meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
         end_date=resource.end_date,
+        agreed_months=resource.order_line.agreed_months if resource.order_line else {},
         time=time,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from django.db import IntegrityError, transaction
 
 from billing.meters import Meter
 from billing.models import MeteredResource, MinimumTerm, Price, UsageSpan
+from billing.rating import LONGEST_MINIMUM_MONTHS
 from billing.services.metered_use import gib_metered_now, spans_within
 from billing.services.metering import (
     UsageTime,
@@ -26,6 +28,7 @@ from tests.factories import CloudFactory, make_organization, make_project
 from tests.factories.billing import SkuFactory, set_price
 
 DISK, SMALL, LARGE = "volume.standard", "server.gp.small", "server.gp.large"
+AGREED = dict.fromkeys((DISK, SMALL, LARGE), LONGEST_MINIMUM_MONTHS)
 pytestmark = pytest.mark.django_db
 
 
@@ -71,7 +74,9 @@ class Use:
         self.project = project
         self.cloud = CloudFactory()
 
-    def start(self, moment: datetime, *meters: Meter) -> MeteredResource:
+    def start(
+        self, moment: datetime, *meters: Meter, agreed: Mapping[str, int] = AGREED
+    ) -> MeteredResource:
         return start_metering(
             public_id=self.public_id,
             project=self.project,
@@ -81,10 +86,11 @@ class Use:
             openstack_id="cinder-1",
             meters=meters,
             time=at(moment),
+            agreed_months=agreed,
         )
 
-    def change(self, moment: datetime, *meters: Meter) -> None:
-        change_metering(self.public_id, meters=meters, time=at(moment))
+    def change(self, moment: datetime, *meters: Meter, agreed: Mapping[str, int] = AGREED) -> None:
+        change_metering(self.public_id, meters=meters, time=at(moment), agreed_months=agreed)
 
     def end(self, moment: datetime) -> None:
         end_metering(self.public_id, time=at(moment))
@@ -161,6 +167,23 @@ class TestBeginning:
         use.end(day(10))
 
         assert not MinimumTerm.objects.exists()
+
+    def test_what_was_not_agreed_binds_nobody(self, use: Use) -> None:
+        """The price got its term after this was ordered, or nobody ordered it."""
+        use.start(day(3), disk(100), agreed={})
+        use.change(day(4), Meter(LARGE, Decimal(1)), agreed={SMALL: 12})
+        use.end(day(5))
+
+        assert not MinimumTerm.objects.exists()
+        assert use.spans(unused=True) == []
+
+    @pytest.mark.parametrize(("agreed", "ends_at"), [(6, day(9, 3)), (24, day(3, 3, year=2027))])
+    def test_no_term_is_longer_than_was_agreed_or_than_the_price_has(
+        self, use: Use, agreed: int, ends_at: datetime
+    ) -> None:
+        use.start(day(3, 3), disk(100), agreed={DISK: agreed})
+
+        assert use.term.ends_at == ends_at
 
     def test_a_message_that_comes_twice_begins_one_term(self, use: Use) -> None:
         for _time in range(2):

@@ -36,6 +36,7 @@ from billing.models import (
     Sku,
     UsageSpan,
 )
+from billing.rating import LONGEST_MINIMUM_MONTHS
 from billing.services.charging import cost_by_day, costs, expected_costs, list_charges
 from billing.services.cost_lines import Costs
 from billing.services.metering import UsageTime, change_metering, end_metering, start_metering
@@ -333,6 +334,7 @@ def write_event(world: World, thing: Thing, before: Event, event: Event) -> None
     facts: dict[str, Any] = {
         "meters": [Meter(sku, decimal(quantity)) for sku, quantity in event.held.items()],
         "time": UsageTime(cloud=at, intended=at, observed=at),
+        "agreed_months": dict.fromkeys(event.held, LONGEST_MINIMUM_MONTHS),
     }
     public_id = uuid5(NAMESPACE_OID, thing.name)
     if not event.held:

@@ -11,7 +11,7 @@ import pytest
 from django.utils.timezone import now
 
 from billing.errors import PriceMissing
-from billing.models import UsageSpan
+from billing.models import MinimumTerm, UsageSpan
 from catalog.errors import (
     ActionNotOffered,
     AdoptedAlready,
@@ -58,6 +58,7 @@ from tests.catalog.reconciliation.conftest import (
 )
 from tests.constraints import execute, refused_by
 from tests.factories import administrator_of, priced
+from tests.factories.billing import set_price
 from tests.factories.drift import proposed, unordered
 
 pytestmark = pytest.mark.django_db
@@ -231,6 +232,26 @@ def test_nothing_before_the_open_month_is_charged(stray, look_twice, decided):
     resource = Resource.objects.get(order_line=None)
     span = UsageSpan.objects.get(resource__public_id=resource.public_id)
     assert span.started_at == month_of(now()).start
+
+
+def test_nobody_is_bound_by_a_minimum_term_of_what_nobody_ordered(
+    stray, look_twice, decided, project
+):
+    stray()
+    look_twice()
+    set_price(
+        "0.1",
+        sku="volume.standard",
+        unit="gib_month",
+        organization=project.parent,
+        minimum_months=12,
+    )
+
+    decided(the_difference(), RepairAction.ADOPT)
+
+    resource = Resource.objects.get(order_line=None)
+    assert UsageSpan.objects.filter(resource__public_id=resource.public_id).exists()
+    assert not MinimumTerm.objects.exists()
 
 
 def test_what_is_gone_is_paid_for_until_that_was_seen(stray, cloud, look_twice, decided):
