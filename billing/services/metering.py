@@ -26,6 +26,7 @@ from billing.services.measured_use import change_measuring, end_measuring, measu
 from billing.services.minimum_terms import (
     TermsBySku,
     begin_terms,
+    release_terms,
     settle_terms,
     terms_at,
 )
@@ -122,13 +123,20 @@ def start_metering(
     return resource
 
 
-def end_metering(public_id: UUID, *, time: UsageTime) -> None:
-    """End the metering of a resource. Of one that is not being metered, nothing changes."""
+def end_metering(public_id: UUID, *, time: UsageTime, owes_terms: bool = True) -> None:
+    """End the metering of a resource. Of one that is not being metered, nothing changes.
+
+    Args:
+        owes_terms: False: of its minimum terms nothing is due any more, for what was ordered with
+            it never came.
+    """
     resource = MeteredResource.objects.select_for_update().filter(public_id=public_id).first()
     if resource is not None:
         running = list(resource.spans.filter(ended_at=None))
         _end_spans(resource, running, time.end, time)
         settle_terms(resource, [span.sku_id for span in running])
+        if not owes_terms:
+            release_terms(resource, time.end)
         end_measuring(resource, time.end)
 
 

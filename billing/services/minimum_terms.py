@@ -80,6 +80,12 @@ def settle_terms(resource: MeteredResource, sku_ids: Collection[int]) -> None:
         _owe(term, max(Decimal(0), term.quantity - held), since, last)
 
 
+def release_terms(resource: MeteredResource, moment: datetime) -> None:
+    """From ``moment`` on nothing is due of a resource that is not used."""
+    owed = resource.spans.filter(is_unused=True, ended_at__gt=moment)
+    owed.update(ended_at=Greatest(F("started_at"), moment))
+
+
 def _was_never_used(term: MinimumTerm) -> bool:
     return not term.spans.exclude(ended_at=F("started_at")).exists()
 

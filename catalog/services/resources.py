@@ -368,6 +368,7 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     end_metering(
         resource.public_id,
         time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
+        owes_terms=not _is_of_what_never_came(resource),
     )
     let_go_of(resource)
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
@@ -378,6 +379,16 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
         if operation.kind == OperationKind.COMPENSATE:
             record("operation.compensated", resource, actor=None, node_id=resource.project_id)
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
+
+
+def _is_of_what_never_came(resource: Resource) -> bool:
+    """True of a part of a whole that was given up before all of it ran, and goes with the rest."""
+    line = resource.order_line
+    if line is None or line.assembly_id is None:
+        return False
+    parts = Resource.objects.filter(order_line__assembly=line.assembly_id)
+    is_whole = not parts.filter(activated_at=None).exists()
+    return not is_whole and not parts.filter(state=ResourceState.ACTIVE).exists()
 
 
 def _place_for(kind: Kind, project: Project, cloud: Cloud) -> CloudProject:

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from django.utils.timezone import localdate, now
 
-from billing.models import UsageSpan
+from billing.models import MinimumTerm, UsageSpan
 from catalog.errors import ConfirmationMismatch, ResourceNeeded, ResourceProtected
 from catalog.kinds import get_kind
 from catalog.kinds.base import Done
@@ -44,6 +44,7 @@ from portal.cloud.ports import CloudRefused
 from portal.web.demo.catalogue import WEB_APPLICATION
 from tests.catalog.blueprints.conftest import ANSWERS, Whole
 from tests.factories import OfferingVersionFactory, place
+from tests.factories.billing import set_price
 
 pytestmark = pytest.mark.django_db
 THINGS = ("server", "volume", "port", "network", "subnet", "router", "load_balancer", "zone")
@@ -64,6 +65,18 @@ def retired_in_order():
 def goes_after_what_needs_it(order):
     pairs = LineNeed.objects.values_list("line__part", "needed__part")
     return all(order.index(line) < order.index(needed) for line, needed in pairs)
+
+
+@pytest.fixture
+def committed(version, parts, project):
+    """Disks are paid for at least a year."""
+    set_price(
+        "0.07",
+        sku="volume.standard",
+        unit="gib_month",
+        organization=project.parent,
+        minimum_months=12,
+    )
 
 
 @pytest.fixture
@@ -337,6 +350,15 @@ class TestFailure:
         assert not QuotaClaim.objects.exclude(state=ClaimState.RELEASED).exists()
         assert find_differences() == []
 
+    def test_given_up_no_minimum_term_stays_due(self, committed, failed, engine, requester):
+        operation = Operation.objects.get(state=OperationState.FAILED)
+
+        engine.call(compensate_operation, operation.public_id, actor=None)
+        engine.run()
+
+        assert MinimumTerm.objects.exists()
+        assert not UsageSpan.objects.filter(ended_at__gt=now()).exists()
+
     def test_a_protected_part_keeps_all_of_it(self, failed, engine, requester):
         protect_resource(failed.part("database").public_id, actor=requester)
         operation = Operation.objects.get(state=OperationState.FAILED)
@@ -377,6 +399,14 @@ class TestCleaningUp:
         assert left_in(cloud) == {}
         assert delivered.order_state() == OrderState.COMPLETED
         assert find_differences() == []
+
+    def test_its_minimum_term_stays_due(self, committed, delivered, engine, requester):
+        engine.call(
+            retire_assembly, delivered.assembly.public_id, actor=requester, confirmation="zaak"
+        )
+        engine.run()
+
+        assert UsageSpan.objects.filter(is_unused=True, ended_at__gt=now()).exists()
 
     def test_the_clock_takes_it_in_reverse_when_its_term_is_over(self, delivered, engine):
         last_day = localdate() - timedelta(days=30)
