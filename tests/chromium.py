@@ -46,7 +46,9 @@ def running_chromium() -> Iterator[Browser]:
 
 def find_violations(page: Page) -> list[str]:
     """What axe finds wrong with the page as it stands: the rule, and where."""
-    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": list(RULES)}})
+    # Without resultTypes it also works out where everything stands that is right: twice the time.
+    options = {"runOnly": {"type": "tag", "values": list(RULES)}, "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options)
     return [
         f"{violation['id']}: {', '.join(str(node['target']) for node in violation['nodes'])}"
         for violation in found.response["violations"]
