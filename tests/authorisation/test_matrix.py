@@ -10,7 +10,7 @@ from django.test import override_settings
 from portal.core.problem import API_PREFIX
 from portal.identity import middleware
 from portal.identity.oidc import discovery, session, transport
-from tests.authorisation.contents import AUDIT, changed_tables
+from tests.authorisation.contents import AUDIT
 from tests.authorisation.routes import METHODS, routes
 from tests.authorisation.rows import MATRIX
 from tests.authorisation.visits import Visits, rolled_back, tenants_of
@@ -91,7 +91,7 @@ def test_method_without_a_row_is_refused_to_everybody(visits, route):
             assert status == (for_strangers if visitor == STRANGER else 405), (
                 f"{method} {route} answers {visitor}: it needs a row in {WHERE}, or a 405"
             )
-    assert changed_tables(visits.contents) == set()
+    assert visits.watch.changed_tables() == set()
 
 
 def repeated(names):
@@ -111,7 +111,7 @@ def test_everybody_hears_what_the_table_says(visits, row):
     for visitor in VISITORS:
         with rolled_back():
             response = visits.send(row, visitor)
-            changed = changed_tables(visits.contents)
+            changed = visits.watch.changed_tables()
         problems = list(problems_of(response, changed, visits, row, visitor))
         if problems:
             wrong[str(visitor)] = problems
@@ -153,7 +153,7 @@ def test_who_reaches_the_thing_sees_its_name(visits, row):
 def test_weak_login_is_enough_only_where_the_table_says_so(visits, row):
     visitor = somebody_who_may(row)
     response = visits.send(row, visitor, is_weak=True)
-    changed = changed_tables(visits.contents)
+    changed = visits.watch.changed_tables()
 
     if not row.is_strong:
         assert (response.status_code, kind_of(changed)) == (row.answer, row.changes)

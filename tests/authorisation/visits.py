@@ -16,7 +16,7 @@ from django.urls import reverse
 from portal.core.problem import API_PREFIX
 from portal.identity.models import Person
 from portal.identity.oidc.assurance import Assurance
-from tests.authorisation.contents import Contents, read_contents
+from tests.authorisation.contents import Watch
 from tests.authorisation.vocabulary import NOBODY, STRANGER, VISITORS, Place, Row, Visitor, Who
 from tests.authorisation.world import Tenant, World
 from tests.logins import log_in
@@ -36,12 +36,12 @@ def rolled_back() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Visits:
-    """Everybody logged in, and what the database held then."""
+    """Everybody logged in, and a watch on what the database held then."""
 
     world: World
     cookies: Mapping[Visitor, Cookies]
     weak_cookies: Mapping[Visitor, Cookies]
-    contents: Contents
+    watch: Watch
 
     @classmethod
     def prepare(cls, world: World) -> Visits:
@@ -51,7 +51,7 @@ class Visits:
             world=world,
             cookies={v: _cookies(person_of(v, world), Assurance.HIGH) for v in people},
             weak_cookies={v: _cookies(person_of(v, world), Assurance.LOW) for v in people},
-            contents=read_contents(),
+            watch=Watch(),
         )
 
     def send(self, row: Row, visitor: Visitor, *, is_weak: bool = False) -> HttpResponse:
