@@ -263,6 +263,8 @@ def _problem_of_term(price: NewPrice) -> str:
         return _("A price with tiers has no minimum term, for they count what a project uses.")
     if Unit(price.unit) in DUE_AT_ONCE:
         return _("Only what is paid for a time has a minimum term.")
+    if unit_of_measured(price.sku):
+        return _("What the cloud counts has no minimum term, for there is no quantity to agree on.")
     return ""
 
 

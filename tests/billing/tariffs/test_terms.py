@@ -14,6 +14,7 @@ from django.utils.translation import override
 from billing.models import Price, TariffRound, TariffRoundLine
 from billing.rating import Tier
 from billing.services.tariff_drafts import draft_of
+from catalog.kinds.measured import OBJECTS_STORED
 from portal.core.errors import InvalidInput
 from portal.core.models import is_in_force
 from tests.billing.tariffs.conftest import SERVER, costs, month_ahead
@@ -79,10 +80,12 @@ def test_what_was_proposed_never_changes(proposed):
         (replace(YEARLY, tiers=[Tier(Decimal(2), Decimal(1))]), "has no minimum term"),
         (replace(YEARLY, unit="one_off", sku="setup"), "paid for a time"),
         (replace(YEARLY, unit="gib", sku="setup"), "paid for a time"),
+        (replace(YEARLY, unit="gib_month", sku=OBJECTS_STORED), "no quantity to agree on"),
     ],
 )
 def test_a_term_that_cannot_be_is_refused(proposed, price, problem):
-    SkuFactory(code="setup")
+    for code in ("setup", OBJECTS_STORED):
+        SkuFactory(code=code)
 
     with pytest.raises(InvalidInput) as refused:
         proposed(price)
