@@ -19,6 +19,7 @@ from portal.core.formats import quantity
 
 BOUNDS: Final = ("minimum", "maximum", "default")
 MOST_LINES: Final = 20
+_MOST_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +169,9 @@ class Whole(Written):
     def read(self, text: str) -> int | str | None:
         """The number that somebody typed; anything else stays text, which is refused."""
         typed = text.strip()
-        return int(typed) if typed.isdecimal() else typed or None
+        # Longer than any number that is allowed, and Python refuses to read thousands of digits.
+        is_number = typed.isdecimal() and len(typed) <= _MOST_DIGITS
+        return int(typed) if is_number else typed or None
 
     def write(self, value: Any) -> str:
         return str(value)

@@ -55,6 +55,12 @@ def test_load_balancer_is_charged_by_time_and_may_be_by_traffic_too():
     assert meters(version, "traffic") == [Meter("load_balancer", Decimal(1)), expected]
 
 
+@pytest.mark.parametrize("typed", ["9" * 19, "9" * 5000, "1e3", "-1", "²"])
+def test_what_is_no_number_of_gib_is_refused(typed):
+    with pytest.raises(ValueError, match="1"):
+        EXPECTED_TRAFFIC.clean(EXPECTED_TRAFFIC.read(typed))
+
+
 @pytest.mark.parametrize("kind", ["container", "load_balancer"])
 def test_first_draft_charges_as_before_and_leaves_it_out(kind):
     version = version_of(kind)
