@@ -72,6 +72,9 @@ class PriceOutput(serializers.ModelSerializer[Price]):
     tiers = PriceTierOutput(
         many=True, help_text="What a further unit costs, where a project uses many in a month."
     )
+    minimum_months = serializers.IntegerField(
+        help_text="For at least so many months it is due, and costs the same; 0: no minimum term."
+    )
     valid_from = MomentField()
     valid_until = MomentField(
         allow_null=True, help_text="Exclusive. As valid_from: it was withdrawn before it began."
@@ -84,8 +87,8 @@ class PriceOutput(serializers.ModelSerializer[Price]):
     class Meta:
         model = Price
         fields = (
-            *("id", "sku", "organization", "unit", "amount", "tiers", "valid_from", "valid_until"),
-            *("price_list", "tariff_round"),
+            *("id", "sku", "organization", "unit", "amount", "tiers"),
+            *("minimum_months", "valid_from", "valid_until", "price_list", "tariff_round"),
         )
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))

@@ -69,11 +69,20 @@ def test_says_what_one_unit_costs_for_whom_and_until_when(service):
         "unit": "month",
         "amount": "12.500000",
         "tiers": [{"from_quantity": "100.000000", "amount": "0.080000"}],
+        "minimum_months": 0,
         "valid_from": "2024-12-31T23:00:00Z",
         "valid_until": "2026-10-31T23:00:00Z",
         "price_list": "Tarieven",
         "tariff_round": None,
     }
+
+
+def test_a_price_says_for_how_long_it_binds(service):
+    set_price("12.5", minimum_months=12)
+
+    (row,) = visit(Role.FINANCE, service).get(PATH).json()["results"]
+
+    assert (row["amount"], row["minimum_months"]) == ("12.500000", 12)
 
 
 class TestOfANode:
