@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from billing.models import Dispute, LineKind, Sku
 from billing.services.corrections import LateFacts
-from billing.services.cost_lines import Costs
+from billing.services.cost_lines import CostLine, Costs
 from portal.core.calendar import Period, month_of
 from portal.core.formats import money
 from portal.identity.models.proposed import DecisionState
@@ -45,16 +45,19 @@ def register_check(check: Check) -> None:
     _CHECKS.append(check)
 
 
-def find_findings(month: Period, used: Costs, *, late: LateFacts) -> list[Finding]:
+def find_findings(
+    month: Period, used: Costs, *, late: LateFacts, shares: Sequence[CostLine] = ()
+) -> list[Finding]:
     """Return everything that is worth a look, what blocks first.
 
     Args:
         used: what everybody used in the month.
         late: what became known of closed months.
+        shares: what of the month is shared by key.
     """
     missing = {line.sku_id for line in used.lines if line.is_price_missing}
     found = [*_prices_missing(month, missing), *_late_prices_missing(late)]
-    found += _unallocated(month, used)
+    found += _unallocated(month, used.joined_with(Costs(lines=tuple(shares))))
     found += _set_off(late)
     found += _disputed()
     return found + [finding for check in _CHECKS for finding in check(month, used)]
@@ -91,8 +94,16 @@ def _late_prices_missing(late: LateFacts) -> Iterator[Finding]:
 
 
 def _unallocated(month: Period, used: Costs) -> Iterator[Finding]:
-    """What falls under no cost centre at the moment of use; nobody can book it."""
-    lines = [line for line in used.lines if line.cost_center is None and line.amount]
+    """What falls under no cost centre at the moment of use; nobody can book it.
+
+    Nor can a share by a recipient without one. Of what others bear its source need not book it.
+    """
+    borne = {line.project_id for line in used.lines if line.kind == LineKind.SHARED_OUT}
+    lines = [
+        line
+        for line in used.lines
+        if line.cost_center is None and line.amount and line.project_id not in borne
+    ]
     if lines:
         count = len({line.project_id for line in lines})
         yield Finding(

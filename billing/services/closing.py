@@ -108,12 +108,13 @@ def prepare_closing(month: Period, unsettled: Sequence[BillingMonth] | None = No
         *late.corrections,
         *(GivenBack(credit=one) for one in credits),
     ]
+    shares = shares_of(keys_in([month]).get(month, []), lines, month)
     return Closing(
         used=used,
         corrections=late.corrections,
         credits=credits,
-        shares=shares_of(keys_in([month]).get(month, []), lines, month),
-        findings=find_findings(month, used, late=late),
+        shares=shares,
+        findings=find_findings(month, used, late=late, shares=shares),
     )
 
 

@@ -132,6 +132,19 @@ def test_a_share_falls_under_what_the_recipient_does(gateway, project, close):
     assert (taken.cost_center, borne.cost_center) == ("G1", "Z1")
 
 
+@override("en")
+@pytest.mark.usefixtures("at_work")
+def test_a_share_that_falls_under_no_cost_centre_is_told_before_closing(gateway, project, other):
+    """The 38.40 of the gateway itself others bear: its own finance need not book that."""
+    since = start_of_day(date(2026, 9, 1))
+    CostCentre.objects.create(node=project.parent, code="K-100", name="", valid_from=since)
+    key_held(gateway, [project, other])
+
+    texts = [finding.text for finding in prepare_closing(SEPTEMBER).findings]
+
+    assert "€96.00 of 1 project falls under no cost centre." in texts
+
+
 @pytest.mark.usefixtures("at_work")
 def test_a_key_holds_from_its_first_month_until_its_last(gateway, project, close):
     key_held(gateway, [project], since=SEPTEMBER.start, until=OCTOBER.start)
