@@ -20,8 +20,13 @@ from rest_framework.request import Request
 from billing.models import LineKind, MeteredResource, Sku, StatementLine
 from billing.policies import find_cost_node, may_see_costs, topmost, visible_cost_nodes
 from billing.services.billed import find_closed
-from billing.services.charge_lists import ChargeFilter, filtered_charges, filtered_corrections
-from billing.services.cost_lines import Charge, Position
+from billing.services.charge_lists import (
+    ChargeFilter,
+    filtered_charges,
+    filtered_corrections,
+    filtered_shares,
+)
+from billing.services.cost_lines import Charge, CostLine, Position
 from billing.services.tag_keys import TagChoice
 from portal.core.api import CursorPages
 from portal.core.calendar import Period, month_of
@@ -29,17 +34,34 @@ from portal.identity.models import Node, Person
 
 
 @dataclass(frozen=True, kw_only=True)
+class SharedAmount:
+    """What is shared by key of a month that is not closed, as its line on a statement will be."""
+
+    amount: Decimal
+    cost_center: str | None
+    cost_object: str | None
+    commitment_number: str | None
+    quantity: Decimal = Decimal(0)
+    unit: str = ""
+    unit_price: Decimal = Decimal(0)
+    from_quantity: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChargeRow:
-    """A charge, or what a closed month put right of an earlier one, with all that it points at.
+    """A charge, what is shared by key, or what a closed month put right of an earlier one, with all
+    that it points at.
 
     Attributes:
         charge: says what of, at which price and how much.
-        resource, seconds: None of what is put right: that is of a line, and so of a whole month.
-        position: where it stands in the list. What is put right has its line, with a minus.
+        resource, seconds: None of what is put right or shared: that is of a line, and so of a whole
+            month.
+        position: where it stands in the list. What is put right has its line, with a minus; so has
+            what is shared, and before the month is closed its number among these.
     """
 
     kind: str
-    charge: Charge | StatementLine
+    charge: Charge | StatementLine | SharedAmount
     position: Position
     started_at: datetime
     ended_at: datetime
@@ -82,7 +104,8 @@ class ChargeList:
     def page(self, after: Position | None, size: int) -> list[ChargeRow]:
         """Return at most ``size`` charges after that one. A constant number of queries.
 
-        Of a closed month: what was billed, and last what its statements put right.
+        Of a closed month: what was billed, and last what its statements share and put right. Of
+        another one last what closing it now would share.
 
         Raises:
             Http404, PermissionDenied: as ``node_ids``.
@@ -104,6 +127,10 @@ class ChargeList:
         if closed and len(rows) < size:
             lines = filtered_corrections(node_ids, wanted, closed=closed)
             rows += _put_right(lines, after)[: size - len(rows)]
+        elif len(rows) < size:
+            until = self.reached_until
+            shares = filtered_shares(node_ids, wanted, month=self.month, as_of=until)
+            rows += _shared(shares, after, until)[: size - len(rows)]
         return rows
 
     def node_ids(self) -> list[int]:
@@ -217,4 +244,34 @@ def _put_right(lines: Sequence[StatementLine], after: Position | None) -> list[C
         )
         for line in sorted(lines, key=lambda line: line.pk)
         if line.pk > last
+    ]
+
+
+def _shared(shares: Sequence[CostLine], after: Position | None, until: datetime) -> list[ChargeRow]:
+    """What is shared by key that comes after that one."""
+    skus = Sku.objects.in_bulk({one.sku_id for one in shares})
+    nodes = Node.objects.in_bulk(
+        {pk for one in shares for pk in (one.project_id, one.organization_id)}
+    )
+    last = -after[0] if after and after[0] < 0 else 0
+    return [
+        ChargeRow(
+            kind=one.kind,
+            charge=SharedAmount(
+                amount=one.amount,
+                cost_center=one.cost_center,
+                cost_object=one.cost_object,
+                commitment_number=one.commitment_number,
+            ),
+            position=(-number, one.month_start, Decimal(0)),
+            started_at=one.month_start,
+            ended_at=until,
+            seconds=None,
+            resource=None,
+            project=nodes[one.project_id],
+            organization=nodes[one.organization_id],
+            sku=skus[one.sku_id],
+        )
+        for number, one in enumerate(shares, start=1)
+        if number > last
     ]

@@ -115,7 +115,8 @@ class ChargeOutput(serializers.Serializer[Any]):
 
     Without a price there is no ``unit``, ``unit_price`` and ``amount``: that use was not charged.
     At a price with tiers there is one charge for each tier that the piece of use falls in.
-    What the statements of a closed month put right of earlier ones comes last, in whole cents.
+    What the statements of a closed month put right of earlier ones comes last, in whole cents. So
+    does what is shared by key; of a month that is not closed as closing it at this moment would.
     """
 
     kind = serializers.ChoiceField(

@@ -22,7 +22,8 @@ from billing.services.billed import (
 )
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.charging import list_charges, place_after
-from billing.services.cost_lines import Charge, Position, charge_of
+from billing.services.cost_lines import Charge, CostLine, Position, charge_of
+from billing.services.month_costs import open_shares
 from billing.services.tag_keys import TagChoice
 from billing.services.tag_query import CUT
 from portal.core.calendar import Period
@@ -85,8 +86,9 @@ class ChargeFilter:
     def is_empty(self) -> bool:
         return self == ChargeFilter()
 
-    def keeps(self, line: StatementLine) -> bool:
-        """Whether a line that puts an earlier month right is asked for: that is of no resource."""
+    def keeps(self, line: StatementLine | CostLine) -> bool:
+        """Whether a line is asked for that is of no resource: what puts an earlier month right, or
+        is shared by key."""
         is_of_center = self.cost_center in {None, line.cost_center or ""}
         return self.kind is None and is_of_center and (self.tag is None or self.tag.value is None)
 
@@ -143,3 +145,21 @@ def filtered_corrections(
 ) -> list[StatementLine]:
     """What the statements of a closed month put right, as far as it is asked for. Two queries."""
     return [line for line in billed_corrections(node_ids, month=closed) if wanted.keeps(line)]
+
+
+def filtered_shares(
+    node_ids: Sequence[int], wanted: ChargeFilter, *, month: Period, as_of: datetime
+) -> list[CostLine]:
+    """What is shared by key of a month that is not closed, as closing it at ``as_of`` would do, as
+    far as it is asked for; always in the same order."""
+    if wanted.kind or as_of <= month.start:
+        return []
+    found = open_shares(node_ids, [month], at=as_of).get(month.start)
+    lines = found.realised.lines if found else ()
+    return sorted(filter(wanted.keeps, lines), key=_order_of_share)
+
+
+def _order_of_share(line: CostLine) -> tuple[Any, ...]:
+    named = (line.cost_center, line.cost_object, line.commitment_number)
+    places = (line.organization_id, line.project_id, *(name or "" for name in named))
+    return (line.split_key_id, line.kind, *places)
