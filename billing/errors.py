@@ -151,6 +151,11 @@ class OwnSplitKey(NotAllowed):
     message = _("You proposed this yourself. Somebody else of finance must decide.")
 
 
+class SplitKeyProposed(DomainError):
+    code = "split_key_proposed"
+    message = _("You proposed exactly this already. A second person decides.")
+
+
 class SplitKeySettled(DomainError):
     """Context: ``state``, as shown."""
 

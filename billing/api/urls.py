@@ -6,8 +6,10 @@ from billing.api.budgets import BudgetViewSet
 from billing.api.disputes import DisputeViewSet
 from billing.api.files import FileScheduleViewSet, ScheduledFileViewSet
 from billing.api.prices import PriceViewSet
+from billing.api.split_keys import SplitKeyViewSet
 from billing.api.statements import StatementViewSet
 from billing.api.tags import TagKeyViewSet, TagViewSet
+from billing.api.tariff_rounds import TariffRoundViewSet
 from billing.api.views import ChargeViewSet, FocusViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -18,6 +20,8 @@ router.register("statements", StatementViewSet, basename="statement")
 router.register("disputes", DisputeViewSet, basename="dispute")
 router.register("file-schedules", FileScheduleViewSet, basename="file-schedule")
 router.register("scheduled-files", ScheduledFileViewSet, basename="scheduled-file")
+router.register("split-keys", SplitKeyViewSet, basename="split-key")
+router.register("tariff-rounds", TariffRoundViewSet, basename="tariff-round")
 router.register("focus", FocusViewSet, basename="focus")
 router.register("tags", TagViewSet, basename="tag")
 router.register("tag-keys", TagKeyViewSet, basename="tag-key")

@@ -18,6 +18,7 @@ from billing.errors import (
     OwnSplitKey,
     SplitKeyChains,
     SplitKeyOverlaps,
+    SplitKeyProposed,
     SplitKeySettled,
     SplitKeyTooLate,
 )
@@ -66,10 +67,12 @@ def propose_key(says: KeySays, *, actor: Person) -> SplitKey:
     Raises:
         NotAllowed: the actor is no finance of all these projects, or came by emergency access.
         InvalidInput: something is not right in a field.
+        SplitKeyProposed: the actor proposed just this already, and it waits.
         SplitKeyOverlaps, SplitKeyChains: another key stands in the way.
     """
     reason = _checked(says)
     _lock(actor, [says.source, *says.recipients])
+    _check_not_repeated(says, reason, actor)
     key = SplitKey(
         source=says.source,
         method=says.method,
@@ -316,6 +319,24 @@ def _clean_why(reason: str) -> str:
     if not cleaned:
         raise InvalidInput({"reason": [_("Fill this in.")]})
     return cleaned
+
+
+def _check_not_repeated(says: KeySays, reason: str, actor: Person) -> None:
+    """Who sends the same once more, as a program does that heard no answer, proposes nothing."""
+    waiting = SplitKey.objects.filter(
+        source=says.source,
+        method=says.method,
+        reason=reason,
+        valid_from=says.valid_from,
+        valid_until=says.valid_until,
+        ends=None,
+        proposed_by=actor,
+        state=DecisionState.PROPOSED,
+    )
+    parts = {project.pk: percentage for project, percentage in says.recipients.items()}
+    for key in waiting:
+        if dict(key.recipients.values_list("project_id", "percentage")) == parts:
+            raise SplitKeyProposed()
 
 
 def _check_no_other(key: SplitKey, recipients: set[int]) -> None:

@@ -11,7 +11,7 @@ from billing.services.split_reading import shared_sku
 from billing.services.tariff_drafts import months_to_begin
 from portal.identity.models import Person, Project, Role
 from portal.identity.models.proposed import DecisionState
-from tests.authorisation.vocabulary import act, see
+from tests.authorisation.vocabulary import act, call, see
 from tests.authorisation.world import Tenant
 from tests.factories import make_project
 
@@ -49,6 +49,15 @@ def new_key(tenant: Tenant) -> dict[str, Any]:
         "valid_until": "",
         "reason": "Gedeelde dienst",
         "project_0": str(tenant.project.public_id),
+    }
+
+
+def new_key_of_program(tenant: Tenant) -> dict[str, Any]:
+    """The same for the interface for programs."""
+    form = new_key(tenant)
+    return {
+        **{name: form[name] for name in ("source", "method", "valid_from", "reason")},
+        "recipients": [{"project": form["project_0"]}],
     }
 
 
@@ -103,4 +112,24 @@ ROWS = [
     ),
     act("billing:split-key-take-back", of=own_key, **OF_KEY),
     act("billing:split-key-end", of=agreed_key, body=ending, **OF_KEY),
+    see("split-key-list", by=PAYERS, shows_organizations_to=FINANCE),
+    call(
+        "split-key-list",
+        body=new_key_of_program,
+        by=FINANCE,
+        seen_by=FINANCE,
+        unseen=404,
+        asks_role_first=True,
+    ),
+    see("split-key-detail", of=key_of_colleague, by=PAYERS, asks_role_first=True),
+    call(
+        "split-key-decision",
+        of=key_of_colleague,
+        body={"decision": "confirmed"},
+        answer=200,
+        is_strong=True,
+        **OF_KEY,
+    ),
+    call("split-key-withdrawal", of=own_key, answer=200, **OF_KEY),
+    call("split-key-end", of=agreed_key, body=ending, **OF_KEY),
 ]

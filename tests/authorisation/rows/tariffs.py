@@ -11,7 +11,7 @@ from billing.models import PriceList, PriceUnit, Sku, TariffRound, TariffRoundLi
 from billing.services.tariff_drafts import months_to_begin
 from portal.identity.models import Person, Role
 from portal.identity.models.proposed import DecisionState
-from tests.authorisation.vocabulary import NOBODY, act, see
+from tests.authorisation.vocabulary import NOBODY, act, call, see
 from tests.authorisation.world import Tenant
 from tests.factories.billing import SkuFactory, set_price
 
@@ -56,6 +56,15 @@ def new_round(tenant: Tenant) -> dict[str, Any]:
         "valid_from": months_to_begin(now())[1].start.strftime("%Y-%m"),
         "prices.server.gp.small": "41",
         "propose": "yes",
+    }
+
+
+def new_round_of_program(tenant: Tenant) -> dict[str, Any]:
+    """The same for the interface for programs."""
+    form = new_round(tenant)
+    return {
+        **{name: form[name] for name in ("name", "organization", "valid_from")},
+        "prices": [{"sku": "server.gp.small", "unit": "month", "amount": "41"}],
     }
 
 
@@ -123,4 +132,24 @@ ROWS = [
     ),
     act("billing:tariff-round-withdraw", of=planned_round, **OF_ROUND),
     act("billing:tariff-round-take-back", of=own_round, **OF_ROUND),
+    see("tariff-round-list", by=READERS, seen_by=READERS, unseen=403, shows_organizations=True),
+    call(
+        "tariff-round-list",
+        body=new_round_of_program,
+        by=SETTERS,
+        seen_by=SETTERS,
+        unseen=403,
+        shows_organizations=True,
+    ),
+    see("tariff-round-detail", of=round_of_colleague, by=READERS, seen_by=READERS),
+    call(
+        "tariff-round-decision",
+        of=round_of_colleague,
+        body={"decision": "confirmed"},
+        answer=200,
+        is_strong=True,
+        **OF_ROUND,
+    ),
+    call("tariff-round-withdrawal", of=own_round, answer=200, **OF_ROUND),
+    call("tariff-round-end", of=planned_round, **OF_ROUND),
 ]

@@ -213,7 +213,8 @@ def test_nobody_confirms_once_its_month_has_begun(says, first, second):
 
 
 def test_a_refusal_and_taking_back_settle_it(says, first, second):
-    refused, taken = propose_key(says, actor=first), propose_key(says, actor=first)
+    refused = propose_key(says, actor=first)
+    taken = propose_key(replace(says, reason="Anders"), actor=first)
 
     refuse_key(refused.public_id, actor=second, reason="Te duur")
     with pytest.raises(NotAllowed):
@@ -313,7 +314,7 @@ def test_the_database_lets_no_chain_and_no_overlap_be_confirmed(
 ):
     shared = make_project(platform, name="Logcluster")
     chain = propose_key(replace(says, source=project, recipients={shared: None}), actor=first)
-    overlap = propose_key(says, actor=first)
+    overlap = propose_key(replace(says, reason="Anders"), actor=first)
     agree(says)
 
     def confirm(key: SplitKey) -> Callable[[], Any]:

@@ -74,6 +74,8 @@ def confirming_a_split_key(get: Get) -> Doors:
         service=lambda: confirm_key(key.public_id, actor=actor),
         page=f"{page}/confirm",
         stands_on=page,
+        api=f"/api/v1/split-keys/{key.public_id}/decision",
+        body={"decision": "confirmed"},
     )
 
 
@@ -85,6 +87,8 @@ def refusing_a_split_key(get: Get) -> Doors:
         service=lambda: refuse_key(key.public_id, actor=actor, reason="Te duur"),
         page=f"{page}/refuse",
         stands_on=page,
+        api=f"/api/v1/split-keys/{key.public_id}/decision",
+        body={"decision": "refused", "reason": "Te duur"},
         form={"reason": "Te duur"},
     )
 

@@ -23,6 +23,8 @@ def confirming_a_round(get: Get) -> Doors:
         service=lambda: confirm_round(waiting.public_id, actor=actor),
         page=f"{page}/confirm",
         stands_on=page,
+        api=f"/api/v1/tariff-rounds/{waiting.public_id}/decision",
+        body={"decision": "confirmed"},
     )
 
 
@@ -34,6 +36,8 @@ def refusing_a_round(get: Get) -> Doors:
         service=lambda: refuse_round(waiting.public_id, actor=actor, reason="Te duur"),
         page=f"{page}/refuse",
         stands_on=page,
+        api=f"/api/v1/tariff-rounds/{waiting.public_id}/decision",
+        body={"decision": "refused", "reason": "Te duur"},
         form={"reason": "Te duur"},
     )
 
