@@ -291,4 +291,5 @@ def _query_slices(
         as_of=month.end,
         until=month.end,
         after_span=after_span,
+        reads_charges=False,
     )

@@ -33,7 +33,7 @@ _COLUMNS: Final[LiteralString] = """
     from_quantity, quantity, started_at, ended_at, seconds, quantity_seconds, amount,
     cost_center, cost_object, commitment_number
 """
-# What is reckoned: behind ``CHARGES``.
+# What is reckoned: behind ``charge``.
 _RECKONED: Final[LiteralString] = f", listed AS (SELECT {_COLUMNS} FROM charge)"  # noqa: S608
 # What was billed: behind the lines that are asked for.
 _BILLED: Final[LiteralString] = f"{ASKED}, listed AS ({BILLED_CHARGES})"
@@ -103,7 +103,7 @@ def filtered_charges(
     after: Position | None,
     limit: int,
 ) -> list[Charge]:
-    """The charges of use of a month, by usage span, time and tier. One query.
+    """The charges of use of a month, by usage span, time and tier. Two queries at most.
 
     Args:
         node_ids: as of ``billing.services.charging.costs``.

@@ -3,7 +3,7 @@
 ``billing.rating`` says the same for one thing at a time; a test proves that both agree. Read the
 statement from the bottom up: ``charge`` is what comes out, everything above it prepares what
 ``piece`` intersects. What there is little of (places, prices, allocation) is in ranges. Usage is in
-plain moments and is read once, from the table into the join: at a million spans a range costs
+plain moments and is read once, from the table through the joins: at a million spans a range costs
 seconds, and so does a copy.
 
 Of a price with tiers one piece may be several charges: see ``billing.services.tier_query``. What is
@@ -20,27 +20,32 @@ from uuid import UUID
 
 from django.db import connection
 
+from billing.services.charge_scope import Part, Scope
 from billing.services.price_query import PRICES
-from billing.services.term_query import FROZEN_PRICE, FROZEN_UNTIL
+from billing.services.term_query import FROZEN_UNTIL, TERM_PRICE
 from billing.services.tier_query import ENDED_AT, tiered_charges
 from portal.core.calendar import Period
 
 
 def _pieces(
-    prices: LiteralString,
+    price: LiteralString,
+    found_by: LiteralString,
     frozen_until: LiteralString = FROZEN_UNTIL,
     only_spans: LiteralString = "",
 ) -> LiteralString:
     """Usage ∩ price ∩ allocation ∩ slice, as ``timed``.
 
     Args:
-        prices: which of them, as ``priced``, and how usage finds them.
+        price: where they are.
+        found_by: how usage finds them.
         frozen_until: of a ``span``, until when these do not hold.
     """
     return f"""
 -- Use, once for each time in which something else was said of the resource itself.
--- OFFSET is a fence: what is below it is read through, while the prices wait in a hash table. The
--- projects are an array, so that few are looked up in the index and not searched for in everything.
+-- OFFSET is a fence, here and below: use is read through, and looked up in tables that are small
+-- enough to wait for that, one after another. These are joined from the LEFT, for the planner knows
+-- nothing of them and would expect that hardly any use is found there: nearly all is, and what is
+-- not falls out in the end.
 usage AS (
     SELECT
         span.id AS span_id,
@@ -59,95 +64,100 @@ usage AS (
     FROM billing_meteredresource AS resource
     LEFT JOIN own_allocation AS own ON own.resource_id = resource.id
     JOIN billing_usagespan AS span ON span.resource_id = resource.id
-    WHERE resource.project_id = ANY(ARRAY(SELECT project_id FROM home))
+    WHERE resource.project_id = ANY(%(projects)s::bigint[])
         AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
         AND span.started_at < %(until)s
         AND (span.ended_at IS NULL OR span.ended_at > %(since)s)
         AND span.id >= %(after_span)s {only_spans}
     OFFSET 0
 ),
--- Where a price and an allocation held (NULL is no bound); a fence again, so that both ends are
--- worked out once.
-priced_usage AS (
+placed_usage AS (
     SELECT
-        span_id, resource_id, usage.project_id, usage.sku_id, quantity, started_at, is_beginning,
-        priced.organization_id, priced.price_id, priced.unit, priced.amount AS price_amount,
-        coalesce(usage.cost_center, priced.cost_center) AS cost_center,
-        coalesce(usage.cost_object, priced.cost_object) AS cost_object,
-        coalesce(usage.commitment_number, priced.commitment_number) AS commitment_number,
-        greatest(usage.started_at, priced.since, own_since, frozen_until) AS priced_since,
-        least(usage.ended_at, priced.until, own_until) AS priced_until
+        usage.span_id, usage.resource_id, usage.project_id, usage.sku_id, usage.term_id,
+        usage.quantity, usage.is_beginning, usage.started_at, usage.ended_at,
+        usage.own_since, usage.own_until, usage.frozen_until,
+        place.organization_id, place.since AS paid_since, place.until AS paid_until,
+        coalesce(usage.cost_center, place.cost_center) AS cost_center,
+        coalesce(usage.cost_object, place.cost_object) AS cost_object,
+        coalesce(usage.commitment_number, place.commitment_number) AS commitment_number
     FROM usage
-    JOIN {prices} AND priced.is_own = usage.is_own
+    LEFT JOIN place ON place.project_id = usage.project_id AND place.is_own = usage.is_own
     OFFSET 0
 ),
+-- The part of it in a slice in which a price held (NULL is no bound); both ends once.
 piece AS (
     SELECT
-        span_id, resource_id, project_id, organization_id, sku_id, price_id, unit, price_amount,
-        quantity AS held, is_beginning, cost_center, cost_object, commitment_number,
-        priced_usage.started_at AS span_started_at,
-        slice.month_seconds, slice.starts AS slice_start,
-        greatest(priced_since, slice.starts) AS started_at,
-        least(priced_until, slice.ends) AS ended_at
-    FROM priced_usage
-    JOIN slice ON slice.starts < priced_until AND slice.ends > priced_since
-    WHERE priced_since < priced_until
+        placed.span_id, placed.resource_id, placed.project_id, placed.organization_id,
+        placed.sku_id, price.price_id, price.unit, price.amount AS price_amount,
+        placed.quantity AS held, placed.is_beginning,
+        placed.cost_center, placed.cost_object, placed.commitment_number,
+        placed.started_at AS span_started_at, slice.starts AS slice_start, slice.month_seconds,
+        price.exact_price, price.is_at_once,
+        coalesce(price.per_unit, slice.month_seconds) AS per_unit,
+        greatest(
+            placed.started_at, frozen_until, own_since, paid_since, price.since, slice.starts
+        ) AS started_at,
+        least(placed.ended_at, own_until, paid_until, price.until, slice.ends) AS ended_at
+    FROM placed_usage AS placed
+    LEFT JOIN (
+        {price} JOIN slice ON slice.starts < price.until AND slice.ends > price.since
+    ) ON {found_by}
+    OFFSET 0
 ),
 timed AS (
     SELECT piece.*, date_part('epoch', ended_at - started_at)::bigint AS seconds
     FROM piece
-    -- A one-off price, and one per GiB that passed, is due once, where the use begins.
-    WHERE coalesce(unit, '') NOT IN ('one_off', 'gib')
-        OR (is_beginning AND started_at = span_started_at)
+    WHERE slice_start IS NOT NULL AND started_at < ended_at
+        -- What is due once is due where the use begins.
+        AND (NOT is_at_once OR is_beginning AND started_at = span_started_at)
 )
 """  # noqa: S608
 
 
-_BY_PROJECT: Final[LiteralString] = """
-project_price AS priced
-        ON priced.project_id = usage.project_id AND priced.sku_id = usage.sku_id
-"""
-_BY_TERM: Final[LiteralString] = "frozen_price AS priced ON priced.term_id = usage.term_id"
+_OF_PAYER: Final[LiteralString] = """
+        price.organization_id = placed.organization_id AND price.sku_id = placed.sku_id"""
 _AT_ONE_PRICE: Final[LiteralString] = """
     SELECT
         timed.*, price_amount AS unit_price, 0::numeric AS from_quantity,
         held AS quantity, held * seconds AS quantity_seconds, NULL::numeric AS part,
-        -- 24 places before the division: its result is then never rounded twice.
         round(
-            (held * price_amount * CASE WHEN unit IN ('one_off', 'gib') THEN 1 ELSE seconds END)
-            ::numeric(80, 24) / CASE unit
-                WHEN 'one_off' THEN 1 WHEN 'gib' THEN 1 WHEN 'hour' THEN 3600 ELSE month_seconds
-            END,
-            6
+            exact_price * held * CASE WHEN is_at_once THEN 1 ELSE seconds END / per_unit, 6
         ) AS amount
     FROM timed
 """
-_PLAIN: Final = _pieces(f"{_BY_PROJECT} AND priced.has_tiers IS false")
+
+_PLAIN: Final = _pieces("payer_price AS price", f"{_OF_PAYER} AND NOT price.has_tiers")
+_PLAIN_CHARGES: Final = f"""
+    SELECT plain.*, false AS is_in_term FROM ({_AT_ONE_PRICE}) AS plain"""  # noqa: S608
 _TIERED: Final = _pieces(
-    f"{_BY_PROJECT} AND priced.has_tiers IS true",
+    "payer_price AS price",
+    f"{_OF_PAYER} AND price.has_tiers",
     only_spans="AND span.sku_id IN (SELECT sku_id FROM tiered_price)",
 )
 _IN_A_TERM: Final = _pieces(
-    _BY_TERM, "NULL::timestamptz", "AND span.term_id IN (SELECT term_id FROM frozen_price)"
+    "term_price AS price",
+    "price.term_id = placed.term_id",
+    frozen_until="NULL::timestamptz",
+    only_spans="AND span.term_id IN (SELECT term_id FROM term_price)",
 )
-CHARGES: Final[LiteralString] = f"""
-{PRICES},
-{_PLAIN},
-{tiered_charges(_TIERED)},
-{FROZEN_PRICE},
+# What few use is charged by, where any is: see ``billing.services.charge_scope``.
+_PARTS: Final = (
+    Part(
+        when="EXISTS (SELECT FROM billing_price WHERE tier_quantities <> '{}')",
+        tables=tiered_charges(_TIERED),
+        charges="SELECT tiered_charge.*, false AS is_in_term FROM tiered_charge",
+    ),
+    Part(
+        when="EXISTS (SELECT FROM billing_minimumterm)",
+        tables=f"""{TERM_PRICE},
 term_charge AS (
     WITH {_IN_A_TERM}
     {_AT_ONE_PRICE}
-    WHERE EXISTS (SELECT FROM frozen_price)
-),
-charge AS (
-    {_AT_ONE_PRICE}
-    UNION ALL
-    SELECT * FROM tiered_charge
-    UNION ALL
-    SELECT * FROM term_charge
+    WHERE EXISTS (SELECT FROM term_price)
+)""",
+        charges="SELECT term_charge.*, true AS is_in_term FROM term_charge",
+    ),
 )
-"""  # noqa: S608
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +179,9 @@ class ChargeQuery:
         until: not before ``as_of``; from there on open use is expected to continue.
         resource: only this one; None is all.
         after_span: only usage spans with this primary key or a higher one.
+        reads_charges: False of whoever reads only who pays for what, or when: ``covered``,
+            ``home``, ``lineage``, ``project_allocation``, ``slice``. That takes one query, charges
+            take two: the first asks what the second has to do with.
     """
 
     node_ids: Sequence[int]
@@ -177,11 +190,12 @@ class ChargeQuery:
     until: datetime
     resource: UUID | None = None
     after_span: int = 0
+    reads_charges: bool = True
 
     def fetch(self, select: LiteralString, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run the statement that ``select`` ends; it reads from ``charge``."""
         with connection.cursor() as cursor:
-            cursor.execute(CHARGES + select, {**self.parameters(), **parameters})
+            cursor.execute(*self.statement(select, **parameters))
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
@@ -192,7 +206,7 @@ class ChargeQuery:
             The number of rows written.
         """
         with connection.cursor() as cursor:
-            cursor.execute(CHARGES + insert, {**self.parameters(), **parameters})
+            cursor.execute(*self.statement(insert, **parameters))
             return int(cursor.rowcount)
 
     def stream(
@@ -203,13 +217,23 @@ class ChargeQuery:
         The statement runs once, and its result outlives its transaction: whoever reads slowly
         holds no lock and no snapshot.
         """
+        statement = self.statement(select, **parameters)
         with connection.chunked_cursor() as cursor:
-            cursor.execute(CHARGES + select, {**self.parameters(), **parameters})
+            cursor.execute(*statement)
             while rows := cursor.fetchmany(size):
                 yield rows
 
-    def parameters(self) -> dict[str, Any]:
-        """What the statement is executed with."""
+    def statement(self, select: LiteralString, **parameters: Any) -> tuple[str, dict[str, Any]]:
+        """The text that ``select`` ends, and its parameters. One query, where it reads charges."""
+        if not self.reads_charges:
+            return PRICES + select, {**self._parameters(), **parameters}
+        scope = Scope.of(self.node_ids, _PARTS)
+        tables = "".join(f",\n{part.tables}" for part in scope.parts)
+        charges = "".join(f"\n    UNION ALL {part.charges}" for part in scope.parts)
+        text = f"{PRICES},\n{_PLAIN}{tables},\ncharge AS ({_PLAIN_CHARGES}{charges}\n){select}"
+        return text, {"projects": scope.project_ids, **self._parameters(), **parameters}
+
+    def _parameters(self) -> dict[str, Any]:
         as_of = self.as_of.replace(microsecond=0)
         return {
             "nodes": list(self.node_ids),

@@ -61,14 +61,14 @@ SELECT slice_start, coalesce(sum(amount), 0) FROM charge GROUP BY slice_start
 _IN_TERMS: Final[LiteralString] = """
 SELECT organization_id, project_id, sku_id, price_id, from_quantity, slice_start,
        cost_center, cost_object, commitment_number, sum(quantity_seconds), sum(amount)
-FROM term_charge
+FROM charge WHERE is_in_term
 GROUP BY organization_id, project_id, sku_id, price_id, from_quantity, slice_start,
          cost_center, cost_object, commitment_number
 """
 
 
 def costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:
-    """What ``node_ids`` used in ``period``, up to ``as_of``, in lines per month. One query.
+    """What ``node_ids`` used in ``period``, up to ``as_of``, in lines per month. Two queries.
 
     Args:
         node_ids: primary keys of organizations (with all that belonged below them at the time)
@@ -84,7 +84,7 @@ def quantities_begun(
 ) -> dict[LineKey, Decimal]:
     """Of each line of ``costs`` how much began to be used in it: what a one-off price is due of.
 
-    By ``CostLine.key``. One query.
+    By ``CostLine.key``. Two queries.
     """
     rows = _query(node_ids, _by_month(period), as_of).fetch(_BEGUN)
     return {cast(LineKey, tuple(key)): quantity for *key, quantity in rows}
@@ -95,7 +95,7 @@ def held_by_terms(
 ) -> dict[LineKey, tuple[Decimal, Decimal]]:
     """Of each line of ``costs`` what is in minimum terms, so that no other price changes it.
 
-    By ``CostLine.key``: quantity x seconds, and what that cost, exactly. One query.
+    By ``CostLine.key``: quantity x seconds, and what that cost, exactly. Two queries.
     """
     rows = _query(node_ids, _by_month(period), as_of).fetch(_IN_TERMS)
     return {cast(LineKey, tuple(key)): (held, exact) for *key, held, exact in rows}
@@ -110,7 +110,7 @@ def expected_costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) 
 
 
 def cost_by_resource(project_id: int, *, period: Period, as_of: datetime) -> list[ResourceCost]:
-    """What each resource of a project used in ``period``, dearest first. One query."""
+    """What each resource of a project used in ``period``, dearest first. Two queries."""
     query = _query([project_id], _by_month(period), as_of)
     return [
         ResourceCost(resource_id=resource_id, exact=exact, is_price_missing=is_missing)
@@ -121,7 +121,7 @@ def cost_by_resource(project_id: int, *, period: Period, as_of: datetime) -> lis
 def cost_by_day(
     node_ids: Sequence[int], *, month: Period, as_of: datetime, until: datetime | None = None
 ) -> list[DayCost]:
-    """What each day of a business month cost, days without use included. One query.
+    """What each day of a business month cost, days without use included. Two queries.
 
     Args:
         until: open use is expected to go on from ``as_of`` until here.
@@ -137,7 +137,7 @@ def cost_by_day(
 
 
 def cost_of_resource(public_id: UUID, *, as_of: datetime) -> ResourceCost | None:
-    """What a resource has cost since it began; None when it was never metered. Three queries."""
+    """What a resource has cost since it began; None when it was never metered. Four queries."""
     resource = MeteredResource.objects.filter(public_id=public_id).first()
     if resource is None:
         return None
@@ -154,7 +154,7 @@ def cost_of_each(
 ) -> dict[UUID, ResourceCost]:
     """What each of these resources used in ``period``; those never metered are left out.
 
-    Two queries, whatever their number and that of their projects.
+    Three queries, whatever their number and that of their projects.
     """
     metered = MeteredResource.objects.filter(public_id__in=list(public_ids)).in_bulk()
     project_ids = {resource.project_id for resource in metered.values()}
@@ -171,7 +171,7 @@ def cost_of_each(
 
 
 def charges_of_resource(resource: MeteredResource, *, as_of: datetime) -> list[Charge]:
-    """Every charge of a resource since it began, by usage span and time. Two queries."""
+    """Every charge of a resource since it began, by usage span and time. Three queries."""
     began_at = resource.spans.aggregate(at=Min("started_at"))["at"]
     if began_at is None or began_at >= as_of:
         return []
@@ -190,7 +190,7 @@ def list_charges(
     after: Position | None = None,
     limit: int | None = None,
 ) -> list[Charge]:
-    """The charges themselves, by usage span, time and tier. One query.
+    """The charges themselves, by usage span, time and tier. Two queries.
 
     Args:
         resource: only those of this resource.
@@ -206,7 +206,7 @@ def list_charges(
 def stream_charges(
     node_ids: Sequence[int], *, period: Period, as_of: datetime, size: int = 2000
 ) -> Iterator[list[Charge]]:
-    """The same charges in the same order, ``size`` at a time, however many there are. One query."""
+    """The same charges in the same order, ``size`` at a time, however many. Two queries."""
     query = _query(node_ids, _by_month(period), as_of)
     first = place_after((0, period.start, Decimal(0)))
     for rows in query.stream(_CHARGES, size=size, **first, limit=None):

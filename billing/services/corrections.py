@@ -170,7 +170,8 @@ def find_late_facts(months: Iterable[BillingMonth] | None = None) -> LateFacts:
     """Return what closed months should have cost otherwise, less what is on statements.
 
     A difference of less than a cent is none: nobody could pay it. It is not lost, for the next
-    look adds it up again. One query for each row of months without a gap.
+    look adds it up again. Three queries for each row of months
+    without a gap.
 
     Args:
         months: closed ones, the first one first; None is all of them.

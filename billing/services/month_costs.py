@@ -126,7 +126,7 @@ def _find_places(months: Sequence[Period], at: datetime, *, is_fresh: bool) -> _
 
 
 def day_costs(node_ids: Sequence[int], found: MonthCosts) -> list[DayCosts]:
-    """The same month day by day, days without use included. Three queries at most."""
+    """The same month day by day, days without use included. Five queries at most."""
     if found.closed:
         return _billed_days(node_ids, found.closed)
     if found.summary_id is None:
@@ -136,7 +136,7 @@ def day_costs(node_ids: Sequence[int], found: MonthCosts) -> list[DayCosts]:
 
 
 def resource_costs(project_id: int, found: MonthCosts) -> list[ResourceCost]:
-    """What each resource of a project used in the same month, dearest first. One query."""
+    """What each resource of a project used in the month, dearest first. Two queries at most."""
     if found.closed:
         return billed_by_resource(project_id, found.closed)
     return cost_by_resource(project_id, period=found.month, as_of=found.as_of)

@@ -19,14 +19,8 @@ from portal.identity.models.proposed import DecisionState
 # What a share is on statements: nobody orders it, and it has no price.
 SHARED_SKU: Final = "shared.costs"
 _PLACES: Final[LiteralString] = """
-SELECT
-    home.project_id, home.organization_id,
-    falls.cost_center, falls.cost_object, falls.commitment_number
-FROM home
-JOIN allocation AS falls
-    ON falls.project_id = home.project_id AND falls.resource_id = 0
-    AND falls.period @> %(moment)s
-WHERE home.period @> %(moment)s
+SELECT project_id, organization_id, cost_center, cost_object, commitment_number
+FROM project_allocation WHERE period @> %(moment)s
 """
 _PAYERS: Final[LiteralString] = """
 SELECT organization_id FROM covered WHERE periods @> %(moment)s
@@ -130,6 +124,7 @@ def _fetch(
         slices=[Slice(period=month, month_seconds=month.seconds)],
         as_of=month.end,
         until=month.end,
+        reads_charges=False,
     )
     return query.fetch(select, moment=last_second(month))
 

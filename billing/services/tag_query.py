@@ -1,6 +1,6 @@
 """What fell under each value of one key of tags, cut where the value changed.
 
-Stands behind ``CHARGES``, and only where tags are asked for: no charge is cut for them anywhere
+Stands behind ``charge``, and only where tags are asked for: no charge is cut for them anywhere
 else. The parts of a charge add up to it, to the sixth decimal: a part is what was reached at its
 end less what was reached at its beginning, each rounded.
 """
@@ -97,7 +97,7 @@ tagged AS (
     FROM tag_part
 )
 """
-# Of what is reckoned: behind ``CHARGES``.
+# Of what is reckoned: behind ``charge``.
 CUT_CHARGES: Final[LiteralString] = (
     """
 , payer_project AS (SELECT DISTINCT organization_id, project_id FROM home),

@@ -72,7 +72,7 @@ def tagged_months(
 def resources_with(
     tag: TagChoice, project_id: int, month: Period, *, as_of: datetime, closed: BillingMonth | None
 ) -> list[ResourceCost]:
-    """What each resource of a project used while it had this value, dearest first. One query."""
+    """What each resource of a project used with this value, dearest first. Two queries at most."""
     rows = _fetch_tagged(OF_RESOURCES, [project_id], tag, month, as_of, as_of, closed)
     return [
         ResourceCost(resource_id=resource_id, exact=exact, is_price_missing=is_missing)
@@ -88,7 +88,7 @@ def days_with(
     as_of: datetime,
     closed: BillingMonth | None,
 ) -> list[DayCosts]:
-    """What each day cost of what had this value, days without use included. Two queries at most."""
+    """What each day cost of what had this value, also without use. Four queries at most."""
     days = days_in(month)
     bounds = {
         "day_starts": [day.start for day in days],

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
+from billing.services.unit_query import reckoned
+
 # Until when the price of its term holds for a span; NULL for most. No join: of a span without a
 # term nothing is looked up.
 FROZEN_UNTIL: Final[LiteralString] = """
@@ -17,23 +19,18 @@ CASE WHEN span.term_id IS NOT NULL THEN (
     SELECT ends_at FROM billing_minimumterm AS term WHERE term.id = span.term_id
 ) END
 """
-# As ``project_price``, but by term, and cut by no price: who pays, and what it falls under.
-FROZEN_PRICE: Final[LiteralString] = """
-frozen_price AS MATERIALIZED (
+# As ``payer_price``, but by term: what is in one costs this to whoever pays.
+TERM_PRICE: Final[LiteralString] = f"""
+term_price AS MATERIALIZED (
     SELECT
-        resource.project_id, home.organization_id, term.id AS term_id, term.sku_id,
-        price.id AS price_id, price.unit, price.amount,
-        falls.is_own, falls.cost_center, falls.cost_object, falls.commitment_number,
-        lower(asked.period * home.period * held.period * falls.period) AS since,
-        upper(asked.period * home.period * held.period * falls.period) AS until
-    FROM (SELECT tstzrange(min(starts), max(ends)) AS period FROM slice) AS asked
+        term.id AS term_id, price.id AS price_id, price.unit, price.amount,
+        {reckoned("price")},
+        term.started_at AS since, term.ends_at AS until
+    FROM asked_period AS asked
     JOIN billing_minimumterm AS term
         ON term.ends_at > lower(asked.period) AND term.started_at < upper(asked.period)
-    CROSS JOIN LATERAL (SELECT tstzrange(term.started_at, term.ends_at) AS period) AS held
     JOIN billing_meteredresource AS resource ON resource.id = term.resource_id
     JOIN billing_price AS price ON price.id = term.price_id
-    JOIN home ON home.project_id = resource.project_id
-    JOIN project_allocation AS falls ON falls.project_id = home.project_id
-    WHERE NOT isempty(asked.period * home.period * held.period * falls.period)
+    WHERE resource.project_id = ANY(%(projects)s::bigint[])
 )
-"""
+"""  # noqa: S608  (a fragment of ours)

@@ -6,8 +6,8 @@ became known must not matter. So all of that is counted, whatever is asked for: 
 resource or a branch, each piece then knows how much came before it, and finds its tiers. Parts add
 up to the whole.
 
-Without any price that has tiers nothing of this is executed, and use at other prices never meets
-it.
+Without any price that has tiers nothing of this is in the statement, and use at other prices never
+meets it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Final, LiteralString
 
 from billing.services.term_query import FROZEN_UNTIL
+from billing.services.unit_query import AT_ONCE
 
 # Open usage counts until %(as_of)s, and is expected to go on until its end date or %(until)s; in a
 # minimum term it is due until that ends.
@@ -43,7 +44,9 @@ tier AS (
 ),
 -- The months of what is asked for, whole.
 whole_month AS (
-    SELECT starts, tstzrange(starts, starts + month_seconds * interval '1 second') AS period
+    SELECT
+        starts,
+        tstzrange(starts, starts + make_interval(secs => month_seconds::float8)) AS period
     FROM (
         SELECT DISTINCT date_trunc('month', starts, 'Europe/Amsterdam') AS starts, month_seconds
         FROM slice
@@ -80,7 +83,7 @@ counted AS (
         SELECT
             held.*,
             quantity * CASE
-                WHEN unit IN ('one_off', 'gib') THEN 1
+                WHEN unit {AT_ONCE} THEN 1
                 ELSE date_part('epoch', ended_at - started_at)::bigint
             END AS used
         FROM (
@@ -95,7 +98,7 @@ counted AS (
                 ON span.resource_id = resource.id AND span.sku_id = priced.sku_id
         ) AS held
         WHERE started_at < ended_at
-            AND (unit NOT IN ('one_off', 'gib') OR is_beginning AND started_at = span_started_at)
+            AND (NOT unit {AT_ONCE} OR is_beginning AND started_at = span_started_at)
     ) AS used_piece
 )
 """  # noqa: S608  (a fragment of ours, here and below)
@@ -113,8 +116,8 @@ tiered_charge AS (
     WITH {pieces}
     SELECT
         timed.*, tier.amount AS unit_price, tier.since AS from_quantity,
-        CASE WHEN unit IN ('one_off', 'gib') THEN part ELSE held END AS quantity,
-        part * CASE WHEN unit IN ('one_off', 'gib') THEN seconds ELSE 1 END AS quantity_seconds,
+        CASE WHEN is_at_once THEN part ELSE held END AS quantity,
+        part * CASE WHEN is_at_once THEN seconds ELSE 1 END AS quantity_seconds,
         part,
         round((part * tier.amount)::numeric(80, 24) / per_unit, 6) AS amount
     FROM timed
@@ -126,13 +129,9 @@ tiered_charge AS (
         AND counted.ended_at >= timed.ended_at
     CROSS JOIN LATERAL (
         SELECT
-            CASE unit
-                WHEN 'one_off' THEN 1 WHEN 'gib' THEN 1 WHEN 'hour' THEN 3600 ELSE month_seconds
-            END AS per_unit,
-            held * CASE WHEN unit IN ('one_off', 'gib') THEN 1 ELSE seconds END AS used,
-            before + held * CASE unit
-                WHEN 'one_off' THEN 0
-                WHEN 'gib' THEN 0
+            held * CASE WHEN is_at_once THEN 1 ELSE seconds END AS used,
+            before + held * CASE
+                WHEN is_at_once THEN 0
                 ELSE date_part('epoch', timed.started_at - counted.started_at)::bigint
             END AS used_before
     ) AS place
@@ -145,6 +144,5 @@ tiered_charge AS (
             least(used_before + used, tier.until * per_unit)
                 - greatest(used_before, tier.since * per_unit) AS part
     ) AS overlap
-    WHERE EXISTS (SELECT FROM tiered_price)
 )
 """  # noqa: S608

@@ -32,6 +32,7 @@ def lineages_at(moments: Collection[datetime]) -> Lineages:
         slices=[Slice(period=period, month_seconds=period.seconds)],
         as_of=period.end,
         until=period.end,
+        reads_charges=False,
     )
     found: Lineages = {}
     for moment, organization_id, above in query.fetch(_LINEAGES, moments=sorted(moments)):

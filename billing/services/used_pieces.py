@@ -84,6 +84,7 @@ class UsedPieces:
                 ],
                 as_of=as_of,
                 until=as_of,
+                reads_charges=bool(charged),
             ),
             source=f", used_whole AS ({' UNION ALL '.join(parts)}) {CUT_USED}"
             if tag
@@ -98,7 +99,7 @@ class UsedPieces:
         )
 
     def fetch(self, select: LiteralString, **parameters: Any) -> list[tuple[Any, ...]]:
-        """The rows of a select that begins with a comma, for it follows on ``used``. One query."""
+        """The rows of a select that begins with a comma, for it follows on ``used``."""
         return self.query.fetch(self.source + select, **self.parameters, **parameters)
 
     def stream(

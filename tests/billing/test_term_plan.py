@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from billing.models import MinimumTerm
-from billing.services.charge_query import CHARGES, ChargeQuery, Slice
+from billing.services.charge_query import ChargeQuery, Slice
 from portal.core.calendar import month
 from tests.billing.test_minimum_terms import DISK, Use, day, disk
 from tests.factories import make_organization, make_project
@@ -30,10 +30,9 @@ def executed(project: Any) -> list[str]:
         as_of=march.end,
         until=march.end,
     )
+    text, parameters = query.statement("SELECT * FROM charge")
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"EXPLAIN (ANALYZE, FORMAT JSON) {CHARGES} SELECT * FROM charge", query.parameters()
-        )
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}", parameters)
         (plan,) = cursor.fetchone()[0]
     return [
         node["Alias"]
