@@ -20,6 +20,34 @@ _NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
+class AgreedTerm:
+    """So much is due until then, used or not."""
+
+    quantity: Decimal
+    ends_at: datetime
+
+    def as_json(self) -> dict[str, str]:
+        return {"quantity": str(self.quantity), "ends_at": self.ends_at.isoformat()}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, str]) -> AgreedTerm:
+        """What ``as_json`` wrote."""
+        ends_at = datetime.fromisoformat(told["ends_at"])
+        return cls(quantity=Decimal(told["quantity"]), ends_at=ends_at)
+
+
+def agreed_terms(public_id: UUID, *, at: datetime) -> dict[str, AgreedTerm]:
+    """The terms of a resource that run at ``at``, by code of the SKU. One query."""
+    terms = MinimumTerm.objects.filter(
+        is_in_force(at, start="started_at", end="ends_at"), resource__public_id=public_id
+    )
+    return {
+        term.sku.code: AgreedTerm(quantity=term.quantity, ends_at=term.ends_at)
+        for term in terms.select_related("sku")
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
 class StillDue:
     """What is due until a minimum term ends, though it is not used: euros, whole cents."""
 

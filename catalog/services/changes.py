@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils.timezone import localdate, now
 
 from billing.services.quotes import Quote
-from billing.services.term_reading import StillDue, still_due
+from billing.services.term_reading import StillDue, agreed_terms, still_due
 from catalog.approval_rules import judged_amount
 from catalog.errors import ChangeWaits, NothingChanged, NotOrdered, NotShorter
 from catalog.kinds import get_kind
@@ -158,7 +158,8 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
         quotes_of([Priced(version=version, spec=spec, instead_of=resource.spec)], project)[0]
         for spec in (wanted.spec, resource.spec)
     )
-    before = Before(quote=was, end_date=resource.end_date)
+    terms = agreed_terms(resource.public_id, at=now())
+    before = Before(quote=was, end_date=resource.end_date, terms=terms)
     more = _more(resource, demand_of(version, wanted.spec, price))
     costs = [Cost(quote=price, end_date=wanted.end_date, before=before)]
     return ChangePreview(
@@ -278,6 +279,7 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
             "spec": resource.spec,
             "end_date": resource.end_date.isoformat() if resource.end_date else None,
             "quote": before.quote.as_json(),
+            "terms": {sku: term.as_json() for sku, term in before.terms.items()},
         },
     )
     return order

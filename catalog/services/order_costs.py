@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
 from django.db.models import Q
 
 from billing.services.quotes import Quote
+from billing.services.term_reading import AgreedTerm
 from catalog.models import OPEN_ORDER_STATES, Order, OrderLine, Resource, ResourceState
 from catalog.services.order_states import LineState, line_state
 from portal.core.calendar import end_of_day, year_of
@@ -19,10 +20,14 @@ from portal.identity.models import Node
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """What something cost, and until when, before a change of it that is asked for."""
+    """What something cost, and until when, before a change of it that is asked for.
+
+    ``terms``: its minimum terms that ran when that was asked, by SKU.
+    """
 
     quote: Quote
     end_date: date | None
+    terms: Mapping[str, AgreedTerm] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +101,10 @@ def before_of(line: OrderLine) -> Before | None:
     return Before(
         quote=Quote.from_json(line.before["quote"]),
         end_date=date.fromisoformat(end_date) if end_date else None,
+        # Of orders from before that was asked nothing is known.
+        terms={
+            sku: AgreedTerm.from_json(told) for sku, told in line.before.get("terms", {}).items()
+        },
     )
 
 
@@ -112,11 +121,25 @@ def _cost_of(asked: Cost, moment: datetime) -> Decimal:
     end, end_of_year = _end_of(asked.end_date, moment), year_of(moment).end
     if asked.before is None:
         return asked.quote.judged_until(moment, end, limit=end_of_year)
-    was = asked.before.quote
-    running = was.after(was)  # what was paid once is paid
-    return asked.quote.after(was).judged_until(
-        moment, end, limit=end_of_year
-    ) - running.without_terms.judged_until(moment, _end_of(asked.before.end_date, moment))
+    due = asked.quote.after(asked.before.quote)
+    return due.judged_until(moment, end, limit=end_of_year) - _saved(
+        asked.before, asked.quote.quantity_by_sku, moment
+    )
+
+
+def _saved(before: Before, kept: Mapping[str, Decimal], moment: datetime) -> Decimal:
+    """What it would cost on as it was; not what stays due of it though it is used no more."""
+    running = before.quote.after(before.quote).without_terms  # what was paid once is paid
+    end = _end_of(before.end_date, moment)
+    saved = running.judged_until(moment, end)
+    for line in running.lines:
+        term = before.terms.get(line.sku)
+        if term is None or term.ends_at <= moment:
+            continue
+        used_no_more = min(line.quantity, term.quantity) - kept.get(line.sku, Decimal(0))
+        if used_no_more > 0 and end > moment:
+            saved -= replace(line, quantity=used_no_more).cost(moment, min(end, term.ends_at))
+    return saved
 
 
 def _end_of(end_date: date | None, moment: datetime) -> datetime:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
-from django.utils.timezone import localdate
+from django.utils.timezone import localdate, now
 
-from billing.models import UsageSpan
-from billing.services.term_reading import still_due
-from catalog.services.changes import Wanted, preview_change
+from billing.errors import BudgetExceeded
+from billing.models import Budget, UsageSpan
+from billing.services.term_reading import AgreedTerm, still_due
+from catalog.services.changes import Term, Wanted, place_change, preview_change
+from catalog.services.order_costs import Cost, cost_in_year
+from portal.core.calendar import end_of_day, year_of
 from tests.catalog.changes.test_pages import address, answers
 from tests.catalog.views.ordering import HTMX, text_of
 from tests.factories import delivered, place
@@ -59,3 +64,43 @@ def test_only_what_is_not_kept_is_still_due(resource):
 
     assert due.amount == 480
     assert still_due(resource.public_id, at=moment, kept={"server.gp.small": 1}) == []
+
+
+def test_what_stays_due_of_a_term_is_not_saved_by_a_change(requester, project, resource):
+    """Something cheaper costs all of its own price, for what it takes the place of is paid on."""
+    set_price("10", sku="server.gp.medium", organization=project.parent.organization)
+    Budget.objects.create(node=project, year=localdate().year, amount=0, is_hard_stop=True)
+
+    with pytest.raises(BudgetExceeded):
+        place_change(
+            requested_by=requester,
+            resource=resource,
+            purpose="Kleiner",
+            answers={"flavor": "gp.medium"},
+            end_date=Term.KEPT,
+            idempotency_key="kleiner",
+        )
+
+
+def test_a_change_saves_what_is_in_no_term(requester, project, resource):
+    set_price("10", sku="server.gp.medium", organization=project.parent.organization)
+    change = Wanted(spec={**resource.spec, "flavor": "gp.medium"}, end_date=resource.end_date)
+    moment = now().replace(microsecond=0)
+    preview = preview_change(resource, change)
+    end = min(year_of(moment).end, end_of_day(resource.end_date))
+    old, new = (
+        next(line for line in found.lines if line.sku.startswith("server"))
+        for found in (preview.before.quote, preview.price)
+    )
+
+    def cost(ends_at=None):
+        term = {old.sku: AgreedTerm(quantity=Decimal(1), ends_at=ends_at)} if ends_at else {}
+        before = replace(preview.before, terms=term)
+        asked = Cost(quote=preview.price, end_date=resource.end_date, before=before)
+        return cost_in_year([asked], moment)
+
+    soon = moment + timedelta(days=10)
+    assert cost() == new.cost(moment, end) - old.cost(moment, end)
+    assert cost(end) == new.cost(moment, end)
+    assert cost(soon) == new.cost(moment, end) - old.cost(moment, end) + old.cost(moment, soon)
+    assert cost(moment) == cost()
