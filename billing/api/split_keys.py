@@ -67,7 +67,7 @@ class ProposalDecisionInput(Input):
 
 class SplitKeyFilters(Input):
     state = serializers.ChoiceField(choices=DecisionState.choices, required=False)
-    source = PublicIdField(
+    source = PublicIdField(  # type: ignore[assignment]  # a field of that name
         source="source__public_id", required=False, help_text="Whose costs are shared."
     )
 
@@ -87,9 +87,14 @@ class RecipientInput(Input):
 class SplitKeyInput(Input):
     """Who shall bear what a project costs, in whole business months to come."""
 
-    source = PublicIdField(help_text="The project whose costs others bear.")
+    source = PublicIdField(  # type: ignore[assignment]  # a field of that name
+        help_text="The project whose costs others bear."
+    )
     method = serializers.ChoiceField(choices=SplitMethod.choices)
-    recipients = RecipientInput(many=True, max_length=MOST_RECIPIENTS)
+    recipients = RecipientInput(
+        many=True,
+        max_length=MOST_RECIPIENTS,  # type: ignore[call-arg]  # of the list
+    )
     valid_from = MonthField(help_text="The first month, as 2027-01.")
     valid_until = MonthField(
         required=False,
@@ -120,7 +125,7 @@ class SplitKeyOutput(serializers.ModelSerializer[SplitKey]):
 
     id = serializers.UUIDField(source="public_id")
     state = serializers.ChoiceField(choices=DecisionState.choices)
-    source = NamedOutput()
+    source = NamedOutput()  # type: ignore[assignment]  # a field of that name
     method = serializers.ChoiceField(
         choices=SplitMethod.choices, allow_blank=True, help_text="Empty of what ends another key."
     )

@@ -58,7 +58,12 @@ class NewPriceInput(Input):
     sku = TextField(max_length=CODE_LENGTH)
     unit = serializers.ChoiceField(choices=PriceUnit.choices, required=False)
     amount = AmountField(required=False, allow_null=True, default=None)
-    tiers = NewTierInput(many=True, required=False, default=(), max_length=MOST_TIERS)
+    tiers = NewTierInput(
+        many=True,
+        required=False,
+        default=(),
+        max_length=MOST_TIERS,  # type: ignore[call-arg]  # of the list
+    )
     minimum_months = serializers.IntegerField(
         required=False, default=0, min_value=0, max_value=LONGEST_MINIMUM_MONTHS
     )
@@ -84,7 +89,10 @@ class TariffRoundInput(Input):
     name = TextField(max_length=TARIFF_NAME_LENGTH, help_text="Every price list has its own.")
     organization = PublicIdField(required=False, allow_null=True, default=None)
     valid_from = MonthField(help_text="The first month, as 2027-01.")
-    prices = NewPriceInput(many=True, max_length=MOST_PRICES)
+    prices = NewPriceInput(
+        many=True,
+        max_length=MOST_PRICES,  # type: ignore[call-arg]  # of the list
+    )
 
 
 class TariffRoundLineOutput(serializers.ModelSerializer[TariffRoundLine]):
