@@ -62,7 +62,7 @@ def _layout(home: Path, port: int | None) -> Layout:
     return Layout(
         checkout=CHECKOUT,
         home=home,
-        ports=remembered_ports(home / "ports.json", port),
+        ports=remembered_ports(home / "ports.json", port, CHECKOUT.glob(".local*/ports.json")),
         python=PORTAL.python,
         openstack_python=OPENSTACK.python,
     )

@@ -16,7 +16,9 @@ DEFAULT_PORTAL_PORT: Final = 8000
 _CHOICE: Final = range(20000, 32000)  # below 32768, where Linux picks ports for outgoing calls
 
 
-def remembered_ports(file: Path, portal_port: int | None) -> dict[str, int]:
+def remembered_ports(
+    file: Path, portal_port: int | None, beside: Iterable[Path] = ()
+) -> dict[str, int]:
     """Return the port of every name; free ones are chosen for names that have none yet.
 
     They stay the same for the life of the home: OpenStack's catalogue and the addresses of
@@ -24,6 +26,7 @@ def remembered_ports(file: Path, portal_port: int | None) -> dict[str, int]:
 
     Args:
         portal_port: the portal's; None means the one of last time, at first 8000.
+        beside: such files of other homes, which may be about to use what they remember.
 
     Raises:
         StartRefused: the file is damaged.
@@ -32,9 +35,10 @@ def remembered_ports(file: Path, portal_port: int | None) -> dict[str, int]:
     before = _read(file)
     ports = dict(before)
     ports["portal"] = portal_port or ports.get("portal", DEFAULT_PORTAL_PORT)
+    of_others = [port for other in beside for port in _read_if_whole(other).values()]
     for name in PORT_NAMES:
         if name not in ports:
-            ports[name] = choose_port(taken=ports.values())
+            ports[name] = choose_port(taken=(*ports.values(), *of_others))
     if ports != before:
         unfinished = file.with_suffix(".new")
         unfinished.write_text(json.dumps(ports, indent=2) + "\n")
@@ -66,6 +70,13 @@ def _read(file: Path) -> dict[str, int]:
         return {str(name): int(port) for name, port in json.loads(file.read_text()).items()}
     except (ValueError, AttributeError, TypeError) as error:
         raise StartRefused(f"{file} is damaged ({error}); mend or remove it") from error
+
+
+def _read_if_whole(file: Path) -> dict[str, int]:
+    try:
+        return _read(file)
+    except (StartRefused, OSError):  # that is for who starts that home to say
+        return {}
 
 
 def choose_port(taken: Iterable[int]) -> int:

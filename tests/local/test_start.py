@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local import pip_wheel
+from local import pip_wheel, ports
 from local.errors import StartRefused
 from local.home import prepare_home, refuse_full_disk
 from local.ports import refuse_occupied_ports, remembered_ports
@@ -24,6 +24,18 @@ def test_ports_are_chosen_once(tmp_path):
     assert len(set(first.values())) == len(first)
     assert remembered_ports(file, 8001) == first | {"portal": 8001}
     assert remembered_ports(file, None)["portal"] == 8001
+
+
+def test_ports_that_another_home_remembers_are_left_to_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(ports, "_CHOICE", range(20000, 20000 + 2 * len(ports.PORT_NAMES)))
+    monkeypatch.setattr(ports, "_is_free", lambda _port: True)
+    others = [tmp_path / "other.json", tmp_path / "damaged.json"]
+    first = remembered_ports(others[0], 8000)
+    others[1].write_text('{"portal": 80')
+
+    second = remembered_ports(tmp_path / "ports.json", 8001, others)
+
+    assert set(first.values()).isdisjoint(second.values())
 
 
 def test_damaged_ports_are_not_guessed_at(tmp_path):
