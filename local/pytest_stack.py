@@ -7,6 +7,7 @@ people stand in the portal's own database; a file of tests/real is for either.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from local.stack_for_tests import comes_up
 
 _BROWSER: Final = "browser"
 _FOLDERS: Final = ("real", _BROWSER)
+_HEAVY: Final = {"hypothesis": 150, "browser": 100}  # a history of many turns; twenty pages
 _MARKS: Final = ("real", "rabbitmq")  # not browser: most of those have a server of their own
 
 
@@ -28,9 +30,23 @@ def needs_whole_stack(item: pytest.Item) -> bool:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the others first: meanwhile the cloud starts."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the others first: meanwhile the cloud starts.
+
+    Of two workers neither should still have a long file when the other is done: those come first.
+    """
+    if hasattr(config, "workerinput"):
+        times: Counter[Path] = Counter()
+        for item in items:
+            times[item.path] += _weight(item)
+        items.sort(key=lambda item: -times[item.path])
     items.sort(key=needs_whole_stack)
+
+
+def _weight(item: pytest.Item) -> int:
+    """About how long it takes, in tests that look at a page: a fifth of a second."""
+    return next((weight for name, weight in _HEAVY.items() if item.get_closest_marker(name)), 1)
 
 
 class FilesAndBrowser(LoadFileScheduling):  # type: ignore[misc]  # xdist tells no types of it

@@ -44,7 +44,7 @@ _WITH_WHOLE_STACK: Final = (*_STACK_TESTS, "benchmarks")
 # Two processes of pytest, each with a database of its own. A file stays in one of them: what it
 # makes once (a world, roles, a folder) is its own.
 _SIDE_BY_SIDE: Final = (
-    *("-n", "2", "--dist", "loadfile"),
+    *("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),  # in the order of our plugin
     *(f"--ignore={folder}" for folder in _STACK_TESTS),
 )
 
@@ -161,7 +161,7 @@ def _test_on_oldest_postgres() -> int:
     with stack_for_tests(_OLDEST_HOME, Parts(portal=False, cloud=False)) as running:
         running.wait_for_databases()
         _say(f"pytest on PostgreSQL {_OLDEST_POSTGRES}, beside the whole stack")
-        options = ("-p", "no:cacheprovider", "-m", "database", *_SIDE_BY_SIDE)
+        options = (*_PLUGIN, "-p", "no:cacheprovider", "-m", "database", *_SIDE_BY_SIDE)
         return _pytest(options, {**_environment(), **running.settings()})
 
 

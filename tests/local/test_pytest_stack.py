@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from local.environments import CHECKOUT
+from local.pytest_stack import pytest_collection_modifyitems
 from local.stack_for_tests import clean_environment
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -99,3 +102,33 @@ def test_workers_have_a_database_of_the_broker_each(worker: str | None, database
     )
 
     assert said.stdout == f"redis://:secret@127.0.0.1:6379/{database}\n"
+
+
+def a_test(path: str, *marks: str) -> Any:
+    """As much of a collected test as the order of tests asks for."""
+    return SimpleNamespace(
+        path=Path("/checkout/tests") / path,
+        config=SimpleNamespace(rootpath=Path("/checkout")),
+        get_closest_marker=lambda name: name in marks,
+    )
+
+
+def test_workers_begin_with_what_takes_long_and_end_with_what_waits_for_the_stack():
+    real, page = a_test("real/test_a.py", "browser"), a_test("portal/test_page.py", "browser")
+    many = [a_test("portal/test_many.py") for _ in range(101)]
+    history, few = a_test("billing/test_history.py", "hypothesis"), a_test("billing/test_few.py")
+    tests = [real, few, page, *many, history]
+
+    pytest_collection_modifyitems(cast(Any, SimpleNamespace(workerinput={})), tests)
+
+    assert tests == [history, *many, page, few, real]
+
+
+def test_without_workers_tests_come_in_the_order_of_their_files():
+    real, few = a_test("real/test_a.py"), a_test("billing/test_few.py")
+    history = a_test("billing/test_history.py", "hypothesis")
+    tests = [real, few, history]
+
+    pytest_collection_modifyitems(cast(Any, SimpleNamespace()), tests)
+
+    assert tests == [few, history, real]
