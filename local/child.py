@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.patience import patience, wait_as_long
+
 
 @dataclass(frozen=True)
 class Child:
@@ -42,7 +44,9 @@ class Child:
                 start_new_session=True,
             )
         if niceness:
-            os.setpriority(os.PRIO_PROCESS, process.pid, os.nice(0) + niceness)
+            os.setpriority(os.PRIO_PROCESS, process.pid, patience() + niceness)
+        if patience():
+            wait_as_long(process.pid)
         return cls(process)
 
     @property

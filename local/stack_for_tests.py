@@ -25,6 +25,7 @@ from local.errors import StartRefused
 from local.home import only_one, prepare_home
 from local.layout import LOOPBACK, Layout
 from local.main import run_stack
+from local.patience import patience, wait_as_long
 from local.ports import choose_port
 from local.postgres import PORTAL_DATABASE_PREPARED, SUPERUSER, VERSION_VARIABLE
 from local.progress import Progress
@@ -135,6 +136,8 @@ def stack_for_tests(home: Path, parts: Parts) -> Iterator[StackForTests]:
             stderr=log,
             start_new_session=True,
         )
+    if patience():
+        wait_as_long(process.pid)
     try:
         yield StackForTests(home, process)
     finally:

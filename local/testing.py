@@ -16,13 +16,15 @@ from local.browser import find_browser
 from local.environments import CHECKOUT, DEVELOPMENT, background
 from local.errors import StartRefused
 from local.node import Node
+from local.patience import be_patient
 from local.postgres import VERSION_VARIABLE
 from local.stack import Parts
 from local.stack_for_tests import clean_environment, stack_for_tests
 
 _HOME: Final = CHECKOUT / ".local-test"
 _OLDEST_HOME: Final = CHECKOUT / ".local-test-oldest-postgres"
-_OLDEST_LOG: Final = _HOME / "log" / "oldest-postgres.log"
+_DATABASES_HOME: Final = CHECKOUT / ".local-test-databases"
+_DATABASES_LOG: Final = _HOME / "log" / "databases.log"
 _COMMANDS: Final = DEVELOPMENT.python.parent
 _PEER: Final = CHECKOUT / "tests" / "identity_provider_peer"
 _SETTINGS: Final = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
@@ -114,25 +116,24 @@ def _environment() -> dict[str, str]:
 
 
 def _pytest_everything(marks: Sequence[str], settings: Mapping[str, str]) -> int:
-    """First what needs databases only; meanwhile the cloud starts, which all others share.
+    """First of all what needs the whole stack, which mostly waits for the cloud.
 
-    Those mostly wait for it, so what also runs on the oldest PostgreSQL takes the time in between.
+    What needs databases only takes the time in between, and then what is left.
     """
-    _say("pytest side by side")
-    of_databases = _pytest([*_PLUGIN, *_TELL_SLOWEST, *marks, *_SIDE_BY_SIDE], settings)
     _say("pytest with the whole stack")
-    with _oldest_postgres_beside_us() as oldest:
+    with _databases_beside_us() as databases:
         of_stack = _pytest([*_PLUGIN, *_TELL_SLOWEST, *marks, *_STACK_TESTS], settings)
-        of_oldest = oldest.wait()
-    _say(_OLDEST_LOG.read_text())
-    return of_stack or of_databases or of_oldest
+        _say("pytest with databases only, beside it until now")
+        of_databases = databases.wait()
+    _say(_DATABASES_LOG.read_text())
+    return of_stack or of_databases
 
 
 @contextmanager
-def _oldest_postgres_beside_us() -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``_test_on_oldest_postgres`` in a process of its own, which lets all others go first."""
-    _OLDEST_LOG.parent.mkdir(parents=True, exist_ok=True)
-    with _OLDEST_LOG.open("wb") as log:
+def _databases_beside_us() -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``_test_with_databases`` in a process of its own, which lets all others go first."""
+    _DATABASES_LOG.parent.mkdir(parents=True, exist_ok=True)
+    with _DATABASES_LOG.open("wb") as log:
         process = _in_a_process_beside_us(log)
     try:
         yield process
@@ -146,7 +147,6 @@ def _in_a_process_beside_us(log: BinaryIO) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "local.testing"],
         cwd=CHECKOUT,
-        env={**os.environ, VERSION_VARIABLE: _OLDEST_POSTGRES},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -154,15 +154,25 @@ def _in_a_process_beside_us(log: BinaryIO) -> subprocess.Popen[bytes]:
     )
 
 
-def _test_on_oldest_postgres() -> int:
-    """All migrations, and tests marked ``database``, on the oldest PostgreSQL of the wheel."""
+def _test_with_databases() -> int:
+    """All tests but those of the whole stack; then, on the oldest PostgreSQL of the wheel, all
+    migrations and the tests marked ``database``.
+
+    Each has servers of its own: those that the whole stack has would not be patient.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.nice(_PATIENT)
-    with stack_for_tests(_OLDEST_HOME, Parts(portal=False, cloud=False)) as running:
+    be_patient(_PATIENT)
+    of_all = _pytest_on_databases(_DATABASES_HOME, (*_PLUGIN, *_TELL_SLOWEST, *_SIDE_BY_SIDE))
+    os.environ[VERSION_VARIABLE] = _OLDEST_POSTGRES
+    _say(f"pytest on PostgreSQL {_OLDEST_POSTGRES}")
+    options = (*_PLUGIN, "-p", "no:cacheprovider", "-m", "database", *_SIDE_BY_SIDE)
+    return _pytest_on_databases(_OLDEST_HOME, options) or of_all
+
+
+def _pytest_on_databases(home: Path, options: Sequence[str]) -> int:
+    with stack_for_tests(home, Parts(portal=False, cloud=False)) as running:
         running.wait_for_databases()
-        _say(f"pytest on PostgreSQL {_OLDEST_POSTGRES}, beside the whole stack")
-        options = (*_PLUGIN, "-p", "no:cacheprovider", "-m", "database", *_SIDE_BY_SIDE)
-        return _pytest(options, {**_environment(), **running.settings()})
+        return _pytest(options, _environment() | running.settings())
 
 
 def _compile_translations(environment: Mapping[str, str]) -> None:
@@ -199,4 +209,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":  # in a process of its own, beside another ./test
-    sys.exit(_test_on_oldest_postgres())
+    sys.exit(_test_with_databases())

@@ -15,6 +15,7 @@ from local.environments import CHECKOUT
 from local.home import prepare_home
 from local.layout import Layout
 from local.ports import remembered_ports
+from local.postgres import DEFAULT_VERSION, VERSION_VARIABLE
 from local.stack import Parts, Stack
 
 # A run that waits for a signal, where the real one would have a stack beside it.
@@ -30,6 +31,19 @@ def run(arguments, *, with_rabbitmq):
 
 testing._run = run
 sys.exit(testing.main([]))
+"""
+
+# Tells by how much it is nicer than we are, and how nice its session is if there is such a thing.
+_PATIENT_CHILD: Final = """
+import os
+from pathlib import Path
+from local.patience import be_patient
+
+before = os.nice(0)
+be_patient(7)
+session = Path("/proc/self/autogroup")
+nice = int(session.read_text().split()[-1]) if session.exists() else os.nice(0)
+print(os.nice(0) - before, nice - before)
 """
 
 
@@ -50,23 +64,53 @@ def test_each_test_runs_once_and_on_rabbitmq_where_that_was_asked(with_rabbitmq,
     runs = []
     monkeypatch.setattr(testing, "_pytest", lambda options, _environment: runs.append(options) or 0)
     monkeypatch.setattr(testing, "_in_a_process_beside_us", beside_us("exit(0)"))
+    monkeypatch.setattr(
+        testing, "_pytest_on_databases", lambda _home, options: runs.append(options)
+    )
+    monkeypatch.setattr(testing, "be_patient", lambda _niceness: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv(VERSION_VARIABLE, DEFAULT_VERSION)
 
     assert not testing._pytest_everything(() if with_rabbitmq else ("-m", "not rabbitmq"), {})
+    assert not testing._test_with_databases()
 
-    of_databases, with_stack = runs
+    with_stack, of_databases, of_oldest = runs
     folders = {"tests/real", "tests/browser"}
     assert folders <= set(with_stack)
-    assert {f"--ignore={folder}" for folder in folders} <= set(of_databases)
-    assert not folders & set(of_databases)
     assert ("not rabbitmq" in with_stack) is not with_rabbitmq
+    for options in (of_databases, of_oldest):
+        assert {f"--ignore={folder}" for folder in folders} <= set(options)
+        assert not folders & set(options)
+    assert ("-m" in of_databases, "-m" in of_oldest) == (False, True)
 
 
-def test_what_fails_on_the_oldest_postgres_fails_the_whole(monkeypatch, capfd):
+def test_what_fails_on_databases_fails_the_whole(monkeypatch, capfd):
     monkeypatch.setattr(testing, "_pytest", lambda options, _environment: 0)
     monkeypatch.setattr(testing, "_in_a_process_beside_us", beside_us("print('why'); exit(3)"))
 
     assert testing._pytest_everything((), {}) == 3
     assert "why" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("codes", [(3, 0), (0, 3)])
+def test_what_fails_on_one_postgresql_fails_on_databases(codes, monkeypatch):
+    told = iter(codes)
+    monkeypatch.setattr(testing, "_pytest_on_databases", lambda _home, _options: next(told))
+    monkeypatch.setattr(testing, "be_patient", lambda _niceness: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv(VERSION_VARIABLE, DEFAULT_VERSION)
+
+    assert testing._test_with_databases() == 3
+    assert next(told, None) is None
+
+
+def test_who_is_patient_is_so_with_its_session():
+    command = [sys.executable, "-c", _PATIENT_CHILD]
+    result = subprocess.run(
+        command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, check=True, start_new_session=True
+    )
+
+    assert result.stdout == "7 7\n"
 
 
 def beside_us(code):
