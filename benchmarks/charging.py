@@ -129,10 +129,10 @@ def seconds_of(table: str, write: Callable[[], int]) -> tuple[float, int]:
     return time.perf_counter() - begin, rows
 
 
-def run(statement: str, parameters: object = None) -> int:
+def run(statement: str) -> int:
     """The number of rows that it wrote."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement)
         return int(cursor.rowcount)
 
 

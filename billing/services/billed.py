@@ -28,6 +28,7 @@ from billing.services.cost_lines import (
     line_of,
 )
 from billing.services.tree_history import last_second
+from billing.services.unit_query import AT_ONCE
 from portal.core.calendar import Period, day_of, days_in
 
 # Whether a line of a statement is in one of the branches that are asked for.
@@ -87,7 +88,7 @@ day_part AS (
     SELECT
         asked.organization_id, asked.project_id, slice.starts AS slice_start,
         round(source.amount * CASE
-            WHEN asked.unit IN ('one_off', 'gib') THEN 1
+            WHEN asked.unit {AT_ONCE} THEN 1
             WHEN source.part IS NOT NULL THEN greatest(0, least(
                 in_tier.held * date_part('epoch', slice.ends - source.started_at)::numeric,
                 in_tier.used_before + source.part
@@ -103,7 +104,7 @@ day_part AS (
     LEFT JOIN in_tier ON in_tier.source_id = source.id
     JOIN slice ON slice.starts < source.ended_at AND slice.ends > source.started_at
     WHERE asked.kind = 'usage'
-        AND (asked.unit NOT IN ('one_off', 'gib') OR source.started_at >= slice.starts)
+        AND (NOT asked.unit {AT_ONCE} OR source.started_at >= slice.starts)
 )
 """  # noqa: S608
 _DAYS: Final[LiteralString] = f"""
@@ -130,17 +131,17 @@ GROUP BY span.resource_id
 ORDER BY sum(source.amount) DESC, span.resource_id
 """  # noqa: S608
 # What was billed of each piece of use, behind the lines that are asked for.
-BILLED_CHARGES: Final[LiteralString] = """
+BILLED_CHARGES: Final[LiteralString] = f"""
 SELECT
     source.span_id, span.resource_id, asked.project_id, asked.organization_id, asked.sku_id,
     asked.price_id, asked.unit, asked.unit_price, asked.from_quantity,
     CASE
-        WHEN asked.unit IN ('one_off', 'gib') THEN coalesce(source.part, span.quantity)
+        WHEN asked.unit {AT_ONCE} THEN coalesce(source.part, span.quantity)
         ELSE span.quantity
     END AS quantity,
     source.started_at, source.ended_at, source.seconds,
     coalesce(source.part, span.quantity) * CASE
-        WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds
+        WHEN source.part IS NULL OR asked.unit {AT_ONCE} THEN source.seconds
         ELSE 1
     END AS quantity_seconds,
     source.amount,
@@ -149,7 +150,7 @@ FROM asked
 JOIN billing_statementlinesource AS source ON source.line_id = asked.id
 JOIN billing_usagespan AS span ON span.id = source.span_id
 WHERE asked.kind = 'usage'
-"""
+"""  # noqa: S608
 _CHARGES: Final[LiteralString] = f"""
 {ASKED}
 {BILLED_CHARGES}

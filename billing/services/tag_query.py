@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Final, LiteralString
 
+from billing.services.unit_query import AT_ONCE
+
 # Needs ``payer_project`` (organization_id, project_id) and ``whole`` (what is cut: resource_id,
 # project_id, organization_id, unit, started_at, ended_at, seconds, amount; of lines
 # also quantity_seconds, and more).
-CUT: Final[LiteralString] = """
+CUT: Final[LiteralString] = f"""
 , tag_fact AS (
     SELECT node_id, resource_id, value, tstzrange(valid_from, valid_until) AS period
     FROM billing_tagfact
@@ -51,7 +53,7 @@ remaining_tag AS (
                 PARTITION BY organization_id, project_id, resource_id ORDER BY depth
                 GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ),
-            '{}'
+            '{{}}'
         ) AS periods
     FROM candidate_tag
 ),
@@ -79,15 +81,15 @@ tag_part AS (
         AND held.resource_id = coalesce(own_tag.resource_id, 0)
         AND held.since < whole.ended_at AND held.until > whole.started_at
     -- What is paid once is of the moment at which the use began.
-    WHERE coalesce(whole.unit, '') NOT IN ('one_off', 'gib') OR held.since <= whole.started_at
+    WHERE whole.unit IS NULL OR NOT whole.unit {AT_ONCE} OR held.since <= whole.started_at
 ),
 tagged AS (
     SELECT
         tag_part.*,
-        CASE WHEN unit IN ('one_off', 'gib') THEN seconds
+        CASE WHEN unit {AT_ONCE} THEN seconds
             ELSE date_part('epoch', part_ended_at - part_started_at)::bigint
         END AS part_seconds,
-        CASE WHEN unit IN ('one_off', 'gib') THEN amount
+        CASE WHEN unit {AT_ONCE} THEN amount
             -- 24 places before the division: its result is then never rounded twice.
             ELSE round((amount * date_part('epoch', part_ended_at - started_at)::numeric)
                     ::numeric(80, 24) / seconds, 6)
@@ -96,18 +98,18 @@ tagged AS (
         END AS part_amount
     FROM tag_part
 )
-"""
+"""  # noqa: S608  (fragments of ours, here and below)
 # Of what is reckoned: behind ``charge``.
 CUT_CHARGES: Final[LiteralString] = (
     """
 , payer_project AS (SELECT DISTINCT organization_id, project_id FROM home),
 whole AS (SELECT * FROM charge)
-"""  # noqa: S608  (fragments of ours, here and below)
+"""  # noqa: S608
     + CUT
 )
 # Of what was billed: behind ``asked`` of ``billing.services.billed``.
 CUT_BILLED: Final[LiteralString] = (
-    """
+    f"""
 , payer_project AS (SELECT DISTINCT organization_id, project_id FROM asked),
 whole AS (
     SELECT
@@ -116,7 +118,7 @@ whole AS (
         asked.commitment_number, asked.month_start AS slice_start, source.started_at,
         source.ended_at, source.seconds, source.amount,
         coalesce(source.part, span.quantity) * CASE
-            WHEN source.part IS NULL OR asked.unit IN ('one_off', 'gib') THEN source.seconds
+            WHEN source.part IS NULL OR asked.unit {AT_ONCE} THEN source.seconds
             ELSE 1
         END AS quantity_seconds
     FROM asked
@@ -141,9 +143,9 @@ FROM tagged WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
 GROUP BY resource_id ORDER BY sum(part_amount) DESC NULLS LAST, resource_id
 """
 # What is used over several days is spread over them by the second; what is paid once falls on one.
-OF_DAYS: Final[LiteralString] = """
+OF_DAYS: Final[LiteralString] = f"""
 SELECT day.starts, sum(CASE
-    WHEN unit IN ('one_off', 'gib') THEN part_amount
+    WHEN unit {AT_ONCE} THEN part_amount
     ELSE part_amount * date_part(
         'epoch', least(part_ended_at, day.ends) - greatest(part_started_at, day.starts)
     )::numeric / part_seconds
@@ -152,9 +154,9 @@ FROM tagged
 JOIN unnest(%(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[]) AS day (starts, ends)
     ON day.starts < part_ended_at AND day.ends > part_started_at
 WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
-    AND (coalesce(unit, '') NOT IN ('one_off', 'gib') OR started_at >= day.starts)
+    AND (unit IS NULL OR NOT unit {AT_ONCE} OR started_at >= day.starts)
 GROUP BY day.starts
-"""
+"""  # noqa: S608
 # Of what was listed as ``used``, only that of one value; see ``billing.services.used_pieces``.
 CUT_USED: Final[LiteralString] = (
     """
