@@ -27,7 +27,7 @@ from billing.models.statement import REASON_LENGTH
 from billing.policies import may_share_out
 from billing.services.split_reading import shared_sku
 from billing.splitting import WHOLE
-from portal.audit.services import record, record_refusal
+from portal.audit.services import Told, record_all, record_refusal
 from portal.core.calendar import month_of
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_books, lock_tree_shared
@@ -40,6 +40,10 @@ from portal.identity.services.input import clean_reason
 from portal.identity.services.roles import refuse_emergency_access
 
 MOST_RECIPIENTS: Final = 200
+_TOLD_TO_RECIPIENTS: Final = {
+    "split_key.confirmed": "split_key.share_begins",
+    "split_key.ended": "split_key.share_ends",
+}
 Answer = TypeVar("Answer")
 
 
@@ -355,10 +359,12 @@ def _check_no_other(key: SplitKey, recipients: set[int]) -> None:
 
 
 def _tell(event: str, key: SplitKey, actor: Person) -> None:
+    """In the trail of the source; what is agreed in that of whoever bears a part as well."""
     split = key.ends or key
-    record(
-        event,
-        key,
+    recipients = list(split.recipients.select_related("project"))
+    told = Told(
+        event=event,
+        subject=key,
         actor=actor,
         node_id=key.source_id,
         data={
@@ -368,8 +374,21 @@ def _tell(event: str, key: SplitKey, actor: Person) -> None:
             "valid_until": key.valid_until.isoformat() if key.valid_until else None,
             "recipients": {
                 str(one.project.public_id): str(one.percentage) if one.percentage else None
-                for one in split.recipients.select_related("project")
+                for one in recipients
             },
             "reason": key.reason,
         },
     )
+    data = {"key": str(split.public_id), "source": str(split.source.public_id)}
+    told_to_them = [
+        Told(
+            event=_TOLD_TO_RECIPIENTS[event],
+            subject=key,
+            actor=actor,
+            node_id=one.project_id,
+            data={**data, "from": key.valid_from.isoformat()},
+        )
+        for one in recipients
+        if event in _TOLD_TO_RECIPIENTS
+    ]
+    record_all([told, *told_to_them])

@@ -182,6 +182,8 @@ EVENTS: Final = frozenset(
         "split_key.taken_back",
         "split_key.ending_proposed",
         "split_key.ended",
+        "split_key.share_begins",
+        "split_key.share_ends",
         "split_key.decision_refused",
         "credit.proposed",
         "credit.confirmed",

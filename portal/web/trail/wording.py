@@ -140,6 +140,8 @@ _LABELS: Final[Mapping[str, str | Promise]] = {
     "split_key.taken_back": _("Proposed key to share costs taken back"),
     "split_key.ending_proposed": _("End of a key to share costs proposed"),
     "split_key.ended": _("End of a key to share costs confirmed"),
+    "split_key.share_begins": _("Agreed: the project bears part of the costs of another"),
+    "split_key.share_ends": _("Agreed: the project bears no more of the costs of another"),
     "split_key.decision_refused": _("Decision about a key to share costs refused"),
     "credit.proposed": _("Giving back part of a line proposed"),
     "credit.confirmed": _("Giving back part of a line confirmed"),

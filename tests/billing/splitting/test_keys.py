@@ -74,7 +74,13 @@ def test_two_people_agree_on_a_key(says, first, second):
     key.refresh_from_db()
     assert (key.state, key.decided_by_id) == ("confirmed", second.pk)
     events = AuditEntry.objects.filter(event__startswith="split_key").order_by("pk")
-    assert [entry.event for entry in events] == ["split_key.proposed", "split_key.confirmed"]
+    assert [(entry.event, entry.node_id) for entry in events[:2]] == [
+        ("split_key.proposed", says.source.pk),
+        ("split_key.confirmed", says.source.pk),
+    ]
+    assert {(entry.event, entry.node_id) for entry in events[2:]} == {
+        ("split_key.share_begins", project.pk) for project in says.recipients
+    }
 
 
 def test_nobody_confirms_their_own_key(says, first):
@@ -189,6 +195,8 @@ def test_a_key_ends_from_a_month_to_come_when_another_agrees(says, agree, first,
     key.refresh_from_db()
     assert key.valid_until == ahead(4)
     assert AuditEntry.objects.filter(event="split_key.ended").count() == 1
+    ends = AuditEntry.objects.filter(event="split_key.share_ends")
+    assert {entry.node_id for entry in ends} == {one.project_id for one in key.recipients.all()}
 
 
 def test_what_is_ended_before_it_begins_never_holds(says, agree, first, second):
