@@ -34,6 +34,7 @@ def quote(
     project: Project,
     at: datetime,
     besides: Mapping[str, Decimal] = MappingProxyType({}),
+    agreed: Mapping[str, Price] = MappingProxyType({}),
 ) -> Quote:
     """Price ``meters`` for ``project`` by the tariff in force at ``at``. One query.
 
@@ -42,18 +43,25 @@ def quote(
 
     Args:
         besides: by SKU what will be used too, or below zero what no longer will.
+        agreed: by SKU what it costs in a minimum term that runs, whatever the tariff (``prices_in``
+            of ``term_reading``). Its term has begun, so none begins.
 
     Raises:
         PriceMissing: a SKU is unknown or has no price then.
     """
     quantities = quantity_by_sku(meters)
-    prices = nearest_prices(project.lineage_ids, at=at, skus=quantities)
+    held = {sku: agreed[sku] for sku in quantities if sku in agreed}
+    prices = nearest_prices(project.lineage_ids, at=at, skus=quantities) | held
     for sku in quantities:
         if sku not in prices:
             raise PriceMissing(sku=sku)
     beneath = _BeneathQuotes.of([project], prices.values(), at)
     others = beneath.for_project(project, besides)
-    return _quote(quantities, prices, at, others, expected_by_sku(meters))
+    quoted = _quote(quantities, prices, at, others, expected_by_sku(meters))
+    if not held:
+        return quoted
+    lines = (replace(line, minimum_months=0) if line.sku in held else line for line in quoted.lines)
+    return Quote(lines=tuple(lines))
 
 
 def quote_each(sets: Mapping[Key, Sequence[Meter]], book: PriceBook) -> dict[Key, Quote]:

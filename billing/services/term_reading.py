@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from billing.models import MinimumTerm, Sku
+from billing.models import MinimumTerm, Price, Sku
 from billing.rating import Usage, rate
-from portal.core.calendar import whole_second
+from portal.core.calendar import month_of, whole_second
 from portal.core.models import is_in_force
 from portal.core.money import to_cents
 
@@ -49,11 +49,15 @@ def agreed_terms(public_id: UUID, *, at: datetime) -> dict[str, AgreedTerm]:
 
 @dataclass(frozen=True, kw_only=True)
 class StillDue:
-    """What is due until a minimum term ends, though it is not used: euros, whole cents."""
+    """What is due until a minimum term ends, though it is not used: euros, whole cents.
+
+    ``monthly`` is what of it falls in a full month.
+    """
 
     sku: Sku
     ends_at: datetime
     amount: Decimal
+    monthly: Decimal
 
 
 def still_due(
@@ -71,6 +75,18 @@ def still_due(
     for term in terms.select_related("sku", "price").order_by("ends_at", "sku__code"):
         unused = term.quantity - kept.get(term.sku.code, Decimal(0))
         if unused > 0:
-            cost = rate(Usage(unused, since, term.ends_at), term.price.unit_price)
-            found.append(StillDue(sku=term.sku, ends_at=term.ends_at, amount=to_cents(cost)))
+            month = month_of(at)
+            cost, monthly = (
+                to_cents(rate(Usage(unused, start, end), term.price.unit_price))
+                for start, end in ((since, term.ends_at), (month.start, month.end))
+            )
+            found.append(StillDue(sku=term.sku, ends_at=term.ends_at, amount=cost, monthly=monthly))
     return found
+
+
+def prices_in(public_id: UUID, *, at: datetime) -> dict[str, Price]:
+    """By code of the SKU the price that a resource pays as long as its term runs. One query."""
+    terms = MinimumTerm.objects.filter(
+        is_in_force(at, start="started_at", end="ends_at"), resource__public_id=public_id
+    )
+    return {term.sku.code: term.price for term in terms.select_related("sku", "price__sku")}

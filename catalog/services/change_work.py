@@ -204,8 +204,7 @@ def _price_as_it_is(resource: Resource, line: OrderLine) -> Quote:
     Without a price by now it is the agreed one for the whole: no less may be held than is paid.
     """
     try:
-        asked = Priced(version=version_of(resource), spec=resource.spec, instead_of=resource.spec)
-        return quotes_of([asked], resource.project)[0]
+        return quotes_of([Priced.now(version_of(resource), resource)], resource.project)[0]
     except PriceMissing:
         return Quote.from_json(line.quote)
 

@@ -155,7 +155,7 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
     """
     version, project = version_of(resource), resource.project
     price, was = (
-        quotes_of([Priced(version=version, spec=spec, instead_of=resource.spec)], project)[0]
+        quotes_of([Priced.now(version, resource, spec)], project)[0]
         for spec in (wanted.spec, resource.spec)
     )
     terms = agreed_terms(resource.public_id, at=now())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.utils.timezone import now
 
@@ -20,6 +21,7 @@ from billing.meters import Meter
 from billing.services.budgets import BudgetPosition, find_budget, position_of
 from billing.services.pricing import quote
 from billing.services.quotes import Quote
+from billing.services.term_reading import prices_in
 from catalog.kinds import get_kind
 from catalog.models import (
     Metric,
@@ -27,6 +29,7 @@ from catalog.models import (
     Order,
     OrderLine,
     Quota,
+    Resource,
 )
 from catalog.placement import Verdict
 from catalog.services.hard_stops import find_stop
@@ -98,16 +101,39 @@ def demand_of(
 
 @dataclass(frozen=True, kw_only=True)
 class Priced:
-    """Something whose price is asked; ``instead_of``: the spec that it has until a change of it."""
+    """Something whose price is asked.
+
+    Attributes:
+        instead_of: the spec that it has until a change of it.
+        changes: public id of the resource that is changed, whose minimum terms go on.
+    """
 
     version: OfferingVersion
     spec: Mapping[str, Any]
     instead_of: Mapping[str, Any] | None = None
+    changes: UUID | None = None
+
+    @classmethod
+    def now(
+        cls, version: OfferingVersion, resource: Resource, spec: Mapping[str, Any] | None = None
+    ) -> Priced:
+        """A resource that runs, as it is or with another spec."""
+        return cls(
+            version=version,
+            spec=resource.spec if spec is None else spec,
+            instead_of=resource.spec,
+            changes=resource.public_id,
+        )
 
     @classmethod
     def of(cls, line: OrderLine) -> Priced:
         before = line.before["spec"] if line.before else None
-        return cls(version=line.offering_version, spec=line.spec, instead_of=before)
+        return cls(
+            version=line.offering_version,
+            spec=line.spec,
+            instead_of=before,
+            changes=line.changes.public_id if line.changes else None,
+        )
 
     def used(self, spec: Mapping[str, Any]) -> list[Meter]:
         """What it would use with this spec."""
@@ -122,7 +148,8 @@ def quotes_of(things: Iterable[Priced], project: Project) -> list[Quote]:
         for meter in thing.used(thing.instead_of) if thing.instead_of is not None else ():
             besides[meter.sku] -= meter.quantity
         meters = thing.used(thing.spec)
-        quotes.append(quote(meters, project=project, at=at, besides=besides))
+        agreed = prices_in(thing.changes, at=at) if thing.changes else {}
+        quotes.append(quote(meters, project=project, at=at, besides=besides, agreed=agreed))
         for meter in meters:
             besides[meter.sku] += meter.quantity
     return quotes

@@ -182,11 +182,7 @@ def _cheapest(resource: Resource, evidence: Evidence) -> tuple[dict[str, Any], D
 
 def _price(resource: Resource, answers: Mapping[str, Any]) -> Quote | None:
     """What it costs with these answers instead; None where something has no price."""
-    thing = Priced(
-        version=version_of(resource),
-        spec={**resource.spec, **answers},
-        instead_of=resource.spec,
-    )
+    thing = Priced.now(version_of(resource), resource, {**resource.spec, **answers})
     try:
         return quotes_of([thing], resource.project)[0]
     except PriceMissing:

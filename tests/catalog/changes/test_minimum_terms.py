@@ -7,14 +7,20 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from django.utils.timezone import localdate, now
 
 from billing.errors import BudgetExceeded
-from billing.models import Budget, UsageSpan
-from billing.services.term_reading import AgreedTerm, still_due
+from billing.models import Budget, Price, UsageSpan
+from billing.services.charging import costs
+from billing.services.metering import UsageTime, change_metering
+from billing.services.term_reading import AgreedTerm, prices_in, still_due
+from catalog.kinds import get_kind
+from catalog.services.change_work import version_of
 from catalog.services.changes import Term, Wanted, place_change, preview_change
 from catalog.services.order_costs import Cost, cost_in_year
-from portal.core.calendar import end_of_day, year_of
+from catalog.services.preview import preview_of_order
+from portal.core.calendar import end_of_day, month_of, whole_second, year_of
 from tests.catalog.changes.test_pages import address, answers
 from tests.catalog.views.ordering import HTMX, text_of
 from tests.factories import delivered, place
@@ -104,3 +110,72 @@ def test_a_change_saves_what_is_in_no_term(requester, project, resource):
     assert cost(end) == new.cost(moment, end)
     assert cost(soon) == new.cost(moment, end) - old.cost(moment, end) + old.cost(moment, soon)
     assert cost(moment) == cost()
+
+
+class TestAnotherTariff:
+    """The tariff rose since the term began: what stays within the term stays at its price."""
+
+    @pytest.fixture
+    def dearer(self, resource, project):
+        ministry = project.parent.organization
+        end_price_of(ministry)
+        set_price("55", sku="server.gp.small", organization=ministry, since=whole_second(now()))
+        return resource
+
+    def shown_and_charged(self, resource, **answers):
+        """What the page shows of a month, and what the next one charges once it is changed."""
+        wanted = Wanted(spec={**resource.spec, **answers}, end_date=resource.end_date)
+        preview = preview_change(resource, wanted)
+        version = version_of(resource)
+        meters = get_kind(resource.kind).meters(version, wanted.spec)
+        moment = now() + timedelta(minutes=1)  # what lasted no second owes nothing
+        time = UsageTime(cloud=moment, intended=moment, observed=moment)
+        with transaction.atomic():
+            change_metering(resource.public_id, meters=meters, time=time)
+        following = month_of(month_of(moment).end)
+        charged = costs([resource.project_id], period=following, as_of=following.end)
+        return preview, charged.total
+
+    def test_what_goes_on_costs_what_was_agreed(self, dearer):
+        preview, charged = self.shown_and_charged(dearer, volume_gib=60)
+
+        assert preview.price.monthly == charged == Decimal("45.10")  # 40, and 60 x 0.085
+        assert preview.before.quote.monthly == Decimal("43.40")
+        assert preview.monthly_difference == Decimal("1.70")
+
+    def test_another_size_costs_that_and_what_is_due_of_the_first(self, dearer):
+        preview, charged = self.shown_and_charged(dearer, flavor="gp.medium")
+
+        due = sum(one.monthly for one in preview.still_due)
+        assert due == 40
+        assert preview.price.monthly + due == charged == Decimal("120.20")
+
+    def test_the_approver_sees_what_the_requester_saw(self, dearer, ask):
+        order = ask(dearer, volume_gib=60)
+
+        (line,) = order.lines.all()
+        assert preview_of_order(order).quote.monthly == line.monthly_price == Decimal("45.10")
+
+    def test_once_the_term_is_over_the_tariff_holds(self, dearer):
+        wanted = Wanted(spec={**dearer.spec, "volume_gib": 60}, end_date=dearer.end_date)
+        agreed = prices_in(dearer.public_id, at=now() + timedelta(days=366))
+
+        assert agreed == {}
+        assert preview_change(dearer, wanted).price.least == 0
+
+    def test_the_page_says_what_is_due_each_month(self, client, requester, dearer):
+        client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+        log_in(client, requester)
+        page = address("resource-change-preview", dearer)
+
+        shown = text_of(client.post(page, answers(dearer, flavor="gp.medium"), headers=HTMX))
+
+        assert "€40.00 per month" in shown.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def end_price_of(organization):
+    """From now on it has no price of its own for a small server."""
+    with transaction.atomic():
+        price = Price.objects.get(sku__code="server.gp.small", organization=organization)
+        price.valid_until = whole_second(now())
+        price.save(update_fields=["valid_until"])
