@@ -8,14 +8,15 @@ from decimal import Decimal
 from uuid import UUID
 
 
-def judged_amount(*, monthly: Decimal, one_off: Decimal) -> Decimal:
-    """What rules and limits of approvers look at: what it costs in its first month, in euros.
+def judged_amount(*, monthly: Decimal, one_off: Decimal, later: Decimal) -> Decimal:
+    """What rules and limits of approvers look at: what it binds to, in euros.
 
     Args:
         monthly: the price of a month.
         one_off: what falls due once, when the use begins.
+        later: what of minimum terms falls due after the first month, come what may.
     """
-    return monthly + one_off
+    return monthly + one_off + later
 
 
 @dataclass(frozen=True, kw_only=True)

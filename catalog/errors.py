@@ -72,8 +72,8 @@ class ApprovalAboveLimit(DomainError):
     code = "approval_above_limit"
     http_status = 403
     message = _(
-        "You may approve up to {limit} in the first month, with what is paid once. Ask somebody "
-        "with a higher limit."
+        "You may approve up to {limit} in the first month, with what is paid once and the rest of "
+        "a minimum term. Ask somebody with a higher limit."
     )
 
 

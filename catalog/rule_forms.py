@@ -25,8 +25,8 @@ class RuleForm(RefusableForm):
     amount_from = EuroField(
         label=_("For orders from"),
         help_text=_(
-            "Euros in the first month: what a month costs and what is paid once, together. 0 is "
-            "every order."
+            "Euros in the first month: what a month costs and what is paid once, together with "
+            "the rest of a minimum term. 0 is every order."
         ),
         min_value=0,
         max_value=LARGEST_AMOUNT,

@@ -203,6 +203,12 @@ class Quote:
         """What is due of it in any case, however soon it ends: that of the minimum terms."""
         return sum((line.least for line in self.lines), Decimal(0))
 
+    @property
+    def later(self) -> Decimal:
+        """What of ``least`` falls due after the first month."""
+        held = (line for line in self.lines if line.minimum_months)
+        return sum((line.least - to_cents(line.monthly) for line in held), Decimal(0))
+
     def cost_until(
         self, start: datetime, end: datetime, *, limit: datetime | None = None
     ) -> Decimal:

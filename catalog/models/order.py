@@ -92,6 +92,8 @@ class Order(PublicIdModel):
     one_off_price = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
     # What a month of what is measured costs at most, or is thought to: judged, never promised.
     expected_price = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
+    # What of minimum terms falls due after the first month, come what may: judged beside that.
+    later_price = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
     # What the requester saw beside the price: {"budget_free": decimal string or None}.
     # And how it is approved, where a rule speaks about it (``catalog.services.approval_routes``).
     conditions = models.JSONField(default=dict)
@@ -119,6 +121,9 @@ class Order(PublicIdModel):
             ),
             models.CheckConstraint(
                 condition=Q(expected_price__gte=0), name="order_expected_price_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(later_price__gte=0), name="order_later_price_not_negative"
             ),
         ]
         indexes = [
@@ -154,7 +159,7 @@ class Order(PublicIdModel):
     def judged_amount(self) -> Decimal:
         """What rules and limits of approvers look at, in euros."""
         monthly = self.monthly_price + self.expected_price
-        return judged_amount(monthly=monthly, one_off=self.one_off_price)
+        return judged_amount(monthly=monthly, one_off=self.one_off_price, later=self.later_price)
 
     @property
     def is_undecided(self) -> bool:

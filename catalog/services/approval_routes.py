@@ -129,6 +129,7 @@ def _let_through(
     totals = others.aggregate(
         monthly=Sum(F("monthly_price") + F("expected_price"), filter=~is_of_it),
         one_off=Sum("one_off_price"),
+        later=Sum("later_price"),
     )
     return judged_amount(**{price: total or Decimal(0) for price, total in totals.items()})
 

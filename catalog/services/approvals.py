@@ -307,7 +307,7 @@ def _check_amount(order: Order, lines: list[OrderLine], approver: Person) -> Non
     if limit is None:
         return
     price = price_now(order, lines)
-    today = judged_amount(monthly=price.judged_monthly, one_off=price.one_off)
+    today = judged_amount(monthly=price.judged_monthly, one_off=price.one_off, later=price.later)
     if max(order.judged_amount, today) > limit:
         raise ApprovalAboveLimit(limit=f"€ {number_format(limit, 2)}")
 

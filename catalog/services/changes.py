@@ -253,7 +253,7 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
     route = route_for(
         asked.project,
         requested_by=asked.requested_by,
-        amount=judged_amount(monthly=due.judged_monthly, one_off=due.one_off),
+        amount=judged_amount(monthly=due.judged_monthly, one_off=due.one_off, later=due.later),
         lines=[[version, *wholes_of(resource.order_line)]],
         budget=budget,
         changes=resource,

@@ -204,7 +204,9 @@ def _place(asked: Asked, lines: Sequence[LineRequest]) -> tuple[Order, bool]:
     route = route_for(
         project,
         requested_by=asked.requested_by,
-        amount=judged_amount(monthly=price.judged_monthly, one_off=price.one_off),
+        amount=judged_amount(
+            monthly=price.judged_monthly, one_off=price.one_off, later=price.later
+        ),
         lines=[line.versions for line in lines],
         budget=position,
     )
@@ -290,6 +292,7 @@ def write_order(
         monthly_price=price.monthly,
         one_off_price=price.one_off,
         expected_price=price.expected,
+        later_price=price.later,
         conditions={
             "budget_free": str(position.free_after) if position else None,
             **as_conditions(route),
