@@ -6,14 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-
-from django.db.models import QuerySet
+from typing import Final
 
 from billing.models import Budget
 from billing.services.month_costs import month_totals
 from portal.core.calendar import day_of, months_in, year_of
 from portal.core.money import to_cents
+from portal.core.rows import Cut, RowOf, ask
 from portal.identity.models import Node
+
+_BUDGET: Final = RowOf(Budget)
+_NODE: Final = RowOf(Node)
+_OVER: Final = f"""
+    SELECT {_BUDGET.columns}, {_NODE.columns}
+    FROM billing_budget JOIN identity_node ON identity_node.id = node_id
+    WHERE node_id = ANY(%(lineage)s) AND year = %(year)s
+"""  # noqa: S608  (names of columns)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,35 +122,38 @@ def find_budget_above(budget: Budget) -> Budget | None:
 
 def find_budget(node: Node, *, at: datetime) -> Budget | None:
     """The budget that ``node`` spends from: of the nearest node, itself first, that has one."""
-    lineage = node.lineage_ids
-    budgets = Budget.objects.filter(node__in=lineage, year=day_of(at).year).select_related("node")
-    return max(budgets, key=lambda budget: lineage.index(budget.node_id), default=None)
+    return next(iter(budgets_over(node, at=at)), None)
+
+
+def budgets_over(node: Node, *, at: datetime) -> list[Budget]:
+    """The budgets of this year of the node and above; the nearest first. One query."""
+    asked = {"lineage": node.lineage_ids, "year": day_of(at).year}
+    return _nearest_first(map(_read, ask(_OVER, asked)), node)
 
 
 def find_hard_stops(node: Node, *, at: datetime) -> list[Budget]:
-    """The budgets of this year that refuse what does not fit, of the node and above; the nearest
-    first. One query.
-    """
-    return _nearest_first(_hard_stops(node, at), node)
+    """Those of them that refuse what does not fit."""
+    return [budget for budget in budgets_over(node, at=at) if budget.is_hard_stop]
+
+
+def _read(row: Cut) -> Budget:
+    budget = row.take(_BUDGET)
+    budget.node = row.take(_NODE)
+    return budget
 
 
 def lock_hard_stops(node: Node, *, at: datetime) -> list[Budget]:
     """As ``find_hard_stops``, locked: of what they have left, one order at a time is decided."""
-    stops = _hard_stops(node, at).select_for_update(of=("self",))
-    return _nearest_first(stops, node)
-
-
-def _hard_stops(node: Node, at: datetime) -> QuerySet[Budget]:
-    """In the order in which they are locked."""
     stops = Budget.objects.filter(
         node__in=node.lineage_ids, year=day_of(at).year, is_hard_stop=True
     )
-    return stops.select_related("node").order_by("node_id")
+    locked = stops.select_for_update(of=("self",))
+    return _nearest_first(locked.select_related("node").order_by("node_id"), node)
 
 
-def _nearest_first(stops: QuerySet[Budget], node: Node) -> list[Budget]:
+def _nearest_first(budgets: Iterable[Budget], node: Node) -> list[Budget]:
     lineage = node.lineage_ids
-    return sorted(stops, key=lambda budget: -lineage.index(budget.node_id))
+    return sorted(budgets, key=lambda budget: -lineage.index(budget.node_id))
 
 
 def position_of(

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-
-from django.db.models import Q
+from typing import Final
 
 from billing.models import Price, Sku, UsageSpan
 from portal.core.models import is_in_force
+from portal.core.rows import Cut, RowOf, ask
 from portal.identity.models import Organization, Project
+
+_PRICE: Final = RowOf(Price)
+_SKU: Final = RowOf(Sku)
+_HOLDING: Final = f"""
+    SELECT {_PRICE.columns}, {_SKU.columns}
+    FROM billing_price JOIN billing_sku ON billing_sku.id = sku_id
+    WHERE valid_from <= %(at)s AND (valid_until IS NULL OR valid_until > %(at)s)
+        AND (organization_id IS NULL OR organization_id = ANY(%(lineage)s))
+"""  # noqa: S608  (names of columns)
+_HOLDING_OF: Final = _HOLDING + " AND code = ANY(%(skus)s)"
 
 
 def nearest_prices(
@@ -22,11 +32,16 @@ def nearest_prices(
             for everybody comes last.
         skus: only these; None is all.
     """
-    reaching = Q(organization__in=lineage) | Q(organization=None)
-    prices = Price.objects.filter(is_in_force(at), reaching)
+    statement, asked = _HOLDING, {"lineage": list(lineage), "at": at}
     if skus is not None:
-        prices = prices.filter(sku__code__in=skus)
-    return nearest_of(prices.select_related("sku"), lineage)
+        statement, asked = _HOLDING_OF, {**asked, "skus": list(skus)}
+    return nearest_of(map(_read, ask(statement, asked)), lineage)
+
+
+def _read(row: Cut) -> Price:
+    price = row.take(_PRICE)
+    price.sku = row.take(_SKU)
+    return price
 
 
 class PriceBook:

@@ -30,7 +30,7 @@ def find_stop(
             orders that wait, who decides chooses which one gets the money.
     """
     moment = now()
-    return _first_refusal(find_hard_stops(project, at=moment), costs, besides, moment)
+    return first_refusal(find_hard_stops(project, at=moment), costs, besides, moment)
 
 
 def check_hard_stops(
@@ -45,14 +45,15 @@ def check_hard_stops(
         BudgetExceeded: of the lowest level that has too little left.
     """
     moment = now()
-    refusal = _first_refusal(lock_hard_stops(project, at=moment), costs, besides, moment)
+    refusal = first_refusal(lock_hard_stops(project, at=moment), costs, besides, moment)
     if refusal:
         raise refusal
 
 
-def _first_refusal(
+def first_refusal(
     stops: Sequence[Budget], costs: Sequence[Cost], besides: Order | None, moment: datetime
 ) -> BudgetExceeded | None:
+    """The refusal of the first of these budgets that has too little left, with what is pending."""
     asked = cost_in_year(costs, moment)
     if asked <= 0:
         return None  # what costs nothing more is never in the way

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.utils.timezone import now
 
 from billing.errors import BudgetExceeded
 from billing.meters import Meter
-from billing.services.budgets import BudgetPosition, find_budget, position_of
+from billing.models import Budget
+from billing.services.budgets import BudgetPosition, budgets_over, find_budget, position_of
 from billing.services.pricing import quote
 from billing.services.quotes import Quote
 from billing.services.term_reading import prices_in
@@ -28,14 +29,14 @@ from catalog.models import (
     OfferingVersion,
     Order,
     OrderLine,
-    Quota,
     Resource,
 )
 from catalog.placement import Verdict
-from catalog.services.hard_stops import find_stop
+from catalog.services.hard_stops import first_refusal
 from catalog.services.order_costs import Cost, cost_in_year, cost_of, pending_costs
 from catalog.services.placement import judge_placement
 from catalog.services.quotas import amounts_of
+from portal.core.rows import Cut, RowOf, ask
 from portal.identity.models import Node, Project
 
 
@@ -184,12 +185,13 @@ def preview_together(project: Project, wishes: Sequence[Wish]) -> Consequences:
         demand_of(wish.version, wish.spec, price)
         for wish, price in zip(wishes, quotes, strict=True)
     ]
+    budget, stop = budget_and_stop(project, costs)
     return Consequences(
         quote=together(quotes),
         verdict=_judge(project, [wish.version for wish in wishes]),
         quota=quota_effects(project, _sum_of_demands(demands)),
-        budget=budget_effect(project, costs),
-        stop=find_stop(project, costs),
+        budget=budget,
+        stop=stop,
     )
 
 
@@ -214,29 +216,47 @@ def _sum_of_demands(demands: Sequence[Mapping[Metric, Decimal]]) -> dict[Metric,
 
 
 def quota_effects(project: Project, demand: Mapping[Metric, Decimal]) -> list[QuotaEffect]:
-    """The demand against the counters from the project up to the root. Two queries.
+    """The demand against the counters from the project up to the root. One query.
 
     A claim must fit on every level, so of each metric the tightest one counts. A missing row is
     a limit of zero.
     """
-    nodes = Node.objects.in_bulk(project.lineage_ids)
-    rows = {
-        (row.node_id, row.metric): row
-        for row in Quota.objects.filter(node__in=nodes, metric__in=demand)
-    }
-    nearest_first = [nodes[node_id] for node_id in reversed(project.lineage_ids)]
+    asked = {"lineage": project.lineage_ids, "metrics": [metric.value for metric in demand]}
+    levels = [_Level.read(row) for row in ask(_COUNTERS, asked)]
     return [
-        min(
-            (_effect(node, metric, asked, rows.get((node.pk, metric))) for node in nearest_first),
-            key=_room,
-        )
-        for metric, asked in demand.items()
+        min((level.effect(metric, amount) for level in levels), key=_room)
+        for metric, amount in demand.items()
     ]
 
 
-def _effect(node: Node, metric: Metric, asked: Decimal, row: Quota | None) -> QuotaEffect:
-    limit, claimed = (row.limit_now, row.claimed) if row else (Decimal(0), Decimal(0))
-    return QuotaEffect(node=node, metric=metric, limit=limit, claimed=claimed, asked=asked)
+_NODE: Final = RowOf(Node)
+# The nearest first.
+_COUNTERS: Final = f"""
+    SELECT {_NODE.columns}, array_agg(metric), array_agg(limit_now), array_agg(claimed)
+    FROM identity_node
+    LEFT JOIN catalog_quota ON node_id = identity_node.id AND metric = ANY(%(metrics)s)
+    WHERE identity_node.id = ANY(%(lineage)s)
+    GROUP BY identity_node.id
+    ORDER BY cardinality(ancestor_ids) DESC
+"""  # noqa: S608  (names of columns)
+_NOTHING: Final[tuple[Decimal | None, Decimal]] = (Decimal(0), Decimal(0))
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A node with its counters by metric: the limit, where None is unlimited, and claimed."""
+
+    node: Node
+    counters: Mapping[str, tuple[Decimal | None, Decimal]]
+
+    @classmethod
+    def read(cls, row: Cut) -> _Level:
+        node, (metrics, limits, claimed) = row.take(_NODE), row.rest()
+        return cls(node, dict(zip(metrics, zip(limits, claimed, strict=True), strict=True)))
+
+    def effect(self, metric: Metric, asked: Decimal) -> QuotaEffect:
+        limit, claimed = self.counters.get(metric.value, _NOTHING)
+        return QuotaEffect(node=self.node, metric=metric, limit=limit, claimed=claimed, asked=asked)
 
 
 def _room(effect: QuotaEffect) -> Decimal:
@@ -253,8 +273,23 @@ def budget_effect(
     """
     moment = now()
     budget = find_budget(project, at=moment)
-    if budget is None:
-        return None
+    return _position(budget, costs, besides, moment) if budget else None
+
+
+def budget_and_stop(
+    project: Project, costs: Sequence[Cost], *, besides: Order | None = None
+) -> tuple[BudgetPosition | None, BudgetExceeded | None]:
+    """As ``budget_effect`` and ``find_stop``, out of one look at the budgets."""
+    moment = now()
+    budgets = budgets_over(project, at=moment)
+    position = _position(budgets[0], costs, besides, moment) if budgets else None
+    stops = [budget for budget in budgets if budget.is_hard_stop]
+    return position, first_refusal(stops, costs, besides, moment)
+
+
+def _position(
+    budget: Budget, costs: Sequence[Cost], besides: Order | None, moment: datetime
+) -> BudgetPosition:
     pending = pending_costs(budget.node, besides, moment)
     asked = cost_in_year(costs, moment)
     return position_of(budget, at=moment, pending=pending, asked=asked)
@@ -281,10 +316,11 @@ def preview_of_order(order: Order) -> Consequences:
         for effect in quota_effects(order.project, _sum_of_demands(demands))
     ]
     costs = [cost_of(line, price) for line, price in zip(lines, quotes, strict=True)]
+    budget, stop = budget_and_stop(order.project, costs, besides=order)
     return Consequences(
         quote=together(line.due_of(price) for line, price in zip(lines, quotes, strict=True)),
         verdict=_judge(order.project, [line.offering_version for line in lines]),
         quota=effects,
-        budget=budget_effect(order.project, costs, besides=order),
-        stop=find_stop(order.project, costs, besides=order),
+        budget=budget,
+        stop=stop,
     )

@@ -142,6 +142,7 @@ DATABASES = {
         "OPTIONS": {
             "connect_timeout": 5,
             "options": "-c lock_timeout=4000 -c idle_in_transaction_session_timeout=60000",
+            "prepare_threshold": 5,  # docs/adr/0034-statements-that-are-prepared.md
         },
     }
 }
