@@ -17,18 +17,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.services.order_tags import TagQuestion, clean_tags, tag_questions
+from catalog.drafts import Draft, TermField, read_draft
 from catalog.kinds import get_kind
-from catalog.kinds.parameters import Option, Parameter, Widget, clean_spec
+from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.models import OfferingVersion
 from catalog.order_tag_fields import TAG_FIELD, field_of, tag_field
 from catalog.services.comments import clean_comment
 from catalog.services.offers import Choice, OptionEffect
 from catalog.services.order_lines import check_end_date, check_name, last_end_date
 from catalog.services.orders import clean_purpose
-from catalog.services.sources import find_sources, offered_in
+from catalog.services.sources import offered_in
 from portal.core.choices import ChoiceCard
 from portal.core.errors import InvalidInput
-from portal.core.formats import DATE_FORMATS, day, quantity
+from portal.core.formats import day, quantity
 from portal.identity.models import Project
 
 WIDE: Final = frozenset({Widget.CARDS, Widget.TEXTAREA})
@@ -167,21 +168,6 @@ def _has_cards(bound: BoundField) -> bool:
     return isinstance(bound.field, ParameterField) and bound.field.has_cards
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """What a form says so far, as far as the price depends on it.
-
-    ``problems``: what is missing or wrong, in words; then ``spec`` or ``project`` may be None, and
-    ``answers`` has what is right already.
-    """
-
-    project: Project | None
-    spec: dict[str, Any] | None
-    end_date: date | None
-    problems: list[str]
-    answers: Mapping[str, Any]
-
-
 class OrderForm(forms.Form):
     """Everything that is asked to order one thing in one of ``projects``."""
 
@@ -202,12 +188,6 @@ class OrderForm(forms.Form):
             "What do you use it for? One sentence is enough. The budget holder reads this."
         ),
     )
-    end_date = forms.DateField(
-        label=_("Needed up to and including"),
-        required=False,
-        input_formats=DATE_FORMATS,
-        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
-    )
 
     def __init__(
         self,
@@ -227,11 +207,10 @@ class OrderForm(forms.Form):
         project.choices = _by_organization(projects)  # type: ignore[attr-defined]  # a ChoiceField
         project.initial = next(iter(self._projects))
         self.fields["name"].help_text = str(self.kind.name_hint)
-        self.fields["end_date"].help_text = self._say_the_term()
-        self.fields["end_date"].required = self._version.maximum_term_days is not None
         for parameter in self.parameters:
             self.fields[parameter.name] = ParameterField(parameter)
-        self.order_fields([name for name in self.fields if name != "end_date"])
+        self.fields["end_date"] = TermField(version)
+        self.fields["end_date"].help_text = self._say_the_term()
         self._say_what_is_missing()
 
     def _say_the_term(self) -> str:
@@ -246,7 +225,6 @@ class OrderForm(forms.Form):
         for item in self.fields.values():
             item.error_messages["required"] = _("Fill this in.")
         self.fields["project"].error_messages["invalid_choice"] = _("Choose one of your projects.")
-        self.fields["end_date"].error_messages["invalid"] = _("Fill in a date as 31-12-2026.")
         incomplete = _("The page was not complete. Nothing was sent. Send it again.")
         self.fields["idempotency_key"].error_messages.update(
             required=incomplete, invalid=incomplete
@@ -330,42 +308,8 @@ class OrderForm(forms.Form):
 
     def read_draft(self) -> Draft:
         """What can be read from it now, sent or not."""
-        problems: list[str] = []
-        spec: dict[str, Any] | None = None
-        answers: dict[str, Any] = {}
-        raw = {item.name: self[item.name].value() for item in self.parameters}
-        try:
-            spec = self._settled(clean_spec(self.parameters, raw))
-        except InvalidInput as error:
-            problems += [self._problem(name, texts) for name, texts in error.errors.items()]
-            right = [item for item in self.parameters if item.name not in error.errors]
-            answers = clean_spec(right, {item.name: raw[item.name] for item in right})
-        project = self.chosen_project()
-        if project is None:
-            problems.append(gettext("Choose one of your projects."))
-        end_date = None
-        try:
-            typed = self.fields["end_date"].clean(self["end_date"].value())
-            check_end_date(self._version, typed)
-            end_date = typed
-        except InvalidInput as error:
-            problems += [self._problem(name, texts) for name, texts in error.errors.items()]
-        except ValidationError as invalid:
-            problems.append(self._problem("end_date", invalid.messages))
-        return Draft(
-            project=project, spec=spec, end_date=end_date, problems=problems, answers=answers
-        )
-
-    def _settled(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """With what follows from what runs in the chosen project."""
-        project = self.chosen_project()
-        if project is None:
-            return self.kind.settle(self._version, spec, {})
-        sources = find_sources(self.parameters, spec, project, self._version.cloud)
-        return self.kind.settle(self._version, spec, sources)
-
-    def _problem(self, name: str, texts: Sequence[str]) -> str:
-        return f"{self.fields[name].label}: {' '.join(texts)}"
+        typed = {name: self[name].value() for name in self.fields}
+        return read_draft(self._version, self.parameters, self.chosen_project(), typed)
 
     def spec(self) -> dict[str, Any]:
         """The answers to the questions of the kind; of a valid form."""

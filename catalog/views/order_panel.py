@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing.services.quotes import Quote
 from catalog.amounts import amount_in_words
-from catalog.forms import Draft
+from catalog.drafts import Draft
 from catalog.kinds.parameters import Parameter
 from catalog.models import NEARLY_FULL, OfferingVersion
 from catalog.placement import REASONS
