@@ -36,6 +36,7 @@ from catalog.kinds.server_extras import (
 )
 from catalog.kinds.server_options import (
     MIB_PER_GIB,
+    flavor_of,
     flavor_option,
     offered_flavors,
     offered_images,
@@ -85,7 +86,7 @@ from catalog.kinds.volume import (
 )
 from catalog.loads import Evidence, Size, is_enough
 from catalog.models import Metric, OfferingVersion, Resource
-from portal.cloud.models import Cloud, Flavor
+from portal.cloud.models import Cloud
 from portal.cloud.ports import CloudObject
 
 DATA_DISK = _("Disk for your data")
@@ -285,7 +286,7 @@ class Server(Kind):
         return demand
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
-        flavor = Flavor.objects.get(cloud=version.cloud_id, name=spec["flavor"])
+        flavor = flavor_of(version, spec)
         return {
             Metric.SERVERS: Decimal(1),
             Metric.VCPUS: Decimal(flavor.vcpus),

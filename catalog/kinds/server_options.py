@@ -30,8 +30,20 @@ SSH_PUBLIC_KEY: Final = (
 
 def offered_flavors(version: OfferingVersion) -> list[Flavor]:
     names: list[str] = version.choices["flavors"]
-    offered = [item for item in version.cloud.flavors.all() if _is_offered(item, names)]
+    offered = [item for item in version.cloud.seen_flavors if _is_offered(item, names)]
     return sorted(offered, key=lambda flavor: names.index(flavor.name))
+
+
+def flavor_of(version: OfferingVersion, spec: Spec) -> Flavor:
+    """The size that the spec names, also where it is offered no longer, or gone.
+
+    Raises:
+        Flavor.DoesNotExist: its cloud never had it.
+    """
+    for flavor in version.cloud.seen_flavors:
+        if flavor.name == spec["flavor"]:
+            return flavor
+    raise Flavor.DoesNotExist(spec["flavor"])
 
 
 def other_flavors(version: OfferingVersion, spec: Spec) -> list[Flavor]:
@@ -53,7 +65,7 @@ def other_flavors(version: OfferingVersion, spec: Spec) -> list[Flavor]:
 def offered_images(version: OfferingVersion, flavors: list[Flavor]) -> list[Image]:
     """The images that fit on every size offered, so that each combination can be made."""
     names: list[str] = version.choices["images"]
-    offered = [item for item in version.cloud.images.all() if _is_offered(item, names)]
+    offered = [item for item in version.cloud.seen_images if _is_offered(item, names)]
     fitting = [image for image in offered if all(_fits(image, flavor) for flavor in flavors)]
     return sorted(fitting, key=lambda image: names.index(image.name))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -16,10 +17,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
+from catalog.drafts import read_draft
 from catalog.errors import IdempotencyConflict, PlacementRefused
 from catalog.forms import CartForm, OrderForm
+from catalog.kinds import get_kind
 from catalog.models import CartLine, OfferingVersion, Order
 from catalog.order_tag_fields import TAG_FIELD, field_of, tag_answers
+from catalog.ordering_policies import Opening, find_opening
 from catalog.policies import (
     offered_versions,
     orderable_projects,
@@ -31,6 +35,7 @@ from catalog.services.carts import put_in_cart
 from catalog.services.offers import option_effects
 from catalog.services.order_lines import LineRequest
 from catalog.services.orders import place_order
+from catalog.services.sources import offered_in
 from catalog.views.catalogue import choose_project
 from catalog.views.order_copy import Copy, copy_of_order
 from catalog.views.order_panel import read_panel
@@ -151,6 +156,9 @@ def _line_in_cart(request: PersonRequest, version: OfferingVersion) -> CartLine 
 @require_POST
 def order_preview(request: PersonRequest, code: str) -> HttpResponse:
     """What the choices so far would mean; incomplete is not wrong here. Nothing is stored."""
+    opening = _opening(request, code)
+    if opening:
+        return _panel_alone(request, opening)
     version, projects = _orderable(request, code)
     form = OrderForm(version=version, projects=projects)
     _show_again(form, request.POST)
@@ -168,6 +176,33 @@ def order_preview(request: PersonRequest, code: str) -> HttpResponse:
         "panel": read_panel(version, form.read_draft(), form.parameters),
         "project": project,
         "redraws_cards": is_other_project,
+        **_asking_more(request, version),
+    }
+    return render(request, ANSWER, context)
+
+
+def _opening(request: PersonRequest, code: str) -> Opening | None:
+    """What is ordered and where; None where more must be drawn than the panel, or refused."""
+    typed = request.POST.get("project", "")
+    if not wants_panel(request) or request.POST.get("cards_for") != typed:
+        return None
+    try:
+        return find_opening(request.user, code, UUID(typed))
+    except ValueError:  # that is no id
+        return None
+
+
+def _panel_alone(request: PersonRequest, opening: Opening) -> HttpResponse:
+    """The answer while somebody goes on choosing. It needs no form."""
+    version, project, typed = opening.version, opening.project, request.POST
+    parameters = get_kind(version.offering.kind).parameters(version)
+    draft = read_draft(version, parameters, project, typed)
+    if draft.spec is None:  # unless what runs in the project was chosen, or must be
+        parameters = offered_in(parameters, project, version.cloud)
+        draft = read_draft(version, parameters, project, typed)
+    context = {
+        "panel": read_panel(version, draft, parameters),
+        "project": project,
         **_asking_more(request, version),
     }
     return render(request, ANSWER, context)

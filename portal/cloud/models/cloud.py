@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from portal.core.models import PublicIdModel
+
+if TYPE_CHECKING:
+    from portal.cloud.models.inventory import Flavor, Image
 
 
 class Cloud(PublicIdModel):
@@ -28,6 +34,16 @@ class Cloud(PublicIdModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def seen_flavors(self) -> list[Flavor]:
+        """Its sizes as last seen there, those that are gone too; read once. One query."""
+        return list(self.flavors.all())
+
+    @cached_property
+    def seen_images(self) -> list[Image]:
+        """Its images, likewise."""
+        return list(self.images.all())
 
 
 class CloudProjectPurpose(models.TextChoices):

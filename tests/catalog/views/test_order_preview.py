@@ -11,7 +11,7 @@ from django.utils.timezone import localdate, now
 from billing.models import Budget, Price
 from catalog.models import Metric, Order
 from catalog.services.limits import set_limit
-from portal.identity.models import Role
+from portal.identity.models import Role, RoleGrant
 from tests.catalog.views.ordering import (
     FORM,
     HTMX,
@@ -21,6 +21,7 @@ from tests.catalog.views.ordering import (
     title_of,
 )
 from tests.factories import grant, make_project
+from tests.factories.billing import set_price
 
 pytestmark = pytest.mark.django_db
 
@@ -178,3 +179,33 @@ def test_without_script_the_page_comes_back_as_it_was_typed(browser, answers):
     assert 'value="Nog niet goed"' in response.content.decode()
     assert "€44.95 per month" in text_of(response)  # 38.40 and 77 times 0.085, which is 6.545
     assert_nothing_stored()
+
+
+def test_another_price_shows_in_the_next_answer(browser, answers, project):
+    for _ in range(8):  # until the database has its statements prepared
+        assert "€41.80 per month" in text_of(browser.post(PREVIEW, answers, headers=HTMX))
+
+    set_price("10", sku="server.gp.small", organization=project.parent.organization)
+
+    assert "€13.40 per month" in text_of(browser.post(PREVIEW, answers, headers=HTMX))
+
+
+def test_another_limit_shows_in_the_next_answer(browser, answers, project):
+    assert "Does it fit in the quota? Yes" in text_of(browser.post(PREVIEW, answers, headers=HTMX))
+
+    set_limit(project, Metric.VCPUS, Decimal(1), valid_from=now(), actor=None)
+
+    assert "Does it fit in the quota? No" in text_of(browser.post(PREVIEW, answers, headers=HTMX))
+
+
+def test_who_may_no_longer_order_gets_no_price(browser, answers, requester):
+    browser.post(PREVIEW, answers, headers=HTMX)
+    RoleGrant.objects.filter(person=requester).update(valid_until=now())
+
+    assert browser.post(PREVIEW, answers, headers=HTMX).status_code == 403
+
+
+def test_asks_six_queries(browser, answers, django_assert_num_queries):
+    """The session and the person; what may be ordered where, its prices, the quota, the budgets."""
+    with django_assert_num_queries(6):
+        assert "€41.80 per month" in text_of(browser.post(PREVIEW, answers, headers=HTMX))
