@@ -8,8 +8,8 @@ of the portal. Everything is asked through all of the portal but the web server,
 1. The overview of a month of an organization with fifty projects: with 10,000 usage spans in it,
    and of another one with 1,000,000. Target: a p95 of at most 1.5 times the other (median). How
    long it takes to reckon all months for both of them, which a worker does meanwhile, is printed.
-2. The preview while a server is being ordered, beside a view that does nothing, to one person.
-   Target: a p95 of at most 3 times.
+2. The preview while a server is being ordered, with everything filled in, beside a view that does
+   nothing, to one person. Target: a p95 of at most 3 times.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
+from urllib.parse import urlencode
 
 import django
 
@@ -55,6 +56,16 @@ TARGET: Final = 1.5
 TARGET_PREVIEW: Final = 3
 FEW: Final = 10_000
 PROJECTS: Final = 50
+FORM: Final = "application/x-www-form-urlencoded"  # as htmx sends it
+COMPLETE: Final = {
+    "name": "zaak-app-01",
+    "purpose": "Piek in november",
+    "flavor": "gp.small",
+    "image": "Debian 12",
+    "network": "intern",
+    "volume_gib": "40",
+    "end_date": "",
+}
 
 Ask = Callable[[], object]
 
@@ -81,11 +92,11 @@ def measure_preview(pairs: int, visits: int) -> None:
     person = PersonFactory()
     grant(person, Role.REQUESTER, project)
     client = log_in(Client(), person)
-    answers = {"project": str(project.public_id), "cards_for": str(project.public_id)}
+    answers = urlencode({**COMPLETE, "project": project.public_id, "cards_for": project.public_id})
     address = reverse("catalog:order-preview", args=["virtual-server"])
 
     def preview() -> None:
-        check(client.post(address, answers, headers={"HX-Request": "true"}))
+        check(client.post(address, answers, FORM, headers={"HX-Request": "true"}))
 
     def nothing() -> None:
         check(client.get(EMPTY))
