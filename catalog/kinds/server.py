@@ -325,7 +325,7 @@ class Server(Kind):
     def smaller(
         self, version: OfferingVersion, spec: Spec, evidence: Evidence
     ) -> list[dict[str, Any]]:
-        present = Flavor.objects.get(cloud=version.cloud_id, name=spec["flavor"])
+        present = flavor_of(version, spec)
         size = Size(present.vcpus, present.memory_mib)
         return [
             {"flavor": flavor.name}
