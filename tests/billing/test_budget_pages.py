@@ -116,7 +116,7 @@ class TestFigures:
             project = make_project(in_use.parent, f"Nog een {number}")
             Budget.objects.create(node=project, year=2026, amount=500)
 
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(11):
             rows = make_rows(Node.objects.all(), 2026, at=AT)
 
         assert len(rows) == 6

@@ -129,9 +129,9 @@ def test_number_of_queries_does_not_grow_with_budgets(
         for node in (old, new, project.parent, project)
     ]
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(14):
         few = positions_of(budgets[:1], at=AT)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(14):
         many = positions_of(budgets, at=AT)
 
     assert (len(few), len(many)) == (1, 4)

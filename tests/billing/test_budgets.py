@@ -39,7 +39,7 @@ def test_counts_what_was_charged_and_what_will_be(
     Budget.objects.create(node=project, year=2026, amount=100)
     UsageSpanFactory(resource=MeteredResourceFactory(project=project))
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         found = position(project, pending=Decimal("5.005"), asked=Decimal("8.004"))
 
     assert (found.realised, found.committed) == (Decimal("15.00"), Decimal("50.01"))
@@ -111,7 +111,7 @@ def test_several_budgets_stand_together_and_none_counts_twice(
     for spender in (project, other):
         UsageSpanFactory(resource=MeteredResourceFactory(project=spender))
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         total = total_position(Node.objects.all(), at=AT)
 
     assert total is not None

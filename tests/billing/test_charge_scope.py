@@ -11,12 +11,12 @@ from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.charge_scope import Scope
 from billing.services.unit_query import AT_ONCE
 from portal.core.calendar import month
-from portal.identity.models import Node, Project
+from portal.identity.models import Node, NodeParent, Project
 from tests.billing.test_minimum_terms import DISK, Use, day, disk
 from tests.billing.test_month_costs import move
 from tests.billing.test_tiers import set_tiers
 from tests.factories import make_organization, make_project
-from tests.factories.billing import set_price
+from tests.factories.billing import LONG_AGO, set_price
 
 pytestmark = pytest.mark.django_db
 MARCH = month(2026, 3)
@@ -66,6 +66,7 @@ def test_a_branch_is_about_all_that_ever_was_below_it_and_nothing_else(project: 
     elsewhere = make_project(make_organization())
     assert Scope.of([root.pk], ()).project_ids == [project.pk]
 
+    NodeParent.objects.update(valid_from=LONG_AGO)
     former = project.parent
     move(project, elsewhere.parent, at=day(3, 5))
     Node.objects.filter(pk=project.pk).update(

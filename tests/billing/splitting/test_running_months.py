@@ -37,7 +37,7 @@ def test_half_a_month_is_shared_so_far_and_the_whole_is_expected(
     gateway, project, other = nodes
     key_held(gateway, [project, other])
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(17):
         (found,) = month_costs([project.pk], [SEPTEMBER], at=MIDDLE)
 
     assert (found.realised.total, found.realised.shared) == (Decimal("28.80"), Decimal("9.60"))
