@@ -56,7 +56,7 @@ class _Places:
 def month_costs(
     node_ids: Sequence[int], months: Sequence[Period], *, at: datetime, is_fresh: bool = False
 ) -> list[MonthCosts]:
-    """What each of these business months cost. At most nine queries, however many months;
+    """What each of these business months cost. At most eleven queries, however many months;
     where costs are shared by key twice as many.
 
     Args:

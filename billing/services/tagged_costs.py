@@ -52,7 +52,7 @@ class TaggedMonth:
 def tagged_months(
     node_ids: Sequence[int], key: str, months: Sequence[Period], *, at: datetime
 ) -> list[TaggedMonth]:
-    """These business months, per value of the key. At most six queries;
+    """These business months, per value of the key. At most eight queries;
     where costs are shared by key some more. What is shared is of no resource, so without value.
 
     Args:

@@ -100,7 +100,7 @@ def effect_on_last_month(
     valid_from: datetime,
     at: datetime,
 ) -> Effect:
-    """What new prices would have made of the last full month before ``at``. At most eight queries.
+    """What new prices would have made of the last full month before ``at``. Eleven queries at most.
 
     Args:
         prices: None: the organization's own price ends, so what is above it holds.
