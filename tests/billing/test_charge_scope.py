@@ -63,7 +63,7 @@ def test_the_first_term_brings_them_into_the_statement(project: Project) -> None
 
 def test_a_branch_is_about_all_that_ever_was_below_it_and_nothing_else(project: Project) -> None:
     root = project.parent.parent
-    elsewhere = make_project(make_organization())
+    elsewhere = make_project(make_organization(), "Elders")
     assert Scope.of([root.pk], ()).project_ids == [project.pk]
 
     NodeParent.objects.update(valid_from=LONG_AGO)
