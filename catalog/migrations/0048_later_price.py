@@ -32,7 +32,7 @@ WHERE due.order_id = asked.id AND due.amount > 0;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0048_how_busy_servers_are")]
+    dependencies = [("catalog", "0047_how_busy_servers_are")]
     operations = [
         migrations.AddField(
             model_name="order",
