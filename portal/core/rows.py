@@ -56,6 +56,7 @@ def ask(statement: str, asked: Mapping[str, Any]) -> list[Cut]:
     takes longer than to carry it out. Django's own cursor writes values into the text of a
     statement, so that no two are the same.
     """
+    connection.close_if_health_check_failed()  # as Django's own cursor begins
     connection.ensure_connection()
     bare: Any = Cursor(connection.connection)
     wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor

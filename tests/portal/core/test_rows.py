@@ -85,3 +85,18 @@ def test_a_statement_is_prepared_once_it_is_asked_often(db):
         {"like": "%asked often%"},
     )
     assert row.rest() == (1,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_database_closed_is_opened_again(monkeypatch):
+    """As the first thing of a request, long after the one before."""
+    ask("SELECT 1", {})
+    kept = connection.connection
+    monkeypatch.setattr(connection, "health_check_enabled", True)
+    monkeypatch.setattr(connection, "health_check_done", False)
+    kept.close()
+
+    (row,) = ask("SELECT 2", {})
+
+    assert row.rest() == (2,)
+    assert connection.connection is not kept
