@@ -108,6 +108,8 @@ timed AS (
     SELECT piece.*, date_part('epoch', ended_at - started_at)::bigint AS seconds
     FROM piece
     WHERE slice_start IS NOT NULL AND started_at < ended_at
+        -- While it stood elsewhere others pay; a price that is found by its term asks nobody.
+        AND organization_id IS NOT NULL
         -- What is due once is due where the use begins.
         AND (NOT is_at_once OR is_beginning AND started_at = span_started_at)
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from django.db import connection
 
@@ -9,8 +11,9 @@ from billing.models import MinimumTerm, PriceUnit
 from billing.rating import DUE_AT_ONCE, Unit
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.charge_scope import Scope
+from billing.services.charging import costs
 from billing.services.unit_query import AT_ONCE
-from portal.core.calendar import month
+from portal.core.calendar import Period, month
 from portal.identity.models import Node, NodeParent, Project
 from tests.billing.test_minimum_terms import DISK, Use, day, disk
 from tests.billing.test_month_costs import move
@@ -77,6 +80,24 @@ def test_a_branch_is_about_all_that_ever_was_below_it_and_nothing_else(project: 
     assert Scope.of([former.pk], ()).project_ids == [project.pk]
     assert sorted(Scope.of([elsewhere.parent.pk], ()).project_ids) == [project.pk, elsewhere.pk]
     assert Scope.of([elsewhere.pk], ()).project_ids == [elsewhere.pk]
+
+
+def test_what_is_in_a_term_is_charged_to_who_pays_and_to_nobody_else(project: Project) -> None:
+    """A price of a term is found by the term; where it stands now is not where it once was."""
+    NodeParent.objects.update(valid_from=LONG_AGO)
+    set_price("0.1", sku=DISK, unit="gib_month", minimum_months=12)
+    former, payer = project.parent, make_organization(make_organization())
+    Use(project).start(day(3), disk(100))
+    move(project, payer, at=day(3, 11))
+    Node.objects.filter(pk=project.pk).update(parent=payer, ancestor_ids=payer.lineage_ids)
+
+    def cost_of(node: Node, months: Period) -> Decimal:
+        return costs([node.pk], period=months, as_of=months.end).total
+
+    april = month(2026, 4)
+    assert [cost_of(node, april) for node in (former, payer)] == [0, 10]
+    assert [cost_of(node, month(2026, 2)) for node in (former, payer)] == [0, 0]
+    assert cost_of(former, MARCH) + cost_of(payer, MARCH) == 10
 
 
 @pytest.mark.parametrize("unit", list(Unit))
