@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from billing.services.quotes import Quote
+from billing.services.quotes import Quote, QuoteLine
 from billing.services.term_reading import AgreedTerm
 from catalog.models import OPEN_ORDER_STATES, Order, OrderLine, Resource, ResourceState
 from catalog.services.order_states import LineState, line_state
@@ -121,25 +121,36 @@ def _cost_of(asked: Cost, moment: datetime) -> Decimal:
     end, end_of_year = _end_of(asked.end_date, moment), year_of(moment).end
     if asked.before is None:
         return asked.quote.judged_until(moment, end, limit=end_of_year)
-    due = asked.quote.after(asked.before.quote)
-    return due.judged_until(moment, end, limit=end_of_year) - _saved(
-        asked.before, asked.quote.quantity_by_sku, moment
-    )
-
-
-def _saved(before: Before, kept: Mapping[str, Decimal], moment: datetime) -> Decimal:
-    """What it would cost on as it was; not what stays due of it though it is used no more."""
+    before = asked.before
+    due = asked.quote.after(before.quote).judged_until(moment, end, limit=end_of_year)
     running = before.quote.after(before.quote).without_terms  # what was paid once is paid
-    end = _end_of(before.end_date, moment)
-    saved = running.judged_until(moment, end)
-    for line in running.lines:
-        term = before.terms.get(line.sku)
-        if term is None or term.ends_at <= moment:
-            continue
-        used_no_more = min(line.quantity, term.quantity) - kept.get(line.sku, Decimal(0))
-        if used_no_more > 0 and end > moment:
-            saved -= replace(line, quantity=used_no_more).cost(moment, min(end, term.ends_at))
-    return saved
+    saved = running.judged_until(moment, _end_of(before.end_date, moment))
+    return due - saved + _more_unused(asked, before, moment)
+
+
+def _more_unused(asked: Cost, before: Before, moment: datetime) -> Decimal:
+    """What terms that run make due without use, more than if all went on as it was."""
+    lines = {line.sku: line for quote in (before.quote, asked.quote) for line in quote.lines}
+    more = Decimal(0)
+    for sku, term in before.terms.items():
+        if line := lines.get(sku):
+            end, end_before = (_end_of(one.end_date, moment) for one in (asked, before))
+            more += _unused(line, term, asked.quote, moment, end)
+            more -= _unused(line, term, before.quote, moment, end_before)
+    return more
+
+
+def _unused(
+    line: QuoteLine, term: AgreedTerm, used: Quote, moment: datetime, end: datetime
+) -> Decimal:
+    """What of a term is due in this year and not used, by who uses that much until ``end``."""
+    until = min(term.ends_at, year_of(moment).end)
+    if until <= moment:
+        return Decimal(0)
+    stops = min(max(end, moment), until)
+    left = max(Decimal(0), term.quantity - used.quantity_by_sku.get(line.sku, Decimal(0)))
+    beside = replace(line, quantity=left).cost(moment, stops)
+    return beside + replace(line, quantity=term.quantity).cost(stops, until)
 
 
 def _end_of(end_date: date | None, moment: datetime) -> datetime:

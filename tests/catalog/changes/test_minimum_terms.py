@@ -14,11 +14,12 @@ from billing.errors import BudgetExceeded
 from billing.models import Budget, Price, UsageSpan
 from billing.services.charging import costs
 from billing.services.metering import UsageTime, change_metering
+from billing.services.quotes import Quote
 from billing.services.term_reading import AgreedTerm, prices_in, still_due
 from catalog.kinds import get_kind
 from catalog.services.change_work import version_of
 from catalog.services.changes import Term, Wanted, place_change, preview_change
-from catalog.services.order_costs import Cost, cost_in_year
+from catalog.services.order_costs import Before, Cost, cost_in_year
 from catalog.services.preview import preview_of_order
 from portal.core.calendar import end_of_day, month_of, whole_second, year_of
 from tests.catalog.changes.test_pages import address, answers
@@ -110,6 +111,54 @@ def test_a_change_saves_what_is_in_no_term(requester, project, resource):
     assert cost(end) == new.cost(moment, end)
     assert cost(soon) == new.cost(moment, end) - old.cost(moment, end) + old.cost(moment, soon)
     assert cost(moment) == cost()
+
+
+class TestWhatAChangeAsksOfABudget:
+    """A server of 40 a month, of which one is due until the term ends."""
+
+    @pytest.fixture
+    def asks(self, resource):
+        """What a change costs from now: of the use, and of the ends of use before and after."""
+        moment = now().replace(microsecond=0)
+        wanted = Wanted(spec=resource.spec, end_date=resource.end_date)
+        preview = preview_change(resource, wanted)
+        end_of_year = year_of(moment).end
+
+        def ask(quantity, *, before=1, months=1, end_before=None, end_date=None):
+            line = next(one for one in preview.price.lines if one.sku.startswith("server"))
+            line = replace(line, minimum_months=0)
+            term_ends = min(end_of_year, moment + timedelta(days=months))
+            terms = {line.sku: AgreedTerm(quantity=Decimal(1), ends_at=term_ends)}
+            quotes = [
+                Quote(lines=(replace(line, quantity=Decimal(held)),) if held else ())
+                for held in (before, quantity)
+            ]
+            was = Before(quote=quotes[0], end_date=end_before, terms=terms)
+            asked = cost_in_year([Cost(quote=quotes[1], end_date=end_date, before=was)], moment)
+            return asked, line, moment, term_ends
+
+        return ask
+
+    def test_an_earlier_end_saves_nothing_within_the_term(self, asks):
+        asked, *_ = asks(1, months=20, end_before=day_in(25), end_date=day_in(3))
+        assert asked < 0  # only of what lies behind the term
+        asked, *_ = asks(1, months=20, end_before=day_in(10), end_date=day_in(3))
+        assert asked == 0
+
+    def test_a_later_end_costs_nothing_within_the_term(self, asks):
+        asked, *_ = asks(1, months=20, end_before=day_in(3), end_date=day_in(10))
+        assert asked == 0
+
+    def test_what_comes_back_within_the_term_costs_nothing(self, asks):
+        asked, line, moment, term_ends = asks(1, before=0, months=20)
+        end = year_of(moment).end
+        assert asked == line.cost(moment, end) - line.cost(moment, term_ends)
+
+
+def day_in(days):
+    """So many days from now, or the last of the year."""
+    today = localdate()
+    return min(today + timedelta(days=days), today.replace(month=12, day=31))
 
 
 class TestAnotherTariff:
