@@ -24,7 +24,7 @@ from catalog.models import (
 from catalog.services.adoption import adopt, can_be_removed, remove, why_not_adopted
 from catalog.services.change_work import expire_waiting_changes, version_of
 from catalog.services.drift import compared_fact
-from catalog.services.preview import demand_of, quote_of
+from catalog.services.preview import Priced, demand_of, quotes_of
 from catalog.services.quotas import recount_claim
 from catalog.services.recreation import begin_recreation, can_be_made_again, stop_paying
 from catalog.services.resources import begin_retirement, meter_resource
@@ -167,7 +167,7 @@ def _take_over(difference: Difference, resource: Resource, actor: Person) -> Non
     resource.save(update_fields=["spec"])
     version, moment = version_of(resource), now()
     try:
-        price = quote_of(version, resource.spec, resource.project)
+        price = quotes_of([Priced.now(version, resource)], resource.project)[0]
         recount_claim(resource.claim, demand_of(version, resource.spec, price))
     except ObjectDoesNotExist as error:  # a size that the cloud does not offer (any more)
         raise CannotBeTold() from error
