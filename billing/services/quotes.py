@@ -252,6 +252,14 @@ class Quote:
             )
         )
 
+    def bound_by(self, agreed_months: Mapping[str, int]) -> Quote:
+        """This quote for who agreed to so many months at least, by SKU; of others to none."""
+        lines = (
+            replace(line, minimum_months=min(line.minimum_months, agreed_months.get(line.sku, 0)))
+            for line in self.lines
+        )
+        return Quote(lines=tuple(lines))
+
     @property
     def quantity_by_sku(self) -> dict[str, Decimal]:
         """How much it has of each."""

@@ -32,6 +32,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.services.agreed_terms import months_that_bind
 from catalog.services.operations import move_order, start_operation
 from catalog.services.order_states import move_order_to
 from catalog.services.orders import end_order
@@ -91,11 +92,12 @@ def take_over(resource: Resource, spec: Mapping[str, Any], *, operation: Operati
         return
     resource.spec = {**resource.spec, **spec}
     resource.save(update_fields=["spec"])
+    time = UsageTime(cloud=None, intended=operation.started_at, observed=now())
     change_metering(
         resource.public_id,
         meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
-        time=UsageTime(cloud=None, intended=operation.started_at, observed=now()),
-        agreed_months=_line_of(operation).agreed_months,
+        time=time,
+        agreed_months=months_that_bind(_line_of(operation), resource.project, at=time.start),
     )
 
 

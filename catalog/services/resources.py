@@ -42,6 +42,7 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.services.agreed_terms import months_that_bind
 from catalog.services.attachments import let_go_of
 from catalog.services.change_work import (
     drop_failed_changes,
@@ -131,6 +132,7 @@ def meter_resource(resource: Resource, time: UsageTime) -> None:
 
     What nobody ordered has no minimum term, for nobody agreed to one.
     """
+    line = resource.order_line
     start_metering(
         public_id=resource.public_id,
         project=resource.project,
@@ -140,7 +142,7 @@ def meter_resource(resource: Resource, time: UsageTime) -> None:
         openstack_id=resource.cloud_ids.get(resource.kind, ""),
         meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
         end_date=resource.end_date,
-        agreed_months=resource.order_line.agreed_months if resource.order_line else {},
+        agreed_months=months_that_bind(line, resource.project, at=time.start) if line else {},
         time=time,
     )
 
@@ -365,11 +367,10 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     check_transition(RESOURCE_TRANSITIONS, resource.state, ResourceState.RETIRED)
     resource.state, resource.retired_at = ResourceState.RETIRED, now()
     resource.save(update_fields=["state", "retired_at"])
-    end_metering(
-        resource.public_id,
-        time=UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at),
-        owes_terms=not _is_of_what_never_came(resource),
-    )
+    time = UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at)
+    owes_nothing = _parts_of_what_never_came(resource)
+    for public_id in {resource.public_id, *owes_nothing}:
+        end_metering(public_id, time=time, owes_terms=not owes_nothing)
     let_go_of(resource)
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
@@ -381,14 +382,18 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     record("resource.retired", resource, actor=None, node_id=resource.project_id)
 
 
-def _is_of_what_never_came(resource: Resource) -> bool:
-    """True of a part of a whole that was given up before all of it ran, and goes with the rest."""
+def _parts_of_what_never_came(resource: Resource) -> list[UUID]:
+    """Of a whole that was given up before all of it ran, once nothing of it is left; else none.
+
+    Also those that somebody let go of before.
+    """
     line = resource.order_line
     if line is None or line.assembly_id is None:
-        return False
-    parts = Resource.objects.filter(order_line__assembly=line.assembly_id)
-    is_whole = not parts.filter(activated_at=None).exists()
-    return not is_whole and not parts.filter(state=ResourceState.ACTIVE).exists()
+        return []
+    parts = list(Resource.objects.filter(order_line__assembly=line.assembly_id))
+    was_whole = all(part.activated_at for part in parts)
+    is_left = any(part.state == ResourceState.ACTIVE for part in parts)
+    return [] if was_whole or is_left else [part.public_id for part in parts]
 
 
 def _place_for(kind: Kind, project: Project, cloud: Cloud) -> CloudProject:

@@ -311,7 +311,11 @@ def place_group(
 
 def delivered(order: Order, *, approver: Person) -> Resource:
     """Approve the order and let its server run, metered since just now."""
-    operation = _approved(order, approver)
+    return finished(_approved(order, approver))
+
+
+def finished(operation: Operation) -> Resource:
+    """Let the delivery come to its end; what it delivered is metered since just now."""
     operation.steps.update(state=StepState.DONE, finished_at=now())
     operation.state, operation.finished_at = OperationState.SUCCEEDED, now()
     operation.save(update_fields=["state", "finished_at"])

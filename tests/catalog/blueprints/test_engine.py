@@ -359,6 +359,20 @@ class TestFailure:
         assert MinimumTerm.objects.exists()
         assert not UsageSpan.objects.filter(ended_at__gt=now()).exists()
 
+    def test_a_part_that_somebody_let_go_of_before_owes_nothing_either(
+        self, committed, failed, engine, requester
+    ):
+        disk = failed.part("database")
+        engine.call(retire_resource, disk.public_id, actor=requester, confirmation=disk.name)
+        engine.run()
+        assert UsageSpan.objects.filter(is_unused=True, ended_at__gt=now()).exists()
+        operation = Operation.objects.get(state=OperationState.FAILED)
+
+        engine.call(compensate_operation, operation.public_id, actor=None)
+        engine.run()
+
+        assert not UsageSpan.objects.filter(ended_at__gt=now()).exists()
+
     def test_a_protected_part_keeps_all_of_it(self, failed, engine, requester):
         protect_resource(failed.part("database").public_id, actor=requester)
         operation = Operation.objects.get(state=OperationState.FAILED)
