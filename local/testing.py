@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -39,6 +39,7 @@ _CHECKS: Final[Sequence[Sequence[str]]] = (
 )
 _OLDEST_POSTGRES: Final = "16"
 _PATIENT: Final = 10  # niceness
+_TIME_TO_TELL: Final = 10  # seconds
 _PLUGIN: Final = ("-p", "local.pytest_stack")
 _STACK_TESTS: Final = ("tests/browser", "tests/real")
 _TELL_SLOWEST: Final = ("--durations=15", "--durations-min=5")  # where the minutes go
@@ -125,7 +126,6 @@ def _pytest_everything(marks: Sequence[str], settings: Mapping[str, str]) -> int
         of_stack = _pytest([*_PLUGIN, *_TELL_SLOWEST, *marks, *_STACK_TESTS], settings)
         _say("pytest with databases only, beside it until now")
         of_databases = databases.wait()
-    _say(_DATABASES_LOG.read_text())
     return of_stack or of_databases
 
 
@@ -135,12 +135,23 @@ def _databases_beside_us() -> Iterator[subprocess.Popen[bytes]]:
     _DATABASES_LOG.parent.mkdir(parents=True, exist_ok=True)
     with _DATABASES_LOG.open("wb") as log:
         process = _in_a_process_beside_us(log)
+    _say(f"what needs databases only runs beside it, and tells in {_DATABASES_LOG}")
     try:
         yield process
     finally:
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+            _interrupt(process)
+        _say(_DATABASES_LOG.read_text())
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C does, so that it tells what failed until then; who does not heed that is ended."""
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(3 * _TIME_TO_TELL)  # its servers have to stop as well
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
 
 
 def _in_a_process_beside_us(log: BinaryIO) -> subprocess.Popen[bytes]:
@@ -160,7 +171,8 @@ def _test_with_databases() -> int:
 
     Each has servers of its own: those that the whole stack has would not be patient.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # the former may be ignored by who started us
+        signal.signal(number, signal.default_int_handler)
     be_patient(_PATIENT)
     of_all = _pytest_on_databases(_DATABASES_HOME, (*_PLUGIN, *_TELL_SLOWEST, *_SIDE_BY_SIDE))
     os.environ[VERSION_VARIABLE] = _OLDEST_POSTGRES
@@ -200,8 +212,17 @@ def _check(command: Sequence[str], environment: Mapping[str, str]) -> None:
 
 
 def _pytest(options: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run it; interrupted with us it has some time to tell what failed until then."""
     command = [str(_COMMANDS / "python"), "-m", "pytest", *options]
-    return subprocess.run(command, cwd=CHECKOUT, env=environment, check=False).returncode
+    process = subprocess.Popen(command, cwd=CHECKOUT, env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TIME_TO_TELL)
+        raise
+    finally:
+        process.kill()
 
 
 def _say(text: str) -> None:
@@ -209,4 +230,6 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":  # in a process of its own, beside another ./test
-    sys.exit(_test_with_databases())
+    with suppress(KeyboardInterrupt):
+        sys.exit(_test_with_databases())
+    sys.exit(1)

@@ -47,6 +47,18 @@ print(os.nice(0) - before, nice - before)
 """
 
 
+# Tells what failed when it is interrupted, as pytest does.
+_TELLING_CHILD: Final = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
+try:
+    print("running", flush=True)
+    signal.pause()
+except KeyboardInterrupt:
+    print("failed: why")
+"""
+
+
 def test_a_terminated_run_stops_its_stack() -> None:
     command = [sys.executable, "-c", _WAITING_RUN]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
@@ -60,7 +72,7 @@ def test_a_terminated_run_stops_its_stack() -> None:
 
 
 @pytest.mark.parametrize("with_rabbitmq", [False, True])
-def test_each_test_runs_once_and_on_rabbitmq_where_that_was_asked(with_rabbitmq, monkeypatch):
+def test_each_test_runs_once_and_on_rabbitmq_where_that_was_asked(log, with_rabbitmq, monkeypatch):
     runs = []
     monkeypatch.setattr(testing, "_pytest", lambda options, _environment: runs.append(options) or 0)
     monkeypatch.setattr(testing, "_in_a_process_beside_us", beside_us("exit(0)"))
@@ -84,12 +96,34 @@ def test_each_test_runs_once_and_on_rabbitmq_where_that_was_asked(with_rabbitmq,
     assert ("-m" in of_databases, "-m" in of_oldest) == (False, True)
 
 
-def test_what_fails_on_databases_fails_the_whole(monkeypatch, capfd):
+@pytest.fixture
+def log(monkeypatch, tmp_path):
+    """Not that of the run which this test may be in."""
+    monkeypatch.setattr(testing, "_DATABASES_LOG", tmp_path / "databases.log")
+    return testing._DATABASES_LOG
+
+
+def test_what_fails_on_databases_fails_the_whole(log, monkeypatch, capfd):
     monkeypatch.setattr(testing, "_pytest", lambda options, _environment: 0)
     monkeypatch.setattr(testing, "_in_a_process_beside_us", beside_us("print('why'); exit(3)"))
 
     assert testing._pytest_everything((), {}) == 3
     assert "why" in capfd.readouterr().out
+
+
+def test_interrupted_it_tells_what_failed_until_then(log, monkeypatch, capfd):
+    monkeypatch.setattr(testing, "_in_a_process_beside_us", beside_us(_TELLING_CHILD))
+
+    def interrupted(_options, _environment):
+        while "running" not in log.read_text():
+            pass
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(testing, "_pytest", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        testing._pytest_everything((), {})
+
+    assert "failed: why" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("codes", [(3, 0), (0, 3)])
