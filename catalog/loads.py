@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 from typing import Final
 
-LONGEST_GAP: Final = timedelta(hours=3)  # over more than this a busy hour would not show
+LONGEST_GAP: Final = timedelta(minutes=90)  # a mean over more would hide a busy hour
 KEPT_DAYS: Final = 35
 LEAST_DAYS: Final = 14
 LEAST_SAMPLES_A_DAY: Final = 6

@@ -40,7 +40,8 @@ class SizeHint:
     Attributes:
         less: the answers that make it smaller, by the name of the question.
         monthly: what those save in a full month, by the tariff of the day when it was judged.
-        processors, memory: the most that was used of it, between 0 and 1; memory None: not told.
+        processors, memory: the most that was used of it, between 0 and 1; of processors on average
+            from one sample to the next, about an hour; memory None: not told.
         days: in how many days.
     """
 
@@ -57,10 +58,10 @@ class SizeHint:
 
     @property
     def gist(self) -> str:
-        """How little of it is used, at most."""
+        """How little of it is used, at most: each sample is a mean over about an hour."""
         text = ngettext(
-            "At its busiest {percent}% of the processor in {count} day",
-            "At its busiest {percent}% of the processor in {count} days",
+            "On average in its busiest hour {percent}% of the processor in {count} day",
+            "On average in its busiest hour {percent}% of the processor in {count} days",
             self.days,
         )
         return text.format(percent=_percent(self.processors), count=self.days)
@@ -70,7 +71,7 @@ class SizeHint:
         """The same of its memory, or that nobody knows."""
         if self.memory is None:
             return _("The cloud does not tell how much memory it uses, so it keeps as much.")
-        text = _("At its busiest it used {percent}% of its memory.")
+        text = _("Looked at each hour, it used at most {percent}% of its memory.")
         return text.format(percent=_percent(self.memory))
 
     @property

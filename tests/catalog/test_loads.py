@@ -38,6 +38,18 @@ def test_share_is_of_all_processors_together():
     assert worked.share == Decimal("0.5")
 
 
+def test_a_round_that_comes_late_still_counts():
+    assert worked_between(count(), count(1.5, cpu_milliseconds=HOUR_MS)) is not None
+
+
+def test_a_peak_shorter_than_an_hour_does_not_show():
+    minutes = 11.9
+    done = int(4 * minutes * 60_000)
+    worked = worked_between(count(processors=4), count(1, processors=4, cpu_milliseconds=done))
+
+    assert worked.share == Decimal("0.1984")  # all four at work; hence "on average"
+
+
 def test_share_is_rounded_up():
     assert Worked(1, 30_000).share == Decimal("0.0001")
 
@@ -48,7 +60,7 @@ def test_share_is_rounded_up():
         (count(cpu_milliseconds=9), count(1, cpu_milliseconds=8)),  # set back
         (count(uptime_seconds=9), count(1, cpu_milliseconds=10, uptime_seconds=8)),  # restarted
         (count(processors=4), count(1)),  # resized
-        (count(), count(3.01)),  # too long ago
+        (count(), count(1.51)),  # too long ago: a mean over more would hide a busy hour
         (count(1), count(1)),
         (count(1), count(0)),  # a clock that went back
         (count(), count(1, cpu_milliseconds=3 * HOUR_MS)),  # more than there is

@@ -400,9 +400,9 @@ class TestPages:
         metered_since(server.public_id, now() - timedelta(hours=1))
         was_used(server, processors="0.0601")
 
-        gist = "At its busiest 7% of the processor in 21 days"
+        gist = "On average in its busiest hour 7% of the processor in 21 days"
         shown = page(requester, f"/resources/{server.public_id}")
-        assert f"{gist}. At its busiest it used 30% of its memory." in shown
+        assert f"{gist}. Looked at each hour, it used at most 30% of its memory." in shown
         assert "With size gp.small it has room left, and costs €38.40 per month less." in shown
         assert "Choose another size" in shown
         row = page(requester, "/costs/resources?show=idle")
@@ -417,7 +417,7 @@ class TestPages:
         grant(auditor, Role.AUDITOR, project)
 
         shown = page(auditor, f"/resources/{server.public_id}")
-        assert "At its busiest" in shown
+        assert "On average in its busiest hour" in shown
         assert "Choose another size" not in shown
 
     def test_another_tenant_hears_nothing(self, server):
