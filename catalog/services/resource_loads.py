@@ -22,7 +22,6 @@ from django.db.models import F, Q, QuerySet
 from catalog.kinds import all_kinds, get_kind
 from catalog.loads import (
     BUSY_MEMORY,
-    BUSY_PROCESSORS,
     KEPT_DAYS,
     Count,
     Worked,
@@ -154,7 +153,9 @@ def _note_answer(cloud: Cloud) -> None:
 
 
 def take_load(load_id: int, *, tried_at: datetime, told_at: datetime, told: ServerLoad) -> bool:
-    """Write down what the cloud told, and judge once a day whether less would do.
+    """Write down what the cloud told, and judge whether less would do.
+
+    Once a day, and at once where it is more than the hint of today rests on.
 
     Args:
         tried_at: with which the question was claimed.
@@ -235,5 +236,14 @@ def _add(load: ResourceLoad, day: date, worked: Worked, memory: Decimal | None) 
         row.memory_samples += 1
         row.memory_used = max(row.memory_used or Decimal(0), memory)
     row.save()
-    if worked.share >= BUSY_PROCESSORS or (memory is not None and memory >= BUSY_MEMORY):
-        ResourceLoad.objects.filter(pk=load.pk).update(**NO_LESS)
+    if load.less and _disproves(load, worked.share, memory):
+        ResourceLoad.objects.filter(pk=load.pk).update(judged_on=None, **NO_LESS)
+
+
+def _disproves(load: ResourceLoad, share: Decimal, memory: Decimal | None) -> bool:
+    """Whether a sample says other than what the hint of this resource rests on."""
+    if share > load.processors_used:
+        return True
+    if load.memory_used is not None:
+        return memory is None or memory > load.memory_used
+    return memory is not None and memory >= BUSY_MEMORY

@@ -366,6 +366,69 @@ class TestJudging:
 
         assert hints() == {}
 
+    @pytest.mark.parametrize(
+        ("counted", "memory", "left"),
+        [
+            ("0.4", "0.2", True),  # more than 7 % of four processors, which the smaller one has
+            ("0.1", "0.31", True),
+            ("0.1", "0.35", False),  # half as much again does not fit in 4 GiB
+            ("0.1", None, False),  # nobody knows any more whether the memory is enough
+            ("0.1", "0.4", False),
+        ],
+    )
+    def test_a_sample_that_disproves_a_hint_is_judged_at_once(
+        self, server, tell, counted, memory, left
+    ):
+        was_used(server)
+        tell(server)
+        take_loads(at=hours(0))
+        share = Decimal(memory) if memory else None
+        tell(server, cpu_milliseconds=int(Decimal(counted) * HOUR_MS), memory_share=share)
+
+        take_loads(at=hours(1))
+
+        assert bool(hints()) is left
+        load = ResourceLoad.objects.get()
+        assert load.judged_on is not None
+        assert load.processors_used == max(Decimal("0.07"), Decimal(counted) / 4)
+        assert load.memory_used == (max(Decimal("0.3"), share) if share else None)
+
+    def test_a_smaller_size_that_became_too_small_today_is_not_told(self, server, version, tell):
+        """One processor is enough for 7 % of four, and not for 19 %."""
+        version.cloud.flavors.filter(name="gp.small").update(vcpus=1)
+        was_used(server)
+        tell(server)
+        take_loads(at=hours(0))
+        assert hints() != {}
+        tell(server, cpu_milliseconds=int(Decimal("0.76") * HOUR_MS), memory_share=Decimal("0.2"))
+
+        take_loads(at=hours(1))
+
+        assert hints() == {}
+
+    def test_a_sample_that_says_no_more_is_not_judged_again(self, server, tell):
+        was_used(server)
+        tell(server)
+        take_loads(at=hours(0))
+        ResourceLoad.objects.update(judged_on=day_of(hours(1)), days=15)
+        tell(server, cpu_milliseconds=int(Decimal("0.1") * HOUR_MS), memory_share=Decimal("0.2"))
+
+        take_loads(at=hours(1))
+
+        assert ResourceLoad.objects.get().days == 15
+
+    def test_memory_that_was_never_told_and_is_busy_ends_the_hint(self, server, version, tell):
+        version.cloud.flavors.filter(name="gp.small").update(memory_mib=8192)
+        was_used(server, memory=None)
+        tell(server)
+        take_loads(at=hours(0))
+        assert hints() != {}
+        tell(server, cpu_milliseconds=1, memory_share=Decimal("0.4"))
+
+        take_loads(at=hours(1))
+
+        assert hints() == {}
+
     def test_what_was_not_judged_for_days_is_not_told(self, server):
         was_used(server)
         ResourceLoad.objects.update(judged_on=localdate() - HOLDS_FOR)
