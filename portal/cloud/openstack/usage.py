@@ -61,16 +61,18 @@ def _read_load(told: Mapping[str, Any]) -> ServerLoad:
 
 
 def _memory_share(told: Mapping[str, int | None]) -> Decimal | None:
-    """How much of its memory a server uses; None where these are no figures of its use.
+    """How much of its memory a server uses at most; None where these are no figures of its use.
 
     Of libvirt both are what the server was given, in whole units that are GiB and not MiB
     (``nova.virt.libvirt.driver``): they are equal unless a balloon took some back, and 0 where it
     has less than one. A server that runs uses some, and never all to the last byte.
+
+    They are rounded down: 1 of 4 may be 1.9. So one more is taken, which of MiB is next to nothing.
     """
     used, maximum = told.get("used"), told.get("maximum")
-    if not used or not maximum or not 0 < used < maximum:
+    if not used or not maximum or not 0 < used < maximum - 1:
         return None
-    return (Decimal(used) / maximum).quantize(_SHARE)
+    return (Decimal(used + 1) / maximum).quantize(_SHARE)
 
 
 def _naive(at: datetime) -> str:

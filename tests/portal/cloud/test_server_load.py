@@ -35,7 +35,7 @@ def test_processors_count_together_and_memory_is_a_share():
         processors=2,
         cpu_milliseconds=20_000,
         uptime_seconds=46664,
-        memory_share=Decimal("0.25"),
+        memory_share=Decimal("0.2502"),  # 1024 MiB, and perhaps a part of the next
     )
 
 
@@ -46,6 +46,8 @@ def test_processors_count_together_and_memory_is_a_share():
         {"maximum": 524288, "used": 0},  # libvirt in whole GiB of less than one; Nova's fake
         {"maximum": 0, "used": 0},
         {"maximum": 4, "used": 5},
+        {"maximum": 4, "used": 3},  # in whole GiB that may be all but nothing of 4
+        {"maximum": 2, "used": 1},
         {"maximum": 4096, "used": None},
         {"maximum": None, "used": 1024},
         {},
@@ -54,6 +56,21 @@ def test_processors_count_together_and_memory_is_a_share():
 )
 def test_memory_that_is_no_figure_of_use_is_not_told(figures):
     assert told(memory_details=figures).memory_share is None
+
+
+@pytest.mark.parametrize(
+    ("used", "maximum", "share"),
+    [
+        (1, 4, "0.5"),  # libvirt in whole GiB, rounded down: it may be 1.9
+        (2, 4, "0.75"),
+        (6, 8, "0.875"),
+        (1945, 4096, "0.4751"),
+    ],
+)
+def test_memory_is_never_told_as_less_than_it_may_be(used, maximum, share):
+    load = told(memory_details={"maximum": maximum, "used": used})
+
+    assert load.memory_share == Decimal(share)
 
 
 def test_one_processor_without_a_count_leaves_all_of_them_without():
