@@ -32,6 +32,7 @@ from catalog.services.size_advice import judge_size
 from portal.cloud import get_cloud
 from portal.cloud.models import Cloud
 from portal.cloud.ports import (
+    CloudError,
     CloudMissing,
     CloudRefused,
     CloudUnavailable,
@@ -45,6 +46,7 @@ logger = logging.getLogger(__name__)
 EVERY: Final = timedelta(hours=1)
 MOST_AT_ONCE: Final = 500  # in one cloud; what is left waits for the next round, minutes later
 AFTER_REFUSAL: Final = timedelta(days=1)
+AWAY_AFTER: Final = 3  # questions without an answer in a row; fewer may be of one compute host
 _OF_THIS_ONE: Final = frozenset({409, 501})  # it does not run, or its hypervisor cannot tell
 _FORBIDDEN: Final = 403
 NO_LESS: Final = {"less": {}, "saving": Decimal(0)}
@@ -53,7 +55,8 @@ NO_LESS: Final = {"less": {}, "saving": Decimal(0)}
 def take_loads(*, at: datetime) -> int:
     """Ask each cloud about what it was not asked about in the last hour, and forget what is old.
 
-    A cloud that is away, or that refuses, stops only itself. May be broken off anywhere.
+    A cloud that is away, or that refuses, stops only itself; a server whose host is away not even
+    that. May be broken off anywhere.
 
     Returns:
         The number of answers that told something.
@@ -79,27 +82,31 @@ def _ask(cloud: Cloud, at: datetime) -> int:
         return 0
     _begin(cloud)
     gateway, taken, began = get_cloud(cloud.key), 0, time.monotonic()
+    unanswered = 0  # in a row
     for load in _claimed(cloud, at):
         part = get_kind(load.resource.kind).load_part
         try:
             told = gateway.server_load(load.resource.cloud_ids[part])
-        except CloudMissing:
-            continue
-        except CloudUnavailable as error:
-            if error.status in _OF_THIS_ONE:
-                continue
-            logger.warning("how busy servers in %s are: %s", cloud.key, error)
-            break
-        except CloudRefused as error:
-            if error.status == _FORBIDDEN:
+        except (CloudUnavailable, CloudRefused) as error:
+            if isinstance(error, CloudRefused) and error.status == _FORBIDDEN:
                 _note_refusal(cloud, at, error)
                 break
-            logger.warning("how busy a server in %s is: %s", cloud.key, error)
+            unanswered = unanswered + 1 if _is_without_answer(error) else 0
+            if not isinstance(error, CloudMissing) and error.status not in _OF_THIS_ONE:
+                logger.warning("how busy a server in %s is: %s", cloud.key, error)
+            if unanswered == AWAY_AFTER:
+                break
             continue
+        unanswered = 0
         _note_answer(cloud)
         told_at = at + timedelta(seconds=int(time.monotonic() - began))
         taken += take_load(load.pk, tried_at=at, told_at=told_at, told=told)
     return taken
+
+
+def _is_without_answer(error: CloudError) -> bool:
+    """Whether this may be of the whole cloud; a host that is away makes Nova give 500 or nothing."""
+    return isinstance(error, CloudUnavailable) and error.status not in _OF_THIS_ONE
 
 
 def _asked_about(cloud: Cloud) -> QuerySet[Resource]:

@@ -17,7 +17,7 @@ from django.utils.translation import override
 from catalog.models import CloudLook, LoadDay, Resource, ResourceLoad, ResourceState
 from catalog.services import resource_loads
 from catalog.services.changes import clean_change, preview_change
-from catalog.services.resource_loads import MOST_AT_ONCE, forget_loads, take_loads
+from catalog.services.resource_loads import AWAY_AFTER, MOST_AT_ONCE, forget_loads, take_loads
 from catalog.services.saving_hints import find_hints, hinted_resources
 from catalog.services.size_advice import HOLDS_FOR, judge_size
 from catalog.tasks import take_loads as task
@@ -161,14 +161,38 @@ class TestAsking:
     def test_cloud_that_is_away_is_left_alone_and_the_next_round_begins_with_others(
         self, server, run, version, cloud
     ):
-        run(version, name="b", spec=MEDIUM)
-        cloud.fail_next("server_load", CloudUnavailable("down"))
+        for name in ("b", "c", "d"):
+            run(version, name=name, spec=MEDIUM)
+        for _each in range(AWAY_AFTER):
+            cloud.fail_next("server_load", CloudUnavailable("down"))
 
         take_loads(at=hours(0))
 
-        assert cloud.calls["server_load"] == 1
+        assert cloud.calls["server_load"] == 3
         take_loads(at=hours(0.1))
-        assert cloud.calls["server_load"] == 2  # of the other one
+        assert cloud.calls["server_load"] == 4  # of the one that is left
+
+    @pytest.mark.parametrize("between", [None, CloudUnavailable("it is stopped", status=409)])
+    def test_a_compute_host_that_is_away_keeps_nobody_from_others(
+        self, server, run, version, cloud, monkeypatch, between
+    ):
+        """Four of five servers stand on it: never three in a row that nobody answers for."""
+        others = [run(version, name=name, spec=MEDIUM) for name in ("b", "c", "d", "e")]
+        away = CloudUnavailable("the host does not answer", status=500)
+        answers = iter([away, away, between, away, away])
+        told = ServerLoad(processors=4, cpu_milliseconds=0, uptime_seconds=None, memory_share=None)
+
+        def tells(server_id: str) -> ServerLoad:
+            asked.append(server_id)
+            if error := next(answers):
+                raise error
+            return told
+
+        asked: list[str] = []
+        monkeypatch.setattr(cloud, "server_load", tells)
+        take_loads(at=hours(0))
+
+        assert sorted(asked) == sorted(one.cloud_ids["server"] for one in [server, *others])
 
     def test_policy_that_forbids_it_is_told_once_and_asked_again_after_a_day(
         self, server, cloud, caplog
