@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -252,6 +253,11 @@ def _looks(person: Person) -> dict[str, Any]:
         ended_at=Min("ended_at"),
         resources=Sum("resources"),
         unanswered=Count("pk", filter=~Q(unanswered=[])),
-        loads_refused_at=Min("loads_refused_at"),
+        loads_refused_at=Min("loads_refused_at", filter=_is_asked_how_busy()),
     )
     return dict(totals)
+
+
+def _is_asked_how_busy() -> Q:
+    """Of a cloud that nobody asks any more, no answer ever ends what it refused before."""
+    return Q(cloud__key__in=settings.CLOUDS if settings.SERVER_LOADS else [])

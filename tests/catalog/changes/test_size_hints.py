@@ -223,6 +223,21 @@ class TestAsking:
             operator, reverse("catalog:drift")
         )
 
+    @pytest.mark.parametrize(("name", "value"), [("SERVER_LOADS", False), ("CLOUDS", ["elsewhere"])])
+    def test_who_is_not_asked_any_more_forbids_nothing(
+        self, server, cloud, project, settings, name, value
+    ):
+        operator = PersonFactory()
+        grant(operator, Role.OPERATOR, project.parent)
+        cloud.fail_next("server_load", CloudRefused("policy", status=403))
+        take_loads(at=hours(0))
+        CloudLook.objects.update(ended_at=now())
+        assert "how busy servers are" in page(operator, reverse("catalog:drift"))
+
+        setattr(settings, name, value)
+
+        assert "how busy servers are" not in page(operator, reverse("catalog:drift"))
+
     def test_switched_off_nobody_is_asked(self, server, cloud, settings):
         settings.SERVER_LOADS = False
 
