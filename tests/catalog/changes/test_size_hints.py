@@ -506,6 +506,7 @@ class TestPages:
         shown = page(requester, f"/resources/{server.public_id}")
         assert f"{gist}. Looked at each hour, it used at most 30% of its memory." in shown
         assert "With size gp.small it has room left, and costs €38.40 per month less." in shown
+        assert "less. This looks at processors and memory only." in shown
         assert "Choose another size" in shown
         row = page(requester, "/costs/resources?show=idle")
         assert f"{gist} , €38.40 per month less with a smaller size" in row or (
