@@ -65,7 +65,7 @@ def test_what_is_paid_for_and_not_used_says_until_when(project: Project) -> None
 def test_they_read_it_in_dutch(project: Project) -> None:
     page = _page(project, ends=True, language="nl")
 
-    assert "Niet gebruikt, wel betaald tot" in page
+    assert "Niet gebruikt, wel te betalen tot" in page
     assert "14 maart 2027" in page
 
 
