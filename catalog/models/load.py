@@ -14,10 +14,10 @@ class ResourceLoad(models.Model):
     answers to questions of the kind that made it as large as it was then: what is kept is about
     nothing else.
 
-    Once a day it is judged whether less would do, and anew when a sample disproves the answer. ``less`` has what ``present`` should become, and
-    is empty where nothing smaller and cheaper is known to be enough. ``saving`` is what that saves
-    in a full month; the rest is what it rests on: the most that was used, between 0 and 1, in so
-    many days.
+    Once a day it is judged whether less would do, and anew when a sample disproves the answer.
+    ``less`` has what ``present`` should become, and is empty where nothing smaller and cheaper is
+    known to be enough. ``saving`` is what that saves in a full month; the rest is what it rests on:
+    the most that was used, between 0 and 1, in so many days.
     """
 
     resource = models.OneToOneField(

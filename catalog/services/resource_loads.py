@@ -105,7 +105,7 @@ def _ask(cloud: Cloud, at: datetime) -> int:
 
 
 def _is_without_answer(error: CloudError) -> bool:
-    """Whether this may be of the whole cloud; a host that is away makes Nova give 500 or nothing."""
+    """Whether this may be of the whole cloud; of a host that is away Nova says 500, or nothing."""
     return isinstance(error, CloudUnavailable) and error.status not in _OF_THIS_ONE
 
 

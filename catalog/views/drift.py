@@ -259,5 +259,5 @@ def _looks(person: Person) -> dict[str, Any]:
 
 
 def _is_asked_how_busy() -> Q:
-    """Of a cloud that nobody asks any more, no answer ever ends what it refused before."""
+    """Not of a cloud that we ask no more: no answer would ever end what it refused."""
     return Q(cloud__key__in=settings.CLOUDS if settings.SERVER_LOADS else [])

@@ -80,7 +80,7 @@ def test_clocks_that_do_not_tick_alike_make_it_all_of_the_time():
 
 PIECES = st.lists(
     st.tuples(
-        st.integers(60, 4 * 3600),  # seconds until the next count
+        st.integers(60, 2 * 3600),  # seconds until the next count
         st.integers(0, 100),  # how busy
         st.booleans(),  # restarted at some moment of it
         st.integers(0, 100),  # after how much of the work

@@ -223,7 +223,9 @@ class TestAsking:
             operator, reverse("catalog:drift")
         )
 
-    @pytest.mark.parametrize(("name", "value"), [("SERVER_LOADS", False), ("CLOUDS", ["elsewhere"])])
+    @pytest.mark.parametrize(
+        ("name", "value"), [("SERVER_LOADS", False), ("CLOUDS", ["elsewhere"])]
+    )
     def test_who_is_not_asked_any_more_forbids_nothing(
         self, server, cloud, project, settings, name, value
     ):
