@@ -21,6 +21,7 @@ from billing.models import (
     Price,
     ScheduledFile,
     SplitKey,
+    SplitRecipient,
     Statement,
     TariffRound,
 )
@@ -196,6 +197,16 @@ def visible_split_keys(person: Person) -> QuerySet[SplitKey]:
     seen = visible_cost_nodes(person).values("pk")
     split = SplitKey.objects.filter(Q(source__in=seen) | Q(recipients__project__in=seen))
     return SplitKey.objects.filter(Q(pk__in=split.values("pk")) | Q(ends__in=split.values("pk")))
+
+
+def visible_recipients(person: Person) -> QuerySet[SplitRecipient]:
+    """Who bears a part, of keys that the person sees: only projects whose costs they see as well.
+
+    Of all others they know how many they are, and what these bear together.
+    """
+    if may_close(person):
+        return SplitRecipient.objects.all()
+    return SplitRecipient.objects.filter(project__in=visible_cost_nodes(person).values("pk"))
 
 
 def split_keys_to_decide(person: Person) -> QuerySet[SplitKey]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -27,6 +27,7 @@ from billing.policies import (
     may_see_costs,
     may_share_out,
     projects_to_share,
+    visible_recipients,
     visible_split_keys,
 )
 from billing.services.split_keys import (
@@ -129,7 +130,12 @@ class SplitKeyOutput(serializers.ModelSerializer[SplitKey]):
     method = serializers.ChoiceField(
         choices=SplitMethod.choices, allow_blank=True, help_text="Empty of what ends another key."
     )
-    recipients = RecipientOutput(many=True)
+    recipients = RecipientOutput(
+        source="seen_recipients", many=True, help_text="Those whose costs you see."
+    )
+    other_count = serializers.SerializerMethodField(
+        help_text="How many others bear a part, whose costs you do not see."
+    )
     valid_from = serializers.SerializerMethodField(help_text="The first month, as 2027-01.")
     valid_until = serializers.SerializerMethodField(
         help_text="The first month in which it no longer holds; null: for good. The same as "
@@ -146,10 +152,14 @@ class SplitKeyOutput(serializers.ModelSerializer[SplitKey]):
     class Meta:
         model = SplitKey
         fields = (
-            *("id", "state", "source", "method", "recipients", "valid_from", "valid_until"),
-            *("reason", "ends", "proposed_by", "proposed_at", "decided_by", "decided_at"),
-            "decision_reason",
+            *("id", "state", "source", "method", "recipients", "other_count", "valid_from"),
+            *("valid_until", "reason", "ends", "proposed_by", "proposed_at", "decided_by"),
+            *("decided_at", "decision_reason"),
         )
+
+    def get_other_count(self, key: SplitKey) -> int:
+        seen: Sequence[SplitRecipient] = key.seen_recipients  # type: ignore[attr-defined]
+        return key.recipient_count - len(seen)
 
     def get_valid_from(self, key: SplitKey) -> str:
         return month_key(month_of(key.valid_from))
@@ -175,7 +185,10 @@ class SplitKeyViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[SplitKe
             raise PermissionDenied
         keys = visible_split_keys(self.request.user)
         related = keys.select_related("source", "ends", "proposed_by", "decided_by")
-        return related.prefetch_related("recipients__project")
+        recipients = visible_recipients(self.request.user).select_related("project")
+        return related.prefetch_related(
+            Prefetch("recipients", recipients.order_by("pk"), to_attr="seen_recipients")
+        )
 
     @extend_schema(request=SplitKeyInput, responses={201: SplitKeyOutput})
     def create(self, request: ApiRequest) -> Response:

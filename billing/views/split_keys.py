@@ -26,7 +26,7 @@ from billing.policies import (
     may_share_out,
     projects_to_share,
     split_keys_to_decide,
-    visible_cost_nodes,
+    visible_recipients,
     visible_split_keys,
 )
 from billing.services.split_keys import (
@@ -40,7 +40,6 @@ from billing.services.split_keys import (
 from billing.split_forms import ROWS, EndingForm, SplitDecisionForm, SplitKeyForm
 from billing.split_tables import calculate, months_of
 from portal.core.errors import DomainError
-from portal.identity.models import Node
 from portal.identity.models.proposed import DecisionState
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
@@ -188,16 +187,14 @@ def _page(
     months = months_of(split, at=at)
     chosen = {month_key(month): month for month in months}
     month = chosen.get(request.GET.get("month", ""), months[0])
-    projects = projects_of(key)
-    seen = visible_cost_nodes(request.user).filter(pk__in=[project.pk for project in projects])
-    may_act = may_share_out(request.user, projects)
+    may_act = may_share_out(request.user, projects_of(key))
     is_waiting = key.state == DecisionState.PROPOSED
     waiting_end = key.endings.filter(state=DecisionState.PROPOSED).first()
     can_end = key.state == DecisionState.CONFIRMED and key.ends is None and not waiting_end
     context = {
         "key": key,
         "split": split,
-        "found": calculate(split, month, at=at, seen=_seen(request, seen, projects)),
+        "found": calculate(split, month, at=at, seen=_seen(request, split)),
         "months": [(value, name_of_month(one)) for value, one in chosen.items()],
         "month_key": month_key(month),
         "may_decide": may_act and split_keys_to_decide(request.user).filter(pk=key.pk).exists(),
@@ -220,11 +217,10 @@ def _begun_decision(request: PersonRequest, key: SplitKey) -> SplitDecisionForm:
     return SplitDecisionForm(initial={"reason": kept.get("reason", "") if kept else ""})
 
 
-def _seen(request: PersonRequest, seen: QuerySet[Node], projects: list[Any]) -> set[int]:
-    """The projects of the key whose costs the person sees; who may act on it sees all of them."""
-    if may_share_out(request.user, projects):
-        return {project.pk for project in projects}
-    return set(seen.values_list("pk", flat=True))
+def _seen(request: PersonRequest, split: SplitKey) -> set[int]:
+    """The projects that bear a part and whose costs the person sees."""
+    recipients = visible_recipients(request.user).filter(key=split)
+    return set(recipients.values_list("project_id", flat=True))
 
 
 def _visible(request: PersonRequest, public_id: UUID) -> SplitKey:

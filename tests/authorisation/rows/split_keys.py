@@ -13,10 +13,16 @@ from portal.identity.models import Person, Project, Role
 from portal.identity.models.proposed import DecisionState
 from tests.authorisation.vocabulary import act, call, see
 from tests.authorisation.world import Tenant
-from tests.factories import make_project
+from tests.factories import make_organization, make_project
 
 PAYERS: Final = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
 FINANCE: Final = {Role.FINANCE}
+OF_OTHERS: Final = {
+    "case": "with others",
+    "by": PAYERS,
+    "asks_role_first": True,
+    "shows_organizations_to": FINANCE,
+}
 OF_KEY: Final = {"by": FINANCE, "seen_by": PAYERS}
 
 
@@ -36,6 +42,16 @@ def agreed_key(tenant: Tenant) -> SplitKey:
     key.state, key.decided_by, key.decided_at = DecisionState.CONFIRMED, tenant.all_rounder, now()
     key.save()
     return key
+
+
+def key_that_others_bear_too(tenant: Tenant) -> SplitKey:
+    """Another bears a part, who has the marker of another tenant in their name.
+
+    It is nobody's here: who comes by from that tenant would reach the key as well.
+    """
+    others = Project.objects.filter(name__endswith="-systeem").exclude(pk=tenant.project.pk)
+    name = f"{others.order_by('pk')[0].name}-buiten"
+    return _proposed(tenant, tenant.all_rounder, make_project(make_organization(), name=name))
 
 
 def new_key(tenant: Tenant) -> dict[str, Any]:
@@ -74,7 +90,7 @@ def _project(tenant: Tenant, word: str) -> Project:
     return found or make_project(tenant.directorate, name=tenant.named(word))
 
 
-def _proposed(tenant: Tenant, person: Person) -> SplitKey:
+def _proposed(tenant: Tenant, person: Person, *others: Project) -> SplitKey:
     shared_sku()
     count = SplitKey.objects.count()
     key = SplitKey.objects.create(
@@ -82,11 +98,12 @@ def _proposed(tenant: Tenant, person: Person) -> SplitKey:
         method=SplitMethod.EQUAL,
         reason="Gedeelde dienst",
         valid_from=months_to_begin(now())[0].start,
-        recipient_count=1,
+        recipient_count=1 + len(others),
         proposed_by=person,
         proposed_at=now(),
     )
-    SplitRecipient.objects.create(key=key, project=tenant.project)
+    for project in (tenant.project, *others):
+        SplitRecipient.objects.create(key=key, project=project)
     return key
 
 
@@ -102,6 +119,7 @@ ROWS = [
         asks_role_first=True,
     ),
     see("billing:split-key", of=key_of_colleague, by=PAYERS, asks_role_first=True),
+    see("billing:split-key", of=key_that_others_bear_too, **OF_OTHERS),
     act("billing:split-key-confirm", of=key_of_colleague, is_strong=True, **OF_KEY),
     act(
         "billing:split-key-refuse",
@@ -122,6 +140,7 @@ ROWS = [
         asks_role_first=True,
     ),
     see("split-key-detail", of=key_of_colleague, by=PAYERS, asks_role_first=True),
+    see("split-key-detail", of=key_that_others_bear_too, **OF_OTHERS),
     call(
         "split-key-decision",
         of=key_of_colleague,

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from billing.models import SplitKey
@@ -67,6 +69,7 @@ def test_proposed_it_stands_in_the_list_as_it_was_said(proposed, body, first, ga
     ]
     assert (proposed["valid_from"], proposed["valid_until"]) == (month(1), None)
     assert (proposed["ends"], proposed["decided_by"]) == (None, None)
+    assert proposed["other_count"] == 0
 
 
 def test_another_agrees_and_it_holds(proposed, second):
@@ -179,6 +182,52 @@ def test_finance_of_one_of_them_sees_it_and_does_not_decide(proposed, project):
     finance = PersonFactory()
     grant(finance, Role.FINANCE, project)
 
-    assert visit_as(finance).get(PATH).json()["results"] == [proposed]
+    (seen,) = visit_as(finance).get(PATH).json()["results"]
+
+    assert seen["id"] == proposed["id"]
     assert decide(finance, proposed, decision="confirmed").status_code == 403
     assert visit_as(PersonFactory()).get(PATH).status_code == 403
+
+
+@pytest.mark.parametrize("role", [Role.FINANCE, Role.APPROVER, Role.AUDITOR])
+def test_who_bears_a_part_reads_of_the_others_only_how_many_they_are(
+    proposed, project, other, gateway, role
+):
+    person = PersonFactory()
+    grant(person, role, project)
+    visit = visit_as(person)
+
+    listed, alone = visit.get(PATH), visit.get(f"{PATH}/{proposed['id']}")
+
+    assert listed.json()["results"] == [alone.json()]
+    assert alone.json() == {**proposed, "recipients": [proposed["recipients"][0]], "other_count": 1}
+    for secret in (other.name, str(other.public_id), "87.655"):
+        assert secret not in listed.content.decode() + alone.content.decode()
+    assert alone.json()["source"]["name"] == gateway.name  # as on the page
+
+
+def test_finance_of_the_source_and_a_part_does_not_read_who_else_bears_some(
+    proposed, project, gateway
+):
+    person = PersonFactory()
+    for place in (project, gateway):
+        grant(person, Role.FINANCE, place)
+
+    key = visit_as(person).get(f"{PATH}/{proposed['id']}").json()
+
+    assert [one["project"]["name"] for one in key["recipients"]] == [project.name]
+    assert key["other_count"] == 1
+
+
+def test_queries_do_not_grow_with_keys(body, first, project):
+    person = PersonFactory()
+    grant(person, Role.FINANCE, project)
+    visit = visit_as(person)
+    counts = []
+    for reason in ("Een", "Twee", "Drie"):
+        send(first, PATH, **{**body, "reason": reason})
+        with CaptureQueriesContext(connection) as queries:
+            visit.get(PATH)
+        counts.append(len(queries))
+
+    assert counts[1:] == counts[:-1]
