@@ -14,10 +14,12 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.pagination import Cursor
 from rest_framework.request import Request
 
-from billing.models import LineKind, MeteredResource, Sku, StatementLine
+from billing.models import BillingMonth, LineKind, MeteredResource, Sku, StatementLine
 from billing.policies import find_cost_node, may_see_costs, topmost, visible_cost_nodes
 from billing.services.billed import find_closed
 from billing.services.charge_lists import (
@@ -30,6 +32,7 @@ from billing.services.cost_lines import Charge, CostLine, Position
 from billing.services.tag_keys import TagChoice
 from portal.core.api import CursorPages
 from portal.core.calendar import Period, month_of
+from portal.core.problem import InvalidRequest
 from portal.identity.models import Node, Person
 
 
@@ -101,16 +104,21 @@ class ChargeList:
         """Until when open use counts: now, but within the month."""
         return min(self.as_of, self.month.end)
 
-    def page(self, after: Position | None, size: int) -> list[ChargeRow]:
+    def page(
+        self, after: Position | None, size: int, *, closed: BillingMonth | None
+    ) -> list[ChargeRow]:
         """Return at most ``size`` charges after that one. A constant number of queries.
 
         Of a closed month: what was billed, and last what its statements share and put right. Of
         another one last what closing it now would share.
 
+        Args:
+            closed: the month, where it is.
+
         Raises:
             Http404, PermissionDenied: as ``node_ids``.
         """
-        node_ids, closed = self.node_ids(), find_closed(self.month)
+        node_ids = self.node_ids()
         wanted = ChargeFilter(kind=self.kind, cost_center=self.cost_center, tag=self.tag)
         rows = []
         if after is None or after[0] > 0:
@@ -151,7 +159,8 @@ class ChargePages(CursorPages):
     """Pages of a ``ChargeList``, forward only: ``previous`` is always null.
 
     No two charges share a position. The pages after the first are of its month and its moment: they
-    add up, also when another month begins meanwhile.
+    add up, also when another month begins meanwhile. Where the month is closed after a page that
+    has shares by key, no page follows: what is shared then has another place.
     """
 
     def paginate_queryset(  # type: ignore[override]  # a ChargeList instead of a queryset
@@ -162,13 +171,20 @@ class ChargePages(CursorPages):
         size = self.get_page_size(request)
         place = _read_place(self.decode_cursor(request))
         found = queryset.filter(month=place.month, as_of=place.as_of) if place else queryset
-        rows = found.page(place.position if place else None, size + 1)
-        self._next = _write_place(found, rows[size - 1]) if len(rows) > size else None
+        closed = find_closed(found.month)
+        is_closed = closed is not None
+        if place and place.is_outdated(is_closed=is_closed):
+            raise _closed_meanwhile()
+        rows = found.page(place.position if place else None, size + 1, closed=closed)
+        more = len(rows) > size
+        self._next = _write_place(found, rows[size - 1], is_closed=is_closed) if more else None
         return rows[:size]
 
     def _salt(self, request: Request) -> str:
-        """Not that of places without a month or without tiers, which earlier releases gave."""
-        return f"{super()._salt(request)} in a month with tiers"
+        """Not that of places without a month, without tiers or that do not say whether the month is
+        closed, which earlier releases gave.
+        """
+        return f"{super()._salt(request)} in a month, closed or not, with tiers"
 
     def get_next_link(self) -> str | None:
         return self.encode_cursor(self._next) if self._next else None
@@ -179,17 +195,27 @@ class ChargePages(CursorPages):
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where the next page begins, and of which list."""
+    """Where the next page begins, and of which list; ``is_closed``: the month was then."""
 
     month: Period
     as_of: datetime
     position: Position
+    is_closed: bool
+
+    def is_outdated(self, *, is_closed: bool) -> bool:
+        """It counts what is shared by key, and the list has lines of statements by now."""
+        return self.position[0] < 0 and self.is_closed != is_closed
 
 
-def _write_place(charges: ChargeList, last: ChargeRow) -> Cursor:
+def _closed_meanwhile() -> InvalidRequest:
+    message = _("This month was closed meanwhile. Read it again from the first page.")
+    return InvalidRequest({"cursor": [ErrorDetail(message, code="invalid")]}, location="query")
+
+
+def _write_place(charges: ChargeList, last: ChargeRow, *, is_closed: bool) -> Cursor:
     number, started_at, from_quantity = last.position
     moments = (started_at, charges.as_of, charges.month.start)
-    words = (number, from_quantity, *(moment.isoformat() for moment in moments))
+    words = (number, from_quantity, int(is_closed), *(moment.isoformat() for moment in moments))
     place: Any = " ".join(map(str, words))  # the stubs say int
     return Cursor(0, False, place)
 
@@ -197,10 +223,11 @@ def _write_place(charges: ChargeList, last: ChargeRow) -> Cursor:
 def _read_place(cursor: Cursor | None) -> _Place | None:
     if cursor is None or cursor.position is None:
         return None
-    number, from_quantity, *moments = str(cursor.position).split(" ")
+    number, from_quantity, is_closed, *moments = str(cursor.position).split(" ")
     started_at, as_of, month_start = map(datetime.fromisoformat, moments)
     position = (int(number), started_at, Decimal(from_quantity))
-    return _Place(month=month_of(month_start), as_of=as_of, position=position)
+    month = month_of(month_start)
+    return _Place(month=month, as_of=as_of, position=position, is_closed=is_closed == "1")
 
 
 def _with_names(charges: Sequence[Charge]) -> list[ChargeRow]:

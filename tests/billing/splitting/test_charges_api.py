@@ -87,12 +87,26 @@ def test_closing_the_month_says_the_same(finance, nodes, close):
     assert {row["kind"] for row in after} == {"usage", "shared_in", "shared_out"}
 
 
+def test_a_month_that_is_closed_between_two_pages_of_shares_is_read_again(finance, nodes, close):
+    of_use = finance.get(PATH, {"month": "2026-09", "pageSize": 2}).json()
+    of_shares = finance.get(PATH, {"month": "2026-09", "pageSize": 4}).json()
+    assert [row["kind"] != "usage" for row in of_shares["results"]] == [False] * 3 + [True]
+
+    close(SEPTEMBER)
+
+    refused = finance.get(of_shares["next"])
+    assert (refused.status_code, refused.json()["errors"][0]["name"]) == (400, "cursor")
+    rest = finance.get(of_use["next"] + "&pageSize=100").json()["results"]
+    rows = [*of_use["results"], *rest]
+    assert sorted(map(str, rows)) == sorted(map(str, read(finance, pageSize=4)))
+
+
 def test_half_a_month_is_shared_so_far(nodes):
     person = PersonFactory()
     grant(person, Role.FINANCE, nodes[1].parent)
     asked = replace(ChargeList.of(person), month=SEPTEMBER, as_of=MIDDLE)
 
-    (share,) = [row for row in asked.page(None, 100) if row.kind == "shared_in"]
+    (share,) = [row for row in asked.page(None, 100, closed=None) if row.kind == "shared_in"]
 
     assert share.charge.amount == Decimal("9.60")
     assert (share.started_at, share.ended_at) == (SEPTEMBER.start, MIDDLE)
