@@ -379,16 +379,32 @@ def _tell(event: str, key: SplitKey, actor: Person) -> None:
             "reason": key.reason,
         },
     )
-    data = {"key": str(split.public_id), "source": str(split.source.public_id)}
     told_to_them = [
         Told(
             event=_TOLD_TO_RECIPIENTS[event],
             subject=key,
             actor=actor,
             node_id=one.project_id,
-            data={**data, "from": key.valid_from.isoformat()},
+            data=_data_for(one, split, key),
         )
         for one in recipients
         if event in _TOLD_TO_RECIPIENTS
     ]
     record_all([told, *told_to_them])
+
+
+def _data_for(one: SplitRecipient, split: SplitKey, key: SplitKey) -> dict[str, str | None]:
+    """What whoever bears a part reads of what was agreed: nothing of what others bear."""
+    data: dict[str, str | None] = {
+        "key": str(split.public_id),
+        "source": str(split.source.public_id),
+        "from": key.valid_from.isoformat(),
+    }
+    if key.ends:
+        return data
+    return {
+        **data,
+        "until": key.valid_until.isoformat() if key.valid_until else None,
+        "method": key.method,
+        "percentage": str(one.percentage) if one.percentage else None,
+    }

@@ -83,6 +83,31 @@ def test_two_people_agree_on_a_key(says, first, second):
     }
 
 
+@pytest.mark.parametrize("months", [None, 3])
+def test_whoever_bears_a_part_reads_until_when_how_and_only_their_own_percentage(
+    says, agree, project, other, months
+):
+    until = ahead(months) if months else None
+    parts = {project: Decimal("12.345"), other: Decimal("87.655")}
+
+    agree(replace(says, method=SplitMethod.PERCENTAGES, recipients=parts, valid_until=until))
+
+    key = SplitKey.objects.get()
+    assert key.valid_until == until
+    told = AuditEntry.objects.filter(event="split_key.share_begins")
+    assert {entry.node_id: entry.data for entry in told} == {
+        one.pk: {
+            "key": str(key.public_id),
+            "source": str(says.source.public_id),
+            "from": key.valid_from.isoformat(),
+            "until": key.valid_until.isoformat() if key.valid_until else None,
+            "method": "percentages",
+            "percentage": str(part),
+        }
+        for one, part in parts.items()
+    }
+
+
 def test_nobody_confirms_their_own_key(says, first):
     key = propose_key(says, actor=first)
 
