@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -35,6 +35,7 @@ from billing.services.tariffs import (
 )
 from portal.core.api import AmountField, Input, MomentField, PublicIdField, TextField, TruthField
 from portal.core.calendar import month_of
+from portal.core.errors import InvalidInput
 from portal.identity.models import Organization
 from portal.identity.models.proposed import DecisionState
 from portal.identity.requests import ApiRequest
@@ -156,7 +157,8 @@ class TariffRoundViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Tari
         rounds = visible_tariff_rounds(self.request.user).select_related(
             "organization", "withdraws", "proposed_by", "decided_by"
         )
-        return rounds.prefetch_related("lines__sku")
+        lines = TariffRoundLine.objects.select_related("sku").order_by("sku__code")
+        return rounds.prefetch_related(Prefetch("lines", lines))
 
     @extend_schema(request=TariffRoundInput, responses={201: TariffRoundOutput})
     def create(self, request: ApiRequest) -> Response:
@@ -176,7 +178,11 @@ class TariffRoundViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Tari
             organization=_organization(asked["organization"]),
             prices=list(_prices(asked["prices"])),
         )
-        return self._answer(propose_round(says, actor=request.user), status.HTTP_201_CREATED)
+        try:
+            proposed = propose_round(says, actor=request.user)
+        except InvalidInput as error:
+            raise InvalidInput(dict(_by_number(error.errors, says.prices))) from error
+        return self._answer(proposed, status.HTTP_201_CREATED)
 
     @extend_schema(request=ProposalDecisionInput, responses={200: TariffRoundOutput})
     @action(detail=True, methods=["post"])
@@ -233,6 +239,16 @@ def _prices(asked: Sequence[Mapping[str, Any]]) -> Iterator[NewPrice]:
             tiers=[Tier(**tier) for tier in price["tiers"]],
             minimum_months=price["minimum_months"],
         )
+
+
+def _by_number(
+    errors: Mapping[str, list[str]], prices: Sequence[NewPrice]
+) -> Iterator[tuple[str, list[str]]]:
+    """What is wrong with a price at its number, counted from 1, as the caller sent it."""
+    for name, messages in errors.items():
+        numbers = [number for number, price in enumerate(prices, start=1) if price.field == name]
+        names = [f"prices.{number}.sku" for number in numbers] or [name]
+        yield from ((one, messages) for one in names)
 
 
 def _wrong(name: str, message: str) -> serializers.ValidationError:

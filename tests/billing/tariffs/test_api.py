@@ -155,6 +155,27 @@ def test_what_is_not_right_proposes_nothing(body, treasury, changes, status):
     assert not TariffRound.objects.exists()
 
 
+def test_what_is_wrong_with_a_price_is_told_at_its_number(body, treasury):
+    wrong = {"sku": "niets", "amount": "1", "unit": "month"}
+    disk = body["prices"][1]
+
+    refused = send(treasury.first, PATH, **{**body, "prices": [disk, wrong, disk]})
+    mistaken = send(treasury.first, PATH, **{**body, "prices": [disk, {**wrong, "amount": "x"}]})
+
+    assert refused.status_code == 400
+    assert sorted(error["name"] for error in refused.json()["errors"]) == [
+        f"prices.{number}.sku" for number in (1, 2, 3)
+    ]
+    assert [error["name"] for error in mistaken.json()["errors"]] == ["prices.2.amount"]
+
+
+def test_prices_are_told_by_sku_however_they_were_sent(body, treasury):
+    answer = send(treasury.first, PATH, **{**body, "prices": body["prices"][::-1]})
+
+    codes = [line["sku"]["code"] for line in answer.json()["prices"]]
+    assert codes == sorted(codes) == sorted([SERVER, DISK])
+
+
 def test_only_who_sets_prices_or_audits_that_reads_them(proposed, treasury):
     assert visit_as(PersonFactory()).get(PATH).status_code == 403
     assert visit_as(PersonFactory()).get(f"{PATH}/{proposed['id']}").status_code == 404
