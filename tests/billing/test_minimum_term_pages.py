@@ -43,6 +43,7 @@ def _page(project: Project, *, ends: bool, language: str = "en") -> str:
         openstack_id="cinder-1",
         meters=[Meter("volume.standard", Decimal(100))],
         time=_at(BEGUN),
+        agreed_months={"volume.standard": 12},
     )
     if ends:
         end_metering(resource.public_id, time=_at(GONE))
