@@ -158,7 +158,7 @@ def test_usage_itself_says_the_same_of_many_months(world: list[Node]) -> None:
     assert [(one.as_of, one.realised, one.expected) for one in some] == [
         (other.as_of, other.realised, other.expected) for other in none
     ]
-    assert len(queries) == 5
+    assert len(queries) == 7
 
 
 def test_totals_are_the_sums_of_lines(world: list[Node]) -> None:

@@ -193,4 +193,4 @@ def test_number_of_queries_does_not_depend_on_the_number_of_resources(server, pr
     for _ in range(10):
         used(project, september(1))
 
-    assert queries() == few == 2
+    assert queries() == few == 3

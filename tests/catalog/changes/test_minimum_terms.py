@@ -22,6 +22,7 @@ from catalog.services.changes import Term, Wanted, place_change, preview_change
 from catalog.services.order_costs import Before, Cost, cost_in_year
 from catalog.services.preview import preview_of_order
 from portal.core.calendar import end_of_day, month_of, whole_second, year_of
+from portal.core.money import to_cents
 from tests.catalog.changes.test_pages import address, answers
 from tests.catalog.views.ordering import HTMX, text_of
 from tests.factories import delivered, place
@@ -124,10 +125,10 @@ class TestWhatAChangeAsksOfABudget:
         preview = preview_change(resource, wanted)
         end_of_year = year_of(moment).end
 
-        def ask(quantity, *, before=1, months=1, end_before=None, end_date=None):
+        def ask(quantity, *, before=1, days=1, end_before=None, end_date=None):
             line = next(one for one in preview.price.lines if one.sku.startswith("server"))
             line = replace(line, minimum_months=0)
-            term_ends = min(end_of_year, moment + timedelta(days=months))
+            term_ends = min(end_of_year, moment + timedelta(days=days))
             terms = {line.sku: AgreedTerm(quantity=Decimal(1), ends_at=term_ends)}
             quotes = [
                 Quote(lines=(replace(line, quantity=Decimal(held)),) if held else ())
@@ -140,17 +141,17 @@ class TestWhatAChangeAsksOfABudget:
         return ask
 
     def test_an_earlier_end_saves_nothing_within_the_term(self, asks):
-        asked, *_ = asks(1, months=20, end_before=day_in(25), end_date=day_in(3))
+        asked, *_ = asks(1, days=20, end_before=day_in(25), end_date=day_in(3))
         assert asked < 0  # only of what lies behind the term
-        asked, *_ = asks(1, months=20, end_before=day_in(10), end_date=day_in(3))
-        assert asked == 0
+        asked, *_ = asks(1, days=20, end_before=day_in(10), end_date=day_in(3))
+        assert to_cents(asked) == 0
 
     def test_a_later_end_costs_nothing_within_the_term(self, asks):
-        asked, *_ = asks(1, months=20, end_before=day_in(3), end_date=day_in(10))
-        assert asked == 0
+        asked, *_ = asks(1, days=20, end_before=day_in(3), end_date=day_in(10))
+        assert to_cents(asked) == 0
 
     def test_what_comes_back_within_the_term_costs_nothing(self, asks):
-        asked, line, moment, term_ends = asks(1, before=0, months=20)
+        asked, line, moment, term_ends = asks(1, before=0, days=20)
         end = year_of(moment).end
         assert asked == line.cost(moment, end) - line.cost(moment, term_ends)
 

@@ -32,7 +32,7 @@ def test_the_last_step_brings_about_everything(held, operation, django_assert_nu
     while last.rest:
         last = complete_step(last, Done(external_id="thing"), goes_on=True)
 
-    with django_assert_num_queries(30):
+    with django_assert_num_queries(29):
         assert complete_step(last, Done(), goes_on=True) is None
 
     operation.refresh_from_db()

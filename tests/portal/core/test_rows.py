@@ -88,15 +88,16 @@ def test_a_statement_is_prepared_once_it_is_asked_often(db):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_the_database_closed_is_opened_again(monkeypatch):
+def test_a_connection_that_the_database_closed_is_opened_again():
     """As the first thing of a request, long after the one before."""
     ask("SELECT 1", {})
     kept = connection.connection
-    monkeypatch.setattr(connection, "health_check_enabled", True)
-    monkeypatch.setattr(connection, "health_check_done", False)
     kept.close()
-
-    (row,) = ask("SELECT 2", {})
+    connection.health_check_enabled, connection.health_check_done = True, False
+    try:
+        (row,) = ask("SELECT 2", {})
+    finally:
+        connection.health_check_enabled, connection.health_check_done = False, True
 
     assert row.rest() == (2,)
     assert connection.connection is not kept
