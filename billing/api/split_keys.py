@@ -158,7 +158,7 @@ class SplitKeyOutput(serializers.ModelSerializer[SplitKey]):
         )
 
     def get_other_count(self, key: SplitKey) -> int:
-        seen: Sequence[SplitRecipient] = key.seen_recipients  # type: ignore[attr-defined]
+        seen: Sequence[SplitRecipient] = key.seen_recipients  # type: ignore[attr-defined]  # of the prefetch
         return key.recipient_count - len(seen)
 
     def get_valid_from(self, key: SplitKey) -> str:

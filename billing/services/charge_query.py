@@ -113,7 +113,7 @@ timed AS (
         -- What is due once is due where the use begins.
         AND (NOT is_at_once OR is_beginning AND started_at = span_started_at)
 )
-"""  # noqa: S608
+"""  # noqa: S608  (fragments of ours)
 
 
 _OF_PAYER: Final[LiteralString] = """
@@ -130,7 +130,7 @@ _AT_ONE_PRICE: Final[LiteralString] = """
 
 _PLAIN: Final = _pieces("payer_price AS price", f"{_OF_PAYER} AND NOT price.has_tiers")
 _PLAIN_CHARGES: Final = f"""
-    SELECT plain.*, false AS is_in_term FROM ({_AT_ONE_PRICE}) AS plain"""  # noqa: S608
+    SELECT plain.*, false AS is_in_term FROM ({_AT_ONE_PRICE}) AS plain"""  # noqa: S608  (fragments of ours)
 _TIERED: Final = _pieces(
     "payer_price AS price",
     f"{_OF_PAYER} AND price.has_tiers",

@@ -286,5 +286,5 @@ payer_price AS MATERIALIZED (
     FROM tariff
     JOIN asked_period AS asked ON tariff.period && asked.period
 )
-"""  # noqa: S608
+"""  # noqa: S608  (fragments of ours)
 )

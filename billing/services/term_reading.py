@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from billing.models import MinimumTerm, Price, Sku
 from billing.rating import Usage, rate
 from portal.core.calendar import month_of, whole_second
@@ -38,12 +40,9 @@ class AgreedTerm:
 
 def agreed_terms(public_id: UUID, *, at: datetime) -> dict[str, AgreedTerm]:
     """The terms of a resource that run at ``at``, by code of the SKU. One query."""
-    terms = MinimumTerm.objects.filter(
-        is_in_force(at, start="started_at", end="ends_at"), resource__public_id=public_id
-    )
     return {
         term.sku.code: AgreedTerm(quantity=term.quantity, ends_at=term.ends_at)
-        for term in terms.select_related("sku")
+        for term in _terms_of(public_id, at).select_related("sku")
     }
 
 
@@ -68,14 +67,11 @@ def still_due(
     Args:
         kept: by code of the SKU, how much is used on; of that nothing is due without use.
     """
-    terms = MinimumTerm.objects.filter(
-        is_in_force(at, start="started_at", end="ends_at"), resource__public_id=public_id
-    )
-    found, since = [], whole_second(at)
-    for term in terms.select_related("sku", "price").order_by("ends_at", "sku__code"):
+    found, since, month = [], whole_second(at), month_of(at)
+    terms = _terms_of(public_id, at).select_related("sku", "price")
+    for term in terms.order_by("ends_at", "sku__code"):
         unused = term.quantity - kept.get(term.sku.code, Decimal(0))
         if unused > 0:
-            month = month_of(at)
             cost, monthly = (
                 to_cents(rate(Usage(unused, start, end), term.price.unit_price))
                 for start, end in ((since, term.ends_at), (month.start, month.end))
@@ -86,7 +82,12 @@ def still_due(
 
 def prices_in(public_id: UUID, *, at: datetime) -> dict[str, Price]:
     """By code of the SKU the price that a resource pays as long as its term runs. One query."""
-    terms = MinimumTerm.objects.filter(
+    terms = _terms_of(public_id, at).select_related("sku", "price__sku")
+    return {term.sku.code: term.price for term in terms}
+
+
+def _terms_of(public_id: UUID, at: datetime) -> QuerySet[MinimumTerm]:
+    """Those of a resource that run at ``at``."""
+    return MinimumTerm.objects.filter(
         is_in_force(at, start="started_at", end="ends_at"), resource__public_id=public_id
     )
-    return {term.sku.code: term.price for term in terms.select_related("sku", "price__sku")}

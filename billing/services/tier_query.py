@@ -145,4 +145,4 @@ tiered_charge AS (
                 - greatest(used_before, tier.since * per_unit) AS part
     ) AS overlap
 )
-"""  # noqa: S608
+"""  # noqa: S608  (fragments of ours)

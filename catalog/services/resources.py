@@ -369,7 +369,8 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     resource.save(update_fields=["state", "retired_at"])
     time = UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at)
     owes_nothing = _parts_of_what_never_came(resource)
-    for public_id in {resource.public_id, *owes_nothing}:
+    # In one order, for each is locked: parts of a whole may end beside each other.
+    for public_id in sorted({resource.public_id, *owes_nothing}):
         end_metering(public_id, time=time, owes_terms=not owes_nothing)
     let_go_of(resource)
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import uuid4
 
@@ -29,8 +29,8 @@ def project() -> Project:
     return project
 
 
-def _at(moment: object) -> UsageTime:
-    return UsageTime(cloud=moment, intended=moment, observed=moment)  # type: ignore[arg-type]
+def _at(moment: datetime) -> UsageTime:
+    return UsageTime(cloud=moment, intended=moment, observed=moment)
 
 
 def _page(project: Project, *, ends: bool, language: str = "en") -> str:
