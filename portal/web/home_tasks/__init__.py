@@ -20,6 +20,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *people.proposals(person),
         *money.proposals(person),
         *money.disputes(person),
+        *money.closings(person, at),
         *quotas.requests(person),
         *people.gaps(person),
         *quotas.shortages(person),

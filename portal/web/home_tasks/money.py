@@ -9,15 +9,19 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from billing.models import BudgetAlert, SplitKey, TariffRound
+from billing.forms import month_key, name_of_month
+from billing.models import BillingMonth, BudgetAlert, MonthState, SplitKey, TariffRound
 from billing.policies import (
     disputes_to_answer,
+    may_close,
+    months_to_close,
     split_keys_to_decide,
     tariff_rounds_to_decide,
 )
 from billing.services.budget_alerts import READERS, alert_in_words
+from billing.services.closing import next_month
 from billing.services.unusual_days import UnusualDay, find_unusual_days
-from portal.core.calendar import day_of
+from portal.core.calendar import Period, day_of
 from portal.core.formats import day, money
 from portal.identity.access import granted_node_ids
 from portal.identity.models import Person
@@ -53,6 +57,21 @@ def disputes(person: Person) -> list[Task]:
     ]
 
 
+def closings(person: Person, at: datetime) -> list[Task]:
+    """The month that is over and not closed, for who may begin with it or is its second person."""
+    month = next_month() if may_close(person) else None
+    if month is None or month.end > at:
+        return []
+    row = BillingMonth.objects.filter(first_day=day_of(month.start)).first()
+    if row is None or row.state == MonthState.OPEN:
+        return [_closing_task(month, _("Check what everybody has to pay, and begin to close it."))]
+    begun = months_to_close(person).filter(pk=row.pk).select_related("closing_by").first()
+    if begun is None or begun.closing_by is None:
+        return []
+    text = _("{name} began to close it. Check the same figures and close it.")
+    return [_closing_task(month, text.format(name=begun.closing_by.name))]
+
+
 def warnings(person: Person, at: datetime) -> list[Task]:
     """Of the parts that they are finance or budget holder of: budgets, and what cost a lot."""
     node_ids = granted_node_ids(person, READERS)
@@ -60,6 +79,17 @@ def warnings(person: Person, at: datetime) -> list[Task]:
         return []
     unusual = find_unusual_days(node_ids, at=at)[:SHOWN]
     return [*_budget_tasks(node_ids, at), *[_unusual_task(found) for found in unusual]]
+
+
+def _closing_task(month: Period, text: str) -> Task:
+    return Task(
+        icon="receipt-euro",
+        tone="",
+        title=_("{month} can be closed").format(month=name_of_month(month)),
+        text=text,
+        url=reverse("billing:month", args=[month_key(month)]),
+        button=_("View month"),
+    )
 
 
 def _tariffs_to_decide(person: Person) -> QuerySet[TariffRound]:
