@@ -1,10 +1,47 @@
-from catalog.placement.rules import (
+"""Which data may stand in which place. Pure: facts in, advice out."""
+
+from catalog.placement.former import (
     REASONS,
-    RULESET,
     CloudFacts,
     ProjectFacts,
     Verdict,
     judge,
 )
+from catalog.placement.former import RULESET as FORMER_RULESET
+from catalog.placement.rules import (
+    RULESET,
+    Advice,
+    Fired,
+    Need,
+    advise,
+    advise_all,
+    source_of,
+    text_of,
+)
+from catalog.placement.supply import DEFAULT_MINIMUMS, Dependency, Link, Minimums, Supply
+from catalog.placement.workload import Workload, effective_tbb, is_material
 
-__all__ = ["REASONS", "RULESET", "CloudFacts", "ProjectFacts", "Verdict", "judge"]
+__all__ = [
+    "DEFAULT_MINIMUMS",
+    "FORMER_RULESET",
+    "REASONS",
+    "RULESET",
+    "Advice",
+    "CloudFacts",
+    "Dependency",
+    "Fired",
+    "Link",
+    "Minimums",
+    "Need",
+    "ProjectFacts",
+    "Supply",
+    "Verdict",
+    "Workload",
+    "advise",
+    "advise_all",
+    "effective_tbb",
+    "is_material",
+    "judge",
+    "source_of",
+    "text_of",
+]

@@ -9,7 +9,8 @@ from django.utils.timezone import now
 
 from catalog.errors import PlacementRefused
 from catalog.models import PlacementDecision, PlacementVerdict
-from catalog.placement import REASONS, RULESET, CloudFacts, ProjectFacts, Verdict, judge
+from catalog.placement import FORMER_RULESET as RULESET
+from catalog.placement import REASONS, CloudFacts, ProjectFacts, Verdict, judge
 from portal.cloud.models import Cloud
 from portal.identity.models import Project
 
