@@ -255,7 +255,7 @@ def _year(
         YearMonth(
             total=total,
             is_chosen=total.month.start == month.start,
-            can_be_chosen=total.month.start <= now and bool(total.realised),
+            can_be_chosen=total.month.start <= now and total.has_lines,
         )
         for total in totals
     )

@@ -55,6 +55,7 @@ class Figures:
                 month=found.month,
                 realised=found.realised.total,
                 expected=found.expected.total,
+                has_lines=bool(found.realised.lines),
                 is_price_missing=found.expected.is_price_missing,
                 is_billed=found.closed is not None,
             )

@@ -87,6 +87,7 @@ def month_totals(
                 month=reckoned.month,
                 realised=reckoned.realised.total,
                 expected=reckoned.expected.total,
+                has_lines=bool(reckoned.realised.lines),
                 is_price_missing=reckoned.expected.is_price_missing,
             )
             for start, reckoned in _reckon(node_ids, places.others, at).items()
@@ -176,6 +177,7 @@ def _billed_totals(
             month=month.period,
             realised=amount,
             expected=amount,
+            has_lines=start in totals,
             is_price_missing=False,
             is_billed=True,
         )

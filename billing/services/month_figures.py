@@ -33,11 +33,15 @@ class MonthCosts:
 
 @dataclass(frozen=True, kw_only=True)
 class MonthTotal:
-    """What one business month came to, in whole cents: the sums of its lines."""
+    """What one business month came to, in whole cents: the sums of its lines.
+
+    ``has_lines``: there is something to look at, also where it comes to nothing: all is shared.
+    """
 
     month: Period
     realised: Decimal
     expected: Decimal
+    has_lines: bool
     is_price_missing: bool
     is_billed: bool = False
 

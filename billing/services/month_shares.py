@@ -87,4 +87,5 @@ def total_with_shares(found: MonthTotal, shares: MonthShares | None) -> MonthTot
         found,
         realised=found.realised + shares.realised.total,
         expected=found.expected + shares.expected.total,
+        has_lines=found.has_lines or bool(shares.realised.lines),
     )

@@ -76,6 +76,7 @@ def summarized_totals(
             month=month,
             realised=realised.amount,
             expected=expected.amount,
+            has_lines=(summary.pk, False) in totals,
             is_price_missing=expected.is_price_missing,
         )
 

@@ -173,6 +173,7 @@ def test_totals_are_the_sums_of_lines(world: list[Node]) -> None:
         assert [(one.realised, one.expected, one.is_price_missing) for one in totals] == [
             (one.realised.total, one.expected.total, one.expected.is_price_missing) for one in found
         ]
+        assert [one.has_lines for one in totals] == [bool(one.realised.lines) for one in found]
 
 
 def test_it_takes_as_many_queries_for_a_year(world: list[Node]) -> None:

@@ -109,6 +109,22 @@ def test_who_bears_a_part_sees_only_that_part(client, gateway, project, other, u
     assert "Register" not in answer.content.decode()
 
 
+def test_a_month_of_which_others_bear_all_can_be_looked_at(
+    client, gateway, project, used_last_month
+):
+    key_held(gateway, [project], since=used_last_month.start)
+    reader = PersonFactory()
+    grant(reader, Role.FINANCE, gateway)
+    log_in(client, reader)
+
+    asked = {"node": str(gateway.public_id), "month": used_last_month.start.strftime("%Y-%m")}
+    months = client.get("/costs", asked).context["overview"].year
+
+    (shared,) = [one for one in months if one.start == used_last_month.start]
+    assert (shared.total.realised, shared.can_be_chosen) == (0, True)
+    assert [one.can_be_chosen for one in months].count(True) == 1
+
+
 def test_a_stranger_does_not_see_the_key(client, gateway, project):
     key = key_held(gateway, [project])
     stranger = PersonFactory()

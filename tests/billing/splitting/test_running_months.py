@@ -52,6 +52,7 @@ def test_the_source_has_nothing_left(nodes, platform):
     for node in (gateway, platform):
         (total,) = month_totals([node.pk], [SEPTEMBER], at=MIDDLE)
         assert (total.realised, total.expected) == (0, 0)
+        assert total.has_lines
 
 
 def test_every_level_sees_the_shares_of_who_pays_below_it(nodes, service):
@@ -84,6 +85,8 @@ def test_the_last_second_of_a_month_says_what_its_statements_say(nodes, close, m
     assert [sorted(line.amount for line in one.shares.lines) for one in before] == [
         sorted(line.amount for line in one.shares.lines) for one in after
     ]
+    (total,) = month_totals([gateway.pk], [SEPTEMBER], at=SEPTEMBER.end)
+    assert (total.realised, total.is_billed, total.has_lines) == (0, True, True)
 
 
 def test_a_budget_counts_what_is_borne_and_what_others_bear(nodes):
