@@ -284,6 +284,11 @@ class OrderOutput(Output):
     purpose = serializers.CharField()
     monthly_price = AmountField()
     one_off_price = AmountField()
+    later_price = AmountField(
+        help_text="What minimum terms make due after the first month, also when use stops sooner; "
+        "for approval it counts too. As it was when the order was placed: zero without such a "
+        "term, and of an order that was placed before the portal kept it."
+    )
     submitted_at = MomentField()
     expires_at = MomentField()
     settled_at = MomentField(allow_null=True)

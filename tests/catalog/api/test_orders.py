@@ -28,6 +28,7 @@ from tests.factories import (
     place,
     withdrawn,
 )
+from tests.factories.billing import set_price
 
 pytestmark = pytest.mark.django_db
 APPROVED = {"decision": "approved"}
@@ -60,6 +61,19 @@ class TestPlacing:
         assert shown["one_off_price"] == shown["lines"][0]["one_off_price"] == "0.000000"
         assert shown["submitted_at"].endswith("Z")
         assert claimed(project) == 1
+
+    def test_it_says_what_comes_after_the_first_month_of_a_minimum_term(
+        self, as_requester, body, project
+    ):
+        free = as_requester.order(body).json()
+        organization = project.parent.organization
+        set_price("40", sku="server.gp.small", organization=organization, minimum_months=12)
+
+        bound = as_requester.order({**body, "name": "zaken-web-02"}).json()
+
+        assert free["later_price"] == "0.000000"
+        assert bound["later_price"] == "440.000000"
+        assert bound["lines"][0]["quote"][0]["minimum_months"] == 12
 
     def test_the_answer_holds_no_primary_key(self, as_requester, body):
         text = as_requester.order(body).content.decode()
