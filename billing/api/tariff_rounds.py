@@ -8,7 +8,9 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -19,13 +21,14 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from billing.api.prices import CODE_LENGTH, PriceSkuOutput, PriceTierOutput
-from billing.api.serializers import NamedOutput
+from billing.api.serializers import CentsField, NamedOutput
 from billing.api.split_keys import MonthField, ProposalDecisionInput
 from billing.forms import month_key
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit, TariffRound, TariffRoundLine
 from billing.policies import may_read_tariff_rounds, may_set_tariffs, visible_tariff_rounds
 from billing.rating import LONGEST_MINIMUM_MONTHS, Tier
-from billing.services.tariff_drafts import MOST_TIERS, NewPrice, RoundSays
+from billing.services.tariff_drafts import MOST_TIERS, Draft, NewPrice, RoundSays, draft_of
+from billing.services.tariff_effects import Effect
 from billing.services.tariffs import (
     confirm_round,
     propose_round,
@@ -139,6 +142,34 @@ class TariffRoundOutput(serializers.ModelSerializer[TariffRound]):
         return month_key(month_of(proposed.valid_from))
 
 
+class ChangeOutput(serializers.Serializer[Any]):
+    """Euros without VAT, in whole cents."""
+
+    before = CentsField(help_text="What was charged of that month.")
+    after = CentsField(help_text="What the same use would have cost at the new prices.")
+
+
+class OrganizationChangeOutput(ChangeOutput):
+    organization = NamedOutput()
+
+
+class SkuChangeOutput(ChangeOutput):
+    sku = PriceSkuOutput()
+
+
+class TariffEffectOutput(serializers.Serializer[Any]):
+    """What a round would have made of last month. Whoever has a nearer price of their own keeps
+    that, and so does what is in a minimum term.
+    """
+
+    month = serializers.CharField(help_text="The last full month, as 2026-11.")
+    total = ChangeOutput()
+    organizations = OrganizationChangeOutput(
+        many=True, help_text="All that each of them paid in it, the dearest first."
+    )
+    prices = SkuChangeOutput(many=True, help_text="Only what the round gives another price.")
+
+
 class TariffRoundViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[TariffRound]):
     """Every round, for who sets prices or audits that; the newest first."""
 
@@ -165,7 +196,7 @@ class TariffRoundViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Tari
         """Propose new prices; finance of the organization that runs the platform may.
 
         A second person decides. A repetition hears that the name is taken. What these prices would
-        have made of last month is shown on the page of the round.
+        have made of last month is told at `effect` of the round.
         """
         if not may_set_tariffs(request.user):
             raise PermissionDenied
@@ -211,6 +242,19 @@ class TariffRoundViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Tari
         proposed = propose_withdrawal(self._acting().public_id, actor=request.user)
         return self._answer(proposed, status.HTTP_201_CREATED)
 
+    @extend_schema(responses={200: TariffEffectOutput})
+    @action(detail=True, methods=["get"])
+    def effect(self, request: ApiRequest, id: UUID) -> Response:
+        """What these prices would have made of last month, while they wait for a decision.
+
+        Of what was decided on, and of a round that withdraws another, there is none: 404.
+        """
+        proposed = self.get_object()
+        if proposed.state != DecisionState.PROPOSED or proposed.withdraws:
+            raise Http404
+        draft = draft_of(proposed)
+        return Response(TariffEffectOutput(_told(draft, draft.effect(at=now()))).data)
+
     def _acting(self) -> TariffRound:
         """The round of the address, for who may act on it."""
         proposed = self.get_object()
@@ -221,6 +265,20 @@ class TariffRoundViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Tari
     def _answer(self, proposed: TariffRound, code: int = status.HTTP_200_OK) -> Response:
         found = self.get_queryset().get(pk=proposed.pk)
         return Response(TariffRoundOutput(found).data, status=code)
+
+
+def _told(draft: Draft, effect: Effect) -> dict[str, Any]:
+    return {
+        "month": month_key(effect.month),
+        "total": effect.total,
+        "organizations": [
+            {"organization": node, **vars(change)} for node, change in effect.organizations
+        ],
+        "prices": [
+            {"sku": sku, **vars(effect.skus[sku.pk])}
+            for sku in sorted(draft.prices, key=lambda sku: sku.code)
+        ],
+    }
 
 
 def _organization(public_id: UUID | None) -> Organization | None:

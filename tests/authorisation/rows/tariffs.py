@@ -142,6 +142,7 @@ ROWS = [
         shows_organizations=True,
     ),
     see("tariff-round-detail", of=round_of_colleague, by=READERS, seen_by=READERS),
+    see("tariff-round-effect", of=round_of_colleague, by=READERS, seen_by=READERS),
     call(
         "tariff-round-decision",
         of=round_of_colleague,

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from billing.models import Price, TariffRound
-from tests.billing.tariffs.conftest import DISK, SERVER, month_ahead
+from portal.identity.models import NodeParent
+from tests.billing.tariffs.conftest import DISK, SERVER, last_month, month_ahead
 from tests.billing.visits import visit_as
-from tests.factories import PersonFactory, make_organization
-from tests.factories.billing import set_price
+from tests.factories import PersonFactory, make_organization, make_project
+from tests.factories.billing import MeteredResourceFactory, UsageSpanFactory, set_price
 
 PATH = "/api/v1/tariff-rounds"
 pytestmark = pytest.mark.django_db
@@ -65,6 +66,30 @@ def test_proposed_it_stands_in_the_list_as_it_was_said(proposed, treasury):
     assert (told[SERVER]["amount"], told[SERVER]["minimum_months"]) == ("41.500000", 3)
     assert told[DISK]["tiers"] == [{"from_quantity": "100.000000", "amount": "0.080000"}]
     assert (proposed["organization"], proposed["valid_from"]) == (None, month(1))
+
+
+def test_it_says_what_last_month_would_have_been_until_it_is_decided(proposed, treasury):
+    project = make_project(make_organization(name="Dienst"))
+    NodeParent.objects.update(valid_from=last_month())
+    server = MeteredResourceFactory(project=project)
+    UsageSpanFactory(resource=server, started_at=last_month(), ended_at=month_ahead(1))
+    visit, path = visit_as(treasury.auditor), f"{PATH}/{proposed['id']}/effect"
+    change = {"before": "38.40", "after": "41.50"}
+    none = {"before": "0.00", "after": "0.00"}
+
+    told = visit.get(path).json()
+
+    assert (told["month"], told["total"]) == (last_month().strftime("%Y-%m"), change)
+    (payer,) = told["organizations"]
+    assert payer == {"organization": payer["organization"], **change}
+    assert payer["organization"]["name"] == "Dienst"
+    assert [(one["sku"]["code"], one["before"], one["after"]) for one in told["prices"]] == [
+        (SERVER, *change.values()),
+        (DISK, *none.values()),
+    ]
+    assert visit_as(PersonFactory()).get(path).status_code == 404
+    decide(treasury.second, proposed, decision="confirmed")
+    assert visit.get(path).status_code == 404
 
 
 def test_another_agrees_and_the_prices_hold_from_then_on(proposed, treasury):
