@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from billing.models import MinimumTerm, Price, Sku
+from billing.models import MinimumTerm, Price, Sku, UsageSpan
 from billing.rating import Usage, rate
 from portal.core.calendar import month_of, whole_second
 from portal.core.models import is_in_force
@@ -58,6 +58,15 @@ class StillDue:
     amount: Decimal
     monthly: Decimal
 
+    def __add__(self, other: StillDue) -> StillDue:
+        """Both, of the same SKU: until the last of them ends."""
+        return StillDue(
+            sku=self.sku,
+            ends_at=max(self.ends_at, other.ends_at),
+            amount=self.amount + other.amount,
+            monthly=self.monthly + other.monthly,
+        )
+
 
 def still_due(
     public_id: UUID, *, at: datetime, kept: Mapping[str, Decimal] = _NOTHING
@@ -67,17 +76,42 @@ def still_due(
     Args:
         kept: by code of the SKU, how much is used on; of that nothing is due without use.
     """
-    found, since, month = [], whole_second(at), month_of(at)
+    found = []
     terms = _terms_of(public_id, at).select_related("sku", "price")
     for term in terms.order_by("ends_at", "sku__code"):
         unused = term.quantity - kept.get(term.sku.code, Decimal(0))
         if unused > 0:
-            cost, monthly = (
-                to_cents(rate(Usage(unused, start, end), term.price.unit_price))
-                for start, end in ((since, term.ends_at), (month.start, month.end))
-            )
-            found.append(StillDue(sku=term.sku, ends_at=term.ends_at, amount=cost, monthly=monthly))
+            found.append(_due(term.sku, term.price, unused, at=at, until=term.ends_at))
     return found
+
+
+def _due(sku: Sku, price: Price, quantity: Decimal, *, at: datetime, until: datetime) -> StillDue:
+    """What so much costs from ``at`` until then, unused."""
+    month = month_of(at)
+    amount, monthly = (
+        to_cents(rate(Usage(quantity, start, end), price.unit_price))
+        for start, end in ((whole_second(at), until), (month.start, month.end))
+    )
+    return StillDue(sku=sku, ends_at=until, amount=amount, monthly=monthly)
+
+
+def unused_in(project_ids: Collection[int], *, at: datetime) -> list[StillDue]:
+    """What is due after ``at`` of what is used no more in these projects: by SKU, until the last of
+    their terms ends. One query.
+
+    Of what is still used, ``still_due`` tells what would be due.
+    """
+    found: dict[int, StillDue] = {}
+    spans = UsageSpan.objects.filter(
+        resource__project__in=project_ids, is_unused=True, ended_at__gt=at
+    )
+    for span in spans.select_related("sku", "term__price").order_by("sku__code", "pk"):
+        if span.term is None or span.ended_at is None:  # by a constraint it has both
+            continue
+        due = _due(span.sku, span.term.price, span.quantity, at=at, until=span.ended_at)
+        other = found.get(span.sku_id)
+        found[span.sku_id] = other + due if other else due
+    return list(found.values())
 
 
 def prices_in(public_id: UUID, *, at: datetime) -> dict[str, Price]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Final, LiteralString
 from uuid import UUID
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from billing.models import Sku
 from billing.services.price_book import unpriced_use
+from billing.services.term_reading import StillDue, unused_in
 from catalog.errors import ConfirmationMismatch, NodeInUse
 from catalog.models import (
     OPEN_ORDER_STATES,
@@ -259,6 +261,11 @@ def end_node(public_id: UUID, *, actor: Person, confirmation: str) -> Node:
         end_limits(node)
         close_node(node, actor=actor, at=now())
         return node
+
+
+def due_after_end(node: Node, *, at: datetime) -> list[StillDue]:
+    """What stays due of minimum terms below a node, also of projects that ended before."""
+    return unused_in(_project_ids(node), at=at)
 
 
 def find_obstacles(node: Node) -> Obstacles:

@@ -22,6 +22,7 @@ from catalog.amounts import amount_in_words
 from catalog.errors import ConfirmationMismatch
 from catalog.services.tree import (
     LevelEffect,
+    due_after_end,
     end_node,
     find_obstacles,
     move_node,
@@ -220,6 +221,7 @@ def _render_end(
         "error": error,
         "name_error": error if isinstance(error, ConfirmationMismatch) else None,
         "is_blocked": obstacles.exist(),
+        "still_due": due_after_end(node, at=moment),
         "children": obstacles.children[:MOST_OBSTACLES],
         "orders": obstacles.orders[:MOST_OBSTACLES],
         "resources": obstacles.resources[:MOST_OBSTACLES],

@@ -1,15 +1,23 @@
 """The tree as a page, and the pages on which a part of it moves or ends."""
 
+from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.utils.timezone import now
 
+from billing.meters import Meter
+from billing.services.metering import UsageTime, end_metering, start_metering
+from billing.services.term_reading import still_due
 from catalog.models import Metric, Quota
 from catalog.services.approvals import approve_order
 from catalog.services.limits import set_limit
-from portal.identity.models import Node, Role
+from portal.core.calendar import last_day_before
+from portal.core.formats import day
+from portal.identity.models import Node, NodeParent, Role
 from tests.factories import (
+    CloudFactory,
     PersonFactory,
     administrator_of,
     grant,
@@ -17,6 +25,7 @@ from tests.factories import (
     make_project,
     place,
 )
+from tests.factories.billing import set_price
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -251,6 +260,25 @@ class TestMove:
         assert back.context["parent"].pk == elsewhere.pk
 
 
+def used_for_a_month(project):
+    """A disk of 100 GiB that is gone by now, of which a year is due: 10 euros a month."""
+    NodeParent.objects.update(valid_from=now() - timedelta(days=90))
+    begun, gone = (now() - timedelta(days=days) for days in (60, 30))
+    disk = start_metering(
+        public_id=uuid4(),
+        project=project,
+        cloud=CloudFactory(),
+        kind="volume",
+        name="zaak-data",
+        openstack_id="cinder-1",
+        meters=[Meter("volume.standard", Decimal(100))],
+        time=UsageTime(cloud=begun, intended=begun, observed=begun),
+        agreed_months={"volume.standard": 12},
+    )
+    end_metering(disk.public_id, time=UsageTime(cloud=gone, intended=gone, observed=gone))
+    return disk
+
+
 class TestEnd:
     def end(self, client, node, confirmation=None):
         typed = node.name if confirmation is None else confirmation
@@ -272,6 +300,23 @@ class TestEnd:
         assert response.status_code == 409
         page = text_of(client.get(address(project.parent, "end")))
         assert address(project) in page
+
+    def test_it_says_how_much_stays_due_until_when(self, client, project, administrator):
+        log_in(client, administrator)
+        assert "minimale looptijd" not in text_of(client.get(address(project, "end")))
+        set_price("0.1", sku="volume.standard", unit="gib_month", minimum_months=12)
+        disks = [used_for_a_month(project) for _ in range(2)]
+        (one,) = still_due(disks[0].public_id, at=now())
+
+        for node in (project, project.parent):
+            response = client.get(address(node, "end"))
+            (due,) = response.context["still_due"]
+            assert abs(due.amount - 2 * one.amount) <= Decimal("0.02")
+            assert (due.sku, due.ends_at, due.monthly) == (one.sku, one.ends_at, 20)
+            page = text_of(response)
+            assert "minimale looptijd" in page
+            assert day(last_day_before(due.ends_at)) in page.replace("\N{NO-BREAK SPACE}", " ")
+            assert self.end(client, node).status_code == 303
 
     def test_it_names_who_loses_a_role(self, client, project, administrator, requester):
         page = text_of(log_in(client, administrator).get(address(project, "end")))
