@@ -168,7 +168,7 @@ whole AS (SELECT * FROM used_whole)
 , used AS (
     SELECT
         resource_id, is_chosen, part_started_at AS started_at, part_ended_at AS ended_at,
-        part_amount AS amount, is_price_missing, cost_center
+        part_amount AS amount, is_price_missing, cost_center, is_unused
     FROM tagged
     WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
 )

@@ -20,14 +20,19 @@ _CHARGED: Final[LiteralString] = """
 SELECT
     resource_id, slice_start = %(chosen_start)s AS is_chosen, started_at, ended_at, amount,
     price_id IS NULL AS is_price_missing, cost_center,
-    organization_id, project_id, unit, seconds
+    organization_id, project_id, unit, seconds,
+    -- Only in a minimum term is anything due that is not used.
+    is_in_term AND EXISTS (
+        SELECT FROM billing_usagespan AS span WHERE span.id = charge.span_id AND span.is_unused
+    ) AS is_unused
 FROM charge
 """
 _BILLED: Final[LiteralString] = f"""
 SELECT
     span.resource_id, month.first_day = %(chosen_day)s AS is_chosen,
     source.started_at, source.ended_at, source.amount, false AS is_price_missing, line.cost_center,
-    statement.organization_id, line.project_id, line.unit, source.seconds
+    statement.organization_id, line.project_id, line.unit, source.seconds,
+    span.is_unused
 FROM billing_billingmonth AS month
 JOIN billing_statement AS statement ON statement.month_id = month.id
 JOIN billing_statementline AS line ON line.statement_id = statement.id AND line.kind = 'usage'

@@ -98,7 +98,10 @@ class ResourceCostOutput(serializers.Serializer[Any]):
         child=serializers.CharField(allow_null=True),
         help_text="What it fell under in the month; null: for some time under none.",
     )
-    seconds = serializers.IntegerField(help_text="So long anything of it was in use.")
+    seconds = serializers.IntegerField(
+        help_text="So long anything of it was in use. What is due of a minimum term, and not used, "
+        "is in the amount only."
+    )
 
 
 _ALL: Final = ResourceFilter()

@@ -37,7 +37,8 @@ _LISTED: Final[LiteralString] = """
         coalesce(sum(amount) FILTER (WHERE NOT is_chosen), 0) AS before,
         coalesce(bool_or(is_price_missing) FILTER (WHERE is_chosen), false) AS is_price_missing,
         array_agg(DISTINCT cost_center) FILTER (WHERE is_chosen) AS cost_centers,
-        range_agg(tstzrange(started_at, ended_at)) FILTER (WHERE is_chosen) AS times
+        range_agg(tstzrange(started_at, ended_at)) FILTER (WHERE is_chosen AND NOT is_unused)
+            AS times
     FROM used
     WHERE %(cost_center)s::text IS NULL OR coalesce(cost_center, '') = %(cost_center)s
     GROUP BY resource_id
@@ -169,7 +170,7 @@ class ResourceMonth:
         before: in the month before.
         is_price_missing: part of the use has no price, and is not in ``exact``.
         cost_centers: what it fell under; None among them: under nothing for some time.
-        seconds: how long anything of it was in use.
+        seconds: how long anything of it was in use; what is only due of a minimum term was not.
         project_id: public id.
     """
 

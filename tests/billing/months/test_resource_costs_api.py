@@ -5,19 +5,23 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing.meters import Meter
 from billing.models import AllocationFact, MeteredResource
 from billing.services.charging import costs
+from billing.services.metering import UsageTime, end_metering, start_metering
 from catalog.services.resource_costs import ResourceCostOrder
 from portal.core.calendar import start_of_day
 from portal.identity.models import Person, Project, Role
-from tests.billing.months.conftest import OCTOBER, SEPTEMBER, october, september, used
+from tests.billing.months.conftest import OCTOBER, SEPTEMBER, Close, october, september, used
 from tests.billing.visits import visit_as
-from tests.factories import PersonFactory, grant, make_organization, make_project
+from tests.factories import CloudFactory, PersonFactory, grant, make_organization, make_project
+from tests.factories.billing import set_price
 
 PATH = "/api/v1/resource-costs"
 NOW = start_of_day(date(2026, 11, 20))
@@ -72,6 +76,38 @@ def test_says_what_a_resource_cost_in_both_months(server: MeteredResource, payer
         "cost_centers": [None],
         "seconds": OCTOBER.seconds,
     }
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+@pytest.mark.parametrize("asked", [{}, {"tag": "omgeving="}])
+def test_what_is_due_of_a_minimum_term_and_not_used_counts_in_the_amount_only(
+    project: Project, payer: Person, close: Close, asked: dict[str, str], is_closed: bool
+) -> None:
+    set_price("38.40", minimum_months=12)
+    begun, gone = (
+        UsageTime(cloud=at, intended=at, observed=at) for at in (september(1), october(11))
+    )
+    server = start_metering(
+        public_id=uuid4(),
+        project=project,
+        cloud=CloudFactory(),
+        kind="server",
+        name="zaak-app",
+        openstack_id="nova-1",
+        meters=[Meter("server.gp.small", Decimal(1))],
+        time=begun,
+        agreed_months={"server.gp.small": 12},
+    )
+    end_metering(server.public_id, time=gone)
+    if is_closed:
+        close(SEPTEMBER)
+        close(OCTOBER)
+
+    (row,) = rows(payer, **asked)
+    (later,) = rows(payer, month="2026-11")
+
+    assert (row["amount"], row["seconds"]) == ("38.400000", 10 * 86400)
+    assert (Decimal(later["amount"]) > 0, later["seconds"]) == (True, 0)
 
 
 @pytest.mark.parametrize("order", ResourceCostOrder.values)
