@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from portal.cloud.objects import CloudObject, CopySpec
+from portal.cloud.ports.objects import CloudObject, CopySpec
 
 
 class ImagePort(Protocol):
