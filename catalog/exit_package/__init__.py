@@ -1,0 +1,1 @@
+"""What goes into an exit package: pure generators of its files, from rows that somebody gives."""
