@@ -17,6 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from billing.meters import Meter
+from catalog.exit_package.fetching import Fetch
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.parameters import Parameter, Text
 from catalog.kinds.parts import Finding, Part
@@ -355,7 +358,7 @@ class Kind(ABC):
     in words. ``follows`` has those keys of the spec that ``settle`` adds. ``results`` is what other
     parts of a whole may take of one that runs, by name; "" where it is not known; ``known_after``
     has the step of the delivery after which one of them is known for good, of those that others
-    need not wait for until it runs.
+    need not wait for until it runs. ``not_described`` says why ``as_code`` has nothing to tell.
     """
 
     key: ClassVar[str]
@@ -382,6 +385,7 @@ class Kind(ABC):
     goes_with_it: ClassVar[Text] = ""
     idle_when: ClassVar[Idle | None] = None
     load_part: ClassVar[str] = ""
+    not_described: ClassVar[Text] = _("Cloudloket does not know enough of it to describe it.")
 
     def named_plans(self) -> dict[str, Plan]:
         """Every plan by the name that operations store: "provision", "change", "act.stop" …"""
@@ -512,6 +516,18 @@ class Kind(ABC):
     def measures(self, spec: Spec, facts: Mapping[str, Any]) -> list[tuple[Text, str]]:
         """What was last seen of how it is used, as a page tells it; nothing in most kinds."""
         return []
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        """What makes it again in another cloud, with what it shares there; none: not described."""
+        return []
+
+    def to_fetch(self, made: Thing) -> Sequence[Fetch]:
+        """What data of the project it holds, and how to get that out of the cloud."""
+        return []
+
+    def exit_files(self, made: Thing) -> Mapping[str, str]:
+        """Files of its own in an exit package: their text by path."""
+        return {}
 
     @abstractmethod
     def summary(self, spec: Spec) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +11,9 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Measure, Meter
+from catalog.exit_package.fetching import Fetch, container_commands, container_folder
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block, block_name
 from catalog.kinds.base import (
     Done,
     Kind,
@@ -48,6 +51,7 @@ from portal.cloud.ports import (
 )
 
 LARGEST_GIB: Final = 102_400
+BYTES_PER_GIB: Final = 1024**3
 OBJECTS_AT_ONCE: Final = 2000  # so that a step ends well within its lease
 
 
@@ -231,6 +235,27 @@ class Container(Kind):
             at_most = spec["object_gib"]
             return [Meter.measured(OBJECTS_STORED, Measure.STORED, expected=at_most)]
         return [Meter("object", Decimal(spec["object_gib"]))]
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        """Empty, and as large as it may become; one that was found has no limit that we know."""
+        limit = {"Quota-Bytes": str(made.spec["object_gib"] * BYTES_PER_GIB)}
+        attributes = {"name": made.name, "metadata": None if made.is_found else limit}
+        return [Block("openstack_objectstorage_container_v1", block_name(made), attributes)]
+
+    def to_fetch(self, made: Thing) -> Sequence[Fetch]:
+        name = made.cloud_ids.get(PART)
+        if not name:
+            return []
+        return [
+            Fetch(
+                kind=PART,
+                name=made.name,
+                cloud_id=name,
+                size_gib=made.spec["object_gib"],
+                file=container_folder(name),
+                commands=container_commands(name),
+            )
+        ]
 
     def summary(self, spec: Spec) -> str:
         return f"{spec['object_gib']} GiB"

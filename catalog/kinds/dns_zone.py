@@ -15,6 +15,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block, Ref, block_name
+from catalog.exit_package.zone import zone_text
 from catalog.kinds.base import (
     Broken,
     Done,
@@ -171,6 +174,16 @@ def _records(spec: Spec) -> list[DnsRecord]:
     return read_records(spec["records"] or "", _absolute(spec))
 
 
+def _record_block(name: str, zone: Ref, record: DnsRecord) -> Block:
+    attributes = {
+        "zone_id": zone,
+        "name": record.name,
+        "type": record.type,
+        "records": list(record.values),
+    }
+    return Block("openstack_dns_recordset_v2", name, attributes)
+
+
 def _run_changed(context: StepContext) -> Outcome:
     """Write what differs; as at delivery, Designate tells its name servers in its own time."""
     project, cloud, wanted = context.project, context.cloud, _records(context.spec)
@@ -317,6 +330,24 @@ class DnsZone(Kind):
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         return [Meter("dns_zone", Decimal(1))]
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        if "records" not in made.spec:
+            return []
+        name = block_name(made)
+        attributes = {"name": _absolute(made.spec), "email": made.spec["email"]}
+        zone = Block("openstack_dns_zone_v2", name, attributes)
+        numbered = enumerate(_records(made.spec), start=1)
+        return [
+            zone,
+            *(_record_block(f"{name}_{number}", zone.ref(), record) for number, record in numbered),
+        ]
+
+    def exit_files(self, made: Thing) -> Mapping[str, str]:
+        if "records" not in made.spec:
+            return {}
+        text = zone_text(_absolute(made.spec), made.spec["email"], _records(made.spec))
+        return {f"dns/{made.spec['zone']}.zone": text}
 
     def summary(self, spec: Spec) -> str:
         if "records" not in spec:

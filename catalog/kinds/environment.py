@@ -107,6 +107,9 @@ class Environment(Kind):
         "addresses, load balancers, DNS zones, images and stored objects. First nobody can log in "
         "to it any more."
     )
+    not_described = _(
+        "Its users made what stands in it, with their own tools. They describe and fetch that."
+    )
     plans = {
         "provision": Plan(version=1, steps=[PROJECT, USER, CREDENTIAL]),
         "retire": Plan(version=1, steps=[LOCKED, EMPTY, GONE]),

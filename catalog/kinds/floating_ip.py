@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -10,7 +10,10 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block, block_name
 from catalog.kinds.base import (
+    ATTACHED_TO,
     Action,
     Done,
     Kind,
@@ -24,8 +27,10 @@ from catalog.kinds.base import (
     register,
 )
 from catalog.kinds.idle import UNATTACHED
+from catalog.kinds.network_code import EXTERNAL
 from catalog.kinds.parameters import Parameter
 from catalog.kinds.parts import Compared, Finding, Part, Record
+from catalog.kinds.server_code import server_code
 from catalog.kinds.steps.attachment import can_be_taken_off, is_free, server_parameter
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA
 from catalog.kinds.steps.removal import delete_all
@@ -168,6 +173,22 @@ class FloatingIp(Kind):
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         return [Meter("floating_ip", Decimal(1))]
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        """Another cloud gives another address; the description says which one this was."""
+        name, address = block_name(made), first_address(made)
+        attributes = {"pool": EXTERNAL, "description": f"{made.name} {address}".strip()}
+        public = Block("openstack_networking_floatingip_v2", name, attributes)
+        server = server_code(around.with_id(made.facts.get(ATTACHED_TO)), around)
+        if server is None:
+            return [public]
+        pointed = Block(
+            "openstack_networking_floatingip_associate_v2",
+            name,
+            {"floating_ip": public.ref("address"), "port_id": server.port},
+            after=[server.way_out] if server.way_out else [],
+        )
+        return [public, pointed]
 
     def summary(self, spec: Spec) -> str:
         return "IPv4"

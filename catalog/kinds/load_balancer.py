@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +13,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Measure, Meter
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block, block_name
 from catalog.kinds.base import (
     Broken,
     Done,
@@ -29,6 +31,7 @@ from catalog.kinds.base import (
 )
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.measured import EXPECTED_TRAFFIC, TRAFFIC_PASSED, is_measured, measured_choice
+from catalog.kinds.network_code import Standing, standing
 from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network_parameter
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding, Part, called, status
@@ -173,6 +176,45 @@ def _members_parameter() -> Parameter:
     )
 
 
+def _blocks(made: Thing, place: Standing) -> list[Block]:
+    """With the address that it has: others know it by that."""
+    name, spec = block_name(made), made.spec
+    balancer = Block(
+        "openstack_lb_loadbalancer_v2",
+        name,
+        {
+            "name": made.name,
+            "vip_subnet_id": place.subnet,
+            "vip_address": first_address(made) or None,
+        },
+    )
+    listener = Block(
+        "openstack_lb_listener_v2",
+        name,
+        {
+            "name": made.name,
+            "loadbalancer_id": balancer.ref(),
+            "protocol": spec["protocol"],
+            "protocol_port": spec["port"],
+        },
+    )
+    pool = Block(
+        "openstack_lb_pool_v2",
+        name,
+        {
+            "name": made.name,
+            "listener_id": listener.ref(),
+            "protocol": spec["protocol"],
+            "lb_method": "ROUND_ROBIN",
+        },
+    )
+    members = [{"address": host, "protocol_port": port} for host, port in _members(spec)]
+    spread = Block("openstack_lb_members_v2", name, {"pool_id": pool.ref(), "member": members})
+    watch = {"type": spec["protocol"], "delay": 10, "timeout": 5, "max_retries": 3}
+    monitor = Block("openstack_lb_monitor_v2", name, {"pool_id": pool.ref(), **watch})
+    return [balancer, listener, pool, spread, monitor]
+
+
 @register
 class LoadBalancer(Kind):
     """Spec: ``network``, ``protocol``, ``port`` and ``members``, a line for each; ``network_cidr``
@@ -290,6 +332,10 @@ class LoadBalancer(Kind):
             traffic = Meter.measured(TRAFFIC_PASSED, Measure.TRAFFIC, expected=expected)
             meters.append(traffic)
         return meters
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        place = standing(made, around)
+        return [*place.blocks, *_blocks(made, place)] if place else []
 
     def summary(self, spec: Spec) -> str:
         if "members" not in spec:

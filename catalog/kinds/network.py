@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,8 +11,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block
 from catalog.kinds.base import Kind, Made, Plan, Spec, register
 from catalog.kinds.choices import ChoiceField, Ticks
+from catalog.kinds.network_code import of_own
 from catalog.kinds.networks import RESULT, OwnNetwork, checked_range
 from catalog.kinds.parameters import Option, Parameter, Widget
 from catalog.kinds.parts import Finding
@@ -94,6 +97,10 @@ class Network(Kind):
         if spec["way_out"] == OUTSIDE:
             meters.append(Meter("router", Decimal(1)))
         return meters
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        inside = of_own(made)
+        return inside.blocks if inside else []
 
     def summary(self, spec: Spec) -> str:
         return ", ".join(filter(None, [spec["cidr"], _way_in_words(spec["way_out"])]))

@@ -56,6 +56,7 @@ class Router(Kind):
     icon = "network"
     label = _("Router")
     can_be_ordered = False
+    not_described = _("It was found in the cloud. No list tells which networks it connects.")
     plans = {
         "retire": Plan(
             version=1,

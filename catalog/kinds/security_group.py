@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block, Ref, block_name
 from catalog.kinds.base import (
     Action,
     Done,
@@ -140,6 +142,22 @@ def _always(facts: Mapping[str, Any]) -> bool:
     return True
 
 
+def _rule_block(name: str, group: Ref, rule: SecurityRule) -> Block:
+    source = str(rule.remote_cidr)  # a line always says from where
+    version = ipaddress.ip_network(source).version
+    protocol = "ipv6-icmp" if version == 6 and rule.protocol == "icmp" else rule.protocol
+    attributes = {
+        "security_group_id": group,
+        "direction": rule.direction,
+        "ethertype": f"IPv{version}",
+        "protocol": protocol,
+        "port_range_min": rule.port_min,
+        "port_range_max": rule.port_max,
+        "remote_ip_prefix": source,
+    }
+    return Block("openstack_networking_secgroup_rule_v2", name, attributes)
+
+
 def _in_one_line(rules: Iterable[SecurityRule]) -> str:
     return ", ".join(sorted(_write_rule(rule) for rule in rules))
 
@@ -240,6 +258,16 @@ class SecurityGroup(Kind):
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         return []
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        name = block_name(made)
+        group = Block("openstack_networking_secgroup_v2", name, {"name": made.name})
+        rules = [read_rule(line) for line in made.spec["rules"].splitlines()]
+        numbered = enumerate(rules, start=1)
+        return [
+            group,
+            *(_rule_block(f"{name}_{number}", group.ref(), rule) for number, rule in numbered),
+        ]
 
     def summary(self, spec: Spec) -> str:
         count = len(spec["rules"].splitlines())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
+from catalog.exit_package.fetching import Fetch
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block
 from catalog.kinds.base import Kind, Plan, Spec, first_address, register
 from catalog.kinds.choices import ChoiceField, Ticks
 from catalog.kinds.idle import Idle
@@ -19,6 +22,7 @@ from catalog.kinds.networks import CIDR, KIND, NETWORKS, in_own_network, network
 from catalog.kinds.own_images import from_own_image, image_name
 from catalog.kinds.parameters import MOST_CARDS, Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding
+from catalog.kinds.server_code import server_code, server_to_fetch
 from catalog.kinds.server_disks import (
     disk_demand,
     disk_effects,
@@ -296,6 +300,13 @@ class Server(Kind):
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         return [Meter(f"server.{spec['flavor']}", Decimal(1)), *disk_meters(version, spec)]
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        code = server_code(made, around)
+        return code.blocks if code else []
+
+    def to_fetch(self, made: Thing) -> Sequence[Fetch]:
+        return server_to_fetch(made)
 
     def summary(self, spec: Spec) -> str:
         parts = [spec["flavor"], image_name(spec)]

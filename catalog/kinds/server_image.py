@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from catalog.exit_package.fetching import image_commands, image_file
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block
 from catalog.kinds.base import Spec, register
 from catalog.kinds.copies import Copy
+from catalog.kinds.image_code import image_block
 from catalog.kinds.own_images import MEMORY, SIZE, least_of
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.kinds.parts import Finding, Record, status
@@ -91,6 +95,15 @@ class ServerImage(Copy):
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return {Metric.OBJECT_GIB: Decimal(spec[SIZE])}
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        return [image_block(made)] if PART in made.cloud_ids else []
+
+    def fetch_commands(self, cloud_id: str, size_gib: int) -> list[str]:
+        return image_commands(cloud_id)
+
+    def file_of(self, cloud_id: str) -> str:
+        return image_file(cloud_id)
 
     def found(self, thing: CloudObject) -> Finding | None:
         """As large as the disk that it needs, where the cloud tells that it needs more."""

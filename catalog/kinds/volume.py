@@ -12,11 +12,16 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from billing.meters import Meter
-from catalog.kinds.base import Kind, Plan, Spec, register
+from catalog.exit_package.fetching import Fetch
+from catalog.exit_package.things import Surroundings, Thing
+from catalog.exit_package.tofu import Block, block_name
+from catalog.kinds.base import ATTACHED_TO, Kind, Plan, Spec, register
 from catalog.kinds.choices import Bounds, ChoiceField, Ticks
+from catalog.kinds.disk_code import attachment, disk_block, disk_to_fetch
 from catalog.kinds.idle import UNATTACHED
 from catalog.kinds.parameters import Option, Parameter, Text, Widget
 from catalog.kinds.parts import Finding
+from catalog.kinds.server_code import server_code
 from catalog.kinds.steps.attachment import ATTACH, DETACH
 from catalog.kinds.steps.cloud_project import PROJECT, QUOTA, ROOM
 from catalog.kinds.steps.volume import (
@@ -94,6 +99,19 @@ class Volume(Kind):
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
         return volume_meters(version, spec)
+
+    def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
+        """Empty: what is on it is fetched and put back by itself."""
+        name = block_name(made)
+        disk = disk_block(made, name, called=made.name, size_gib=made.spec["volume_gib"])
+        server = server_code(around.with_id(made.facts.get(ATTACHED_TO)), around)
+        if server is None:
+            return [disk]
+        return [disk, attachment(name, server=server.server, disk=disk.ref())]
+
+    def to_fetch(self, made: Thing) -> Sequence[Fetch]:
+        is_used = made.is_found or bool(made.facts.get(ATTACHED_TO))
+        return disk_to_fetch(made, "volume", made.spec["volume_gib"], is_used=is_used)
 
     def summary(self, spec: Spec) -> str:
         parts = [f"{spec['volume_gib']} GiB", spec.get("volume_type")]

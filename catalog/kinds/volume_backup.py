@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from catalog.exit_package.fetching import backup_commands
 from catalog.kinds.base import Spec, register
 from catalog.kinds.copies import Copy
 from catalog.kinds.idle import KEPT_LONG
@@ -58,3 +59,6 @@ class VolumeBackup(Copy):
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return {Metric.OBJECT_GIB: Decimal(spec["volume_gib"])}
+
+    def fetch_commands(self, cloud_id: str, size_gib: int) -> list[str]:
+        return backup_commands(cloud_id, size_gib)

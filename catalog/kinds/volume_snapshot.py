@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
+from catalog.exit_package.fetching import snapshot_commands
 from catalog.kinds.base import Spec, register
 from catalog.kinds.copies import Copy
 from catalog.kinds.idle import KEPT_LONG
@@ -62,6 +63,9 @@ class VolumeSnapshot(Copy):
 
     def quota_demand(self, version: OfferingVersion, spec: Spec) -> dict[Metric, Decimal]:
         return {Metric.SNAPSHOTS: Decimal(1), Metric.VOLUME_GIB: Decimal(spec["volume_gib"])}
+
+    def fetch_commands(self, cloud_id: str, size_gib: int) -> list[str]:
+        return snapshot_commands(cloud_id, size_gib)
 
     def found(self, thing: CloudObject) -> Finding | None:
         finding = super().found(thing)

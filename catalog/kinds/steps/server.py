@@ -43,7 +43,7 @@ def _run_port(context: StepContext) -> Outcome:
             name=context.name,
             network_id=context.cloud_ids["network"],
             security_group_ids=[context.cloud_ids["security_group"], *chosen_groups(context)],
-            address=_address_before(context.facts),
+            address=fixed_address(context.facts),
         )
         return cloud.create_port(project, spec, marker)
 
@@ -57,8 +57,8 @@ def _run_port(context: StepContext) -> Outcome:
     return Done(external_id=port.id, facts={RESERVED_ADDRESS: address})
 
 
-def _address_before(facts: Mapping[str, Any]) -> str:
-    """Which address one had that is made again: others may know it by that; "" of a new one."""
+def fixed_address(facts: Mapping[str, Any]) -> str:
+    """Its address in its network, by which others may know it; "" of a new one."""
     listed = [
         found["address"] for found in facts.get("addresses", []) if found.get("type") == "fixed"
     ]

@@ -40,14 +40,15 @@ def _run(context: StepContext) -> Outcome:
 
 def _spec(context: StepContext) -> VolumeSpec:
     return VolumeSpec(
-        name=_name(context.name),
+        name=name_of(context.name),
         size_gib=context.spec[SIZE],
         volume_type=volume_type_of(context),
         image_id=image_id(context),
     )
 
 
-def _name(of_server: str) -> str:
+def name_of(of_server: str) -> str:
+    """What it is called in the cloud."""
     return f"{of_server}-system"
 
 
@@ -76,7 +77,7 @@ SYSTEM_VOLUME_PART: Final = Part(
         Compared(
             key="name",
             label=_("Name"),
-            ours=lambda record: _name(record.name),
+            ours=lambda record: name_of(record.name),
             cloud=lambda thing: thing.name,
         ),
         size_gib(_size, question=SIZE),
