@@ -60,14 +60,16 @@ class DisputeInWords:
         return text.format(amount=money(credit.amount))
 
 
-def disputes_in_words(disputes: QuerySet[Dispute] | Iterable[Dispute]) -> list[DisputeInWords]:
-    """With what rows of them need."""
-    found = disputes
-    if isinstance(found, QuerySet):
-        found = found.select_related(
-            "line__statement__organization",
-            "line__used_in",
-            "proposed_by",
-            "credit__settled_on__statement",
-        ).defer(*DOCUMENTS)
-    return [DisputeInWords(dispute) for dispute in found]
+def with_what_words_need(disputes: QuerySet[Dispute]) -> QuerySet[Dispute]:
+    """The same disputes, read at once with what their rows say."""
+    return disputes.select_related(
+        "line__statement__organization",
+        "line__used_in",
+        "proposed_by",
+        "credit__settled_on__statement",
+    ).defer(*DOCUMENTS)
+
+
+def disputes_in_words(disputes: Iterable[Dispute]) -> list[DisputeInWords]:
+    """Of many at once read them by ``with_what_words_need``."""
+    return [DisputeInWords(dispute) for dispute in disputes]

@@ -17,7 +17,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from billing.dispute_wording import DOCUMENTS, DisputeInWords, disputes_in_words
+from billing.dispute_wording import (
+    DOCUMENTS,
+    DisputeInWords,
+    disputes_in_words,
+    with_what_words_need,
+)
 from billing.documents.wording import quantity_of
 from billing.forms import AnswerForm, DisputeForm
 from billing.models import Dispute, StatementLine
@@ -48,7 +53,7 @@ def dispute_list(request: PersonRequest) -> HttpResponse:
     """What waits for an answer, the oldest first; and what was answered before."""
     if not may_see_costs(request.user):
         raise PermissionDenied
-    disputes = visible_disputes(request.user)
+    disputes = with_what_words_need(visible_disputes(request.user))
     waiting = disputes.filter(state=DecisionState.PROPOSED).order_by("proposed_at", "pk")
     settled = disputes.exclude(state=DecisionState.PROPOSED).order_by("-decided_at", "-pk")
     page = Paginator(settled, PAGE_SIZE).get_page(request.GET.get("page"))

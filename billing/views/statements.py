@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.bookings import bookings_of
-from billing.dispute_wording import disputes_in_words
+from billing.dispute_wording import disputes_in_words, with_what_words_need
 from billing.documents.wording import period_of, quantity_of, vat_note
 from billing.einvoice.document import write_invoice
 from billing.einvoice.invoice import may_be_invoiced
@@ -60,7 +60,9 @@ def statement_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
         ).select_related("line", "proposed_by", "confirmed_by"),
         "may_credit": may_close(request.user),
         "may_dispute": may_dispute(request.user, statement),
-        "disputes": disputes_in_words(Dispute.objects.filter(line__statement=statement)),
+        "disputes": disputes_in_words(
+            with_what_words_need(Dispute.objects.filter(line__statement=statement))
+        ),
         "may_invoice": may_be_invoiced(statement),
     }
     return render(request, "billing/statements/detail.html", context)
