@@ -162,6 +162,7 @@ class TariffEffectOutput(serializers.Serializer[Any]):
     that, and so does what is in a minimum term.
     """
 
+    name = serializers.CharField(help_text="Of the round.")
     month = serializers.CharField(help_text="The last full month, as 2026-11.")
     total = ChangeOutput()
     organizations = OrganizationChangeOutput(
@@ -269,6 +270,7 @@ class TariffRoundViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Tari
 
 def _told(draft: Draft, effect: Effect) -> dict[str, Any]:
     return {
+        "name": draft.name,
         "month": month_key(effect.month),
         "total": effect.total,
         "organizations": [

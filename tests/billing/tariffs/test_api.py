@@ -79,6 +79,7 @@ def test_it_says_what_last_month_would_have_been_until_it_is_decided(proposed, t
 
     told = visit.get(path).json()
 
+    assert told["name"] == proposed["name"]
     assert (told["month"], told["total"]) == (last_month().strftime("%Y-%m"), change)
     (payer,) = told["organizations"]
     assert payer == {"organization": payer["organization"], **change}
