@@ -163,14 +163,16 @@ def _take_over(difference: Difference, resource: Resource, actor: Person) -> Non
     Nobody ordered it so, so no minimum term begins; and nobody need decide any more on changes of
     how it was.
     """
-    resource.spec = {**resource.spec, **changed_answers(difference, resource)}
-    resource.save(update_fields=["spec"])
+    spec = {**resource.spec, **changed_answers(difference, resource)}
     version, moment = version_of(resource), now()
     try:
-        price = quotes_of([Priced.now(version, resource)], resource.project)[0]
-        recount_claim(resource.claim, demand_of(version, resource.spec, price))
+        # Priced while the resource still has the old spec, which is what runs by our record.
+        price = quotes_of([Priced.now(version, resource, spec)], resource.project)[0]
+        recount_claim(resource.claim, demand_of(version, spec, price))
     except ObjectDoesNotExist as error:  # a size that the cloud does not offer (any more)
         raise CannotBeTold() from error
+    resource.spec = spec
+    resource.save(update_fields=["spec"])
     if metered_now([resource.public_id]):
         change_metering(
             resource.public_id,

@@ -9,7 +9,7 @@ import pytest
 from django.utils.timezone import now
 
 from billing.errors import PriceMissing
-from billing.models import MeteredResource, PriceUnit, UsageSpan
+from billing.models import MeteredResource, Price, PriceUnit, UsageSpan
 from billing.services.charging import charges_of_resource
 from catalog.errors import CannotBeTold, PlacementRefused, RepairNotOffered, ResourceBusy
 from catalog.models import (
@@ -38,9 +38,15 @@ from catalog.services.undoing import cancel_operation
 from portal.audit.models import AuditEntry
 from portal.cloud.models import Cloud, Flavor
 from portal.cloud.ports import CloudRefused, CloudUnavailable
+from portal.core.calendar import whole_second
 from tests.catalog.reconciliation.conftest import differences, open_spans, thing_of
 from tests.factories import priced
-from tests.factories.billing import metered_since, set_price
+from tests.factories.billing import (
+    MeteredResourceFactory,
+    UsageSpanFactory,
+    metered_since,
+    set_price,
+)
 from tests.factories.drift import proposed
 
 pytestmark = pytest.mark.django_db
@@ -358,6 +364,36 @@ def test_larger_disk_is_taken_over_with_its_costs_and_quota(running, cloud, look
     assert open_spans(running)["volume.standard"] == Decimal(60)
     assert amounts_of(running.claim)[Metric.VOLUME_GIB] == 60
     assert find_differences() == []
+
+
+def test_what_is_taken_over_holds_what_it_costs_on_top_of_what_else_runs(
+    running, cloud, look_twice, decided, project
+):
+    """Above 1,000 GiB a disk is cheaper; another one of the project has those already."""
+    everybodys = Price.objects.get(sku__code="volume.standard")
+    Price.objects.create(
+        price_list=everybodys.price_list,
+        sku=everybodys.sku,
+        organization=project.parent,
+        unit=PriceUnit.GIB_MONTH,
+        amount=Decimal("0.10"),
+        tier_quantities=[Decimal(1000)],
+        tier_amounts=[Decimal("0.02")],
+        valid_from=everybodys.valid_from,
+    )
+    UsageSpanFactory(
+        resource=MeteredResourceFactory(project=project, cloud=running.cloud_project.cloud),
+        sku=everybodys.sku,
+        quantity=1000,
+        started_at=whole_second(now()),
+    )
+    thing_of(cloud, "volume").details["size_gib"] = 60
+    look_twice()
+
+    decided(Difference.objects.get(), RepairAction.TAKE_OVER)
+
+    server, disk = Decimal("38.40"), 60 * Decimal("0.02")
+    assert amounts_of(running.claim)[Metric.MONTHLY_COST_EUR] == server + disk
 
 
 @pytest.mark.parametrize(("has_price", "refusal"), [(True, CannotBeTold), (False, PriceMissing)])
