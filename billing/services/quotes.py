@@ -81,6 +81,15 @@ class QuoteLine:
         )
         return text.format(number=self.minimum_months, amount=money(self.least))
 
+    def months_that_bind(self, unit: str, unit_price: Decimal) -> int:
+        """For how many months at least it is due of who agreed to this line, at that price by now.
+
+        What costs more than was agreed, or goes by another unit, binds nobody: it is paid as long
+        as it is used.
+        """
+        binds = unit == self.unit and unit_price <= self.unit_price
+        return self.minimum_months if binds else 0
+
     def due_until(self, start: datetime, end: datetime) -> datetime:
         """Until when it is due if it is used from ``start`` until ``end``."""
         return max(end, months_later(start, self.minimum_months)) if self.minimum_months else end
@@ -252,13 +261,10 @@ class Quote:
             )
         )
 
-    def bound_by(self, agreed_months: Mapping[str, int]) -> Quote:
-        """This quote for who agreed to so many months at least, by SKU; of others to none."""
-        lines = (
-            replace(line, minimum_months=min(line.minimum_months, agreed_months.get(line.sku, 0)))
-            for line in self.lines
-        )
-        return Quote(lines=tuple(lines))
+    def bound_by(self, agreed: Quote) -> Quote:
+        """This quote for who agreed to another: it binds to no more than that one did."""
+        said = {line.sku: line for line in agreed.lines}
+        return Quote(lines=tuple(_bound(line, said.get(line.sku)) for line in self.lines))
 
     @property
     def quantity_by_sku(self) -> dict[str, Decimal]:
@@ -291,6 +297,11 @@ def parts_on_top(piece: Usage, price: UnitPrice, *, beneath: Decimal) -> list[Ti
     else:
         used, before = piece.quantity * piece.seconds, beneath * month.seconds
     return rate_tiers(price, used=used, before=before, month=month)
+
+
+def _bound(line: QuoteLine, agreed: QuoteLine | None) -> QuoteLine:
+    months = agreed.months_that_bind(line.unit, line.unit_price) if agreed else 0
+    return replace(line, minimum_months=min(line.minimum_months, months))
 
 
 def cost_of_parts(parts: Iterable[TierPart]) -> Decimal:

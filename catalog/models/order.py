@@ -245,20 +245,19 @@ class OrderLine(PublicIdModel):
         return price.after(Quote.from_json(self.before["quote"])) if self.before else price
 
     @property
-    def agreed_months(self) -> dict[str, int]:
-        """By SKU, for how many months at least what it asks is due; without those of which none."""
-        lines = Quote.from_json(self.quote).lines
-        return {line.sku: line.minimum_months for line in lines if line.minimum_months}
+    def quoted(self) -> Quote:
+        """What it was agreed to cost."""
+        return Quote.from_json(self.quote)
 
     @property
     def one_off_price(self) -> Decimal:
         """What was quoted that falls due once, when its use begins."""
-        return self.due_of(Quote.from_json(self.quote)).one_off
+        return self.due_of(self.quoted).one_off
 
     @property
     def is_by_use(self) -> bool:
         """Somebody pays, maybe besides, for what the cloud counts of it."""
-        return bool(Quote.from_json(self.quote).measured_lines)
+        return bool(self.quoted.measured_lines)
 
     @property
     def short_title(self) -> str:

@@ -162,10 +162,10 @@ def quote_of(version: OfferingVersion, spec: Mapping[str, Any], project: Project
 
 
 def quotes_of_lines(lines: Iterable[OrderLine], project: Project) -> list[Quote]:
-    """The same of lines of one order; they bind to no longer than was ordered."""
+    """The same of lines of one order; they bind to no more than was ordered."""
     known = list(lines)
     quotes = quotes_of(map(Priced.of, known), project)
-    return [quoted.bound_by(line.agreed_months) for line, quoted in zip(known, quotes, strict=True)]
+    return [quoted.bound_by(line.quoted) for line, quoted in zip(known, quotes, strict=True)]
 
 
 def preview(

@@ -10,7 +10,9 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 
 from billing.models import MinimumTerm, Price, UsageSpan
-from catalog.services.conditions import price_now
+from catalog.models import Operation
+from catalog.services.approvals import approve_order
+from catalog.services.conditions import costs_now, price_now
 from catalog.services.preview import preview_of_order
 from tests.factories import begun, delivered, finished, place
 from tests.factories.billing import set_price
@@ -100,3 +102,38 @@ def test_an_order_for_a_year_is_judged_by_a_year(
     assert least > 0
     assert least == 12 * preview_of_order(order).quote.lines[-1].monthly
     assert price_now(order, lines).least == least
+
+
+@pytest.mark.parametrize(
+    "facts", [{"amount": "0.08"}, {"unit": "month", "amount": "0.01"}], ids=["dearer", "other unit"]
+)
+def test_what_binds_nobody_any_more_is_not_judged_as_if_it_did(
+    requester: Any, approver: Any, project: Any, version: Any, facts: dict[str, str]
+) -> None:
+    """What the approver reads, their limit and the budget look at what delivery will make of it."""
+    give_term(project)
+    order = place(requester, project, version)
+    becomes(project, **facts)
+    lines = list(order.lines.select_related("offering_version__offering"))
+
+    judged = [preview_of_order(order).quote, price_now(order, lines)]
+    judged += [cost.quote for cost in costs_now(order, lines)]
+
+    assert [(quoted.least, quoted.later) for quoted in judged] == [(0, 0)] * 3
+    approve_order(order.public_id, approver=approver, accepts_changes=True)
+    finished(Operation.objects.get(resource__order_line__order=order))
+    assert UsageSpan.objects.filter(sku__code="volume.standard").exists()
+    assert not MinimumTerm.objects.exists()
+
+
+def test_what_became_cheaper_binds_as_was_agreed(
+    requester: Any, approver: Any, project: Any, version: Any
+) -> None:
+    give_term(project)
+    order = place(requester, project, version)
+    becomes(project, amount="0.06")
+    lines = list(order.lines.select_related("offering_version__offering"))
+
+    assert price_now(order, lines).later > 0
+    delivered(order, approver=approver)
+    assert MinimumTerm.objects.exists()
