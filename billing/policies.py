@@ -25,6 +25,7 @@ from billing.models import (
     Statement,
     TariffRound,
 )
+from billing.models.split_key import STANDING
 from portal.core.models import is_in_force
 from portal.identity.access import (
     granted_node_ids,
@@ -191,12 +192,17 @@ def projects_to_share(person: Person) -> QuerySet[Node]:
 
 
 def visible_split_keys(person: Person) -> QuerySet[SplitKey]:
-    """Keys about a project whose costs the person sees, be it only as one that bears a part."""
+    """Keys about a project whose costs the person sees, be it only as one that bears a part.
+
+    What was refused or taken back does not concern who would have borne a part.
+    """
     if may_close(person):
         return SplitKey.objects.all()
     seen = visible_cost_nodes(person).values("pk")
-    split = SplitKey.objects.filter(Q(source__in=seen) | Q(recipients__project__in=seen))
-    return SplitKey.objects.filter(Q(pk__in=split.values("pk")) | Q(ends__in=split.values("pk")))
+    borne = SplitKey.objects.filter(recipients__project__in=seen).values("pk")
+    return SplitKey.objects.filter(
+        Q(source__in=seen) | Q(state__in=STANDING) & (Q(pk__in=borne) | Q(ends__in=borne))
+    )
 
 
 def visible_recipients(person: Person) -> QuerySet[SplitRecipient]:
@@ -207,6 +213,15 @@ def visible_recipients(person: Person) -> QuerySet[SplitRecipient]:
     if may_close(person):
         return SplitRecipient.objects.all()
     return SplitRecipient.objects.filter(project__in=visible_cost_nodes(person).values("pk"))
+
+
+def sees_costs_of_all(person: Person, projects: Iterable[Node]) -> bool:
+    """Whether the person sees what each of these projects costs; who does the books does."""
+    wanted = {project.pk for project in projects}
+    if may_close(person):
+        return True
+    seen = visible_cost_nodes(person).filter(pk__in=wanted)
+    return wanted <= set(seen.values_list("pk", flat=True))
 
 
 def split_keys_to_decide(person: Person) -> QuerySet[SplitKey]:

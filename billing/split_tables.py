@@ -52,13 +52,20 @@ class Calculation:
     hidden_amount: Decimal
 
 
-def months_of(key: SplitKey, *, at: datetime) -> list[Period]:
-    """The months in which it holds or held, the newest first; before it began: last month."""
+def months_of(key: SplitKey, *, at: datetime, sees_all: bool) -> list[Period]:
+    """The months of which the reader may know how they are shared, the newest first.
+
+    Those in which it holds or held. Before it begins last month, for who sees the costs of all its
+    projects anyway (``sees_all``): others bear nothing yet that would let them know. Of what came
+    to nothing there is none.
+    """
     running = month_of(at)
     end = min(running.end, key.valid_until or running.end)
-    if not key.holds_at(key.valid_from) or key.valid_from >= end:
-        return [month_of(running.start - timedelta(seconds=1))]
-    return months_in(Period(key.valid_from, end))[::-1][:MOST_MONTHS]
+    if key.holds_at(key.valid_from) and key.valid_from < end:
+        return months_in(Period(key.valid_from, end))[::-1][:MOST_MONTHS]
+    if key.came_to_nothing or not sees_all:
+        return []
+    return [month_of(running.start - timedelta(seconds=1))]
 
 
 def calculate(key: SplitKey, month: Period, *, at: datetime, seen: Collection[int]) -> Calculation:

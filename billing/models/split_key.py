@@ -15,7 +15,7 @@ from portal.core.models import DatedFact, no_overlap
 from portal.identity.models.proposed import DecisionState, Proposed, four_eyes_constraints
 
 _HOLDS: Final = Q(state=DecisionState.CONFIRMED, ends=None)
-_STANDING: Final = (DecisionState.PROPOSED, DecisionState.CONFIRMED)
+STANDING: Final = (DecisionState.PROPOSED, DecisionState.CONFIRMED)
 
 
 class SplitMethod(models.TextChoices):
@@ -76,6 +76,11 @@ class SplitKey(Proposed, DatedFact):
     def never_holds(self) -> bool:
         """It was ended before it began."""
         return self.valid_until is not None and self.valid_until <= self.valid_from
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """Refused, taken back, or ended before it began: nobody ever bears anything by it."""
+        return self.never_holds or self.state not in STANDING
 
     def holds_at(self, at: datetime) -> bool:
         """True when it decides who bears what is used at that moment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
@@ -25,6 +26,7 @@ from billing.policies import (
     may_see_costs,
     may_share_out,
     projects_to_share,
+    sees_costs_of_all,
     split_keys_to_decide,
     visible_recipients,
     visible_split_keys,
@@ -184,19 +186,15 @@ def _page(
 ) -> HttpResponse:
     at = now()
     split = key.ends or key
-    months = months_of(split, at=at)
-    chosen = {month_key(month): month for month in months}
-    month = chosen.get(request.GET.get("month", ""), months[0])
-    may_act = may_share_out(request.user, projects_of(key))
+    projects = projects_of(key)
+    may_act = may_share_out(request.user, projects)
     is_waiting = key.state == DecisionState.PROPOSED
     waiting_end = key.endings.filter(state=DecisionState.PROPOSED).first()
     can_end = key.state == DecisionState.CONFIRMED and key.ends is None and not waiting_end
     context = {
         "key": key,
         "split": split,
-        "found": calculate(split, month, at=at, seen=_seen(request, split)),
-        "months": [(value, name_of_month(one)) for value, one in chosen.items()],
-        "month_key": month_key(month),
+        **_calculation(request, split, at=at, sees_all=sees_costs_of_all(request.user, projects)),
         "may_decide": may_act and split_keys_to_decide(request.user).filter(pk=key.pk).exists(),
         "may_take_back": is_waiting and key.proposed_by_id == request.user.pk,
         "waiting_end": waiting_end,
@@ -208,6 +206,21 @@ def _page(
     refused = HTTPStatus.UNPROCESSABLE_ENTITY if ending and ending.errors else HTTPStatus.OK
     status = error.http_status if error else refused
     return render(request, "billing/split_keys/detail.html", context, status=status)
+
+
+def _calculation(
+    request: PersonRequest, split: SplitKey, *, at: datetime, sees_all: bool
+) -> dict[str, Any]:
+    """How the chosen month is shared; nothing where the reader may know of none."""
+    chosen = {month_key(one): one for one in months_of(split, at=at, sees_all=sees_all)}
+    if not chosen:
+        return {"found": None}
+    month = chosen.get(request.GET.get("month", "")) or next(iter(chosen.values()))
+    return {
+        "found": calculate(split, month, at=at, seen=_seen(request, split)),
+        "months": [(value, name_of_month(one)) for value, one in chosen.items()],
+        "month_key": month_key(month),
+    }
 
 
 def _begun_decision(request: PersonRequest, key: SplitKey) -> SplitDecisionForm:

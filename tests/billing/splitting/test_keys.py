@@ -33,6 +33,7 @@ from billing.services.tariff_drafts import months_to_begin
 from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.models import Person, Project, Role
+from portal.identity.models.proposed import DecisionState
 from tests.billing.splitting.conftest import around_the_guards
 from tests.factories import PersonFactory, grant, make_project
 
@@ -140,6 +141,36 @@ def test_who_bears_a_part_sees_the_key_and_a_stranger_does_not(says, project, fi
 
     assert list(visible_split_keys(bearer)) == [key]
     assert list(visible_split_keys(stranger)) == []
+
+
+@pytest.mark.parametrize("state", [DecisionState.REFUSED, DecisionState.WITHDRAWN])
+def test_what_was_not_agreed_is_seen_by_who_sees_the_source_and_by_nobody_who_bears_nothing(
+    says, project, first, second, state
+):
+    key = propose_key(says, actor=first)
+    bearer, of_source = PersonFactory(), PersonFactory()
+    grant(bearer, Role.FINANCE, project)
+    grant(of_source, Role.AUDITOR, says.source)
+    if state == DecisionState.REFUSED:
+        refuse_key(key.public_id, actor=second, reason="Nee")
+    else:
+        take_back_key(key.public_id, actor=first)
+
+    assert list(visible_split_keys(bearer)) == []
+    assert list(visible_split_keys(of_source)) == [key]
+
+
+def test_who_bears_a_part_sees_that_it_shall_end_until_that_is_refused(
+    says, agree, project, first, second
+):
+    key = agree(says)
+    ending = propose_ending(key.public_id, valid_from=key.valid_from, reason="Klaar", actor=first)
+    bearer = PersonFactory()
+    grant(bearer, Role.FINANCE, project)
+
+    assert set(visible_split_keys(bearer)) == {key, ending}
+    refuse_key(ending.public_id, actor=second, reason="Nee")
+    assert list(visible_split_keys(bearer)) == [key]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,15 @@ from decimal import Decimal
 import pytest
 from django.utils.timezone import now
 
-from billing.models import SplitKey
+from billing.models import SplitKey, SplitMethod
+from billing.services.split_keys import (
+    KeySays,
+    confirm_key,
+    propose_ending,
+    propose_key,
+    refuse_key,
+    take_back_key,
+)
 from billing.services.tariff_drafts import months_to_begin
 from portal.core.calendar import month_of, start_of_day
 from portal.identity.models import NodeParent, Role
@@ -33,6 +41,22 @@ def used_last_month(gateway, server, project, other):
         used(one, month.start, month.end)
     NodeParent.objects.update(valid_from=start_of_day(month.start.date().replace(year=2025)))
     return month
+
+
+def refused(key, first, second):
+    refuse_key(key.public_id, actor=second, reason="Nee")
+
+
+def taken_back(key, first, second):
+    take_back_key(key.public_id, actor=first)
+
+
+def ended_before_it_began(key, first, second):
+    confirm_key(key.public_id, actor=second)
+    ending = propose_ending(
+        key.public_id, valid_from=key.valid_from, reason="Toch niet", actor=first
+    )
+    confirm_key(ending.public_id, actor=second)
 
 
 def filled_in(gateway, project, other) -> dict[str, str]:
@@ -147,3 +171,83 @@ def test_the_end_of_a_key_is_proposed_and_confirmed(client, gateway, project, fi
     key.refresh_from_db()
     assert key.valid_until.strftime("%Y-%m") == ahead(2) or key.valid_until is not None
     assert client.get(f"{PAGE}/{key.public_id}").status_code == 200
+
+
+@pytest.fixture
+def bearer(project):
+    """Sees the costs of one that bears a part, and not those of the source."""
+    person = PersonFactory()
+    grant(person, Role.FINANCE, project)
+    return person
+
+
+@pytest.fixture
+def proposed(client, gateway, project, other, first, used_last_month):
+    log_in(client, first)
+    client.post(f"{PAGE}/new", filled_in(gateway, project, other))
+    return SplitKey.objects.get()
+
+
+def test_a_proposal_does_not_tell_who_would_bear_a_part_what_the_source_costs(
+    client, proposed, bearer, used_last_month
+):
+    log_in(client, bearer)
+    asked = {"month": used_last_month.start.strftime("%Y-%m")}
+
+    answers = [client.get(f"{PAGE}/{proposed.public_id}", query) for query in ({}, asked)]
+
+    for answer in answers:
+        assert answer.context["found"] is None
+        assert "38,40" not in answer.content.decode()
+        assert "Als deze sleutel geldt" in answer.content.decode()
+
+
+def test_what_is_agreed_and_still_to_begin_does_not_tell_that_either(
+    client, proposed, bearer, second
+):
+    confirm_key(proposed.public_id, actor=second)
+    log_in(client, bearer)
+
+    assert client.get(f"{PAGE}/{proposed.public_id}").context["found"] is None
+
+
+def test_who_sees_only_the_source_does_not_learn_what_the_others_used(
+    client, gateway, project, other, first, used_last_month
+):
+    """By usage, the parts of two tell what each of them used."""
+    key = propose_key(
+        KeySays(
+            source=gateway,
+            method=SplitMethod.BY_USAGE,
+            recipients={project: None, other: None},
+            valid_from=months_to_begin(now())[0].start,
+            valid_until=None,
+            reason="Gedeelde gateway",
+        ),
+        actor=first,
+    )
+    reader = PersonFactory()
+    for place in (gateway, project):
+        grant(reader, Role.FINANCE, place)
+    log_in(client, reader)
+
+    assert client.get(f"{PAGE}/{key.public_id}").context["found"] is None
+
+    grant(reader, Role.AUDITOR, other)
+    found = client.get(f"{PAGE}/{key.public_id}").context["found"]
+    assert (found.total, found.hidden_count) == (Decimal("38.40"), 0)
+
+
+@pytest.mark.parametrize("settle", [refused, taken_back, ended_before_it_began])
+def test_what_came_to_nothing_tells_nobody_what_it_would_have_made(
+    client, proposed, first, second, settle
+):
+    settle(proposed, first, second)
+    proposed.refresh_from_db()
+
+    shown = client.get(f"{PAGE}/{proposed.public_id}")
+
+    assert proposed.came_to_nothing
+    assert shown.status_code == 200
+    assert shown.context["found"] is None
+    assert "38,40" not in shown.content.decode()
