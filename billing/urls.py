@@ -78,6 +78,11 @@ urlpatterns = [
     path("costs/budgets/<uuid:public_id>/<int:year>/end", budgets.budget_end, name="budget-end"),
     path("costs/resources/<uuid:public_id>", costs.resource_costs, name="resource-costs"),
     path(
+        "costs/resources/<uuid:public_id>/table.<str:form>",
+        costs.resource_costs_sheet,
+        name="resource-costs-sheet",
+    ),
+    path(
         "costs/resources/<uuid:public_id>/allocation",
         allocation.resource_allocation,
         name="resource-allocation",

@@ -35,6 +35,7 @@ from billing.services.budgets import BudgetPosition, find_budget
 from billing.services.charging import charges_of_resource
 from billing.services.cost_lines import Charge
 from billing.services.tag_keys import TagChoice, tag_choices
+from billing.use_sheets import use_rows
 from billing.views.asked import AskedPart, asked_part
 from portal.core.calendar import Period
 from portal.core.money import to_cents
@@ -107,8 +108,7 @@ def focus_metadata(request: PersonRequest) -> HttpResponseBase:
 @require_safe
 def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Every usage row of one resource with its price and amount; they add up to its cost."""
-    resources = visible_metered_resources(request.user).select_related("project__parent", "cloud")
-    resource = get_object_or_404(resources, public_id=public_id)
+    resource = _resource(request, public_id)
     charges = charges_of_resource(resource, as_of=now())
     exact = sum((charge.amount or Decimal(0) for charge in charges), Decimal(0))
     rows = _rows_of(charges)
@@ -123,6 +123,14 @@ def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
         "may_see_project": visible_cost_nodes(request.user).filter(pk=resource.project_id).exists(),
     }
     return render(request, "billing/resource_costs.html", context)
+
+
+@require_safe
+def resource_costs_sheet(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
+    """The same rows as a file."""
+    resource = _resource(request, public_id)
+    rows = _rows_of(charges_of_resource(resource, as_of=now()))
+    return answer_file(use_rows(rows), form, f"use-{resource.public_id}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +216,11 @@ def _file_name(what: str, asked: _Asked) -> str:
 
 def _as_file(what: str, asked: _Asked, form: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{_file_name(what, asked)}.{form}"'}
+
+
+def _resource(request: PersonRequest, public_id: UUID) -> MeteredResource:
+    resources = visible_metered_resources(request.user).select_related("project__parent", "cloud")
+    return get_object_or_404(resources, public_id=public_id)
 
 
 def _rows_of(charges: list[Charge]) -> list[dict[str, Any]]:

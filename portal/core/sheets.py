@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
@@ -13,6 +14,7 @@ from django.utils.translation import get_language
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
+from portal.core.calendar import BUSINESS_TIME
 from portal.core.printable import printable
 from portal.core.spreadsheets import Pieces, harmless
 
@@ -37,6 +39,11 @@ def answer_file(rows: Rows, form: str, name: str) -> HttpResponseBase:
     response = StreamingHttpResponse(as_csv(rows), content_type=CSV_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
+
+
+def moment_cell(moment: datetime) -> str:
+    """A moment as a spreadsheet reads it: local time, to the second."""
+    return f"{moment.astimezone(BUSINESS_TIME):%Y-%m-%d %H:%M:%S}"
 
 
 def as_csv(rows: Rows) -> Iterator[str]:

@@ -19,6 +19,7 @@ from openpyxl import load_workbook
 from billing.models import Budget, MeteredResource
 from portal.core.calendar import start_of_day
 from portal.identity.models import NodeParent, Person, Project, Role
+from tests.billing.downloads import download
 from tests.billing.visits import visit_as
 from tests.factories import UNKNOWN_ID, PersonFactory, grant, make_organization, make_project
 from tests.factories.billing import MeteredResourceFactory, UsageSpanFactory, set_price
@@ -446,6 +447,34 @@ class TestResource:
 
         assert "Part of the use has no price" in text
         assert "No price Not charged" in text
+
+    def test_its_rows_can_be_downloaded(self, server: MeteredResource, finance: Person) -> None:
+        page = get(finance, f"/costs/resources/{server.public_id}")
+
+        head, *rows = download(visit_as(finance), page)
+
+        assert head[2:6] == ["From", "Until", "Seconds", "Quantity"]
+        assert [row[2:] for row in rows] == [
+            [
+                *("2026-11-01 00:00:00", "2026-11-16 00:00:00", "1296000", "1"),
+                *("38.4", "per month", "0", "19.2", ""),
+            ],
+            [
+                *("2026-10-01 00:00:00", "2026-11-01 00:00:00", "2682000", "1"),
+                *("38.4", "per month", "0", "38.4", ""),
+            ],
+        ]
+
+    def test_the_file_says_it_too_where_there_is_no_price(
+        self, project: Project, finance: Person
+    ) -> None:
+        resource = MeteredResourceFactory(project=project)
+        UsageSpanFactory(resource=resource, started_at=start_of_day(date(2026, 11, 1)))
+        page = get(finance, f"/costs/resources/{resource.public_id}")
+
+        _head, row = download(visit_as(finance), page)
+
+        assert row[6:10] == ["No price", "", "0", "Not charged"]
 
     def test_a_requester_sees_what_their_own_project_costs(self, server: MeteredResource) -> None:
         requester = member(Role.REQUESTER, server.project)

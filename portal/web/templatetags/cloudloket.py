@@ -3,7 +3,7 @@
 Filters: money, difference, percent_difference, unit_price, quantity, duration. In text: icon,
 once, day, last_day, moment, badge, tag. Blocks: card, alert, empty_state, fact, step,
 stacked_table, dialog. Whole parts: breadcrumb, field, form_errors, meter, meter_bar, meter_key,
-track, pagination.
+track, pagination, downloads.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.core.paginator import Page
 from django.forms.boundfield import BoundField
 from django.template.context import RequestContext
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
@@ -58,6 +59,8 @@ STEP_ICONS = {
     "fail": "alert-triangle",
     "todo": "circle-dashed",
 }
+
+PAGES = ("page", "waiting")  # which part of a list the address asks for
 
 
 # --- in text -----------------------------------------------------------------------------------
@@ -381,4 +384,27 @@ def pagination(
         "links": links,
         "previous_url": urls.get(page.number - 1, ""),
         "next_url": urls.get(page.number + 1, ""),
+    }
+
+
+@register.inclusion_tag("components/downloads.html", takes_context=True)
+def downloads(
+    context: RequestContext, route: str, *arguments: object, of: str = ""
+) -> dict[str, Any]:
+    """``{% downloads "billing:tariffs-sheet" %}``: what the page shows as a file, in each form.
+
+    The files keep the filters of the page and have all of its pages; their address is ``route``
+    with the arguments and then the form. Where one page has several files each says what it is
+    ``of``.
+    """
+    query = context["request"].GET.copy()
+    for name in PAGES:
+        query.pop(name, None)
+    asked = f"?{query.urlencode()}" if query else ""
+    return {
+        "links": [
+            (name, f"{reverse(route, args=[*arguments, form])}{asked}")
+            for name, form in (("Excel", "xlsx"), ("CSV", "csv"))
+        ],
+        "of": of,
     }

@@ -220,6 +220,7 @@ ROWS = [
         unseen=404,
     ),
     see("billing:resource-costs", of=active_resource),
+    see("billing:resource-costs-sheet", of=active_resource, arguments=("csv",)),
     see("api:resource-cost-list"),
     see("api:resource-cost-list", case="of a project", query=node_of_project, unseen=404),
     see("billing:resource-allocation", of=active_resource),
