@@ -160,7 +160,8 @@ class ChargePages(CursorPages):
 
     No two charges share a position. The pages after the first are of its month and its moment: they
     add up, also when another month begins meanwhile. Where the month is closed after a page that
-    has shares by key, no page follows: what is shared then has another place.
+    has shares by key, no page follows: what is shared then has another place. Nor does one after a
+    page that was read before the month ended: what was billed is the use of all of it.
     """
 
     def paginate_queryset(  # type: ignore[override]  # a ChargeList instead of a queryset
@@ -203,8 +204,12 @@ class _Place:
     is_closed: bool
 
     def is_outdated(self, *, is_closed: bool) -> bool:
-        """It counts what is shared by key, and the list has lines of statements by now."""
-        return self.position[0] < 0 and self.is_closed != is_closed
+        """It was closed since, and what stood on the pages before is not what was billed.
+
+        That was what is shared by key, or use until a moment within the month.
+        """
+        is_partial = self.as_of < self.month.end
+        return self.is_closed != is_closed and (is_partial or self.position[0] < 0)
 
 
 def _closed_meanwhile() -> InvalidRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from itertools import product
 from typing import Any
@@ -67,6 +68,36 @@ def test_pages_hold_everything_on_the_statements_once(
     assert [row["kind"] for row in rows] == [*["usage"] * 3, "correction", "credit"]
     total = Statement.objects.get(month__first_day="2026-10-01").total
     assert sum(Decimal(row["amount"]) for row in rows).quantize(Decimal("0.01")) == total
+
+
+@pytest.mark.parametrize(
+    ("read_at", "status"),
+    [(september(16), 400), (SEPTEMBER.end, 200), (october(3), 200)],
+    ids=["within the month", "as it ends", "after it"],
+)
+def test_pages_from_before_the_month_ended_do_not_go_on_with_what_was_billed(
+    close: Close,
+    server: Any,
+    finance: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    read_at: datetime,
+    status: int,
+) -> None:
+    """They said what half a month came to; the rest would say what all of it does."""
+    used(server.project, september(2), september(26))
+    with monkeypatch.context() as moment:
+        moment.setattr("billing.api.pages.now", lambda: read_at)
+        first_page = finance.get(PATH, {"month": "2026-09", "pageSize": 1}).json()
+
+    close(SEPTEMBER)
+
+    answer = finance.get(first_page["next"])
+    assert answer.status_code == status
+    if status == 400:
+        assert [error["name"] for error in answer.json()["errors"]] == ["cursor"]
+    else:
+        rows = [*first_page["results"], *answer.json()["results"]]
+        assert rows == finance.get(PATH, {"month": "2026-09"}).json()["results"]
 
 
 def test_what_is_put_right_is_of_a_month_and_no_resource(
