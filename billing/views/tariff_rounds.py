@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Prefetch, QuerySet
-from django.http import Http404, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
@@ -21,7 +21,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from billing.models import TariffRound
 from billing.policies import may_read_tariff_rounds, may_set_tariffs, visible_tariff_rounds
-from billing.services.tariff_drafts import draft_of
+from billing.services.tariff_drafts import Draft, draft_of
+from billing.services.tariff_effects import Effect
 from billing.services.tariffs import (
     confirm_round,
     draft_round,
@@ -31,8 +32,10 @@ from billing.services.tariffs import (
     take_back_round,
 )
 from billing.tariff_forms import RoundDecisionForm, TariffRoundForm
+from billing.tariff_sheets import payer_rows, round_rows
 from billing.tariff_tables import lines_of_draft, present_prices
 from portal.core.errors import DomainError
+from portal.core.sheets import answer_file
 from portal.identity.models import Organization
 from portal.identity.models.proposed import DecisionState
 from portal.identity.oidc.step_up import kept_input
@@ -134,6 +137,22 @@ def round_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
     return _page(request, _visible(request, public_id))
 
 
+@require_safe
+def round_prices(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
+    """Its prices beside those before it, as a file."""
+    draft, effect = _looked_at(_visible(request, public_id))
+    return answer_file(round_rows(lines_of_draft(draft, effect), effect), form, "tariff-round")
+
+
+@require_safe
+def round_payers(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
+    """What it would have made of last month for each organization, as a file."""
+    _draft, effect = _looked_at(_visible(request, public_id))
+    if effect is None:
+        raise Http404
+    return answer_file(payer_rows(effect), form, "tariff-round-organizations")
+
+
 @require_POST
 def round_confirm(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Yes: these prices hold from that month on."""
@@ -201,8 +220,7 @@ def _page(
 ) -> HttpResponse:
     is_waiting = proposed.state == DecisionState.PROPOSED
     is_own = proposed.proposed_by_id == request.user.pk
-    draft = draft_of(proposed.withdraws or proposed)
-    effect = draft.effect(at=now()) if is_waiting and not proposed.withdraws else None
+    draft, effect = _looked_at(proposed)
     withdrawal = proposed.withdrawal
     context = {
         "round": proposed,
@@ -220,6 +238,13 @@ def _page(
     }
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "billing/tariffs/round.html", context, status=status)
+
+
+def _looked_at(proposed: TariffRound) -> tuple[Draft, Effect | None]:
+    """What a round sets; and while it waits, what that would have made of last month."""
+    draft = draft_of(proposed.withdraws or proposed)
+    is_waiting = proposed.state == DecisionState.PROPOSED
+    return draft, draft.effect(at=now()) if is_waiting and not proposed.withdraws else None
 
 
 def _begun_decision(request: PersonRequest, proposed: TariffRound) -> RoundDecisionForm:

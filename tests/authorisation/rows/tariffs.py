@@ -95,6 +95,15 @@ def directorate_long_ago(tenant: Tenant) -> dict[str, str]:
 ROWS = [
     see("billing:tariffs", by=PAYERS, shows_organizations_to=READERS),
     see("billing:tariff-history", of=own_price, by=PAYERS, seen_by=PAYERS, asks_role_first=True),
+    see("billing:tariffs-sheet", arguments=("csv",), by=PAYERS, shows_organizations_to=READERS),
+    see(
+        "billing:tariff-history-sheet",
+        of=own_price,
+        arguments=("csv",),
+        by=PAYERS,
+        seen_by=PAYERS,
+        asks_role_first=True,
+    ),
     see("price-list", by=set(Role), shows_organizations_to=READERS),
     see(
         "price-list",
@@ -122,6 +131,20 @@ ROWS = [
     ),
     act("billing:tariff-round-new", body=new_round, by=SETTERS, seen_by=SETTERS, unseen=403),
     see("billing:tariff-round", of=round_of_colleague, by=READERS, seen_by=READERS),
+    see(
+        "billing:tariff-round-prices",
+        of=round_of_colleague,
+        arguments=("csv",),
+        by=READERS,
+        seen_by=READERS,
+    ),
+    see(
+        "billing:tariff-round-payers",
+        of=round_of_colleague,
+        arguments=("csv",),
+        by=READERS,
+        seen_by=READERS,
+    ),
     act("billing:tariff-round-confirm", of=round_of_colleague, is_strong=True, **OF_ROUND),
     act(
         "billing:tariff-round-refuse",

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.urls import reverse
 from django.utils.timezone import now
 
 from billing.models import Price, TariffRound
-from portal.core.calendar import month_of
+from billing.rating import Tier
+from portal.core.calendar import last_day_before, month_of
 from portal.identity.models import NodeParent, Role
-from tests.billing.tariffs.conftest import DISK, SERVER, costs, month_ahead, price_at
+from tests.billing.downloads import download
+from tests.billing.tariffs.conftest import (
+    DISK,
+    SERVER,
+    costs,
+    last_month,
+    month_ahead,
+    price_at,
+)
 from tests.billing.test_cost_pages import cells, text_of
 from tests.billing.visits import visit_as
 from tests.factories import PersonFactory, grant, make_organization, make_project
@@ -125,6 +136,81 @@ def test_the_history_of_one_sku_names_each_price_list(first, agreed):
         ["€38.40 per month", "Tarieven", "Holds now"],
     ]
     assert reverse("billing:tariff-round", args=[TariffRound.objects.get().public_id]) in text(page)
+
+
+def test_the_list_can_be_downloaded_whole(first, agreed, monkeypatch):
+    agreed(costs("40.5"))
+    monkeypatch.setattr("billing.views.tariffs.PAGE_SIZE", 1)
+    page = first.get(TARIFFS, {"page": "2"})
+
+    _head, *rows = download(first, page)
+
+    begin = month_ahead(1).date().isoformat()
+    last = (month_ahead(1) - timedelta(days=1)).date().isoformat()
+    assert [row[0] for row in rows] == [SERVER, SERVER, DISK]
+    assert [row[2:] for row in rows[:2]] == [
+        [
+            *("Everybody", "2025-01-01", last, "Holds now"),
+            *("0", "38.4", "per month", "0", "Tarieven"),
+        ],
+        ["Everybody", begin, "", "Planned", "0", "40.5", "per month", "0", "Tarieven later"],
+    ]
+
+
+def test_the_history_can_be_downloaded(first, ministry):
+    set_price("30", organization=ministry, until=last_month())
+    page = first.get(f"{TARIFFS}/skus/{SERVER}")
+
+    _head, *rows = download(first, page)
+
+    assert [(row[2], row[5], row[7]) for row in rows] == [
+        (ministry.name, "Past", "30"),
+        ("Everybody", "Holds now", "38.4"),
+    ]
+    assert rows[0][4] == last_day_before(last_month()).isoformat()
+
+
+def test_each_tier_of_a_price_has_a_row_in_its_file(first, agreed):
+    tiers = (Tier(Decimal(100), Decimal("0.5")),)
+    agreed(replace(costs("1", DISK, "gib_month"), tiers=tiers))
+
+    _head, *rows = download(first, first.get(f"{TARIFFS}/skus/{DISK}"))
+
+    assert [row[5:9] for row in rows] == [
+        ["Planned", "0", "1", "per GiB per month"],
+        ["Planned", "100", "0.5", "per GiB per month"],
+        ["Holds now", "0", "0.085", "per GiB per month"],
+    ]
+
+
+def test_what_a_round_does_can_be_downloaded(use, proposed, second):
+    waiting = proposed(costs("40"), costs("0.09", DISK, "gib_month"))
+    page = second.get(f"{ROUNDS}/{waiting.public_id}")
+
+    head, *lines = download(second, page, of="New prices")
+    _head, *payers = download(second, page, of="Per organization")
+
+    assert head[9].endswith("Note")
+    assert [row[3:10] for row in lines] == [
+        ["38.4", "per month", "0", "40", "per month", "0", ""],
+        ["0.085", "per GiB per month", "0", "0.09", "per GiB per month", "0", ""],
+    ]
+    assert [row[10:] for row in lines] == [
+        ["38.4", "40", "1.6", "4.2"],
+        ["0", "0", "0", "Was nothing"],
+    ]
+    assert payers == [["Dienst", "38.4", "40", "1.6", "4.2"]]
+
+
+def test_of_what_was_decided_only_the_prices_can_be_downloaded(use, agreed, second):
+    decided = agreed(costs("40"))
+    address = f"{ROUNDS}/{decided.public_id}"
+
+    head, row = download(second, second.get(address), of="New prices")
+
+    assert (len(head), row[6]) == (10, "40")
+    assert "organizations.csv" not in text(second.get(address))
+    assert second.get(f"{address}/organizations.csv").status_code == 404
 
 
 @pytest.mark.parametrize("code", ["unicorn", "a/b", "x%00y"])
