@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Final
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from billing.charts import BarChart, make_bar_chart
+from billing.forms import month_key
 from billing.models import Budget
 from billing.services.budget_years import (
     YearSpent,
@@ -21,6 +23,7 @@ from billing.services.budget_years import (
 )
 from billing.services.budgets import BudgetPosition, budgets_of
 from portal.core.calendar import Period, day_of
+from portal.core.sheets import Rows
 from portal.identity.models import Node
 
 NOTHING: Final = Decimal(0)
@@ -124,6 +127,13 @@ def make_year(budget: Budget, *, at: datetime) -> BudgetYear:
         chart=chart,
         line=_steps(chart, budget.months),
     )
+
+
+def month_rows(found: BudgetYear) -> Rows:
+    """The months as rows of a file, as they stand in the table."""
+    yield (_("Month"), _("Budget"), _("Used"), _("Expected"), _("Left until then"))
+    for row in found.months:
+        yield (month_key(row.month), row.budget, row.realised, row.expected, row.left)
 
 
 def _months(budget: Budget, spent: YearSpent) -> tuple[MonthRow, ...]:

@@ -88,10 +88,15 @@ urlpatterns = [
         name="tariff-history-sheet",
     ),
     path("costs/budgets", budgets.budget_list, name="budgets"),
-    path("costs/budgets.csv", budgets.budget_rows, name="budget-rows"),
+    path("costs/budgets.<str:form>", budgets.budget_rows, name="budget-rows"),
     path("costs/budgets/choose", budgets.budget_choose, name="budget-choose"),
     path("costs/budgets/<uuid:public_id>/<int:year>", budgets.budget_detail, name="budget"),
     path("costs/budgets/<uuid:public_id>/<int:year>/end", budgets.budget_end, name="budget-end"),
+    path(
+        "costs/budgets/<uuid:public_id>/<int:year>/months.<str:form>",
+        budgets.budget_months,
+        name="budget-months",
+    ),
     path("costs/resources/<uuid:public_id>", costs.resource_costs, name="resource-costs"),
     path(
         "costs/resources/<uuid:public_id>/table.<str:form>",

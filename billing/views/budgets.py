@@ -12,15 +12,15 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from billing.budget_forms import BudgetForm, EndForm, PartForm, YearForm, answers_of
-from billing.budget_pages import BudgetRow, make_rows, make_year
+from billing.budget_pages import BudgetRow, make_rows, make_year, month_rows
 from billing.models import Budget, PastBudget
 from billing.policies import (
     find_cost_node,
@@ -34,7 +34,7 @@ from billing.services.budgets import excess_of, find_budget_above
 from portal.core.calendar import day_of
 from portal.core.errors import DomainError, NotAllowed
 from portal.core.formats import money
-from portal.core.sheets import CSV_TYPE, as_csv
+from portal.core.sheets import answer_file
 from portal.identity.models import Node, Person
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
@@ -76,17 +76,12 @@ def budget_list(request: PersonRequest) -> HttpResponse:
 
 
 @require_safe
-def budget_rows(request: PersonRequest) -> HttpResponseBase:
+def budget_rows(request: PersonRequest, form: str) -> HttpResponseBase:
     """The same as a file."""
-    form, rows = _read(request, now())
-    if form.errors:
+    asked, rows = _read(request, now())
+    if asked.errors:
         return budget_list(request)
-    name = f"budgets-{form.cleaned_data['year']}.csv"
-    return StreamingHttpResponse(
-        as_csv(_sheet(rows)),
-        content_type=CSV_TYPE,
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return answer_file(_sheet(rows), form, f"budgets-{asked.cleaned_data['year']}")
 
 
 @require_safe
@@ -127,6 +122,16 @@ def budget_detail(request: PersonRequest, public_id: UUID, year: int) -> HttpRes
         return _page(request, node, year, form=form)
     messages.success(request, _("Set. It holds from now on."))
     return redirect("billing:budget", public_id, year)
+
+
+@require_safe
+def budget_months(
+    request: PersonRequest, public_id: UUID, year: int, form: str
+) -> HttpResponseBase:
+    """Its months as a file."""
+    node = _find(request.user, public_id, year)
+    budget = get_object_or_404(Budget.objects.select_related("node"), node=node, year=year)
+    return answer_file(month_rows(make_year(budget, at=now())), form, f"budget-{year}")
 
 
 @require_POST

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -21,6 +19,7 @@ from billing.services.budgets import position_of
 from catalog.services.order_costs import pending_costs
 from portal.core.calendar import start_of_day
 from portal.identity.models import Node, NodeParent, Project, Role
+from tests.billing.downloads import download
 from tests.billing.visits import visit_as
 from tests.factories import (
     UNKNOWN_ID,
@@ -191,13 +190,35 @@ class TestReading:
         Node.objects.filter(pk=project.pk).update(name="=1+1")
         Budget.objects.create(node=project, year=YEAR, amount=Decimal("120.00"), is_hard_stop=True)
 
-        file = finance.get("/costs/budgets.csv")
+        head, *rows = download(finance, finance.get("/costs/budgets"))
 
-        text = b"".join(file.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
-        (row,) = csv.DictReader(io.StringIO(text))
+        (row,) = (dict(zip(head, cells, strict=True)) for cells in rows)
         assert (row["part"], row["budget"], row["free"]) == ("'=1+1", "120", "120")
         assert (row["hard_stop"], row["alert_percentages"]) == ("yes", "80 100")
         assert {row[f"budget_{number:02d}"] for number in range(1, 13)} == {"10"}
+
+    def test_the_months_of_one_can_be_downloaded(
+        self, in_use: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("billing.views.budgets.now", lambda: AT)
+        Budget.objects.create(node=in_use, year=2026, amount=120)
+        finance = member(Role.FINANCE, in_use.parent)
+
+        head, *rows = download(finance, finance.get(f"/costs/budgets/{in_use.public_id}/2026"))
+
+        assert head == ["Month", "Budget", "Used", "Expected", "Left until then"]
+        assert len(rows) == 12
+        assert rows[9:] == [
+            ["2026-10", "10", "30", "30", "70"],
+            ["2026-11", "10", "15", "30", "50"],
+            ["2026-12", "10", "0", "30", "30"],
+        ]
+
+    def test_of_a_part_without_one_there_is_nothing_to_download(
+        self, finance: Client, address: str
+    ) -> None:
+        assert "months.csv" not in finance.get(address).content.decode()
+        assert finance.get(f"{address}/months.csv").status_code == 404
 
 
 class TestSetting:

@@ -20,7 +20,7 @@ SETS_BUDGETS = {"by": {Role.FINANCE}, "is_strong": True, "arguments": (YEAR,)}
 
 ROWS = [
     see("billing:budgets", by=PAYERS),
-    see("billing:budget-rows", by=PAYERS),
+    see("billing:budget-rows", arguments=("csv",), by=PAYERS),
     see(
         "billing:budget-choose",
         query=lambda tenant: {**node_of_project(tenant), "year": YEAR},
@@ -31,6 +31,7 @@ ROWS = [
         asks_role_first=True,
     ),
     see("billing:budget", of=project_itself, arguments=(YEAR,), by=PAYERS),
+    see("billing:budget-months", of=project_with_budget, arguments=(YEAR, "csv"), by=PAYERS),
     act("billing:budget", of=project_itself, body=BUDGET, **SETS_BUDGETS),
     act(
         "billing:budget-end",
