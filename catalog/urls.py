@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from catalog import placement_urls
 from catalog.views.approval_rules import (
     rule_confirm,
     rule_detail,
@@ -282,4 +283,5 @@ urlpatterns = [
     path("resources/<uuid:public_id>/secret", resource_secret, name="resource-secret"),
     path("resources/<uuid:public_id>/unprotect", resource_unprotect, name="resource-unprotect"),
     path("resources/<uuid:public_id>/retire", resource_retire, name="resource-retire"),
+    *placement_urls.ALL,
 ]

@@ -76,7 +76,16 @@ from catalog.models.resource import (
     ResourceState,
 )
 from catalog.models.solution import Solution, SolutionState
+from catalog.models.standing import PlacementConcern, PlacementPermission, PlacementStanding
+from catalog.models.supply import (
+    SealMinimum,
+    SupplyAnswer,
+    SupplyDependency,
+    SupplyOwner,
+    SupplyProfile,
+)
 from catalog.models.usage_check import UsageCause, UsageCheck, UsageMeasure
+from catalog.models.workload import NoticeOutcome, WorkloadEvidence, WorkloadProfile
 
 __all__ = [
     "BEING_MADE",
@@ -118,6 +127,7 @@ __all__ = [
     "LineNeed",
     "LoadDay",
     "Metric",
+    "NoticeOutcome",
     "Offering",
     "OfferingVersion",
     "OfferingVersionState",
@@ -130,7 +140,10 @@ __all__ = [
     "OrderLine",
     "OrderState",
     "PeopleWithAccess",
+    "PlacementConcern",
     "PlacementDecision",
+    "PlacementPermission",
+    "PlacementStanding",
     "PlacementVerdict",
     "Publication",
     "PublicationState",
@@ -147,13 +160,20 @@ __all__ = [
     "Resource",
     "ResourceLoad",
     "ResourceState",
+    "SealMinimum",
     "Solution",
     "SolutionState",
     "Step",
     "StepFault",
     "StepState",
+    "SupplyAnswer",
+    "SupplyDependency",
+    "SupplyOwner",
+    "SupplyProfile",
     "UsageCause",
     "UsageCheck",
     "UsageMeasure",
+    "WorkloadEvidence",
+    "WorkloadProfile",
     "neighbours_in",
 ]

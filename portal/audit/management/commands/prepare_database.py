@@ -26,6 +26,16 @@ APPEND_ONLY: Final[Mapping[str, Sequence[str]]] = {
     "catalog_assembly": (),
     "catalog_lineneed": (),
     "catalog_orderline": (),
+    "catalog_placementconcern": ("advised", "clauses", "settled_at", "told_at"),
+    "catalog_placementdecision": (),
+    "catalog_placementpermission": (
+        *("state", "decided_by_id", "decided_at", "decision_reason", "ended_by_id", "ended_at"),
+    ),
+    "catalog_sealminimum": (
+        *("state", "decided_by_id", "decided_at", "decision_reason", "ended_at"),
+    ),
+    "catalog_workloadevidence": ("withdrawn_by_id", "withdrawn_at"),
+    "catalog_workloadprofile": ("ended_at",),
     "identity_identity": ("email", "last_login_at", "node_id", "person_id"),
     "identity_linkproposal": ("state", "decided_by_id", "decided_at", "decision_reason"),
     "catalog_ordercomment": (),

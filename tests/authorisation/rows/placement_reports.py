@@ -1,0 +1,5 @@
+"""The register of known use, and concentration."""
+
+from tests.authorisation.vocabulary import Row
+
+ROWS: list[Row] = []
