@@ -23,6 +23,7 @@ from billing.models import (
     SplitKey,
     SplitRecipient,
     Statement,
+    StatementLine,
     TariffRound,
 )
 from billing.models.split_key import STANDING
@@ -168,6 +169,11 @@ def visible_statements(person: Person) -> QuerySet[Statement]:
     if may_close(person):
         return Statement.objects.all()
     return Statement.objects.filter(organization__in=visible_cost_nodes(person))
+
+
+def visible_lines(person: Person) -> QuerySet[StatementLine]:
+    """What is on those; who reads a line reads all the use behind it."""
+    return StatementLine.objects.filter(statement__in=visible_statements(person))
 
 
 def may_share_out(person: Person, projects: Iterable[Node]) -> bool:

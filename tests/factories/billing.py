@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ from billing.models import (
     Sku,
     Statement,
     StatementLine,
+    StatementLineSource,
     UsageSpan,
 )
 from portal.core.calendar import start_of_day
@@ -132,6 +133,21 @@ def make_statement(month: BillingMonth, project: Project, price: Price) -> State
         )
         cursor.execute("SET LOCAL session_replication_role = origin")
     return statement
+
+
+def add_use(line: StatementLine, span: UsageSpan) -> None:
+    """A piece of use behind a line of ``make_statement``: its first minute."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        StatementLineSource.objects.create(
+            line=line,
+            span=span,
+            started_at=span.started_at,
+            ended_at=span.started_at + timedelta(seconds=60),
+            seconds=60,
+            amount=line.exact,
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 def set_price(

@@ -7,15 +7,30 @@ from decimal import Decimal
 
 from django.utils.timezone import localdate, now
 
-from billing.models import Credit, Dispute, MonthState, Price, Statement, StatementLine, TagKey
+from billing.models import (
+    Credit,
+    Dispute,
+    MonthState,
+    Price,
+    Statement,
+    StatementLine,
+    TagKey,
+)
 from billing.services.closing import prepare_closing
+from portal.cloud.models import Cloud
 from portal.core.calendar import month
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Role
 from tests.authorisation.rows.things import active_resource, directorate_itself, node_of_project
 from tests.authorisation.vocabulary import Change, act, call, see
 from tests.authorisation.world import Tenant
-from tests.factories.billing import make_month, make_statement
+from tests.factories.billing import (
+    MeteredResourceFactory,
+    UsageSpanFactory,
+    add_use,
+    make_month,
+    make_statement,
+)
 
 PAYERS = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
 OF_PROJECT = {"case": "of a project", "query": node_of_project, "by": PAYERS, "unseen": 404}
@@ -48,6 +63,16 @@ def statement_itself(tenant: Tenant) -> Statement:
 
 def line_itself(tenant: Tenant) -> StatementLine:
     return statement_itself(tenant).lines.get()
+
+
+def line_with_use(tenant: Tenant) -> StatementLine:
+    line = line_itself(tenant)
+    if not line.sources.exists():
+        server = MeteredResourceFactory(
+            project=tenant.project, cloud=Cloud.objects.all()[0], name=f"{tenant.marker}-liep"
+        )
+        add_use(line, UsageSpanFactory(resource=server, sku=line.sku))
+    return line
 
 
 def waiting_credit(tenant: Tenant) -> Credit:
@@ -130,6 +155,14 @@ ROWS = [
     see("billing:statement", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("billing:statement-pdf", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("billing:statement-csv", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("billing:statement-line", of=line_with_use, by=PAYERS, asks_role_first=True),
+    see(
+        "billing:statement-line-sheet",
+        of=line_with_use,
+        arguments=("csv",),
+        by=PAYERS,
+        asks_role_first=True,
+    ),
     see(
         "billing:statement-journal",
         of=statement_itself,
