@@ -202,14 +202,39 @@ class StatementLineOutput(serializers.ModelSerializer[StatementLine]):
     )
     quantity = AmountField()
     amount = AmountField(help_text="Whole cents, without VAT.")
+    corrects = serializers.UUIDField(
+        source="corrects.public_id",
+        allow_null=True,
+        default=None,
+        help_text="Of what puts right or gives back: the line that it is about, if there is one.",
+    )
 
     class Meta:
         model = StatementLine
         fields = (
             *("id", "position", "kind", "month", "project", "sku", "unit", "unit_price"),
             *("quantity", "from_quantity", "amount"),
-            *("cost_center", "cost_object", "commitment_number", "reason"),
+            *("cost_center", "cost_object", "commitment_number", "reason", "corrects"),
         )
+
+
+class LineUsageOutput(serializers.Serializer[Any]):
+    """A piece of use that a line of a statement adds up, at the price of the line."""
+
+    resource = ChargeResourceOutput(source="piece.span.resource")
+    started_at = MomentField(source="piece.started_at")
+    ended_at = MomentField(source="piece.ended_at", help_text="Exclusive.")
+    seconds = serializers.IntegerField(source="piece.seconds")
+    quantity = AmountField(source="piece.span.quantity")
+    used = serializers.DecimalField(
+        max_digits=36,
+        decimal_places=12,
+        help_text="Of the quantity of the line: in the unit of the price, and within its tier.",
+    )
+    is_unused = serializers.BooleanField(
+        source="piece.span.is_unused", help_text="Only due, of a minimum term, and not used."
+    )
+    amount = AmountField(source="piece.amount", help_text="Six decimals, without VAT.")
 
 
 class StatementDetailOutput(StatementOutput):

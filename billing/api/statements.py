@@ -11,22 +11,32 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from billing.api.renderers import CsvRenderer, PdfRenderer, XmlRenderer
-from billing.api.serializers import StatementDetailOutput, StatementFilters, StatementOutput
+from billing.api.serializers import (
+    LineUsageOutput,
+    StatementDetailOutput,
+    StatementFilters,
+    StatementOutput,
+)
 from billing.einvoice.document import write_invoice
 from billing.errors import DocumentNotReady
 from billing.ledger.journal import answer_journal
 from billing.models import Statement, StatementLine
-from billing.policies import may_see_costs, visible_statements
+from billing.policies import may_see_costs, visible_lines, visible_statements
+from billing.services.line_usage import usage_of, used_of
+from portal.core.api import CursorPages, Input
 from portal.core.sheets import CSV_TYPE
 from portal.identity.requests import ApiRequest
 
 _LINES: Final = Prefetch(
     "lines",
-    queryset=StatementLine.objects.select_related("used_in", "sku").order_by("position"),
+    queryset=StatementLine.objects.select_related("used_in", "sku", "corrects").order_by(
+        "position"
+    ),
 )
 _PDF: Final = {(200, "application/pdf"): OpenApiTypes.BINARY}
 _CSV: Final = {(200, CSV_TYPE): OpenApiTypes.STR}
@@ -84,3 +94,31 @@ class StatementViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Statem
         """The journal lines of all statements that you see, or of those of one month."""
         statements = self.filter_queryset(self.get_queryset())
         return answer_journal(statements, "csv", request.query_params.get("month", "alle"))
+
+
+class StatementLineViewSet(GenericViewSet[StatementLine]):
+    """What is behind the lines of statements, for who pays, decides or checks."""
+
+    request: ApiRequest
+    queryset = StatementLine.objects.none()
+    filters = Input
+    pagination_class = CursorPages
+    ordering = ("span_id", "started_at", "pk")
+    lookup_field = "public_id"
+    lookup_url_kwarg = "id"
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> QuerySet[StatementLine]:
+        if not may_see_costs(self.request.user):
+            raise PermissionDenied
+        return visible_lines(self.request.user).select_related("used_in")
+
+    @extend_schema(operation_id="statement_lines_usage_list", responses=LineUsageOutput(many=True))
+    @action(detail=True)
+    def usage(self, request: ApiRequest, id: Any) -> Response:
+        """The pieces of use that a line adds up; none of what puts right, gives back or shares."""
+        line = self.get_object()
+        pieces: Any = usage_of(line)  # pages of another model than that of the view
+        page: Any = self.paginate_queryset(pieces)
+        rows = [{"piece": piece, "used": used_of(piece, line)} for piece in page]
+        return self.get_paginated_response(LineUsageOutput(rows, many=True).data)

@@ -7,7 +7,7 @@ from billing.api.disputes import DisputeViewSet
 from billing.api.files import FileScheduleViewSet, ScheduledFileViewSet
 from billing.api.prices import PriceViewSet
 from billing.api.split_keys import SplitKeyViewSet
-from billing.api.statements import StatementViewSet
+from billing.api.statements import StatementLineViewSet, StatementViewSet
 from billing.api.tags import TagKeyViewSet, TagViewSet
 from billing.api.tariff_rounds import TariffRoundViewSet
 from billing.api.views import ChargeViewSet, FocusViewSet
@@ -17,6 +17,7 @@ router.register("budgets", BudgetViewSet, basename="budget")
 router.register("charges", ChargeViewSet, basename="charge")
 router.register("prices", PriceViewSet, basename="price")
 router.register("statements", StatementViewSet, basename="statement")
+router.register("statement-lines", StatementLineViewSet, basename="statement-line")
 router.register("disputes", DisputeViewSet, basename="dispute")
 router.register("file-schedules", FileScheduleViewSet, basename="file-schedule")
 router.register("scheduled-files", ScheduledFileViewSet, basename="scheduled-file")

@@ -332,6 +332,7 @@ ROWS = [
     see("billing:cost-centers-sheet", **OF_PROJECT),
     see("statement-list", by=PAYERS, shows_organizations_to=CLOSERS),
     see("statement-detail", of=statement_itself, by=PAYERS, asks_role_first=True),
+    see("statement-line-usage", of=line_with_use, by=PAYERS, asks_role_first=True),
     see("statement-document", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("statement-invoice", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("statement-journal", of=statement_itself, by=PAYERS, asks_role_first=True),

@@ -53,6 +53,7 @@ def test_lists_statements_and_shows_their_lines(close, server, first, service):
             "cost_object": None,
             "commitment_number": None,
             "reason": "",
+            "corrects": None,
         }
     ]
 
