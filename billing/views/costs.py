@@ -28,8 +28,14 @@ from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
 from billing.forms import OverviewFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku, UsageSpan
+from billing.origins import find_origins
 from billing.overview import Overview, make_overview, months_with_use
-from billing.policies import visible_cost_nodes, visible_metered_resources
+from billing.policies import (
+    may_see_costs,
+    visible_cost_nodes,
+    visible_metered_resources,
+    visible_prices,
+)
 from billing.services.budget_years import positions_of
 from billing.services.budgets import BudgetPosition, find_budget
 from billing.services.charging import charges_of_resource
@@ -114,6 +120,8 @@ def resource_costs(request: PersonRequest, public_id: UUID) -> HttpResponse:
     rows = _rows_of(charges)
     context = {
         "resource": resource,
+        "origin": find_origins(request.user, [public_id]).get(public_id),
+        "prices_seen": _prices_seen(request.user, charges),
         "rows": rows,
         "exact": exact,
         "total": to_cents(exact),
@@ -240,6 +248,14 @@ def _rows_of(charges: list[Charge]) -> list[dict[str, Any]]:
         }
         for charge in newest_first
     ]
+
+
+def _prices_seen(person: Person, charges: list[Charge]) -> set[int]:
+    """Primary keys of those of their prices that the person finds on the page of tariffs."""
+    if not may_see_costs(person):
+        return set()
+    prices = visible_prices(person).filter(pk__in={charge.price_id for charge in charges})
+    return set(prices.values_list("pk", flat=True))
 
 
 def _project_address(resource: MeteredResource) -> str:

@@ -484,6 +484,16 @@ class TestResource:
         assert response.status_code == 200
         assert "/costs?node" not in response.content.decode()
 
+    def test_prices_are_linked_for_who_may_see_them(self, server: MeteredResource) -> None:
+        history = 'href="/costs/tariffs/skus/server.gp.small"'
+        page = f"/costs/resources/{server.public_id}"
+
+        approver = member(Role.APPROVER, server.project)
+        assert history in get(approver, page).content.decode()
+        assert get(approver, "/costs/tariffs/skus/server.gp.small").status_code == 200
+        requester = member(Role.REQUESTER, server.project)
+        assert history not in get(requester, page).content.decode()
+
     def test_what_just_began_has_no_costs_yet(self, project: Project, finance: Person) -> None:
         resource = MeteredResourceFactory(project=project)
         UsageSpanFactory(resource=resource, started_at=NOW + timedelta(seconds=1))

@@ -125,6 +125,15 @@ class TestPage:
         assert resource.order_line.order.number in text
         assert 'hx-trigger="every' not in text
 
+    def test_page_of_its_costs_leads_back_and_to_the_order(self, client, resource, requester):
+        text = text_of(
+            client, requester, reverse("billing:resource-costs", args=[resource.public_id])
+        )
+
+        assert f'href="{url(resource)}"' in text
+        order = resource.order_line.order
+        assert f'href="{reverse("catalog:order", args=[order.public_id])}"' in text
+
     def test_cost_is_that_of_the_use(self, client, resource, requester):
         response = log_in(client, requester).get(url(resource))
 
