@@ -48,11 +48,10 @@ urlpatterns = [
     ),
     path("costs/split-keys/<uuid:public_id>/end", split_keys.key_end, name="split-key-end"),
     path("costs/tariffs", tariffs.tariff_list, name="tariffs"),
-    path("costs/tariffs/rounds", tariff_rounds.round_list, name="tariff-rounds"),
     path("costs/tariffs/table.<str:form>", tariffs.tariff_sheet, name="tariffs-sheet"),
+    path("costs/tariffs/rounds", tariff_rounds.round_list, name="tariff-rounds"),
     path("costs/tariffs/rounds/new", tariff_rounds.round_new, name="tariff-round-new"),
     path("costs/tariffs/rounds/<uuid:public_id>", tariff_rounds.round_detail, name="tariff-round"),
-    path(
     path(
         "costs/tariffs/rounds/<uuid:public_id>/prices.<str:form>",
         tariff_rounds.round_prices,
@@ -63,6 +62,7 @@ urlpatterns = [
         tariff_rounds.round_payers,
         name="tariff-round-payers",
     ),
+    path(
         "costs/tariffs/rounds/<uuid:public_id>/confirm",
         tariff_rounds.round_confirm,
         name="tariff-round-confirm",
@@ -82,22 +82,22 @@ urlpatterns = [
         tariff_rounds.round_withdraw,
         name="tariff-round-withdraw",
     ),
-    path("costs/tariffs/skus/<path:code>", tariffs.tariff_history, name="tariff-history"),
     path(
         "costs/tariffs/skus/<path:code>/table.<str:form>",
         tariffs.tariff_history_sheet,
         name="tariff-history-sheet",
     ),
+    path("costs/tariffs/skus/<path:code>", tariffs.tariff_history, name="tariff-history"),
     path("costs/budgets", budgets.budget_list, name="budgets"),
     path("costs/budgets.<str:form>", budgets.budget_rows, name="budget-rows"),
     path("costs/budgets/choose", budgets.budget_choose, name="budget-choose"),
     path("costs/budgets/<uuid:public_id>/<int:year>", budgets.budget_detail, name="budget"),
-    path("costs/budgets/<uuid:public_id>/<int:year>/end", budgets.budget_end, name="budget-end"),
     path(
         "costs/budgets/<uuid:public_id>/<int:year>/months.<str:form>",
         budgets.budget_months,
         name="budget-months",
     ),
+    path("costs/budgets/<uuid:public_id>/<int:year>/end", budgets.budget_end, name="budget-end"),
     path("costs/resources/<uuid:public_id>", costs.resource_costs, name="resource-costs"),
     path(
         "costs/resources/<uuid:public_id>/table.<str:form>",
