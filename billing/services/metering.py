@@ -123,21 +123,24 @@ def start_metering(
     return resource
 
 
-def end_metering(public_id: UUID, *, time: UsageTime, owes_terms: bool = True) -> None:
+def end_metering(
+    public_id: UUID, *, time: UsageTime, never_came: Collection[UUID] = frozenset()
+) -> None:
     """End the metering of a resource. Of one that is not being metered, nothing changes.
 
     Args:
-        owes_terms: False: of its minimum terms nothing is due any more, for what was ordered with
-            it never came.
+        never_came: all that was ordered as one with it, where that never came as a whole. Of
+            nothing of it is due what was not used; what still is used goes on.
     """
-    resource = MeteredResource.objects.select_for_update().filter(public_id=public_id).first()
-    if resource is not None:
+    known = MeteredResource.objects.filter(public_id__in={public_id, *never_came})
+    locked = {one.public_id: one for one in known.order_by("public_id").select_for_update()}
+    if resource := locked.get(public_id):
         running = list(resource.spans.filter(ended_at=None))
         _end_spans(resource, running, time.end, time)
         settle_terms(resource, [span.sku_id for span in running])
-        if not owes_terms:
-            release_terms(resource, time.end)
         end_measuring(resource, time.end)
+    if never_came:
+        release_terms(locked.values())
 
 
 def change_metering(

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest
 
 from billing.models import MeteredResource, MinimumTerm, Sku, UsageSpan
@@ -80,10 +80,9 @@ def settle_terms(resource: MeteredResource, sku_ids: Collection[int]) -> None:
         _owe(term, max(Decimal(0), term.quantity - held), since, last)
 
 
-def release_terms(resource: MeteredResource, moment: datetime) -> None:
-    """From ``moment`` on nothing is due of a resource that is not used."""
-    owed = resource.spans.filter(is_unused=True, ended_at__gt=moment)
-    owed.update(ended_at=Greatest(F("started_at"), moment))
+def release_terms(resources: Iterable[MeteredResource]) -> None:
+    """Nothing is due of these, nor was it ever, that is not used. May be repeated."""
+    _cut(UsageSpan.objects.filter(resource__in=list(resources), is_unused=True))
 
 
 def _was_never_used(term: MinimumTerm) -> bool:
@@ -96,7 +95,7 @@ def _owe(term: MinimumTerm, quantity: Decimal, since: datetime, last: UsageSpan)
     for span in owed:
         if span.quantity == quantity:
             return
-    owed.update(ended_at=Greatest(F("started_at"), since))
+    _cut(owed, since)
     if quantity:
         UsageSpan.objects.create(
             resource_id=term.resource_id,
@@ -109,3 +108,12 @@ def _owe(term: MinimumTerm, quantity: Decimal, since: datetime, last: UsageSpan)
             is_unused=True,
             start_facts=last.end_facts or last.start_facts,
         )
+
+
+def _cut(unused: QuerySet[UsageSpan], moment: datetime | None = None) -> None:
+    """Have them end at ``moment``, or where they began: that costs nothing then.
+
+    What ends there already is left alone, for a trigger refuses a cut that cuts nothing off.
+    """
+    until = F("started_at") if moment is None else Greatest(F("started_at"), moment)
+    unused.filter(ended_at__gt=until).update(ended_at=until)

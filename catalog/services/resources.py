@@ -368,10 +368,7 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
     resource.state, resource.retired_at = ResourceState.RETIRED, now()
     resource.save(update_fields=["state", "retired_at"])
     time = UsageTime(cloud=None, intended=operation.started_at, observed=resource.retired_at)
-    owes_nothing = _parts_of_what_never_came(resource)
-    # In one order, for each is locked: parts of a whole may end beside each other.
-    for public_id in sorted({resource.public_id, *owes_nothing}):
-        end_metering(public_id, time=time, owes_terms=not owes_nothing)
+    end_metering(resource.public_id, time=time, never_came=_parts_of_what_never_came(resource))
     let_go_of(resource)
     release_claim(resource.claim)  # before anything is audited: an audit head is the last lock
     drop_failed_changes(resource)
@@ -386,14 +383,16 @@ def close_resource(resource: Resource, *, operation: Operation) -> None:
 def _parts_of_what_never_came(resource: Resource) -> list[UUID]:
     """Of a whole that was given up before all of it ran, once nothing of it is left; else none.
 
-    Also those that somebody let go of before.
+    Also those that somebody let go of before, or that go beside it. As long as something may still
+    come, the whole may.
     """
     line = resource.order_line
     if line is None or line.assembly_id is None:
         return []
     parts = list(Resource.objects.filter(order_line__assembly=line.assembly_id))
     was_whole = all(part.activated_at for part in parts)
-    is_left = any(part.state == ResourceState.ACTIVE for part in parts)
+    going = {ResourceState.RETIRING, ResourceState.RETIRED}
+    is_left = any(part.state not in going for part in parts)
     return [] if was_whole or is_left else [part.public_id for part in parts]
 
 

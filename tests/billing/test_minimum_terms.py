@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -92,8 +92,8 @@ class Use:
     def change(self, moment: datetime, *meters: Meter, agreed: Mapping[str, int] = AGREED) -> None:
         change_metering(self.public_id, meters=meters, time=at(moment), agreed_months=agreed)
 
-    def end(self, moment: datetime) -> None:
-        end_metering(self.public_id, time=at(moment))
+    def end(self, moment: datetime, *, never_came: Collection[UUID] = ()) -> None:
+        end_metering(self.public_id, time=at(moment), never_came=never_came)
 
     @property
     def resource(self) -> MeteredResource:
@@ -270,6 +270,42 @@ class TestUnused:
         assert gib_metered_now(use.cloud, ["volume"]) == {}
         found = spans_within(use.cloud, ["volume"], Period(day(1), day(12)))
         assert [(span.started_at, span.ended_at) for span in found] == [(day(3), day(5))]
+
+
+class TestWhatNeverCame:
+    """Two disks that were ordered as one."""
+
+    @pytest.fixture
+    def other(self, project: Project, use: Use) -> Use:
+        return Use(project)
+
+    def test_nothing_is_due_of_it_that_was_not_used(self, use: Use, other: Use) -> None:
+        use.start(day(3), disk(100))
+        other.start(day(3), disk(100))
+        use.change(day(4), disk(30))
+        use.end(day(5))
+        both = [use.public_id, other.public_id]
+
+        for _message in range(2):
+            other.end(day(6), never_came=both)
+
+        assert use.spans(unused=False) == [(100, day(3), day(4)), (30, day(4), day(5))]
+        assert other.spans(unused=False) == [(100, day(3), day(6))]
+        for one in (use, other):
+            assert all(start == end for _quantity, start, end in one.spans(unused=True))
+
+    def test_what_is_still_used_goes_on(self, use: Use, other: Use) -> None:
+        use.start(day(3), disk(100))
+        other.start(day(3), disk(100))
+        use.change(day(4), disk(30))
+        both = [use.public_id, other.public_id]
+
+        other.end(day(6), never_came=both)
+        assert use.spans(unused=False)[-1] == (30, day(4), None)
+        use.end(day(5), never_came=both)
+
+        assert use.spans(unused=False)[-1] == (30, day(4), day(5))
+        assert all(start == end for _quantity, start, end in use.spans(unused=True))
 
 
 class TestTheDatabaseKeepsIt:

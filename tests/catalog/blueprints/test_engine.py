@@ -41,10 +41,11 @@ from catalog.services.resources import retire_resource
 from catalog.services.undoing import cancel_operation, compensate_operation
 from portal.audit.models import AuditEntry
 from portal.cloud.ports import CloudRefused
+from portal.core.calendar import whole_second
 from portal.web.demo.catalogue import WEB_APPLICATION
 from tests.catalog.blueprints.conftest import ANSWERS, Whole
 from tests.factories import OfferingVersionFactory, place
-from tests.factories.billing import set_price
+from tests.factories.billing import metered_since, set_price
 
 pytestmark = pytest.mark.django_db
 THINGS = ("server", "volume", "port", "network", "subnet", "router", "load_balancer", "zone")
@@ -109,6 +110,14 @@ def held_up_in_order(hold_up, requester, project, blueprint):
         choices={"design": design},
     )
     return hold_up(place(requester, project, in_order, name="zaak", spec=ANSWERS))
+
+
+def hang_in(part, engine, cloud, person):
+    """The part is let go of, but the cloud refuses to remove it."""
+    cloud.fail_next("delete_volume", CloudRefused("busy"))
+    engine.call(retire_resource, part.public_id, actor=person, confirmation=part.name)
+    engine.run()
+    return part.operations.get(kind=OperationKind.RETIRE, state=OperationState.FAILED)
 
 
 class TestDelivery:
@@ -372,6 +381,41 @@ class TestFailure:
         engine.run()
 
         assert not UsageSpan.objects.filter(ended_at__gt=now()).exists()
+
+    @pytest.mark.parametrize("is_hung_last", [True, False])
+    def test_each_part_is_paid_for_until_it_was_let_go_of_itself(
+        self, failed, engine, cloud, requester, is_hung_last
+    ):
+        """The disk was let go of eight days ago, and that hung; now all of it is given up."""
+        asked_at = whole_second(now()) - timedelta(days=8)
+        for key in failed.states():
+            metered_since(failed.part(key).public_id, asked_at - timedelta(days=12))
+        hung = hang_in(failed.part("database"), engine, cloud, requester)
+        Operation.objects.filter(pk=hung.pk).update(started_at=asked_at)
+        operation = Operation.objects.get(kind=OperationKind.PROVISION, state=OperationState.FAILED)
+        given_up_at = whole_second(now())
+
+        engine.call(compensate_operation, operation.public_id, actor=requester)
+        if is_hung_last:
+            engine.run()
+        engine.call(resume_operation, hung.public_id, actor=requester)
+        engine.messages.reverse()
+        engine.run()
+
+        assert set(failed.states().values()) == {ResourceState.RETIRED}
+        ends = UsageSpan.objects.values_list("resource__name", "ended_at")
+        assert {end for name, end in ends if name == "zaak-data"} == {asked_at}
+        assert all(end >= given_up_at for name, end in ends if name != "zaak-data")
+
+    def test_what_is_let_go_of_stays_due_while_the_rest_may_come(
+        self, committed, held_up, engine, requester
+    ):
+        disk = held_up.part("database")
+
+        engine.call(retire_resource, disk.public_id, actor=requester, confirmation=disk.name)
+        engine.run()
+
+        assert UsageSpan.objects.filter(is_unused=True, ended_at__gt=now()).exists()
 
     def test_a_protected_part_keeps_all_of_it(self, failed, engine, requester):
         protect_resource(failed.part("database").public_id, actor=requester)
