@@ -11,9 +11,11 @@ from django.core.exceptions import ValidationError
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
+from billing.kinds import kind_choices
 from billing.models import TAG_LENGTH
 from billing.models.dispute import DISPUTE_LENGTH
 from billing.models.statement import REASON_LENGTH
+from billing.services.charge_lists import ChargeFilter
 from billing.services.tag_keys import TagChoice
 from portal.core.calendar import Period, month
 from portal.core.forms import EuroField, RefusableForm
@@ -21,6 +23,7 @@ from portal.identity.models import Node
 from portal.identity.models.proposed import DECISION_LENGTH
 
 EVERYTHING: Final = "all"
+UNALLOCATED: Final = "-"  # no code of a cost centre begins with it
 _MONTH: Final = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
 
@@ -100,6 +103,58 @@ class OverviewFilter(CostFilter):
 
     def clean_tag(self) -> TagChoice | None:
         return clean_tag(self.cleaned_data["tag"])
+
+
+class PartFilter(OverviewFilter):
+    """The same, and only of one kind of thing, or what fell under one cost centre."""
+
+    kind = forms.ChoiceField(
+        label=_("Kind"),
+        required=False,
+        error_messages={"invalid_choice": _("Choose one of these.")},
+    )
+    center = forms.CharField(
+        label=_("Cost centre"), required=False, max_length=40, widget=forms.Select
+    )
+
+    def __init__(self, data: Mapping[str, str], **options: Any) -> None:
+        super().__init__(data, **options)
+        kinds = [("", _("All kinds")), *kind_choices()]
+        self.fields["kind"].choices = kinds  # type: ignore[attr-defined]  # it is a ChoiceField
+
+    def offer_centers(self, found: Sequence[str | None]) -> None:
+        """Choose from these cost centres, and from what was asked for."""
+        offer_centers(self, found)
+
+    def wanted(self) -> ChargeFilter:
+        """What was asked for; everything, as long as something of it is wrong."""
+        asked = self.cleaned_data if self.is_valid() else {}
+        return ChargeFilter(
+            tag=asked.get("tag"),
+            kind=asked.get("kind") or None,
+            cost_center=read_center(asked.get("center", "")),
+        )
+
+    def query(self) -> dict[str, str]:
+        """The same as in an address; nothing of what was not asked for."""
+        asked = self.cleaned_data if self.is_valid() else {}
+        return {name: str(asked[name]) for name in ("tag", "kind", "center") if asked.get(name)}
+
+
+def offer_centers(form: forms.Form, found: Sequence[str | None]) -> None:
+    """Choose from these cost centres, and from what was asked for; or what fell under none."""
+    asked = str(form.data.get("center", ""))
+    codes = sorted({code for code in found if code} | ({asked} - {"", UNALLOCATED}))
+    form.fields["center"].widget.choices = [
+        ("", _("All cost centres")),
+        (UNALLOCATED, _("Not allocated")),
+        *((code, code) for code in codes),
+    ]
+
+
+def read_center(text: str) -> str | None:
+    """The code that was asked for; empty: what fell under none; None: everything."""
+    return "" if text == UNALLOCATED else text or None
 
 
 def offer_tags(form: forms.Form, tags: Sequence[TagChoice]) -> None:

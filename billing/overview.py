@@ -18,17 +18,18 @@ from billing.forms import month_key
 from billing.models import MeteredResource, Sku, UsageSpan
 from billing.service_shares import ServiceShares, service_shares
 from billing.services.budgets import BudgetPosition
+from billing.services.charge_lists import ChargeFilter
 from billing.services.cost_lines import Costs, ResourceCost
 from billing.services.figures import Figures
 from billing.services.month_figures import MonthCosts, MonthTotal
 from billing.services.summaries import MOST_MONTHS
-from billing.services.tag_keys import TagChoice
 from portal.core.calendar import Period, days_in, month_of, months_in, year_of
 from portal.core.money import to_cents
 from portal.identity.models import Node, NodeKind
 
 MOST_ROWS: Final = 100  # more projects than that are shown per organization
 _NOTHING: Final = Costs(lines=())
+_EVERYTHING: Final = ChargeFilter()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,7 @@ class Overview:
         rounding: what the total of use differs from the sum of the resources in cents, because a
             line is rounded per project and price and not per resource.
         is_billed: the month is closed, and this is what its statements say.
+        cost_centers: what anything of these months falls under, by code; also what was left out.
     """
 
     node: Node | None
@@ -113,6 +115,7 @@ class Overview:
     resources: tuple[ResourceRow, ...]
     rounding: Decimal
     is_billed: bool
+    cost_centers: tuple[str, ...]
 
     @property
     def is_running(self) -> bool:
@@ -204,7 +207,7 @@ def make_overview(
     now: datetime,
     other: Period | None = None,
     budget: BudgetPosition | None = None,
-    tag: TagChoice | None = None,
+    wanted: ChargeFilter = _EVERYTHING,
 ) -> Overview:
     """Put together the figures of ``month``.
 
@@ -212,9 +215,9 @@ def make_overview(
         node_ids: what is counted, as for ``costs``.
         node: the one that was chosen, if one was.
         budget: what it spends from, where the person sees that.
-        tag: count only what had this value at the time.
+        wanted: count only that.
     """
-    figures = Figures(tag)
+    figures = Figures(wanted)
     other = other or month_before(month)
     found, before = figures.months(node_ids, [month, other], at=now)
     year = _year(figures, node_ids, month, now)
@@ -244,6 +247,7 @@ def make_overview(
         - realised.shared
         - sum((row.cost.amount for row in resources), Decimal(0)),
         is_billed=found.closed is not None,
+        cost_centers=tuple(sorted(found.cost_centers | before.cost_centers)),
     )
 
 

@@ -8,7 +8,15 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from billing.forms import EVERYTHING, clean_tag, month_key, name_of_month, offer_tags
+from billing.forms import (
+    EVERYTHING,
+    clean_tag,
+    month_key,
+    name_of_month,
+    offer_centers,
+    offer_tags,
+    read_center,
+)
 from billing.models import TAG_LENGTH
 from billing.services.tag_keys import TagChoice
 from catalog.kinds.base import all_kinds
@@ -17,7 +25,6 @@ from catalog.services.resource_costs import ResourceCostOrder, ResourceFilter
 from portal.core.calendar import Period
 from portal.identity.models import Node, Person
 
-UNALLOCATED: Final = "-"  # no code of a cost centre begins with it
 MINE: Final = "mine"
 IDLE: Final = "idle"
 _LONGEST_SEARCH: Final = 100
@@ -96,20 +103,13 @@ class ResourceCostForm(forms.Form):
 
     def offer_centers(self, found: Sequence[str | None]) -> None:
         """Choose from what anything fell under, and from what was asked for."""
-        asked = str(self.data.get("center", ""))
-        codes = sorted({code for code in found if code} | ({asked} - {"", UNALLOCATED}))
-        self.fields["center"].widget.choices = [
-            ("", _("All cost centres")),
-            (UNALLOCATED, _("Not allocated")),
-            *((code, code) for code in codes),
-        ]
+        offer_centers(self, found)
 
     def filter_for(self, person: Person) -> ResourceFilter:
         """What was asked; all, as long as something of it is wrong."""
         asked = self.cleaned_data if self.is_valid() else {}
-        center = asked.get("center") or None
         return ResourceFilter(
-            cost_center="" if center == UNALLOCATED else center,
+            cost_center=read_center(asked.get("center", "")),
             kind=asked.get("kind") or None,
             state=asked.get("state") or None,
             words=asked.get("q") or None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ class MonthCosts:
         expected: what the whole month comes to if what runs then runs on, to its end date.
         summary_id: where this was read; None is from usage itself, or from statements.
         closed: the month in the books, if this is what was billed of it.
+        other_centers: the cost centres that were left out, where only one was asked for.
     """
 
     month: Period
@@ -29,6 +30,26 @@ class MonthCosts:
     expected: Costs
     summary_id: int | None = None
     closed: BillingMonth | None = None
+    other_centers: frozenset[str] = frozenset()
+
+    @property
+    def cost_centers(self) -> frozenset[str]:
+        """What anything of it falls under, also where that was left out."""
+        lines = (*self.realised.lines, *self.expected.lines)
+        return self.other_centers | {line.cost_center for line in lines if line.cost_center}
+
+    def of_center(self, code: str) -> MonthCosts:
+        """Only what falls under this cost centre; empty: under none."""
+
+        def kept(costs: Costs) -> Costs:
+            return Costs(lines=tuple(one for one in costs.lines if (one.cost_center or "") == code))
+
+        return replace(
+            self,
+            realised=kept(self.realised),
+            expected=kept(self.expected),
+            other_centers=self.cost_centers - {code},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

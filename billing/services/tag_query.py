@@ -99,17 +99,23 @@ tagged AS (
     FROM tag_part
 )
 """  # noqa: S608  (fragments of ours, here and below)
+# In its place where no tag is asked for: every charge is one part.
+NOT_CUT: Final[LiteralString] = """
+, tagged AS (
+    SELECT
+        whole.*, NULL::text AS tag_value, started_at AS part_started_at,
+        ended_at AS part_ended_at, seconds AS part_seconds, amount AS part_amount
+    FROM whole
+)
+"""
 # Of what is reckoned: behind ``charge``.
-CUT_CHARGES: Final[LiteralString] = (
-    """
+WHOLE_CHARGES: Final[LiteralString] = """
 , payer_project AS (SELECT DISTINCT organization_id, project_id FROM home),
 whole AS (SELECT * FROM charge)
-"""  # noqa: S608
-    + CUT
-)
+"""
+CUT_CHARGES: Final[LiteralString] = WHOLE_CHARGES + CUT
 # Of what was billed: behind ``asked`` of ``billing.services.billed``.
-CUT_BILLED: Final[LiteralString] = (
-    f"""
+WHOLE_BILLED: Final[LiteralString] = f"""
 , payer_project AS (SELECT DISTINCT organization_id, project_id FROM asked),
 whole AS (
     SELECT
@@ -127,8 +133,7 @@ whole AS (
     WHERE asked.kind = 'usage'
 )
 """  # noqa: S608
-    + CUT
-)
+CUT_BILLED: Final[LiteralString] = WHOLE_BILLED + CUT
 LINES: Final[LiteralString] = """
 SELECT organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity,
        slice_start, sum(quantity_seconds * part_seconds / seconds), coalesce(sum(part_amount), 0),
@@ -137,24 +142,44 @@ FROM tagged
 GROUP BY organization_id, project_id, sku_id, price_id, unit, unit_price, from_quantity,
          slice_start, cost_center, cost_object, commitment_number, tag_value
 """
-OF_RESOURCES: Final[LiteralString] = """
-SELECT resource_id, coalesce(sum(part_amount), 0), bool_or(price_id IS NULL)
-FROM tagged WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
-GROUP BY resource_id ORDER BY sum(part_amount) DESC NULLS LAST, resource_id
+# The same, and also by the kind of what was used.
+LINES_BY_KIND: Final[LiteralString] = """
+SELECT organization_id, tagged.project_id, sku_id, price_id, unit, unit_price, from_quantity,
+       slice_start, sum(quantity_seconds * part_seconds / seconds), coalesce(sum(part_amount), 0),
+       cost_center, cost_object, commitment_number, 'usage', tag_value, metered.kind
+FROM tagged JOIN billing_meteredresource AS metered ON metered.id = tagged.resource_id
+GROUP BY organization_id, tagged.project_id, sku_id, price_id, unit, unit_price, from_quantity,
+         slice_start, cost_center, cost_object, commitment_number, tag_value, metered.kind
 """
+# What is asked for, of ``tagged``.
+_CHOSEN: Final[LiteralString] = """
+, chosen AS (
+    SELECT tagged.*
+    FROM tagged JOIN billing_meteredresource AS metered ON metered.id = tagged.resource_id
+    WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
+        AND (%(kind)s::text IS NULL OR metered.kind = %(kind)s)
+        AND (%(cost_center)s::text IS NULL OR coalesce(cost_center, '') = %(cost_center)s)
+)
+"""
+OF_RESOURCES: Final[LiteralString] = f"""
+{_CHOSEN}
+SELECT resource_id, coalesce(sum(part_amount), 0), bool_or(price_id IS NULL)
+FROM chosen
+GROUP BY resource_id ORDER BY sum(part_amount) DESC NULLS LAST, resource_id
+"""  # noqa: S608
 # What is used over several days is spread over them by the second; what is paid once falls on one.
 OF_DAYS: Final[LiteralString] = f"""
+{_CHOSEN}
 SELECT day.starts, sum(CASE
     WHEN unit {AT_ONCE} THEN part_amount
     ELSE part_amount * date_part(
         'epoch', least(part_ended_at, day.ends) - greatest(part_started_at, day.starts)
     )::numeric / part_seconds
 END)
-FROM tagged
+FROM chosen
 JOIN unnest(%(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[]) AS day (starts, ends)
     ON day.starts < part_ended_at AND day.ends > part_started_at
-WHERE tag_value IS NOT DISTINCT FROM %(tag_value)s
-    AND (unit IS NULL OR NOT unit {AT_ONCE} OR started_at >= day.starts)
+WHERE unit IS NULL OR NOT unit {AT_ONCE} OR started_at >= day.starts
 GROUP BY day.starts
 """  # noqa: S608
 # Of what was listed as ``used``, only that of one value; see ``billing.services.used_pieces``.

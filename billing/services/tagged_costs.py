@@ -18,13 +18,23 @@ from typing import Any, Final, LiteralString
 
 from billing.models import BillingMonth
 from billing.services.billed import ASKED, billed_lines, closed_among, query_months
+from billing.services.charge_lists import ChargeFilter
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.cost_lines import CostLine, Costs, LineKey, ResourceCost, line_of
 from billing.services.month_costs import open_shares
 from billing.services.month_figures import DayCosts, days_of
 from billing.services.month_shares import MonthShares
-from billing.services.tag_keys import TagChoice
-from billing.services.tag_query import CUT_BILLED, CUT_CHARGES, LINES, OF_DAYS, OF_RESOURCES
+from billing.services.tag_query import (
+    CUT,
+    CUT_BILLED,
+    CUT_CHARGES,
+    LINES,
+    NOT_CUT,
+    OF_DAYS,
+    OF_RESOURCES,
+    WHOLE_BILLED,
+    WHOLE_CHARGES,
+)
 from portal.core.calendar import Period, day_of, days_in, months_in
 
 _CENT: Final = Decimal("0.01")
@@ -70,10 +80,16 @@ def tagged_months(
 
 
 def resources_with(
-    tag: TagChoice, project_id: int, month: Period, *, as_of: datetime, closed: BillingMonth | None
+    wanted: ChargeFilter,
+    project_id: int,
+    month: Period,
+    *,
+    as_of: datetime,
+    closed: BillingMonth | None,
 ) -> list[ResourceCost]:
-    """What each resource of a project used with this value, dearest first. Two queries at most."""
-    rows = _fetch_tagged(OF_RESOURCES, [project_id], tag, month, as_of, as_of, closed)
+    """What each resource of a project used of what is asked for, dearest first. Two queries at
+    most."""
+    rows = _fetch_chosen(OF_RESOURCES, [project_id], wanted, month, as_of, as_of, closed)
     return [
         ResourceCost(resource_id=resource_id, exact=exact, is_price_missing=is_missing)
         for resource_id, exact, is_missing in rows
@@ -81,14 +97,14 @@ def resources_with(
 
 
 def days_with(
-    tag: TagChoice,
+    wanted: ChargeFilter,
     node_ids: Sequence[int],
     month: Period,
     *,
     as_of: datetime,
     closed: BillingMonth | None,
 ) -> list[DayCosts]:
-    """What each day cost of what had this value, also without use. Four queries at most."""
+    """What each day cost of what is asked for, also without use. Four queries at most."""
     days = days_in(month)
     bounds = {
         "day_starts": [day.start for day in days],
@@ -98,28 +114,36 @@ def days_with(
     is_over = as_of >= month.end
     for is_expected, until in ((False, as_of), (True, month.end)):
         if not (is_expected and is_over):
-            rows = _fetch_tagged(OF_DAYS, node_ids, tag, month, as_of, until, closed, **bounds)
+            rows = _fetch_chosen(OF_DAYS, node_ids, wanted, month, as_of, until, closed, **bounds)
             sums |= {(is_expected, day_of(start)): exact for start, exact in rows}
     return days_of(month, sums, is_over=is_over)
 
 
-def _fetch_tagged(
+def _fetch_chosen(
     select: LiteralString,
     node_ids: Sequence[int],
-    tag: TagChoice,
+    wanted: ChargeFilter,
     month: Period,
     as_of: datetime,
     until: datetime,
     closed: BillingMonth | None,
     **parameters: Any,
 ) -> list[tuple[Any, ...]]:
-    named = {"tag_key": tag.key, "tag_value": tag.value, **parameters}
+    tag = wanted.tag
+    cut = CUT if tag else NOT_CUT
+    named = {
+        "tag_key": tag.key if tag else None,
+        "tag_value": tag.value if tag else None,
+        "kind": wanted.kind,
+        "cost_center": wanted.cost_center,
+        **parameters,
+    }
     if closed:
         query = query_months(node_ids, [closed])
-        return query.fetch(ASKED + CUT_BILLED + select, months=[closed.pk], **named)
+        return query.fetch(ASKED + WHOLE_BILLED + cut + select, months=[closed.pk], **named)
     slices = [Slice(period=month, month_seconds=month.seconds)]
     query = ChargeQuery(node_ids=node_ids, slices=slices, as_of=as_of, until=until)
-    return query.fetch(CUT_CHARGES + select, **named)
+    return query.fetch(WHOLE_CHARGES + cut + select, **named)
 
 
 def in_order(values: Iterable[str | None]) -> list[str | None]:

@@ -26,7 +26,7 @@ from django.views.decorators.http import require_safe
 from billing.cost_sheets import cost_rows
 from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
-from billing.forms import OverviewFilter, month_key, read_month
+from billing.forms import PartFilter, month_key, read_month
 from billing.models import MeteredResource, PriceUnit, Sku, UsageSpan
 from billing.origins import find_origins
 from billing.overview import Overview, make_overview, months_with_use
@@ -38,9 +38,10 @@ from billing.policies import (
 )
 from billing.services.budget_years import positions_of
 from billing.services.budgets import BudgetPosition, find_budget
+from billing.services.charge_lists import ChargeFilter
 from billing.services.charging import charges_of_resource
 from billing.services.cost_lines import Charge
-from billing.services.tag_keys import TagChoice, tag_choices
+from billing.services.tag_keys import tag_choices
 from billing.use_sheets import use_rows
 from billing.views.asked import AskedPart, asked_part
 from portal.core.calendar import Period
@@ -57,16 +58,18 @@ def cost_overview(request: PersonRequest) -> HttpResponse:
     overview = _overview(asked)
     month = month_key(asked.month)
     part_query = f"&node={asked.node.public_id}" if asked.node else ""
-    tag_query = f"&{urlencode({'tag': str(asked.tag)})}" if asked.tag else ""
+    filters = asked.form.query()
+    filter_query = f"&{urlencode(filters)}" if filters else ""
+    asked.form.offer_centers(overview.cost_centers)
     context = {
         "form": asked.form,
         "overview": overview,
         "month_key": month,
-        "everything_url": f"{reverse('billing:costs')}?month={month}{tag_query}",
-        "focus_query": f"month={month}{part_query}{tag_query}",
-        "tag": asked.tag,
-        "part_query": f"{part_query}{tag_query}",
-        "tag_query": tag_query,
+        "everything_url": f"{reverse('billing:costs')}?month={month}{filter_query}",
+        "figures_query": f"month={month}{part_query}{filter_query}",
+        "has_focus": asked.has_focus,
+        "part_query": f"{part_query}{filter_query}",
+        "filter_query": filter_query,
         "seen": _seen(request.user, overview),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if asked.form.errors else HTTPStatus.OK
@@ -85,14 +88,18 @@ def cost_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
 
 @require_safe
 def focus_rows(request: PersonRequest, form: str) -> HttpResponseBase:
-    """The same costs charge by charge, in FOCUS: a file that is written while it is read."""
+    """The same costs charge by charge, in FOCUS: a file that is written while it is read.
+
+    Raises:
+        Http404: there is none in that form, or of one kind or cost centre.
+    """
     asked = _read(request)
-    if form not in set(Form):
+    if form not in set(Form) or not asked.has_focus:
         raise Http404
     if asked.form.errors:
         return cost_overview(request)
     rows = focus_file(
-        asked.node_ids, Form(form), month=asked.month, as_of=asked.as_of, tag=asked.tag
+        asked.node_ids, Form(form), month=asked.month, as_of=asked.as_of, tag=asked.wanted.tag
     )
     return StreamingHttpResponse(
         rows,
@@ -145,18 +152,23 @@ def resource_costs_sheet(request: PersonRequest, public_id: UUID, form: str) -> 
 class _Asked:
     """Which costs the address asks for; with a form that has errors, those of this month."""
 
-    form: OverviewFilter
+    form: PartFilter
     node: Node | None
     node_ids: Sequence[int]
     month: Period
     other: Period | None
     at: datetime
     budget: BudgetPosition | None
-    tag: TagChoice | None
+    wanted: ChargeFilter
 
     @property
     def as_of(self) -> datetime:
         return min(self.at, self.month.end)
+
+    @property
+    def has_focus(self) -> bool:
+        """Files in FOCUS are of everything, or of one tag."""
+        return self.wanted.kind is None and self.wanted.cost_center is None
 
 
 def _read(request: PersonRequest) -> _Asked:
@@ -170,7 +182,7 @@ def _read(request: PersonRequest) -> _Asked:
     moment = now()
     months = months_with_use(now=moment)
     chosen = {"node": str(part.node.public_id)} if part.node else {}
-    form = OverviewFilter(
+    form = PartFilter(
         request.GET.dict() | chosen,
         months=months,
         nodes=part.choices,
@@ -184,7 +196,7 @@ def _read(request: PersonRequest) -> _Asked:
         node_ids=part.node_ids,
         month=read_month(form.cleaned_data["month"]) if is_valid else months[0],
         other=read_month(other) if other else None,
-        tag=form.cleaned_data["tag"] if is_valid else None,
+        wanted=form.wanted(),
         at=moment,
         budget=_budget_of(part, request.user, moment),
     )
@@ -203,8 +215,8 @@ def _overview(asked: _Asked) -> Overview:
         month=asked.month,
         now=asked.at,
         other=asked.other,
-        budget=None if asked.tag else asked.budget,
-        tag=asked.tag,
+        budget=asked.budget if asked.wanted.is_empty else None,
+        wanted=asked.wanted,
     )
 
 

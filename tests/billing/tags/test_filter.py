@@ -11,6 +11,7 @@ import pytest
 
 from billing.models import MeteredResource, TagKey
 from billing.overview import make_overview
+from billing.services.charge_lists import ChargeFilter
 from billing.services.tag_keys import TagChoice, define_tag_key, tag_choices
 from catalog.services.resource_costs import ResourceCostList, ResourceCostOrder, ResourceFilter
 from portal.core.calendar import month
@@ -48,7 +49,9 @@ def tagged(server: MeteredResource, finance: Person) -> Project:
 
 
 def overview_of(node: Node, tag: TagChoice, period: Any = NOVEMBER, day: int = 16) -> Any:
-    return make_overview([node.pk], node=node, month=period, now=november(day), tag=tag)
+    return make_overview(
+        [node.pk], node=node, month=period, now=november(day), wanted=ChargeFilter(tag=tag)
+    )
 
 
 def test_the_parts_of_an_overview_agree(tagged: Project) -> None:
@@ -85,7 +88,7 @@ def test_the_page_and_its_files(tagged: Project, finance: Person) -> None:
     visitor = visit_as(finance)
     page = visitor.get("/costs", {"tag": "fase=test"})
     assert page.context["overview"].realised.total == Decimal("100.00")
-    assert "tag=fase%3Dtest" in page.context["focus_query"]
+    assert "tag=fase%3Dtest" in page.context["figures_query"]
 
     table = b"".join(visitor.get("/costs/table.csv", {"tag": "fase=test"}).streaming_content)
     text = table.decode("utf-8-sig")
