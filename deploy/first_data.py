@@ -4,7 +4,8 @@
 
 It adds one organisation with one project, their limits, one cloud, prices and an offering. The
 names of flavors, images and volume types are those of the cloud; beat notes their sizes within a
-minute. Every size and volume type needs a SKU: ``server.FLAVOR`` and ``volume.TYPE``.
+minute. Every size and volume type needs a SKU: ``server.FLAVOR`` and ``volume.TYPE``. So does every
+kind that you offer beside them, also where you ask no money for it, as for ``security_group``.
 """
 
 from datetime import datetime
@@ -56,6 +57,7 @@ with transaction.atomic():
     for code, category, subcategory, unit, amount in (
         ("server.gp.small", "Compute", "Virtual Machines", PriceUnit.MONTH, "38.40"),
         ("volume.standard", "Storage", "Block Storage", PriceUnit.GIB_MONTH, "0.085"),
+        ("security_group", "Networking", "Network Infrastructure", PriceUnit.MONTH, "0.00"),
     ):
         sku = Sku.objects.create(
             code=code,

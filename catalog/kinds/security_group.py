@@ -181,7 +181,7 @@ ACTIONS: Final = {
 
 @register
 class SecurityGroup(Kind):
-    """Spec: ``rules``, one on each line. It counts for no quota and costs nothing by itself."""
+    """Spec: ``rules``, one on each line. It counts for no quota; most ask no money for it."""
 
     key = "security_group"
     icon = "shield"
@@ -257,7 +257,7 @@ class SecurityGroup(Kind):
         return {}
 
     def meters(self, version: OfferingVersion, spec: Spec) -> list[Meter]:
-        return []
+        return [Meter(PART, Decimal(1))]
 
     def as_code(self, made: Thing, around: Surroundings) -> Sequence[Block]:
         name = block_name(made)

@@ -303,6 +303,7 @@ def place_group(
     """Submit an order for a security group that lets in the web; ``changes`` as for ``place``."""
     offering, is_new = Offering.objects.get_or_create(code="group", kind="security_group")
     if is_new:
+        priced(security_group="0.00")
         OfferingVersionFactory(offering=offering, cloud=server.cloud, choices={})
     version = offering.versions.select_related("offering", "cloud").get()
     usual = {"name": "web", "spec": {"rules": "tcp 443 0.0.0.0/0"}}

@@ -54,6 +54,7 @@ def deliver(
     priced(
         network="1.00",
         router="4.00",
+        security_group="0.00",
         floating_ip="2.50",
         load_balancer="18.00",
         dns_zone="0.50",

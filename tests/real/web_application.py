@@ -22,7 +22,9 @@ OFFERED = {
 
 def make_blueprint(server: OfferingVersion) -> OfferingVersion:
     """Offer the blueprint and its parts beside the server that they contain two of."""
-    priced(network="1.00", router="4.00", load_balancer="18.00", dns_zone="0.50")
+    priced(
+        network="1.00", router="4.00", security_group="0.00", load_balancer="18.00", dns_zone="0.50"
+    )
     for code, kind in OFFERED.items():
         OfferingVersionFactory(
             offering=Offering.objects.create(code=code, kind=kind),

@@ -30,6 +30,7 @@ SKUS: Final = {
     "image": ("Image van een server", "Image of a server", *_OBJECTS, "0.040"),
     "network": ("Privénetwerk", "Private network", *_NETWORK, "1.20"),
     "router": ("Router naar buiten", "Router to the outside", *_NETWORK, "4.80"),
+    "security_group": ("Beveiligingsgroep", "Security group", *_NETWORK, "0.00"),
     "floating_ip": ("Publiek adres", "Public address", *_NETWORK, "2.90"),
     "load_balancer": ("Load balancer", "Load balancer", *_BALANCER, "18.00"),
     "object": ("Objectopslag", "Object storage", *_OBJECTS, "0.021"),

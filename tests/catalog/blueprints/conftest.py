@@ -58,7 +58,9 @@ def version(db: None) -> OfferingVersion:
 @pytest.fixture
 def parts(version: OfferingVersion) -> list[OfferingVersion]:
     """Everything that a web application is made of, beside the virtual server."""
-    priced(network="1.00", router="4.00", load_balancer="18.00", dns_zone="0.50")
+    priced(
+        network="1.00", router="4.00", security_group="0.00", load_balancer="18.00", dns_zone="0.50"
+    )
     return [
         OfferingVersionFactory(
             offering=Offering.objects.create(code=code, kind=kind, position=2),

@@ -9,14 +9,14 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from billing.models import UsageSpan
-from catalog.kinds.security_group import read_rule
+from catalog.kinds.security_group import SecurityGroup, read_rule
 from catalog.models import Offering, OperationState, OrderState, StepState
 from catalog.services.changes import changeable_parameters, clean_change, preview_change
 from catalog.services.operations import abandon_operation, resume_operation
 from catalog.services.undoing import cancel_operation
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.core.errors import InvalidInput
-from tests.factories import OfferingVersionFactory, reoffered
+from tests.factories import OfferingVersionFactory, priced, reoffered
 from tests.factories.catalog import SPEC
 from tests.logins import log_in
 
@@ -34,6 +34,7 @@ def version(version):
 @pytest.fixture
 def group(run, version):
     """Delivers a security group of this name."""
+    priced(security_group="0.00")
     offering = Offering.objects.create(code="groep", kind="security_group")
     offered = OfferingVersionFactory(offering=offering, cloud=version.cloud, choices={})
 
@@ -77,7 +78,29 @@ class TestRulesOfAGroup:
         assert operation.state == OperationState.SUCCEEDED
         assert admitted(cloud, web) == openings(WEB, DNS)
         assert web.spec["rules"] == f"{DNS}\n{WEB}"
-        assert not UsageSpan.objects.filter(resource__public_id=web.public_id).exists()
+
+    def test_use_runs_on_whatever_the_rules_are(self, change, web):
+        span = UsageSpan.objects.get(resource__public_id=web.public_id)
+        assert (span.sku.code, span.quantity, span.ended_at) == ("security_group", 1, None)
+
+        change(web, rules=DNS)
+
+        assert UsageSpan.objects.get(resource__public_id=web.public_id) == span
+        span.refresh_from_db()
+        assert span.ended_at is None
+
+    def test_one_from_before_groups_were_metered_is_so_from_its_next_change_on(
+        self, change, group, monkeypatch
+    ):
+        with monkeypatch.context() as before:
+            before.setattr(SecurityGroup, "meters", lambda *asked: [])
+            old = group("oud")
+        spans = UsageSpan.objects.filter(resource__public_id=old.public_id)
+        assert not spans.exists()
+
+        assert change(old, rules=DNS).state == OperationState.SUCCEEDED
+
+        assert spans.get().sku.code == "security_group"
 
     def test_new_rules_hold_before_old_ones_go(self, change, cloud, web, engine, requester):
         cloud.fail_next("remove_other_security_rules", CloudRefused("no"))

@@ -131,7 +131,9 @@ EXAMPLES = {
         choices={name: {"minimum": 0, "maximum": 50, "default": 1} for name in QUOTA},
     ),
     "security_group": Example(
-        spec={"rules": "tcp 443 0.0.0.0/0\nicmp 10.0.0.0/8"}, prices={}, makes={"security_group": 1}
+        spec={"rules": "tcp 443 0.0.0.0/0\nicmp 10.0.0.0/8"},
+        prices={"security_group": "0.00"},
+        makes={"security_group": 1},
     ),
 }
 _SHARED_NETWORK = {"network": 1, "subnet": 1, "router": 1}
@@ -158,8 +160,7 @@ THINGS = (
 
 def version_of(kind: str) -> OfferingVersion:
     example = EXAMPLES[kind]
-    if example.prices:
-        priced(**example.prices)
+    priced(**example.prices)
     offering = Offering.objects.create(code=kind.replace("_", "-"), kind=kind)
     choices = OfferingVersionFactory.build(cloud=None, offering=offering, number=1).choices
     return OfferingVersionFactory(offering=offering, choices={**choices, **example.choices})
@@ -208,6 +209,7 @@ def in_cloud(cloud) -> dict[str, int]:
 def test_every_kind_has_an_example():
     """What consists of several things is never made itself: tests/catalog/blueprints."""
     assert {kind.key for kind in orderable_kinds() if kind.plans} == set(EXAMPLES)
+    assert all(example.prices for example in EXAMPLES.values()), "use of every kind is metered"
 
 
 def test_it_comes_is_metered_and_goes_without_a_trace(kind, engine, cloud, ordered, retire):

@@ -27,7 +27,7 @@ from catalog.services.operations import resume_operation
 from catalog.services.resources import act_on_resource
 from catalog.services.undoing import compensate_operation
 from portal.cloud.ports import CloudUnavailable
-from tests.factories import OfferingVersionFactory, place, reoffered
+from tests.factories import OfferingVersionFactory, place, priced, reoffered
 from tests.factories.catalog import SPEC
 
 pytestmark = pytest.mark.django_db
@@ -252,6 +252,7 @@ class TestSecurityGroups:
     @pytest.fixture
     def group(self, engine, requester, approver, project, version):
         """Delivers a security group of this name."""
+        priced(security_group="0.00")
         offering = Offering.objects.create(code="groep", kind="security_group")
         offered = OfferingVersionFactory(offering=offering, cloud=version.cloud, choices={})
 

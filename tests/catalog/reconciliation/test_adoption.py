@@ -101,7 +101,7 @@ STRANGERS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
                 }
             ]
         },
-        {},
+        {"security_group": "1"},
     ),
     "load_balancer": ("load_balancer", {"address": "10.20.4.9"}, {"load_balancer": "1"}),
     "dns_zone": ("zone", {}, {"dns_zone": "1"}),
@@ -143,6 +143,7 @@ def stray(running, deliver_container, cloud):
         image="0.04",
         network="1.00",
         router="4.00",
+        security_group="0.00",
         floating_ip="2.50",
         load_balancer="18.00",
         dns_zone="0.50",
