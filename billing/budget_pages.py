@@ -130,10 +130,11 @@ def make_year(budget: Budget, *, at: datetime) -> BudgetYear:
 
 
 def month_rows(found: BudgetYear) -> Rows:
-    """The months as rows of a file, as they stand in the table."""
-    yield (_("Month"), _("Budget"), _("Used"), _("Expected"), _("Left until then"))
+    """The months as rows of a file, as they stand in the table; each says of which part."""
+    yield (_("Part"), _("Month"), _("Budget"), _("Used"), _("Expected"), _("Left until then"))
     for row in found.months:
-        yield (month_key(row.month), row.budget, row.realised, row.expected, row.left)
+        name = found.position.node.name
+        yield (name, month_key(row.month), row.budget, row.realised, row.expected, row.left)
 
 
 def _months(budget: Budget, spent: YearSpent) -> tuple[MonthRow, ...]:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 
 from django.utils.translation import gettext as _
 
 from billing.forms import month_key
 from billing.models import LineKind, Sku
+from billing.overview import Overview
 from billing.services.cost_lines import CostLine, Costs
 from portal.core.calendar import Period
 from portal.identity.models import Node
@@ -59,6 +61,52 @@ def cost_rows(overview: Compared) -> Iterator[Row]:
         amounts = [part.get(key, Costs(lines=())) for part in parts]
         kind = str(LineKind(key[-1]).label)
         yield (*names, kind, *(_amount(costs) for costs in amounts))
+
+
+class Table(StrEnum):
+    """The tables of the page that have a file of their own, as its address names them."""
+
+    MONTHS = "months"
+    DAYS = "days"
+    RESOURCES = "resources"
+
+
+def table_rows(overview: Overview, table: Table) -> Iterator[Row]:
+    """What they are called, and then the rows of one of the tables, as they stand there."""
+    match table:
+        case Table.MONTHS:
+            return _month_rows(overview)
+        case Table.DAYS:
+            return _day_rows(overview)
+        case Table.RESOURCES:
+            return _resource_rows(overview)
+
+
+def _month_rows(overview: Overview) -> Iterator[Row]:
+    yield (_("Month"), _("Used"), _("Expected"))
+    for month in overview.year:
+        yield (month.key, month.total.realised, month.total.expected)
+
+
+def _day_rows(overview: Overview) -> Iterator[Row]:
+    yield (_("Day"), _("Used"), _("Expected"))
+    for day in overview.days:
+        yield (day.day.isoformat(), day.realised, day.expected)
+
+
+def _resource_rows(overview: Overview) -> Iterator[Row]:
+    """They add up to what the project used: what is of no resource has rows of its own."""
+    yield (_("Resource"), _("Used"), _("Number of the resource"))
+    for row in overview.resources:
+        yield (row.resource.name, row.cost.amount, str(row.resource.public_id))
+    others = {
+        _("Corrections and money given back"): overview.put_right,
+        _("Shared costs"): overview.shared,
+        _("Rounding"): overview.rounding,
+    }
+    for name, amount in others.items():
+        if amount:
+            yield (name, amount, "")
 
 
 def _by_key(costs: Costs) -> dict[Key, Costs]:

@@ -64,13 +64,13 @@ def _state(price: Price, at: datetime) -> str:
     return _("Past") if price.valid_until and price.valid_until <= at else _("Holds now")
 
 
-def round_rows(lines: Iterable[RoundLine], effect: Effect | None) -> Rows:
+def round_rows(title: str, lines: Iterable[RoundLine], effect: Effect | None) -> Rows:
     """The prices of a round beside those before it, and what they make of last month.
 
     The amounts stand in the first row of a SKU, so that they add up to those of the page.
     """
     yield (
-        *(_("SKU"), _("Service"), _("From quantity")),
+        *(_("Tariff round"), _("SKU"), _("Service"), _("From quantity")),
         *(_("Price before"), _("Unit before"), _("Minimum term before, in months")),
         *(_("New price"), _("Unit"), _("Minimum term in months"), _("Note")),
         *(_changes(effect) if effect else ()),
@@ -81,7 +81,7 @@ def round_rows(lines: Iterable[RoundLine], effect: Effect | None) -> Rows:
         for number, begin in enumerate(sorted(set(begins)) or [Decimal(0)]):
             change = (line.change or Change()) if number == 0 else None
             yield (
-                *(line.sku.code, line.sku.name, begin),
+                *(title, line.sku.code, line.sku.name, begin),
                 *_at(before, begin),
                 *_at(line.after, begin),
                 _("The own price ends.") if line.ends else "",
@@ -89,11 +89,12 @@ def round_rows(lines: Iterable[RoundLine], effect: Effect | None) -> Rows:
             )
 
 
-def payer_rows(effect: Effect) -> Rows:
-    """What each organization was charged last month, and would have been."""
-    yield (_("Organization"), *_changes(effect))
+def payer_rows(title: str, effect: Effect) -> Rows:
+    """What each organization was charged last month, and would have been; and then all of them."""
+    yield (_("Tariff round"), _("Organization"), *_changes(effect))
     for node, change in effect.organizations:
-        yield (node.name, *_amounts(change))
+        yield (title, node.name, *_amounts(change))
+    yield (title, _("Total"), *_amounts(effect.total))
 
 
 def _steps(price: UnitPrice | None) -> tuple[Tier, ...]:

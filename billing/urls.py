@@ -21,6 +21,7 @@ app_name = "billing"
 urlpatterns = [
     path("costs", costs.cost_overview, name="costs"),
     path("costs/table.<str:form>", costs.cost_sheet, name="cost-sheet"),
+    path("costs/per/<str:table>.<str:form>", costs.cost_table, name="cost-table"),
     path("costs/focus.json", costs.focus_metadata, name="focus-metadata"),
     path("costs/focus.<str:form>", costs.focus_rows, name="focus-rows"),
     path("costs/files", files.file_list, name="files"),

@@ -23,7 +23,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.http import require_safe
 
-from billing.cost_sheets import cost_rows
+from billing.cost_sheets import Table, cost_rows, table_rows
 from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
 from billing.forms import PartFilter, month_key, read_month
@@ -87,6 +87,22 @@ def cost_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
 
 
 @require_safe
+def cost_table(request: PersonRequest, table: str, form: str) -> HttpResponseBase:
+    """One of the other tables of the page as a file."""
+    asked = _read(request)
+    if table not in set(Table):
+        raise Http404
+    if asked.form.errors:
+        return cost_overview(request)
+    overview = _overview(asked)
+    if table == Table.RESOURCES and not overview.is_project:
+        raise Http404
+    return answer_file(
+        table_rows(overview, Table(table)), form, _file_name(f"costs-{table}", asked)
+    )
+
+
+@require_safe
 def focus_rows(request: PersonRequest, form: str) -> HttpResponseBase:
     """The same costs charge by charge, in FOCUS: a file that is written while it is read.
 
@@ -145,7 +161,7 @@ def resource_costs_sheet(request: PersonRequest, public_id: UUID, form: str) -> 
     """The same rows as a file."""
     resource = _resource(request, public_id)
     rows = _rows_of(charges_of_resource(resource, as_of=now()))
-    return answer_file(use_rows(rows), form, f"use-{resource.public_id}")
+    return answer_file(use_rows(resource.name, rows), form, f"use-{resource.public_id}")
 
 
 @dataclass(frozen=True, kw_only=True)

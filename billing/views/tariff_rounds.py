@@ -140,17 +140,20 @@ def round_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
 @require_safe
 def round_prices(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
     """Its prices beside those before it, as a file."""
-    draft, effect = _looked_at(_visible(request, public_id))
-    return answer_file(round_rows(lines_of_draft(draft, effect), effect), form, "tariff-round")
+    proposed = _visible(request, public_id)
+    draft, effect = _looked_at(proposed)
+    rows = round_rows(proposed.title, lines_of_draft(draft, effect), effect)
+    return answer_file(rows, form, "tariff-round")
 
 
 @require_safe
 def round_payers(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
     """What it would have made of last month for each organization, as a file."""
-    _draft, effect = _looked_at(_visible(request, public_id))
+    proposed = _visible(request, public_id)
+    _draft, effect = _looked_at(proposed)
     if effect is None:
         raise Http404
-    return answer_file(payer_rows(effect), form, "tariff-round-organizations")
+    return answer_file(payer_rows(proposed.title, effect), form, "tariff-round-organizations")
 
 
 @require_POST

@@ -28,7 +28,7 @@ def download(client: Client, page: Any, of: str = "") -> list[list[str]]:
 
 
 def _fetch(client: Client, url: str, media_type: str) -> bytes:
-    answer: Any = client.get(url)
+    answer: Any = client.get(url, headers={"accept-language": "en"})
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == media_type
     content: bytes = answer.getvalue()

@@ -206,12 +206,12 @@ class TestReading:
 
         head, *rows = download(finance, finance.get(f"/costs/budgets/{in_use.public_id}/2026"))
 
-        assert head == ["Month", "Budget", "Used", "Expected", "Left until then"]
+        assert head == ["Part", "Month", "Budget", "Used", "Expected", "Left until then"]
         assert len(rows) == 12
         assert rows[9:] == [
-            ["2026-10", "10", "30", "30", "70"],
-            ["2026-11", "10", "15", "30", "50"],
-            ["2026-12", "10", "0", "30", "30"],
+            ["Zaak", "2026-10", "10", "30", "30", "70"],
+            ["Zaak", "2026-11", "10", "15", "30", "50"],
+            ["Zaak", "2026-12", "10", "0", "30", "30"],
         ]
 
     def test_of_a_part_without_one_there_is_nothing_to_download(

@@ -335,6 +335,47 @@ class TestOverview:
 
 
 class TestDownload:
+    def test_each_month_of_the_year_and_each_day(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        page = get(finance, "/costs", month="2026-11")
+
+        _head, *months = download(visit_as(finance), page, of="Per month in 2026")
+        _head, *days = download(visit_as(finance), page, of="Per day")
+
+        assert [row[0] for row in months] == [f"2026-{number:02}" for number in range(1, 13)]
+        assert months[8:] == [
+            ["2026-09", "0", "0"],
+            ["2026-10", "38.4", "38.4"],
+            ["2026-11", "19.2", "38.4"],
+            ["2026-12", "0", "38.4"],
+        ]
+        assert len(days) == 30
+        assert (days[0], days[-1]) == (["2026-11-01", "1.28", "1.28"], ["2026-11-30", "0", "1.28"])
+
+    def test_the_resources_of_a_project_add_up_with_what_is_of_none(
+        self, project: Project, finance: Person
+    ) -> None:
+        set_price("0.008")  # half of it is 0.004 each
+        for name in ("a", "b", "c"):
+            UsageSpanFactory(resource=MeteredResourceFactory(project=project, name=name))
+        page = get(finance, "/costs", node=str(project.public_id))
+
+        _head, *rows = download(visit_as(finance), page, of="Per resource")
+
+        assert [row[:2] for row in rows] == [
+            *(["a", "0"], ["b", "0"], ["c", "0"]),
+            ["Rounding", "0.01"],
+        ]
+
+    def test_of_more_than_one_project_there_is_no_file_per_resource(
+        self, server: MeteredResource, finance: Person
+    ) -> None:
+        assert get(finance, "/costs/per/resources.csv").status_code == 404
+        assert get(finance, "/costs/per/skus.csv").status_code == 404
+        assert get(finance, "/costs/per/days.pdf").status_code == 404
+        assert get(finance, "/costs/per/days.csv", month="2026-13").status_code == 422
+
     def test_it_has_the_amounts_of_the_page_per_service(
         self, server: MeteredResource, finance: Person
     ) -> None:
@@ -453,8 +494,9 @@ class TestResource:
 
         head, *rows = download(visit_as(finance), page)
 
-        assert head[2:6] == ["From", "Until", "Seconds", "Quantity"]
-        assert [row[2:] for row in rows] == [
+        assert head[3:7] == ["From", "Until", "Seconds", "Quantity"]
+        assert {row[0] for row in rows} == {"zaak-app-01"}
+        assert [row[3:] for row in rows] == [
             [
                 *("2026-11-01 00:00:00", "2026-11-16 00:00:00", "1296000", "1"),
                 *("38.4", "per month", "0", "19.2", ""),
@@ -474,7 +516,7 @@ class TestResource:
 
         _head, row = download(visit_as(finance), page)
 
-        assert row[6:10] == ["No price", "", "0", "Not charged"]
+        assert row[7:11] == ["No price", "", "0", "Not charged"]
 
     def test_a_requester_sees_what_their_own_project_costs(self, server: MeteredResource) -> None:
         requester = member(Role.REQUESTER, server.project)

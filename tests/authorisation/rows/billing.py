@@ -235,6 +235,15 @@ ROWS = [
         by=PAYERS,
         unseen=404,
     ),
+    see("billing:cost-table", arguments=("days", "csv"), by=PAYERS),
+    see(
+        "billing:cost-table",
+        case="of a project",
+        arguments=("resources", "csv"),
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
     see("billing:focus-rows", arguments=("csv",), by=PAYERS, shows_platform=True),
     see(
         "billing:focus-rows",

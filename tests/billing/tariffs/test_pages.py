@@ -190,16 +190,20 @@ def test_what_a_round_does_can_be_downloaded(use, proposed, second):
     head, *lines = download(second, page, of="New prices")
     _head, *payers = download(second, page, of="Per organization")
 
-    assert head[9].endswith("Note")
-    assert [row[3:10] for row in lines] == [
+    assert (head[0], head[10]) == ("Tariff round", "Note")
+    assert {row[0] for row in [*lines, *payers]} == {waiting.title}
+    assert [row[4:11] for row in lines] == [
         ["38.4", "per month", "0", "40", "per month", "0", ""],
         ["0.085", "per GiB per month", "0", "0.09", "per GiB per month", "0", ""],
     ]
-    assert [row[10:] for row in lines] == [
+    assert [row[11:] for row in lines] == [
         ["38.4", "40", "1.6", "4.2"],
         ["0", "0", "0", "Was nothing"],
     ]
-    assert payers == [["Dienst", "38.4", "40", "1.6", "4.2"]]
+    assert [row[1:] for row in payers] == [
+        ["Dienst", "38.4", "40", "1.6", "4.2"],
+        ["Total", "38.4", "40", "1.6", "4.2"],
+    ]
 
 
 def test_of_what_was_decided_only_the_prices_can_be_downloaded(use, agreed, second):
@@ -208,7 +212,7 @@ def test_of_what_was_decided_only_the_prices_can_be_downloaded(use, agreed, seco
 
     head, row = download(second, second.get(address), of="New prices")
 
-    assert (len(head), row[6]) == (10, "40")
+    assert (len(head), row[7]) == (11, "40")
     assert "organizations.csv" not in text(second.get(address))
     assert second.get(f"{address}/organizations.csv").status_code == 404
 
