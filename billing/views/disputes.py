@@ -11,8 +11,8 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.db.models import F, QuerySet
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -26,6 +26,7 @@ from billing.dispute_wording import (
 from billing.documents.wording import quantity_of
 from billing.forms import AnswerForm, DisputeForm
 from billing.models import Dispute, StatementLine
+from billing.month_sheets import dispute_rows
 from billing.policies import (
     disputes_to_answer,
     may_close,
@@ -42,6 +43,7 @@ from billing.services.disputes import (
     take_back_dispute,
 )
 from portal.core.errors import DomainError
+from portal.core.sheets import answer_file
 from portal.identity.models.proposed import DecisionState
 from portal.identity.requests import PersonRequest
 
@@ -65,6 +67,20 @@ def dispute_list(request: PersonRequest) -> HttpResponse:
         "settled": disputes_in_words(page.object_list),
     }
     return render(request, "billing/disputes/list.html", context)
+
+
+@require_safe
+def dispute_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
+    """All of them as a file, in the order of the page."""
+    if not may_see_costs(request.user):
+        raise PermissionDenied
+    disputes = visible_disputes(request.user).select_related(
+        "line__statement", "line__used_in", "proposed_by", "credit"
+    )
+    found = disputes.defer("line__statement__document").order_by(
+        F("decided_at").desc(nulls_first=True), "proposed_at", "pk"
+    )
+    return answer_file(dispute_rows(map(DisputeInWords, found)), form, "disputes")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.timezone import now
@@ -19,7 +19,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from billing.forms import CloseForm, month_key, name_of_month, read_month
 from billing.ledger.journal import answer_journal
-from billing.models import BillingMonth, MonthState
+from billing.models import BillingMonth, MonthState, Statement
+from billing.month_sheets import closing_rows, month_rows, statement_rows
 from billing.policies import may_close, may_see_costs, visible_cost_nodes, visible_statements
 from billing.services.closing import (
     begin_closing,
@@ -30,7 +31,8 @@ from billing.services.closing import (
 )
 from portal.core.calendar import Period, day_of
 from portal.core.errors import DomainError
-from portal.identity.models import Node
+from portal.core.sheets import answer_file
+from portal.identity.models import Node, Person
 from portal.identity.requests import PersonRequest
 
 STATEMENTS_PER_PAGE: Final = 50
@@ -51,24 +53,22 @@ def month_list(request: PersonRequest) -> HttpResponse:
     _check_reads(request)
     closer = may_close(request.user)
     following = next_month() if closer else None
-    closed = BillingMonth.objects.filter(state=MonthState.CLOSED).order_by("-first_day")
-    if not closer:
-        closed = closed.filter(statements__in=visible_statements(request.user)).distinct()
-    sums = (
-        visible_statements(request.user)
-        .values("month")
-        .annotate(count=Count("pk"), total=Sum("total"))
-    )
-    found = {row["month"]: row for row in sums}
     context = {
         "may_close": closer,
         "following": following,
         "following_key": month_key(following) if following else "",
         "following_row": _row_of(following) if following else None,
         "is_over": bool(following and following.end <= now()),
-        "months": [{**found.get(month.pk, _NOTHING), "month": month} for month in closed],
+        "months": _closed_months(request.user),
     }
     return render(request, "billing/months/list.html", context)
+
+
+@require_safe
+def month_list_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
+    """The closed months as a file."""
+    _check_reads(request)
+    return answer_file(month_rows(_closed_months(request.user)), form, "months")
 
 
 @require_safe
@@ -76,6 +76,21 @@ def month_detail(request: PersonRequest, key: str) -> HttpResponse:
     """The statements of a closed month; or, for who may close it, what closing it comes to."""
     _check_reads(request)
     return _page(request, _read(key))
+
+
+@require_safe
+def month_sheet(request: PersonRequest, key: str, form: str) -> HttpResponseBase:
+    """The statements of the month as a file; or what they would be, for who may close it."""
+    _check_reads(request)
+    month = _read(key)
+    row = _row_of(month)
+    if row and row.state == MonthState.CLOSED:
+        rows = statement_rows(_statements(request.user, row), key)
+    elif may_close(request.user) and month == next_month() and month.end <= now():
+        rows = closing_rows(prepare_closing(month))
+    else:
+        raise Http404
+    return answer_file(rows, form, f"statements-{key}")
 
 
 @require_safe
@@ -157,17 +172,36 @@ def _page(
 
 
 def _closed(request: PersonRequest, row: BillingMonth) -> dict[str, Any]:
-    statements = visible_statements(request.user).filter(month=row).defer("document")
-    if not may_close(request.user) and not statements.exists():
-        raise Http404
-    pages = Paginator(
-        statements.select_related("organization").order_by("sequence"), STATEMENTS_PER_PAGE
-    )
+    statements = _statements(request.user, row)
+    pages = Paginator(statements, STATEMENTS_PER_PAGE)
     return {
         "is_closed": True,
         "page": pages.get_page(request.GET.get("page")),
         "total": statements.aggregate(total=Sum("total"))["total"] or Decimal(0),
     }
+
+
+def _statements(person: Person, row: BillingMonth) -> QuerySet[Statement]:
+    """What the person sees of a closed month.
+
+    Raises:
+        Http404: nothing, and they do not close months.
+    """
+    statements = visible_statements(person).filter(month=row).defer("document")
+    if not may_close(person) and not statements.exists():
+        raise Http404
+    return statements.select_related("organization").order_by("sequence")
+
+
+def _closed_months(person: Person) -> list[dict[str, Any]]:
+    """The newest first, each with how many statements the person sees of it, and their total."""
+    closed = BillingMonth.objects.filter(state=MonthState.CLOSED).order_by("-first_day")
+    seen = visible_statements(person)
+    if not may_close(person):
+        closed = closed.filter(statements__in=seen).distinct()
+    sums = seen.values("month").annotate(count=Count("pk"), total=Sum("total"))
+    found = {row["month"]: row for row in sums}
+    return [{**found.get(month.pk, _NOTHING), "month": month} for month in closed]
 
 
 def _to_close(request: PersonRequest, month: Period, row: BillingMonth | None) -> dict[str, Any]:

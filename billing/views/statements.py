@@ -83,10 +83,10 @@ def statement_pdf(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 
 @require_safe
-def statement_csv(request: PersonRequest, public_id: UUID) -> HttpResponseBase:
+def statement_sheet(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
     """Its lines, for a spreadsheet."""
     statement = _find(request, public_id)
-    return answer_file(_rows(statement), "csv", f"{_('statement')}-{statement.number}")
+    return answer_file(_rows(statement), form, f"{_('statement')}-{statement.number}")
 
 
 @require_safe

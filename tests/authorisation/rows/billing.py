@@ -125,6 +125,13 @@ def tag_key(_tenant: Tenant) -> dict[str, str]:
 
 ROWS = [
     see("billing:months", by=PAYERS),
+    see("billing:months-sheet", arguments=("csv",), by=PAYERS),
+    see(
+        "billing:month-sheet",
+        arguments=("2020-01", "csv"),
+        by=PAYERS,
+        shows_organizations_to=CLOSERS,
+    ),
     see("billing:month", arguments=("2020-01",), by=PAYERS, shows_organizations=True),
     see(
         "billing:month",
@@ -154,11 +161,17 @@ ROWS = [
     act("billing:month-take-back", of=month_being_closed, **OF_MONTH),
     see("billing:statement", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("billing:statement-pdf", of=statement_itself, by=PAYERS, asks_role_first=True),
-    see("billing:statement-csv", of=statement_itself, by=PAYERS, asks_role_first=True),
     see("billing:statement-line", of=line_with_use, by=PAYERS, asks_role_first=True),
     see(
         "billing:statement-line-sheet",
         of=line_with_use,
+        arguments=("csv",),
+        by=PAYERS,
+        asks_role_first=True,
+    ),
+    see(
+        "billing:statement-sheet",
+        of=statement_itself,
         arguments=("csv",),
         by=PAYERS,
         asks_role_first=True,
@@ -190,6 +203,12 @@ ROWS = [
         seen_by=PAYERS,
     ),
     see("billing:disputes", by=PAYERS, shows_organizations_to=CLOSERS),
+    see(
+        "billing:disputes-sheet",
+        arguments=("csv",),
+        by=PAYERS,
+        shows_organizations_to=CLOSERS,
+    ),
     see("billing:dispute", of=waiting_dispute, by=PAYERS, asks_role_first=True),
     act("billing:dispute-grant", of=waiting_dispute, body=ANSWER, by=CLOSERS, seen_by=PAYERS),
     act("billing:dispute-refuse", of=waiting_dispute, body=ANSWER, by=CLOSERS, seen_by=PAYERS),

@@ -31,6 +31,7 @@ from portal.audit.models import AuditEntry
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Role
+from tests.billing.downloads import download
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, lines_of
 from tests.billing.visits import visit_as
 from tests.factories import PersonFactory, grant, make_organization
@@ -284,6 +285,28 @@ class TestPages:
         close(OCTOBER)
         assert "€6.00 was given back on statement 2026-000002" in text(payers.get(page))
         assert "1 line of a statement is disputed" not in text(closers.get("/"))
+
+    def test_all_of_them_can_be_downloaded(self, dispute, payer, first, line):
+        refuse_dispute(dispute.public_id, answer="Het draaide wel.", actor=first)
+        raise_dispute(line.public_id, reason="=Toch niet.", actor=payer)
+        client = visit_as(first)
+
+        _head, waiting, refused = download(client, client.get("/costs/months/disputes?page=7"))
+
+        assert (waiting[0], waiting[9:]) == ("Waits for an answer", ["'=Toch niet.", "", ""])
+        assert refused[:8] == [
+            *("Refused", "Dienst", "Zaaksysteem", line.service, "2026-000001", "2026-09"),
+            *("38.4", "Bram Kok"),
+        ]
+        assert refused[9:] == ["Die week lag het plat.", "Het draaide wel.", ""]
+
+    def test_it_says_in_the_file_what_is_given_back(self, dispute, first):
+        grant_dispute(dispute.public_id, amount=SIX, answer="Ja.", actor=first)
+        client = visit_as(first)
+
+        (row,) = download(client, client.get("/costs/months/disputes"))[1:]
+
+        assert (row[0], row[-1]) == ("Granted", "6")
 
     def test_it_says_when_what_was_granted_was_taken_back(self, dispute, first, payer):
         granted = grant_dispute(dispute.public_id, amount=SIX, answer="Ja.", actor=first)

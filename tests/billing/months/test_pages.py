@@ -10,6 +10,7 @@ from billing.models import BillingMonth, Credit, Statement, StatementLine
 from billing.services.closing import begin_closing, prepare_closing
 from billing.services.documents import make_documents
 from portal.identity.models import Role
+from tests.billing.downloads import download
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, used
 from tests.billing.months.conftest import september as day
 from tests.billing.visits import visit_as
@@ -95,6 +96,46 @@ def test_who_pays_reads_their_own_statement(close, server, payer, project):
     assert "Zaaksysteem" in text(payer.get(f"/costs/months/statements/{own.public_id}"))
     for ending in ("", ".pdf", ".csv"):
         assert payer.get(f"/costs/months/statements/{other.public_id}{ending}").status_code == 404
+
+
+def test_what_closing_comes_to_and_its_statements_can_be_downloaded(
+    close, server, project, first, payer
+):
+    used(make_project(make_organization(name="Andere dienst")), day(1), day(11))
+    visit = visit_as(first)
+
+    head, *coming = download(visit, visit.get(PAGE))
+    assert head == ["Organization", "Total", "Corrections of closed months"]
+    assert coming == [["Andere dienst", "12.8", "0"], ["Dienst", "38.4", "0"]]
+
+    close(SEPTEMBER)
+    numbers = {each.organization.name: each.number for each in Statement.objects.all()}
+    of_all = download(visit, visit.get(PAGE))
+    assert of_all[0] == ["Month", "Number", "Organization", "Total"]
+    assert sorted(row[1:] for row in of_all[1:]) == [
+        [numbers["Andere dienst"], "Andere dienst", "12.8"],
+        [numbers["Dienst"], "Dienst", "38.4"],
+    ]
+    assert download(payer, payer.get(PAGE))[1:] == [
+        ["2026-09", numbers["Dienst"], "Dienst", "38.4"]
+    ]
+    (row,) = download(payer, payer.get(LIST))[1:]
+    assert (row[0], *row[2:]) == ("2026-09", "1", "38.4")
+
+
+def test_a_late_use_stands_apart_in_the_file_of_a_closing(close, server, project, first):
+    close(SEPTEMBER)
+    used(project, day(1), day(11))
+    visit = visit_as(first)
+
+    ((_name, total, corrected),) = download(visit, visit.get(f"{LIST}/2026-10"))[1:]
+
+    assert (total, corrected) == ("51.2", "12.8")
+
+
+def test_of_a_month_that_is_open_who_pays_downloads_nothing(first, server, payer):
+    assert payer.get(f"{PAGE}/statements.csv").status_code == 404
+    assert visit_as(first).get(f"{LIST}/2030-01/statements.csv").status_code == 404
 
 
 def test_who_pays_closes_nothing(close, server, payer):
