@@ -56,6 +56,7 @@ class AllocatedCosts:
 
     Attributes:
         rows: dearest first; what fell under nothing comes last.
+        shown: what of ``costs`` falls under the chosen value; all of it when none was chosen.
         projects: the lines of the chosen value; None when none was chosen.
         is_billed: the month is closed, and this is what its statements say.
     """
@@ -64,6 +65,7 @@ class AllocatedCosts:
     month: Period
     as_of: datetime
     costs: Costs
+    shown: Costs
     rows: tuple[AllocatedRow, ...]
     projects: tuple[ProjectRow, ...] | None
     is_billed: bool
@@ -114,19 +116,21 @@ def allocated_costs(
         (found,) = month_costs(node_ids, [month], at=now)
         used = found.realised
     by_value = used.by_allocation(key)
+    shown = used if chosen is None else by_value.get(chosen or None, _NOTHING)
     return AllocatedCosts(
         key=key,
         month=month,
         as_of=found.as_of,
         costs=used,
+        shown=shown,
         rows=_rows(by_value, _names(key, by_value), used.total),
-        projects=None if chosen is None else by_project(by_value.get(chosen or None, _NOTHING)),
+        projects=None if chosen is None else by_project(shown),
         is_billed=found.closed is not None,
     )
 
 
 def as_sheet(found: AllocatedCosts) -> Rows:
-    """Every line with everything it falls under, for a spreadsheet."""
+    """Every line, or those of the chosen value, with everything it falls under."""
     yield [
         _("Month"),
         *(str(key.label) for key in AllocationKey),
@@ -136,8 +140,8 @@ def as_sheet(found: AllocatedCosts) -> Rows:
         _("Kind"),
         _("Amount in euros"),
     ]
-    nodes, skus = _named(found.costs)
-    for line in found.costs.lines:
+    nodes, skus = _named(found.shown)
+    for line in found.shown.lines:
         yield [
             month_key(found.month),
             *(getattr(line, key) or "" for key in AllocationKey.values),

@@ -37,13 +37,19 @@ class TaggedCosts:
 
     Attributes:
         rows: dearest first; what has no value comes last.
+        chosen: the value whose lines are shown; empty: what has none; None when none was chosen.
         projects: the lines of the chosen value; None when none was chosen.
     """
 
     key: str
     found: TaggedMonth
     rows: tuple[TaggedRow, ...]
+    chosen: str | None
     projects: tuple[ProjectRow, ...] | None
+
+    def shows(self, value: str | None) -> bool:
+        """Whether the lines of a value are asked for."""
+        return self.chosen is None or (value or "") == self.chosen
 
     @property
     def month(self) -> Period:
@@ -100,19 +106,18 @@ def tagged_costs(
     ]
     rows.sort(key=lambda row: (row.value is None, -row.amount, row.value or ""))
     lines = None if chosen is None else by_project(found.realised.get(chosen or None, _NOTHING))
-    return TaggedCosts(key=key, found=found, rows=tuple(rows), projects=lines)
+    return TaggedCosts(key=key, found=found, rows=tuple(rows), chosen=chosen, projects=lines)
 
 
 def as_sheet(costs: TaggedCosts) -> Rows:
-    """Every line per value, for a spreadsheet. They add up to the total of the page."""
+    """Every line per value, or those of the chosen value. They add up to what the page shows."""
     yield [
         *(_("Month"), costs.key),
         *(str(key.label) for key in AllocationKey),
         *(_("Organization"), _("Project"), _("Service"), _("Kind"), _("Amount in euros")),
     ]
-    lines = [
-        (row.value, line) for row in costs.rows for line in costs.found.realised[row.value].lines
-    ]
+    values = [row.value for row in costs.rows if costs.shows(row.value)]
+    lines = [(value, line) for value in values for line in costs.found.realised[value].lines]
     nodes = Node.objects.in_bulk(
         {pk for _value, line in lines for pk in (line.organization_id, line.project_id)}
     )

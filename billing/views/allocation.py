@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -40,7 +40,7 @@ from billing.services.allocations import (
 from billing.services.tag_keys import tag_choices
 from billing.views.asked import AskedPart, asked_part
 from portal.core.errors import DomainError, NotAllowed
-from portal.core.sheets import CSV_TYPE, as_csv
+from portal.core.sheets import answer_file
 from portal.identity.models import Node, NodeKind, Person
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.outline import LEVELS, fill, find_places
@@ -97,19 +97,15 @@ def cost_centers(request: PersonRequest) -> HttpResponse:
 
 
 @require_safe
-def cost_centers_sheet(request: PersonRequest) -> HttpResponseBase:
+def cost_centers_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
     """Every line of that month with what it falls under, as a file."""
     part, moment = asked_part(request), now()
-    form = _filter(request, part, moment)
-    if not form.is_valid():
+    asked = _filter(request, part, moment)
+    if not asked.is_valid():
         return _cost_centers_page(request, part)
-    found = _figures(request, form, part, moment)
-    name = f"allocation-{month_key(found.month)}{'-incomplete' if found.is_running else ''}.csv"
-    return StreamingHttpResponse(
-        as_csv(as_sheet(found)),
-        content_type=CSV_TYPE,
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    found = _figures(request, asked, part, moment)
+    name = f"allocation-{month_key(found.month)}{'-incomplete' if found.is_running else ''}"
+    return answer_file(as_sheet(found), form, name)
 
 
 def _place_page(

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from billing.models import AllocationFact, AllocationKey, MeteredResource
 from portal.core.calendar import start_of_day
 from portal.identity.models import CostCentre, Node, NodeParent, Organization, Person, Project, Role
+from tests.billing.downloads import download
 from tests.billing.visits import visit_as
 from tests.factories import UNKNOWN_ID, PersonFactory, grant, make_organization, make_project
 from tests.factories.billing import (
@@ -169,6 +170,16 @@ class TestSheet:
             ["2026-11", "410210", "", "", *place, "Use", "100"],
             ["2026-11", "", "", "", *place, "Use", "50"],
         ]
+
+    @pytest.mark.parametrize(("value", "amount"), [("410210", "100"), ("", "50"), ("none", None)])
+    def test_has_only_the_lines_of_the_chosen_value(
+        self, server: MeteredResource, finance: Person, value: str, amount: str | None
+    ) -> None:
+        say(server.project, AllocationKey.COST_CENTER, "410210", since=6)
+
+        _head, *rows = download(visit_as(finance), get(finance, MONTH, value=value))
+
+        assert [row[-1] for row in rows] == ([amount] if amount else [])
 
     def test_nothing_in_it_is_calculated(self, server: MeteredResource, finance: Person) -> None:
         Node.objects.filter(pk=server.project_id).update(name="=HYPERLINK(A1)")

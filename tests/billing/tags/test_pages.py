@@ -14,6 +14,7 @@ from django.utils.translation import override
 from billing.models import MeteredResource, TagFact, TagKey
 from billing.services.tag_keys import define_tag_key
 from portal.identity.models import Node, Organization, Person, Role
+from tests.billing.downloads import download
 from tests.billing.tags.conftest import member, november, running, tag_from
 from tests.billing.visits import visit_as
 from tests.factories import UNKNOWN_ID, make_organization, make_project
@@ -86,6 +87,17 @@ class TestCosts:
         amounts = [Decimal(row[-1].replace(",", ".")) for row in rows[1:]]
         assert [row[1] for row in rows[1:]] == ["test", ""]
         assert sum(amounts) == Decimal("150.00")
+
+    @pytest.mark.parametrize(("value", "amount"), [("test", "100"), ("", "50")])
+    def test_the_file_has_only_the_lines_of_the_chosen_value(
+        self, server: MeteredResource, finance: Person, value: str, amount: str
+    ) -> None:
+        tag_from(6, server, "test", finance)
+        client = visit_as(finance)
+
+        _head, row = download(client, client.get(COSTS, {"value": value}))
+
+        assert (row[1], row[-1]) == (value, amount)
 
     @override("en")
     def test_without_any_key_it_says_so(self) -> None:
