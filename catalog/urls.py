@@ -95,7 +95,7 @@ from catalog.views.solutions import (
     solution_withdraw,
 )
 from catalog.views.tree import node_end, node_move, organization_list
-from catalog.views.usage_checks import usage_checks
+from catalog.views.usage_checks import usage_check_sheet, usage_checks
 from catalog.views.work import work_detail, work_list
 
 app_name = "catalog"
@@ -182,6 +182,7 @@ urlpatterns = [
     path("catalogue/<slug:code>/order/more", order_ask_more, name="order-ask-more"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # metering check
+    path("usage-checks.<str:form>", usage_check_sheet, name="usage-check-sheet"),
     path("usage-checks", usage_checks, name="usage-checks"),
     # drift
     path("drift", drift_list, name="drift"),

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Max, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.timezone import now
@@ -24,6 +24,7 @@ from catalog.models import UsageCause, UsageCheck, UsageMeasure
 from catalog.policies import USAGE_CHECK_READERS, visible_resources, visible_usage_checks
 from portal.core.calendar import month
 from portal.core.formats import moment, quantity, signed_quantity
+from portal.core.sheets import Rows, answer_file
 from portal.identity.access import reached_projects, roles_of
 from portal.identity.requests import PersonRequest
 
@@ -31,6 +32,10 @@ PAGE_SIZE: Final = 25
 MOST_SILENT: Final = 50
 _UNITS: Final[dict[str, str | Promise]] = {UsageMeasure.SERVER_HOURS: _("hours")}
 _GIB: Final = "GiB"
+COLUMNS: Final = (
+    *(_("Month"), _("Project"), _("Cloud"), _("What is measured"), _("Unit"), _("Metered")),
+    *(_("The cloud counts"), _("Difference"), _("Differences to explain"), _("Explanation")),
+)
 WHY: Final[dict[str, str | Promise]] = {
     UsageCause.UNKNOWN: _("Nobody pays for it. Drift says what to do with what was not ordered."),
     UsageCause.ABSENT: _(
@@ -78,6 +83,62 @@ class Row:
 @require_safe
 def usage_checks(request: PersonRequest) -> HttpResponse:
     """Per project and measure of one month: ours, the cloud's, and why they differ."""
+    asked = _read(request)
+    page = Paginator(_in_order(asked.found), PAGE_SIZE).get_page(request.GET.get("page"))
+    looked_at = asked.found.aggregate(at=Max("looked_at"))["at"]
+    context = {
+        "page": page,
+        "rows": _rows(request, page),
+        "months": [(_key(day), _name(day), day == asked.month) for day in asked.months],
+        "month_name": _name(asked.month) if asked.month else "",
+        "month_key": _key(asked.month) if asked.month else "",
+        "only_different": asked.only_different,
+        "looked_at": moment(looked_at, inside=True) if looked_at else "",
+        **_silent(request),
+    }
+    return render(request, "catalog/usage_checks.html", context)
+
+
+@require_safe
+def usage_check_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
+    """All of that month as a file, as it is filtered."""
+    asked = _read(request)
+    name = f"metering-{_key(asked.month)}" if asked.month else "metering"
+    return answer_file(check_rows(_in_order(asked.found)), form, name)
+
+
+def check_rows(checks: QuerySet[UsageCheck]) -> Rows:
+    """What they are called, and then the checks, each with its differences in words."""
+    yield [str(name) for name in COLUMNS]
+    for check in checks.iterator(chunk_size=2000):
+        place, unit = check.cloud_project, str(_UNITS.get(check.measure, _GIB))
+        causes = [_cause(cause, unit, set()) for cause in check.causes]
+        yield (
+            *(_key(check.month), place.project.name, place.cloud.name),
+            *(str(check.get_measure_display()), unit),
+            *(check.metered, check.told, check.difference, Decimal(check.causes_in_all)),
+            "; ".join(
+                f"{one.name or one.openstack_id}: {one.label}, {one.difference}" for one in causes
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which checks the address asks for; ``month`` None: there are none yet."""
+
+    months: list[date]
+    month: date | None
+    only_different: bool
+    found: QuerySet[UsageCheck]
+
+
+def _read(request: PersonRequest) -> _Asked:
+    """What the address asks for, of what the person sees.
+
+    Raises:
+        PermissionDenied: they have no role for it.
+    """
     if not roles_of(request.user) & USAGE_CHECK_READERS:
         raise PermissionDenied
     visible = visible_usage_checks(request.user)
@@ -87,19 +148,7 @@ def usage_checks(request: PersonRequest) -> HttpResponse:
     found = visible.filter(month=chosen) if chosen else visible.none()
     if only_different:
         found = found.filter(causes_in_all__gt=0)
-    page = Paginator(_in_order(found), PAGE_SIZE).get_page(request.GET.get("page"))
-    looked_at = found.aggregate(at=Max("looked_at"))["at"]
-    context = {
-        "page": page,
-        "rows": _rows(request, page),
-        "months": [(_key(day), _name(day), day == chosen) for day in months],
-        "month_name": _name(chosen) if chosen else "",
-        "month_key": _key(chosen) if chosen else "",
-        "only_different": only_different,
-        "looked_at": moment(looked_at, inside=True) if looked_at else "",
-        **_silent(request),
-    }
-    return render(request, "catalog/usage_checks.html", context)
+    return _Asked(months, chosen, only_different, found)
 
 
 def _silent(request: PersonRequest) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def difference_with_own_repair(tenant: Tenant) -> tuple[Difference, DriftRepair]
 
 ROWS = [
     see("catalog:usage-checks", by=CHECKERS),
+    see("catalog:usage-check-sheet", arguments=("csv",), by=CHECKERS),
     see("api:usage-check-list", by=CHECKERS),
     see("catalog:drift", by=READERS),
     act("catalog:drift-look", by=OPERATORS),

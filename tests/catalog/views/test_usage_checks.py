@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,11 +16,13 @@ from catalog.models import UsageCause, UsageCheck, UsageMeasure
 from catalog.views.usage_checks import WHY
 from portal.cloud.models import CloudProject
 from portal.identity.models import Role
+from tests.billing.downloads import download
 from tests.factories import CloudFactory, PersonFactory, delivered, grant, make_project, place
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
 URL = reverse("catalog:usage-checks")
+ENGLISH = {"accept-language": "en"}
 
 
 def checked(project: Any, *, causes: list[dict[str, str]] | None = None, **facts: Any) -> Any:
@@ -119,6 +122,27 @@ def test_month_and_filter(client, finance, project, query, shown):
 
     names = {5: "mei", 4: "april"}
     assert [names[row.check.month.month] for row in rows] == shown
+
+
+def test_what_is_shown_can_be_downloaded_whole(client, finance, project, monkeypatch):
+    monkeypatch.setattr("catalog.views.usage_checks.PAGE_SIZE", 1)
+    checked(project, metered=Decimal("27.5"), causes=[cause(name="=1+1"), cause(name="")])
+    checked(project, measure=UsageMeasure.VOLUME_GIB)
+    page = client.get(URL, {"month": "2026-05", "page": "2"}, headers=ENGLISH)
+
+    _head, *rows = download(client, page)
+
+    assert [row[0] for row in rows] == ["2026-05", "2026-05"]
+    assert [row[5:9] for row in rows] == [["27.5", "30", "-2.5", "2"], ["30", "30", "0", "0"]]
+    assert rows[0][9].startswith("'=1+1: ")
+    assert "; srv-1: " in rows[0][9]
+
+
+def test_only_what_differs_is_downloaded_where_only_that_is_shown(client, finance, project):
+    checked(project, metered=Decimal("27.5"), causes=[cause()])
+    checked(project, measure=UsageMeasure.VOLUME_GIB)
+
+    assert len(download(client, client.get(URL, {"show": "different"}, headers=ENGLISH))) == 2
 
 
 def test_other_projects_are_not_shown(client, finance):
