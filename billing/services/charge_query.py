@@ -7,7 +7,8 @@ plain moments and is read once, from the table through the joins: at a million s
 seconds, and so does a copy.
 
 Of a price with tiers one piece may be several charges: see ``billing.services.tier_query``. What is
-in a minimum term has the price of that: see ``billing.services.term_query``.
+in a minimum term has the price of that: see ``billing.services.term_query``. What looks ahead also
+has what the cloud is expected to count: see ``billing.services.trend_query``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from billing.services.charge_scope import Part, Scope
 from billing.services.price_query import PRICES
 from billing.services.term_query import FROZEN_UNTIL, TERM_PRICE
 from billing.services.tier_query import ENDED_AT, tiered_charges
+from billing.services.trend_query import IS_THERE, LATELY_DAYS, SPANS_WITH_TREND, TREND_SPANS
 from portal.core.calendar import Period
 
 
@@ -32,6 +34,7 @@ def _pieces(
     found_by: LiteralString,
     frozen_until: LiteralString = FROZEN_UNTIL,
     only_spans: LiteralString = "",
+    spans: LiteralString = "billing_usagespan",
 ) -> LiteralString:
     """Usage ∩ price ∩ allocation ∩ slice, as ``timed``.
 
@@ -39,6 +42,7 @@ def _pieces(
         price: where they are.
         found_by: how usage finds them.
         frozen_until: of a ``span``, until when these do not hold.
+        spans: where usage is.
     """
     return f"""
 -- Use, once for each time in which something else was said of the resource itself.
@@ -63,7 +67,7 @@ usage AS (
         {ENDED_AT} AS ended_at
     FROM billing_meteredresource AS resource
     LEFT JOIN own_allocation AS own ON own.resource_id = resource.id
-    JOIN billing_usagespan AS span ON span.resource_id = resource.id
+    JOIN {spans} AS span ON span.resource_id = resource.id
     WHERE resource.project_id = ANY(%(projects)s::bigint[])
         AND (%(resource)s::uuid IS NULL OR resource.public_id = %(resource)s::uuid)
         AND span.started_at < %(until)s
@@ -131,34 +135,60 @@ _AT_ONE_PRICE: Final[LiteralString] = """
 _PLAIN: Final = _pieces("payer_price AS price", f"{_OF_PAYER} AND NOT price.has_tiers")
 _PLAIN_CHARGES: Final = f"""
     SELECT plain.*, false AS is_in_term FROM ({_AT_ONE_PRICE}) AS plain"""  # noqa: S608  (fragments of ours)
-_TIERED: Final = _pieces(
-    "payer_price AS price",
-    f"{_OF_PAYER} AND price.has_tiers",
-    only_spans="AND span.sku_id IN (SELECT sku_id FROM tiered_price)",
+_HAS_TIERS: Final[LiteralString] = (
+    "EXISTS (SELECT FROM billing_price WHERE tier_quantities <> '{}')"
 )
+
+
+def _tiered(when: LiteralString, spans: LiteralString = "billing_usagespan") -> Part:
+    pieces = _pieces(
+        "payer_price AS price",
+        f"{_OF_PAYER} AND price.has_tiers",
+        only_spans="AND span.sku_id IN (SELECT sku_id FROM tiered_price)",
+        spans=spans,
+    )
+    return Part(
+        when=when,
+        tables=tiered_charges(pieces, spans),
+        charges="SELECT tiered_charge.*, false AS is_in_term FROM tiered_charge",
+    )
+
+
 _IN_A_TERM: Final = _pieces(
     "term_price AS price",
     "price.term_id = placed.term_id",
     frozen_until="NULL::timestamptz",
     only_spans="AND span.term_id IN (SELECT term_id FROM term_price)",
 )
-# What few use is charged by, where any is: see ``billing.services.charge_scope``.
-_PARTS: Final = (
-    Part(
-        when="EXISTS (SELECT FROM billing_price WHERE tier_quantities <> '{}')",
-        tables=tiered_charges(_TIERED),
-        charges="SELECT tiered_charge.*, false AS is_in_term FROM tiered_charge",
-    ),
-    Part(
-        when="EXISTS (SELECT FROM billing_minimumterm)",
-        tables=f"""{TERM_PRICE},
+_TERMS: Final = Part(
+    when="EXISTS (SELECT FROM billing_minimumterm)",
+    tables=f"""{TERM_PRICE},
 term_charge AS (
     WITH {_IN_A_TERM}
     {_AT_ONE_PRICE}
     WHERE EXISTS (SELECT FROM term_price)
 )""",
-        charges="SELECT term_charge.*, true AS is_in_term FROM term_charge",
-    ),
+    charges="SELECT term_charge.*, true AS is_in_term FROM term_charge",
+)
+_EXPECTED: Final = _pieces(
+    "payer_price AS price", f"{_OF_PAYER} AND NOT price.has_tiers", spans="trend_span"
+)
+_TREND: Final = Part(
+    when=IS_THERE,
+    tables=f"""{TREND_SPANS},
+trend_charge AS (
+    WITH {_EXPECTED}
+    {_AT_ONE_PRICE}
+)""",
+    charges="SELECT trend_charge.*, false AS is_in_term FROM trend_charge",
+)
+# What few use is charged by, where any is: see ``billing.services.charge_scope``.
+_PARTS: Final = (_tiered(_HAS_TIERS), _TERMS)
+_PARTS_AHEAD: Final = (
+    _TREND,
+    _tiered(f"{_HAS_TIERS} AND NOT {IS_THERE}"),
+    _tiered(f"{_HAS_TIERS} AND {IS_THERE}", SPANS_WITH_TREND),
+    _TERMS,
 )
 
 
@@ -178,7 +208,8 @@ class ChargeQuery:
         node_ids: organizations (everything that belonged below them) and projects.
         slices: in order, without gaps.
         as_of: what is open counts until here.
-        until: not before ``as_of``; from there on open use is expected to continue.
+        until: not before ``as_of``; from there on open use is expected to continue, and what the
+            cloud counts to go on as it did.
         resource: only this one; None is all.
         after_span: only usage spans with this primary key or a higher one.
         reads_charges: False of whoever reads only who pays for what, or when: ``covered``,
@@ -229,7 +260,7 @@ class ChargeQuery:
         """The text that ``select`` ends, and its parameters. One query, where it reads charges."""
         if not self.reads_charges:
             return PRICES + select, {**self._parameters(), **parameters}
-        scope = Scope.of(self.node_ids, _PARTS)
+        scope = Scope.of(self.node_ids, _PARTS_AHEAD if self.until > self.as_of else _PARTS)
         tables = "".join(f",\n{part.tables}" for part in scope.parts)
         charges = "".join(f"\n    UNION ALL {part.charges}" for part in scope.parts)
         text = f"{PRICES},\n{_PLAIN}{tables},\ncharge AS ({_PLAIN_CHARGES}{charges}\n){select}"
@@ -245,6 +276,7 @@ class ChargeQuery:
             "since": self.slices[0].period.start,
             "as_of": as_of,
             "until": max(as_of, self.until.replace(microsecond=0)),
+            "lately_days": LATELY_DAYS,
             "resource": self.resource,
             "after_span": self.after_span,
         }

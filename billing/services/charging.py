@@ -104,6 +104,7 @@ def held_by_terms(
 def expected_costs(node_ids: Sequence[int], *, period: Period, as_of: datetime) -> Costs:
     """As ``costs``, with what runs at ``as_of`` running on, to its end date or that of ``period``.
 
+    What passes by, of which nothing runs, has as much a day as it had lately: docs/adr/0039.
     Today's prices and those already announced hold.
     """
     return _costs(node_ids, period, as_of, period.end)

@@ -18,7 +18,8 @@ class MonthCosts:
     Attributes:
         as_of: open use counts until here.
         realised: what was used until then.
-        expected: what the whole month comes to if what runs then runs on, to its end date.
+        expected: what the whole month comes to if what runs then runs on, to its end date, and as
+            much passes by each day as lately.
         summary_id: where this was read; None is from usage itself, or from statements.
         closed: the month in the books, if this is what was billed of it.
         other_centers: the cost centres that were left out, where only one was asked for.

@@ -32,7 +32,10 @@ END)
 TIERED_PRICES: Final[LiteralString] = """
 tiered_price AS (SELECT * FROM billing_price WHERE tier_quantities <> '{}')
 """
-_COUNTED: Final[LiteralString] = f"""
+
+
+def _counted(spans: LiteralString) -> LiteralString:
+    return f"""
 tier AS (
     SELECT price.id AS price_id, tier.since, tier.until, tier.amount
     FROM tiered_price AS price
@@ -94,24 +97,25 @@ counted AS (
                 least({ENDED_AT}, priced.until) AS ended_at
             FROM counted_price AS priced
             JOIN billing_meteredresource AS resource ON resource.project_id = priced.project_id
-            JOIN billing_usagespan AS span
+            JOIN {spans} AS span
                 ON span.resource_id = resource.id AND span.sku_id = priced.sku_id
         ) AS held
         WHERE started_at < ended_at
             AND (NOT unit {AT_ONCE} OR is_beginning AND started_at = span_started_at)
     ) AS used_piece
 )
-"""  # noqa: S608  (a fragment of ours, here and below)
+"""  # noqa: S608  (fragments of ours, here and below)
 
 
-def tiered_charges(pieces: LiteralString) -> LiteralString:
+def tiered_charges(pieces: LiteralString, spans: LiteralString) -> LiteralString:
     """Common table expressions of which the last, ``tiered_charge``, is to be added to ``charge``.
 
     Args:
         pieces: those of which the last is ``timed``, for prices with tiers alone.
+        spans: where usage is.
     """
     return f"""
-{_COUNTED},
+{_counted(spans)},
 tiered_charge AS (
     WITH {pieces}
     SELECT

@@ -1,0 +1,107 @@
+"""The part of the statement of all charges that is about what the cloud is expected to count.
+
+What is stored is held, and is expected to stay so, as a server is. What passed by is over: of that
+a day to come is expected to have as much as a day had lately. The rules, with their reasons:
+docs/adr/0039.
+
+``trend_span`` has what is expected as use of days to come, in the columns of ``billing_usagespan``,
+so prices, tiers, who pays and what costs fall under are found as those of all use. It is only in a
+statement that looks ahead, where something of the projects that are asked for is measured so.
+"""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+LATELY_DAYS: Final = 28  # four weeks, so that each day of the week counts as often
+# Above every primary key, for a piece of use is found by that.
+_FIRST_ID: Final[LiteralString] = "9000000000000000000"
+_COLUMNS: Final[LiteralString] = (
+    "id, resource_id, sku_id, quantity, started_at, ended_at, is_beginning, term_id"
+)
+
+# Where ``branch`` has the nodes that are asked for, and all that ever was below them.
+IS_THERE: Final[LiteralString] = """
+EXISTS (
+    SELECT FROM billing_measureduse AS measured
+    JOIN billing_meteredresource AS resource ON resource.id = measured.resource_id
+    WHERE measured.ended_at IS NULL AND measured.measure = 'traffic'
+        AND resource.project_id IN (SELECT id FROM branch)
+)"""
+SPANS_WITH_TREND: Final[LiteralString] = f"""(
+    SELECT {_COLUMNS} FROM billing_usagespan
+    UNION ALL
+    SELECT {_COLUMNS} FROM trend_span
+)"""  # noqa: S608  (fragments of ours)
+TREND_SPANS: Final[LiteralString] = f"""
+today AS (
+    SELECT
+        day, day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS starts,
+        (day - %(lately_days)s)::timestamp AT TIME ZONE 'Europe/Amsterdam' AS lately_since
+    FROM (SELECT (%(as_of)s::timestamptz AT TIME ZONE 'Europe/Amsterdam')::date AS day) AS given
+),
+-- What passes by now, with the number of whole days, of the last ones, on which it was measured:
+-- zero before the first has passed. Moments are whole seconds.
+passing AS (
+    SELECT
+        measured.id, measured.resource_id, measured.sku_id, measured.started_at, resource.end_date,
+        least(%(lately_days)s, greatest(0, today.day - 1 - (
+            (measured.started_at - interval '1 second') AT TIME ZONE 'Europe/Amsterdam'
+        )::date)) AS day_count
+    FROM billing_measureduse AS measured
+    JOIN billing_meteredresource AS resource ON resource.id = measured.resource_id
+    CROSS JOIN today
+    WHERE measured.ended_at IS NULL AND measured.measure = 'traffic'
+        AND measured.started_at <= %(as_of)s
+        AND resource.project_id = ANY(%(projects)s::bigint[])
+),
+-- How much one of those days had. Before the first has passed: as much as a day since it began, and
+-- within a day of that as much as there was.
+usual AS (
+    SELECT
+        passing.*, used_today,
+        round((used_lately * 86400)::numeric(80, 24) / CASE
+            WHEN day_count > 0 THEN day_count * 86400
+            ELSE greatest(86400, date_part('epoch', %(as_of)s - started_at)::bigint)
+        END, 6) AS of_a_day
+    FROM passing
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(sum(span.quantity) FILTER (WHERE day_count = 0 OR
+                span.started_at < today.starts AND span.started_at
+                    >= (today.day - day_count)::timestamp AT TIME ZONE 'Europe/Amsterdam'
+            ), 0) AS used_lately,
+            coalesce(sum(span.quantity) FILTER (WHERE span.started_at >= today.starts), 0)
+                AS used_today
+        FROM today
+        JOIN billing_usagespan AS span
+            ON span.started_at >= today.lately_since AND span.started_at < %(as_of)s
+        WHERE span.resource_id = passing.resource_id AND span.sku_id = passing.sku_id
+            AND span.started_at >= passing.started_at
+    ) AS used
+),
+-- Today what is left of such a day, whatever the time is; then every day, to the end date or until
+-- when is asked. Of months that are asked for in part all days, for tiers count these.
+trend_span AS MATERIALIZED (
+    SELECT
+        {_FIRST_ID} + row_number() OVER (ORDER BY usual.id, ahead) AS id,
+        resource_id, sku_id, quantity,
+        greatest(%(as_of)s, (day + ahead)::timestamp AT TIME ZONE 'Europe/Amsterdam') AS started_at,
+        (day + ahead + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam' AS ended_at,
+        true AS is_beginning, NULL::bigint AS term_id
+    FROM today
+    CROSS JOIN usual
+    CROSS JOIN LATERAL generate_series(
+        greatest(0, date_trunc(
+            'month', %(since)s::timestamptz AT TIME ZONE 'Europe/Amsterdam'
+        )::date - day),
+        least(end_date, (
+            (%(until)s::timestamptz - interval '1 second') AT TIME ZONE 'Europe/Amsterdam'
+        )::date) - day
+    ) AS ahead
+    CROSS JOIN LATERAL (
+        SELECT of_a_day - CASE WHEN ahead = 0 THEN used_today ELSE 0 END AS quantity
+    ) AS expected
+    WHERE quantity > 0
+)
+"""  # noqa: S608
