@@ -36,8 +36,7 @@ SPANS_WITH_TREND: Final[LiteralString] = f"""(
 TREND_SPANS: Final[LiteralString] = f"""
 today AS (
     SELECT
-        day, day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS starts,
-        (day - %(lately_days)s)::timestamp AT TIME ZONE 'Europe/Amsterdam' AS lately_since
+        day, day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS starts
     FROM (SELECT (%(as_of)s::timestamptz AT TIME ZONE 'Europe/Amsterdam')::date AS day) AS given
 ),
 -- What passes by now, with the number of whole days, of the last ones, on which it was measured:
@@ -55,29 +54,36 @@ passing AS (
         AND measured.started_at <= %(as_of)s
         AND resource.project_id = ANY(%(projects)s::bigint[])
 ),
+-- Those days, once for each: so that no piece of use has to work out where a day begins.
+lately AS (
+    SELECT
+        passing.*, today.starts AS today_starts,
+        CASE WHEN day_count = 0 THEN passing.started_at
+            ELSE (today.day - day_count)::timestamp AT TIME ZONE 'Europe/Amsterdam'
+        END AS counted_since,
+        CASE WHEN day_count = 0 THEN %(as_of)s ELSE today.starts END AS counted_until
+    FROM passing
+    CROSS JOIN today
+),
 -- How much one of those days had. Before the first has passed: as much as a day since it began, and
 -- within a day of that as much as there was.
 usual AS (
     SELECT
-        passing.*, used_today,
+        lately.*, used_today,
         round((used_lately * 86400)::numeric(80, 24) / CASE
             WHEN day_count > 0 THEN day_count * 86400
             ELSE greatest(86400, date_part('epoch', %(as_of)s - started_at)::bigint)
         END, 6) AS of_a_day
-    FROM passing
+    FROM lately
     CROSS JOIN LATERAL (
         SELECT
-            coalesce(sum(span.quantity) FILTER (WHERE day_count = 0 OR
-                span.started_at < today.starts AND span.started_at
-                    >= (today.day - day_count)::timestamp AT TIME ZONE 'Europe/Amsterdam'
-            ), 0) AS used_lately,
-            coalesce(sum(span.quantity) FILTER (WHERE span.started_at >= today.starts), 0)
+            coalesce(sum(span.quantity) FILTER (WHERE span.started_at < counted_until), 0)
+                AS used_lately,
+            coalesce(sum(span.quantity) FILTER (WHERE span.started_at >= today_starts), 0)
                 AS used_today
-        FROM today
-        JOIN billing_usagespan AS span
-            ON span.started_at >= today.lately_since AND span.started_at < %(as_of)s
-        WHERE span.resource_id = passing.resource_id AND span.sku_id = passing.sku_id
-            AND span.started_at >= passing.started_at
+        FROM billing_usagespan AS span
+        WHERE span.resource_id = lately.resource_id AND span.sku_id = lately.sku_id
+            AND span.started_at >= counted_since AND span.started_at < %(as_of)s
     ) AS used
 ),
 -- Today what is left of such a day, whatever the time is; then every day, to the end date or until
