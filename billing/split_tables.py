@@ -8,12 +8,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from billing.forms import month_key
 from billing.models import SplitKey
 from billing.services.month_costs import month_costs
 from billing.services.shares import used_by, weights_of
 from billing.services.split_reading import HeldKey, held_key
 from billing.splitting import Method, is_equal, split
 from portal.core.calendar import Period, month_of, months_in
+from portal.core.sheets import Rows
 from portal.identity.models import Project
 
 MOST_MONTHS: Final = 24  # to choose from
@@ -97,6 +102,21 @@ def calculate(key: SplitKey, month: Period, *, at: datetime, seen: Collection[in
         hidden_count=len(rows) - len(shown),
         hidden_amount=total - sum((row.amount for row in shown), Decimal(0)),
     )
+
+
+def part_rows(found: Calculation, method: str) -> Rows:
+    """The calculation as rows of a file; those that the reader does not see in one of them."""
+    is_by_weight = method != Method.EQUAL
+    weight = _("Percentage") if method == Method.PERCENTAGES else _("Used")
+    yield (_("Month"), _("Project"), *((weight,) if is_by_weight else ()), _("Bears"))
+    month = month_key(found.month)
+    for row in found.rows:
+        cells = (row.weight or Decimal(0),) if is_by_weight else ()
+        yield (month, row.project.name, *cells, row.amount)
+    if found.hidden_count:
+        count = found.hidden_count
+        others = ngettext("1 other project", "%(count)s other projects", count) % {"count": count}
+        yield (month, others, *(("",) if is_by_weight else ()), found.hidden_amount)
 
 
 def _rows(

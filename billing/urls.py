@@ -33,6 +33,11 @@ urlpatterns = [
     ),
     path("costs/split-keys", split_keys.key_list, name="split-keys"),
     path("costs/split-keys/new", split_keys.key_new, name="split-key-new"),
+    path(
+        "costs/split-keys/<uuid:public_id>/table.<str:form>",
+        split_keys.key_sheet,
+        name="split-key-sheet",
+    ),
     path("costs/split-keys/<uuid:public_id>", split_keys.key_detail, name="split-key"),
     path(
         "costs/split-keys/<uuid:public_id>/confirm",

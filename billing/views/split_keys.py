@@ -12,7 +12,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.timezone import now
@@ -40,8 +40,9 @@ from billing.services.split_keys import (
     take_back_key,
 )
 from billing.split_forms import ROWS, EndingForm, SplitDecisionForm, SplitKeyForm
-from billing.split_tables import calculate, months_of
+from billing.split_tables import calculate, months_of, part_rows
 from portal.core.errors import DomainError
+from portal.core.sheets import answer_file
 from portal.identity.models.proposed import DecisionState
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
@@ -97,6 +98,21 @@ def key_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
     if not may_see_costs(request.user):
         raise PermissionDenied
     return _page(request, _visible(request, public_id))
+
+
+@require_safe
+def key_sheet(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
+    """How the chosen month is shared, as a file; none where the page shows nothing of it."""
+    if not may_see_costs(request.user):
+        raise PermissionDenied
+    key = _visible(request, public_id)
+    split = key.ends or key
+    sees_all = sees_costs_of_all(request.user, projects_of(key))
+    found = _calculation(request, split, at=now(), sees_all=sees_all)["found"]
+    if found is None:
+        raise Http404
+    name = f"shared-costs-{month_key(found.month)}"
+    return answer_file(part_rows(found, split.method), form, name)
 
 
 @require_POST

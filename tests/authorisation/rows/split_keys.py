@@ -119,6 +119,13 @@ ROWS = [
         asks_role_first=True,
     ),
     see("billing:split-key", of=key_of_colleague, by=PAYERS, asks_role_first=True),
+    see(
+        "billing:split-key-sheet",
+        of=key_of_colleague,
+        arguments=("csv",),
+        by=PAYERS,
+        asks_role_first=True,
+    ),
     see("billing:split-key", of=key_that_others_bear_too, **OF_OTHERS),
     act("billing:split-key-confirm", of=key_of_colleague, is_strong=True, **OF_KEY),
     act(

@@ -20,6 +20,7 @@ from billing.services.split_keys import (
 from billing.services.tariff_drafts import months_to_begin
 from portal.core.calendar import month_of, start_of_day
 from portal.identity.models import NodeParent, Role
+from tests.billing.downloads import download
 from tests.billing.months.conftest import used
 from tests.billing.splitting.conftest import key_held
 from tests.factories import PersonFactory, grant, make_project
@@ -133,6 +134,23 @@ def test_who_bears_a_part_sees_only_that_part(client, gateway, project, other, u
     assert "Register" not in answer.content.decode()
 
 
+def test_how_a_month_is_shared_can_be_downloaded(client, gateway, project, other, used_last_month):
+    key = key_held(gateway, [project, other], since=used_last_month.start)
+    bearer = PersonFactory()
+    grant(bearer, Role.FINANCE, project)
+    log_in(client, bearer)
+    month = used_last_month.start.strftime("%Y-%m")
+    page = client.get(
+        f"{PAGE}/{key.public_id}", {"month": month}, headers={"accept-language": "en"}
+    )
+
+    assert download(client, page) == [
+        ["Month", "Project", "Bears"],
+        [month, project.name, "19.2"],
+        [month, "1 other project", "19.2"],
+    ]
+
+
 def test_a_month_of_which_others_bear_all_can_be_looked_at(
     client, gateway, project, used_last_month
 ):
@@ -200,6 +218,7 @@ def test_a_proposal_does_not_tell_who_would_bear_a_part_what_the_source_costs(
         assert answer.context["found"] is None
         assert "38,40" not in answer.content.decode()
         assert "Als deze sleutel geldt" in answer.content.decode()
+    assert client.get(f"{PAGE}/{proposed.public_id}/table.csv", asked).status_code == 404
 
 
 def test_what_is_agreed_and_still_to_begin_does_not_tell_that_either(
@@ -251,3 +270,4 @@ def test_what_came_to_nothing_tells_nobody_what_it_would_have_made(
     assert shown.status_code == 200
     assert shown.context["found"] is None
     assert "38,40" not in shown.content.decode()
+    assert client.get(f"{PAGE}/{proposed.public_id}/table.csv").status_code == 404
