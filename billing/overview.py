@@ -267,7 +267,9 @@ def _year(
 
 def _chart(bars: Iterable[tuple[Decimal, Decimal]]) -> BarChart:
     """Bars of what was used, and on top of it the rest of what is expected."""
-    return make_bar_chart([(realised, expected - realised) for realised, expected in bars])
+    return make_bar_chart(
+        [(realised, max(expected - realised, Decimal(0))) for realised, expected in bars]
+    )
 
 
 def _days(figures: Figures, node_ids: Sequence[int], found: MonthCosts) -> tuple[Day, ...]:

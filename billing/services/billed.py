@@ -68,9 +68,16 @@ SELECT month_start, sum(amount) FROM asked GROUP BY month_start
 _PAYERS: Final[LiteralString] = """
 SELECT organization_id FROM covered WHERE periods @> %(last_second)s
 """
-# What is used over several days is spread over them by the second; what is paid once falls on one.
-# Of one piece of use the lower tiers come first, so what is in them was used before.
-_BY_DAY: Final[LiteralString] = f"""
+
+
+def _by_day(chosen: LiteralString = "") -> LiteralString:
+    """What is used over several days is spread over them by the second; what is paid once falls on
+    one. Of one piece of use the lower tiers come first, so what is in them was used before.
+
+    Args:
+        chosen: which of ``asked`` and ``source``; empty is all.
+    """
+    return f"""
 {ASKED}
 , in_tier AS (
     SELECT
@@ -104,15 +111,28 @@ day_part AS (
     LEFT JOIN in_tier ON in_tier.source_id = source.id
     JOIN slice ON slice.starts < source.ended_at AND slice.ends > source.started_at
     WHERE asked.kind = 'usage'
-        AND (NOT asked.unit {AT_ONCE} OR source.started_at >= slice.starts)
+        AND (NOT asked.unit {AT_ONCE} OR source.started_at >= slice.starts) {chosen}
 )
 """  # noqa: S608
-_DAYS: Final[LiteralString] = f"""
-{_BY_DAY}
+
+
+_SUM_DAYS: Final[LiteralString] = """
 SELECT slice_start, sum(amount) FROM day_part GROUP BY slice_start
-"""  # noqa: S608
+"""
+_DAYS: Final[LiteralString] = _by_day() + _SUM_DAYS
+_DAYS_CHOSEN: Final[LiteralString] = (
+    _by_day("""
+        AND (%(cost_center)s::text IS NULL OR coalesce(asked.cost_center, '') = %(cost_center)s)
+        AND (%(kind)s::text IS NULL OR EXISTS (
+            SELECT FROM billing_usagespan AS used
+            JOIN billing_meteredresource AS metered ON metered.id = used.resource_id
+            WHERE used.id = source.span_id AND metered.kind = %(kind)s
+        ))
+""")
+    + _SUM_DAYS
+)
 _WRITE_DAYS: Final[LiteralString] = f"""
-{_BY_DAY}
+{_by_day()}
 INSERT INTO billing_summaryday (
     summary_id, is_expected, organization_id, project_id, day_start, exact
 )
@@ -199,12 +219,26 @@ def billed_totals(
     return dict(_fetch(_TOTALS, node_ids, months))
 
 
-def billed_days(node_ids: Sequence[int], month: BillingMonth) -> dict[datetime, Decimal]:
+def billed_days(
+    node_ids: Sequence[int],
+    month: BillingMonth,
+    *,
+    kind: str | None = None,
+    cost_center: str | None = None,
+) -> dict[datetime, Decimal]:
     """What was billed of use on each day of a month, by its start, six decimals. One query.
 
     Corrections and credits are of no day.
+
+    Args:
+        kind: only of this kind of thing.
+        cost_center: only what fell under this one; empty: under none.
     """
-    return dict(_query_days(node_ids, month).fetch(_DAYS, months=[month.pk]))
+    query = _query_days(node_ids, month)
+    if kind is None and cost_center is None:
+        return dict(query.fetch(_DAYS, months=[month.pk]))
+    chosen = {"kind": kind, "cost_center": cost_center}
+    return dict(query.fetch(_DAYS_CHOSEN, months=[month.pk], **chosen))
 
 
 def write_billed_days(node_ids: Sequence[int], month: BillingMonth, *, summary_id: int) -> None:

@@ -167,15 +167,21 @@ SELECT resource_id, coalesce(sum(part_amount), 0), bool_or(price_id IS NULL)
 FROM chosen
 GROUP BY resource_id ORDER BY sum(part_amount) DESC NULLS LAST, resource_id
 """  # noqa: S608
-# What is used over several days is spread over them by the second; what is paid once falls on one.
+# Of charges that were cut by days.
+OF_SLICES: Final[LiteralString] = f"""
+{_CHOSEN}
+SELECT slice_start, coalesce(sum(part_amount), 0) FROM chosen GROUP BY slice_start
+"""  # noqa: S608
+# Of charges of a whole month, as they are cut by a tag: what is used over several days is spread
+# over them by the second; what is paid once falls on one.
 OF_DAYS: Final[LiteralString] = f"""
 {_CHOSEN}
-SELECT day.starts, sum(CASE
+SELECT day.starts, coalesce(sum(CASE
     WHEN unit {AT_ONCE} THEN part_amount
     ELSE part_amount * date_part(
         'epoch', least(part_ended_at, day.ends) - greatest(part_started_at, day.starts)
     )::numeric / part_seconds
-END)
+END), 0)
 FROM chosen
 JOIN unnest(%(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[]) AS day (starts, ends)
     ON day.starts < part_ended_at AND day.ends > part_started_at

@@ -17,7 +17,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final, LiteralString
 
 from billing.models import BillingMonth
-from billing.services.billed import ASKED, billed_lines, closed_among, query_months
+from billing.services.billed import ASKED, billed_days, billed_lines, closed_among, query_months
 from billing.services.charge_lists import ChargeFilter
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.cost_lines import CostLine, Costs, LineKey, ResourceCost, line_of
@@ -32,6 +32,7 @@ from billing.services.tag_query import (
     NOT_CUT,
     OF_DAYS,
     OF_RESOURCES,
+    OF_SLICES,
     WHOLE_BILLED,
     WHOLE_CHARGES,
 )
@@ -104,19 +105,39 @@ def days_with(
     as_of: datetime,
     closed: BillingMonth | None,
 ) -> list[DayCosts]:
-    """What each day cost of what is asked for, also without use. Four queries at most."""
-    days = days_in(month)
-    bounds = {
-        "day_starts": [day.start for day in days],
-        "day_ends": [day.end for day in days],
-    }
+    """What each day cost of what is asked for, also without use. Four queries at most.
+
+    Tiers are on the days on which they were reached. Where a tag cuts a charge, what is in one tier
+    is spread over its time by the second: so the days add up to what had the tag.
+    """
     sums: dict[tuple[bool, date], Decimal] = {}
     is_over = as_of >= month.end
     for is_expected, until in ((False, as_of), (True, month.end)):
         if not (is_expected and is_over):
-            rows = _fetch_chosen(OF_DAYS, node_ids, wanted, month, as_of, until, closed, **bounds)
+            rows = _fetch_days(node_ids, wanted, month, as_of, until, closed)
             sums |= {(is_expected, day_of(start)): exact for start, exact in rows}
     return days_of(month, sums, is_over=is_over)
+
+
+def _fetch_days(
+    node_ids: Sequence[int],
+    wanted: ChargeFilter,
+    month: Period,
+    as_of: datetime,
+    until: datetime,
+    closed: BillingMonth | None,
+) -> Iterable[tuple[Any, ...]]:
+    """The start of each day with use, and what it cost."""
+    days = days_in(month)
+    if wanted.tag:
+        bounds = {"day_starts": [day.start for day in days], "day_ends": [day.end for day in days]}
+        return _fetch_chosen(OF_DAYS, node_ids, wanted, month, as_of, until, closed, **bounds)
+    chosen = {"kind": wanted.kind, "cost_center": wanted.cost_center}
+    if closed:
+        return billed_days(node_ids, closed, **chosen).items()
+    slices = [Slice(period=day, month_seconds=month.seconds) for day in days]
+    query = ChargeQuery(node_ids=node_ids, slices=slices, as_of=as_of, until=until)
+    return query.fetch(WHOLE_CHARGES + NOT_CUT + OF_SLICES, tag_value=None, **chosen)
 
 
 def _fetch_chosen(

@@ -12,9 +12,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import AllocationFact, AllocationKey, MeteredResource
+from billing.models import AllocationFact, AllocationKey, MeteredResource, PriceUnit
 from billing.overview import Overview, make_overview
 from billing.services.charge_lists import ChargeFilter, filtered_charges
+from billing.services.figures import Figures
 from billing.services.tag_keys import TagChoice
 from portal.core.calendar import Period
 from portal.identity.models import CostCentre, Node, NodeParent, Organization, Person, Project
@@ -29,10 +30,12 @@ from tests.billing.months.conftest import (
     september,
 )
 from tests.billing.tags.conftest import NOVEMBER, finance, ministry, november, project, server
+from tests.billing.test_tiers import DISK, set_tiers
 from tests.billing.visits import visit_as
 from tests.factories.billing import (
     LONG_AGO,
     MeteredResourceFactory,
+    SkuFactory,
     UsageSpanFactory,
     set_price,
 )
@@ -123,18 +126,49 @@ def test_of_a_closed_month_it_is_what_was_billed(
     assert overview_of(project, OCTOBER, cost_center="100").realised.total == 0
 
 
+@pytest.mark.parametrize("is_closed", [False, True], ids=["reckoned", "billed"])
+def test_tiers_are_on_the_days_on_which_they_were_reached(
+    project: Project, server: MeteredResource, close: Close, is_closed: bool
+) -> None:
+    NodeParent.objects.update(valid_from=LONG_AGO)
+    set_tiers(("100", "0.10"), unit=PriceUnit.GIB_MONTH)
+    disk = MeteredResourceFactory(project=project, kind="volume")
+    of_sku: dict[str, Any] = {"sku": SkuFactory(code=DISK), "quantity": Decimal(300)}
+    under("100", disk, SEPTEMBER.start)
+    UsageSpanFactory(resource=disk, started_at=SEPTEMBER.start, ended_at=SEPTEMBER.end, **of_sku)
+    if is_closed:
+        close(SEPTEMBER)
+
+    for wanted in ({"kind": "volume"}, {"cost_center": "100"}):
+        days = overview_of(project, SEPTEMBER, **wanted).days
+        assert [day.realised for day in days] == [Decimal(0)] * 10 + [Decimal(1)] * 20
+        assert overview_of(project, SEPTEMBER, kind="server").realised.total == 0
+
+
+def test_no_bar_is_higher_than_its_plot(project: Project, server: MeteredResource) -> None:
+    """Of a tag a tier is spread evenly: what was used may then pass what is expected of a day."""
+    price = set_tiers(("100", "0.01"), unit=PriceUnit.GIB_MONTH, amount="1")
+    disk = MeteredResourceFactory(project=project, kind="volume")
+    UsageSpanFactory(resource=disk, sku=price.sku, quantity=Decimal(300), started_at=NOVEMBER.start)
+
+    for wanted in ({"kind": "volume"}, {"tag": TagChoice("fase", None), "kind": "volume"}):
+        found = overview_of(project, **wanted)
+        assert all(float(part.y) >= 0 for part in found.chart.parts)
+
+
 def history_of(project: Project, seed: int) -> None:
-    """Things of two kinds at odd prices, which change of cost centre and tag."""
+    """Things of two kinds at odd prices, one with tiers, which change of cost centre and tag."""
     chance = random.Random(seed)  # noqa: S311
+    set_tiers(("0.2", "7.77"), ("1", "0.31"), unit=PriceUnit.MONTH, amount="1.11")
     for number, price in enumerate(("10.00", "0.07", "3.333333")):
         set_price(price, sku=f"sku.{number}")
-    for _ in range(12):
+    for _ in range(16):
         resource = MeteredResourceFactory(project=project, kind=chance.choice(KINDS))
         start = september(1) + timedelta(seconds=chance.randrange(75 * 86400))
         lasts = timedelta(seconds=chance.randrange(1, 40 * 86400))
         UsageSpanFactory(
             resource=resource,
-            sku__code=f"sku.{chance.randrange(3)}",
+            sku=SkuFactory(code=chance.choice((DISK, "sku.0", "sku.1", "sku.2"))),
             quantity=Decimal(chance.randrange(1, 500)) / 100,
             started_at=start,
             ended_at=chance.choice((start + lasts, None)) if start + lasts < NOW else None,
@@ -145,6 +179,23 @@ def history_of(project: Project, seed: int) -> None:
         if chance.random() < 0.6:
             turn = start + timedelta(seconds=chance.randrange(20 * 86400))
             resource.tag_facts.create(key="fase", value="test", valid_from=turn)
+
+
+def days_of(project: Project, period: Period, **wanted: Any) -> list[tuple[Decimal, Decimal]]:
+    """What was used on each day, and what is expected of it, exactly."""
+    figures = Figures(ChargeFilter(**wanted))
+    (found,) = figures.months([project.pk], [period], at=NOW)
+    return [(day.realised, day.expected) for day in figures.days([project.pk], found)]
+
+
+def added_days(
+    project: Project, period: Period, name: str, values: Any
+) -> list[tuple[Decimal, ...]]:
+    parts = [days_of(project, period, **{name: value}) for value in values]
+    return [
+        tuple(sum(amounts, Decimal(0)) for amounts in zip(*of_day, strict=True))
+        for of_day in zip(*parts, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("is_closed", [False, True], ids=["reckoned", "billed"])
@@ -166,6 +217,9 @@ def test_parts_add_up_to_the_whole(
             return tuple(sum(part, Decimal(0)) for part in zip(*parts, strict=True))
 
         assert added("kind", KINDS) == added("cost_center", CENTERS) == total()
+        everything = days_of(project, period)
+        assert added_days(project, period, "kind", KINDS) == everything
+        assert added_days(project, period, "cost_center", CENTERS) == everything
         for tag in TAGS:
             assert added("kind", KINDS, tag=tag) == total(tag=tag)
             assert added("cost_center", CENTERS, tag=tag) == total(tag=tag)
