@@ -33,57 +33,88 @@ SPANS_WITH_TREND: Final[LiteralString] = f"""(
     UNION ALL
     SELECT {_COLUMNS} FROM trend_span
 )"""  # noqa: S608  (fragments of ours)
+
+
+def _passed(since: LiteralString, until: LiteralString) -> LiteralString:
+    """How much of all ``span`` passed in that time; GiB, each in six decimals.
+
+    What passed between two samples did so evenly, as far as anybody knows. Only a span that began
+    before or ended after has to be divided.
+    """
+    return f"""
+coalesce(sum(CASE
+    WHEN span.started_at >= {since} AND span.ended_at <= {until} THEN span.quantity
+    ELSE round((span.quantity * date_part(
+        'epoch', least(span.ended_at, {until}) - greatest(span.started_at, {since})
+    )::bigint)::numeric(80, 24) / date_part('epoch', span.ended_at - span.started_at)::bigint, 6)
+END) FILTER (WHERE span.started_at < {until} AND span.ended_at > {since}), 0)"""
+
+
 TREND_SPANS: Final[LiteralString] = f"""
 today AS (
     SELECT
-        day, day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS starts
+        day, day::timestamp AT TIME ZONE 'Europe/Amsterdam' AS starts,
+        (day + 1)::timestamp AT TIME ZONE 'Europe/Amsterdam' AS ends
     FROM (SELECT (%(as_of)s::timestamptz AT TIME ZONE 'Europe/Amsterdam')::date AS day) AS given
 ),
--- What passes by now, with the number of whole days, of the last ones, on which it was measured:
--- zero before the first has passed. Moments are whole seconds.
+-- What passes by now, and between which samples it is known how much. What was never asked, or not
+-- answered yet, is not in it.
 passing AS (
     SELECT
-        measured.id, measured.resource_id, measured.sku_id, measured.started_at, resource.end_date,
-        least(%(lately_days)s, greatest(0, today.day - 1 - (
-            (measured.started_at - interval '1 second') AT TIME ZONE 'Europe/Amsterdam'
-        )::date)) AS day_count
+        measured.id, measured.resource_id, measured.sku_id, resource.end_date,
+        sample.first_at AS known_since, least(sample.last_at, %(as_of)s) AS known_until
     FROM billing_measureduse AS measured
     JOIN billing_meteredresource AS resource ON resource.id = measured.resource_id
-    CROSS JOIN today
+    CROSS JOIN LATERAL (
+        SELECT min(measured_at) AS first_at, max(measured_at) AS last_at
+        FROM billing_usagesample
+        WHERE use_id = measured.id
+    ) AS sample
     WHERE measured.ended_at IS NULL AND measured.measure = 'traffic'
-        AND measured.started_at <= %(as_of)s
+        AND sample.first_at <= %(as_of)s
         AND resource.project_id = ANY(%(projects)s::bigint[])
 ),
--- Those days, once for each: so that no piece of use has to work out where a day begins.
+-- The last whole days of that time, once for each: so that no piece of use has to work out where a
+-- day begins. Before there is one: all of that time. Moments are whole seconds.
 lately AS (
     SELECT
-        passing.*, today.starts AS today_starts,
-        CASE WHEN day_count = 0 THEN passing.started_at
-            ELSE (today.day - day_count)::timestamp AT TIME ZONE 'Europe/Amsterdam'
+        passing.*, day_count, today.starts AS today_starts, today.ends AS today_ends,
+        CASE WHEN day_count = 0 THEN known_since
+            ELSE (last_day - day_count)::timestamp AT TIME ZONE 'Europe/Amsterdam'
         END AS counted_since,
-        CASE WHEN day_count = 0 THEN %(as_of)s ELSE today.starts END AS counted_until
+        CASE WHEN day_count = 0 THEN known_until
+            ELSE last_day::timestamp AT TIME ZONE 'Europe/Amsterdam'
+        END AS counted_until
     FROM passing
     CROSS JOIN today
+    -- Neither of these two is whole, but for one that ended when it began.
+    CROSS JOIN LATERAL (
+        SELECT
+            ((known_since - interval '1 second') AT TIME ZONE 'Europe/Amsterdam')::date
+                AS first_day,
+            (known_until AT TIME ZONE 'Europe/Amsterdam')::date AS last_day
+    ) AS known
+    CROSS JOIN LATERAL (
+        SELECT least(%(lately_days)s, greatest(0, last_day - first_day - 1)) AS day_count
+    ) AS whole
 ),
--- How much one of those days had. Before the first has passed: as much as a day since it began, and
--- within a day of that as much as there was.
+-- How much one of those days had. Before there is one: as much as a day of that time, and within a
+-- day of that as much as there was.
 usual AS (
     SELECT
         lately.*, used_today,
         round((used_lately * 86400)::numeric(80, 24) / CASE
             WHEN day_count > 0 THEN day_count * 86400
-            ELSE greatest(86400, date_part('epoch', %(as_of)s - started_at)::bigint)
+            ELSE greatest(86400, date_part('epoch', counted_until - counted_since)::bigint)
         END, 6) AS of_a_day
     FROM lately
     CROSS JOIN LATERAL (
         SELECT
-            coalesce(sum(span.quantity) FILTER (WHERE span.started_at < counted_until), 0)
-                AS used_lately,
-            coalesce(sum(span.quantity) FILTER (WHERE span.started_at >= today_starts), 0)
-                AS used_today
+            {_passed("counted_since", "counted_until")} AS used_lately,
+            {_passed("today_starts", "today_ends")} AS used_today
         FROM billing_usagespan AS span
         WHERE span.resource_id = lately.resource_id AND span.sku_id = lately.sku_id
-            AND span.started_at >= counted_since AND span.started_at < %(as_of)s
+            AND span.started_at < %(as_of)s AND span.ended_at > counted_since
     ) AS used
 ),
 -- Today what is left of such a day, whatever the time is; then every day, to the end date or until

@@ -7,7 +7,7 @@ Moments are whole seconds since 1970 and amounts of any kind are fractions, as i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
@@ -24,25 +24,29 @@ class Passed:
     until: int
     gib: Fraction
 
+    def within(self, since: int, until: int) -> Fraction:
+        seconds = max(0, min(self.until, until) - max(self.since, since))
+        return half_up(self.gib * seconds / (self.until - self.since), 6)
+
 
 @dataclass(frozen=True)
 class Balancer:
-    """A load balancer that is measured from ``began`` until ``ended``, or still (None).
+    """A load balancer of which the cloud told its count at ``samples``, which are in order.
 
-    Of what began together the first ``public_id`` counts first. ``last_day``: on which it is
-    expected to exist.
+    It is measured until ``ended``, or still (None). Of what began together the first ``public_id``
+    counts first. ``last_day``: on which it is expected to exist.
     """
 
     public_id: str
     project: str
-    began: int
+    samples: tuple[int, ...]
     ended: int | None
     last_day: date | None
     passed: tuple[Passed, ...]
 
-    def on(self, days: Iterable[date]) -> Fraction:
-        """What passed on these days."""
-        return sum((one.gib for one in self.passed if day_at(one.since) in set(days)), Fraction(0))
+    def within(self, since: int, until: int) -> Fraction:
+        """What passed in that time: evenly between two samples."""
+        return sum((one.within(since, until) for one in self.passed), Fraction(0))
 
 
 @dataclass(frozen=True)
@@ -86,21 +90,29 @@ class Charge:
         return (self.payer, self.project, self.tariff, self.tier, month_at(self.moment)[0])
 
 
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
 def expected_of(one: Balancer, as_of: int, until: int) -> Iterator[tuple[int, int, Fraction]]:
     """From when until when it is expected to have how many GiB more than it had."""
-    if one.ended is not None or one.began > as_of:
+    if one.ended is not None or not one.samples or one.samples[0] > as_of:
         return
-    today = day_at(as_of)
-    days = [today - timedelta(days=n) for n in range(1, 29)]
-    whole = [day for day in days if midnight(day) >= one.began]
+    begin, end = one.samples[0], min(one.samples[-1], as_of)
+    whole = [
+        (first, until)
+        for first, until in pairwise(midnight(day) for day in _days(day_at(begin), day_at(end)))
+        if begin <= first and until <= end
+    ][-28:]
     if whole:
-        usual = half_up(one.on(whole) / len(whole), 6)
+        usual = half_up(one.within(whole[0][0], whole[-1][1]) / len(whole), 6)
     else:
-        all_of_it = sum((passed.gib for passed in one.passed), Fraction(0))
-        usual = half_up(all_of_it / max(1, Fraction(as_of - one.began, 86_400)), 6)
+        usual = half_up(one.within(begin, end) / max(1, Fraction(end - begin, 86_400)), 6)
+    today = day_at(as_of)
+    tomorrow = midnight(today + timedelta(days=1))
     day = today
     while midnight(day) < until and (one.last_day is None or day <= one.last_day):
-        left = usual - (one.on([today]) if day == today else 0)
+        left = usual - (one.within(midnight(today), tomorrow) if day == today else 0)
         if left > 0:
             yield max(as_of, midnight(day)), midnight(day + timedelta(days=1)), left
         day += timedelta(days=1)

@@ -11,8 +11,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from billing.meters import Measure, Meter
-from billing.models import MeasuredUse, MeteredResource, Price, PriceUnit, UsageSpan
+from billing.meters import Measure
+from billing.models import MeasuredUse, MeteredResource, Price, PriceUnit, UsageSample, UsageSpan
 from billing.services.budget_years import spent_by_node
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.charging import cost_by_day, costs, expected_costs
@@ -22,7 +22,7 @@ from billing.services.summaries import take_summary
 from billing.services.tagged_costs import tagged_months
 from portal.core.calendar import Period, month, months_in, start_of_day, year_of
 from portal.identity.models import NodeParent, Project
-from tests.billing.measured.conftest import HOUR, NOON, at
+from tests.billing.measured.conftest import GIB, HOUR, NOON, TRAFFIC, Start, at, hours, tell
 from tests.factories import make_project
 from tests.factories.billing import LONG_AGO, MeteredResourceFactory, SkuFactory
 
@@ -35,14 +35,20 @@ def day(number: int, hour: float = 0, *, of: int = 11) -> datetime:
     return start_of_day(date(2026, of, number)) + timedelta(hours=hour)
 
 
-def balancer(project: Project, since: datetime, **facts: Any) -> MeasuredUse:
-    """A load balancer whose traffic is measured."""
-    return MeasuredUse.objects.create(
+def balancer(
+    project: Project, since: datetime, told_until: datetime = DECEMBER.end, **facts: Any
+) -> MeasuredUse:
+    """A load balancer of which the cloud told its count first and last at these moments."""
+    use = MeasuredUse.objects.create(
         resource=MeteredResourceFactory(project=project, kind="load_balancer", **facts),
         sku=SkuFactory(code="load_balancer.traffic"),
         measure=Measure.TRAFFIC,
         started_at=since,
     )
+    UsageSample.objects.bulk_create(
+        UsageSample(use=use, measured_at=moment, value=0) for moment in (since, told_until)
+    )
+    return use
 
 
 def passed(use: MeasuredUse, gib: str, since: datetime, until: datetime | None = None) -> None:
@@ -113,6 +119,53 @@ def test_on_the_first_day_what_passed_is_that_of_a_day(project: Project, per_gib
     assert expected(project, NOON + 36 * HOUR) == 100 * A_CENT_PER_GIB
 
 
+@pytest.mark.parametrize("silent_days", [0, 1, 10, 22])
+def test_days_on_which_the_cloud_did_not_answer_are_not_days_without_traffic(
+    project: Project, per_gib: Price, silent_days: int
+) -> None:
+    use = balancer(project, day(1, of=10), told_until=day(23 - silent_days))
+    october, november = range(1, 32), range(1, 23 - silent_days)
+    for noon in [*(day(n, 12, of=10) for n in october), *(day(n, 12) for n in november)]:
+        passed(use, "100", noon)
+
+    # Of the days that are over nothing is known, and a hundred of today and the seven to come.
+    assert expected(project, day(23)) == (2200 - 100 * silent_days + 800) * A_CENT_PER_GIB
+
+
+def test_what_is_told_at_last_is_of_all_the_days_since_it_was_told_before(
+    project: Project, per_gib: Price, start: Start
+) -> None:
+    use = start(TRAFFIC)
+    tell(use, hours(0.5), 0)
+    assert expected(project, hours(60)) == 0
+
+    # Of 72 hours at four GiB an hour two days are whole; today has half of its 96.
+    tell(use, hours(72), 286 * GIB)
+
+    assert expected(project, hours(72)) == (286 + 48 + 4 * 96) * A_CENT_PER_GIB
+    assert expected(project, hours(80)) == (286 + 48 + 4 * 96) * A_CENT_PER_GIB
+
+
+def test_it_goes_on_as_it_did_however_long_the_cloud_does_not_answer(
+    project: Project, per_gib: Price
+) -> None:
+    use = balancer(project, day(1, of=9), told_until=day(11, 9, of=9))
+    passed(use, "1000", day(1, of=9), day(11, of=9))
+
+    assert expected(project, NOON) == 800 * A_CENT_PER_GIB
+
+
+def test_before_it_was_told_twice_nothing_is_expected(
+    project: Project, per_gib: Price, start: Start
+) -> None:
+    use = start(TRAFFIC)
+    assert expected(project, hours(1)) == 0
+
+    tell(use, hours(1), 500 * GIB)
+
+    assert expected(project, hours(100)) == 0
+
+
 def test_nothing_is_expected_where_nothing_passed(project: Project, per_gib: Price) -> None:
     balancer(project, day(1))
 
@@ -129,9 +182,10 @@ def test_a_day_on_which_more_passed_than_usual_counts_as_it_was(
     assert expected(project, NOON) == (220 + 5000 + 7 * 10) * A_CENT_PER_GIB
 
 
-def test_nothing_is_expected_of_what_ended(project: Project, per_gib: Price, start: Any) -> None:
-    use = start(Meter.measured("load_balancer.traffic", Measure.TRAFFIC))
-    passed(use, "100", NOON)
+def test_nothing_is_expected_of_what_ended(project: Project, per_gib: Price, start: Start) -> None:
+    use = start(TRAFFIC)
+    tell(use, NOON, 0)
+    tell(use, NOON + HOUR, 100 * GIB)
     assert expected(project, NOON + HOUR) > 1
 
     end_metering(use.resource.public_id, time=at(NOON + HOUR))

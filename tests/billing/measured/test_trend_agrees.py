@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.meters import Measure
-from billing.models import MeasuredUse, Price, PriceList, Sku, UsageSpan
+from billing.models import MeasuredUse, Price, PriceList, Sku, UsageSample, UsageSpan
 from billing.services.charging import cost_by_day, costs, expected_costs
 from billing.services.cost_lines import Costs
 from portal.cloud.models import Cloud
@@ -84,23 +84,26 @@ def moments_of_looking(draw: st.DrawFn) -> int:
 
 @st.composite
 def balancers(draw: st.DrawFn, name: str, as_of: int) -> Balancer:
-    """Of long ago or of today; samples are hours or days apart, or nothing passed for a while."""
+    """Of long ago or of today; samples are hours or days apart, or nothing passed for a while.
+
+    The cloud may never have told its count, or not since weeks, or since the moment of looking.
+    """
     began = as_of - draw(
         st.integers(-HOUR, 3 * DAY)
         | st.integers(0, 45 * DAY)
         | st.integers(0, 40).map(lambda days: as_of - midnight(day_at(as_of) - timedelta(days)))
     )
-    turns = draw(st.lists(st.integers(60, 4 * DAY) | st.just(HOUR), max_size=14))
-    ends = list(accumulate(turns, initial=began))
+    turns = draw(st.lists(st.integers(60, 15 * DAY) | st.just(HOUR), max_size=14))
+    samples = list(accumulate(turns, initial=began))[draw(st.sampled_from([0, 0, 0, 1])) :]
     passed = [
         Passed(since, until, draw(gibs(3000)))
-        for since, until in pairwise(ends)
+        for since, until in pairwise(samples)
         if since < as_of and draw(st.integers(0, 4))
     ]
     return Balancer(
         public_id=str(uuid5(SPACE, name)),
         project=draw(st.sampled_from(PROJECTS)),
-        began=began,
+        samples=tuple(samples),
         ended=draw(st.none() | st.none() | st.just(max(began, as_of - HOUR))),
         last_day=draw(
             st.none() | st.integers(-2, 40).map(lambda days: day_at(as_of) + timedelta(days))
@@ -216,12 +219,15 @@ def write_balancer(world: World, one: Balancer) -> None:
         kind="load_balancer",
         end_date=one.last_day,
     )
-    MeasuredUse.objects.create(
+    use = MeasuredUse.objects.create(
         resource=resource,
         sku=world.sku,
         measure=Measure.TRAFFIC,
-        started_at=time(one.began),
+        started_at=time(LONG_AGO),
         ended_at=None if one.ended is None else time(one.ended),
+    )
+    UsageSample.objects.bulk_create(
+        UsageSample(use=use, measured_at=time(moment), value=0) for moment in one.samples
     )
     UsageSpan.objects.bulk_create(
         UsageSpan(
