@@ -1,7 +1,5 @@
 """The addresses of the cost pages."""
 
-from django.urls import path
-
 from billing.views import (
     allocation,
     budgets,
@@ -16,12 +14,13 @@ from billing.views import (
     tariff_rounds,
     tariffs,
 )
+from portal.core.paths import path
 
 app_name = "billing"
 urlpatterns = [
     path("costs", costs.cost_overview, name="costs"),
-    path("costs/table.<str:form>", costs.cost_sheet, name="cost-sheet"),
-    path("costs/per/<str:table>.<str:form>", costs.cost_table, name="cost-table"),
+    path("costs/table.<sheet:form>", costs.cost_sheet, name="cost-sheet"),
+    path("costs/per/<str:table>.<sheet:form>", costs.cost_table, name="cost-table"),
     path("costs/focus.json", costs.focus_metadata, name="focus-metadata"),
     path("costs/focus.<str:form>", costs.focus_rows, name="focus-rows"),
     path("costs/files", files.file_list, name="files"),
@@ -34,7 +33,7 @@ urlpatterns = [
     path("costs/split-keys", split_keys.key_list, name="split-keys"),
     path("costs/split-keys/new", split_keys.key_new, name="split-key-new"),
     path(
-        "costs/split-keys/<uuid:public_id>/table.<str:form>",
+        "costs/split-keys/<uuid:public_id>/table.<sheet:form>",
         split_keys.key_sheet,
         name="split-key-sheet",
     ),
@@ -54,17 +53,17 @@ urlpatterns = [
     ),
     path("costs/split-keys/<uuid:public_id>/end", split_keys.key_end, name="split-key-end"),
     path("costs/tariffs", tariffs.tariff_list, name="tariffs"),
-    path("costs/tariffs/table.<str:form>", tariffs.tariff_sheet, name="tariffs-sheet"),
+    path("costs/tariffs/table.<sheet:form>", tariffs.tariff_sheet, name="tariffs-sheet"),
     path("costs/tariffs/rounds", tariff_rounds.round_list, name="tariff-rounds"),
     path("costs/tariffs/rounds/new", tariff_rounds.round_new, name="tariff-round-new"),
     path("costs/tariffs/rounds/<uuid:public_id>", tariff_rounds.round_detail, name="tariff-round"),
     path(
-        "costs/tariffs/rounds/<uuid:public_id>/prices.<str:form>",
+        "costs/tariffs/rounds/<uuid:public_id>/prices.<sheet:form>",
         tariff_rounds.round_prices,
         name="tariff-round-prices",
     ),
     path(
-        "costs/tariffs/rounds/<uuid:public_id>/organizations.<str:form>",
+        "costs/tariffs/rounds/<uuid:public_id>/organizations.<sheet:form>",
         tariff_rounds.round_payers,
         name="tariff-round-payers",
     ),
@@ -89,24 +88,24 @@ urlpatterns = [
         name="tariff-round-withdraw",
     ),
     path(
-        "costs/tariffs/skus/<path:code>/table.<str:form>",
+        "costs/tariffs/skus/<path:code>/table.<sheet:form>",
         tariffs.tariff_history_sheet,
         name="tariff-history-sheet",
     ),
     path("costs/tariffs/skus/<path:code>", tariffs.tariff_history, name="tariff-history"),
     path("costs/budgets", budgets.budget_list, name="budgets"),
-    path("costs/budgets.<str:form>", budgets.budget_rows, name="budget-rows"),
+    path("costs/budgets.<sheet:form>", budgets.budget_rows, name="budget-rows"),
     path("costs/budgets/choose", budgets.budget_choose, name="budget-choose"),
     path("costs/budgets/<uuid:public_id>/<int:year>", budgets.budget_detail, name="budget"),
     path(
-        "costs/budgets/<uuid:public_id>/<int:year>/months.<str:form>",
+        "costs/budgets/<uuid:public_id>/<int:year>/months.<sheet:form>",
         budgets.budget_months,
         name="budget-months",
     ),
     path("costs/budgets/<uuid:public_id>/<int:year>/end", budgets.budget_end, name="budget-end"),
     path("costs/resources/<uuid:public_id>", costs.resource_costs, name="resource-costs"),
     path(
-        "costs/resources/<uuid:public_id>/table.<str:form>",
+        "costs/resources/<uuid:public_id>/table.<sheet:form>",
         costs.resource_costs_sheet,
         name="resource-costs-sheet",
     ),
@@ -117,24 +116,26 @@ urlpatterns = [
     ),
     path("costs/resources/<uuid:public_id>/tags", tags.resource_tags, name="resource-tags"),
     path("costs/tags", tags.tag_costs, name="tag-costs"),
-    path("costs/tags.<str:form>", tags.tag_costs_sheet, name="tag-costs-sheet"),
+    path("costs/tags.<sheet:form>", tags.tag_costs_sheet, name="tag-costs-sheet"),
     path("costs/tags/<uuid:public_id>", tags.node_tags, name="node-tags"),
     path("costs/tags/<uuid:public_id>/keys", tags.tag_keys, name="tag-keys"),
     path("costs/allocation", allocation.allocation_tree, name="allocation"),
     path("costs/allocation/<uuid:public_id>", allocation.node_allocation, name="node-allocation"),
     path("costs/cost-centres", allocation.cost_centers, name="cost-centers"),
-    path("costs/cost-centres.<str:form>", allocation.cost_centers_sheet, name="cost-centers-sheet"),
-    path("costs/months.<str:form>", months.month_list_sheet, name="months-sheet"),
+    path(
+        "costs/cost-centres.<sheet:form>", allocation.cost_centers_sheet, name="cost-centers-sheet"
+    ),
+    path("costs/months.<sheet:form>", months.month_list_sheet, name="months-sheet"),
     path("costs/months", months.month_list, name="months"),
     path("costs/months/disputes", disputes.dispute_list, name="disputes"),
     path(
-        "costs/months/disputes.<str:form>",
+        "costs/months/disputes.<sheet:form>",
         disputes.dispute_sheet,
         name="disputes-sheet",
     ),
     path("costs/months/<str:key>", months.month_detail, name="month"),
-    path("costs/months/<str:key>/statements.<str:form>", months.month_sheet, name="month-sheet"),
-    path("costs/months/<str:key>/journal.<str:form>", months.month_journal, name="month-journal"),
+    path("costs/months/<str:key>/statements.<sheet:form>", months.month_sheet, name="month-sheet"),
+    path("costs/months/<str:key>/journal.<sheet:form>", months.month_journal, name="month-journal"),
     path("costs/months/<str:key>/begin", months.month_begin, name="month-begin"),
     path("costs/months/<str:key>/take-back", months.month_take_back, name="month-take-back"),
     path("costs/months/<str:key>/close", months.month_close, name="month-close"),
@@ -145,7 +146,7 @@ urlpatterns = [
         name="statement-pdf",
     ),
     path(
-        "costs/months/statements/<uuid:public_id>.<str:form>",
+        "costs/months/statements/<uuid:public_id>.<sheet:form>",
         statements.statement_sheet,
         name="statement-sheet",
     ),
@@ -155,13 +156,13 @@ urlpatterns = [
         name="statement-invoice",
     ),
     path(
-        "costs/months/statements/<uuid:public_id>/journal.<str:form>",
+        "costs/months/statements/<uuid:public_id>/journal.<sheet:form>",
         statements.statement_journal,
         name="statement-journal",
     ),
     path("costs/months/lines/<uuid:public_id>", line_usage.line_detail, name="statement-line"),
     path(
-        "costs/months/lines/<uuid:public_id>.<str:form>",
+        "costs/months/lines/<uuid:public_id>.<sheet:form>",
         line_usage.line_sheet,
         name="statement-line-sheet",
     ),

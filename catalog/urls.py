@@ -1,7 +1,5 @@
 """Addresses of the catalogue's pages, by noun."""
 
-from django.urls import path
-
 from catalog import placement_urls
 from catalog.views.approval_rules import (
     rule_confirm,
@@ -97,6 +95,7 @@ from catalog.views.solutions import (
 from catalog.views.tree import node_end, node_move, organization_list
 from catalog.views.usage_checks import usage_check_sheet, usage_checks
 from catalog.views.work import work_detail, work_list
+from portal.core.paths import path
 
 app_name = "catalog"
 urlpatterns = [
@@ -182,7 +181,7 @@ urlpatterns = [
     path("catalogue/<slug:code>/order/more", order_ask_more, name="order-ask-more"),
     path("catalogue/<slug:code>/order/preview", order_preview, name="order-preview"),
     # metering check
-    path("usage-checks.<str:form>", usage_check_sheet, name="usage-check-sheet"),
+    path("usage-checks.<sheet:form>", usage_check_sheet, name="usage-check-sheet"),
     path("usage-checks", usage_checks, name="usage-checks"),
     # drift
     path("drift", drift_list, name="drift"),
@@ -252,9 +251,9 @@ urlpatterns = [
         "quotas/<uuid:public_id>/<str:metric>/overcommit", quota_overcommit, name="quota-overcommit"
     ),
     path("quotas/bulk", quota_bulk, name="quota-bulk"),
-    path("quotas/export.<str:form>", quota_export, name="quota-export"),
+    path("quotas/export.<sheet:form>", quota_export, name="quota-export"),
     path("quotas/import", quota_import, name="quota-import"),
-    path("quotas/import/example.<str:form>", quota_example, name="quota-example"),
+    path("quotas/import/example.<sheet:form>", quota_example, name="quota-example"),
     path("quotas/plan", quota_plan, name="quota-plan"),
     path("quotas/requests", request_list, name="quota-requests"),
     path("quotas/requests/new", request_new, name="quota-request-new"),
@@ -270,7 +269,7 @@ urlpatterns = [
     path("quotas/<uuid:public_id>/<str:metric>", quota_detail, name="quota-detail"),
     # resources
     path("costs/resources", resource_cost_list, name="resources-costs"),
-    path("costs/resources.<str:form>", resource_cost_sheet, name="resources-costs-sheet"),
+    path("costs/resources.<sheet:form>", resource_cost_sheet, name="resources-costs-sheet"),
     path("resources", resource_list, name="resources"),
     path("resources/<uuid:public_id>", resource_detail, name="resource"),
     path("resources/<uuid:public_id>/actions/<slug:action>", resource_act, name="resource-act"),
