@@ -268,6 +268,15 @@ class JournalNeedsClosing(DomainError):
     message = _("There are journal lines of closed months only. Choose “After a month is closed”.")
 
 
+class StatementsNeedClosing(DomainError):
+    code = "statements_need_closing"
+    http_status = 422
+    message = _(
+        "There are statements and e-invoices of closed months only. Choose “After a month is "
+        "closed”."
+    )
+
+
 class DailyFilesKeptTooLong(DomainError):
     code = "daily_files_kept_too_long"
     http_status = 422

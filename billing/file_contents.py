@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import IO, Final
 
+from django.db.models import QuerySet
 from django.utils import translation
 
 from billing.cost_sheets import cost_rows
@@ -18,6 +19,7 @@ from billing.overview import month_before
 from billing.services.billed import find_closed, payers_in
 from billing.services.cost_lines import Costs
 from billing.services.month_costs import month_costs
+from billing.statement_archives import ZIP_TYPE, zip_of_documents, zip_of_invoices
 from portal.core.calendar import Period, month_of, start_of_day
 from portal.core.sheets import CSV_TYPE, XLSX_TYPE, as_csv, as_xlsx
 
@@ -26,12 +28,18 @@ MEDIA_TYPES: Final = {
     FileKind.FOCUS_CSV: CSV_TYPE,
     FileKind.FOCUS_PARQUET: PARQUET_TYPE,
     FileKind.JOURNAL: CSV_TYPE,
+    FileKind.JOURNAL_XLSX: XLSX_TYPE,
+    FileKind.STATEMENTS: ZIP_TYPE,
+    FileKind.E_INVOICES: ZIP_TYPE,
     FileKind.COSTS: XLSX_TYPE,
 }
 _NAMES: Final = {
     FileKind.FOCUS_CSV: ("focus", "csv"),
     FileKind.FOCUS_PARQUET: ("focus", "parquet"),
     FileKind.JOURNAL: ("journaal", "csv"),
+    FileKind.JOURNAL_XLSX: ("journaal", "xlsx"),
+    FileKind.STATEMENTS: ("afschriften", "zip"),
+    FileKind.E_INVOICES: ("e-facturen", "zip"),
     FileKind.COSTS: ("kosten", "xlsx"),
 }
 
@@ -45,7 +53,12 @@ def name_of(file: ScheduledFile) -> str:
 
 
 def content_of(file: ScheduledFile) -> Iterator[bytes]:
-    """Yield the file in pieces. Use counts until the end of its day, whenever it is made."""
+    """Yield the file in pieces. Use counts until the end of its day, whenever it is made.
+
+    Raises:
+        DocumentNotReady: as ``zip_of_documents``.
+        DomainError: as ``zip_of_invoices``.
+    """
     month = month_of(start_of_day(file.day))
     organization = file.schedule.organization
     match FileKind(file.schedule.kind):
@@ -55,6 +68,14 @@ def content_of(file: ScheduledFile) -> Iterator[bytes]:
             yield from _focus(organization.pk, Form.PARQUET, month, file.day)
         case FileKind.JOURNAL:
             yield from _journal(organization.pk, month)
+        case FileKind.JOURNAL_XLSX:
+            yield from _journal_book(organization.pk, month)
+        case FileKind.STATEMENTS:
+            statements = _statements(organization.pk, month)
+            yield from _read(zip_of_documents(statements, month, organization.name))
+        case FileKind.E_INVOICES:
+            statements = _statements(organization.pk, month)
+            yield from _read(zip_of_invoices(statements, month, organization.name))
         case FileKind.COSTS:
             yield from _costs(organization.pk, month, file.day)
 
@@ -63,15 +84,26 @@ def _focus(organization_id: int, form: Form, month: Period, day: date) -> Iterat
     return focus_file([organization_id], form, month=month, as_of=_end_of(day))
 
 
-def _journal(organization_id: int, month: Period) -> Iterator[bytes]:
+def _statements(organization_id: int, month: Period) -> QuerySet[Statement]:
+    """Of the organization and of all below it; none of a month that is not closed."""
     closed = find_closed(month)
-    statements = Statement.objects.filter(month=closed) if closed else Statement.objects.none()
-    if closed:
-        statements = statements.filter(organization__in=payers_in([organization_id], closed))
+    if closed is None:
+        return Statement.objects.none()
+    payers = payers_in([organization_id], closed)
+    return Statement.objects.filter(month=closed, organization__in=payers)
+
+
+def _journal(organization_id: int, month: Period) -> Iterator[bytes]:
     with translation.override(LANGUAGE):
-        lines = as_csv(journal_rows(statements))
+        lines = as_csv(journal_rows(_statements(organization_id, month)))
     for line in lines:
         yield line.encode()
+
+
+def _journal_book(organization_id: int, month: Period) -> Iterator[bytes]:
+    with translation.override(LANGUAGE):
+        book = as_xlsx(journal_rows(_statements(organization_id, month)))
+    return _read(book)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +129,12 @@ def _costs(organization_id: int, month: Period, day: date) -> Iterator[bytes]:
             before=earlier.realised,
         )
         book = as_xlsx(cost_rows(compared))
-    with book:
-        while piece := book.read(_PIECE):
+    return _read(book)
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_PIECE):
             yield piece
 
 

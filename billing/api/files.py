@@ -51,7 +51,8 @@ class FileScheduleInput(Input):
     organization = PublicIdField()
     kind = serializers.ChoiceField(choices=FileKind.choices)
     rhythm = serializers.ChoiceField(
-        choices=FileRhythm.choices, help_text="Journal lines are only of closed months."
+        choices=FileRhythm.choices,
+        help_text="Journal lines, statements and e-invoices are only of closed months.",
     )
     kept_days = serializers.IntegerField(
         min_value=1,

@@ -19,7 +19,15 @@ class FileKind(models.TextChoices):
     FOCUS_CSV = "focus_csv", _("Every charge (FOCUS, CSV)")
     FOCUS_PARQUET = "focus_parquet", _("Every charge (FOCUS, Parquet)")
     JOURNAL = "journal", _("Journal lines (CSV)")
+    JOURNAL_XLSX = "journal_xlsx", _("Journal lines (XLSX)")
+    STATEMENTS = "statements", _("Statements (PDF, in a ZIP)")
+    E_INVOICES = "e_invoices", _("E-invoices (UBL, in a ZIP)")
     COSTS = "costs", _("Costs per service (XLSX)")
+
+
+# What is of the books: a month that runs has none of these.
+JOURNAL_KINDS: Final = (FileKind.JOURNAL, FileKind.JOURNAL_XLSX)
+CLOSED_KINDS: Final = (*JOURNAL_KINDS, FileKind.STATEMENTS, FileKind.E_INVOICES)
 
 
 class FileRhythm(models.TextChoices):
@@ -67,8 +75,8 @@ class FileSchedule(PublicIdModel):
                 name="file_schedule_of_known_words",
             ),
             models.CheckConstraint(
-                condition=~Q(kind="journal") | Q(rhythm="closing"),
-                name="file_schedule_journal_is_of_closed_months",
+                condition=~Q(kind__in=[kind.value for kind in CLOSED_KINDS]) | Q(rhythm="closing"),
+                name="file_schedule_of_the_books_is_of_closed_months",
             ),
             models.CheckConstraint(
                 condition=Q(kept_days__gte=1, kept_days__lte=LONGEST_KEPT),

@@ -12,9 +12,10 @@ from billing.errors import (
     FileScheduleEnded,
     FileScheduleExists,
     JournalNeedsClosing,
+    StatementsNeedClosing,
 )
 from billing.models import FileKind, FileRhythm, FileSchedule
-from billing.models.scheduled_file import LONGEST_DAILY_KEPT
+from billing.models.scheduled_file import CLOSED_KINDS, JOURNAL_KINDS, LONGEST_DAILY_KEPT
 from billing.policies import may_schedule_files
 from portal.audit.services import record
 from portal.core.errors import NotAllowed
@@ -34,7 +35,7 @@ def set_up_files(
 
     Raises:
         NotAllowed: the actor is not finance of the organization, or it ended.
-        JournalNeedsClosing: a month that runs has no journal lines.
+        JournalNeedsClosing, StatementsNeedClosing: a month that runs has none of these.
         DailyFilesKeptTooLong: ``kept_days`` is more than those may be kept.
         FileScheduleExists: it is so already.
     """
@@ -58,8 +59,9 @@ def _set_up(
     organization = Organization.objects.get(pk=organization.pk)
     if not may_schedule_files(actor, organization):
         raise NotAllowed()
-    if kind == FileKind.JOURNAL and rhythm != FileRhythm.CLOSING:
-        raise JournalNeedsClosing(field="rhythm")
+    if kind in CLOSED_KINDS and rhythm != FileRhythm.CLOSING:
+        refusal = JournalNeedsClosing if kind in JOURNAL_KINDS else StatementsNeedClosing
+        raise refusal(field="rhythm")
     if rhythm == FileRhythm.DAILY and kept_days > LONGEST_DAILY_KEPT:
         raise DailyFilesKeptTooLong(field="kept_days")
     schedule = FileSchedule.objects.create(

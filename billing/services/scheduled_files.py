@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.timezone import now
 
+from billing.errors import DocumentNotReady
 from billing.file_contents import content_of
 from billing.models import (
     BillingMonth,
@@ -39,6 +40,7 @@ _Schedules = QuerySet[FileSchedule]
 PART_SIZE: Final = 1 << 20  # bytes
 _ENOUGH: Final = 600  # seconds after which no other file is begun: the next round goes on
 _LONGEST_PAUSE: Final = timedelta(hours=6)
+_FOR_DOCUMENTS: Final = timedelta(minutes=2)  # another worker is at them
 
 
 def tend_files(*, at: datetime) -> None:
@@ -94,7 +96,8 @@ def _due_after_closing(living: _Schedules) -> Iterator[tuple[int, date]]:
 
 
 def make_files(*, at: datetime) -> None:
-    """Make what waits. What fails does not keep the others, and is tried again later.
+    """Make what waits. What fails does not keep the others, and is tried again later. What holds
+    documents that are still being made did not fail: it waits for them.
 
     The fewest attempts first: what takes all the time that there is comes last.
     """
@@ -110,6 +113,10 @@ def make_files(*, at: datetime) -> None:
         except SoftTimeLimitExceeded:
             _put_off(pk)
             raise
+        except DocumentNotReady:
+            ScheduledFile.objects.filter(pk=pk, state=FileState.WAITING).update(
+                due_at=now() + _FOR_DOCUMENTS
+            )
         except Exception:  # whatever it is, the others are made; the log and the page tell of it
             logger.exception("scheduled file %s was not made", pk)
             _put_off(pk)

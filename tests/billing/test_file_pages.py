@@ -69,6 +69,9 @@ def test_finance_sets_up_a_file(visit: Client, finance: Person, service: Organiz
     ("other", "told"),
     [
         ({"kind": "journal"}, "There are journal lines of closed months only."),
+        ({"kind": "journal_xlsx"}, "There are journal lines of closed months only."),
+        ({"kind": "statements"}, "There are statements and e-invoices of closed months only."),
+        ({"kind": "e_invoices"}, "There are statements and e-invoices of closed months only."),
         ({"kept_days": "366"}, "Files of every day are kept for three months at most."),
         ({"kind": "exe"}, "Choose one of these."),
         ({"rhythm": "hourly"}, "Choose one of these."),

@@ -76,10 +76,20 @@ def test_repetition_hears_that_it_is_so_already(service, finance):
     assert FileSchedule.objects.count() == 1
 
 
-def test_journal_of_a_month_that_runs_there_is_not(service, finance):
-    refused = set_up(finance, service, kind="journal", rhythm="daily")
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("journal", "journal_needs_closing"),
+        ("journal_xlsx", "journal_needs_closing"),
+        ("statements", "statements_need_closing"),
+        ("e_invoices", "statements_need_closing"),
+    ],
+)
+def test_of_a_month_that_runs_there_is_nothing_of_the_books(service, finance, kind, code):
+    refused = set_up(finance, service, kind=kind, rhythm="daily")
 
-    assert (refused.status_code, refused.json()["code"]) == (400, "journal_needs_closing")
+    assert (refused.status_code, refused.json()["code"]) == (400, code)
+    assert set_up(finance, service, kind=kind).json()["kind"] == kind
 
 
 def test_project_has_no_files_of_its_own(service, finance):

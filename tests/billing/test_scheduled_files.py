@@ -36,7 +36,7 @@ from billing.services.scheduled_files import (
 from billing.tasks import tend_files as tend_files_task
 from portal.core.calendar import start_of_day
 from portal.identity.models import Organization
-from tests.billing.files import content
+from tests.billing.files import SET_AT, content, schedule_of
 from tests.billing.focus.reading import problems_of, problems_of_parquet, read
 from tests.billing.months.conftest import (
     SEPTEMBER,
@@ -55,27 +55,7 @@ from tests.races import at_once, meeting
 
 __all__ = ["close", "first", "platform", "project", "second", "server", "service"]  # fixtures
 pytestmark = pytest.mark.django_db
-SET_AT = start_of_day(date(2026, 11, 10)) + timedelta(hours=10)
 NIGHT = start_of_day(date(2026, 11, 12)) + timedelta(minutes=1)
-
-
-def schedule_of(
-    organization: Organization,
-    kind: FileKind = FileKind.FOCUS_CSV,
-    rhythm: FileRhythm = FileRhythm.DAILY,
-    *,
-    by: Any,
-    kept_days: int = 31,
-    set_at: datetime = SET_AT,
-) -> FileSchedule:
-    return FileSchedule.objects.create(
-        organization=organization,
-        kind=kind,
-        rhythm=rhythm,
-        kept_days=kept_days,
-        set_by=by,
-        set_at=set_at,
-    )
 
 
 def journal_of(file: ScheduledFile) -> list[dict[str, str]]:
