@@ -87,7 +87,7 @@ lately AS (
         END AS counted_until
     FROM passing
     CROSS JOIN today
-    -- Neither of these two is whole, but for one that ended when it began.
+    -- The days in which that time begins, or just before which, and ends: neither is whole.
     CROSS JOIN LATERAL (
         SELECT
             ((known_since - interval '1 second') AT TIME ZONE 'Europe/Amsterdam')::date
