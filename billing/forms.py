@@ -105,8 +105,8 @@ class OverviewFilter(CostFilter):
         return clean_tag(self.cleaned_data["tag"])
 
 
-class PartFilter(OverviewFilter):
-    """The same, and only of one kind of thing, or what fell under one cost centre."""
+class KindAndCenter(forms.Form):
+    """Only one kind of thing, or what fell under one cost centre; by default everything."""
 
     kind = forms.ChoiceField(
         label=_("Kind"),
@@ -117,14 +117,24 @@ class PartFilter(OverviewFilter):
         label=_("Cost centre"), required=False, max_length=40, widget=forms.Select
     )
 
-    def __init__(self, data: Mapping[str, str], **options: Any) -> None:
-        super().__init__(data, **options)
+    def __init__(self, *data: Any, **options: Any) -> None:
+        super().__init__(*data, **options)
         kinds = [("", _("All kinds")), *kind_choices()]
         self.fields["kind"].choices = kinds  # type: ignore[attr-defined]  # it is a ChoiceField
 
     def offer_centers(self, found: Sequence[str | None]) -> None:
-        """Choose from these cost centres, and from what was asked for."""
-        offer_centers(self, found)
+        """Choose from these cost centres, and from what was asked for; or what fell under none."""
+        asked = str(self.data.get("center", ""))
+        codes = sorted({code for code in found if code} | ({asked} - {"", UNALLOCATED}))
+        self.fields["center"].widget.choices = [
+            ("", _("All cost centres")),
+            (UNALLOCATED, _("Not allocated")),
+            *((code, code) for code in codes),
+        ]
+
+
+class PartFilter(KindAndCenter, OverviewFilter):
+    """The same, and only of one kind of thing, or what fell under one cost centre."""
 
     def wanted(self) -> ChargeFilter:
         """What was asked for; everything, as long as something of it is wrong."""
@@ -139,17 +149,6 @@ class PartFilter(OverviewFilter):
         """The same as in an address; nothing of what was not asked for."""
         asked = self.cleaned_data if self.is_valid() else {}
         return {name: str(asked[name]) for name in ("tag", "kind", "center") if asked.get(name)}
-
-
-def offer_centers(form: forms.Form, found: Sequence[str | None]) -> None:
-    """Choose from these cost centres, and from what was asked for; or what fell under none."""
-    asked = str(form.data.get("center", ""))
-    codes = sorted({code for code in found if code} | ({asked} - {"", UNALLOCATED}))
-    form.fields["center"].widget.choices = [
-        ("", _("All cost centres")),
-        (UNALLOCATED, _("Not allocated")),
-        *((code, code) for code in codes),
-    ]
 
 
 def read_center(text: str) -> str | None:

@@ -10,16 +10,15 @@ from django.utils.translation import gettext_lazy as _
 
 from billing.forms import (
     EVERYTHING,
+    KindAndCenter,
     clean_tag,
     month_key,
     name_of_month,
-    offer_centers,
     offer_tags,
     read_center,
 )
 from billing.models import TAG_LENGTH
 from billing.services.tag_keys import TagChoice
-from catalog.kinds.base import all_kinds
 from catalog.models import ResourceState
 from catalog.services.resource_costs import ResourceCostOrder, ResourceFilter
 from portal.core.calendar import Period
@@ -30,21 +29,13 @@ IDLE: Final = "idle"
 _LONGEST_SEARCH: Final = 100
 
 
-class ResourceCostForm(forms.Form):
+class ResourceCostForm(KindAndCenter):
     """Which month, which resources, in which order. By default all of the running month."""
 
     month = forms.ChoiceField(
         label=_("Month"), error_messages={"invalid_choice": _("Choose one of these months.")}
     )
     node = forms.ChoiceField(label=_("Part"))
-    kind = forms.ChoiceField(
-        label=_("Kind"),
-        required=False,
-        error_messages={"invalid_choice": _("Choose one of these.")},
-    )
-    center = forms.CharField(
-        label=_("Cost centre"), required=False, max_length=40, widget=forms.Select
-    )
     state = forms.ChoiceField(
         label=_("State now"),
         choices=[("", _("All states")), *ResourceState.choices],
@@ -95,15 +86,9 @@ class ResourceCostForm(forms.Form):
         named = [(str(node.public_id), node.name) for node in nodes]
         self._offer("node", [(EVERYTHING, _("Everything you see")), *named])
         offer_tags(self, tags)
-        kinds = sorted((str(kind.label), kind.key) for kind in all_kinds())
-        self._offer("kind", [("", _("All kinds")), *((key, label) for label, key in kinds)])
 
     def clean_tag(self) -> TagChoice | None:
         return clean_tag(self.cleaned_data["tag"])
-
-    def offer_centers(self, found: Sequence[str | None]) -> None:
-        """Choose from what anything fell under, and from what was asked for."""
-        offer_centers(self, found)
 
     def filter_for(self, person: Person) -> ResourceFilter:
         """What was asked; all, as long as something of it is wrong."""

@@ -19,8 +19,8 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from billing.api.serializers import CentsField, NamedOutput
-from billing.models import DISPUTE_LENGTH, Dispute, StatementLine
-from billing.policies import may_close, may_see_costs, visible_disputes, visible_statements
+from billing.models import DISPUTE_LENGTH, Dispute
+from billing.policies import may_close, may_see_costs, visible_disputes, visible_lines
 from billing.services.credits import CREDITABLE
 from billing.services.disputes import (
     grant_dispute,
@@ -133,9 +133,7 @@ class DisputeViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Dispute]
         """
         body = DisputeInput(data=request.data)
         body.is_valid(raise_exception=True)
-        lines = StatementLine.objects.filter(
-            statement__in=visible_statements(request.user), kind__in=CREDITABLE
-        )
+        lines = visible_lines(request.user).filter(kind__in=CREDITABLE)
         line = get_object_or_404(lines, public_id=body.validated_data["line"])
         dispute = raise_dispute(
             line.public_id, reason=body.validated_data["reason"], actor=request.user

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 from itertools import groupby
 from typing import Final
 
@@ -22,17 +22,16 @@ from billing.models import (
     StatementLine,
     StatementLineSource,
 )
-from billing.rating import DUE_AT_ONCE, UnitPrice, Usage, rate_piece, rate_sum, used_per_unit
+from billing.rating import UnitPrice, Usage, rate_piece, rate_sum
 from billing.services.checking_lines import flaws_of_references
 from billing.services.checking_shares import flaws_of_shares
 from billing.services.checking_statements import flaws_of_statements
 from billing.services.checking_tiers import flaws_of_tiers
+from billing.services.line_usage import EXACT, amount_used, in_unit
 from portal.core.calendar import Period
 from portal.core.money import to_cents
 
 _AT_A_TIME: Final = 2000
-_QUANTITY_PLACES: Final = Decimal("1e-12")
-_EXACT: Final = Context(prec=80, rounding=ROUND_HALF_UP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +93,12 @@ def _make_up(sources: Iterable[StatementLineSource], month: Period) -> bool:
         if price is None or not _agrees(source, price, month):
             return False
         exact += source.amount
-        used = _EXACT.add(used, _used(source, price))
+        used = EXACT.add(used, amount_used(source, price.unit))
     if line is None or price is None or line.unit_price != price.amount:
         return False
-    quantity = _EXACT.divide(used, used_per_unit(price.unit, month))
     return (line.exact, line.amount, line.quantity) == (
         *(exact, to_cents(exact)),
-        quantity.quantize(_QUANTITY_PLACES, context=_EXACT),
+        in_unit(used, price.unit, month),
     )
 
 
@@ -112,14 +110,6 @@ def _price_of(line: StatementLine) -> UnitPrice | None:
     amounts = {tier.from_quantity: tier.amount for tier in price.steps}
     amount = amounts.get(line.from_quantity)
     return None if amount is None else UnitPrice(price.unit, amount)
-
-
-def _used(source: StatementLineSource, price: UnitPrice) -> Decimal:
-    """How much is in the line: quantity x seconds, and of what is paid once the quantity."""
-    if source.part is not None:
-        return source.part
-    is_once = price.unit in DUE_AT_ONCE
-    return _EXACT.multiply(source.span.quantity, 1 if is_once else source.seconds)
 
 
 def _agrees(source: StatementLineSource, price: UnitPrice, month: Period) -> bool:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from billing.allocation_forms import AllocationForm, CostCenterFilter
 from billing.cost_centers import AllocatedCosts, allocated_costs, as_sheet
-from billing.forms import month_key, read_month
+from billing.forms import UNALLOCATED, month_key, read_month
 from billing.models import AllocationKey, MeteredResource
 from billing.overview import months_with_use
 from billing.policies import (
@@ -47,7 +47,6 @@ from portal.identity.outline import LEVELS, fill, find_places
 from portal.identity.requests import PersonRequest
 
 PAGE_SIZE: Final = 50
-UNALLOCATED: Final = "-"  # as the list of resources asks for it; no code begins with it
 
 
 @require_safe

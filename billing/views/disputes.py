@@ -25,7 +25,7 @@ from billing.dispute_wording import (
 )
 from billing.documents.wording import quantity_of
 from billing.forms import AnswerForm, DisputeForm
-from billing.models import Dispute, StatementLine
+from billing.models import Dispute
 from billing.month_sheets import dispute_rows
 from billing.policies import (
     disputes_to_answer,
@@ -33,7 +33,7 @@ from billing.policies import (
     may_dispute,
     may_see_costs,
     visible_disputes,
-    visible_statements,
+    visible_lines,
 )
 from billing.services.credits import CREDITABLE, left_to_credit
 from billing.services.disputes import (
@@ -86,9 +86,7 @@ def dispute_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def dispute_new(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Say what is wrong with a line of a statement."""
-    lines = StatementLine.objects.filter(
-        statement__in=visible_statements(request.user), kind__in=CREDITABLE
-    )
+    lines = visible_lines(request.user).filter(kind__in=CREDITABLE)
     line = get_object_or_404(
         lines.select_related("statement__organization", "statement__month", "used_in").defer(
             "statement__document"

@@ -25,7 +25,13 @@ from billing.einvoice.invoice import may_be_invoiced
 from billing.forms import CreditForm, name_of_month
 from billing.ledger.journal import answer_journal
 from billing.models import Credit, Dispute, Statement, StatementLine
-from billing.policies import may_close, may_dispute, may_see_costs, visible_statements
+from billing.policies import (
+    may_close,
+    may_dispute,
+    may_see_costs,
+    visible_lines,
+    visible_statements,
+)
 from billing.services.credits import (
     CREDITABLE,
     confirm_credit,
@@ -115,9 +121,7 @@ def statement_invoice(request: PersonRequest, public_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def credit_new(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """Propose to give back part of a line."""
-    lines = StatementLine.objects.filter(
-        statement__in=visible_statements(request.user), kind__in=CREDITABLE
-    )
+    lines = visible_lines(request.user).filter(kind__in=CREDITABLE)
     line = get_object_or_404(
         lines.select_related("statement__month", "used_in"), public_id=public_id
     )
