@@ -33,11 +33,22 @@ def statement_rows(statements: QuerySet[Statement], key: str) -> Rows:
 
 
 def closing_rows(closing: Closing) -> Rows:
-    """What each organization would pay, and what of that corrects earlier months."""
-    yield (_("Organization"), _("Total"), _("Corrections of closed months"))
-    totals, corrected = closing.total_by_organization, closing.corrected_by_organization
+    """What each organization would pay, and what is in that beside the use of the month.
+
+    What is given back is taken off; what others bear for an organization is below zero.
+    """
+    yield (
+        *(_("Organization"), _("Total"), _("Corrections of closed months")),
+        *(_("Given back"), _("Shared costs")),
+    )
+    totals = closing.total_by_organization
+    parts = (
+        closing.corrected_by_organization,
+        closing.credited_by_organization,
+        closing.shared_by_organization,
+    )
     for node in Node.objects.filter(pk__in=totals).order_by("name"):
-        yield (node.name, totals[node.pk], corrected.get(node.pk, Decimal(0)))
+        yield (node.name, totals[node.pk], *(part.get(node.pk, Decimal(0)) for part in parts))
 
 
 def dispute_rows(disputes: Iterable[DisputeInWords]) -> Rows:
@@ -54,5 +65,5 @@ def dispute_rows(disputes: Iterable[DisputeInWords]) -> Rows:
             *(line.service, line.statement.number, line.used_in.key, line.amount),
             *(row.proposed_by.name, moment_cell(row.proposed_at), row.reason),
             row.decision_reason,
-            row.credit.amount if row.credit and not row.credit.taken_back_at else "",
+            row.credit.amount if row.credit and row.credit.settled_on_id else "",
         )

@@ -66,7 +66,7 @@ class Closing:
             [
                 *((pk, part.total) for pk, part in self.used.by_organization.items()),
                 *self.corrected_by_organization.items(),
-                *((one.line.statement.organization_id, -one.amount) for one in self.credits),
+                *((pk, -amount) for pk, amount in self.credited_by_organization.items()),
                 *self.shared_by_organization.items(),
             ]
         )
@@ -75,6 +75,11 @@ class Closing:
     def corrected_by_organization(self) -> dict[int, Decimal]:
         """The part of that which puts closed months right."""
         return _sums((one.organization_id, one.amount) for one in self.corrections)
+
+    @property
+    def credited_by_organization(self) -> dict[int, Decimal]:
+        """What is given back to each."""
+        return _sums((one.line.statement.organization_id, one.amount) for one in self.credits)
 
     @property
     def shared_by_organization(self) -> dict[int, Decimal]:

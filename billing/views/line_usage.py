@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -27,8 +28,8 @@ from billing.policies import (
     visible_split_keys,
 )
 from billing.services.line_usage import usage_of, used_of
-from portal.core.calendar import BUSINESS_TIME
-from portal.core.sheets import answer_file
+from portal.core.calendar import day_of
+from portal.core.sheets import LARGEST_SHEET, answer_file, moment_cell
 from portal.identity.models import Person
 from portal.identity.requests import PersonRequest
 
@@ -77,8 +78,11 @@ def line_detail(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 @require_safe
 def line_sheet(request: PersonRequest, public_id: UUID, form: str) -> HttpResponseBase:
-    """All of its pieces of use, for a spreadsheet."""
+    """All of its pieces of use, for a spreadsheet; of more than Excel opens only as CSV."""
     line = _find(request, public_id)
+    if form == "xlsx" and line.sources.count() >= LARGEST_SHEET:
+        messages.error(request, _("This has more rows than Excel can open. Download it as CSV."))
+        return redirect("billing:statement-line", public_id=public_id)
     name = f"{_('statement')}-{line.statement.number}-{line.position}"
     return answer_file(_sheet(line), form, name)
 
@@ -121,20 +125,21 @@ def _key_address(line: StatementLine, person: Person) -> str:
 
 
 def _sheet(line: StatementLine) -> Iterator[Sequence[str | Decimal]]:
-    """What the columns are called, and then every piece; moments with their distance to UTC."""
+    """What the columns are called, and then every piece."""
     yield (
         *(_("Statement"), _("Line"), _("Project"), _("Service"), _("Resource")),
         *(_("From"), _("Until"), _("Seconds"), _("Quantity"), _("Used")),
         *(_("Unit"), _("Price"), _("From quantity"), _("Amount in euros")),
-        _("Number of the resource"),
+        *(_("Number of the resource"), _("Not used; due until")),
     )
     for piece in usage_of(line).iterator(chunk_size=2000):
-        moments = (piece.started_at, piece.ended_at)
+        span = piece.span
         yield (
             *(line.statement.number, Decimal(line.position), line.project_name, line.service),
-            piece.span.resource.name,
-            *(moment.astimezone(BUSINESS_TIME).isoformat() for moment in moments),
-            *(Decimal(piece.seconds), piece.span.quantity, used_of(piece, line)),
+            span.resource.name,
+            *(moment_cell(piece.started_at), moment_cell(piece.ended_at)),
+            *(Decimal(piece.seconds), span.quantity, used_of(piece, line)),
             *(line.get_unit_display(), line.unit_price, line.from_quantity, piece.amount),
-            str(piece.span.resource.public_id),
+            str(span.resource.public_id),
+            day_of(span.term.ends_at).isoformat() if span.is_unused and span.term else "",
         )

@@ -20,6 +20,7 @@ from portal.core.spreadsheets import Pieces, harmless
 
 Rows = Iterable[Sequence[str | Decimal]]
 
+LARGEST_SHEET: Final = 1_048_576  # rows that Excel opens, the head among them
 CSV_TYPE: Final = "text/csv; charset=utf-8"
 XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -42,8 +43,8 @@ def answer_file(rows: Rows, form: str, name: str) -> HttpResponseBase:
 
 
 def moment_cell(moment: datetime) -> str:
-    """A moment as a spreadsheet reads it: local time, to the second."""
-    return f"{moment.astimezone(BUSINESS_TIME):%Y-%m-%d %H:%M:%S}"
+    """A moment to the second in local time, with its distance to UTC: one hour comes twice."""
+    return moment.astimezone(BUSINESS_TIME).isoformat(timespec="seconds")
 
 
 def as_csv(rows: Rows) -> Iterator[str]:

@@ -300,13 +300,18 @@ class TestPages:
         ]
         assert refused[9:] == ["Die week lag het plat.", "Het draaide wel.", ""]
 
-    def test_it_says_in_the_file_what_is_given_back(self, dispute, first):
+    def test_its_file_says_what_was_given_back_once_it_was(self, dispute, first, close):
         grant_dispute(dispute.public_id, amount=SIX, answer="Ja.", actor=first)
         client = visit_as(first)
 
-        (row,) = download(client, client.get("/costs/months/disputes"))[1:]
+        (waiting,) = download(client, client.get("/costs/months/disputes"))[1:]
+        coming = download(client, client.get("/costs/months/2026-10"))
+        close(OCTOBER)
+        (settled,) = download(client, client.get("/costs/months/disputes"))[1:]
 
-        assert (row[0], row[-1]) == ("Granted", "6")
+        assert (waiting[0], waiting[-1]) == ("Granted", "")
+        assert coming[1:] == [["Dienst", "32.4", "0", "6", "0"]]
+        assert (settled[0], settled[-1]) == ("Granted", "6")
 
     def test_it_says_when_what_was_granted_was_taken_back(self, dispute, first, payer):
         granted = grant_dispute(dispute.public_id, amount=SIX, answer="Ja.", actor=first)

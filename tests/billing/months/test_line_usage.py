@@ -200,6 +200,21 @@ def test_its_file_has_every_piece_and_calculates_nothing(
     assert load_workbook(BytesIO(sheet.getvalue())).active["E2"].value == "=1+1"
 
 
+def test_of_more_rows_than_excel_opens_there_is_csv_only(
+    server: MeteredResource, service: Organization, close: Close, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("billing.views.line_usage.LARGEST_SHEET", 1)
+    close(SEPTEMBER)
+    line = StatementLine.objects.get()
+    visit = visit_as(person_with(Role.FINANCE, service))
+
+    refused = visit.get(f"{page_of(line)}.xlsx", follow=True)
+
+    assert refused.redirect_chain == [(page_of(line), 302)]
+    assert "Download it as CSV." in text(refused)
+    assert visit.get(f"{page_of(line)}.csv").status_code == 200
+
+
 def test_queries_do_not_grow_with_the_use(
     server: MeteredResource, project: Project, service: Organization, close: Close
 ) -> None:

@@ -13,9 +13,11 @@ from billing.services.charging import cost_by_day, cost_of_resource
 from billing.services.checking import check_months
 from billing.services.corrections import LateFacts, find_late_facts
 from portal.core.calendar import day_of
-from portal.identity.models import Project
+from portal.identity.models import Person, Project
+from tests.billing.downloads import download
 from tests.billing.months.conftest import SEPTEMBER, Close, september
 from tests.billing.test_minimum_terms import DISK, Use, disk
+from tests.billing.visits import visit_as
 from tests.factories.billing import set_price
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +44,22 @@ def test_a_statement_has_one_line_of_what_is_used_and_what_is_not(use: Use, clos
     assert (line.unit_price, line.quantity, line.amount) == (Decimal("0.1"), 100, 10)
     assert StatementLineSource.objects.filter(line=line).count() == 3
     assert flaws() == []
+
+
+def test_the_file_of_a_line_says_what_was_not_used(use: Use, close: Close, first: Person) -> None:
+    close(SEPTEMBER)
+    visit = visit_as(first)
+
+    page = visit.get(f"/costs/months/lines/{StatementLine.objects.get().public_id}")
+    head, *rows = download(visit, page)
+
+    assert head[-1] == "Not used; due until"
+    said = {(row[5], row[8]): row[-1] for row in rows}
+    assert said == {
+        ("2026-09-01T00:00:00+02:00", "100"): "",
+        ("2026-09-16T00:00:00+02:00", "30"): "",
+        ("2026-09-16T00:00:00+02:00", "70"): "2027-09-01",
+    }
 
 
 def test_days_of_a_closed_month_are_those_that_were_reckoned(
