@@ -34,7 +34,8 @@ class BudgetPosition:
         budget: what may be spent in it.
         realised: what was charged in it so far.
         committed: what running resources will still cost, until their end or that of the year,
-            and orders that wait or are being delivered.
+            what is measured of them (traffic) as on the last 28 days, and orders that wait or are
+            being delivered.
         asked: what the order at hand would cost in it.
         is_price_missing: something was used without a price, so ``realised`` says too little.
     """

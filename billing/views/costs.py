@@ -68,6 +68,7 @@ def cost_overview(request: PersonRequest) -> HttpResponse:
         "everything_url": f"{reverse('billing:costs')}?month={month}{filter_query}",
         "figures_query": f"month={month}{part_query}{filter_query}",
         "has_focus": asked.has_focus,
+        "is_one_kind": bool(asked.wanted.kind),
         "part_query": f"{part_query}{filter_query}",
         "filter_query": filter_query,
         "seen": _seen(request.user, overview),

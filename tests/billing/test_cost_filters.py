@@ -156,6 +156,15 @@ def test_no_bar_is_higher_than_its_plot(project: Project, server: MeteredResourc
         assert all(float(part.y) >= 0 for part in found.chart.parts)
 
 
+@pytest.mark.parametrize(("query", "is_said"), [("", False), ("kind=volume", True)])
+def test_of_one_kind_the_page_says_what_is_not_in_it(
+    volume: MeteredResource, finance: Person, query: str, is_said: bool
+) -> None:
+    page = visit_as(finance).get(f"/costs?{query}", headers={"accept-language": "en"})
+
+    assert ("shared costs are of no kind" in page.content.decode()) is is_said
+
+
 def history_of(project: Project, seed: int) -> None:
     """Things of two kinds at odd prices, one with tiers, which change of cost centre and tag."""
     chance = random.Random(seed)  # noqa: S311
