@@ -6,6 +6,7 @@ What a closed month puts right of earlier ones, or gives back of them, has rows 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -14,10 +15,20 @@ from django.utils.translation import gettext as _
 
 from billing.forms import month_key
 from billing.models import LineKind, Sku
-from billing.overview import Overview
+from billing.overview import (
+    Day,
+    ResourceRow,
+    YearMonth,
+    days_of,
+    resources_of,
+    rounding_of,
+    year_months,
+)
+from billing.services.charge_lists import ChargeFilter
 from billing.services.cost_lines import CostLine, Costs
+from billing.services.figures import Figures
 from portal.core.calendar import Period
-from portal.identity.models import Node
+from portal.identity.models import Node, NodeKind
 
 Row = Sequence[str | Decimal]
 Key = tuple[int, int, int, str]  # organization, project, SKU, kind of line
@@ -71,38 +82,55 @@ class Table(StrEnum):
     RESOURCES = "resources"
 
 
-def table_rows(overview: Overview, table: Table) -> Iterator[Row]:
-    """What they are called, and then the rows of one of the tables, as they stand there."""
-    match table:
-        case Table.MONTHS:
-            return _month_rows(overview)
-        case Table.DAYS:
-            return _day_rows(overview)
-        case Table.RESOURCES:
-            return _resource_rows(overview)
+def table_rows(
+    table: Table,
+    node_ids: Sequence[int],
+    *,
+    node: Node | None,
+    month: Period,
+    now: datetime,
+    wanted: ChargeFilter,
+) -> Iterator[Row] | None:
+    """What they are called, and then the rows of one of the tables, as they stand on the page.
+
+    Only that one is reckoned; arguments as of ``billing.overview.make_overview``.
+
+    Returns:
+        None where the page has no such table.
+    """
+    figures = Figures(wanted)
+    if table == Table.MONTHS:
+        return None if wanted.kind else _month_rows(year_months(figures, node_ids, month, now))
+    is_project = node is not None and node.kind == NodeKind.PROJECT
+    if table == Table.RESOURCES and not is_project:
+        return None
+    (found,) = figures.months(node_ids, [month], at=now)
+    if node and table == Table.RESOURCES:
+        return _resource_rows(found.realised, resources_of(figures, node, found))
+    return _day_rows(days_of(figures, node_ids, found))
 
 
-def _month_rows(overview: Overview) -> Iterator[Row]:
+def _month_rows(months: Sequence[YearMonth]) -> Iterator[Row]:
     yield (_("Month"), _("Used"), _("Expected"))
-    for month in overview.year:
+    for month in months:
         yield (month.key, month.total.realised, month.total.expected)
 
 
-def _day_rows(overview: Overview) -> Iterator[Row]:
+def _day_rows(days: Sequence[Day]) -> Iterator[Row]:
     yield (_("Day"), _("Used"), _("Expected"))
-    for day in overview.days:
+    for day in days:
         yield (day.day.isoformat(), day.realised, day.expected)
 
 
-def _resource_rows(overview: Overview) -> Iterator[Row]:
+def _resource_rows(realised: Costs, resources: Sequence[ResourceRow]) -> Iterator[Row]:
     """They add up to what the project used: what is of no resource has rows of its own."""
     yield (_("Resource"), _("Used"), _("Number of the resource"))
-    for row in overview.resources:
+    for row in resources:
         yield (row.resource.name, row.cost.amount, str(row.resource.public_id))
     others = {
-        _("Corrections and money given back"): overview.put_right,
-        _("Shared costs"): overview.shared,
-        _("Rounding"): overview.rounding,
+        _("Corrections and money given back"): realised.put_right,
+        _("Shared costs"): realised.shared,
+        _("Rounding"): rounding_of(realised, resources),
     }
     for name, amount in others.items():
         if amount:

@@ -88,7 +88,7 @@ class Overview:
         node: the part; None is everything that the person sees.
         is_running: the month has not ended, so ``expected`` says more than ``realised``.
         other: the month that it is compared with, and ``before`` what that one cost.
-        year: the months of the same year.
+        year: the months of the same year; none of one kind, for no summary knows kinds.
         rows: organizations with their projects below them, if those are not too many; empty for
             a single project.
         resources: of a single project.
@@ -220,10 +220,10 @@ def make_overview(
     figures = Figures(wanted)
     other = other or month_before(month)
     found, before = figures.months(node_ids, [month, other], at=now)
-    year = _year(figures, node_ids, month, now)
-    days = _days(figures, node_ids, found)
+    year = year_months(figures, node_ids, month, now)
+    days = days_of(figures, node_ids, found)
     is_project = node is not None and node.kind == NodeKind.PROJECT
-    resources = _resources(figures, node, found) if node and is_project else ()
+    resources = resources_of(figures, node, found) if node and is_project else ()
     realised, expected = found.realised, found.expected
     rows = () if is_project else _rows(realised, expected, before.realised)
     return Overview(
@@ -242,18 +242,18 @@ def make_overview(
         rows=rows,
         services=service_shares(expected, _sharing(rows)),
         resources=resources,
-        rounding=realised.total
-        - realised.put_right
-        - realised.shared
-        - sum((row.cost.amount for row in resources), Decimal(0)),
+        rounding=rounding_of(realised, resources),
         is_billed=found.closed is not None,
         cost_centers=tuple(sorted(found.cost_centers | before.cost_centers)),
     )
 
 
-def _year(
+def year_months(
     figures: Figures, node_ids: Sequence[int], month: Period, now: datetime
 ) -> tuple[YearMonth, ...]:
+    """The months of the same year; none of one kind."""
+    if figures.wanted.kind:
+        return ()
     totals = figures.totals(node_ids, months_in(year_of(month.start)), at=now)
     return tuple(
         YearMonth(
@@ -272,7 +272,8 @@ def _chart(bars: Iterable[tuple[Decimal, Decimal]]) -> BarChart:
     )
 
 
-def _days(figures: Figures, node_ids: Sequence[int], found: MonthCosts) -> tuple[Day, ...]:
+def days_of(figures: Figures, node_ids: Sequence[int], found: MonthCosts) -> tuple[Day, ...]:
+    """The days of a month, also those without use."""
     return tuple(
         Day(day=cost.day, realised=to_cents(cost.realised), expected=to_cents(cost.expected))
         for cost in figures.days(node_ids, found)
@@ -316,7 +317,14 @@ def _sharing(rows: Sequence[CostRow]) -> list[Node]:
     return payers if len(payers) > 1 else [row.node for row in rows if row.level]
 
 
-def _resources(figures: Figures, node: Node, found: MonthCosts) -> tuple[ResourceRow, ...]:
+def resources_of(figures: Figures, node: Node, found: MonthCosts) -> tuple[ResourceRow, ...]:
+    """What a project used in a month, dearest first."""
     costs = figures.resources(node.pk, found)
     resources = MeteredResource.objects.in_bulk([cost.resource_id for cost in costs])
     return tuple(ResourceRow(resource=resources[cost.resource_id], cost=cost) for cost in costs)
+
+
+def rounding_of(realised: Costs, resources: Sequence[ResourceRow]) -> Decimal:
+    """What use comes to more than these resources do: lines are rounded, and resources too."""
+    of_resources = sum((row.cost.amount for row in resources), Decimal(0))
+    return realised.total - realised.put_right - realised.shared - of_resources

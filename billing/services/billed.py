@@ -63,7 +63,10 @@ ORDER BY organization_id, project_id, sku_id, month_start, price_id,
 """  # noqa: S608
 _TOTALS: Final[LiteralString] = f"""
 {ASKED}
-SELECT month_start, sum(amount) FROM asked GROUP BY month_start
+SELECT month_start, sum(amount)
+FROM asked
+WHERE %(cost_center)s::text IS NULL OR coalesce(cost_center, '') = %(cost_center)s
+GROUP BY month_start
 """  # noqa: S608
 _PAYERS: Final[LiteralString] = """
 SELECT organization_id FROM covered WHERE periods @> %(last_second)s
@@ -213,10 +216,16 @@ def billed_lines(
 
 
 def billed_totals(
-    node_ids: Sequence[int], months: Collection[BillingMonth]
+    node_ids: Sequence[int], months: Collection[BillingMonth], *, cost_center: str | None = None
 ) -> dict[datetime, Decimal]:
-    """The same added up. Months without any line are left out. One query."""
-    return dict(_fetch(_TOTALS, node_ids, months))
+    """The same added up. Months without any line are left out. One query.
+
+    Args:
+        cost_center: only what falls under this one; empty: under none.
+    """
+    query = query_months(node_ids, months)
+    primary_keys = [month.pk for month in months]
+    return dict(query.fetch(_TOTALS, months=primary_keys, cost_center=cost_center))
 
 
 def billed_days(

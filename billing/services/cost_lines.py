@@ -159,6 +159,10 @@ class Costs:
         """The part of the total that is borne for others, less what others bear."""
         return self.shares.total
 
+    def of_center(self, code: str) -> Costs:
+        """Only what falls under this cost centre; empty: under none."""
+        return Costs(lines=tuple(one for one in self.lines if (one.cost_center or "") == code))
+
     def joined_with(self, others: Costs) -> Costs:
         """These lines, and those of the others behind them."""
         return Costs(lines=(*self.lines, *others.lines))

@@ -42,19 +42,11 @@ class Figures:
     def totals(
         self, node_ids: Sequence[int], months: Sequence[Period], *, at: datetime
     ) -> list[MonthTotal]:
-        if self.wanted.is_empty:
-            return everything.month_totals(node_ids, months, at=at)
-        return [
-            MonthTotal(
-                month=found.month,
-                realised=found.realised.total,
-                expected=found.expected.total,
-                has_lines=bool(found.realised.lines),
-                is_price_missing=found.expected.is_price_missing,
-                is_billed=found.closed is not None,
-            )
-            for found in self.months(node_ids, months, at=at)
-        ]
+        """The same added up; of a tag or a kind all use of these months is read for it."""
+        if self.wanted.tag is None and self.wanted.kind is None:
+            center = self.wanted.cost_center
+            return everything.month_totals(node_ids, months, at=at, cost_center=center)
+        return [MonthTotal.of(found) for found in self.months(node_ids, months, at=at)]
 
     def days(self, node_ids: Sequence[int], found: MonthCosts) -> list[DayCosts]:
         if self.wanted.is_empty:

@@ -75,25 +75,29 @@ def month_costs(
 
 
 def month_totals(
-    node_ids: Sequence[int], months: Sequence[Period], *, at: datetime, is_fresh: bool = False
+    node_ids: Sequence[int],
+    months: Sequence[Period],
+    *,
+    at: datetime,
+    is_fresh: bool = False,
+    cost_center: str | None = None,
 ) -> list[MonthTotal]:
-    """The same added up, without reading every line; arguments as of ``month_costs``."""
+    """The same added up, without reading every line; arguments as of ``month_costs``.
+
+    Args:
+        cost_center: only what falls under this one; empty: under none.
+    """
     places = _find_places(months, at, is_fresh=is_fresh)
-    found = (
-        _billed_totals(node_ids, places.closed)
-        | summarized_totals(node_ids, places.summaries)
-        | {
-            start: MonthTotal(
-                month=reckoned.month,
-                realised=reckoned.realised.total,
-                expected=reckoned.expected.total,
-                has_lines=bool(reckoned.realised.lines),
-                is_price_missing=reckoned.expected.is_price_missing,
-            )
-            for start, reckoned in _reckon(node_ids, places.others, at).items()
-        }
-    )
+    reckoned = _reckon(node_ids, places.others, at)
     shares = _shares(node_ids, places, at)
+    if cost_center is not None:
+        reckoned = {start: found.of_center(cost_center) for start, found in reckoned.items()}
+        shares = {start: found.of_center(cost_center) for start, found in shares.items()}
+    found = (
+        _billed_totals(node_ids, places.closed, cost_center)
+        | summarized_totals(node_ids, places.summaries, cost_center)
+        | {start: MonthTotal.of(month) for start, month in reckoned.items()}
+    )
     return [total_with_shares(found[month.start], shares.get(month.start)) for month in months]
 
 
@@ -165,11 +169,11 @@ def _billed(
 
 
 def _billed_totals(
-    node_ids: Sequence[int], closed: dict[datetime, BillingMonth]
+    node_ids: Sequence[int], closed: dict[datetime, BillingMonth], cost_center: str | None
 ) -> dict[datetime, MonthTotal]:
     if not closed:
         return {}
-    totals = billed_totals(node_ids, closed.values())
+    totals = billed_totals(node_ids, closed.values(), cost_center=cost_center)
 
     def of(start: datetime, month: BillingMonth) -> MonthTotal:
         amount = totals.get(start, Decimal(0))

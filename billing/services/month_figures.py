@@ -41,14 +41,10 @@ class MonthCosts:
 
     def of_center(self, code: str) -> MonthCosts:
         """Only what falls under this cost centre; empty: under none."""
-
-        def kept(costs: Costs) -> Costs:
-            return Costs(lines=tuple(one for one in costs.lines if (one.cost_center or "") == code))
-
         return replace(
             self,
-            realised=kept(self.realised),
-            expected=kept(self.expected),
+            realised=self.realised.of_center(code),
+            expected=self.expected.of_center(code),
             other_centers=self.cost_centers - {code},
         )
 
@@ -66,6 +62,18 @@ class MonthTotal:
     has_lines: bool
     is_price_missing: bool
     is_billed: bool = False
+
+    @classmethod
+    def of(cls, found: MonthCosts) -> MonthTotal:
+        """The lines of the month, added up."""
+        return cls(
+            month=found.month,
+            realised=found.realised.total,
+            expected=found.expected.total,
+            has_lines=bool(found.realised.lines),
+            is_price_missing=found.expected.is_price_missing,
+            is_billed=found.closed is not None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

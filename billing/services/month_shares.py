@@ -27,6 +27,12 @@ class MonthShares:
     realised: Costs
     expected: Costs
 
+    def of_center(self, code: str) -> MonthShares:
+        """Only what falls under this cost centre; empty: under none."""
+        return MonthShares(
+            realised=self.realised.of_center(code), expected=self.expected.of_center(code)
+        )
+
 
 def shares_in(
     node_ids: Sequence[int], months: Sequence[Period], read: Read

@@ -61,11 +61,13 @@ def summarized(
 
 
 def summarized_totals(
-    node_ids: Sequence[int], summaries: dict[datetime, MonthSummary]
+    node_ids: Sequence[int],
+    summaries: dict[datetime, MonthSummary],
+    cost_center: str | None = None,
 ) -> dict[datetime, MonthTotal]:
     if not summaries:
         return {}
-    totals = _read_totals(summaries.values(), node_ids)
+    totals = _read_totals(summaries.values(), node_ids, cost_center)
 
     def of(summary: MonthSummary) -> MonthTotal:
         month = month_of(summary.month_start)
@@ -150,10 +152,12 @@ def _read_lines(
 
 
 def _read_totals(
-    summaries: Iterable[MonthSummary], node_ids: Sequence[int]
+    summaries: Iterable[MonthSummary], node_ids: Sequence[int], cost_center: str | None
 ) -> dict[tuple[int, bool], _Total]:
     """By summary, and whether it is what is expected. Each line rounded to cents, half up."""
     lines = SummaryLine.objects.filter(paid_by(node_ids), summary__in=summaries)
+    if cost_center is not None:
+        lines = lines.filter(cost_center=cost_center or None)
     sums = lines.values_list("summary_id", "is_expected").annotate(
         amount=Sum(Round("exact", 2)), is_missing=BoolOr(Q(price=None))
     )

@@ -89,18 +89,27 @@ def cost_sheet(request: PersonRequest, form: str) -> HttpResponseBase:
 
 @require_safe
 def cost_table(request: PersonRequest, table: str, form: str) -> HttpResponseBase:
-    """One of the other tables of the page as a file."""
+    """One of the other tables of the page as a file.
+
+    Raises:
+        Http404: the page has no such table.
+    """
     asked = _read(request)
     if table not in set(Table):
         raise Http404
     if asked.form.errors:
         return cost_overview(request)
-    overview = _overview(asked)
-    if table == Table.RESOURCES and not overview.is_project:
-        raise Http404
-    return answer_file(
-        table_rows(overview, Table(table)), form, _file_name(f"costs-{table}", asked)
+    rows = table_rows(
+        Table(table),
+        asked.node_ids,
+        node=asked.node,
+        month=asked.month,
+        now=asked.at,
+        wanted=asked.wanted,
     )
+    if rows is None:
+        raise Http404
+    return answer_file(rows, form, _file_name(f"costs-{table}", asked))
 
 
 @require_safe

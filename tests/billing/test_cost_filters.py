@@ -85,7 +85,8 @@ def test_the_parts_of_an_overview_agree(volume: MeteredResource, project: Projec
         assert [(row.resource.name, row.cost.amount) for row in found.resources] == [
             ("zaak-data-01", Decimal(100))
         ]
-        assert found.year[10].total.realised == Decimal(100)
+        of_year = [one.total.realised for one in found.year]
+        assert of_year == ([] if "kind" in wanted else [Decimal(0)] * 10 + [100, 0])
         assert found.cost_centers == ("100",)
         assert not found.rounding
     assert overview_of(project, kind="server", cost_center="100").is_empty
@@ -120,6 +121,7 @@ def test_of_a_closed_month_it_is_what_was_billed(
         assert found.is_billed
         assert found.realised.total == sum(day.realised for day in found.days) == Decimal(150)
         assert [row.cost.amount for row in found.resources] == [Decimal(150)]
+        assert [one.total.realised for one in found.year][8:9] in ([], [Decimal(150)])
     # What was put right is of no kind, and falls under what its use fell under: nothing.
     assert overview_of(project, OCTOBER, kind="volume").realised.total == 0
     assert overview_of(project, OCTOBER, cost_center="").realised.total == Decimal(300)
@@ -284,6 +286,9 @@ def test_page_links_and_files_keep_what_was_asked(
     listed = visitor.get("/costs/resources", query | {"month": "2026-11"})
     assert [row.cost.name for row in listed.context["rows"]] == ["zaak-app-01"]
 
+    assert "The months of the year are shown of all kinds together" in text
+    assert visitor.get("/costs/per/months.csv", query).status_code == 404
+    assert "/costs/per/months.csv" not in text
     table = b"".join(visitor.get("/costs/table.csv", query).streaming_content)
     rows = list(csv.reader(table.decode("utf-8-sig").splitlines()))
     assert [row[5] for row in rows[1:]] == ["150"]

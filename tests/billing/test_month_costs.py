@@ -14,6 +14,8 @@ from django.test.utils import CaptureQueriesContext
 
 from billing import tasks
 from billing.models import (
+    AllocationFact,
+    AllocationKey,
     MonthSummary,
     OutdatedMonth,
     PriceUnit,
@@ -170,6 +172,28 @@ def test_totals_are_the_sums_of_lines(world: list[Node]) -> None:
 
         totals = month_totals([node.pk], months, at=NOW)
 
+        assert [(one.realised, one.expected, one.is_price_missing) for one in totals] == [
+            (one.realised.total, one.expected.total, one.expected.is_price_missing) for one in found
+        ]
+        assert [one.has_lines for one in totals] == [bool(one.realised.lines) for one in found]
+
+
+def test_totals_of_a_cost_centre_are_the_sums_of_its_lines(
+    world: list[Node], project: Project
+) -> None:
+    of_center: dict[str, Any] = {"node": project, "key": AllocationKey.COST_CENTER}
+    AllocationFact.objects.create(
+        **of_center, value="100", valid_from=on(10, 5), valid_until=on(11, 5)
+    )
+    AllocationFact.objects.create(**of_center, value="200", valid_from=on(11, 5))
+    months = [OCTOBER, NOVEMBER, DECEMBER]
+    take_summary(NOVEMBER, at=NOW)
+    for code in ("100", "200", ""):
+        found = [one.of_center(code) for one in month_costs([world[0].pk], months, at=NOW)]
+
+        totals = month_totals([world[0].pk], months, at=NOW, cost_center=code)
+
+        assert found[1].summary_id
         assert [(one.realised, one.expected, one.is_price_missing) for one in totals] == [
             (one.realised.total, one.expected.total, one.expected.is_price_missing) for one in found
         ]
