@@ -2,10 +2,10 @@
 
 A line of a statement may hold use of several kinds. Its cents are shared out over them as over the
 values of a tag (``billing.services.tagged_costs``): first over the values, then what one value has
-over the kinds. So the kinds add up to all use, or to the use that had the tag.
+over the kinds. So the kinds add up to all use, or to that which had the tag.
 
 What puts earlier months right, is given back or shared is of no resource, and so of no kind: the
-kinds lack it, and the page says so.
+page says so.
 """
 
 from __future__ import annotations

@@ -324,8 +324,21 @@ def test_a_code_that_nothing_fell_under_costs_nothing(
 ) -> None:
     page = visit_as(finance).get("/costs", {"center": "999"})
 
+    text = page.content.decode()
     assert page.context["overview"].is_empty
-    assert '<option value="999" selected>' in page.content.decode()
+    assert '<option value="999" selected>' in text
+    assert "Nothing matches this" in text
+    assert "Nothing was used in this month" not in text
+    assert 'href="/costs?month=2026-11">Show all costs of this month</a>' in text
+
+
+@pytest.mark.parametrize("of_kind", [{}, {"kind": "server"}, {"kind": "network"}])
+def test_who_asks_for_a_kind_is_told_what_is_of_none(
+    volume: MeteredResource, finance: Person, of_kind: dict[str, str]
+) -> None:
+    text = visit_as(finance).get("/costs", of_kind).content.decode()
+
+    assert ("money given back and shared costs are of no kind" in text) == bool(of_kind)
 
 
 def test_queries_of_a_filtered_page_do_not_grow(
