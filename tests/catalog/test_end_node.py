@@ -45,6 +45,7 @@ from tests.factories import (
     place,
     propose,
 )
+from tests.factories.catalog import decided_for
 
 pytestmark = pytest.mark.django_db
 PATIENCE = 20  # seconds
@@ -252,10 +253,12 @@ class TestAfterwards:
         twin = make_living_twin(project)
         grant(approver, Role.APPROVER, twin)
         approve_order(place(requester, twin, version).public_id, approver=approver)
+        decision = decided_for(project, version.cloud)
         end(project, administrator)
 
         with refused_by("resource_made_in_a_living_project"):
-            execute("UPDATE catalog_resource SET project_id = %s", project.pk)
+            to = "UPDATE catalog_resource SET project_id = %s, placement_id = %s"
+            execute(to, project.pk, decision.pk)
 
     def test_the_database_itself_ends_nothing_in_use(self, project, requester, version):
         place(requester, project, version)

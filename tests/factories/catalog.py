@@ -21,6 +21,8 @@ from catalog.models import (
     Operation,
     OperationState,
     Order,
+    PlacementDecision,
+    PlacementVerdict,
     Publication,
     PublicationState,
     Quota,
@@ -350,3 +352,16 @@ def _approved(order: Order, approver: Person) -> Operation:
     return Operation.objects.select_related("resource__order_line__order").get(
         resource__order_line__order=order
     )
+
+
+def decided_for(project: Project, cloud: Cloud) -> PlacementDecision:
+    """That what is in the project may stand in the cloud, as the database asks of each resource."""
+    return PlacementDecision.objects.create(
+        project=project, cloud=cloud, verdict=PlacementVerdict.ALLOWED, decided_at=now()
+    )
+
+
+def put_elsewhere(resource: Resource, project: Project) -> None:
+    """As nothing in the portal does: the resource is in that project from now on."""
+    placement = decided_for(project, resource.cloud_project.cloud)
+    Resource.objects.filter(pk=resource.pk).update(project=project, placement=placement)

@@ -44,6 +44,7 @@ from tests.factories import (
     with_longest_term,
     withdrawn,
 )
+from tests.factories.catalog import put_elsewhere
 
 pytestmark = pytest.mark.django_db
 UP_TO_900 = {"minimum": 10, "maximum": 900, "default": 40}
@@ -303,7 +304,7 @@ def test_database_refuses_a_second_change_at_a_time(server, ask, requester, proj
 def test_database_refuses_changing_what_is_elsewhere(server, ask, requester):
     line = ask(server, flavor="gp.medium").lines.get()
     withdraw_order(line.order.public_id, actor=requester)
-    Resource.objects.update(project=make_project())
+    put_elsewhere(server, make_project())
 
     with refused("runs in the project of the order"), transaction.atomic():
         order = Order.objects.get(pk=line.order_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.models import Resource
 from tests.catalog.api.conftest import Api
 from tests.factories import make_project
+from tests.factories.catalog import put_elsewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -82,7 +82,7 @@ def test_network_of_an_order_is_offered_or_named_by_its_id(api, deliver, project
         "spec": {**spec, "network": str(network.public_id)},
     }
     stranger = deliver("network", "elders", cidr="192.168.31.0/24", way_out="none")
-    Resource.objects.filter(pk=stranger.pk).update(project=make_project(name="Elders"))
+    put_elsewhere(stranger, make_project(name="Elders"))
     for other in (stranger.public_id, offering.public_id):
         wrong = api.order({**body, "spec": {**spec, "network": str(other)}})
         assert wrong.status_code in {400, 422}
