@@ -14,8 +14,6 @@ from django.test.utils import CaptureQueriesContext
 
 from billing import tasks
 from billing.models import (
-    AllocationFact,
-    AllocationKey,
     MonthSummary,
     OutdatedMonth,
     PriceUnit,
@@ -29,7 +27,7 @@ from billing.services.month_costs import day_costs, month_costs, month_totals
 from billing.services.month_figures import MonthCosts
 from billing.services.summaries import keep_summaries, rest_after, take_summary
 from portal.core.calendar import Period, month, start_of_day
-from portal.identity.models import Node, NodeParent, Organization, Project
+from portal.identity.models import CostCentre, Node, NodeParent, Organization, Project
 from tests.factories import make_organization, make_project
 from tests.factories.billing import (
     LONG_AGO,
@@ -181,11 +179,8 @@ def test_totals_are_the_sums_of_lines(world: list[Node]) -> None:
 def test_totals_of_a_cost_centre_are_the_sums_of_its_lines(
     world: list[Node], project: Project
 ) -> None:
-    of_center: dict[str, Any] = {"node": project, "key": AllocationKey.COST_CENTER}
-    AllocationFact.objects.create(
-        **of_center, value="100", valid_from=on(10, 5), valid_until=on(11, 5)
-    )
-    AllocationFact.objects.create(**of_center, value="200", valid_from=on(11, 5))
+    CostCentre.objects.create(node=project, code="100", valid_from=on(10, 5), valid_until=on(11, 5))
+    CostCentre.objects.create(node=project, code="200", valid_from=on(11, 5))
     months = [OCTOBER, NOVEMBER, DECEMBER]
     take_summary(NOVEMBER, at=NOW)
     for code in ("100", "200", ""):
