@@ -20,7 +20,7 @@ from billing.models import BillingMonth
 from billing.services.billed import ASKED, closed_among, query_months
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.cost_lines import CostLine, Costs, LineKey, line_of
-from billing.services.month_figures import MonthCosts
+from billing.services.month_figures import MonthCosts, costs_of_months
 from billing.services.tag_keys import TagChoice
 from billing.services.tag_query import CUT, LINES_BY_KIND, NOT_CUT, WHOLE_BILLED, WHOLE_CHARGES
 from billing.services.tagged_costs import in_order, share_out
@@ -96,15 +96,7 @@ def _reckoned(
     realised = expected = lines_until(as_of)
     if at < whole.end:
         expected = lines_until(whole.end)
-    return {
-        month.start: MonthCosts(
-            month=month,
-            as_of=min(at, month.end),
-            realised=realised.get(month.start, _NOTHING),
-            expected=expected.get(month.start, _NOTHING),
-        )
-        for month in months
-    }
+    return costs_of_months(months, at=at, realised=realised, expected=expected)
 
 
 def _lines_of(

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from django.db.models import Q
 
@@ -25,7 +24,13 @@ from billing.services.billed import (
 )
 from billing.services.charging import cost_by_day, cost_by_resource, costs, expected_costs
 from billing.services.cost_lines import CostLine, Costs, ResourceCost
-from billing.services.month_figures import DayCosts, MonthCosts, MonthTotal, days_of
+from billing.services.month_figures import (
+    DayCosts,
+    MonthCosts,
+    MonthTotal,
+    costs_of_months,
+    days_of,
+)
 from billing.services.month_shares import (
     MonthShares,
     shares_in,
@@ -40,8 +45,6 @@ from billing.services.summary_reading import (
     summarized_totals,
 )
 from portal.core.calendar import Period, day_of, month_of
-
-_NOTHING: Final = Costs(lines=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,15 +219,7 @@ def _reckon(
     expected = realised
     if at < whole.end:
         expected = _by_month(expected_costs(node_ids, period=whole, as_of=at))
-    return {
-        month.start: MonthCosts(
-            month=month,
-            as_of=min(at, month.end),
-            realised=realised.get(month.start, _NOTHING),
-            expected=expected.get(month.start, _NOTHING),
-        )
-        for month in months
-    }
+    return costs_of_months(months, at=at, realised=realised, expected=expected)
 
 
 def _by_month(found: Costs) -> dict[datetime, Costs]:

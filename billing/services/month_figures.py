@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -47,6 +48,26 @@ class MonthCosts:
             expected=self.expected.of_center(code),
             other_centers=self.cost_centers - {code},
         )
+
+
+def costs_of_months(
+    months: Iterable[Period],
+    *,
+    at: datetime,
+    realised: Mapping[datetime, Costs],
+    expected: Mapping[datetime, Costs],
+) -> dict[datetime, MonthCosts]:
+    """Those months by where they start; a month that has nothing has no lines."""
+    nothing = Costs(lines=())
+    return {
+        month.start: MonthCosts(
+            month=month,
+            as_of=min(at, month.end),
+            realised=realised.get(month.start, nothing),
+            expected=expected.get(month.start, nothing),
+        )
+        for month in months
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

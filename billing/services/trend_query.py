@@ -141,4 +141,4 @@ trend_span AS MATERIALIZED (
     ) AS expected
     WHERE quantity > 0
 )
-"""  # noqa: S608
+"""  # noqa: S608  (fragments of ours)

@@ -169,7 +169,7 @@ def test_of_one_kind_the_page_says_what_is_not_in_it(
 
 def history_of(project: Project, seed: int) -> None:
     """Things of two kinds at odd prices, one with tiers, which change of cost centre and tag."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311  (no secret)
     set_tiers(("0.2", "7.77"), ("1", "0.31"), unit=PriceUnit.MONTH, amount="1.11")
     for number, price in enumerate(("10.00", "0.07", "3.333333")):
         set_price(price, sku=f"sku.{number}")
