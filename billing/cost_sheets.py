@@ -6,6 +6,7 @@ What a closed month puts right of earlier ones, or gives back of them, has rows 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -27,6 +28,7 @@ from billing.overview import (
 from billing.services.charge_lists import ChargeFilter
 from billing.services.cost_lines import CostLine, Costs
 from billing.services.figures import Figures
+from billing.services.month_figures import MonthCosts
 from portal.core.calendar import Period
 from portal.identity.models import Node, NodeKind
 
@@ -47,6 +49,34 @@ class Compared(Protocol):
     def expected(self) -> Costs: ...
     @property
     def before(self) -> Costs: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoMonths:
+    """A month beside another, without all that a page says of it."""
+
+    found: MonthCosts
+    earlier: MonthCosts
+
+    @property
+    def month(self) -> Period:
+        return self.found.month
+
+    @property
+    def other(self) -> Period:
+        return self.earlier.month
+
+    @property
+    def realised(self) -> Costs:
+        return self.found.realised
+
+    @property
+    def expected(self) -> Costs:
+        return self.found.expected
+
+    @property
+    def before(self) -> Costs:
+        return self.earlier.realised
 
 
 def cost_rows(overview: Compared) -> Iterator[Row]:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import IO, Final
 
 from django.db.models import QuerySet
 from django.utils import translation
 
-from billing.cost_sheets import cost_rows
+from billing.cost_sheets import TwoMonths, cost_rows
 from billing.focus.files import Form, focus_file
 from billing.focus.parquet import PARQUET_TYPE
 from billing.ledger.journal import LANGUAGE, journal_rows
 from billing.models import FileKind, FileRhythm, ScheduledFile, Statement
 from billing.overview import month_before
 from billing.services.billed import find_closed, payers_in
-from billing.services.cost_lines import Costs
 from billing.services.month_costs import month_costs
 from billing.statement_archives import ZIP_TYPE, zip_of_documents, zip_of_invoices
 from portal.core.calendar import Period, month_of, start_of_day
@@ -106,29 +104,11 @@ def _journal_book(organization_id: int, month: Period) -> Iterator[bytes]:
     return _read(book)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Compared:
-    """As ``billing.cost_sheets`` wants a month beside the one before."""
-
-    month: Period
-    other: Period
-    realised: Costs
-    expected: Costs
-    before: Costs
-
-
 def _costs(organization_id: int, month: Period, day: date) -> Iterator[bytes]:
     other = month_before(month)
     found, earlier = month_costs([organization_id], [month, other], at=_end_of(day), is_fresh=True)
     with translation.override(LANGUAGE):
-        compared = _Compared(
-            month=month,
-            other=other,
-            realised=found.realised,
-            expected=found.expected,
-            before=earlier.realised,
-        )
-        book = as_xlsx(cost_rows(compared))
+        book = as_xlsx(cost_rows(TwoMonths(found=found, earlier=earlier)))
     return _read(book)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rest_framework.renderers import BaseRenderer
 
 from billing.focus.parquet import PARQUET_TYPE
+from portal.core.sheets import XLSX_TYPE
 
 
 class CsvRenderer(BaseRenderer):
@@ -15,6 +16,11 @@ class CsvRenderer(BaseRenderer):
 class ParquetRenderer(BaseRenderer):
     media_type = PARQUET_TYPE
     format = "parquet"
+
+
+class XlsxRenderer(BaseRenderer):
+    media_type = XLSX_TYPE
+    format = "xlsx"
 
 
 class PdfRenderer(BaseRenderer):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from billing.api.renderers import CsvRenderer, PdfRenderer, XmlRenderer
+from billing.api.renderers import CsvRenderer, PdfRenderer, XlsxRenderer, XmlRenderer
 from billing.api.serializers import (
     LineUsageOutput,
     StatementDetailOutput,
@@ -29,7 +29,7 @@ from billing.models import Statement, StatementLine
 from billing.policies import may_see_costs, visible_lines, visible_statements
 from billing.services.line_usage import usage_of, used_of
 from portal.core.api import CursorPages, Input
-from portal.core.sheets import CSV_TYPE
+from portal.core.sheets import CSV_TYPE, XLSX_TYPE
 from portal.identity.requests import ApiRequest
 
 _LINES: Final = Prefetch(
@@ -39,7 +39,7 @@ _LINES: Final = Prefetch(
     ),
 )
 _PDF: Final = {(200, "application/pdf"): OpenApiTypes.BINARY}
-_CSV: Final = {(200, CSV_TYPE): OpenApiTypes.STR}
+_JOURNAL: Final = {(200, CSV_TYPE): OpenApiTypes.STR, (200, XLSX_TYPE): OpenApiTypes.BINARY}
 _XML: Final = {(200, "application/xml"): OpenApiTypes.STR}
 
 
@@ -81,19 +81,32 @@ class StatementViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet[Statem
             write_invoice(self.get_object()), content_type="application/xml; charset=utf-8"
         )
 
-    @extend_schema(responses=_CSV)
-    @action(detail=True, renderer_classes=[CsvRenderer])
+    @extend_schema(responses=_JOURNAL)
+    @action(detail=True, renderer_classes=[CsvRenderer, XlsxRenderer])
     def journal(self, request: ApiRequest, id: Any) -> HttpResponseBase:
-        """What it comes to as journal lines, as the ledger wants them: in Dutch."""
-        statement = self.get_object()
-        return answer_journal(Statement.objects.filter(pk=statement.pk), "csv", statement.number)
+        """What it comes to as journal lines, as the ledger wants them: in Dutch.
 
-    @extend_schema(operation_id="statements_journals_retrieve", filters=True, responses=_CSV)
-    @action(detail=False, url_path="journal", pagination_class=None, renderer_classes=[CsvRenderer])
+        CSV, or XLSX for who asks for that in Accept.
+        """
+        statement = self.get_object()
+        form = request.accepted_renderer.format
+        return answer_journal(Statement.objects.filter(pk=statement.pk), form, statement.number)
+
+    @extend_schema(operation_id="statements_journals_retrieve", filters=True, responses=_JOURNAL)
+    @action(
+        detail=False,
+        url_path="journal",
+        pagination_class=None,
+        renderer_classes=[CsvRenderer, XlsxRenderer],
+    )
     def journals(self, request: ApiRequest) -> HttpResponseBase:
-        """The journal lines of all statements that you see, or of those of one month."""
+        """The journal lines of all statements that you see, or of those of one month.
+
+        CSV, or XLSX for who asks for that in Accept.
+        """
         statements = self.filter_queryset(self.get_queryset())
-        return answer_journal(statements, "csv", request.query_params.get("month", "alle"))
+        form = request.accepted_renderer.format
+        return answer_journal(statements, form, request.query_params.get("month", "alle"))
 
 
 class StatementLineViewSet(GenericViewSet[StatementLine]):

@@ -10,11 +10,12 @@ from billing.api.split_keys import SplitKeyViewSet
 from billing.api.statements import StatementLineViewSet, StatementViewSet
 from billing.api.tags import TagKeyViewSet, TagViewSet
 from billing.api.tariff_rounds import TariffRoundViewSet
-from billing.api.views import ChargeViewSet, FocusViewSet
+from billing.api.views import ChargeViewSet, CostViewSet, FocusViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("budgets", BudgetViewSet, basename="budget")
 router.register("charges", ChargeViewSet, basename="charge")
+router.register("costs", CostViewSet, basename="cost")
 router.register("prices", PriceViewSet, basename="price")
 router.register("statements", StatementViewSet, basename="statement")
 router.register("statement-lines", StatementLineViewSet, basename="statement-line")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -12,13 +12,19 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from billing.api.pages import ChargeList, ChargePages
-from billing.api.renderers import CsvRenderer, ParquetRenderer
+from billing.api.renderers import CsvRenderer, ParquetRenderer, XlsxRenderer
 from billing.api.serializers import ChargeListFilters, ChargeOutput, FocusFilters
+from billing.cost_sheets import TwoMonths, cost_rows
 from billing.focus.files import MEDIA_TYPES, Form, focus_file
 from billing.focus.metadata import describe_month
 from billing.focus.parquet import PARQUET_TYPE
 from billing.focus.writer import CSV_TYPE
+from billing.forms import month_key
 from billing.models import UsageSpan
+from billing.overview import month_before
+from billing.services.charge_lists import ChargeFilter
+from billing.services.figures import Figures
+from portal.core.sheets import XLSX_TYPE, answer_file
 from portal.identity.requests import ApiRequest
 
 
@@ -37,6 +43,32 @@ class ChargeViewSet(GenericViewSet[UsageSpan]):
         everything: Any = ChargeList.of(request.user)  # takes the place of a queryset
         page = self.paginate_queryset(self.filter_queryset(everything))
         return self.get_paginated_response(ChargeOutput(page, many=True).data)
+
+
+class CostViewSet(GenericViewSet[UsageSpan]):
+    """What one month cost, as the file of the page of costs."""
+
+    request: ApiRequest
+    queryset = UsageSpan.objects.none()  # for the description only
+    filters = ChargeListFilters
+    pagination_class = None
+
+    @extend_schema(filters=True, responses={(200, XLSX_TYPE): OpenApiTypes.BINARY})
+    @action(detail=False, renderer_classes=[XlsxRenderer])
+    def services(self, request: ApiRequest) -> HttpResponseBase:
+        """A row for each service of each project: used, expected, and used in the month before.
+
+        XLSX, in the language of Accept-Language, for who pays, decides or checks.
+        """
+        everything: Any = ChargeList.of(request.user)  # takes the place of a queryset
+        asked = cast(ChargeList, self.filter_queryset(everything))
+        wanted = ChargeFilter(kind=asked.kind, cost_center=asked.cost_center, tag=asked.tag)
+        months = [asked.month, month_before(asked.month)]
+        found, earlier = Figures(wanted).months(asked.node_ids(), months, at=asked.as_of)
+        rows = cost_rows(TwoMonths(found=found, earlier=earlier))
+        is_over = asked.reached_until == asked.month.end
+        name = f"costs-{month_key(asked.month)}{'' if is_over else '-incomplete'}"
+        return answer_file(rows, request.accepted_renderer.format, name)
 
 
 class FocusViewSet(GenericViewSet[UsageSpan]):

@@ -373,6 +373,14 @@ ROWS = [
         by=PAYERS,
         unseen=404,
     ),
+    see("cost-services", by=PAYERS),
+    see(
+        "cost-services",
+        case="of a project",
+        query=node_of_project,
+        by=PAYERS,
+        unseen=404,
+    ),
     see("focus-charges", by=PAYERS, shows_platform=True),
     see(
         "focus-charges",
