@@ -17,6 +17,9 @@ class Measure(StrEnum):
     TRAFFIC = "traffic"
 
 
+# How the codes of what is paid besides use begin: for each thing that is delivered.
+FEE: Final = "fee."
+
 # The one unit whose quantity is what the cloud counts; values of ``billing.models.PriceUnit``.
 _UNITS: Final = {Measure.STORED: "gib_month", Measure.TRAFFIC: "gib"}
 _MEASURED: Final[dict[str, Measure]] = {}
@@ -31,6 +34,14 @@ def unit_of_measured(sku: str) -> str | None:
     """The only unit that fits what is measured of a SKU; None where nothing is."""
     measure = _MEASURED.get(sku)
     return _UNITS[measure] if measure else None
+
+
+def unit_fits(sku: str, unit: str) -> bool:
+    """Whether the SKU may cost something per this unit: a fee is of a thing, whatever its size."""
+    measured = unit_of_measured(sku)
+    if measured:
+        return unit == measured
+    return not (sku.startswith(FEE) and unit in _UNITS.values())
 
 
 @dataclass(frozen=True)

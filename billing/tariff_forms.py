@@ -16,7 +16,7 @@ from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext_lazy as _
 
 from billing.forms import month_key
-from billing.meters import unit_of_measured
+from billing.meters import unit_fits
 from billing.models import TARIFF_NAME_LENGTH, PriceUnit
 from billing.rating import LONGEST_MINIMUM_MONTHS, Tier
 from billing.services.tariff_drafts import (
@@ -165,11 +165,10 @@ class TariffRoundForm(RefusableForm):
             max_value=LONGEST_MINIMUM_MONTHS,
             widget=forms.NumberInput(attrs={"class": "cl-input-short", "autocomplete": "off"}),
         )
-        fitting = unit_of_measured(sku.code)
-        if present.now is None or fitting not in (None, present.now.unit):
+        if present.now is None or not unit_fits(sku.code, present.now.unit):
             self.fields[_unit(sku.code)] = forms.ChoiceField(
                 label=_("Unit of {name}").format(name=sku.name),
-                choices=[one for one in PriceUnit.choices if fitting in (None, one[0])],
+                choices=[one for one in PriceUnit.choices if unit_fits(sku.code, one[0])],
                 required=False,
             )
         if self.organization is not None and present.is_own:

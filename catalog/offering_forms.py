@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.kinds import get_kind, orderable_kinds
 from catalog.kinds.choices import BOUNDS, Bounds, ChoiceField, Ticks, Written
+from catalog.kinds.fees import decided_by_offering
 from catalog.models import OfferingVersion
 from catalog.models.offering import REASON_LENGTH
 from catalog.services.offerings import (
@@ -119,7 +120,7 @@ class DraftForm(_Texts):
 
     def __init__(self, data: Any = None, *, version: OfferingVersion, **options: Any) -> None:
         super().__init__(data, initial=_initial(version), **options)
-        self._choices = get_kind(version.offering.kind).choice_fields(version.cloud)
+        self._choices = decided_by_offering(get_kind(version.offering.kind), version.cloud)
         self._organizations = {str(one.public_id): one for one in _organizations(version)}
         organizations: Any = self.fields["visible_to"]
         organizations.choices = [

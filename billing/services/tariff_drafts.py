@@ -13,7 +13,7 @@ from typing import Final
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from billing.meters import unit_of_measured
+from billing.meters import unit_fits, unit_of_measured
 from billing.models import (
     TARIFF_NAME_LENGTH,
     Price,
@@ -233,6 +233,8 @@ def _problem_of_unit(price: NewPrice, sku: Sku, before: Price | None) -> str:
     if fitting:
         text = _("The cloud counts this in GiB, so it is paid “{unit}”.")
         return "" if price.unit == fitting else text.format(unit=PriceUnit(fitting).label)
+    if not unit_fits(sku.code, price.unit):
+        return _("A fee is paid once, per hour or per month.")
     if before and before.unit != price.unit and DUE_AT_ONCE & {before.unit, price.unit}:
         return _("What is paid once or per GiB stays so, and what is paid for a time too.")
     return ""

@@ -341,8 +341,9 @@ class Kind(ABC):
     """A kind of resource.
 
     ``plans`` needs "provision" and "retire", or the latter alone where nobody can order it
-    (``can_be_ordered``): it is only ever found in the cloud. "retire" also undoes a half-made
-    resource, so its steps accept that anything is missing. What is ``changeable`` needs "change",
+    (``can_be_ordered``): it is only ever found in the cloud. What is a whole (``is_whole``) has
+    none, for its parts have them. "retire" also undoes a half-made resource, so its steps accept
+    that anything is missing. What is ``changeable`` needs "change",
     and "revert" for a change that was given up: whose steps answer with ``Done.spec`` what the
     cloud has then. What lets people in by credentials of their own needs "withdraw", which ends
     those of who may not get in any more.
@@ -370,6 +371,7 @@ class Kind(ABC):
         "63 characters."
     )
     can_be_ordered: ClassVar[bool] = True
+    is_whole: ClassVar[bool] = False
     plans: ClassVar[Mapping[str, Plan]]
     actions: ClassVar[Mapping[str, Action]] = {}
     ends_with: ClassVar[str] = ""

@@ -22,6 +22,7 @@ from catalog.errors import OfferingUnavailable
 from catalog.kinds.base import Kind, PartRequest, Spec, get_kind, register
 from catalog.kinds.choices import ChoiceField
 from catalog.kinds.designs import DesignField
+from catalog.kinds.fees import paid_for
 from catalog.kinds.parameters import Option, Parameter, Widget, clean_spec
 from catalog.models import Metric, OfferingVersion
 from portal.cloud.models import Cloud
@@ -63,6 +64,7 @@ class Blueprint(Kind):
     key = "blueprint"
     icon = "layout-grid"
     label = _("Blueprint")
+    is_whole = True
     plans = {}
 
     def choice_fields(self, cloud: Cloud) -> list[ChoiceField]:
@@ -129,7 +131,7 @@ class Blueprint(Kind):
         return [
             meter
             for piece, given in _given(version, spec)
-            for meter in piece.kind.meters(piece.version, given)
+            for meter in paid_for(piece.version, given)
         ]
 
     def summary(self, spec: Spec) -> str:

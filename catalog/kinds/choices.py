@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from catalog.kinds.parameters import Option, Text
 from portal.core.errors import InvalidInput
@@ -20,6 +21,7 @@ from portal.core.formats import quantity
 BOUNDS: Final = ("minimum", "maximum", "default")
 MOST_LINES: Final = 20
 _MOST_DIGITS: Final = 18
+_NO_LONGER: Final = gettext_lazy("No longer in the cloud: {names}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,7 @@ class Ticks(ChoiceField):
     least: int = 1
     most: int = 100
     begins_ticked: bool = True
+    unknown: Text = _NO_LONGER
 
     def begin(self) -> list[str]:
         if not self.begins_ticked:
@@ -73,7 +76,7 @@ class Ticks(ChoiceField):
         chosen = value if isinstance(value, list) else []
         known = [option.value for option in self.options]
         if gone := [str(item) for item in chosen if item not in known]:
-            raise ValueError(_("No longer in the cloud: {names}.").format(names=", ".join(gone)))
+            raise ValueError(str(self.unknown).format(names=", ".join(gone)))
         if len(chosen) < self.least:
             raise ValueError(_("Tick at least one."))
         if len(set(chosen)) > self.most:

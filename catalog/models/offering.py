@@ -41,13 +41,14 @@ class OfferingVersionState(models.TextChoices):
 class OfferingVersion(PublicIdModel):
     """One version of an offering: its texts, where it stands, and what may be chosen.
 
-    ``choices`` bounds the kind's parameters (allowed flavors, images, networks, sizes); its
-    shape is the kind's business. ``approval_days``: after so many days without a decision an
-    order expires. ``compensate_after_hours``: after so long in failure, what was made is
-    removed and the order ends. ``grace_days``: so long after its term ended, and it was stopped,
-    a resource is cleaned up. ``visible_to``: the organizations, with everything below them,
-    for which it exists; none is all of them. What was proposed or published never changes: a
-    trigger sees to it. ``drafted_by`` is empty of versions from before drafts had a maker.
+    ``choices`` bounds the kind's parameters (allowed flavors, images, networks, sizes); its shape
+    is the kind's business, but for the fees (``catalog.kinds.fees``). ``approval_days``: after so
+    many days without a decision an order expires. ``compensate_after_hours``: after so long in
+    failure, what was made is removed and the order ends. ``grace_days``: so long after its term
+    ended, and it was stopped, a resource is cleaned up. ``visible_to``: the organizations, with
+    everything below them, for which it exists; none is all of them. What was proposed or published
+    never changes: a trigger sees to it. ``drafted_by`` is empty of versions from before drafts had
+    a maker.
     """
 
     offering = models.ForeignKey(Offering, on_delete=models.PROTECT, related_name="versions")

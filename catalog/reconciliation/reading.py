@@ -11,7 +11,8 @@ from uuid import UUID
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from billing.services.metering import metered_now
-from catalog.kinds import all_kinds, get_kind
+from catalog.kinds import all_kinds
+from catalog.kinds.fees import paid_for
 from catalog.models import (
     CHANGING_KINDS,
     MAKING_KINDS,
@@ -178,7 +179,7 @@ class Records:
     def _is_charged_for(self, row: dict[str, Any], version_id: int | None) -> bool:
         """Whether such a thing costs money: most kinds that nobody pays for never do."""
         version = self._unoffered(row["kind"]) if row["is_found"] else self._version(version_id)
-        return version is not None and bool(get_kind(row["kind"]).meters(version, row["spec"]))
+        return version is not None and bool(paid_for(version, row["spec"]))
 
 
 def _known_as(ours: Ours) -> list[str]:

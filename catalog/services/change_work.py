@@ -16,7 +16,7 @@ from billing.errors import PriceMissing
 from billing.services.metering import UsageTime, change_metering, expect_until
 from billing.services.quotes import Quote
 from catalog.errors import ResourceBusy
-from catalog.kinds import get_kind
+from catalog.kinds.fees import paid_for
 from catalog.models import (
     HOLDS_UP,
     OPEN_ORDER_STATES,
@@ -95,7 +95,7 @@ def take_over(resource: Resource, spec: Mapping[str, Any], *, operation: Operati
     time = UsageTime(cloud=None, intended=operation.started_at, observed=now())
     change_metering(
         resource.public_id,
-        meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
+        meters=paid_for(version_of(resource), resource.spec),
         time=time,
         agreed_months=months_that_bind(_line_of(operation), resource.project, at=time.start),
     )

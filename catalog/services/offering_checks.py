@@ -12,6 +12,7 @@ from billing.services.price_book import unpriced_skus
 from catalog.errors import OfferingNotReady
 from catalog.kinds import get_kind
 from catalog.kinds.choices import clean_choices
+from catalog.kinds.fees import decided_by_offering, paid_for
 from catalog.kinds.parameters import Parameter, Widget
 from catalog.models import OfferingVersion
 from portal.core.errors import InvalidInput
@@ -66,7 +67,7 @@ def hidden_parts(version: OfferingVersion) -> list[str]:
 
 def choice_problems(version: OfferingVersion) -> list[str]:
     """What was decided and the cloud does not have, or what was not decided; in words."""
-    fields = get_kind(version.offering.kind).choice_fields(version.cloud)
+    fields = decided_by_offering(get_kind(version.offering.kind), version.cloud)
     labels = {item.name: str(item.label) for item in fields}
     try:
         clean_choices(fields, version.choices)
@@ -81,7 +82,7 @@ def skus_of(version: OfferingVersion, parameters: Sequence[Parameter]) -> set[st
     """Every SKU that an order could use: each option once, and the largest of what is counted."""
     kind = get_kind(version.offering.kind)
     specs = [kind.settle(version, spec, {}) for spec in _specs(parameters)]
-    return {meter.sku for spec in specs for meter in kind.meters(version, spec)} | {
+    return {meter.sku for spec in specs for meter in paid_for(version, spec)} | {
         meter.sku for item in parameters for option in item.options for meter in option.meters
     }
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from catalog.kinds import get_kind
+from catalog.kinds.fees import decided_by_offering
 from catalog.models import OfferingVersion
 
 TEXTS: Final[Mapping[str, str | Promise]] = {
@@ -61,7 +62,7 @@ def words_of(version: OfferingVersion) -> dict[str, str]:
     """Everything that a version decides, in words by question, in the order of the page."""
     words = {str(label): getattr(version, name) for name, label in TEXTS.items()}
     words[_("Stands in")] = version.cloud.name
-    for item in get_kind(version.offering.kind).choice_fields(version.cloud):
+    for item in decided_by_offering(get_kind(version.offering.kind), version.cloud):
         value = version.choices.get(item.name)
         words[str(item.label)] = item.in_words(value) if value else ""
     names = ", ".join(organization.name for organization in version.visible_to.all())

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from catalog.errors import DraftExists, DraftWaits, VersionSettled
 from catalog.kinds import get_kind, orderable_kinds
 from catalog.kinds.choices import clean_choices
+from catalog.kinds.fees import decided_by_offering
 from catalog.models import (
     Offering,
     OfferingVersion,
@@ -97,7 +98,7 @@ def create_offering(
     if errors:
         raise InvalidInput(errors)
     offering = _add_offering(code, kind)
-    choices = {item.name: item.begin() for item in get_kind(kind).choice_fields(cloud)}
+    choices = {item.name: item.begin() for item in decided_by_offering(get_kind(kind), cloud)}
     version = OfferingVersion.objects.create(
         offering=offering,
         number=1,
@@ -261,7 +262,7 @@ def _clean_content(draft: OfferingVersion, content: DraftContent) -> dict[str, A
             errors[name] = [message.format(minimum=lowest, maximum=highest)]
     if any(organization.ended_at for organization in content.visible_to):
         errors["visible_to"] = [_("One of these organisations has ended.")]
-    fields = get_kind(draft.offering.kind).choice_fields(draft.cloud)
+    fields = decided_by_offering(get_kind(draft.offering.kind), draft.cloud)
     try:
         cleaned["choices"] = clean_choices(fields, content.choices)
     except InvalidInput as error:

@@ -16,6 +16,7 @@ from billing.services.price_book import PriceBook
 from billing.services.pricing import quote_each
 from billing.services.quotes import Quote
 from catalog.kinds import get_kind
+from catalog.kinds.fees import paid_for
 from catalog.kinds.parameters import Parameter, Text, Widget, clean_spec
 from catalog.models import OfferingVersion
 from catalog.offering_policies import is_offered_to, published_versions
@@ -88,7 +89,7 @@ def least_price(
 def _meters(version: OfferingVersion, spec: Mapping[str, Any]) -> list[Meter]:
     """Of the least that the spec could become."""
     kind = get_kind(version.offering.kind)
-    return kind.meters(version, kind.settle(version, spec, {}))
+    return paid_for(version, kind.settle(version, spec, {}))
 
 
 def option_effects(
@@ -107,7 +108,7 @@ def option_effects(
         for option in parameter.options
     }
     quotes = quote_each(
-        {choice: kind.meters(version, spec) for choice, spec in specs.items() if smallest}, book
+        {choice: paid_for(version, spec) for choice, spec in specs.items() if smallest}, book
     )
     effects = {}
     for choice, spec in specs.items():

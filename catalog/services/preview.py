@@ -24,6 +24,7 @@ from billing.services.pricing import quote
 from billing.services.quotes import Quote
 from billing.services.term_reading import prices_in
 from catalog.kinds import get_kind
+from catalog.kinds.fees import paid_for
 from catalog.models import (
     Metric,
     OfferingVersion,
@@ -138,7 +139,7 @@ class Priced:
 
     def used(self, spec: Mapping[str, Any]) -> list[Meter]:
         """What it would use with this spec."""
-        return list(get_kind(self.version.offering.kind).meters(self.version, spec))
+        return paid_for(self.version, spec)
 
 
 def quotes_of(things: Iterable[Priced], project: Project) -> list[Quote]:

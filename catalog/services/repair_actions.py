@@ -11,6 +11,7 @@ from django.utils.timezone import now
 from billing.services.metering import UsageTime, change_metering, known_as, metered_now
 from catalog.errors import CannotBeTold, RepairNotOffered
 from catalog.kinds import get_kind
+from catalog.kinds.fees import paid_for
 from catalog.models import (
     LIVING_STATES,
     MAKING_KINDS,
@@ -176,7 +177,7 @@ def _take_over(difference: Difference, resource: Resource, actor: Person) -> Non
     if metered_now([resource.public_id]):
         change_metering(
             resource.public_id,
-            meters=get_kind(resource.kind).meters(version, resource.spec),
+            meters=paid_for(version, resource.spec),
             time=UsageTime(cloud=None, intended=moment, observed=moment),
         )
     expire_waiting_changes([resource])

@@ -26,6 +26,7 @@ from catalog.errors import (
 )
 from catalog.kinds import Kind, get_kind
 from catalog.kinds.base import Action
+from catalog.kinds.fees import paid_for
 from catalog.kinds.parameters import Parameter, clean_spec
 from catalog.models import (
     HOLDS_UP,
@@ -140,7 +141,7 @@ def meter_resource(resource: Resource, time: UsageTime) -> None:
         kind=resource.kind,
         name=resource.name,
         openstack_id=resource.cloud_ids.get(resource.kind, ""),
-        meters=get_kind(resource.kind).meters(version_of(resource), resource.spec),
+        meters=paid_for(version_of(resource), resource.spec),
         end_date=resource.end_date,
         agreed_months=months_that_bind(line, resource.project, at=time.start) if line else {},
         time=time,

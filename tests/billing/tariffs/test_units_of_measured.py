@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import DatabaseError, transaction
 from django.utils.timezone import now
+from django.utils.translation import override
 
 from billing.meters import unit_of_measured
 from billing.models import MeasuredUse, PriceUnit, TariffRound
@@ -16,7 +17,7 @@ from tests.factories import make_organization, make_project
 from tests.factories.billing import MeteredResourceFactory, SkuFactory, set_price
 
 pytestmark = pytest.mark.django_db
-STORED, TRAFFIC = "object.used", "load_balancer.traffic"
+STORED, TRAFFIC, FEE = "object.used", "load_balancer.traffic", "fee.setup"
 FITS = {STORED: PriceUnit.GIB_MONTH, TRAFFIC: PriceUnit.GIB}
 MISFITS = [(sku, unit.value) for sku in FITS for unit in PriceUnit if unit != FITS[sku]]
 
@@ -52,7 +53,20 @@ def test_what_nobody_measures_may_have_any(proposed):
     assert proposed(costs("1", SERVER, "hour")).lines.get().unit == "hour"
 
 
-def test_the_form_offers_only_the_one_that_fits():
+@override("en")
+@pytest.mark.parametrize("unit", ["gib", "gib_month"])
+def test_a_fee_has_no_price_per_size(proposed, unit):
+    SkuFactory(code=FEE)
+
+    with pytest.raises(InvalidInput) as refusal:
+        proposed(costs("1", FEE, unit))
+
+    assert refusal.value.errors[f"prices.{FEE}"] == ["A fee is paid once, per hour or per month."]
+    assert proposed(costs("1", FEE, "one_off")).lines.get().unit == "one_off"
+
+
+def test_the_form_offers_only_those_that_fit():
+    SkuFactory(code=FEE)
     set_price("1", sku=STORED, unit=PriceUnit.MONTH)
     set_price("1", sku=TRAFFIC, unit=PriceUnit.GIB)
     presents = present_prices(None, at=now())
@@ -64,7 +78,11 @@ def test_the_form_offers_only_the_one_that_fits():
         for name in form.fields
         if name.startswith("units.")
     }
-    assert offered == {f"units.{STORED}": ["gib_month"], f"units.{SERVER}": PriceUnit.values}
+    assert offered == {
+        f"units.{STORED}": ["gib_month"],
+        f"units.{SERVER}": PriceUnit.values,
+        f"units.{FEE}": ["month", "hour", "one_off"],
+    }
 
 
 @pytest.mark.database
