@@ -5,7 +5,7 @@ Nothing in it is compressed, for how that comes out differs by the library that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from tempfile import TemporaryFile
@@ -17,14 +17,17 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from billing.einvoice.document import write_invoice
-from billing.einvoice.invoice import may_be_invoiced
-from billing.errors import DocumentNotReady
+from billing.errors import (
+    DocumentNotReady,
+    InvoiceOutsideVat,
+    VatTreatmentUnknown,
+)
 from billing.forms import name_of_month
 from billing.models import Statement
 from portal.core.calendar import BUSINESS_TIME, Period
 
 ZIP_TYPE: Final = "application/zip"
-NOTE: Final = "LEESMIJ.txt"  # only where there is nothing else
+NOTE: Final = "LEESMIJ.txt"  # only where there is nothing else, or not all that may be needed
 _UNIX: Final = 3
 _FILE: Final = 0o100644 << 16
 
@@ -55,6 +58,8 @@ def zip_of_documents(statements: QuerySet[Statement], month: Period, name: str) 
 def zip_of_invoices(statements: QuerySet[Statement], month: Period, name: str) -> IO[bytes]:
     """Return the e-invoice of each that has one as ``<number>.xml``; else as ``zip_of_documents``.
 
+    Those of which nobody knew how they are taxed are named in the note: they may need one.
+
     Raises:
         DomainError: the settings lack what one must say, as ``make_invoice``.
         BrokenInvoice: one breaks a rule of the norm.
@@ -64,12 +69,21 @@ def zip_of_invoices(statements: QuerySet[Statement], month: Period, name: str) -
             "{month}: {name} has no e-invoices, with everything below it. Only who is not outside "
             "the scope of VAT gets one, and only where there is something to pay or to get back."
         ).format(month=name_of_month(month), name=name)
-    made = (
-        (f"{one.number}.xml", one.issued_at, write_invoice(one))
-        for one in _each(statements.defer("document"))
-        if may_be_invoiced(one)
-    )
-    return _zip(made, otherwise=(NOTE, month.end, note.encode()))
+    unknown: list[str] = []
+    invoices = _invoices(statements.defer("document"), unknown)
+    return _zip(invoices, otherwise=(NOTE, month.end, note.encode()), left_out=unknown)
+
+
+def _invoices(statements: QuerySet[Statement], unknown: list[str]) -> Iterator[Member]:
+    """Those that there are; why there is none where nobody knew the tax goes into ``unknown``."""
+    for one in _each(statements.exclude(total=0)):
+        try:
+            yield f"{one.number}.xml", one.issued_at, write_invoice(one)
+        except InvoiceOutsideVat:
+            continue
+        except VatTreatmentUnknown as refusal:
+            with translation.override("nl"):
+                unknown.append(f"{one.number}: {refusal}")
 
 
 def _each(statements: QuerySet[Statement]) -> Iterable[Statement]:
@@ -78,13 +92,19 @@ def _each(statements: QuerySet[Statement]) -> Iterable[Statement]:
     return ordered.iterator(chunk_size=1)
 
 
-def _zip(members: Iterable[Member], *, otherwise: Member) -> IO[bytes]:
+def _zip(
+    members: Iterable[Member], *, otherwise: Member, left_out: Sequence[str] = ()
+) -> IO[bytes]:
+    """``left_out`` is read after the members: what the note then says."""
     with ExitStack() as closed_on_error:
         file = closed_on_error.enter_context(TemporaryFile())
         with ZipFile(file, "w", compression=ZIP_STORED) as archive:
             for member in members:
                 _add(archive, member)
-            if not archive.namelist():
+            name, moment, _note = otherwise
+            if left_out:
+                _add(archive, (name, moment, "\n".join(left_out).encode()))
+            elif not archive.namelist():
                 _add(archive, otherwise)
         file.seek(0)
         closed_on_error.pop_all()

@@ -102,6 +102,25 @@ def test_e_invoices_are_those_of_who_is_taxed(
     assert name_of(file) == f"e-facturen-{service.parent.code}-2026-09.zip"
 
 
+def test_e_invoices_that_may_be_missing_are_named(
+    close: Any, service: Any, server: Any, known: Any, first: Any
+) -> None:
+    unsaid = make_organization(service.parent, name="Andere dienst")
+    used(make_project(unsaid), SEPTEMBER.start)
+    tax(known, "standard_21")
+    schedule_of(service.parent, FileKind.E_INVOICES, CLOSING, by=first)
+    close(SEPTEMBER)
+
+    tend_files(at=NIGHT)
+
+    taxed, other = (Statement.objects.get(organization=payer) for payer in (service, unsaid))
+    found = members(ScheduledFile.objects.get())
+    assert sorted(found) == sorted([f"{taxed.number}.xml", "LEESMIJ.txt"])
+    note = found["LEESMIJ.txt"].decode()
+    assert note.startswith(f"{other.number}: ")
+    assert "Andere dienst" in note
+
+
 def test_where_nobody_is_taxed_the_file_says_that_there_are_none(
     close: Any, service: Any, server: Any, known: Any, first: Any
 ) -> None:
