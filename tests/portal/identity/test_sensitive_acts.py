@@ -12,7 +12,6 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from portal.audit.models import AuditEntry
@@ -21,6 +20,7 @@ from portal.identity.oidc.assurance import Assurance
 from portal.identity.oidc.session import LoginFacts
 from portal.identity.sensitive import ACTS, asked_with
 from tests.catalog.conftest import draft, platform
+from tests.fingerprints import fingerprints
 from tests.logins import log_in
 from tests.portal.identity.acts import TABLE, WITH_API, WITH_PAGE
 from tests.portal.identity.doors import Doors
@@ -31,12 +31,9 @@ pytestmark = pytest.mark.django_db
 WEAK: Final = {"level": Assurance.LOW, "age_seconds": 0}
 OLD: Final = {"level": Assurance.HIGH, "age_seconds": 16 * 60}
 # What was typed is kept in the session; that it was refused stands in the trail.
-MOVED_BY_ASKING: Final = {
-    "django_session",
-    "audit_auditchain",
-    "audit_auditentry",
-    "audit_refusaltally",
-}
+MOVED_BY_ASKING: Final = frozenset(
+    {"django_session", "audit_auditchain", "audit_auditentry", "audit_refusaltally"}
+)
 
 
 @pytest.fixture
@@ -44,19 +41,9 @@ def doors(request: pytest.FixtureRequest, act: str, sent_tasks: list[Any]) -> Do
     return TABLE[act](request.getfixturevalue)
 
 
-def database() -> dict[str, str]:
+def database() -> dict[str, tuple[int, int]]:
     """A fingerprint of every row of every table."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        tables = sorted({name for (name,) in cursor.fetchall()} - MOVED_BY_ASKING)
-        prints = {}
-        for table in tables:
-            cursor.execute(
-                f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
-                f' FROM "{table}" t'
-            )
-            (prints[table],) = cursor.fetchone()
-    return prints
+    return fingerprints(without=MOVED_BY_ASKING)
 
 
 def refused_acts() -> list[str]:
