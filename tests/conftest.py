@@ -27,6 +27,7 @@ from tests.factories import (
     priced,
 )
 from tests.leaning import leans_on_database
+from tests.migrated_once import migrated_once
 
 # Of garbage that refers to itself: how many new objects, and how many looks at the youngest,
 # before it is looked for. Python's own (700, 10, 10) is for programs that hold less.
@@ -48,6 +49,18 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_LOOK_FOR_GARBAGE)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest,
+    django_db_modify_db_settings_parallel_suffix: None,
+    django_db_blocker: Any,
+) -> None:
+    """In place of pytest-django's: of workers side by side one migrates, and all copy that."""
+    if hasattr(request.config, "workerinput"):
+        with django_db_blocker.unblock():
+            connection.settings_dict["TEST"]["TEMPLATE"] = migrated_once()
 
 
 @pytest.fixture(scope="session", autouse=True)
