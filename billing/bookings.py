@@ -58,7 +58,7 @@ def bookings_of(lines: Iterable[StatementLine]) -> list[Booking]:
 def _key(line: StatementLine) -> tuple[str | None, ...]:
     return (
         *(line.cost_center, line.cost_object, line.commitment_number),
-        *(line.project_name, line.sku.service_category),
+        *(line.project_name, line.category),
         # What ``note`` says, in no language; use comes before what is put right.
         *("" if line.kind == LineKind.USAGE else line.kind, line.used_in.key, line.reason),
         line.names.get("source"),
@@ -89,7 +89,7 @@ class _Sum:
             cost_object=first.cost_object,
             commitment_number=first.commitment_number,
             project_name=first.project_name,
-            service_category=first.sku.service_category,
+            service_category=first.category,
             note=first.note,
             line_count=self._count,
             first_position=first.position,

@@ -141,7 +141,7 @@ def _line_of(billed: StatementLine) -> Line:
         organization=billed.statement.organization,
         project=billed.project,
         sku=billed.sku,
-        names=_names_on(billed.statement, billed.names),
+        names=_names_on(billed.statement, billed.names, billed.sku),
         price=billed.price,
         from_quantity=billed.from_quantity,
         cost_center=billed.cost_center,
@@ -151,9 +151,15 @@ def _line_of(billed: StatementLine) -> Line:
     )
 
 
-def _names_on(statement: BilledStatement, names: Mapping[str, str]) -> Names:
-    """As the statement has them, of one of its lines."""
-    return Names(str(statement.parties["payer"]), names["project"], names["sku_en"])
+def _names_on(statement: BilledStatement, names: Mapping[str, str], sku: Sku) -> Names:
+    """As the statement has them, of one of its lines; the category as it is, where it has none."""
+    return Names(
+        organization=str(statement.parties["payer"]),
+        project=names["project"],
+        sku=names["sku_en"],
+        category=names.get("category", sku.service_category),
+        subcategory=names.get("subcategory", sku.service_subcategory),
+    )
 
 
 class _Found:
@@ -208,13 +214,11 @@ class _Found:
         )
 
     def _names_of(self, organization_id: int, project_id: int, sku_id: int) -> Names:
+        sku = self._skus[sku_id]
         if statement := self._statements.get(organization_id):
-            return _names_on(statement, self._names[organization_id, project_id, sku_id])
-        return Names(
-            self._nodes[organization_id].name,
-            self._nodes[project_id].name,
-            self._skus[sku_id].name_en,
-        )
+            names = self._names[organization_id, project_id, sku_id]
+            return _names_on(statement, names, sku)
+        return Names.now(self._nodes[organization_id], self._nodes[project_id], sku)
 
     def list_price(self, charge: Charge) -> Decimal | None:
         """What everybody paid when the use began, for the same unit.

@@ -86,6 +86,14 @@ class Names(NamedTuple):
     organization: str
     project: str
     sku: str
+    category: str
+    subcategory: str
+
+    @classmethod
+    def now(cls, organization: Node, project: Node, sku: Sku) -> Names:
+        """As they are at this moment."""
+        described = (sku.name_en, sku.service_category, sku.service_subcategory)
+        return cls(organization.name, project.name, *described)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +116,8 @@ class Line:
 
     Attributes:
         from_quantity: of a price with tiers, where that of this line begins.
-        names: of who pays, project and SKU; of a closed month as they stand on the statement.
+        names: of who pays, project, SKU and what FOCUS counts that among; of a closed month as
+            they stand on the statement.
         price: None of what is shared by key.
         invoice: the number of the statement; None while the month is not closed.
     """
@@ -301,10 +310,10 @@ def _row_of_line(statement: Statement, line: Line) -> Row:
         "PricingCurrency": CURRENCY,
         "ProviderName": statement.issuer,
         "PublisherName": statement.issuer,
-        "ServiceCategory": line.sku.service_category,
+        "ServiceCategory": line.names.category,
         # A service may be in one category only, where one offering has meters of several.
-        "ServiceName": line.sku.service_subcategory,
-        "ServiceSubcategory": line.sku.service_subcategory,
+        "ServiceName": line.names.subcategory,
+        "ServiceSubcategory": line.names.subcategory,
         "SkuId": line.sku.code,
         "SkuMeter": line.names.sku,
         "SkuPriceDetails": _details(line),

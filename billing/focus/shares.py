@@ -56,7 +56,7 @@ def _line_of(share: CostLine, organization: Node, project: Node, sku: Sku) -> Li
         organization=organization,
         project=project,
         sku=sku,
-        names=Names(organization.name, project.name, sku.name_en),
+        names=Names.now(organization, project, sku),
         price=None,
         from_quantity=share.from_quantity,
         cost_center=share.cost_center,

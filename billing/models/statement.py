@@ -165,7 +165,8 @@ class StatementLine(PublicIdModel):
         quantity: in that unit.
         exact: the sum of what is behind it, six decimals; ``amount`` is that in whole cents.
         corrects: the line that is put right; a correction of what was not on any has none.
-        names: project and SKU as they were called, so that it can be printed in ten years.
+        names: project and SKU as they were called, and what FOCUS counted the SKU among, so that it
+            can be printed in ten years.
         cost_center, cost_object, commitment_number: what it falls under; None where nobody said.
         split_key: by which costs are shared; of all other lines None.
     """
@@ -254,6 +255,16 @@ class StatementLine(PublicIdModel):
     def service(self) -> str:
         """The name of the SKU, as it was, in the reader's language."""
         return str(self.names["sku_en" if get_language() == "en" else "sku_nl"])
+
+    @property
+    def category(self) -> str:
+        """FOCUS ServiceCategory of the SKU, as it was; as it is, on lines that did not keep it."""
+        return str(self.names.get("category") or self.sku.service_category)
+
+    @property
+    def subcategory(self) -> str:
+        """FOCUS ServiceSubcategory, likewise."""
+        return str(self.names.get("subcategory") or self.sku.service_subcategory)
 
     @property
     def tier(self) -> str:

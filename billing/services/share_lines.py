@@ -55,6 +55,8 @@ def _names(
         "sku": sku.code,
         "sku_nl": sku.name_nl,
         "sku_en": sku.name_en,
+        "category": sku.service_category,
+        "subcategory": sku.service_subcategory,
     }
 
 

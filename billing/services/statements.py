@@ -80,7 +80,8 @@ line AS (
         round(together.exact, 2), '',
         jsonb_build_object(
             'project', project.name, 'sku', sku.code, 'sku_nl', sku.name_nl,
-            'sku_en', sku.name_en, 'price', price.public_id
+            'sku_en', sku.name_en, 'category', sku.service_category,
+            'subcategory', sku.service_subcategory, 'price', price.public_id
         ),
         together.cost_center, together.cost_object, together.commitment_number
     FROM together
@@ -247,6 +248,8 @@ def names_of(project: Project, sku: Sku, price: Price) -> dict[str, str]:
         "sku": sku.code,
         "sku_nl": sku.name_nl,
         "sku_en": sku.name_en,
+        "category": sku.service_category,
+        "subcategory": sku.service_subcategory,
         "price": str(price.public_id),
     }
 

@@ -55,7 +55,9 @@ def test_what_becomes_known_later_changes_no_row_of_a_closed_month(close, server
     used(project, day(16), day(26))
     server.spans.update(ended_at=day(16))
     Node.objects.filter(pk__in=[project.pk, project.parent_id]).update(name="Hernoemd")
-    Sku.objects.update(name_en="Renamed")
+    Sku.objects.update(
+        name_en="Renamed", service_category="Storage", service_subcategory="Block Storage"
+    )
 
     assert rows_of(project, SEPTEMBER) == before
 
