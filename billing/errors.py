@@ -24,6 +24,21 @@ class SkuUnknown(DomainError):
     message = _("“{sku}” is not in the price list, so its use cannot be measured.")
 
 
+class SkuGone(DomainError):
+    """It was removed meanwhile, or is not one that can have a price."""
+
+    code = "sku_gone"
+    http_status = 404
+    message = _("There is no such SKU any more.")
+
+
+class SkuInUse(DomainError):
+    """Context: ``sku``, its code."""
+
+    code = "sku_in_use"
+    message = _("“{sku}” has or had a price, or was used, so it stays in the price list.")
+
+
 class OwnRound(DomainError):
     code = "own_tariff_round"
     http_status = 403

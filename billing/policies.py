@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from billing.models import (
+    SHARED_SKU,
     BillingMonth,
     Dispute,
     FileSchedule,
@@ -20,6 +21,7 @@ from billing.models import (
     MonthState,
     Price,
     ScheduledFile,
+    Sku,
     SplitKey,
     SplitRecipient,
     Statement,
@@ -123,6 +125,12 @@ def tariff_rounds_to_decide(person: Person) -> QuerySet[TariffRound]:
     if not may_set_tariffs(person):
         return waiting.none()
     return waiting.exclude(proposed_by__in=logins_of([person.pk]).values("pk"))
+
+
+def visible_skus(person: Person) -> QuerySet[Sku]:
+    """What there can be prices of, for who sets these or audits that; nothing for anybody else."""
+    skus = Sku.objects.exclude(code=SHARED_SKU)
+    return skus if may_read_tariff_rounds(person) else skus.none()
 
 
 def visible_prices(person: Person) -> QuerySet[Price]:

@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from billing.models import Price, PriceUnit, Sku
+from billing.models import SHARED_SKU, Price, PriceUnit, Sku
 from billing.rating import UnitPrice
 from billing.services.price_book import nearest_prices
-from billing.services.split_reading import SHARED_SKU
 from billing.services.tariff_drafts import Draft
 from billing.services.tariff_effects import Change, Effect
 from portal.core.models import is_not_over

@@ -8,6 +8,7 @@ from billing.views import (
     files,
     line_usage,
     months,
+    skus,
     split_keys,
     statements,
     tags,
@@ -87,6 +88,12 @@ urlpatterns = [
         tariff_rounds.round_withdraw,
         name="tariff-round-withdraw",
     ),
+    path("costs/tariffs/skus", skus.sku_list, name="skus"),
+    path("costs/tariffs/skus.<sheet:form>", skus.sku_sheet, name="skus-sheet"),
+    # Not below skus: what stands there is a code, which may be any word.
+    path("costs/tariffs/new-sku", skus.sku_new, name="sku-new"),
+    path("costs/tariffs/edit-sku/<path:code>", skus.sku_edit, name="sku-edit"),
+    path("costs/tariffs/remove-sku/<path:code>", skus.sku_remove, name="sku-remove"),
     path(
         "costs/tariffs/skus/<path:code>/table.<sheet:form>",
         tariffs.tariff_history_sheet,

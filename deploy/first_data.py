@@ -6,6 +6,7 @@ It adds one organisation with one project, their limits, one cloud, prices and a
 names of flavors, images and volume types are those of the cloud; beat notes their sizes within a
 minute. Every size and volume type needs a SKU: ``server.FLAVOR`` and ``volume.TYPE``. So does every
 kind that you offer beside them, also where you ask no money for it, as for ``security_group``.
+Later ones are added under Costs, Tariffs, SKUs.
 """
 
 from datetime import datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from billing.api.serializers import NamedOutput
-from billing.models import Price, PriceUnit
+from billing.models import SKU_CODE_LENGTH, Price, PriceUnit
 from billing.policies import (
     may_read_tariff_rounds,
     places_with_prices,
@@ -30,8 +30,6 @@ from portal.core.models import is_in_force
 from portal.identity.access import roles_of
 from portal.identity.models import Person
 from portal.identity.requests import ApiRequest
-
-CODE_LENGTH: Final = 80
 
 
 class PriceFilters(Input):
@@ -46,7 +44,7 @@ class PriceFilters(Input):
         required=False,
         help_text="Only what holds at this moment. With a node the default is now.",
     )
-    sku = TextField(required=False, max_length=CODE_LENGTH, help_text="Only of this SKU.")
+    sku = TextField(required=False, max_length=SKU_CODE_LENGTH, help_text="Only of this SKU.")
 
 
 class PriceTierOutput(serializers.Serializer[Any]):

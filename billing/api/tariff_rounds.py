@@ -20,11 +20,17 @@ from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from billing.api.prices import CODE_LENGTH, PriceSkuOutput, PriceTierOutput
+from billing.api.prices import PriceSkuOutput, PriceTierOutput
 from billing.api.serializers import CentsField, NamedOutput
 from billing.api.split_keys import MonthField, ProposalDecisionInput
 from billing.forms import month_key
-from billing.models import TARIFF_NAME_LENGTH, PriceUnit, TariffRound, TariffRoundLine
+from billing.models import (
+    SKU_CODE_LENGTH,
+    TARIFF_NAME_LENGTH,
+    PriceUnit,
+    TariffRound,
+    TariffRoundLine,
+)
 from billing.policies import may_read_tariff_rounds, may_set_tariffs, visible_tariff_rounds
 from billing.rating import LONGEST_MINIMUM_MONTHS, Tier
 from billing.services.tariff_drafts import MOST_TIERS, Draft, NewPrice, RoundSays, draft_of
@@ -59,7 +65,7 @@ class NewTierInput(Input):
 class NewPriceInput(Input):
     """What one SKU shall cost; or, with `ends`, that the organization's own price shall end."""
 
-    sku = TextField(max_length=CODE_LENGTH)
+    sku = TextField(max_length=SKU_CODE_LENGTH)
     unit = serializers.ChoiceField(choices=PriceUnit.choices, required=False)
     amount = AmountField(required=False, allow_null=True, default=None)
     tiers = NewTierInput(

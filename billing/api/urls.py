@@ -6,6 +6,7 @@ from billing.api.budgets import BudgetViewSet
 from billing.api.disputes import DisputeViewSet
 from billing.api.files import FileScheduleViewSet, ScheduledFileViewSet
 from billing.api.prices import PriceViewSet
+from billing.api.skus import MissingSkuViewSet, SkuViewSet
 from billing.api.split_keys import SplitKeyViewSet
 from billing.api.statements import StatementLineViewSet, StatementViewSet
 from billing.api.tags import TagKeyViewSet, TagViewSet
@@ -23,6 +24,8 @@ router.register("disputes", DisputeViewSet, basename="dispute")
 router.register("file-schedules", FileScheduleViewSet, basename="file-schedule")
 router.register("scheduled-files", ScheduledFileViewSet, basename="scheduled-file")
 router.register("split-keys", SplitKeyViewSet, basename="split-key")
+router.register("skus", SkuViewSet, basename="sku")
+router.register("missing-skus", MissingSkuViewSet, basename="missing-sku")
 router.register("tariff-rounds", TariffRoundViewSet, basename="tariff-round")
 router.register("focus", FocusViewSet, basename="focus")
 router.register("tags", TagViewSet, basename="tag")

@@ -128,6 +128,7 @@ _SUBCATEGORIES: Final = {
 SUBCATEGORIES: Final = {
     category: (*names, f"Other ({category})") for category, names in _SUBCATEGORIES.items()
 }
+CATEGORY_OF: Final = {name: category for category, names in SUBCATEGORIES.items() for name in names}
 
 FOCUS_COLUMNS: Final = (
     Column("AvailabilityZone", Level.RECOMMENDED, Type.STRING, nulls=True),

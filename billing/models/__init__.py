@@ -3,7 +3,15 @@ from billing.models.budget import Budget, PastBudget
 from billing.models.budget_alert import BudgetAlert, BudgetLetter, BudgetMeasure
 from billing.models.dispute import DISPUTE_LENGTH, Dispute
 from billing.models.measured import MeasuredUse, SampleProblem, UsageSample
-from billing.models.price import Price, PriceList, PriceUnit, Sku
+from billing.models.price import (
+    SHARED_SKU,
+    SKU_CODE_LENGTH,
+    SKU_NAME_LENGTH,
+    Price,
+    PriceList,
+    PriceUnit,
+    Sku,
+)
 from billing.models.scheduled_file import (
     FileKind,
     FileRhythm,
@@ -31,6 +39,9 @@ from billing.models.usage import MeteredResource, UsageSpan
 
 __all__ = [
     "DISPUTE_LENGTH",
+    "SHARED_SKU",
+    "SKU_CODE_LENGTH",
+    "SKU_NAME_LENGTH",
     "TAG_LENGTH",
     "TARIFF_NAME_LENGTH",
     "AllocationFact",

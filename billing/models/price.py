@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q, Value
@@ -12,6 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from billing.models.moments import is_whole_second
 from billing.rating import DUE_AT_ONCE, LONGEST_MINIMUM_MONTHS, Tier, Unit, UnitPrice
 from portal.core.models import DatedFact, PublicIdModel, no_overlap
+
+SKU_CODE_LENGTH: Final = 80  # characters
+SKU_NAME_LENGTH: Final = 120
+# What a share of costs is on statements: nobody orders it, and it has no price.
+SHARED_SKU: Final = "shared.costs"
 
 
 class PriceUnit(models.TextChoices):
@@ -30,11 +37,11 @@ class PriceUnit(models.TextChoices):
 
 
 class Sku(models.Model):
-    """Something with a price of its own; FOCUS SkuId is its code."""
+    """Something with a price of its own; FOCUS SkuId is its code, which never changes."""
 
-    code = models.CharField(max_length=80, unique=True)
-    name_nl = models.CharField(max_length=120)
-    name_en = models.CharField(max_length=120)
+    code = models.CharField(max_length=SKU_CODE_LENGTH, unique=True)
+    name_nl = models.CharField(max_length=SKU_NAME_LENGTH)
+    name_en = models.CharField(max_length=SKU_NAME_LENGTH)
     service_category = models.CharField(max_length=60)  # FOCUS ServiceCategory
     service_subcategory = models.CharField(max_length=60)  # FOCUS ServiceSubcategory
 

@@ -9,15 +9,13 @@ from typing import Any, Final, LiteralString
 
 from django.db.models import Prefetch, Q
 
-from billing.models import Sku, SplitKey, SplitRecipient
+from billing.models import SHARED_SKU, Sku, SplitKey, SplitRecipient
 from billing.services.charge_query import ChargeQuery, Slice
 from billing.services.tree_history import last_second
 from billing.splitting import Method
 from portal.core.calendar import Period
 from portal.identity.models.proposed import DecisionState
 
-# What a share is on statements: nobody orders it, and it has no price.
-SHARED_SKU: Final = "shared.costs"
 _PLACES: Final[LiteralString] = """
 SELECT project_id, organization_id, cost_center, cost_object, commitment_number
 FROM project_allocation WHERE period @> %(moment)s

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from billing.meters import unit_fits, unit_of_measured
 from billing.models import (
+    SHARED_SKU,
     TARIFF_NAME_LENGTH,
     Price,
     PriceList,
@@ -25,7 +26,6 @@ from billing.models import (
 )
 from billing.rating import DUE_AT_ONCE, LONGEST_MINIMUM_MONTHS, Tier, Unit, UnitPrice
 from billing.services.closing import next_month
-from billing.services.split_reading import SHARED_SKU
 from billing.services.tariff_effects import Effect, effect_on_last_month
 from billing.services.tariff_prices import Present
 from billing.services.unsettled import unsettled_months

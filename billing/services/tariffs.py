@@ -68,7 +68,7 @@ def propose_round(says: RoundSays, *, actor: Person) -> TariffRound:
 
 @transaction.atomic(durable=True)
 def _propose(says: RoundSays, effect: Effect, actor: Person) -> TariffRound:
-    _lock(actor)
+    lock_to_set_tariffs(actor)
     draft = make_draft(says)
     proposed = TariffRound.objects.create(
         name=draft.name,
@@ -105,7 +105,7 @@ def propose_withdrawal(public_id: UUID, *, actor: Person) -> TariffRound:
         RoundSettled: it was not confirmed, or is withdrawn, or somebody proposed that already.
         RoundHolds: it has begun.
     """
-    _lock(actor)
+    lock_to_set_tariffs(actor)
     planned = TariffRound.objects.select_for_update().get(public_id=public_id)
     withdrawal = planned.withdrawal
     if planned.state != DecisionState.CONFIRMED or planned.withdraws_id or withdrawal:
@@ -290,7 +290,12 @@ def _settle(waiting: TariffRound, state: DecisionState, actor: Person) -> None:
     )
 
 
-def _lock(actor: Person) -> None:
+def lock_to_set_tariffs(actor: Person) -> None:
+    """Until the end of the transaction nobody else sets prices, nor what there are prices of.
+
+    Raises:
+        NotAllowed: the actor does not set prices, or came by emergency access.
+    """
     lock_tree_shared()
     lock_tariffs()
     _check_sets_tariffs(actor)

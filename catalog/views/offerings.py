@@ -17,6 +17,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from billing.policies import may_read_tariff_rounds
 from catalog.kinds import get_kind
 from catalog.models import (
     OfferingVersion,
@@ -32,7 +33,7 @@ from catalog.offering_policies import (
     may_look_behind,
 )
 from catalog.quota_policies import governed_nodes
-from catalog.services.offering_checks import problems_of
+from catalog.services.offering_checks import problems_of, unpriced_in
 from catalog.services.offering_facts import changes_between, words_of
 from catalog.views.approval_rules import rules_naming
 from catalog.views.offering_preview import previews_of
@@ -108,6 +109,7 @@ def render_version(
         "changes": changes_between(published, version) if is_draft else [],
         "words": words_of(version),
         "problems": problems_of(version) if is_draft else [],
+        "is_unpriced": is_draft and _may_see_to_prices(request, version),
         "previews": previews_of(version, request.user),
         "waiting": waiting,
         "is_own": waiting is not None and waiting.proposed_by_id == request.user.pk,
@@ -126,6 +128,11 @@ def render_version(
     }
     status = error.http_status if error else HTTPStatus.OK
     return render(request, "catalog/offerings/version.html", context, status=status)
+
+
+def _may_see_to_prices(request: PersonRequest, version: OfferingVersion) -> bool:
+    """Whether something in it has no price, and the person reads what can have one."""
+    return may_read_tariff_rounds(request.user) and bool(unpriced_in(version))
 
 
 def row_of(version: OfferingVersion) -> VersionRow:

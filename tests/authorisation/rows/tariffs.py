@@ -11,7 +11,7 @@ from billing.models import PriceList, PriceUnit, Sku, TariffRound, TariffRoundLi
 from billing.services.tariff_drafts import months_to_begin
 from portal.identity.models import Person, Role
 from portal.identity.models.proposed import DecisionState
-from tests.authorisation.vocabulary import NOBODY, act, call, see
+from tests.authorisation.vocabulary import NOBODY, Change, Row, act, call, see
 from tests.authorisation.world import Tenant
 from tests.factories.billing import SkuFactory, set_price
 
@@ -19,6 +19,8 @@ PAYERS: Final = {Role.FINANCE, Role.APPROVER, Role.AUDITOR}
 SETTERS: Final = {Role.FINANCE}
 READERS: Final = {Role.FINANCE, Role.AUDITOR}
 OF_ROUND: Final = {"by": SETTERS, "seen_by": READERS, "shows_organizations": True}
+
+OF_SKUS: Final = {"seen_by": READERS, "unseen": 403, "shows_organizations": True}
 
 
 def own_price(tenant: Tenant) -> str:
@@ -84,6 +86,28 @@ def _proposed(tenant: Tenant, word: str, person: Person) -> TariffRound:
     return proposed
 
 
+def unused_sku(tenant: Tenant) -> str:
+    """Code of a SKU without a price."""
+    names = dict.fromkeys(("name_nl", "name_en"), tenant.named("gpu"))
+    sku: Sku = SkuFactory(code=f"server.{tenant.directorate.pk}/gpu", **names)
+    return sku.code
+
+
+def new_sku(tenant: Tenant) -> dict[str, Any]:
+    """A complete form."""
+    return {
+        "code": "server.g1.large",
+        "name_nl": "Server met GPU",
+        "name_en": "Server with GPU",
+        "service_subcategory": "Virtual Machines",
+    }
+
+
+def new_sku_of_program(tenant: Tenant) -> dict[str, Any]:
+    """The same for the interface for programs."""
+    return {**new_sku(tenant), "service_category": "Compute"}
+
+
 def node_of_directorate(tenant: Tenant) -> dict[str, str]:
     return {"node": str(tenant.directorate.public_id)}
 
@@ -120,6 +144,37 @@ ROWS = [
         by=PAYERS,
         unseen=404,
         but={NOBODY: 403},
+    ),
+    see("billing:skus", by=READERS, **OF_SKUS),
+    see("billing:skus-sheet", arguments=("csv",), by=READERS, **OF_SKUS),
+    see("billing:sku-new", by=SETTERS, seen_by=SETTERS, unseen=403),
+    act("billing:sku-new", body=new_sku, by=SETTERS, seen_by=SETTERS, unseen=403),
+    see("billing:sku-edit", of=unused_sku, by=SETTERS, seen_by=READERS),
+    act("billing:sku-edit", of=unused_sku, body=new_sku, by=SETTERS, seen_by=READERS),
+    act("billing:sku-remove", of=unused_sku, by=SETTERS, seen_by=READERS),
+    see("sku-list", by=READERS, **OF_SKUS),
+    see("sku-detail", of=unused_sku, by=READERS, seen_by=READERS),
+    see("missing-sku-list", by=READERS, seen_by=READERS, unseen=403),
+    call("sku-list", body=new_sku_of_program, by=SETTERS, seen_by=SETTERS, unseen=403),
+    Row(
+        method="PATCH",
+        route="sku-detail",
+        of=unused_sku,
+        body={"name_en": "Other"},
+        by=SETTERS,
+        seen_by=READERS,
+        unseen=404,
+        changes=Change.FACTS,
+    ),
+    Row(
+        method="DELETE",
+        route="sku-detail",
+        of=unused_sku,
+        by=SETTERS,
+        seen_by=READERS,
+        unseen=404,
+        answer=204,
+        changes=Change.FACTS,
     ),
     see("billing:tariff-rounds", by=READERS, seen_by=READERS, unseen=403, shows_organizations=True),
     see(

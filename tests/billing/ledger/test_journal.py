@@ -18,6 +18,7 @@ from billing.ledger.layout import Column, Field, Layout
 from billing.ledger.settings_file import LedgerSettings
 from billing.models import BillingMonth, LineKind, Sku, Statement, StatementLine
 from billing.models.statement import SHARES
+from billing.services.skus import edit_sku
 from portal.identity.models import Role, VatTreatmentPeriod
 from tests.billing.months.conftest import OCTOBER, SEPTEMBER, used
 from tests.billing.months.conftest import september as day
@@ -60,6 +61,26 @@ def test_a_statement_as_journal_lines(close, server, service, first):
     booked = statement.issued_at.astimezone(SEPTEMBER.start.tzinfo).strftime("%d-%m-%Y")
     values = [booked, "2026-09", "", "", "", "Compute", "", "38,4", "S", "Zaaksysteem"]
     assert rows == [dict(zip(HEADERS, [*values, "2026-000001/1"], strict=True))]
+
+
+@pytest.mark.django_db
+def test_another_category_of_a_sku_books_no_closed_month_anew(close, server, first, project):
+    close(SEPTEMBER)
+    path = f"{MONTH}.csv"
+    before = read_csv(visit_as(first).get(path))
+
+    edit_sku(
+        "server.gp.small",
+        actor=first,
+        service_category="Storage",
+        service_subcategory="Block Storage",
+    )
+    close(OCTOBER)
+
+    assert read_csv(visit_as(first).get(path)) == before
+    assert [row["Kostensoort"] for row in before] == ["Compute"]
+    later = read_csv(visit_as(first).get(path.replace("09", "10")))
+    assert [row["Kostensoort"] for row in later] == ["Storage"]
 
 
 @pytest.mark.django_db

@@ -28,7 +28,7 @@ from catalog.services.cart_copies import copy_to_cart
 from catalog.services.carts import look_at, look_at_all, put_in_cart
 from catalog.services.conditions import changed_conditions
 from catalog.services.limits import set_limit
-from catalog.services.offering_checks import problems_of
+from catalog.services.offering_checks import asked_skus, problems_of, versions_to_price
 from catalog.services.offering_facts import words_of
 from catalog.services.offers import starting_prices
 from catalog.services.orders import withdraw_order
@@ -210,6 +210,12 @@ class TestPublishing:
 
     def test_the_demonstration_can_be_published(self, blueprint):
         assert problems_of(blueprint) == []
+
+    def test_it_asks_for_the_skus_of_its_parts_whatever_it_was_read_with(self, blueprint):
+        (read,) = [version for version in versions_to_price() if version == blueprint]
+
+        assert asked_skus(read) == asked_skus(reread(blueprint))
+        assert "load_balancer" in asked_skus(read)
 
     @pytest.mark.parametrize(
         ("part", "spec", "problem"),
