@@ -18,6 +18,14 @@ from catalog.models.difference import (
     RepairState,
 )
 from catalog.models.ending import Ending, EndingState, EndReminder
+from catalog.models.exit import (
+    SCENARIOS,
+    STEP_EVIDENCE_LENGTH,
+    ExitOutcome,
+    ExitPackage,
+    ExitTest,
+    ExitTestStep,
+)
 from catalog.models.load import LoadDay, ResourceLoad
 from catalog.models.offering import (
     Offering,
@@ -103,6 +111,8 @@ __all__ = [
     "ORDER_TRANSITIONS",
     "RESOURCE_TRANSITIONS",
     "RULE_NAME_LENGTH",
+    "SCENARIOS",
+    "STEP_EVIDENCE_LENGTH",
     "UNDECIDED_ORDER_STATES",
     "AlertKind",
     "AnswerList",
@@ -123,6 +133,10 @@ __all__ = [
     "EndReminder",
     "Ending",
     "EndingState",
+    "ExitOutcome",
+    "ExitPackage",
+    "ExitTest",
+    "ExitTestStep",
     "LimitChange",
     "LineNeed",
     "LoadDay",

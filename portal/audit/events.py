@@ -179,6 +179,11 @@ EVENTS: Final = frozenset(
         "seal_minimum.taken_back",
         "seal_minimum.decision_refused",
         "placement.register_exported",
+        # leaving
+        "exit_package.made",
+        "exit_test.begun",
+        "exit_test.step_done",
+        "exit_test.ended",
         # quota and money
         "quota.limit_set",
         "quota.limit_refused",

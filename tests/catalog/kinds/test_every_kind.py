@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from billing.models import UsageSpan
+from billing.models import Sku, UsageSpan
 from catalog.kinds import all_kinds, get_kind, orderable_kinds
 from catalog.kinds.base import Kind
 from catalog.models import (
@@ -159,8 +159,12 @@ THINGS = (
 
 
 def version_of(kind: str) -> OfferingVersion:
+    """On offer, with a price for all that it is charged by and that had none."""
     example = EXAMPLES[kind]
-    priced(**example.prices)
+    known = Sku.objects.filter(code__in=example.prices).values_list("code", flat=True)
+    new = {code: amount for code, amount in example.prices.items() if code not in set(known)}
+    if new:
+        priced(**new)
     offering = Offering.objects.create(code=kind.replace("_", "-"), kind=kind)
     choices = OfferingVersionFactory.build(cloud=None, offering=offering, number=1).choices
     return OfferingVersionFactory(offering=offering, choices={**choices, **example.choices})
