@@ -6,6 +6,7 @@ from typing import Final
 
 from django.db.models import QuerySet
 
+from billing.policies import visible_cost_nodes
 from catalog.models import ExitPackage, ExitTest
 from portal.identity.access import has_role, reached_projects
 from portal.identity.models import Person, Project, Role
@@ -18,6 +19,16 @@ def may_take_exit(person: Person, project: Project) -> bool:
     """The package holds all that the portal knows of the project, but costs and audit trail, which
     are in it for who sees those anyhow."""
     return has_role(person, project, *EXIT_ROLES)
+
+
+def may_take_costs(person: Person, project: Project) -> bool:
+    """Only who sees those anyhow."""
+    return visible_cost_nodes(person).filter(pk=project.pk).exists()
+
+
+def may_take_audit(person: Person, project: Project) -> bool:
+    """Only who reads the trail there anyhow."""
+    return has_role(person, project, Role.AUDITOR)
 
 
 def may_test_exit(person: Person, project: Project) -> bool:

@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from catalog.views.exits import (
+    exit_detail,
+    exit_package,
+    exit_test_begin,
+    exit_test_detail,
+    exit_test_give_up,
+    exit_test_pass,
+    exit_test_step,
+)
 
 WORKLOADS: Final[list[URLPattern]] = []
 SUPPLIES: Final[list[URLPattern]] = []
 PERMISSIONS: Final[list[URLPattern]] = []
 REPORTS: Final[list[URLPattern]] = []
-EXIT: Final[list[URLPattern]] = []
+EXIT: Final[list[URLPattern]] = [
+    path("placement/projects/<uuid:public_id>/exit", exit_detail, name="exit"),
+    path("placement/projects/<uuid:public_id>/exit/package", exit_package, name="exit-package"),
+    path("placement/projects/<uuid:public_id>/exit/tests", exit_test_begin, name="exit-test-begin"),
+    path("placement/exit-tests/<uuid:public_id>", exit_test_detail, name="exit-test"),
+    path(
+        "placement/exit-tests/<uuid:public_id>/steps/<slug:key>",
+        exit_test_step,
+        name="exit-test-step",
+    ),
+    path("placement/exit-tests/<uuid:public_id>/pass", exit_test_pass, name="exit-test-pass"),
+    path(
+        "placement/exit-tests/<uuid:public_id>/give-up", exit_test_give_up, name="exit-test-give-up"
+    ),
+]
 
 ALL: Final = [*WORKLOADS, *SUPPLIES, *PERMISSIONS, *REPORTS, *EXIT]

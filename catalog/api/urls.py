@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from catalog.api import views, work
 from catalog.api.assemblies import AssemblyViewSet
 from catalog.api.drift import DifferenceViewSet
+from catalog.api.exits import ExitPackageViewSet, ExitTestViewSet
 from catalog.api.offerings import OfferingVersionViewSet
 from catalog.api.quota_requests import QuotaRequestViewSet
 from catalog.api.resource_costs import ResourceCostViewSet
@@ -26,6 +27,8 @@ router.register("operations", work.OperationViewSet, basename="operation")
 router.register("quotas", views.QuotaViewSet, basename="quota")
 router.register("quota-requests", QuotaRequestViewSet, basename="quota-request")
 router.register("differences", DifferenceViewSet, basename="difference")
+router.register("exit-packages", ExitPackageViewSet, basename="exit-package")
+router.register("exit-tests", ExitTestViewSet, basename="exit-test")
 router.register("usage-checks", UsageCheckViewSet, basename="usage-check")
 
 urlpatterns = [

@@ -8,19 +8,24 @@ Source: python-openstackclient, documentation of the commands used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from shlex import quote
 from typing import Final
 
+from portal.core.text import on_one_line
+
 COLUMNS: Final = ("kind", "name", "openstack_id", "size_gib", "file", "commands")
+_FOLDER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # on any disk, and never outside
 _HEADER: Final = (
     "#!/bin/sh",
     "# Fetches images, disks and stored objects, one after the other. It needs the OpenStack",
     "# command line client, and access to each of the projects below. Give what else it needs to",
     "# log in beforehand, in OS_CLOUD or in the other variables that start with OS_.",
     "# What it makes on the way in OpenStack has a name that begins with “exit-”: remove that",
-    "# afterwards.",
+    "# afterwards. If it stops halfway, remove that too, and run it again: what it has, it skips.",
     "set -eu",
 )
 
@@ -68,7 +73,7 @@ def disk_file(cloud_id: str) -> str:
 
 def image_commands(cloud_id: str) -> list[str]:
     """An image that is there already."""
-    return [_save(cloud_id, image_file(cloud_id))]
+    return _save(cloud_id, image_file(cloud_id))
 
 
 def server_commands(cloud_id: str) -> list[str]:
@@ -76,7 +81,7 @@ def server_commands(cloud_id: str) -> list[str]:
     name = _passing(cloud_id)
     return [
         f"openstack server image create --wait --name {quote(name)} {quote(cloud_id)}",
-        _save(name, disk_file(cloud_id)),
+        *_save(name, disk_file(cloud_id)),
     ]
 
 
@@ -124,17 +129,22 @@ def container_commands(name: str) -> list[str]:
 
 
 def container_folder(name: str) -> str:
-    return f"objects/{name}/"
+    """By its name, where a folder can be called that: else by a digest of it."""
+    folder = name if _FOLDER.fullmatch(name) else sha256(name.encode()).hexdigest()[:32]
+    return f"objects/{folder}/"
 
 
 def script(clouds: Iterable[CloudFetches]) -> str:
     """``fetch.sh``: the commands for all of it."""
     lines = [*_HEADER, "mkdir -p images disks objects"]
     for place in clouds:
-        lines += ["", f"# {_in_comment(place.cloud)}"]
-        lines.append(f"export OS_PROJECT_ID={quote(place.project_id)}")
+        if place.fetches:
+            lines += ["", f"# {on_one_line(place.cloud)}"]
+            lines.append(f"export OS_PROJECT_ID={quote(place.project_id)}")
         for fetch in place.fetches:
-            lines += [f"# {_in_comment(fetch.kind)}: {_in_comment(fetch.name)}", *fetch.commands]
+            lines += ["", f"# {on_one_line(fetch.kind)}: {on_one_line(fetch.name)}"]
+            lines.append(f"if [ ! -f {quote(fetch.file)} ]; then")  # always true of a folder
+            lines += [*fetch.commands, "fi"]
     return "\n".join(lines) + "\n"
 
 
@@ -142,24 +152,23 @@ def _disk_as_file(volume: str, file: str, image: str) -> list[str]:
     return [
         f"openstack image create --volume {quote(volume)} {quote(image)}",
         _until("image", image, "active"),
-        _save(image, file),
+        *_save(image, file),
     ]
 
 
-def _save(image: str, file: str) -> str:
-    return f"openstack image save --file {quote(file)} {quote(image)}"
+def _save(image: str, file: str) -> list[str]:
+    """By way of another file, so that half of it never looks like the whole."""
+    part = f"{file}.part"
+    save = f"openstack image save --file {quote(part)} {quote(image)}"
+    return [save, f"mv {quote(part)} {quote(file)}"]
 
 
 def _until(what: str, name: str, status: str) -> str:
-    """Waits for the cloud, which answers before it has done what was asked."""
+    """Waits for the cloud, which answers before it is done; fails where that fails."""
     shown = f"openstack {what} show -f value -c status {quote(name)}"
-    return f'until [ "$({shown})" = {status} ]; do sleep 10; done'
+    looked = f'case "$is" in {status}) exit 0 ;; *error* | killed) exit 1 ;; esac'
+    return f"(while is=$({shown}); do {looked}; sleep 10; done; exit 1)"
 
 
 def _passing(cloud_id: str) -> str:
     return f"exit-{cloud_id}"
-
-
-def _in_comment(text: str) -> str:
-    """Text that stays on its line."""
-    return " ".join(text.split())

@@ -14,6 +14,8 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+PACKAGE_MADE: Final = "package_made"
+
 
 class Scenario(StrEnum):
     """Why the project leaves. The words are stored."""
@@ -34,7 +36,7 @@ class PlanStep:
 _STEPS: Final[Mapping[Scenario, Sequence[PlanStep]]] = {
     Scenario.PLANNED: (
         PlanStep(
-            "package_made",
+            PACKAGE_MADE,
             _("The exit package was made"),
             _("When, and who keeps it."),
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -38,14 +39,28 @@ class Surroundings:
 
     def with_id(self, public_id: object) -> Thing | None:
         """The thing with this public id; None where it is not among them."""
-        return next((thing for thing in self.things if thing.public_id == public_id), None)
+        return self._by_id.get(public_id)
 
     def called(self, kind: str, name: str) -> Thing | None:
         """The thing of this kind and name: the living of one kind have different names."""
-        found = (thing for thing in self.things if (thing.kind, thing.name) == (kind, name))
-        return next(found, None)
+        return self._by_name.get((kind, name))
 
     def made_as(self, part: str, cloud_id: str) -> Thing | None:
         """The thing of which that part has this id in the cloud."""
-        found = (thing for thing in self.things if thing.cloud_ids.get(part) == cloud_id)
-        return next(found, None)
+        return self._by_part.get((part, cloud_id))
+
+    @cached_property
+    def _by_id(self) -> Mapping[object, Thing]:
+        return {thing.public_id: thing for thing in self.things}
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, str], Thing]:
+        return {(thing.kind, thing.name): thing for thing in reversed(self.things)}
+
+    @cached_property
+    def _by_part(self) -> Mapping[tuple[str, str], Thing]:
+        return {
+            (part, cloud_id): thing
+            for thing in reversed(self.things)
+            for part, cloud_id in thing.cloud_ids.items()
+        }

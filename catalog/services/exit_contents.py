@@ -10,16 +10,15 @@ from itertools import groupby
 
 from django.db.models import Max
 
-from billing.policies import visible_cost_nodes
 from catalog.exit_package.fetching import CloudFetches
 from catalog.exit_package.things import Surroundings, Thing
-from catalog.exit_package.tofu import Block
+from catalog.exit_package.tofu import Block, distinct
+from catalog.exit_policies import may_take_audit, may_take_costs
 from catalog.kinds import get_kind
 from catalog.models import Resource, ResourceState
 from portal.cloud.models import Cloud, CloudProjectPurpose
 from portal.core.models import is_in_force
-from portal.identity.access import has_role
-from portal.identity.models import NodeParent, Person, Project, Role
+from portal.identity.models import NodeParent, Person, Project
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,26 +27,16 @@ class CloudContents:
 
     Attributes:
         openstack_id: of the project there; "" where the portal has none of its own.
-        resources: that run, in the order in which they were made; ``things`` are the same.
+        things: what runs, in the order in which it was made.
+        blocks: what makes all of it again.
+        not_described: what none of the blocks is about.
     """
 
     cloud: Cloud
     openstack_id: str
-    resources: Sequence[Resource]
     things: Surroundings
-
-    def blocks(self) -> list[Block]:
-        """What makes all of it again."""
-        found: list[Block] = []
-        for thing in self.things:
-            found += get_kind(thing.kind).as_code(thing, self.things)
-        return found
-
-    def not_described(self) -> list[Thing]:
-        """What none of the blocks is about."""
-        return [
-            thing for thing in self.things if not get_kind(thing.kind).as_code(thing, self.things)
-        ]
+    blocks: Sequence[Block]
+    not_described: Sequence[Thing]
 
     def fetches(self) -> CloudFetches:
         found = [fetch for thing in self.things for fetch in get_kind(thing.kind).to_fetch(thing)]
@@ -79,7 +68,7 @@ def read_contents(project: Project, *, actor: Person, at: datetime) -> ExitConte
     living = list(
         Resource.objects.filter(project=project)
         .exclude(state=ResourceState.RETIRED)
-        .select_related("cloud_project__cloud", "order_line__offering_version")
+        .select_related("cloud_project__cloud", "order_line__offering_version", "placement")
         .order_by("cloud_project__cloud__key", "created_at", "pk")
     )
     return ExitContents(
@@ -92,8 +81,8 @@ def read_contents(project: Project, *, actor: Person, at: datetime) -> ExitConte
             for cloud, resources in groupby(living, key=lambda item: item.cloud_project.cloud)
         ],
         since=_stands_since(project, at),
-        shows_costs=visible_cost_nodes(actor).filter(pk=project.pk).exists(),
-        shows_audit=has_role(actor, project, Role.AUDITOR),
+        shows_costs=may_take_costs(actor, project),
+        shows_audit=may_take_audit(actor, project),
     )
 
 
@@ -104,11 +93,14 @@ def _cloud_contents(cloud: Cloud, living: Sequence[Resource]) -> CloudContents:
         if item.cloud_project.purpose == CloudProjectPurpose.MANAGED
     )
     running = [item for item in living if item.state == ResourceState.ACTIVE]
+    things = Surroundings([_thing(item) for item in running])
+    code = [(thing, get_kind(thing.kind).as_code(thing, things)) for thing in things]
     return CloudContents(
         cloud=cloud,
         openstack_id=next(managed, ""),
-        resources=running,
-        things=Surroundings([_thing(item) for item in running]),
+        things=things,
+        blocks=distinct([block for _thing, blocks in code for block in blocks]),
+        not_described=[thing for thing, blocks in code if not blocks],
     )
 
 

@@ -12,25 +12,27 @@ from django.db import transaction
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
-from billing.services.month_costs import month_totals
 from catalog.exit_package import fetching
 from catalog.exit_package.archive import Member, Written, write_archive
 from catalog.exit_package.network_facts import network_facts
-from catalog.exit_package.plan_steps import Scenario, steps_of
 from catalog.exit_package.things import Thing
 from catalog.exit_package.tofu import as_tf_json
 from catalog.exit_policies import may_take_exit, visible_exits
 from catalog.kinds import get_kind
-from catalog.models import ExitPackage, ExitTest, PlacementDecision, Resource
+from catalog.models import ExitPackage, Resource
 from catalog.services.exit_contents import CloudContents, ExitContents, read_contents
 from catalog.services.exit_readme import readme
-from portal.audit.models import AuditEntry
-from portal.audit.reading import in_batches, legible_entries
+from catalog.services.exit_records import (
+    audit_lines,
+    cost_rows,
+    exit_plan,
+    placement_decisions,
+)
 from portal.audit.services import record
-from portal.core.calendar import Period, day_of, months_in
 from portal.core.errors import NotAllowed
 from portal.core.sheets import Rows, as_csv
-from portal.identity.models import Person, Project
+from portal.core.text import on_one_line
+from portal.identity.models import Person
 
 _INVENTORY: Final = ("name", "kind", "summary", "state", "cloud", "addresses", "end_date", "id")
 
@@ -57,7 +59,7 @@ def make_exit_package(project_id: UUID, *, actor: Person) -> tuple[ExitPackage, 
 @transaction.atomic(durable=True)
 def _note(contents: ExitContents, written: Written) -> ExitPackage:
     in_all = sum(len(place.things.things) for place in contents.clouds)
-    left_out = sum(len(place.not_described()) for place in contents.clouds)
+    left_out = sum(len(place.not_described) for place in contents.clouds)
     package = ExitPackage.objects.create(
         project=contents.project,
         made_by=contents.actor,
@@ -94,15 +96,15 @@ def _members(contents: ExitContents) -> Iterator[Member]:
     for place in contents.clouds:
         yield from _members_of_cloud(place)
     if contents.shows_costs:
-        yield Member("costs.csv", as_csv(_cost_rows(contents)))
+        yield Member("costs.csv", as_csv(cost_rows(contents)))
     if contents.shows_audit:
-        yield Member("audit.jsonl", _audit_lines(contents))
-    yield _json("placement-decisions.json", _decisions(contents.project))
-    yield _json("exit-plan.json", _exit_plan(contents.project))
+        yield Member("audit.jsonl", audit_lines(contents))
+    yield _json("placement-decisions.json", placement_decisions(contents.project))
+    yield _json("exit-plan.json", exit_plan(contents.project))
 
 
 def _members_of_cloud(place: CloudContents) -> Iterator[Member]:
-    folder, blocks = place.cloud.key, place.blocks()
+    folder, blocks = place.cloud.key, place.blocks
     yield _json(f"{folder}/tofu/main.tf.json", as_tf_json(blocks))
     yield Member(f"{folder}/tofu/NOT-DESCRIBED.txt", _not_described(place))
     yield _json(f"{folder}/network.json", network_facts(blocks, place.things))
@@ -135,6 +137,7 @@ def _inventory_of(resource: Resource) -> dict[str, Any]:
         "runs_since": resource.activated_at,
         "end_date": resource.end_date,
         "was_found": resource.is_unmanaged,
+        "placement_decision": resource.placement.public_id,
     }
 
 
@@ -162,7 +165,7 @@ def _fetch_rows(places: Iterable[fetching.CloudFetches]) -> Rows:
 
 
 def _not_described(place: CloudContents) -> Iterator[str]:
-    left_out = place.not_described()
+    left_out = place.not_described
     if not left_out:
         yield _("Everything that runs here is described in main.tf.json.") + "\n"
     for thing in left_out:
@@ -171,81 +174,4 @@ def _not_described(place: CloudContents) -> Iterator[str]:
 
 def _not_described_line(thing: Thing) -> str:
     kind = get_kind(thing.kind)
-    return f"{thing.name} ({kind.label}): {kind.not_described}\n"
-
-
-def _cost_rows(contents: ExitContents) -> Rows:
-    """As the pages say it, to the cent; of the running month what was used so far."""
-    yield ("month", "eur", "is_billed", "is_price_missing")
-    months = months_in(Period(contents.since, contents.at))
-    for found in month_totals([contents.project.pk], months, at=contents.at):
-        billed, missing = str(found.is_billed).lower(), str(found.is_price_missing).lower()
-        yield (f"{day_of(found.month.start):%Y-%m}", found.realised, billed, missing)
-
-
-def _audit_lines(contents: ExitContents) -> Iterator[str]:
-    """What the trail tells about the project itself and what is in it; ids, never names."""
-    entries = legible_entries().filter(node_id=contents.project.pk, at__gte=contents.since)
-    for batch in in_batches(entries.filter(at__lte=contents.at)):
-        for entry in batch:
-            yield json.dumps(_told(entry), cls=DjangoJSONEncoder, ensure_ascii=False) + "\n"
-
-
-def _told(entry: AuditEntry) -> dict[str, Any]:
-    return {
-        "place": entry.place,
-        "at": entry.at,
-        "event": entry.event,
-        "result": entry.result,
-        "code": entry.code,
-        "subject_type": entry.subject_type,
-        "subject": entry.subject_public_id,
-        "channel": entry.channel,
-        "request_id": entry.request_id,
-        "data": entry.data,
-        "mac": bytes(entry.mac).hex(),
-    }
-
-
-def _decisions(project: Project) -> list[dict[str, Any]]:
-    found = PlacementDecision.objects.filter(project=project).select_related("cloud")
-    return [
-        {
-            "id": decision.public_id,
-            "decided_at": decision.decided_at,
-            "cloud": decision.cloud.key,
-            "verdict": decision.verdict,
-            "ruleset": decision.ruleset,
-            "reasons": decision.reasons,
-            "facts": decision.facts,
-        }
-        for decision in found.order_by("decided_at", "pk")
-    ]
-
-
-def _exit_plan(project: Project) -> dict[str, Any]:
-    tests = ExitTest.objects.filter(project=project).prefetch_related("steps").order_by("begun_at")
-    return {
-        "steps": {
-            scenario.value: [
-                {"key": step.key, "step": str(step.label), "evidence": str(step.asks)}
-                for step in steps_of(scenario)
-            ]
-            for scenario in Scenario
-        },
-        "tests": [_test(test) for test in tests],
-    }
-
-
-def _test(test: ExitTest) -> dict[str, Any]:
-    return {
-        "id": test.public_id,
-        "scenario": test.scenario,
-        "begun_at": test.begun_at,
-        "ended_at": test.ended_at,
-        "outcome": test.outcome,
-        "steps": [
-            {"key": done.key, "done_at": done.done_at, "evidence": done.evidence}
-            for done in sorted(test.steps.all(), key=lambda done: done.done_at)
-        ],
-    }
+    return f"{on_one_line(thing.name)} ({kind.label}): {kind.not_described}\n"

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
 
 from catalog.exit_errors import ExitStepDone, ExitStepsLeft, ExitTestEnded, ExitTestRuns
 from catalog.exit_package.plan_steps import PlanStep, Scenario, step_called, steps_of
 from catalog.exit_policies import may_test_exit, visible_exit_tests, visible_exits
-from catalog.models import STEP_EVIDENCE_LENGTH, ExitOutcome, ExitTest, ExitTestStep
+from catalog.models import (
+    STEP_EVIDENCE_LENGTH,
+    ExitOutcome,
+    ExitTest,
+    ExitTestStep,
+    WorkloadEvidence,
+)
+from catalog.placement_words import EvidenceKind
 from portal.audit.services import record
+from portal.core.calendar import day_of
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.locks import lock_tree_shared
 from portal.core.text import clean_text
 from portal.identity.models import Person
+
+_EVIDENCE: Final[Mapping[Scenario, EvidenceKind]] = {
+    Scenario.PLANNED: EvidenceKind.EXIT_TEST_PLANNED,
+    Scenario.DISRUPTIVE: EvidenceKind.EXIT_TEST_DISRUPTIVE,
+}
 
 
 @transaction.atomic(durable=True)
@@ -72,6 +90,8 @@ def do_exit_step(public_id: UUID, *, key: str, evidence: str, actor: Person) -> 
 def end_exit_test(public_id: UUID, *, outcome: ExitOutcome, actor: Person) -> ExitTest:
     """End a test: passed, when every step is done; or given up.
 
+    One that was passed is evidence about the project, of this day: placements ask for it.
+
     Raises:
         ExitTest.DoesNotExist: the actor does not reach it.
         NotAllowed: the actor does not work there.
@@ -86,7 +106,24 @@ def end_exit_test(public_id: UUID, *, outcome: ExitOutcome, actor: Person) -> Ex
     test.save(update_fields=["ended_by", "ended_at", "outcome"])
     data = {"outcome": outcome.value}
     record("exit_test.ended", test, actor=actor, node_id=test.project_id, data=data)
+    if outcome == ExitOutcome.PASSED:
+        _record_evidence(test, actor=actor, at=test.ended_at)
     return test
+
+
+def _record_evidence(test: ExitTest, *, actor: Person, at: datetime) -> None:
+    """What was shown step by step is where the page of the test is."""
+    page = reverse("catalog:exit-test", args=[test.public_id])
+    evidence = WorkloadEvidence.objects.create(
+        project=test.project,
+        kind=_EVIDENCE[Scenario(test.scenario)],
+        reference=f"{settings.PUBLIC_URL.origin}{page}",
+        dated_on=day_of(at),
+        recorded_by=actor,
+        recorded_at=at,
+    )
+    data = {"kind": evidence.kind, "exit_test": str(test.public_id)}
+    record("workload.evidence_recorded", evidence, actor=actor, node_id=test.project_id, data=data)
 
 
 def steps_left(test: ExitTest) -> list[PlanStep]:
@@ -109,7 +146,7 @@ def _lock(public_id: UUID, actor: Person) -> ExitTest:
 
 def _cleaned(evidence: str) -> str:
     try:
-        text = clean_text(evidence, max_length=STEP_EVIDENCE_LENGTH)
+        text = clean_text(evidence, max_length=STEP_EVIDENCE_LENGTH, multiline=True)
     except ValueError as error:
         raise InvalidInput({"evidence": [str(error)]}) from error
     if not text:

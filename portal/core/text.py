@@ -20,3 +20,8 @@ def clean_text(value: str, *, max_length: int, multiline: bool = False) -> str:
     if any(unicodedata.category(c)[0] == "C" and c not in allowed for c in text):
         raise ValueError(_("This text holds characters that cannot be shown. Type it again."))
     return text
+
+
+def on_one_line(text: str) -> str:
+    """The words of the text, whatever stood between them: for files that go line by line."""
+    return " ".join(text.split())

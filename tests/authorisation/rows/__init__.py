@@ -39,6 +39,7 @@ MATRIX = [
     *catalog_api.ROWS,
     *quota_requests.ROWS,
     *drift.ROWS,
+    *exits.ROWS,
     *offerings.ROWS,
     *billing.ROWS,
     *budgets.ROWS,

@@ -11,21 +11,24 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 from django.utils.translation import override
 
 from catalog.exit_package.plan_steps import Scenario
 from catalog.exit_package.tofu_rules import find_problems
-from catalog.models import ExitPackage, Resource
+from catalog.models import ExitPackage, Resource, WorkloadEvidence
 from catalog.services.approvals import approve_order
 from catalog.services.exit_files import make_exit_package
 from catalog.services.exit_tests import begin_exit_test, do_exit_step
 from portal.audit.models import AuditEntry
-from portal.core.calendar import whole_second
+from portal.core.calendar import day_of, whole_second
 from portal.core.errors import NotAllowed
 from portal.identity.models import Project, Role
 from tests.catalog.kinds.test_as_code import NOT_DESCRIBED
 from tests.catalog.kinds.test_every_kind import EXAMPLES, version_of
+from tests.catalog.placement.test_guards import answer, ask, confirm, decide, draft_of, propose
 from tests.catalog.test_move_node import Tree
 from tests.constraints import execute, refused_by
 from tests.factories import PersonFactory, grant, make_project, place
@@ -146,6 +149,9 @@ def test_costs_and_trail_are_only_for_who_sees_them(running, project, requester)
     assert (header.lstrip("\ufeff"), len(months)) == ("month,eur,is_billed,is_price_missing", 1)
     told = [json.loads(line)["event"] for line in of_auditor["audit.jsonl"].splitlines()]
     assert "order.approved" in told
+    actors = {json.loads(line)["actor"] for line in of_auditor["audit.jsonl"].splitlines()}
+    assert str(requester.public_id) in actors
+    assert requester.name not in of_auditor["audit.jsonl"]
 
 
 def test_what_was_before_a_move_is_for_who_had_it_then(monkeypatch):
@@ -160,6 +166,20 @@ def test_what_was_before_a_move_is_for_who_had_it_then(monkeypatch):
     tree.move()
 
     assert taken_by(tree.project, auditor)["audit.jsonl"] == ""
+
+
+def test_what_it_asks_does_not_grow_with_what_there_is(running, project):
+    reader = somebody(project, Role.AUDITOR)
+    running("server")
+    with CaptureQueriesContext(connection) as of_one:
+        taken_by(project, reader)
+
+    running("dns_zone")
+    running("floating_ip")
+
+    with CaptureQueriesContext(connection) as of_three:
+        taken_by(project, reader)
+    assert len(of_three) == len(of_one)
 
 
 def test_of_other_projects_there_is_nothing(running, project, requester):
@@ -195,9 +215,26 @@ def test_tests_of_the_plan_are_in_it(project, requester):
 
     (told,) = plan["tests"]
     assert (told["scenario"], told["outcome"]) == ("planned", "")
-    assert [(step["key"], step["evidence"]) for step in told["steps"]] == [
-        ("users_told", "Per mail")
-    ]
+    (step,) = told["steps"]
+    assert (step["key"], step["evidence"]) == ("users_told", "Per mail")
+    assert step["done_by"] == str(requester.public_id)
+    assert plan["evidence"] == []
+
+
+def test_where_the_plan_is_is_in_it(project, requester):
+    for kind in ("exit_plan", "risk_analysis"):
+        WorkloadEvidence.objects.create(
+            project=project,
+            kind=kind,
+            reference="Zaak 12",
+            dated_on=day_of(now()),
+            recorded_by=requester,
+            recorded_at=now(),
+        )
+
+    (told,) = json.loads(taken_by(project, requester)["exit-plan.json"])["evidence"]
+
+    assert (told["kind"], told["reference"]) == ("exit_plan", "Zaak 12")
 
 
 def test_why_the_data_stands_there_is_in_it(running, project, requester):
@@ -207,6 +244,54 @@ def test_why_the_data_stands_there_is_in_it(running, project, requester):
 
     assert {decision["verdict"] for decision in decisions} == {"allowed"}
     assert all(decision["ruleset"] and decision["facts"] for decision in decisions)
+
+
+def test_a_decision_with_conditions_tells_who_permitted_it(project, requester, version):
+    """What it fired, the data owner's words, and of people only their ids."""
+    cloud = version.cloud
+    answered, supply = answer(project), confirm(propose(draft_of(cloud)))
+    clauses = [{"id": "dtia", "verdict": "conditional", "missing": [], "needs": ["dtia"]}]
+    permission = confirm(ask(answered, supply, clauses=clauses))
+    facts = {"workload": {"is_core_task": True}}
+    decided = decide(
+        project,
+        cloud,
+        workload=answered,
+        supply=supply,
+        permission=permission,
+        advised="conditional",
+        clauses=clauses,
+        facts=facts,
+    )
+
+    text = taken_by(project, requester)["placement-decisions.json"]
+
+    (told,) = json.loads(text)
+    assert (told["id"], told["advised"]) == (str(decided.public_id), "conditional")
+    assert (told["clauses"], told["facts"]) == (clauses, facts)
+    assert told["permission"]["decided_by"] == str(permission.decided_by.public_id)
+    assert told["permission"]["motivation"] == "Het moet"
+    assert permission.decided_by.name not in text
+
+
+HOSTILE = '../../x/${file("/etc/passwd")} %{if}\n# rm -rf ~\n\'; echo'
+
+
+def test_no_name_leads_out_of_the_package_or_into_its_code(running, project):
+    """Names of found things are typed in the cloud, where much more is allowed than here."""
+    auditor = somebody(project, Role.AUDITOR)
+    running("server")
+    Resource.objects.update(name=HOSTILE[:63])
+    Project.objects.filter(pk=project.pk).update(name=HOSTILE)
+
+    files = taken_by(project, auditor)
+
+    assert all(len(path.split("/")) <= 3 and ".." not in path for path in files)
+    code = json.loads(files["sovereign/tofu/main.tf.json"])
+    assert find_problems(code) == []
+    (server,) = code["resource"]["openstack_compute_instance_v2"].values()
+    assert server["name"] == HOSTILE[:63].replace("${", "$${").replace("%{", "%%{")
+    assert "\n# rm" not in files["fetch.sh"]
 
 
 def test_that_it_was_made_is_written_down(project, requester):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from threading import Barrier
+
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
+from django.urls import reverse
 from django.utils.translation import override
 
 from catalog.exit_errors import ExitStepDone, ExitStepsLeft, ExitTestEnded, ExitTestRuns
 from catalog.exit_package.plan_steps import Scenario, steps_of
-from catalog.models import ExitOutcome, ExitTest, ExitTestStep
+from catalog.models import ExitOutcome, ExitTest, ExitTestStep, WorkloadEvidence
+from catalog.placement_words import EvidenceKind
 from catalog.services.exit_tests import (
     begin_exit_test,
     do_exit_step,
@@ -16,12 +24,13 @@ from catalog.services.exit_tests import (
     steps_left,
 )
 from portal.audit.models import AuditEntry
-from portal.core.errors import InvalidInput, NotAllowed
+from portal.core.errors import DomainError, InvalidInput, NotAllowed
 from portal.identity.models import Project, Role
 from tests.constraints import refused_by
 from tests.factories import PersonFactory, grant, make_project
 
 pytestmark = pytest.mark.django_db(transaction=True)
+PATIENCE = 60  # seconds
 
 
 @pytest.fixture
@@ -36,8 +45,10 @@ def do_all(begun, actor, *, but=()):
 
 
 def events():
-    told = AuditEntry.objects.filter(event__startswith="exit_test.").order_by("at", "pk")
-    return list(told.values_list("event", flat=True))
+    """How often each thing was told of."""
+    told = AuditEntry.objects.filter(event__startswith="exit_test.")
+    names = told.values_list("event", flat=True)
+    return Counter(name.removeprefix("exit_test.") for name in names)
 
 
 def test_passed_once_every_step_is_done(begun, requester):
@@ -48,7 +59,42 @@ def test_passed_once_every_step_is_done(begun, requester):
     begun.refresh_from_db()
     assert (begun.outcome, begun.ended_by, begun.is_running) == ("passed", requester, False)
     count = len(steps_of(Scenario.PLANNED))
-    assert events() == ["exit_test.begun", *["exit_test.step_done"] * count, "exit_test.ended"]
+    assert events() == {"begun": 1, "step_done": count, "ended": 1}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "kind"),
+    [
+        (Scenario.PLANNED, EvidenceKind.EXIT_TEST_PLANNED),
+        (Scenario.DISRUPTIVE, EvidenceKind.EXIT_TEST_DISRUPTIVE),
+    ],
+)
+def test_a_passed_test_is_evidence_of_that_day(project, requester, monkeypatch, scenario, kind):
+    """Of the day in Amsterdam: half past midnight there is the day before in UTC."""
+    test = begin_exit_test(project.public_id, scenario=scenario, actor=requester)
+    do_all(test, requester)
+    at = datetime(2031, 7, 1, 22, 30, tzinfo=UTC)
+    monkeypatch.setattr("catalog.services.exit_tests.now", lambda: at)
+
+    end_exit_test(test.public_id, outcome=ExitOutcome.PASSED, actor=requester)
+
+    evidence = WorkloadEvidence.objects.get()
+    assert (evidence.project.pk, evidence.kind) == (project.pk, kind)
+    assert (evidence.dated_on, evidence.recorded_at) == (date(2031, 7, 2), at)
+    assert evidence.recorded_by == requester
+    page = reverse("catalog:exit-test", args=[test.public_id])
+    assert evidence.reference == f"{settings.PUBLIC_URL.origin}{page}"
+    entry = AuditEntry.objects.get(event="workload.evidence_recorded")
+    assert (entry.subject_public_id, entry.node_id) == (evidence.public_id, project.pk)
+    assert entry.data == {"kind": kind, "exit_test": str(test.public_id)}
+
+
+def test_a_test_that_was_given_up_is_no_evidence(begun, requester):
+    do_all(begun, requester)
+
+    end_exit_test(begun.public_id, outcome=ExitOutcome.GIVEN_UP, actor=requester)
+
+    assert not WorkloadEvidence.objects.exists()
 
 
 @override("en")
@@ -86,6 +132,60 @@ def test_a_step_is_done_once(begun, requester):
         do_exit_step(begun.public_id, key="users_told", evidence="Anders", actor=requester)
 
     assert ExitTestStep.objects.get().evidence == "Per mail"
+
+
+def at_once(*acts):
+    """In threads of their own, let go at one moment; how each ended, sorted."""
+    ready = Barrier(len(acts))
+
+    def alone(act):
+        try:
+            ready.wait(PATIENCE)
+            act()
+        except DomainError as error:
+            return error.code
+        finally:
+            connection.close()
+        return "done"
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return sorted(pool.map(alone, acts))
+
+
+def test_of_two_who_tick_off_one_step_at_once_one_hears_that_it_is_done(begun, requester):
+    def tick(evidence):
+        do_exit_step(begun.public_id, key="users_told", evidence=evidence, actor=requester)
+
+    ended = at_once(lambda: tick("Per mail"), lambda: tick("Anders"))
+
+    assert ended == ["done", "exit_step_done"]
+    assert events()["step_done"] == 1
+
+
+def test_of_two_who_begin_a_test_at_once_one_hears_that_it_runs(project, requester):
+    def begin():
+        begin_exit_test(project.public_id, scenario=Scenario.PLANNED, actor=requester)
+
+    assert at_once(begin, begin) == ["done", "exit_test_runs"]
+    assert ExitTest.objects.count() == 1
+
+
+def test_of_two_who_end_a_test_at_once_one_hears_that_it_is_over(begun, requester):
+    do_all(begun, requester)
+
+    def end():
+        end_exit_test(begun.public_id, outcome=ExitOutcome.PASSED, actor=requester)
+
+    assert at_once(end, end) == ["done", "exit_test_ended"]
+    assert WorkloadEvidence.objects.count() == 1
+
+
+def test_evidence_may_have_lines(begun, requester):
+    do_exit_step(
+        begun.public_id, key="users_told", evidence=" Per mail\nen bij de balie ", actor=requester
+    )
+
+    assert ExitTestStep.objects.get().evidence == "Per mail\nen bij de balie"
 
 
 @pytest.mark.parametrize("evidence", ["", " ", "x" * 301, "a\x00b"])
