@@ -95,11 +95,6 @@ class ConditionsChanged(DomainError):
     message = _("Something changed since this was asked: {changes}. Look again, then decide.")
 
 
-class PlacementRefused(DomainError):
-    code = "placement_refused"
-    message = _("This data may not stand there: {reasons}")
-
-
 class DifferenceSettled(DomainError):
     """Context: ``state``, as shown."""
 

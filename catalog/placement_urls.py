@@ -15,8 +15,12 @@ from catalog.views.exits import (
     exit_test_pass,
     exit_test_step,
 )
+from catalog.views.placement.workload import workload, workload_answer
 
-WORKLOADS: Final[list[URLPattern]] = []
+WORKLOADS: Final[list[URLPattern]] = [
+    path("placement/projects/<uuid:public_id>", workload, name="workload"),
+    path("placement/projects/<uuid:public_id>/answer", workload_answer, name="workload-answer"),
+]
 SUPPLIES: Final[list[URLPattern]] = []
 PERMISSIONS: Final[list[URLPattern]] = []
 REPORTS: Final[list[URLPattern]] = []

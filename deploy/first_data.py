@@ -9,17 +9,29 @@ kind that you offer beside them, also where you ask no money for it, as for ``se
 Later ones are added under Costs, Tariffs, SKUs.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.timezone import localdate
 
 from billing.models import Price, PriceList, PriceUnit, Sku
 from catalog.models import Metric, Offering, OfferingVersion, OfferingVersionState
+from catalog.placement import Link, Supply
+from catalog.placement_words import (
+    BaseRegister,
+    Hosting,
+    Keys,
+    Objective,
+    PersonalData,
+    Rubricering,
+    Score,
+)
 from catalog.services.limits import set_limit
+from catalog.services.placement import Answers, write_profile, write_supply
 from portal.cloud.models import Cloud
 from portal.core.calendar import BUSINESS_TIME
-from portal.identity.models import CostCentre, Node, VatTreatment, VatTreatmentPeriod
+from portal.identity.models import CostCentre, Node, Person, VatTreatment, VatTreatmentPeriod
 from portal.identity.services.tree import create_organization, create_project
 
 SINCE = datetime(2026, 1, 1, tzinfo=BUSINESS_TIME)
@@ -40,8 +52,25 @@ with transaction.atomic():
         name="Zaaksysteem",
         parent=ministry,
         actor=None,
-        protection_level=3,
-        has_personal_data=True,
+    )
+    # what is known of its data: see docs/placement.md
+    write_profile(
+        project,
+        Answers(
+            is_core_task=True,
+            personal_data=PersonalData.SOME,
+            has_special_data=False,
+            availability=Score.LOW,
+            integrity=Score.MIDDLE,
+            confidentiality=Score.LOW,
+            rubricering=Rubricering.NONE,
+            base_register=BaseRegister.NO,
+            is_workplace=False,
+            is_vital=False,
+            longest_outage_hours=72,
+            review_on=localdate() + timedelta(days=365),
+        ),
+        actor=None,
     )
     CostCentre.objects.create(node=project, code="410210", name="Zaaksysteem", valid_from=SINCE)
     for node in Node.objects.all():
@@ -52,7 +81,30 @@ with transaction.atomic():
         key="sovereign",
         name="Overheidsdatacenter Noord",
         region="nl-west-1",
-        operator_profile={"highest_protection_level": 3, "admits_personal_data": True, "seal": 3},
+    )
+    # what two people found out about the cloud
+    proposer, decider = (
+        Person.objects.create(name=name, is_active=False)
+        for name in ("Hilde Storm", "Bram Verkerk")
+    )
+    write_supply(
+        cloud,
+        Supply(
+            hosting=Hosting.GOVERNMENT,
+            chain=(Link(name="Overheidsdatacenter Noord", jurisdiction="NL", is_operator=True),),
+            locations=("NL",),
+            keys=Keys.CUSTOMER,
+            is_encrypted_at_rest=True,
+            is_encrypted_in_transit=True,
+            highest_protection_level=3,
+            highest_rubricering=Rubricering.DEP_VERTROUWELIJK,
+            admits_personal_data=True,
+            admits_special_data=True,
+            seals=tuple((objective, 3) for objective in Objective),
+            valid_until=localdate() + timedelta(days=365),
+            dependencies=(),
+        ),
+        by=(proposer, decider),
     )
     prices = PriceList.objects.create(name="Tarieven 2026")
     for code, category, subcategory, unit, amount in (

@@ -1,13 +1,5 @@
 """Which data may stand in which place. Pure: facts in, advice out."""
 
-from catalog.placement.former import (
-    REASONS,
-    CloudFacts,
-    ProjectFacts,
-    Verdict,
-    judge,
-)
-from catalog.placement.former import RULESET as FORMER_RULESET
 from catalog.placement.rules import (
     RULESET,
     Advice,
@@ -23,25 +15,19 @@ from catalog.placement.workload import Workload, effective_tbb, is_material
 
 __all__ = [
     "DEFAULT_MINIMUMS",
-    "FORMER_RULESET",
-    "REASONS",
     "RULESET",
     "Advice",
-    "CloudFacts",
     "Dependency",
     "Fired",
     "Link",
     "Minimums",
     "Need",
-    "ProjectFacts",
     "Supply",
-    "Verdict",
     "Workload",
     "advise",
     "advise_all",
     "effective_tbb",
     "is_material",
-    "judge",
     "source_of",
     "text_of",
 ]

@@ -43,7 +43,7 @@ from catalog.models.resource import CloudIdList
 from catalog.services.change_work import unoffered
 from catalog.services.drift import solve
 from catalog.services.operations import lock_resource
-from catalog.services.placement import note_found
+from catalog.services.placement import Place, check_placement, note_found
 from catalog.services.preview import quote_of
 from catalog.services.quotas import hold_found
 from catalog.services.resources import begin_retirement, meter_resource
@@ -62,9 +62,10 @@ _SUFFIX_LENGTH: Final = 8
 
 
 def why_not_adopted(difference: Difference) -> DomainError | None:
-    """Why this cannot be adopted now, in words for people; None when it can."""
+    """Why people cannot adopt this now, in words for them; None when they can."""
     try:
         _priced_demand(difference)
+        _check_placement(difference)
     except DomainError as refusal:
         return refusal
     return None
@@ -83,9 +84,11 @@ def adopt(difference: Difference, *, actor: Person | None) -> Resource:
     """Let what was found be a resource that is charged, though nobody ordered it.
 
     Call inside a transaction that locked the tree and the difference, and solve that then.
-    ``actor`` None: the platform itself.
+    ``actor`` None: the platform itself. That says what is so: what stands where it may not is
+    charged and listed too, with a decision that has the clauses against it.
 
     Raises:
+        PlacementRefused: people do not let it stand where it may not.
         RepairNotOffered: it is nothing that nobody ordered.
         CannotBeTold: the cloud's list does not tell what it holds or costs.
         SecondOfShared: the engine would take it away.
@@ -94,7 +97,10 @@ def adopt(difference: Difference, *, actor: Person | None) -> Resource:
         NameTaken: something else got its name a moment ago.
         ProjectEnded: its project has ended, and so may have nothing any more.
     """
-    resource = _take_in(difference, _priced_demand(difference))
+    demand = _priced_demand(difference)
+    if actor is not None:
+        _check_placement(difference)
+    resource = _take_in(difference, demand)
     began = month_of(now()).start
     seen = max(difference.first_seen_at, began)
     meter_resource(resource, UsageTime(cloud=difference.made_at, intended=began, observed=seen))
@@ -164,10 +170,22 @@ def adopt_by_itself(public_id: UUID) -> Resource | None:
     if difference.state != DifferenceState.OPEN or difference.kind != DifferenceKind.UNKNOWN:
         return None
     somebody_proposed = difference.repairs.filter(state=RepairState.PROPOSED).exists()
-    if somebody_proposed or why_not_adopted(difference) is not None:
+    if somebody_proposed or not _can_be_taken_in(difference):
         return None
     solve(difference)
     return adopt(difference, actor=None)
+
+
+def _can_be_taken_in(difference: Difference) -> bool:
+    try:
+        _priced_demand(difference)
+    except DomainError:
+        return False
+    return True
+
+
+def _check_placement(difference: Difference) -> None:
+    check_placement(difference.project, Place.of_cloud(difference.cloud))
 
 
 def _take_in(difference: Difference, demand: Mapping[Metric, Decimal]) -> Resource:

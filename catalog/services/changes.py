@@ -48,7 +48,7 @@ from catalog.services.orders import (
     ring_for_rule,
     write_order,
 )
-from catalog.services.placement import decide_placement, judge_placement
+from catalog.services.placement import decide_placement, opinion_on
 from catalog.services.preview import (
     Consequences,
     Priced,
@@ -167,7 +167,7 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
         price=price,
         consequences=Consequences(
             quote=price.after(before.quote),
-            verdict=judge_placement(project, version.cloud),
+            placements=[opinion_on(project, version)],
             quota=quota_effects(project, more),
             budget=budget_effect(project, costs),
             stop=find_stop(project, costs),
@@ -272,7 +272,7 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
         end_date=wanted.end_date,
         quote=price.as_json(),
         monthly_price=price.monthly,
-        placement=decide_placement(asked.project, version.cloud),
+        placement=decide_placement(asked.project, version),
         claim=claim,
         changes=resource,
         before={

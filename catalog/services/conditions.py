@@ -10,10 +10,12 @@ from django.utils.translation import gettext as _
 from billing.services.quotes import Quote
 from catalog.errors import ConditionsChanged
 from catalog.models import Order, OrderLine
+from catalog.placement_words import Advised, label_of, severity
 from catalog.services.changes import changeable_parameters
 from catalog.services.hard_stops import find_stop
 from catalog.services.offers import misfits, no_longer_offered, withdrawn_offers
 from catalog.services.order_costs import Cost, cost_of
+from catalog.services.placement import opinions_on
 from catalog.services.preview import budget_effect, quotes_of_lines, together
 from portal.core.money import to_cents
 
@@ -36,6 +38,7 @@ def lines_of(order: Order) -> list[OrderLine]:
             "assembly__offering_version__offering",
             "claim",
             "changes",
+            "placement",
         )
     )
 
@@ -99,6 +102,19 @@ def _changes(order: Order, lines: list[OrderLine]) -> list[str]:
     position = budget_effect(order.project, costs, besides=order)
     if position and position.free_after < 0 <= Decimal(free_then or 0):
         changes.append(_("it no longer fits in the budget"))
+    return changes + _stricter_placements(order, lines)
+
+
+def _stricter_placements(order: Order, lines: list[OrderLine]) -> list[str]:
+    """Where the advice got stricter since. What may not stand there at all is refused anyway."""
+    opinions = opinions_on(order.project, [line.offering_version for line in lines])
+    changes = []
+    for line in lines:
+        opinion, then = opinions[line.offering_version_id], line.placement.advised
+        today = opinion.advice.verdict
+        if then and opinion.is_admissible and severity(today) > severity(Advised(then)):
+            text = _("the advice on where the data stands became “{advice}”")
+            changes.append(_of_line(text.format(advice=label_of(today)), line, lines))
     return changes
 
 

@@ -33,6 +33,7 @@ from catalog.models import (
 )
 from catalog.services.lock_order import awaited_by, place_of
 from catalog.services.order_states import follow_lines, move_order_to
+from catalog.services.placement import check_goes_on
 from catalog.services.queueing import queue_for
 from catalog.services.waiting import parameters_awaited
 from portal.audit.services import record
@@ -53,6 +54,8 @@ ORDERED_KINDS: Final = frozenset({OperationKind.PROVISION.value, OperationKind.C
 REPEATABLE_KINDS: Final = frozenset(
     MAKING_KINDS | {OperationKind.RETIRE.value, OperationKind.COMPENSATE.value}
 )
+# What goes on making something goes on placing it.
+_PLACING_KINDS: Final = frozenset(MAKING_KINDS | {OperationKind.CHANGE.value})
 LEAVABLE_KINDS: Final = frozenset(
     {OperationKind.ACT.value, OperationKind.CHANGE.value, OperationKind.RECREATE.value}
 )
@@ -145,6 +148,7 @@ def resume_operation(public_id: UUID, *, actor: Person) -> Operation:
 
     Raises:
         IllegalTransition: the operation is not waiting for a person.
+        PlacementRefused: it makes something that may not stand there any more.
         ResourceBusy: other work on the resource goes on.
     """
     operation = lock_operation(public_id)
@@ -166,6 +170,7 @@ def retry_operation(public_id: UUID, *, position: int, actor: Person) -> Operati
     Raises:
         IllegalTransition: the operation is not waiting for a person.
         NotRepeatable: there is no such step, or doing it twice would do harm.
+        PlacementRefused: it makes something that may not stand there any more.
         ResourceBusy: other work on the resource goes on.
     """
     operation = lock_operation(public_id)
@@ -208,9 +213,12 @@ def set_going(operation: Operation) -> None:
 
     Raises:
         IllegalTransition: the operation is not waiting for a person.
+        PlacementRefused: it makes something that may not stand there any more.
         ResourceBusy: other work on the resource goes on.
     """
     check_transition(OPERATION_TRANSITIONS, operation.state, OperationState.RUNNING)
+    if operation.kind in _PLACING_KINDS:
+        check_goes_on(operation.resource)
     going_on = operation.resource.operations.filter(state=OperationState.RUNNING)
     if going_on.exclude(pk=operation.pk).exists():
         raise ResourceBusy(name=operation.resource.name)

@@ -258,7 +258,7 @@ def _write_line(
         end_date=line.end_date,
         quote=price.as_json(),
         monthly_price=price.monthly,
-        placement=decide_placement(project, line.version.cloud),
+        placement=decide_placement(project, line.version),
         claim=claim,
         tags=dict(line.tags),
         **memberships.columns(line.membership),

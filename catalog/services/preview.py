@@ -7,7 +7,7 @@ saw is what was stored.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,10 +32,9 @@ from catalog.models import (
     OrderLine,
     Resource,
 )
-from catalog.placement import Verdict
 from catalog.services.hard_stops import first_refusal
 from catalog.services.order_costs import Cost, cost_in_year, cost_of, pending_costs
-from catalog.services.placement import judge_placement
+from catalog.services.placement import Opinion, opinions_on, worst
 from catalog.services.quotas import amounts_of
 from portal.core.rows import Cut, RowOf, ask
 from portal.identity.models import Node, Project
@@ -79,14 +78,31 @@ class Consequences:
     """Everything a person must know before committing.
 
     Of a change ``quota`` is what is more, and ``quote`` is without what was paid once already.
-    ``stop``: what a budget with a hard stop would say of it, if it refuses.
+    ``stop``: what a budget with a hard stop would say of it, if it refuses. ``placements``: what
+    the rules say of each place where it would stand.
     """
 
     quote: Quote
-    verdict: Verdict
+    placements: list[Opinion]
     quota: list[QuotaEffect]
     budget: BudgetPosition | None
     stop: BudgetExceeded | None
+
+    @property
+    def placement(self) -> Opinion:
+        """The opinion that decides, of all places."""
+        return worst(self.placements)
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why the data may not stand there, of all places, in words; empty when it may."""
+        return list(dict.fromkeys(text for one in self.placements for text in one.refusals))
+
+    @property
+    def notes(self) -> list[str]:
+        """What to mind where it may."""
+        admitted = [one for one in self.placements if one.is_admissible]
+        return list(dict.fromkeys(text for one in admitted for text in one.texts))
 
     @property
     def fits_quota(self) -> bool:
@@ -191,18 +207,17 @@ def preview_together(project: Project, wishes: Sequence[Wish]) -> Consequences:
     budget, stop = budget_and_stop(project, costs)
     return Consequences(
         quote=together(quotes),
-        verdict=_judge(project, [wish.version for wish in wishes]),
+        placements=opinions_of(project, [wish.version for wish in wishes]),
         quota=quota_effects(project, _sum_of_demands(demands)),
         budget=budget,
         stop=stop,
     )
 
 
-def _judge(project: Project, versions: Iterable[OfferingVersion]) -> Verdict:
-    """Whether the data may stand everywhere where these would."""
-    verdicts = [judge_placement(project, cloud) for cloud in {item.cloud for item in versions}]
-    reasons = tuple(dict.fromkeys(reason for verdict in verdicts for reason in verdict.reasons))
-    return replace(verdicts[0], reasons=reasons)
+def opinions_of(project: Project, versions: Collection[OfferingVersion]) -> list[Opinion]:
+    """What the rules say of each place where these would stand, each once. One query."""
+    found = opinions_on(project, versions)
+    return list({opinion.place: opinion for opinion in found.values()}.values())
 
 
 def together(quotes: Iterable[Quote]) -> Quote:
@@ -322,7 +337,7 @@ def preview_of_order(order: Order) -> Consequences:
     budget, stop = budget_and_stop(order.project, costs, besides=order)
     return Consequences(
         quote=together(line.due_of(price) for line, price in zip(lines, quotes, strict=True)),
-        verdict=_judge(order.project, [line.offering_version for line in lines]),
+        placements=opinions_of(order.project, [line.offering_version for line in lines]),
         quota=effects,
         budget=budget,
         stop=stop,

@@ -22,7 +22,7 @@ from catalog.services.attachments import (
     record_lost,
 )
 from catalog.services.operations import start_operation
-from catalog.services.placement import check_placement
+from catalog.services.placement import check_goes_on
 from catalog.services.resources import meter_resource
 from portal.audit.services import record
 from portal.cloud.models import CloudProjectPurpose
@@ -51,7 +51,7 @@ def begin_recreation(resource: Resource, *, actor: Person, is_whole: bool) -> Op
     Raises:
         PlacementRefused: by the rules of today it may not stand there any more.
     """
-    check_placement(resource.project, resource.cloud_project.cloud)
+    check_goes_on(resource)
     _forget_other_names(resource)
     attached = let_go_of_lost(resource) if is_whole else []
     operation = start_operation(resource, OperationKind.RECREATE, requested_by=actor)

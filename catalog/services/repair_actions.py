@@ -70,7 +70,7 @@ def carry_out(
     Raises:
         AdoptedAlready, CannotBeTold, NameTaken, PriceMissing, ProjectEnded, StillInUse: of what
             nobody ordered.
-        PlacementRefused: by the rules of today it may not be made again.
+        PlacementRefused: by the rules of today it may not stand there.
         ResourceProtected: its protection goes off first.
     """
     if resource is not None:

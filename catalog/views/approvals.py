@@ -22,7 +22,6 @@ from django.views.decorators.http import require_POST, require_safe
 from catalog.amounts import amount_in_words
 from catalog.forms import QuestionForm
 from catalog.models import Metric, Order, OrderState
-from catalog.placement import REASONS
 from catalog.policies import orders_to_judge, visible_orders
 from catalog.services.approvals import (
     approve_order,
@@ -56,8 +55,7 @@ class Figures:
 
     @property
     def refusals(self) -> list[str]:
-        codes = self.consequences.verdict.reasons if self.consequences else ()
-        return [str(REASONS[code]) for code in codes]
+        return self.consequences.refusals if self.consequences else []
 
     @property
     def prices(self) -> list[tuple[str, Decimal, Decimal]]:

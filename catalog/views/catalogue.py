@@ -13,10 +13,9 @@ from django.views.decorators.http import require_safe
 from billing.services.quotes import Quote
 from catalog.kinds import get_kind
 from catalog.models import OfferingVersion
-from catalog.placement import REASONS
 from catalog.policies import offerings_for, orderable_projects, visible_offerings
 from catalog.services.offers import starting_prices
-from catalog.services.placement import judge_placement
+from catalog.services.placement import Opinion, opinions_on
 from catalog.views.wording import place_in_words
 from portal.identity.access import reached_projects
 from portal.identity.models import Project
@@ -91,21 +90,21 @@ def _matches(version: OfferingVersion, words: str) -> bool:
 
 def _tiles(versions: list[OfferingVersion], project: Project | None) -> list[Tile]:
     prices = starting_prices(versions, project) if project else {}
+    opinions = opinions_on(project, versions) if project else {}
     return [
         Tile(
             version=version,
             icon=get_kind(version.offering.kind).icon,
             place=place_in_words(version.cloud),
             price=prices.get(version.pk),
-            refusals=_refusals(version, project, prices.get(version.pk)) if project else [],
+            refusals=_refusals(opinions[version.pk], prices.get(version.pk)) if project else [],
         )
         for version in versions
     ]
 
 
-def _refusals(version: OfferingVersion, project: Project, price: Quote | None) -> list[str]:
-    verdict = judge_placement(project, version.cloud)
-    refusals = [str(REASONS[code]) for code in verdict.reasons]
+def _refusals(opinion: Opinion, price: Quote | None) -> list[str]:
+    refusals = opinion.refusals
     if price is None:
         refusals.append(_("It has no price, or nothing to choose from, at this moment."))
     return refusals

@@ -18,12 +18,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.drafts import read_draft
-from catalog.errors import IdempotencyConflict, PlacementRefused
+from catalog.errors import IdempotencyConflict
 from catalog.forms import CartForm, OrderForm
 from catalog.kinds import get_kind
 from catalog.models import CartLine, OfferingVersion, Order
 from catalog.order_tag_fields import TAG_FIELD, field_of, tag_answers
 from catalog.ordering_policies import Opening, find_opening
+from catalog.placement_errors import PlacementRefused
 from catalog.policies import (
     offered_versions,
     orderable_projects,
@@ -50,7 +51,7 @@ CART_LINE: Final = "cart-line"  # in an address: the public id of what is change
 PAGE: Final = "catalog/order_form/page.html"
 ANSWER: Final = "catalog/order_form/_answer.html"
 ADVICE: Final[dict[type[DomainError], Promise]] = {
-    PlacementRefused: gettext_lazy("Choose another project, or ask who classified its data."),
+    PlacementRefused: gettext_lazy("Choose another project, or look at what is known of its data."),
 }
 
 

@@ -15,7 +15,6 @@ from catalog.amounts import amount_in_words
 from catalog.drafts import Draft
 from catalog.kinds.parameters import Parameter
 from catalog.models import NEARLY_FULL, OfferingVersion
-from catalog.placement import REASONS
 from catalog.services.offers import least_price
 from catalog.services.preview import Consequences, QuotaEffect, preview
 from catalog.views.quota_request_wording import Shortage, shortage_foretold
@@ -137,7 +136,7 @@ def panel_of(consequences: Consequences, *, project: Project, version: OfferingV
     return Panel(
         problems=[],
         consequences=consequences,
-        refusals=[str(REASONS[code]) for code in consequences.verdict.reasons],
+        refusals=consequences.refusals,
         place=place_in_words(version.cloud),
         quota=[_line(effect, project) for effect in shown],
         roomy=names_of([effect for effect in consequences.quota if effect not in shown]),

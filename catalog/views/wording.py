@@ -19,7 +19,6 @@ from catalog.models import (
     OrderState,
     ResourceState,
 )
-from catalog.placement import CloudFacts
 from catalog.services.sources import with_chosen
 from portal.cloud.models import Cloud
 from portal.core.formats import day, money, quantity
@@ -54,7 +53,7 @@ OPERATION_TONES: Final[Mapping[str, str]] = {
 
 def place_in_words(cloud: Cloud) -> str:
     """The place and how sovereign it is, e.g. “Overheidsdatacenter Noord, SEAL-3”."""
-    seal = CloudFacts.from_profile(cloud.operator_profile).seal
+    seal = cloud.operator_profile.get("seal")
     return cloud.name if seal is None else f"{cloud.name}, SEAL-{seal}"
 
 

@@ -20,7 +20,6 @@ from portal.identity.services.tree import (
     CODE_LENGTH,
     DESCRIPTION_LENGTH,
     NAME_LENGTH,
-    PROTECTION_LEVELS,
 )
 
 
@@ -60,21 +59,6 @@ class ProjectForm(RefusableForm):
         help_text=_("The identity provider's roles name this code. For example: zaaksysteem."),
     )
     description = _text(_("Description"), DESCRIPTION_LENGTH, required=False)
-    protection_level = forms.TypedChoiceField(
-        label=_("Protection level (TBB)"),
-        help_text=_("Of the most sensitive data: 1 is the highest. Unknown means: no orders."),
-        required=False,
-        choices=[("", _("Not known yet")), *((str(n), str(n)) for n in PROTECTION_LEVELS)],
-        coerce=int,
-        empty_value=None,
-    )
-    has_personal_data = forms.TypedChoiceField(
-        label=_("Personal data"),
-        required=False,
-        choices=[("", _("Not known yet")), ("yes", _("Yes")), ("no", _("No"))],
-        coerce=lambda answer: answer == "yes",
-        empty_value=None,
-    )
 
 
 class FactForm(RefusableForm):
@@ -134,11 +118,4 @@ def answers_of(node: Node) -> dict[str, Any]:
     if node.kind == NodeKind.ORGANIZATION:
         return {name: getattr(node.organization, name) for name in ("name", "code", *NUMBERS)}
     project = node.project
-    personal = {None: "", True: "yes", False: "no"}[project.has_personal_data]
-    return {
-        "name": project.name,
-        "code": project.code,
-        "description": project.description,
-        "protection_level": project.protection_level,
-        "has_personal_data": personal,
-    }
+    return {name: getattr(project, name) for name in ("name", "code", "description")}

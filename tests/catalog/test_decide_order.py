@@ -15,7 +15,6 @@ from catalog.errors import (
     ConditionsChanged,
     EndDatePassed,
     NameTaken,
-    PlacementRefused,
     ReasonRequired,
     SelfApproval,
 )
@@ -31,6 +30,8 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.placement_errors import PlacementRefused
+from catalog.placement_words import Score
 from catalog.services import approvals, orders
 from catalog.services.approvals import approve_order, reject_order
 from portal.audit.models import AuditEntry
@@ -40,6 +41,7 @@ from portal.identity.models import Role
 from tests.factories import (
     PersonFactory,
     change_price,
+    classify,
     deputize,
     end_price,
     grant,
@@ -276,8 +278,7 @@ class TestChangedConditions:
         reject_order(order.public_id, approver=approver, reason="Dit is uit de handel")
 
     def test_place_that_is_no_longer_allowed_is_refused(self, order, approver, project):
-        project.protection_level = 1
-        project.save()
+        classify(project, integrity=Score.VERY_HIGH)
 
         with pytest.raises(PlacementRefused):
             approve_order(order.public_id, approver=approver, accepts_changes=True)

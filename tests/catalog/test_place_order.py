@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils.timezone import localdate, now
 
-from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable, PlacementRefused
+from catalog.errors import IdempotencyConflict, NameTaken, OfferingUnavailable
 from catalog.models import (
     ClaimState,
     Metric,
@@ -20,6 +20,7 @@ from catalog.models import (
     Quota,
     QuotaClaim,
 )
+from catalog.placement_errors import PlacementRefused
 from catalog.quota_errors import QuotaExceeded
 from catalog.services import orders
 from catalog.services.limits import set_limit
@@ -31,7 +32,7 @@ from portal.cloud.models import Image
 from portal.core.calendar import end_of_day
 from portal.core.errors import InvalidInput, NotAllowed
 from portal.core.states import IllegalTransition
-from tests.factories import SPEC, change_price, place, with_longest_term, withdrawn
+from tests.factories import SPEC, change_price, place, unanswered, with_longest_term, withdrawn
 
 pytestmark = pytest.mark.django_db
 
@@ -213,10 +214,8 @@ def test_name_that_waits_already_is_taken(requester, project, version):
         place(requester, project, version, name="zaak-app")
 
 
-@pytest.mark.parametrize("missing", ["protection_level", "has_personal_data"])
-def test_data_that_nobody_classified_may_stand_nowhere(requester, project, version, missing):
-    setattr(project, missing, None)
-    project.save()
+def test_data_that_nobody_answered_about_may_stand_nowhere(requester, project, version):
+    unanswered(project)
 
     with pytest.raises(PlacementRefused):
         place(requester, project, version)

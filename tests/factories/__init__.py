@@ -37,6 +37,14 @@ from tests.factories.identity import (
     propose,
     propose_replacement,
 )
+from tests.factories.placement import (
+    answers,
+    assessed,
+    classify,
+    supply,
+    unanswered,
+    unassessed,
+)
 
 __all__ = [
     "SPEC",
@@ -45,9 +53,12 @@ __all__ = [
     "OfferingVersionFactory",
     "PersonFactory",
     "administrator_of",
+    "answers",
     "asked",
+    "assessed",
     "begun",
     "change_price",
+    "classify",
     "delivered",
     "deputize",
     "end_price",
@@ -70,6 +81,9 @@ __all__ = [
     "published",
     "reoffered",
     "stuck",
+    "supply",
+    "unanswered",
+    "unassessed",
     "with_longest_term",
     "withdrawn",
 ]

@@ -38,6 +38,7 @@ from catalog.services.resources import activate_resource
 from portal.cloud.models import Cloud, Flavor, Image, VolumeType
 from portal.core.calendar import whole_second, year_of
 from portal.identity.models import Node, Person, Project
+from tests.factories.placement import assessed
 
 _names = count(1)
 
@@ -53,11 +54,6 @@ class CloudFactory(factory.django.DjangoModelFactory):
     key = "sovereign"
     name = "Overheidsdatacenter Noord"
     region = "nl-west-1"
-    operator_profile = {
-        "highest_protection_level": 3,
-        "admits_personal_data": True,
-        "seal": 3,
-    }
 
     @factory.post_generation
     def inventory(self: Cloud, create: bool, extracted: Any, **kwargs: Any) -> None:
@@ -72,6 +68,11 @@ class CloudFactory(factory.django.DjangoModelFactory):
         VolumeType.objects.get_or_create(
             cloud=self, name="standard", defaults={"openstack_id": "type-1"}
         )
+
+    @factory.post_generation
+    def assessment(self: Cloud, create: bool, extracted: Any, **kwargs: Any) -> None:
+        if not self.supply_profiles.exists():
+            assessed(self)
 
 
 class OfferingVersionFactory(factory.django.DjangoModelFactory):

@@ -25,6 +25,7 @@ from portal.identity.models import (
 )
 from portal.identity.role_policies import approved_nodes
 from portal.identity.services.tree import create_organization, create_project
+from tests.factories.placement import classify
 
 ISSUER = "https://idp.example.nl"
 # The public_id of nothing; a constant, because names of tests must not change by themselves.
@@ -56,15 +57,16 @@ def give_numbers(organization: Node, **numbers: str) -> None:
 
 
 def make_project(parent: Node | None = None, name: str = "") -> Project:
+    """A project about whose data the questions were answered."""
     parent = parent or make_organization()
-    return create_project(
+    project = create_project(
         code=f"project-{next(_codes)}",
         name=name or _free_name("Zaaksysteem", parent),
         parent=parent,
-        protection_level=3,
-        has_personal_data=True,
         actor=None,
     )
+    classify(project)
+    return project
 
 
 def _free_name(name: str, parent: Node | None) -> str:

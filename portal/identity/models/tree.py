@@ -139,7 +139,8 @@ class Project(Node):
     """A workspace in which resources are ordered; the FOCUS sub account.
 
     ``protection_level`` is the highest Te Beschermen Belang (VIRBI 2025: 1 highest, 4 lowest)
-    of its data; NULL means nobody classified it yet, and then nothing may be placed.
+    of its data; NULL means not known. It and ``has_personal_data`` are copies of what follows from
+    the answers about the project, by which the rules of placement judge (docs/placement.md).
     """
 
     description = models.CharField(max_length=300, blank=True)

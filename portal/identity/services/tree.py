@@ -41,8 +41,6 @@ from portal.identity.services.numbers import TAKEN, is_taken
 CODE_LENGTH: Final = 40
 NAME_LENGTH: Final = 120
 DESCRIPTION_LENGTH: Final = 300
-PROTECTION_LEVELS: Final = range(1, 5)  # Te Beschermen Belang: 1 is the highest
-CLASSIFICATION: Final = ("protection_level", "has_personal_data")
 
 Values = dict[str, Any]
 
@@ -122,19 +120,13 @@ def create_project(
     parent: Node,
     actor: Person | None,
     description: str = "",
-    protection_level: int | None = None,
-    has_personal_data: bool | None = None,
 ) -> Project:
-    """Add a project below an organization; otherwise as ``create_organization``."""
+    """Add a project below an organization; otherwise as ``create_organization``.
+
+    Nothing is ordered in it until somebody answered the questions about its data.
+    """
     project = Project(kind=NodeKind.PROJECT, parent=parent)
-    values = {
-        "code": code,
-        "name": name,
-        "description": description,
-        "protection_level": protection_level,
-        "has_personal_data": has_personal_data,
-    }
-    _place(project, values, actor)
+    _place(project, {"code": code, "name": name, "description": description}, actor)
     return project
 
 
@@ -157,7 +149,7 @@ def add_project(parent_id: UUID, *, actor: Person, **values: Any) -> Project:
     """Add a project below an organization that the person administers.
 
     Args:
-        values: code, name, description, protection_level and has_personal_data.
+        values: code, name and description.
 
     Raises:
         NotAllowed, NodeEnded, InvalidInput: as ``add_organization``.
@@ -206,9 +198,7 @@ def edit_organization(public_id: UUID, *, actor: Person, **values: Any) -> Organ
 
 
 def edit_project(public_id: UUID, *, actor: Person, **values: Any) -> Project:
-    """Change the code, the name, the description and the classification of a project.
-
-    Another classification asks for a strong and fresh login; a description does not.
+    """Change the code, the name and the description of a project.
 
     Raises:
         NotAllowed, NodeEnded, InvalidInput: as ``edit_organization``.
@@ -218,8 +208,7 @@ def edit_project(public_id: UUID, *, actor: Person, **values: Any) -> Project:
         before = {name: getattr(project, name) for name in values}
         _write(project, values)
         changed = [name for name in values if getattr(project, name) != before[name]]
-        save = _save_classification if set(changed) & set(CLASSIFICATION) else _save_changes
-        save(project, changed, before, actor)
+        _save_changes(project, changed, before, actor)
         return project
 
 
@@ -233,8 +222,16 @@ def _save_changes(
     record("node.changed", node, actor=actor, node_id=node.pk, data=data)
 
 
-# Says where data may stand that others put there.
-_save_classification = sensitive("project.classify")(_save_changes)
+def note_classification(
+    project: Project, *, protection_level: int | None, has_personal_data: bool | None
+) -> None:
+    """Copy what follows from the answers about a project to where lists and rules read it.
+
+    Call inside the transaction that keeps the answers, which writes down who gave them.
+    """
+    project.protection_level = protection_level
+    project.has_personal_data = has_personal_data
+    project.save(update_fields=["protection_level", "has_personal_data"])
 
 
 # --- what may be written -----------------------------------------------------------------------
@@ -312,12 +309,6 @@ def _clean_number(value: str, is_possible: Callable[[str], bool], message: str) 
     return number
 
 
-def _clean_protection_level(value: int | None) -> int | None:
-    if value is not None and value not in PROTECTION_LEVELS:
-        raise ValueError(_("Choose a level from 1 to 4."))
-    return value
-
-
 _CLEANERS: Final[dict[str, Callable[[Any], Any]]] = {
     "code": _clean_code,
     "name": _clean_name,
@@ -325,6 +316,4 @@ _CLEANERS: Final[dict[str, Callable[[Any], Any]]] = {
     "oin": _clean_oin,
     "kvk_number": _clean_kvk_number,
     "rsin": _clean_rsin,
-    "protection_level": _clean_protection_level,
-    "has_personal_data": lambda value: value,
 }

@@ -112,7 +112,7 @@ def organization_detail(request: PersonRequest, public_id: UUID) -> HttpResponse
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def organization_edit(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Change what a node is called, its numbers or its classification."""
+    """Change what a node is called, and its numbers or its description."""
     node = get_changeable_node(request, public_id)
     form = node_form(node)(_sent(request), initial=answers_of(node) | _kept(request))
     if isinstance(form, OrganizationForm) and not may_administer_from_above(request.user, node):

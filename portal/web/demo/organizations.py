@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
+from django.utils.timezone import localdate
+
+from catalog.placement_words import BaseRegister, PersonalData, Rubricering, Score
+from catalog.services.placement import Answers, write_profile
 from portal.audit.services import record
 from portal.identity.models import (
     CostCentre,
@@ -17,22 +21,26 @@ from portal.identity.models import (
 )
 from portal.identity.services.tree import create_organization, create_project
 
-# code, name, protection level (TBB), personal data, cost centre
-PROJECTS: Final = {
+# how bad it is when data is wrong, and personal data: TBB 3 and 4
+_PERSONAL: Final = (Score.MIDDLE, PersonalData.SOME)
+_OPEN: Final = (Score.LOW, PersonalData.NONE)
+_Data = tuple[Score, PersonalData]
+# code, name, its data, cost centre
+PROJECTS: Final[dict[str, list[tuple[str, str, _Data, str, str]]]] = {
     "waterregistratie": [
-        ("zaaksysteem", "Zaaksysteem", 3, True, "410210", "Zaakgericht werken"),
-        ("grondwater-api", "Grondwater-API", 4, False, "410220", "Open data"),
-        ("meetnet", "Meetnet", 4, False, "410230", "Meetnet"),
+        ("zaaksysteem", "Zaaksysteem", _PERSONAL, "410210", "Zaakgericht werken"),
+        ("grondwater-api", "Grondwater-API", _OPEN, "410220", "Open data"),
+        ("meetnet", "Meetnet", _OPEN, "410230", "Meetnet"),
     ],
     "informatievoorziening": [
-        ("vergunningenportaal", "Vergunningenportaal", 3, True, "510110", "Vergunningen"),
-        ("datawarehouse", "Datawarehouse", 3, True, "510120", "Datawarehouse"),
+        ("vergunningenportaal", "Vergunningenportaal", _PERSONAL, "510110", "Vergunningen"),
+        ("datawarehouse", "Datawarehouse", _PERSONAL, "510120", "Datawarehouse"),
     ],
     "veldonderzoek": [
-        ("boringen", "Boringen", 4, False, "620110", "Boringen"),
+        ("boringen", "Boringen", _OPEN, "620110", "Boringen"),
     ],
     "voorbeeldstad": [
-        ("burgerzaken", "Burgerzaken", 3, True, "7001", "Burgerzaken"),
+        ("burgerzaken", "Burgerzaken", _PERSONAL, "7001", "Burgerzaken"),
     ],
 }
 
@@ -90,6 +98,23 @@ def load_organizations(since: datetime) -> None:
         _load_projects(parent, since)
 
 
+def _answers(integrity: Score, personal_data: PersonalData) -> Answers:
+    return Answers(
+        is_core_task=personal_data != PersonalData.NONE,
+        personal_data=personal_data,
+        has_special_data=False,
+        availability=Score.LOW,
+        integrity=integrity,
+        confidentiality=Score.LOW,
+        rubricering=Rubricering.NONE,
+        base_register=BaseRegister.NO,
+        is_workplace=False,
+        is_vital=False,
+        longest_outage_hours=72,
+        review_on=localdate() + timedelta(days=365),
+    )
+
+
 def _load_projects(parent: Node, since: datetime) -> None:
     owner = Person.objects.create(name=OWNERS[parent.code])
     # Known here, as by a login that nobody can repeat: no provider has this issuer.
@@ -97,16 +122,8 @@ def _load_projects(parent: Node, since: datetime) -> None:
         person=owner, issuer=NO_PROVIDER, subject=str(owner.public_id), node=parent
     )
     record("person.joined", owner, actor=None, node_id=parent.pk)
-    for code, name, protection_level, has_personal_data, centre, centre_name in PROJECTS[
-        parent.code
-    ]:
-        project = create_project(
-            code=code,
-            name=name,
-            parent=parent,
-            protection_level=protection_level,
-            has_personal_data=has_personal_data,
-            actor=None,
-        )
+    for code, name, known, centre, centre_name in PROJECTS[parent.code]:
+        project = create_project(code=code, name=name, parent=parent, actor=None)
+        write_profile(project, _answers(*known), actor=None)
         CostCentre.objects.create(node=project, code=centre, name=centre_name, valid_from=since)
         ProjectOwner.objects.create(project=project, owner=owner, valid_from=since)

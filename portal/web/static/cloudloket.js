@@ -50,8 +50,10 @@ document.addEventListener(
   true,
 );
 
+// What the rules bar stays barred until the page is drawn anew: data-cl-barred.
 function release(root) {
-  for (const button of root.querySelectorAll("button[aria-disabled=true]")) {
+  const busy = "button[aria-disabled=true]:not([data-cl-barred])";
+  for (const button of root.querySelectorAll(busy)) {
     button.removeAttribute("aria-disabled");
     if (button.dataset.clLabel) {
       button.textContent = button.dataset.clLabel;

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from billing.errors import PriceMissing
 from billing.models import MeteredResource, Price, PriceUnit, UsageSpan
 from billing.services.charging import charges_of_resource
-from catalog.errors import CannotBeTold, PlacementRefused, RepairNotOffered, ResourceBusy
+from catalog.errors import CannotBeTold, RepairNotOffered, ResourceBusy
 from catalog.models import (
     Difference,
     DifferenceState,
@@ -25,6 +25,7 @@ from catalog.models import (
     ResourceState,
     Step,
 )
+from catalog.placement_errors import PlacementRefused
 from catalog.services.drift import correct_record
 from catalog.services.drift_repairs import confirm_repair
 from catalog.services.limits import set_limit
@@ -40,7 +41,7 @@ from portal.cloud.models import Cloud, Flavor
 from portal.cloud.ports import CloudRefused, CloudUnavailable
 from portal.core.calendar import whole_second
 from tests.catalog.reconciliation.conftest import differences, open_spans, thing_of
-from tests.factories import priced
+from tests.factories import priced, unassessed
 from tests.factories.billing import (
     MeteredResourceFactory,
     UsageSpanFactory,
@@ -194,7 +195,7 @@ def test_what_would_be_something_else_is_not_made_again(kind, running):
 def test_where_it_may_not_stand_any_more_it_is_not_made_again(running, cloud, look_twice, decided):
     lose(cloud, "server")
     look_twice()
-    Cloud.objects.update(operator_profile={})
+    unassessed(Cloud.objects.get())
 
     with pytest.raises(PlacementRefused):
         decided(Difference.objects.get(), RepairAction.RECREATE)

@@ -9,12 +9,14 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from catalog.models import Offering, OfferingVersionState
+from catalog.placement_words import Score
 from catalog.services.offers import starting_prices
 from portal.identity.models import Role
 from tests.factories import (
     UNKNOWN_ID,
     OfferingVersionFactory,
     PersonFactory,
+    classify,
     grant,
     make_project,
 )
@@ -72,8 +74,7 @@ def test_who_does_not_order_may_look(client, project, version, role):
 
 
 def test_what_the_data_may_not_go_to_says_why(client, requester, project, version):
-    project.protection_level = 2
-    project.save(update_fields=["protection_level"])
+    classify(project, integrity=Score.HIGH)
 
     text = shown(page(client, requester))
 

@@ -27,6 +27,7 @@ from tests.factories import (
     make_project,
     place,
     reoffered,
+    unanswered,
     with_longest_term,
     withdrawn,
 )
@@ -271,13 +272,12 @@ class TestSubmit:
         assert_nothing_stored()
 
     def test_data_that_may_not_stand_there_is_refused(self, browser, answers, project):
-        project.has_personal_data = None
-        project.save(update_fields=["has_personal_data"])
+        unanswered(project)
 
         response = browser.post(FORM, answers)
 
         assert response.status_code == 409
-        assert "It is not known whether this project holds personal data." in text_of(response)
+        assert "Nobody answered the questions about this project yet." in text_of(response)
         assert_nothing_stored()
 
     def test_the_price_of_this_moment_is_frozen(self, browser, answers):

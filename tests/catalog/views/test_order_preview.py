@@ -10,6 +10,7 @@ from django.utils.timezone import localdate, now
 
 from billing.models import Budget, Price
 from catalog.models import Metric, Order
+from catalog.placement_words import Score
 from catalog.services.limits import set_limit
 from portal.identity.models import Role, RoleGrant
 from tests.catalog.views.ordering import (
@@ -20,7 +21,7 @@ from tests.catalog.views.ordering import (
     text_of,
     title_of,
 )
-from tests.factories import grant, make_project
+from tests.factories import classify, grant, make_project
 from tests.factories.billing import set_price
 
 pytestmark = pytest.mark.django_db
@@ -86,8 +87,7 @@ def test_a_hard_stop_says_no(browser, answers, project):
 
 
 def test_says_that_the_data_may_not_stand_there(browser, answers, project):
-    project.protection_level = 1
-    project.save(update_fields=["protection_level"])
+    classify(project, integrity=Score.VERY_HIGH)
 
     text = text_of(browser.post(PREVIEW, answers, headers=HTMX))
 
@@ -205,7 +205,7 @@ def test_who_may_no_longer_order_gets_no_price(browser, answers, requester):
     assert browser.post(PREVIEW, answers, headers=HTMX).status_code == 403
 
 
-def test_asks_six_queries(browser, answers, django_assert_num_queries):
-    """The session and the person; what may be ordered where, its prices, the quota, the budgets."""
-    with django_assert_num_queries(6):
+def test_asks_seven_queries(browser, answers, django_assert_num_queries):
+    """Session, person; what may be ordered where, prices, where it may stand, quota, budgets."""
+    with django_assert_num_queries(7):
         assert "€41.80 per month" in text_of(browser.post(PREVIEW, answers, headers=HTMX))

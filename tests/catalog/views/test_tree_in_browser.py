@@ -14,7 +14,7 @@ from portal.identity.models import Node, Organization, Role
 from portal.identity.services.facts import set_cost_centre, set_data_owner, set_vat_treatment
 from portal.identity.services.tree import create_organization, create_project
 from tests.chromium import complaints_about
-from tests.factories import PersonFactory, administrator_of, generous_limits, grant, place
+from tests.factories import PersonFactory, administrator_of, classify, generous_limits, grant, place
 from tests.logins import session_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -50,10 +50,9 @@ def pages(ministry, administrator, version):
         name="Zaaksysteem",
         description="Zaakgericht werken voor vergunningen",
         parent=directorate,
-        protection_level=3,
-        has_personal_data=True,
         actor=None,
     )
+    classify(project)
     empty = create_project(code="meetnet", name="Meetnet", parent=agency, actor=None)
     gone = create_project(code="oud", name="Oud archief", parent=agency, actor=None)
     requester = PersonFactory(name="Sanne Wiersma")

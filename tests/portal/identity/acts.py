@@ -36,7 +36,7 @@ from portal.identity.services.proposals import grant_role
 from portal.identity.services.reviews import keep_grants, open_campaign, withdraw_grant
 from portal.identity.services.roles import end_grant, lift_bar
 from portal.identity.services.sessions import end_session
-from portal.identity.services.tree import add_organization, edit_organization, edit_project
+from portal.identity.services.tree import add_organization, edit_organization
 from tests.factories import (
     PersonFactory,
     administrator_of,
@@ -83,6 +83,7 @@ from tests.portal.identity.cost_acts import (
     withdrawing_a_tag_key,
 )
 from tests.portal.identity.doors import Doors, Get
+from tests.portal.identity.placement_acts import classifying_a_project
 from tests.portal.identity.quota_acts import granting_a_request, refusing_a_request
 from tests.portal.identity.rule_acts import confirming_a_rule, refusing_a_rule
 from tests.portal.identity.tariff_acts import confirming_a_round, refusing_a_round
@@ -298,23 +299,6 @@ def editing_an_organization(get: Get) -> Doors:
         service=lambda: edit_organization(directorate.public_id, actor=administrator, **answers),
         page=f"/organizations/{directorate.public_id}/edit",
         form=answers,
-    )
-
-
-def classifying_a_project(get: Get) -> Doors:
-    administrator, project = get("administrator"), get("project")
-    facts = {"name": project.name, "code": project.code, "description": ""}
-    return Doors(
-        actor=administrator,
-        service=lambda: edit_project(
-            project.public_id,
-            actor=administrator,
-            **facts,
-            protection_level=4,
-            has_personal_data=False,
-        ),
-        page=f"/organizations/{project.public_id}/edit",
-        form=facts | {"protection_level": "4", "has_personal_data": "no"},
     )
 
 

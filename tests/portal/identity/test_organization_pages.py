@@ -176,8 +176,6 @@ class TestForms:
             "name": "Meetnet",
             "code": "meetnet",
             "description": "Metingen",
-            "protection_level": "3",
-            "has_personal_data": "no",
         }
 
         response = client.post(address(directorate, "add-project"), answers)
@@ -185,7 +183,7 @@ class TestForms:
         made = Node.objects.get(code="meetnet").project
         assert (response.status_code, response.headers["Location"]) == (303, address(made))
         assert made.parent_id == directorate.pk
-        assert (made.protection_level, made.has_personal_data) == (3, False)
+        assert made.protection_level is None
 
     def test_adding_an_organization(self, client, directorate, administrator):
         log_in(client, administrator)
@@ -244,12 +242,12 @@ class TestForms:
         log_in(client, administrator)
 
         form = client.get(address(project, "edit")).context["form"]
-        assert (form["name"].value(), form["has_personal_data"].value()) == ("Zaaksysteem", "yes")
+        assert (form["name"].value(), form["code"].value()) == ("Zaaksysteem", project.code)
 
-        answers = {"name": "Zaken", "code": project.code, "protection_level": ""}
+        answers = {"name": "Zaken", "code": project.code, "description": "Werk"}
         assert client.post(address(project, "edit"), answers).status_code == 303
         project.refresh_from_db()
-        assert (project.name, project.protection_level) == ("Zaken", None)
+        assert (project.name, project.description) == ("Zaken", "Werk")
 
     def test_an_empty_form_is_a_mistake_too(self, client, project, administrator):
         log_in(client, administrator)
@@ -308,20 +306,13 @@ class TestFacts:
 
         assert client.post(address(project, "data-owner"), answers).status_code == 303
 
-    def test_another_classification_asks_for_one_and_another_name_does_not(
-        self, client, project, administrator
-    ):
+    def test_another_name_asks_for_no_fresh_login(self, client, project, administrator):
         log_in(client, administrator, age_seconds=3600)
-        same = {"code": project.code, "protection_level": "3", "has_personal_data": "yes"}
+        answers = {"code": project.code, "name": "Anders"}
 
-        assert client.post(address(project, "edit"), same | {"name": "Anders"}).status_code == 303
-        for change in ({"protection_level": "4"}, {"has_personal_data": "no"}):
-            answers = same | {"name": "Anders"} | change
-            response = client.post(address(project, "edit"), answers)
-            assert response.headers["Location"].startswith("/login/local")
+        assert client.post(address(project, "edit"), answers).status_code == 303
         project.refresh_from_db()
-        assert (project.name, project.protection_level) == ("Anders", 3)
-        assert project.has_personal_data
+        assert project.name == "Anders"
 
     def test_history_and_plans_are_shown(self, client, directorate, project, administrator):
         for node, code, days in (

@@ -35,8 +35,6 @@ PROJECT = {
     "code": "zaaksysteem",
     "name": "Zaaksysteem",
     "description": "",
-    "protection_level": 3,
-    "has_personal_data": True,
 }
 
 
@@ -73,7 +71,7 @@ class TestAdding:
         made = add_project(directorate.public_id, actor=administrator, **PROJECT)
 
         assert made.lineage_ids == [ministry.pk, directorate.pk, made.pk]
-        assert (made.protection_level, made.has_personal_data) == (3, True)
+        assert (made.protection_level, made.has_personal_data) == (None, None)
 
     def test_nothing_stands_below_a_project(self, ministry, administrator):
         project = make_project(ministry)
@@ -154,8 +152,6 @@ class TestBadInput:
         [
             ("description", "x" * 301),
             ("description", "a\x07b"),
-            ("protection_level", 0),
-            ("protection_level", 5),
         ],
     )
     def test_of_a_project_is_said_at_the_field(self, ministry, administrator, field, value):

@@ -1,0 +1,126 @@
+"""What is asked about the data of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from django import forms
+from django.utils.timezone import localdate
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from catalog.models.workload import OUTAGES_HOURS
+from catalog.placement_words import (
+    BaseRegister,
+    PersonalData,
+    Rubricering,
+    Score,
+    choices_of,
+)
+from catalog.services.placement import Answers
+from portal.core.formats import DATE_FORMATS
+from portal.core.forms import RefusableForm
+
+_NOT_KNOWN: Final = ("", _("I do not know yet"))
+_YES_OR_NO: Final = (("yes", _("Yes")), ("no", _("No")), _NOT_KNOWN)
+_HOURS_A_DAY: Final = 24
+_USUAL_REVIEW: Final = timedelta(days=365)
+
+
+def _choice(
+    label: Any,
+    choices: list[tuple[str, Any]],
+    coerce: Callable[[str], Any],
+    help_text: Any = "",
+) -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(
+        label=label,
+        help_text=help_text,
+        choices=choices,
+        coerce=coerce,
+        empty_value=None,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+
+def _yes_or_no(label: Any, help_text: Any = "") -> forms.TypedChoiceField:
+    return _choice(label, list(_YES_OR_NO), lambda answer: answer == "yes", help_text)
+
+
+def _word(label: Any, words: type[StrEnum], help_text: Any = "") -> forms.TypedChoiceField:
+    return _choice(label, [*choices_of(words), _NOT_KNOWN], words, help_text)
+
+
+def _outage(hours: int) -> Any:
+    days, rest = divmod(hours, _HOURS_A_DAY)
+    if rest:
+        return ngettext_lazy("%d hour", "%d hours", hours) % hours
+    return ngettext_lazy("%d day", "%d days", days) % days
+
+
+class WorkloadForm(RefusableForm):
+    """The questions about the data of a project; each but the last may be left open."""
+
+    is_core_task = _yes_or_no(
+        _("Is it about a core task of your organisation?"),
+        _("Such as permits, supervision or benefits."),
+    )
+    personal_data = _word(_("Do you process personal data?"), PersonalData)
+    has_special_data = _yes_or_no(
+        _("Are there special personal data among them?"),
+        _("About health, religion, race, politics, a criminal record or biometrics."),
+    )
+    availability = _word(
+        _("How bad is it when the service stands still for a day?"),
+        Score,
+        _(
+            "Look at five interests: the democratic order, relations with other countries, safety, "
+            "sensitive policy and reliable service. The highest counts."
+        ),
+    )
+    integrity = _word(_("How bad is it when data is wrong?"), Score)
+    confidentiality = _word(_("How bad is it when data gets out?"), Score)
+    rubricering = _word(
+        _("Marking (rubricering)"),
+        Rubricering,
+        _("Decided on by your department. It is never chosen for you here."),
+    )
+    base_register = _word(_("Is it a base register, or the source of one?"), BaseRegister)
+    is_workplace = _yes_or_no(_("Is it mail, documents, storage of files or a workplace?"))
+    is_vital = _yes_or_no(
+        _("Is your organisation vital, or essential by law?"),
+        _("By the Cyberbeveiligingswet or the Wet weerbaarheid kritieke entiteiten."),
+    )
+    longest_outage_hours = _choice(
+        _("For how long may it stand still?"),
+        [*((str(hours), _outage(hours)) for hours in OUTAGES_HOURS), _NOT_KNOWN],
+        int,
+    )
+    review_on = forms.DateField(
+        label=_("When do you look at this again?"),
+        help_text=_("Day-month-year, within a year from now."),
+        initial=lambda: localdate() + _USUAL_REVIEW,
+        input_formats=DATE_FORMATS,
+        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
+    )
+
+    def answers(self) -> Answers:
+        """What was filled in; of a valid form."""
+        return Answers(**self.cleaned_data)
+
+
+def initial_of(answers: Answers) -> dict[str, Any]:
+    """What the form shows of answers that were given; the day of the next look is chosen anew."""
+    found = {name: _as_choice(value) for name, value in vars(answers).items()}
+    del found["review_on"]
+    return found
+
+
+def _as_choice(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

@@ -1,0 +1,39 @@
+"""Which data may stand where: what is known, what the rules say of it, and what was decided."""
+
+from catalog.services.placement.judging import (
+    Opinion,
+    check_goes_on,
+    check_placement,
+    decide_placement,
+    note_found,
+    opinion_on,
+    opinion_on_place,
+    opinions_on,
+    worst,
+)
+from catalog.services.placement.profiles import (
+    Answers,
+    answer_questions,
+    current_profile,
+    write_profile,
+)
+from catalog.services.placement.reading import Place
+from catalog.services.placement.supplies import write_supply
+
+__all__ = [
+    "Answers",
+    "Opinion",
+    "Place",
+    "answer_questions",
+    "check_goes_on",
+    "check_placement",
+    "current_profile",
+    "decide_placement",
+    "note_found",
+    "opinion_on",
+    "opinion_on_place",
+    "opinions_on",
+    "worst",
+    "write_profile",
+    "write_supply",
+]

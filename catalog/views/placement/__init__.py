@@ -1,0 +1,1 @@
+"""Pages about which data may stand where."""

@@ -1,0 +1,119 @@
+"""What is known of the data of a project, what the rules say of it, and answering the questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from catalog.models import OfferingVersion, WorkloadProfile
+from catalog.offering_policies import is_offered_to, published_versions
+from catalog.placement_forms import WorkloadForm, initial_of
+from catalog.placement_policies import may_classify, visible_workloads
+from catalog.services.placement import (
+    Answers,
+    Opinion,
+    answer_questions,
+    current_profile,
+    opinions_on,
+)
+from catalog.views.placement.wording import Finding, answers_in_words, findings_of
+from catalog.views.wording import place_in_words
+from portal.core.errors import DomainError
+from portal.identity.facts import FactKind, facts_of
+from portal.identity.models import Project
+from portal.identity.oidc.step_up import kept_input
+from portal.identity.requests import PersonRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceAdvice:
+    """What the rules say of one place, for what is offered there."""
+
+    name: str
+    offerings: list[str]
+    opinion: Opinion
+    findings: list[Finding]
+
+
+@require_safe
+def workload(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """The answers in force, and where the data may stand by them."""
+    project = _project(request, public_id)
+    profile = current_profile(project)
+    context = {
+        "project": project,
+        "profile": profile,
+        "answers": answers_in_words(Answers.of(profile)) if profile else [],
+        "advices": _advices(project),
+        "data_owner": _data_owner(project),
+        "may_answer": project.ended_at is None and may_classify(request.user, project),
+    }
+    return render(request, "catalog/placement/workload.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def workload_answer(request: PersonRequest, public_id: UUID) -> HttpResponse:
+    """Answer the questions, anew where somebody did before."""
+    project = _project(request, public_id)
+    if project.ended_at is not None or not may_classify(request.user, project):
+        raise PermissionDenied
+    profile = current_profile(project)
+    form = WorkloadForm(
+        request.POST if request.method == "POST" else None,
+        initial=_initial(profile) | (kept.dict() if (kept := kept_input(request)) else {}),
+    )
+    if form.is_valid():
+        try:
+            answer_questions(public_id, form.answers(), actor=request.user)
+        except DomainError as error:
+            form.show(error)
+        else:
+            messages.success(request, _("The answers are saved. They hold from now on."))
+            return redirect("catalog:workload", public_id=public_id)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    context = {"project": project, "form": form, "is_first": profile is None}
+    return render(request, "catalog/placement/answer.html", context, status=status)
+
+
+def _project(request: PersonRequest, public_id: UUID) -> Project:
+    return get_object_or_404(visible_workloads(request.user), public_id=public_id)
+
+
+def _initial(profile: WorkloadProfile | None) -> dict[str, object]:
+    return initial_of(Answers.of(profile)) if profile else {}
+
+
+def _data_owner(project: Project) -> str:
+    """Who answers for the data now; empty: nobody was named."""
+    fact = next(fact for fact in facts_of(project, at=now()) if fact.kind == FactKind.DATA_OWNER)
+    return fact.current.owner.name if fact.current else ""  # type: ignore[union-attr]  # a DataOwner
+
+
+def _advices(project: Project) -> list[PlaceAdvice]:
+    """Of each place where something is offered to the project; where it may stand comes first."""
+    offered = published_versions().filter(is_offered_to(project.lineage_ids))
+    versions = list(offered.select_related("cloud", "offering"))
+    opinions = opinions_on(project, versions)
+    found: dict[tuple[int, int | None], list[OfferingVersion]] = {}
+    for version in versions:
+        opinion = opinions[version.pk]
+        found.setdefault((version.cloud_id, opinion.judged.supply_id), []).append(version)
+    advices = [
+        PlaceAdvice(
+            name=place_in_words(versions[0].cloud),
+            offerings=sorted(version.name for version in versions),
+            opinion=opinions[versions[0].pk],
+            findings=findings_of(opinions[versions[0].pk].advice),
+        )
+        for versions in found.values()
+    ]
+    return sorted(advices, key=lambda advice: (not advice.opinion.is_admissible, advice.name))
