@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Max
 from django.utils.timezone import localdate, now
 from django.utils.translation import gettext as _
@@ -94,8 +95,11 @@ def answer_questions(project_id: UUID, answers: Answers, *, actor: Person) -> Wo
         return write_profile(node.project, answers, actor=actor)
 
 
+@transaction.atomic
 def write_profile(project: Project, answers: Answers, *, actor: Person | None) -> WorkloadProfile:
-    """The same, inside a transaction and without asking for a role; ``actor`` None: the platform.
+    """The same, without a lock and without asking for a role; ``actor`` None: the platform.
+
+    For what comes with the installation, and inside ``answer_questions``.
 
     Raises:
         InvalidInput: something is not right in a field.

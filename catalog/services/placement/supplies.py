@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils.timezone import localdate, now
 
 from catalog.models import Offering, SupplyDependency, SupplyOwner, SupplyProfile
@@ -11,10 +12,11 @@ from portal.identity.models import Person
 from portal.identity.models.proposed import DecisionState
 
 
+@transaction.atomic
 def write_supply(
     cloud: Cloud, supply: Supply, *, by: tuple[Person, Person], offering: Offering | None = None
 ) -> SupplyProfile:
-    """Keep what is known of a place, in the place of what was. Call inside a transaction.
+    """Keep what is known of a place from now on, instead of what was known.
 
     For what comes with the installation: there ``by`` are who proposed it and who confirmed it.
     """

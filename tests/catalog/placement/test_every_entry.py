@@ -39,6 +39,10 @@ PLACING_KINDS = {*MAKING_KINDS, OperationKind.CHANGE}
 ROWS = [row for row in MATRIX if row.changes == Change.FACTS and row.method != "GET"]
 # Those that create something where the data may stand; each must refuse where it may not.
 CREATING = {
+    "api:operation-resumption",
+    "api:order-approvals",
+    "api:order-list",
+    "api:resource-changes",
     "catalog:approval-approve",
     "catalog:cart-order",
     "catalog:operation-resume",

@@ -18,12 +18,15 @@ from catalog.models import (
     StepFault,
     StepState,
 )
+from catalog.placement_errors import PlacementRefused
+from catalog.placement_words import Score
 from catalog.provisioning import sweeping
 from catalog.provisioning.runner import QUOTA_PATIENCE
 from catalog.services.operations import resume_operation
 from catalog.services.undoing import compensate_operation
 from portal.cloud.models import Flavor, Image, VolumeType
 from portal.cloud.ports import CloudQuotaRefused, CloudRefused, CloudUnavailable
+from tests.factories import classify
 
 pytestmark = pytest.mark.django_db
 
@@ -148,6 +151,21 @@ def test_resumed_operation_goes_on_where_it_stopped(
         ResourceState.ACTIVE,
     ]
     assert cloud.calls["create_volume"] == 1
+
+
+def test_where_it_may_not_stand_any_more_nobody_goes_on_but_it_can_be_undone(
+    engine, cloud, operation, resource, requester
+):
+    cloud.fail_next("create_port", CloudRefused("no more addresses"))
+    engine.run()
+    classify(resource.project, integrity=Score.VERY_HIGH)
+
+    with pytest.raises(PlacementRefused):
+        engine.call(resume_operation, operation.public_id, actor=requester)
+    engine.call(compensate_operation, operation.public_id, actor=requester)
+    engine.run()
+
+    assert state_of(operation, resource) == [OperationState.ABANDONED, ResourceState.RETIRED]
 
 
 def test_server_in_error_is_removed_and_made_again(engine, cloud, operation, resource):

@@ -34,6 +34,8 @@ from catalog.models import (
     Resource,
     ResourceState,
 )
+from catalog.placement_errors import PlacementRefused
+from catalog.placement_words import Score
 from catalog.quota_errors import QuotaExceeded
 from catalog.reconciliation import adopting
 from catalog.services.adoption import why_not_adopted
@@ -57,7 +59,7 @@ from tests.catalog.reconciliation.conftest import (
     thing_of,
 )
 from tests.constraints import execute, refused_by
-from tests.factories import administrator_of, priced
+from tests.factories import administrator_of, classify, priced
 from tests.factories.billing import set_price
 from tests.factories.drift import proposed, unordered
 
@@ -471,6 +473,42 @@ def test_what_nobody_did_anything_about_is_adopted_by_itself(stray, look, look_t
     assert Resource.objects.get(order_line=None).state == ResourceState.ACTIVE
     assert the_difference().state == DifferenceState.SOLVED
     assert AuditEntry.objects.get(event="resource.adopted").actor_id is None
+
+
+def test_where_it_may_not_stand_people_do_not_adopt_it_and_the_clock_does(
+    stray, running, look, look_twice
+):
+    """It stands there, so it is charged and listed: with what is against it."""
+    stray()
+    look_twice()
+    classify(running.project, integrity=Score.VERY_HIGH)
+    difference = the_difference()
+
+    assert isinstance(why_not_adopted(difference), PlacementRefused)
+    assert offered_repairs(difference, None) == [RepairAction.REMOVE]
+    Difference.objects.update(first_seen_at=now() - timedelta(days=1))
+    look()
+
+    decision = Resource.objects.get(order_line=None).placement
+    assert (decision.verdict, decision.advised) == ("found_in_cloud", "prohibited")
+    assert "interest_too_high" in {clause["id"] for clause in decision.clauses}
+
+
+def test_what_became_inadmissible_between_proposal_and_confirmation_is_not_adopted(
+    stray, running, look_twice, operators
+):
+    stray()
+    look_twice()
+    difference = the_difference()
+    proposal = propose_repair(
+        difference.public_id, action=RepairAction.ADOPT, reason="Hoort hier", actor=operators[0]
+    )
+    classify(running.project, integrity=Score.VERY_HIGH)
+
+    with pytest.raises((PlacementRefused, RepairNotOffered)):
+        confirm_repair(proposal.public_id, actor=operators[1])
+
+    assert not Resource.objects.filter(order_line=None).exists()
 
 
 def test_second_copy_of_what_is_shared_is_removed_and_never_adopted(
