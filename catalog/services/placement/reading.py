@@ -101,7 +101,7 @@ def read_many(
         "day": day_of(at),
     }
     (row,) = ask(_FACTS, asked)
-    known = _Known(*row.rest())
+    known = _Known(*(json.loads(found) if found else () for found in row.rest()))
     return {
         (project, place): known.judged(project, place)
         for project, places in wanted.items()
@@ -173,25 +173,25 @@ class _Known:
 
     def __init__(
         self,
-        profiles: Sequence[Row] | None,
-        evidence: Sequence[Sequence[Any]] | None,
-        supplies: Sequence[Row] | None,
-        minimums: Sequence[Sequence[Any]] | None,
-        permissions: Sequence[Sequence[Any]] | None,
+        profiles: Sequence[Row],
+        evidence: Sequence[Sequence[Any]],
+        supplies: Sequence[Row],
+        minimums: Sequence[Sequence[Any]],
+        permissions: Sequence[Sequence[Any]],
     ) -> None:
         recorded: defaultdict[int, list[Sequence[Any]]] = defaultdict(list)
-        for project, *what in evidence or ():
+        for project, *what in evidence:
             recorded[project].append(what)
         self._evidence = recorded
-        self._profiles = {row["project_id"]: row for row in profiles or ()}
+        self._profiles = {row["project_id"]: row for row in profiles}
         self._workloads: dict[int, Workload] = {}
         self._supplies = {
             Place(row["cloud_id"], row["offering_id"]): (row["id"], _supply(row))
-            for row in supplies or ()
+            for row in supplies
         }
-        self._minimums = _minimums(minimums or ())
+        self._minimums = _minimums(minimums)
         self._permissions = {
-            (workload, supply): permission for workload, supply, permission in permissions or ()
+            (workload, supply): permission for workload, supply, permission in permissions
         }
 
     def judged(self, project: int, place: Place) -> Judged:
