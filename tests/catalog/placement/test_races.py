@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from catalog.models import Order, WorkloadProfile
@@ -9,7 +11,7 @@ from catalog.placement_words import Score
 from catalog.services import orders
 from catalog.services.placement import answer_questions, judging
 from tests.factories import administrator_of, answers, place
-from tests.races import at_once, meeting
+from tests.races import PATIENCE, at_once, meeting
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,9 +24,11 @@ def race(requester, project, version, monkeypatch, sent_tasks):
     """
     administrator = administrator_of(project.parent)
     meet, read, was_stale = meeting(lambda: None), judging.read_facts, []
+    has_read = threading.Event()
 
     def read_then_meet(*arguments, **named):
         found = read(*arguments, **named)
+        has_read.set()
         meet()
         (judged,) = found.values()
         ended = WorkloadProfile.objects.filter(pk=judged.workload_id, ended_at__isnull=False)
@@ -32,6 +36,7 @@ def race(requester, project, version, monkeypatch, sent_tasks):
         return found
 
     def answer():
+        has_read.wait(PATIENCE)
         strict = answers(integrity=Score.VERY_HIGH)
         answer_questions(project.public_id, strict, actor=administrator)
         meet()
