@@ -27,7 +27,14 @@ from catalog.models import (
 )
 from catalog.services.approvals import approve_order
 from tests.constraints import refused_by
-from tests.factories import CloudFactory, PersonFactory, make_project, place
+from tests.factories import (
+    CloudFactory,
+    PersonFactory,
+    make_project,
+    place,
+    unanswered,
+    unassessed,
+)
 
 pytestmark = pytest.mark.django_db
 TODAY = date(2026, 11, 2)
@@ -35,12 +42,14 @@ TODAY = date(2026, 11, 2)
 
 @pytest.fixture
 def cloud(version):
+    """One of which nothing is known yet."""
+    unassessed(version.cloud)
     return version.cloud
 
 
 @pytest.fixture
 def answered(project):
-    return answer(project)
+    return project.workload_profiles.get(ended_at=None)
 
 
 @pytest.fixture
@@ -49,7 +58,8 @@ def assessed(cloud):
 
 
 def answer(project, **facts):
-    known = {"number": 1, "review_on": TODAY, "answered_at": now()}
+    number = project.workload_profiles.count() + 1
+    known = {"number": number, "review_on": TODAY, "answered_at": now()}
     return WorkloadProfile.objects.create(project=project, **{**known, **facts})
 
 
@@ -61,7 +71,8 @@ def record(project, **facts):
 
 
 def draft_of(cloud, **facts):
-    known = {"number": 1, "assessed_on": TODAY, "valid_until": TODAY + timedelta(days=365)}
+    number = cloud.supply_profiles.count() + 1
+    known = {"number": number, "assessed_on": TODAY, "valid_until": TODAY + timedelta(days=365)}
     return SupplyProfile.objects.create(
         **{"cloud": cloud, "proposed_by": PersonFactory(), "proposed_at": now(), **known, **facts}
     )
@@ -119,20 +130,21 @@ class TestAnswers:
             answer(project, **{field: "geheim"})
 
     def test_without_personal_data_there_is_no_special(self, project):
+        unanswered(project)
         with refused_by("workload_profile_without_personal_data_has_no_special"):
             answer(project, personal_data="none", has_special_data=True)
         answer(project, personal_data="none", has_special_data=False)
 
     def test_one_version_is_in_force(self, project, answered):
         with refused_by("workload_profile_one_in_force"):
-            answer(project, number=2)
+            answer(project)
         WorkloadProfile.objects.filter(pk=answered.pk).update(ended_at=now())
-        answer(project, number=2)
+        answer(project)
 
     def test_an_answer_never_changes_and_ends_once(self, answered):
         rows = WorkloadProfile.objects.filter(pk=answered.pk)
         with refused_by("workload_profile_never_changes"):
-            rows.update(rubricering="none")
+            rows.update(rubricering="stg_geheim")
         rows.update(ended_at=now())
         with refused_by("workload_profile_never_changes"):
             rows.update(ended_at=None)
@@ -207,10 +219,10 @@ class TestAssessments:
 
         profile.delete()
 
-        assert not SupplyOwner.objects.exists()
+        assert not SupplyOwner.objects.filter(name="Dienst").exists()
 
     def test_another_human_confirms_it_and_one_is_in_force(self, cloud, assessed):
-        following = propose(draft_of(cloud, number=2))
+        following = propose(draft_of(cloud))
         with refused_by("supply_profile_decided_by_another_person"):
             confirm(following, decided_by=following.proposed_by)
         with refused_by("supply_profile_one_in_force"):
@@ -223,7 +235,7 @@ class TestAssessments:
     def test_one_waits_per_place(self, cloud, version):
         draft_of(cloud)
         with refused_by("supply_profile_one_waits"):
-            draft_of(cloud, number=2)
+            draft_of(cloud)
         draft_of(cloud, offering=version.offering)
 
     def test_it_holds_three_years_at_most(self, cloud):

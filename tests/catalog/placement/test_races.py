@@ -8,7 +8,7 @@ import pytest
 
 from catalog.models import Order, WorkloadProfile
 from catalog.placement_words import Score
-from catalog.services import orders
+from catalog.services import orders, quotas
 from catalog.services.placement import answer_questions, judging
 from tests.factories import administrator_of, answers, place
 from tests.races import PATIENCE, at_once, meeting
@@ -52,7 +52,8 @@ def race(requester, project, version, monkeypatch, sent_tasks):
 
 def test_the_race_is_real_when_the_lock_is_removed(race, monkeypatch):
     # Proves that the next test can fail: if this one breaks, that one means nothing.
-    monkeypatch.setattr(orders, "lock_tree_shared", lambda: None)
+    for holder in (orders, quotas):  # who claims quota holds the tree as well
+        monkeypatch.setattr(holder, "lock_tree_shared", lambda: None)
 
     outcomes, was_stale = race()
 
