@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from django import forms
+from django.utils.functional import Promise
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -25,34 +27,48 @@ from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
 
 _NOT_KNOWN: Final = ("", _("I do not know yet"))
-_YES_OR_NO: Final = (("yes", _("Yes")), ("no", _("No")), _NOT_KNOWN)
+_YES_OR_NO: Final = (("yes", _("Yes")), ("no", _("No")))
+_A_ROW: Final = 3  # of that many answers all stand beside each other, with not knowing
 _HOURS_A_DAY: Final = 24
 _USUAL_REVIEW: Final = timedelta(days=365)
 
 
-def _choice(
-    label: Any,
-    choices: list[tuple[str, Any]],
-    coerce: Callable[[str], Any],
-    help_text: Any = "",
-) -> forms.TypedChoiceField:
-    return forms.TypedChoiceField(
-        label=label,
-        help_text=help_text,
-        choices=choices,
-        coerce=coerce,
-        empty_value=None,
-        required=False,
-        widget=forms.RadioSelect,
-    )
+class Question(forms.TypedChoiceField):
+    """One answer out of some. Not knowing is one of them, so no question is optional.
+
+    ``columns``: how many stand beside each other on a wide screen.
+    """
+
+    widget = forms.RadioSelect
+
+    def __init__(
+        self,
+        label: Any,
+        choices: Sequence[tuple[str, Any]],
+        coerce: Callable[[str], Any],
+        help_text: Any = "",
+    ) -> None:
+        super().__init__(
+            label=label,
+            help_text=help_text,
+            choices=[*choices, _NOT_KNOWN],
+            coerce=coerce,
+            empty_value=None,
+        )
+        self.columns = 4 if len(choices) == _A_ROW else 3
+
+    def validate(self, value: Any) -> None:
+        """Nothing chosen is not known either."""
+        if value not in self.empty_values:
+            super().validate(value)
 
 
-def _yes_or_no(label: Any, help_text: Any = "") -> forms.TypedChoiceField:
-    return _choice(label, list(_YES_OR_NO), lambda answer: answer == "yes", help_text)
+def _yes_or_no(label: Any, help_text: Any = "") -> Question:
+    return Question(label, _YES_OR_NO, lambda answer: answer == "yes", help_text)
 
 
-def _word(label: Any, words: type[StrEnum], help_text: Any = "") -> forms.TypedChoiceField:
-    return _choice(label, [*choices_of(words), _NOT_KNOWN], words, help_text)
+def _word(label: Any, words: type[StrEnum], help_text: Any = "") -> Question:
+    return Question(label, choices_of(words), words, help_text)
 
 
 def _outage(hours: int) -> Any:
@@ -60,6 +76,30 @@ def _outage(hours: int) -> Any:
     if rest:
         return ngettext_lazy("%d hour", "%d hours", hours) % hours
     return ngettext_lazy("%d day", "%d days", days) % days
+
+
+@dataclass(frozen=True)
+class Section:
+    """Questions about one subject."""
+
+    title: str | Promise
+    questions: list[forms.BoundField]
+
+
+_SECTIONS: Final[Sequence[tuple[Promise, Sequence[str]]]] = (
+    (
+        _("Your application"),
+        (
+            *("is_core_task", "personal_data", "has_special_data"),
+            *("base_register", "is_workplace", "is_vital"),
+        ),
+    ),
+    (
+        _("When things go wrong"),
+        ("availability", "integrity", "confidentiality", "longest_outage_hours"),
+    ),
+    (_("What was decided"), ("rubricering", "review_on")),
+)
 
 
 class WorkloadForm(RefusableForm):
@@ -74,6 +114,12 @@ class WorkloadForm(RefusableForm):
         _("Are there special personal data among them?"),
         _("About health, religion, race, politics, a criminal record or biometrics."),
     )
+    base_register = _word(_("Is it a base register, or the source of one?"), BaseRegister)
+    is_workplace = _yes_or_no(_("Is it mail, documents, storage of files or a workplace?"))
+    is_vital = _yes_or_no(
+        _("Is your organisation vital, or essential by law?"),
+        _("By the Cyberbeveiligingswet or the Wet weerbaarheid kritieke entiteiten."),
+    )
     availability = _word(
         _("How bad is it when the service stands still for a day?"),
         Score,
@@ -84,21 +130,15 @@ class WorkloadForm(RefusableForm):
     )
     integrity = _word(_("How bad is it when data is wrong?"), Score)
     confidentiality = _word(_("How bad is it when data gets out?"), Score)
+    longest_outage_hours = Question(
+        _("For how long may it stand still?"),
+        [(str(hours), _outage(hours)) for hours in OUTAGES_HOURS],
+        int,
+    )
     rubricering = _word(
         _("Marking (rubricering)"),
         Rubricering,
         _("Decided on by your department. It is never chosen for you here."),
-    )
-    base_register = _word(_("Is it a base register, or the source of one?"), BaseRegister)
-    is_workplace = _yes_or_no(_("Is it mail, documents, storage of files or a workplace?"))
-    is_vital = _yes_or_no(
-        _("Is your organisation vital, or essential by law?"),
-        _("By the Cyberbeveiligingswet or the Wet weerbaarheid kritieke entiteiten."),
-    )
-    longest_outage_hours = _choice(
-        _("For how long may it stand still?"),
-        [*((str(hours), _outage(hours)) for hours in OUTAGES_HOURS), _NOT_KNOWN],
-        int,
     )
     review_on = forms.DateField(
         label=_("When do you look at this again?"),
@@ -107,6 +147,14 @@ class WorkloadForm(RefusableForm):
         input_formats=DATE_FORMATS,
         widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
     )
+
+    @property
+    def sections(self) -> list[Section]:
+        """The questions, by subject."""
+        return [
+            Section(title, [self[name] for name in names if name in self.fields])
+            for title, names in _SECTIONS
+        ]
 
     def answers(self) -> Answers:
         """What was filled in; of a valid form."""

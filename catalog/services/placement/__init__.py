@@ -17,11 +17,12 @@ from catalog.services.placement.profiles import (
     current_profile,
     write_profile,
 )
-from catalog.services.placement.reading import Place
+from catalog.services.placement.reading import Judged, Place
 from catalog.services.placement.supplies import write_supply
 
 __all__ = [
     "Answers",
+    "Judged",
     "Opinion",
     "Place",
     "answer_questions",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from catalog.placement import Advice, source_of, text_of
+from catalog.placement import Advice, Fired, source_of, text_of
 from catalog.placement_forms import WorkloadForm
 from catalog.placement_words import Advised, label_of
 from catalog.services.placement import Answers
@@ -33,6 +33,7 @@ class Finding:
     source: str
     label: str
     tone: str
+    is_information: bool
     needs: list[tuple[str, bool]]
 
 
@@ -42,12 +43,21 @@ def findings_of(advice: Advice) -> list[Finding]:
         Finding(
             text=text_of(fired),
             source=str(source_of(fired.clause)),
-            label=_("For information") if fired.is_information else str(label_of(fired.verdict)),
-            tone="neutral" if fired.is_information else TONES[fired.verdict],
+            label=_("For information") if fired.is_information else _label_of(fired),
+            tone=_tone_of(fired),
+            is_information=fired.is_information,
             needs=[(str(label_of(need.kind)), need.is_met) for need in fired.needs],
         )
         for fired in advice.fired
     ]
+
+
+def _label_of(fired: Fired) -> str:
+    return _("Cannot be told yet") if fired.missing else str(label_of(fired.verdict))
+
+
+def _tone_of(fired: Fired) -> str:
+    return "neutral" if fired.missing else TONES[fired.verdict]
 
 
 def answers_in_words(answers: Answers) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from uuid import UUID
 
@@ -14,34 +13,23 @@ from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from catalog.models import OfferingVersion, WorkloadProfile
-from catalog.offering_policies import is_offered_to, published_versions
+from catalog.models import WorkloadProfile
 from catalog.placement_forms import WorkloadForm, initial_of
 from catalog.placement_policies import may_classify, visible_workloads
+from catalog.policies import offerings_for
 from catalog.services.placement import (
     Answers,
-    Opinion,
     answer_questions,
     current_profile,
     opinions_on,
 )
-from catalog.views.placement.wording import Finding, answers_in_words, findings_of
-from catalog.views.wording import place_in_words
+from catalog.views.placement.advice import PlaceAdvice, advices_by_place
+from catalog.views.placement.wording import answers_in_words
 from portal.core.errors import DomainError
 from portal.identity.facts import FactKind, facts_of
 from portal.identity.models import Project
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlaceAdvice:
-    """What the rules say of one place, for what is offered there."""
-
-    name: str
-    offerings: list[str]
-    opinion: Opinion
-    findings: list[Finding]
 
 
 @require_safe
@@ -99,21 +87,5 @@ def _data_owner(project: Project) -> str:
 
 
 def _advices(project: Project) -> list[PlaceAdvice]:
-    """Of each place where something is offered to the project; where it may stand comes first."""
-    offered = published_versions().filter(is_offered_to(project.lineage_ids))
-    versions = list(offered.select_related("cloud", "offering"))
-    opinions = opinions_on(project, versions)
-    found: dict[tuple[int, int | None], list[OfferingVersion]] = {}
-    for version in versions:
-        opinion = opinions[version.pk]
-        found.setdefault((version.cloud_id, opinion.judged.supply_id), []).append(version)
-    advices = [
-        PlaceAdvice(
-            name=place_in_words(versions[0].cloud),
-            offerings=sorted(version.name for version in versions),
-            opinion=opinions[versions[0].pk],
-            findings=findings_of(opinions[versions[0].pk].advice),
-        )
-        for versions in found.values()
-    ]
-    return sorted(advices, key=lambda advice: (not advice.opinion.is_admissible, advice.name))
+    versions = list(offerings_for(project))
+    return advices_by_place(versions, opinions_on(project, versions))

@@ -159,7 +159,7 @@ class TestPage:
         text = text_of(client.get(page, headers=ENGLISH))
         assert "Is it about a core task of your organisation?Yes" in text
         assert "Overheidsdatacenter Noord, SEAL-3" in text
-        assert "It may stand there" in text
+        assert "SEAL-3 Allowed" in text
         assert "Rijksbreed cloudbeleid 2026, § 3.4" in text
         assert WorkloadProfile.objects.get(project=project, ended_at=None).is_core_task
 
