@@ -39,7 +39,9 @@ EXAMPLE = OpenApiExample(
 
 
 class SkuFilters(Input):
-    service_category = serializers.ChoiceField(choices=list(SUBCATEGORIES), required=False)
+    serviceCategory = serializers.ChoiceField(  # noqa: N815  query keys are camelCase by the Dutch rules
+        choices=list(SUBCATEGORIES), required=False, source="service_category"
+    )
 
 
 class SkuChangeInput(Input):

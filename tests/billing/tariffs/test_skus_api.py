@@ -64,7 +64,7 @@ def test_the_list_says_what_each_costs_now_and_can_be_of_one_category(finance, b
     shared_sku()
 
     codes = [one["code"] for one in finance.get(PATH).json()["results"]]
-    (disk,) = finance.get(PATH, {"service_category": "Storage"}).json()["results"]
+    (disk,) = finance.get(PATH, {"serviceCategory": "Storage"}).json()["results"]
 
     assert codes == [SERVER, "volume.ssd"]
     assert disk["code"] == "volume.ssd"
@@ -75,7 +75,7 @@ def test_the_list_says_what_each_costs_now_and_can_be_of_one_category(finance, b
         "minimum_months": 3,
     }
     assert_problem(
-        finance.get(PATH, {"service_category": "x"}), 400, "invalid_input", "service_category"
+        finance.get(PATH, {"serviceCategory": "x"}), 400, "invalid_input", "serviceCategory"
     )
 
 
