@@ -24,6 +24,7 @@ from tests.billing.focus.reading import (
     written_as_parquet,
 )
 from tests.billing.test_charging_agrees_with_rating import Tree, moment, tree, write_history
+from tests.histories import histories
 
 __all__ = ["tree"]  # a fixture
 MARCH = month(2026, 3)  # in which summer time begins
@@ -50,7 +51,7 @@ def write_allocation(tree: Tree, random: Random) -> None:
 
 
 @settings(
-    max_examples=30,
+    max_examples=histories(30),
     deadline=None,
     derandomize=True,
     database=None,

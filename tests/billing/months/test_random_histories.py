@@ -30,6 +30,7 @@ from tests.billing.test_charging_agrees_with_rating import (
     write_history,
 )
 from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory
+from tests.histories import histories
 
 __all__ = ["tree"]  # a fixture
 MONTHS = [month(2026, 2), month(2026, 3), month(2026, 4)]
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.database
 
 
 @settings(
-    max_examples=25,
+    max_examples=histories(25),
     deadline=None,
     derandomize=True,
     database=None,

@@ -35,6 +35,7 @@ from tests.billing.splitting.conftest import key_held
 from tests.billing.test_charging_agrees_with_rating import SKUS, Tree, tree
 from tests.factories import make_project
 from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory
+from tests.histories import histories
 
 __all__ = ["tree", "without_look"]  # fixtures
 pytestmark = pytest.mark.database
@@ -47,7 +48,7 @@ def bearers(tree: Tree) -> list[Project]:
 
 
 @settings(
-    max_examples=8,
+    max_examples=histories(8),
     deadline=None,
     derandomize=True,
     database=None,

@@ -34,6 +34,7 @@ from tests.billing.test_reference import (
 )
 from tests.factories import make_organization, make_project
 from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory, set_price
+from tests.histories import histories
 
 __all__ = ["world"]  # a fixture
 pytestmark = pytest.mark.django_db
@@ -279,7 +280,7 @@ def new_prices(draw: st.DrawFn, paid_once: set[str]) -> dict[str, UnitPrice]:
 
 @pytest.mark.database
 @settings(
-    max_examples=60,
+    max_examples=histories(60),
     deadline=None,
     derandomize=True,
     database=None,
