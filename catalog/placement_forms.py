@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.timezone import localdate
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +26,7 @@ from catalog.placement_words import (
 from catalog.services.placement import Answers
 from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
+from portal.identity.models import Project
 
 _NOT_KNOWN: Final = ("", _("I do not know yet"))
 _YES_OR_NO: Final = (("yes", _("Yes")), ("no", _("No")))
@@ -159,6 +161,38 @@ class WorkloadForm(RefusableForm):
     def answers(self) -> Answers:
         """What was filled in; of a valid form."""
         return Answers(**self.cleaned_data)
+
+
+_NOT_TRIED: Final = ("longest_outage_hours", "review_on")  # decides nothing, or is today
+
+
+class WhatIfForm(WorkloadForm):
+    """The questions that decide where data may stand, about a project or about nothing yet."""
+
+    project = forms.ModelChoiceField(
+        label=_("For project"),
+        queryset=Project.objects.none(),
+        to_field_name="public_id",
+        required=False,
+        empty_label=_("No project"),
+        help_text=_("Then its evidence counts, and you see what is offered to it."),
+    )
+
+    def __init__(self, projects: QuerySet[Project], data: Any = None, **options: Any) -> None:
+        super().__init__(data, **options)
+        for name in _NOT_TRIED:
+            del self.fields[name]
+        cast("forms.ModelChoiceField[Project]", self.fields["project"]).queryset = projects
+
+    def answers(self) -> Answers:
+        """What was filled in, as looked at today; of a valid form."""
+        facts = {name: value for name, value in self.cleaned_data.items() if name != "project"}
+        return Answers(**facts, review_on=localdate())
+
+
+def as_tried(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page of the questions shows of answers that were tried: each, or none at all."""
+    return {name: sent.get(name, "") for name in WorkloadForm.base_fields if name not in _NOT_TRIED}
 
 
 def initial_of(answers: Answers) -> dict[str, Any]:

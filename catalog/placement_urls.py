@@ -15,9 +15,11 @@ from catalog.views.exits import (
     exit_test_pass,
     exit_test_step,
 )
+from catalog.views.placement.what_if import what_if
 from catalog.views.placement.workload import workload, workload_answer
 
 WORKLOADS: Final[list[URLPattern]] = [
+    path("placement", what_if, name="placement"),
     path("placement/projects/<uuid:public_id>", workload, name="workload"),
     path("placement/projects/<uuid:public_id>/answer", workload_answer, name="workload-answer"),
 ]

@@ -116,6 +116,7 @@ MENU: Final = (
         (
             MenuItem("web:home", _("Home"), "home"),
             MenuItem("catalog:catalogue", _("Catalogue"), "layout-grid"),
+            MenuItem("catalog:placement", _("Placement"), "map-pin"),
             MenuItem(
                 "catalog:approvals",
                 _("To decide"),

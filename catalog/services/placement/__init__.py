@@ -19,12 +19,15 @@ from catalog.services.placement.profiles import (
 )
 from catalog.services.placement.reading import Judged, Place
 from catalog.services.placement.supplies import write_supply
+from catalog.services.placement.trying import Found, Tried, try_answers, try_examples
 
 __all__ = [
     "Answers",
+    "Found",
     "Judged",
     "Opinion",
     "Place",
+    "Tried",
     "answer_questions",
     "check_goes_on",
     "check_placement",
@@ -34,6 +37,8 @@ __all__ = [
     "opinion_on",
     "opinion_on_place",
     "opinions_on",
+    "try_answers",
+    "try_examples",
     "worst",
     "write_profile",
     "write_supply",

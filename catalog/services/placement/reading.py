@@ -42,6 +42,7 @@ from portal.identity.models import Project
 
 Row = Mapping[str, Any]
 Word = TypeVar("Word", bound=StrEnum)
+_NO_PROJECT: Final = 0  # a primary key that none has
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ def read_facts(project: Project, places: Collection[Place], *, at: datetime) -> 
     """What is known of a project in each of these places. One query."""
     found = read_many({project.pk: places}, at=at)
     return {place: found[project.pk, place] for place in places}
+
+
+def read_places(places: Collection[Place], *, at: datetime) -> dict[Place, Judged]:
+    """What is known of each of these places, for data of which nobody said anything. One query."""
+    found = read_many({_NO_PROJECT: places}, at=at)
+    return {place: found[_NO_PROJECT, place] for place in places}
 
 
 def read_many(

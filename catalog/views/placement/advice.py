@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from django.utils.translation import gettext as _
 
 from catalog.models import OfferingVersion
 from catalog.placement import Advice
 from catalog.placement_words import label_of
-from catalog.services.placement import Judged
+from catalog.services.placement import Found
 from catalog.views.placement.wording import TONES, Finding, findings_of
 from catalog.views.wording import place_in_words
-
-
-class Found(Protocol):
-    """What was found out about a place: an ``Opinion``, or a ``Tried``."""
-
-    @property
-    def advice(self) -> Advice: ...
-    @property
-    def judged(self) -> Judged: ...
-    @property
-    def is_admissible(self) -> bool: ...
 
 
 @dataclass(frozen=True, kw_only=True)

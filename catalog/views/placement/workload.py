@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from catalog.models import WorkloadProfile
-from catalog.placement_forms import WorkloadForm, initial_of
+from catalog.placement_forms import WorkloadForm, as_tried, initial_of
 from catalog.placement_policies import may_classify, visible_workloads
 from catalog.policies import offerings_for
 from catalog.services.placement import (
@@ -30,6 +31,8 @@ from portal.identity.facts import FactKind, facts_of
 from portal.identity.models import Project
 from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
+
+FILLED_IN: Final = "fill"  # sent by the page that tries answers: nothing is saved yet
 
 
 @require_safe
@@ -50,14 +53,14 @@ def workload(request: PersonRequest, public_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def workload_answer(request: PersonRequest, public_id: UUID) -> HttpResponse:
-    """Answer the questions, anew where somebody did before."""
+    """Answer the questions, anew where somebody did before, or as they were tried elsewhere."""
     project = _project(request, public_id)
     if project.ended_at is not None or not may_classify(request.user, project):
         raise PermissionDenied
     profile = current_profile(project)
+    is_sent = request.method == "POST" and FILLED_IN not in request.POST
     form = WorkloadForm(
-        request.POST if request.method == "POST" else None,
-        initial=_initial(profile) | (kept.dict() if (kept := kept_input(request)) else {}),
+        request.POST if is_sent else None, initial=_initial(profile) | _typed(request)
     )
     if form.is_valid():
         try:
@@ -78,6 +81,14 @@ def _project(request: PersonRequest, public_id: UUID) -> Project:
 
 def _initial(profile: WorkloadProfile | None) -> dict[str, object]:
     return initial_of(Answers.of(profile)) if profile else {}
+
+
+def _typed(request: PersonRequest) -> dict[str, object]:
+    """What was typed before a trip to log in, or tried on another page."""
+    if FILLED_IN in request.POST:
+        return as_tried(request.POST)
+    kept = kept_input(request)
+    return dict(kept.dict()) if kept else {}
 
 
 def _data_owner(project: Project) -> str:

@@ -6,7 +6,7 @@ from django.utils.timezone import localdate
 
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Project, Role
-from tests.authorisation.vocabulary import act, see
+from tests.authorisation.vocabulary import ROLES, Change, act, see
 from tests.authorisation.world import Tenant
 
 ANSWERERS = {Role.QUOTA_ADMINISTRATOR}
@@ -26,11 +26,38 @@ ANSWERS = {
 }
 
 
+NOT_TRIED = {"longest_outage_hours", "review_on"}
+TRIED = {name: answer for name, answer in ANSWERS.items() if name not in NOT_TRIED}
+
+
 def project_of(tenant: Tenant) -> Project:
     return tenant.project
 
 
+def in_project(tenant: Tenant) -> dict[str, str]:
+    return {"project": str(tenant.project.public_id)}
+
+
 ROWS = [
+    see("catalog:placement"),
+    see(
+        "catalog:placement",
+        case="for a project",
+        query=in_project,
+        by=ROLES,
+        refused=404,
+        unseen=404,
+    ),
+    act("catalog:placement", body=TRIED, answer=200, changes=Change.NOTHING),
+    act(
+        "catalog:workload-answer",
+        case="as it was tried",
+        of=project_of,
+        body=TRIED | {"fill": "yes"},
+        by=ANSWERERS,
+        answer=200,
+        changes=Change.NOTHING,
+    ),
     see("catalog:workload", of=project_of),
     see("catalog:workload-answer", of=project_of, by=ANSWERERS),
     act("catalog:workload-answer", of=project_of, body=ANSWERS, by=ANSWERERS, is_strong=True),
