@@ -8,6 +8,11 @@ from catalog.api.assemblies import AssemblyViewSet
 from catalog.api.drift import DifferenceViewSet
 from catalog.api.exits import ExitPackageViewSet, ExitTestViewSet
 from catalog.api.offerings import OfferingVersionViewSet
+from catalog.api.placement import (
+    PlacementAdviceViewSet,
+    PlacementDecisionViewSet,
+    WorkloadViewSet,
+)
 from catalog.api.quota_requests import QuotaRequestViewSet
 from catalog.api.resource_costs import ResourceCostViewSet
 from catalog.api.usage_checks import UsageCheckViewSet
@@ -30,6 +35,9 @@ router.register("differences", DifferenceViewSet, basename="difference")
 router.register("exit-packages", ExitPackageViewSet, basename="exit-package")
 router.register("exit-tests", ExitTestViewSet, basename="exit-test")
 router.register("usage-checks", UsageCheckViewSet, basename="usage-check")
+router.register("workloads", WorkloadViewSet, basename="workload")
+router.register("placement-advice", PlacementAdviceViewSet, basename="placement-advice")
+router.register("placement-decisions", PlacementDecisionViewSet, basename="placement-decision")
 
 urlpatterns = [
     *router.urls,

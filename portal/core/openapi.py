@@ -42,6 +42,21 @@ _PROBLEM: Final[dict[str, Any]] = {
         "claimed": {"type": "string", "format": "decimal"},
         "asked": {"type": "string", "format": "decimal"},
         "ask": {"type": "string", "description": "Who can give more, for people."},
+        "verdict": {"type": "string", "description": "Of a place where data may not stand."},
+        "clauses": {
+            "type": "array",
+            "description": "Which rules say that it may not, and what they lack.",
+            "items": {
+                "type": "object",
+                "required": ["id", "verdict", "missing", "needs"],
+                "properties": {
+                    "id": {"type": "string"},
+                    "verdict": {"type": "string"},
+                    "missing": {"type": "array", "items": {"type": "string"}},
+                    "needs": {"type": "array", "items": {"type": "object"}},
+                },
+            },
+        },
         "errors": {
             "type": "array",
             "items": {

@@ -422,6 +422,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX_TRIM": True,
     "SERVERS": [{"url": f"{PUBLIC_URL.origin}/api/v1"}],
     "ENUM_NAME_OVERRIDES": {
+        "Advised": "catalog.api.placement.ADVISED",
         "DecisionEnum": "catalog.models.Decision",
         "DecisionState": "portal.identity.models.proposed.DecisionState",
         "DifferenceKind": "catalog.models.DifferenceKind",
@@ -433,12 +434,14 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "OperationKind": "catalog.models.OperationKind",
         "OperationState": "catalog.models.OperationState",
         "OrderState": "catalog.models.OrderState",
+        "PlacementVerdict": "catalog.models.PlacementVerdict",
         "QuotaDecision": "catalog.api.quota_requests.DECISIONS",
         "RepairAction": "catalog.models.RepairAction",
         "RepairState": "catalog.models.RepairState",
         "ResourceState": "catalog.models.ResourceState",
         "ReviewDecision": "portal.identity.models.ReviewDecision",
         "ReviewScope": "portal.identity.models.ReviewScope",
+        "Score": "catalog.api.placement.SCORES",
         "StepState": "catalog.models.StepState",
     },
     "POSTPROCESSING_HOOKS": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Any, Final
@@ -54,9 +55,14 @@ class Answers:
     @classmethod
     def of(cls, profile: WorkloadProfile) -> Answers:
         """Those that were given."""
-        found = {field.name: getattr(profile, field.name) for field in fields(cls)}
-        words = {name: word(found[name]) if found[name] else None for name, word in _WORDS.items()}
-        return cls(**{**found, **words})
+        return cls.read({field.name: getattr(profile, field.name) for field in fields(cls)})
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> Answers:
+        """Those by name, with words as they are stored; empty: not known."""
+        known = {name: facts[name] or None for name in _WORDS if name in facts}
+        words = {name: _WORDS[name](word) if word else None for name, word in known.items()}
+        return cls(**{**facts, **words})
 
     def as_workload(self) -> Workload:
         """As the rules know them, without evidence."""
