@@ -87,6 +87,8 @@ class Visits:
             options["data"] = body or {}
         send = getattr(client, method.lower())
         response: HttpResponse = send(address, **options)
+        if response.streaming:  # read, so that the file behind it is closed
+            response.streaming_content = [response.getvalue()]
         return response
 
     def address(self, row: Row) -> str:
