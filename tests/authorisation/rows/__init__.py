@@ -50,5 +50,4 @@ MATRIX = [
     *supplies.ROWS,
     *permissions.ROWS,
     *placement_reports.ROWS,
-    *exits.ROWS,
 ]
