@@ -28,10 +28,10 @@ from portal.core.errors import NotAllowed
 from portal.identity.models import Project, Role
 from tests.catalog.kinds.test_as_code import NOT_DESCRIBED
 from tests.catalog.kinds.test_every_kind import EXAMPLES, version_of
-from tests.catalog.placement.test_guards import answer, ask, confirm, decide, draft_of, propose
+from tests.catalog.placement.test_guards import ask, confirm, decide, draft_of, propose
 from tests.catalog.test_move_node import Tree
 from tests.constraints import execute, refused_by
-from tests.factories import PersonFactory, grant, make_project, place
+from tests.factories import PersonFactory, grant, make_project, place, unassessed
 
 pytestmark = pytest.mark.django_db
 Files = dict[str, str]
@@ -249,7 +249,9 @@ def test_why_the_data_stands_there_is_in_it(running, project, requester):
 def test_a_decision_with_conditions_tells_who_permitted_it(project, requester, version):
     """What it fired, the data owner's words, and of people only their ids."""
     cloud = version.cloud
-    answered, supply = answer(project), confirm(propose(draft_of(cloud)))
+    unassessed(cloud)
+    answered = project.workload_profiles.get(ended_at=None)
+    supply = confirm(propose(draft_of(cloud)))
     clauses = [{"id": "dtia", "verdict": "conditional", "missing": [], "needs": ["dtia"]}]
     permission = confirm(ask(answered, supply, clauses=clauses))
     facts = {"workload": {"is_core_task": True}}
