@@ -440,7 +440,10 @@ def lock_resource(resource: Resource) -> Resource:
     return (
         Resource.objects.select_for_update(of=("self",))
         .select_related(
-            "order_line__order", "order_line__offering_version", "cloud_project__cloud", "project"
+            "order_line__order",
+            "order_line__offering_version__offering",
+            "cloud_project__cloud",
+            "project",
         )
         .get(pk=resource.pk)
     )

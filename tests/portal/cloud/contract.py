@@ -460,7 +460,7 @@ class CloudContract:
         assert (lasting.started_at, lasting.ended_at) == (launched_at, None)
         assert work.usage_of(server.id, start - LASTING, start) is None
         work.remove_server(server.id)
-        gone = work.usage_of(server.id, start, start + LASTING)
+        gone = work.usage_of(server.id, start, start + timedelta(hours=1))
         assert gone is not None
         assert gone.ended_at is not None
         assert gone.seconds == pytest.approx((gone.ended_at - launched_at).total_seconds(), abs=1)
