@@ -30,6 +30,8 @@ EVERYTHING: Final = Q()
 CREDENTIAL_OUTLIVES_CLAIM: Final = timedelta(days=30)
 # During a request of somebody whose login counts for one branch alone: they, and its node.
 _confined: ContextVar[tuple[int, int] | None] = ContextVar("confined login", default=None)
+# While something is only read: each person's roles, and the nodes on which they stand.
+_read: ContextVar[dict[int, list[tuple[str, int]]] | None] = ContextVar("grants", default=None)
 
 
 @contextmanager
@@ -43,6 +45,26 @@ def acting_within(person: Person, node_id: int) -> Iterator[None]:
         yield
     finally:
         _confined.reset(token)
+
+
+@contextmanager
+def reading_grants_once() -> Iterator[None]:
+    """Inside, nobody gets or loses a role, so the database is asked only once what they have."""
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+@contextmanager
+def reading_grants_anew() -> Iterator[None]:
+    """Inside, roles may change, whatever is read around it."""
+    token = _read.set(None)
+    try:
+        yield
+    finally:
+        _read.reset(token)
 
 
 def grants_in_force(person: Person) -> QuerySet[RoleGrant]:
@@ -95,8 +117,8 @@ def later_grants() -> QuerySet[RoleGrant]:
 def effective_grants(person: Person, *roles: Role, about: Q = EVERYTHING) -> QuerySet[RoleGrant]:
     """The grants by which the person acts now: their own, and as approver those of the absent.
 
-    Nobody who is away renews a claim; of them it is what stands that counts. One query, for a page
-    asks this a dozen times; nothing more can be filtered from it.
+    Nobody who is away renews a claim; of them it is what stands that counts. One query; nothing
+    more can be filtered from it.
 
     Args:
         roles: any role when left out.
@@ -113,8 +135,8 @@ def effective_grants(person: Person, *roles: Role, about: Q = EVERYTHING) -> Que
 
 
 def roles_of(person: Person) -> set[Role]:
-    """Every role that the person has anywhere, a deputy's included. One query."""
-    return {Role(role) for role in effective_grants(person).values_list("role", flat=True)}
+    """Every role that the person has anywhere, a deputy's included."""
+    return {Role(role) for role, _node_id in _roles_and_nodes(person)}
 
 
 def absent_ids(deputy: Person) -> list[int]:
@@ -231,8 +253,19 @@ def _reach(person: Person, roles: tuple[Role, ...]) -> Q:
 
 
 def granted_node_ids(person: Person, roles: tuple[Role, ...]) -> list[int]:
-    """The nodes on which the grants themselves stand; a person has a handful of them. One query."""
-    return list(effective_grants(person, *roles).values_list("node_id", flat=True))
+    """The nodes on which the grants themselves stand; a person has a handful of them."""
+    return [node_id for role, node_id in _roles_and_nodes(person) if not roles or role in roles]
+
+
+def _roles_and_nodes(person: Person) -> list[tuple[str, int]]:
+    """What the person acts by. One query, and one for a whole page, which asks it a dozen times."""
+    read = _read.get()
+    if read is not None and person.pk in read:
+        return read[person.pk]
+    held = list(effective_grants(person).values_list("role", "node_id"))
+    if read is not None:
+        read[person.pk] = held
+    return held
 
 
 def _confinement_of(person: Person) -> Q:

@@ -12,6 +12,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse
 
 from portal.core.errors import StrongerLoginNeeded
+from portal.identity.access import reading_grants_once
 from portal.identity.models import SessionEnd
 from portal.identity.oidc.session import ENDS_AT, LAST_SEEN, current_login
 from portal.identity.oidc.step_up import log_in_first, remember_who_left, step_up
@@ -21,6 +22,7 @@ from portal.identity.services.sessions import end_by_limit, note_activity
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+READING: Final = ("GET", "HEAD")
 NOTICE_SECONDS: Final = 60  # how often activity is written down: not at every request
 POLL: Final = "X-Cloudloket-Poll"  # set by whatever in a page asks again by the clock
 
@@ -75,6 +77,23 @@ def _note_activity(request: HttpRequest) -> None:
         request.session[LAST_SEEN] = int(time.time())
     else:
         auth.logout(request)
+
+
+class GrantsReadOnceMiddleware:
+    """Asks once what roles somebody has who only reads: policies, menu and page all want to know.
+
+    Stands behind the one that confines a login, which decides by what somebody acts. A login is
+    read with GET too, and gives roles: it reads them anew.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in READING:
+            return self._get_response(request)
+        with reading_grants_once():
+            return self._get_response(request)
 
 
 class LoginStrengthMiddleware:

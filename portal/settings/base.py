@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "portal.identity.middleware.SessionLimitMiddleware",
     "portal.identity.middleware.LoginMiddleware",
     "portal.identity.oidc.confinement.ConfinedLoginMiddleware",
+    "portal.identity.middleware.GrantsReadOnceMiddleware",
     "portal.identity.middleware.LoginStrengthMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

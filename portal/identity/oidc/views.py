@@ -27,6 +27,7 @@ from mozilla_django_oidc.views import (
 )
 
 from portal.audit.services import is_refusal_noted
+from portal.identity.access import reading_grants_anew
 from portal.identity.entrance import enter
 from portal.identity.oidc.backend import (
     LoginAttempt,
@@ -165,7 +166,8 @@ class CallbackView(OIDCAuthenticationCallbackView):  # type: ignore[misc]  # as 
             provider=self.provider,
             demand=demand or Demand(level=self.provider.minimum_assurance),
         )
-        response: HttpResponse = super().get(request)
+        with reading_grants_anew():
+            response: HttpResponse = super().get(request)
         return response
 
     def get_settings(self, attr: str, *args: Any) -> Any:

@@ -116,5 +116,5 @@ def test_withdrawing_leaves_no_way_to_order(platform, drafter, version):
 
 def test_query_count(drafter, draft, django_assert_num_queries):
     drafter.get("/offering-versions")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         assert len(drafter.get("/offering-versions").json()["results"]) == 2

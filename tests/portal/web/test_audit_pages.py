@@ -236,7 +236,7 @@ class TestList:
     ):
         write("order.approved", project, actor=somebody, node_id=project.pk)
         browser.get(reverse("web:audit"))
-        with django_assert_num_queries(21) as few:
+        with django_assert_num_queries(17) as few:
             browser.get(reverse("web:audit"))
         for _ in range(20):
             write("order.approved", project, actor=PersonFactory(), node_id=project.pk)

@@ -17,6 +17,7 @@ from django.utils.timezone import now
 from pytest_django import Settings
 
 from portal.audit.models import AuditEntry
+from portal.identity.access import roles_of
 from portal.identity.models import (
     Identity,
     LoginSession,
@@ -25,6 +26,7 @@ from portal.identity.models import (
     Role,
     RoleGrant,
 )
+from portal.identity.oidc import views
 from portal.identity.oidc.session import LAST_SEEN
 from portal.identity.oidc.step_up import KEPT_SECONDS, kept_input
 from tests.factories import grant_in_portal
@@ -228,6 +230,26 @@ def test_role_that_the_claim_no_longer_gives_is_ended(
     in_force = RoleGrant.objects.filter(valid_until__gt=now())
     assert [grant.role for grant in in_force] == ["finance"]
     assert AuditEntry.objects.filter(event="role.ended").count() == 1
+
+
+def test_what_it_gives_is_read_anew_though_the_browser_comes_back_with_get(
+    client: Client, provider: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[set[Role]] = []
+    enter = views.enter
+
+    def made_finance_meanwhile(*args: Any, **kwargs: Any) -> None:
+        person = Person.objects.get()
+        known.append(roles_of(person))
+        grant_in_portal(person, Role.FINANCE, Organization.objects.get(code="mwb"))
+        known.append(roles_of(person))
+        enter(*args, **kwargs)
+
+    monkeypatch.setattr(views, "enter", made_finance_meanwhile)
+
+    log_in(client, provider)
+
+    assert known == [{Role.REQUESTER}, {Role.REQUESTER, Role.FINANCE}]
 
 
 def test_approver_comes_with_an_amount_which_may_become_another(
