@@ -18,3 +18,30 @@ class PlacementRefused(DomainError):
     @property
     def facts(self) -> dict[str, Any]:
         return {name: self.context[name] for name in ("verdict", "clauses")}
+
+
+class SupplyWaits(DomainError):
+    code = "supply_waits"
+    message = _(
+        "An assessment of this place is being made, or waits for a decision. Go on with that one."
+    )
+
+
+class SupplySettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "supply_settled"
+    message = _("Somebody was first: this assessment is “{state}” by now.")
+
+
+class SupplyIncomplete(DomainError):
+    """Context: ``missing``: what it lacks, in words."""
+
+    code = "supply_incomplete"
+    message = _("This assessment does not say everything yet. It lacks: {missing}.")
+
+
+class OwnSupply(DomainError):
+    code = "own_supply"
+    http_status = 403
+    message = _("You proposed this yourself. A second person must decide.")

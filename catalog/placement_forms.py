@@ -28,7 +28,7 @@ from portal.core.formats import DATE_FORMATS
 from portal.core.forms import RefusableForm
 from portal.identity.models import Project
 
-_NOT_KNOWN: Final = ("", _("I do not know yet"))
+_NOT_KNOWN: Final = _("I do not know yet")
 _YES_OR_NO: Final = (("yes", _("Yes")), ("no", _("No")))
 _A_ROW: Final = 3  # of that many answers all stand beside each other, with not knowing
 _HOURS_A_DAY: Final = 24
@@ -38,7 +38,8 @@ _USUAL_REVIEW: Final = timedelta(days=365)
 class Question(forms.TypedChoiceField):
     """One answer out of some. Not knowing is one of them, so no question is optional.
 
-    ``columns``: how many stand beside each other on a wide screen.
+    ``columns``: how many stand beside each other on a wide screen. ``unknown``: what not knowing
+    is called.
     """
 
     widget = forms.RadioSelect
@@ -49,11 +50,12 @@ class Question(forms.TypedChoiceField):
         choices: Sequence[tuple[str, Any]],
         coerce: Callable[[str], Any],
         help_text: Any = "",
+        unknown: Any = _NOT_KNOWN,
     ) -> None:
         super().__init__(
             label=label,
             help_text=help_text,
-            choices=[*choices, _NOT_KNOWN],
+            choices=[*choices, ("", unknown)],
             coerce=coerce,
             empty_value=None,
         )
@@ -65,11 +67,13 @@ class Question(forms.TypedChoiceField):
             super().validate(value)
 
 
-def _yes_or_no(label: Any, help_text: Any = "") -> Question:
+def yes_or_no(label: Any, help_text: Any = "") -> Question:
+    """Yes, no, or not known: None."""
     return Question(label, _YES_OR_NO, lambda answer: answer == "yes", help_text)
 
 
-def _word(label: Any, words: type[StrEnum], help_text: Any = "") -> Question:
+def one_of_words(label: Any, words: type[StrEnum], help_text: Any = "") -> Question:
+    """One of these words, or not known: None."""
     return Question(label, choices_of(words), words, help_text)
 
 
@@ -107,22 +111,22 @@ _SECTIONS: Final[Sequence[tuple[Promise, Sequence[str]]]] = (
 class WorkloadForm(RefusableForm):
     """The questions about the data of a project; each but the last may be left open."""
 
-    is_core_task = _yes_or_no(
+    is_core_task = yes_or_no(
         _("Is it about a core task of your organisation?"),
         _("Such as permits, supervision or benefits."),
     )
-    personal_data = _word(_("Do you process personal data?"), PersonalData)
-    has_special_data = _yes_or_no(
+    personal_data = one_of_words(_("Do you process personal data?"), PersonalData)
+    has_special_data = yes_or_no(
         _("Are there special personal data among them?"),
         _("About health, religion, race, politics, a criminal record or biometrics."),
     )
-    base_register = _word(_("Is it a base register, or the source of one?"), BaseRegister)
-    is_workplace = _yes_or_no(_("Is it mail, documents, storage of files or a workplace?"))
-    is_vital = _yes_or_no(
+    base_register = one_of_words(_("Is it a base register, or the source of one?"), BaseRegister)
+    is_workplace = yes_or_no(_("Is it mail, documents, storage of files or a workplace?"))
+    is_vital = yes_or_no(
         _("Is your organisation vital, or essential by law?"),
         _("By the Cyberbeveiligingswet or the Wet weerbaarheid kritieke entiteiten."),
     )
-    availability = _word(
+    availability = one_of_words(
         _("How bad is it when the service stands still for a day?"),
         Score,
         _(
@@ -130,14 +134,14 @@ class WorkloadForm(RefusableForm):
             "sensitive policy and reliable service. The highest counts."
         ),
     )
-    integrity = _word(_("How bad is it when data is wrong?"), Score)
-    confidentiality = _word(_("How bad is it when data gets out?"), Score)
+    integrity = one_of_words(_("How bad is it when data is wrong?"), Score)
+    confidentiality = one_of_words(_("How bad is it when data gets out?"), Score)
     longest_outage_hours = Question(
         _("For how long may it stand still?"),
         [(str(hours), _outage(hours)) for hours in OUTAGES_HOURS],
         int,
     )
-    rubricering = _word(
+    rubricering = one_of_words(
         _("Marking (rubricering)"),
         Rubricering,
         _("Decided on by your department. It is never chosen for you here."),

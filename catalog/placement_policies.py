@@ -1,13 +1,22 @@
-"""Who answers questions about data, and who sees the answers. Elsewhere nothing exists (404)."""
+"""Who answers questions about data, who assesses places, and who sees it. Else: nothing (404)."""
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
+from catalog.models import SupplyProfile
+from catalog.offering_policies import (
+    is_offered_in_reach_of,
+    may_decide_on_offers,
+    may_draft,
+    may_look_behind,
+    published_versions,
+)
 from portal.core.models import is_in_force
 from portal.identity.access import has_role, reached_projects
 from portal.identity.models import DataOwner, Node, Person, Project, ProjectOwner, Role
+from portal.identity.models.proposed import DecisionState
 
 
 def visible_workloads(person: Person) -> QuerySet[Project]:
@@ -25,3 +34,33 @@ def may_classify(person: Person, node: Node) -> bool:
     if data_owner is not None and data_owner.owner_id == person.pk:
         return True
     return ProjectOwner.objects.filter(is_in_force(at), project=node.pk, owner=person).exists()
+
+
+def may_draft_supplies(person: Person) -> bool:
+    """An operator of the platform assesses places: they are everybody's, as the catalogue is."""
+    return may_draft(person)
+
+
+def may_decide_on_supplies(person: Person) -> bool:
+    """An operator or quota administrator of the platform confirms what another proposed."""
+    return may_decide_on_offers(person)
+
+
+def visible_supplies(person: Person) -> QuerySet[SupplyProfile]:
+    """What is in force, for everybody; for who may look behind the catalogue also all else.
+
+    Of one offering only for whom the offering exists.
+    """
+    if may_look_behind(person):
+        return SupplyProfile.objects.all()
+    in_force = SupplyProfile.objects.filter(state=DecisionState.CONFIRMED, ended_at=None)
+    offered = published_versions().filter(is_offered_in_reach_of(person))
+    return in_force.filter(Q(offering=None) | Q(offering__in=offered.values("offering")))
+
+
+def supplies_to_decide(person: Person) -> QuerySet[SupplyProfile]:
+    """The proposals that wait for this person: never those that they made themselves."""
+    waiting = SupplyProfile.objects.filter(state=DecisionState.PROPOSED, is_draft=False)
+    if not may_decide_on_supplies(person):
+        return waiting.none()
+    return waiting.exclude(proposed_by=person)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 
 from catalog.views.exits import (
     exit_detail,
@@ -15,15 +15,46 @@ from catalog.views.exits import (
     exit_test_pass,
     exit_test_step,
 )
+from catalog.views.placement.supplies import (
+    supplies,
+    supply,
+    supply_list_sheet,
+    supply_sheet,
+)
+from catalog.views.placement.supply_drafts import (
+    supply_confirm,
+    supply_copy,
+    supply_drop,
+    supply_edit,
+    supply_new,
+    supply_propose,
+    supply_refuse,
+    supply_take_back,
+)
 from catalog.views.placement.what_if import what_if
 from catalog.views.placement.workload import workload, workload_answer
+from portal.core.paths import path
 
 WORKLOADS: Final[list[URLPattern]] = [
     path("placement", what_if, name="placement"),
     path("placement/projects/<uuid:public_id>", workload, name="workload"),
     path("placement/projects/<uuid:public_id>/answer", workload_answer, name="workload-answer"),
 ]
-SUPPLIES: Final[list[URLPattern]] = []
+_ONE_PLACE: Final = "placement/places/<uuid:public_id>"
+SUPPLIES: Final[list[URLPattern]] = [
+    path("placement/places", supplies, name="supplies"),
+    path("placement/places.<sheet:form>", supply_list_sheet, name="supply-list-sheet"),
+    path("placement/places/new", supply_new, name="supply-new"),
+    path(_ONE_PLACE, supply, name="supply"),
+    path(f"{_ONE_PLACE}/answers.<sheet:form>", supply_sheet, name="supply-sheet"),
+    path(f"{_ONE_PLACE}/edit/<slug:section>", supply_edit, name="supply-edit"),
+    path(f"{_ONE_PLACE}/copy", supply_copy, name="supply-copy"),
+    path(f"{_ONE_PLACE}/drop", supply_drop, name="supply-drop"),
+    path(f"{_ONE_PLACE}/propose", supply_propose, name="supply-propose"),
+    path(f"{_ONE_PLACE}/take-back", supply_take_back, name="supply-take-back"),
+    path(f"{_ONE_PLACE}/confirm", supply_confirm, name="supply-confirm"),
+    path(f"{_ONE_PLACE}/refuse", supply_refuse, name="supply-refuse"),
+]
 PERMISSIONS: Final[list[URLPattern]] = []
 REPORTS: Final[list[URLPattern]] = []
 EXIT: Final[list[URLPattern]] = [

@@ -19,6 +19,7 @@ from catalog.offering_policies import (
     may_look_behind,
     publications_to_decide,
 )
+from catalog.placement_policies import supplies_to_decide
 from catalog.policies import (
     DRIFT_READERS,
     RULE_READERS,
@@ -106,6 +107,10 @@ def _count_publications(person: Person) -> int:
     return publications_to_decide(person).count()
 
 
+def _count_supplies(person: Person) -> int:
+    return supplies_to_decide(person).count()
+
+
 def _count_proposals(person: Person) -> int:
     return proposals_to_decide(person).count()
 
@@ -162,6 +167,13 @@ MENU: Final = (
                 "gauge",
                 count_waiting=_count_quota_requests,
                 acted_on_by={Role.QUOTA_ADMINISTRATOR},
+            ),
+            MenuItem(
+                "catalog:supplies",
+                _("Places"),
+                "shield-check",
+                count_waiting=_count_supplies,
+                acted_on_by=DECIDERS,
             ),
             MenuItem("web:audit", _("Audit trail"), "shield-check", frozenset({Role.AUDITOR})),
         ),

@@ -19,7 +19,15 @@ from catalog.placement_words import (
     Rubricering,
     Score,
 )
-from catalog.services.placement import Answers, write_profile, write_supply
+from catalog.services.placement import (
+    Answers,
+    SupplyChanges,
+    begin_supply,
+    edit_supply,
+    propose_supply,
+    write_profile,
+    write_supply,
+)
 from portal.cloud.models import Cloud
 from portal.identity.models import Person, Project
 
@@ -90,3 +98,15 @@ def _assessors() -> tuple[Person, Person]:
         for name in ("Samensteller", "Uitgever")
     )
     return proposer, decider
+
+
+def drafted_supply(cloud: Cloud, *, by: Person, **changes: Any) -> SupplyProfile:
+    """A draft of the next assessment of a cloud, which can be proposed as it is."""
+    draft = begin_supply(cloud, offering=None, actor=by)
+    facts = {"valid_until": localdate() + timedelta(days=365), **changes}
+    return edit_supply(draft.public_id, SupplyChanges(facts=facts), actor=by)
+
+
+def proposed_supply(cloud: Cloud, *, by: Person, **changes: Any) -> SupplyProfile:
+    """The same, that waits for a decision."""
+    return propose_supply(drafted_supply(cloud, by=by, **changes).public_id, actor=by)

@@ -196,7 +196,7 @@ class _Known:
             Place(row["cloud_id"], row["offering_id"]): (row["id"], _supply(row))
             for row in supplies
         }
-        self._minimums = _minimums(minimums)
+        self._minimums = minimums_of(minimums)
         self._permissions = {
             (workload, supply): permission for workload, supply, permission in permissions
         }
@@ -285,7 +285,7 @@ def _dependencies(row: Row) -> tuple[Dependency, ...] | None:
     )
 
 
-def _minimums(rows: Sequence[Sequence[Any]]) -> Minimums:
+def minimums_of(rows: Sequence[Sequence[Any]]) -> Minimums:
     """Those that are set, in the place of the default: of an objective, else of its level."""
     own = {(level, objective): seal for level, objective, seal in rows}
     return {

@@ -83,7 +83,11 @@ from tests.portal.identity.cost_acts import (
     withdrawing_a_tag_key,
 )
 from tests.portal.identity.doors import Doors, Get
-from tests.portal.identity.placement_acts import classifying_a_project
+from tests.portal.identity.placement_acts import (
+    classifying_a_project,
+    confirming_a_supply,
+    refusing_a_supply,
+)
 from tests.portal.identity.quota_acts import granting_a_request, refusing_a_request
 from tests.portal.identity.rule_acts import confirming_a_rule, refusing_a_rule
 from tests.portal.identity.tariff_acts import confirming_a_round, refusing_a_round
@@ -401,6 +405,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "organization.add": adding_an_organization,
     "organization.edit": editing_an_organization,
     "project.classify": classifying_a_project,
+    "supply.confirm": confirming_a_supply,
+    "supply.refuse": refusing_a_supply,
     "cost_centre.set": setting_a_cost_centre,
     "allocation.set": allocating_a_project,
     "allocation.set of a resource": allocating_a_resource,

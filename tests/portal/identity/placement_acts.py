@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from catalog.services.placement import answer_questions
+from catalog.models import SupplyProfile
+from catalog.services.placement import answer_questions, confirm_supply, refuse_supply
 from tests.authorisation.rows.placement import ANSWERS
-from tests.factories import answers
+from tests.factories import CloudFactory, answers, proposed_supply
 from tests.portal.identity.doors import Doors, Get
 
 
@@ -16,3 +17,30 @@ def classifying_a_project(get: Get) -> Doors:
         page=f"/placement/projects/{project.public_id}/answer",
         form=ANSWERS,
     )
+
+
+def confirming_a_supply(get: Get) -> Doors:
+    profile, actor = _proposed_supply(get), get("platform").colleague
+    page = f"/placement/places/{profile.public_id}"
+    return Doors(
+        actor=actor,
+        service=lambda: confirm_supply(profile.public_id, actor=actor),
+        page=f"{page}/confirm",
+        stands_on=page,
+    )
+
+
+def refusing_a_supply(get: Get) -> Doors:
+    profile, actor = _proposed_supply(get), get("platform").colleague
+    page = f"/placement/places/{profile.public_id}"
+    return Doors(
+        actor=actor,
+        service=lambda: refuse_supply(profile.public_id, actor=actor, reason="Nog niet"),
+        page=f"{page}/refuse",
+        stands_on=page,
+        form={"reason": "Nog niet"},
+    )
+
+
+def _proposed_supply(get: Get) -> SupplyProfile:
+    return proposed_supply(CloudFactory(), by=get("platform").drafter)
