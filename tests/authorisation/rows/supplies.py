@@ -12,7 +12,7 @@ from portal.cloud.models import Cloud
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Person, Role
 from tests.authorisation.rows.offerings import DECIDERS, MAKERS, READERS, REASON
-from tests.authorisation.vocabulary import EVERYBODY, Row, act, see
+from tests.authorisation.vocabulary import EVERYBODY, Change, Row, act, call, see
 from tests.authorisation.world import Tenant
 from tests.factories import CloudFactory
 
@@ -49,6 +49,15 @@ def own_supply(tenant: Tenant) -> SupplyProfile:
 def new_supply(tenant: Tenant) -> dict[str, Any]:
     """A form that begins an assessment of a whole cloud."""
     return {"cloud": Cloud.objects.order_by("pk")[0].pk, "offering": ""}
+
+
+def new_supply_by_program(tenant: Tenant) -> dict[str, Any]:
+    return {"cloud": Cloud.objects.order_by("pk")[0].key}
+
+
+def cloud_in_force(tenant: Tenant) -> dict[str, str]:
+    """The query that asks for what is known of one cloud."""
+    return {"cloud": _key(tenant, "gekend")}
 
 
 def _key(tenant: Tenant, word: str) -> str:
@@ -112,5 +121,56 @@ ROWS: list[Row] = [
         body=REASON,
         is_strong=True,
         **OF_PROPOSAL,
+    ),
+    # for programs
+    see("api:supply-profile-list", query=cloud_in_force),
+    call(
+        "api:supply-profile-list",
+        body=new_supply_by_program,
+        by=MAKERS,
+        seen_by=MAKERS,
+        unseen=403,
+    ),
+    see("api:supply-profile-detail", of=supply_in_force, by=EVERYBODY, unseen=None),
+    see(
+        "api:supply-profile-detail",
+        case="draft",
+        of=drafted_supply,
+        by=READERS,
+        seen_by=READERS,
+    ),
+    Row(
+        method="PATCH",
+        route="api:supply-profile-detail",
+        of=drafted_supply,
+        body={"keys": "customer"},
+        changes=Change.FACTS,
+        unseen=404,
+        **OF_DRAFT,
+    ),
+    Row(
+        method="DELETE",
+        route="api:supply-profile-detail",
+        of=drafted_supply,
+        answer=204,
+        changes=Change.FACTS,
+        unseen=404,
+        **OF_DRAFT,
+    ),
+    call("api:supply-profile-proposal", of=drafted_supply, **OF_DRAFT),
+    call(
+        "api:supply-profile-decision",
+        of=supply_of_colleague,
+        body={"decision": "confirmed"},
+        answer=200,
+        is_strong=True,
+        **OF_PROPOSAL,
+    ),
+    call(
+        "api:supply-profile-withdrawal",
+        of=own_supply,
+        by=MAKERS,
+        seen_by=READERS,
+        answer=200,
     ),
 ]

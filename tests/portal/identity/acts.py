@@ -442,6 +442,8 @@ WITH_API: Final = (
     "split_key.refuse",
     "tariff_round.confirm",
     "tariff_round.refuse",
+    "supply.confirm",
+    "supply.refuse",
     "tag.set",
     "tag_key.define",
     "tag_key.withdraw",

@@ -20,18 +20,20 @@ def classifying_a_project(get: Get) -> Doors:
 
 
 def confirming_a_supply(get: Get) -> Doors:
-    profile, actor = _proposed_supply(get), get("platform").colleague
+    profile, actor = _proposed_supply(get, "bevestigd"), get("platform").colleague
     page = f"/placement/places/{profile.public_id}"
     return Doors(
         actor=actor,
         service=lambda: confirm_supply(profile.public_id, actor=actor),
         page=f"{page}/confirm",
         stands_on=page,
+        api=_decision_on(profile),
+        body={"decision": "confirmed"},
     )
 
 
 def refusing_a_supply(get: Get) -> Doors:
-    profile, actor = _proposed_supply(get), get("platform").colleague
+    profile, actor = _proposed_supply(get, "geweigerd"), get("platform").colleague
     page = f"/placement/places/{profile.public_id}"
     return Doors(
         actor=actor,
@@ -39,8 +41,15 @@ def refusing_a_supply(get: Get) -> Doors:
         page=f"{page}/refuse",
         stands_on=page,
         form={"reason": "Nog niet"},
+        api=_decision_on(profile),
+        body={"decision": "refused", "reason": "Nog niet"},
     )
 
 
-def _proposed_supply(get: Get) -> SupplyProfile:
-    return proposed_supply(CloudFactory(), by=get("platform").drafter)
+def _proposed_supply(get: Get, key: str) -> SupplyProfile:
+    """Of a cloud of its own: of each place one waits at a time."""
+    return proposed_supply(CloudFactory(key=key), by=get("platform").drafter)
+
+
+def _decision_on(profile: SupplyProfile) -> str:
+    return f"/api/v1/supply-profiles/{profile.public_id}/decision"
