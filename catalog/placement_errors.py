@@ -45,3 +45,21 @@ class OwnSupply(DomainError):
     code = "own_supply"
     http_status = 403
     message = _("You proposed this yourself. A second person must decide.")
+
+
+class MinimumWaits(DomainError):
+    code = "minimum_waits"
+    message = _("A proposal about this level waits already. Decide on that one first.")
+
+
+class MinimumSettled(DomainError):
+    """Context: ``state``, as shown."""
+
+    code = "minimum_settled"
+    message = _("Somebody was first: this proposal is “{state}” by now.")
+
+
+class OwnMinimum(DomainError):
+    code = "own_minimum"
+    http_status = 403
+    message = _("You proposed this yourself. A second person must decide.")

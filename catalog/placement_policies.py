@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
-from catalog.models import SupplyProfile
+from catalog.models import SealMinimum, SupplyProfile
 from catalog.offering_policies import (
     is_offered_in_reach_of,
     may_decide_on_offers,
@@ -61,6 +61,20 @@ def visible_supplies(person: Person) -> QuerySet[SupplyProfile]:
 def supplies_to_decide(person: Person) -> QuerySet[SupplyProfile]:
     """The proposals that wait for this person: never those that they made themselves."""
     waiting = SupplyProfile.objects.filter(state=DecisionState.PROPOSED, is_draft=False)
+    if not may_decide_on_supplies(person):
+        return waiting.none()
+    return waiting.exclude(proposed_by=person)
+
+
+def visible_minimums(person: Person) -> QuerySet[SealMinimum]:
+    """How the lowest SEALs came to be, for who may look behind the catalogue; all see what holds."""
+    minimums = SealMinimum.objects.all()
+    return minimums if may_look_behind(person) else minimums.none()
+
+
+def minimums_to_decide(person: Person) -> QuerySet[SealMinimum]:
+    """The proposals that wait for this person: never those that they made themselves."""
+    waiting = SealMinimum.objects.filter(state=DecisionState.PROPOSED)
     if not may_decide_on_supplies(person):
         return waiting.none()
     return waiting.exclude(proposed_by=person)

@@ -19,7 +19,7 @@ from catalog.offering_policies import (
     may_look_behind,
     publications_to_decide,
 )
-from catalog.placement_policies import supplies_to_decide
+from catalog.placement_policies import minimums_to_decide, supplies_to_decide
 from catalog.policies import (
     DRIFT_READERS,
     RULE_READERS,
@@ -108,7 +108,7 @@ def _count_publications(person: Person) -> int:
 
 
 def _count_supplies(person: Person) -> int:
-    return supplies_to_decide(person).count()
+    return supplies_to_decide(person).count() + minimums_to_decide(person).count()
 
 
 def _count_proposals(person: Person) -> int:

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from django.utils.timezone import localdate, now
 
-from catalog.models import SupplyOwner, SupplyProfile
+from catalog.models import SealMinimum, SupplyOwner, SupplyProfile
+from catalog.placement_words import Objective
 from portal.cloud.models import Cloud
 from portal.core.formats import DATE_FORMATS
 from portal.identity.models import Person, Role
@@ -18,6 +19,7 @@ from tests.factories import CloudFactory
 
 OF_DRAFT: Final[dict[str, Any]] = {"by": MAKERS, "seen_by": READERS}
 OF_PROPOSAL: Final[dict[str, Any]] = {"by": DECIDERS, "seen_by": READERS}
+NEW_MINIMUM: Final = {"protection_level": "4", "objective": "", "seal": "1"}
 GENERAL: Final = {
     "hosting": "government",
     "locations": "NL",
@@ -49,6 +51,28 @@ def own_supply(tenant: Tenant) -> SupplyProfile:
 def new_supply(tenant: Tenant) -> dict[str, Any]:
     """A form that begins an assessment of a whole cloud."""
     return {"cloud": Cloud.objects.order_by("pk")[0].pk, "offering": ""}
+
+
+def minimum_of_colleague(tenant: Tenant) -> SealMinimum:
+    """Waits for another than the colleague who proposed it."""
+    return _minimum(tenant.all_rounder)
+
+
+def own_minimum(tenant: Tenant) -> SealMinimum:
+    """Proposed by the operator who comes by."""
+    return _minimum(tenant.people[Role.OPERATOR])
+
+
+def _minimum(person: Person) -> SealMinimum:
+    """The next of those about which nothing waits: each is about another objective."""
+    objective = list(Objective)[SealMinimum.objects.count()]
+    return SealMinimum.objects.create(
+        protection_level=1,
+        objective=objective,
+        seal=4,
+        proposed_by=person,
+        proposed_at=now(),
+    )
 
 
 def new_supply_by_program(tenant: Tenant) -> dict[str, Any]:
@@ -118,6 +142,19 @@ ROWS: list[Row] = [
     act(
         "catalog:supply-refuse",
         of=supply_of_colleague,
+        body=REASON,
+        is_strong=True,
+        **OF_PROPOSAL,
+    ),
+    # which sovereignty is enough
+    see("catalog:seal-minimums", shows_organizations_to=READERS),
+    act("catalog:seal-minimums", body=NEW_MINIMUM, by=MAKERS, seen_by=MAKERS, unseen=403),
+    see("catalog:seal-minimum", of=minimum_of_colleague, by=READERS, seen_by=READERS),
+    act("catalog:seal-minimum-take-back", of=own_minimum, by=MAKERS, seen_by=READERS),
+    act("catalog:seal-minimum-confirm", of=minimum_of_colleague, is_strong=True, **OF_PROPOSAL),
+    act(
+        "catalog:seal-minimum-refuse",
+        of=minimum_of_colleague,
         body=REASON,
         is_strong=True,
         **OF_PROPOSAL,

@@ -85,7 +85,9 @@ from tests.portal.identity.cost_acts import (
 from tests.portal.identity.doors import Doors, Get
 from tests.portal.identity.placement_acts import (
     classifying_a_project,
+    confirming_a_minimum,
     confirming_a_supply,
+    refusing_a_minimum,
     refusing_a_supply,
 )
 from tests.portal.identity.quota_acts import granting_a_request, refusing_a_request
@@ -407,6 +409,8 @@ TABLE: Final[dict[str, Callable[[Get], Doors]]] = {
     "project.classify": classifying_a_project,
     "supply.confirm": confirming_a_supply,
     "supply.refuse": refusing_a_supply,
+    "seal_minimum.confirm": confirming_a_minimum,
+    "seal_minimum.refuse": refusing_a_minimum,
     "cost_centre.set": setting_a_cost_centre,
     "allocation.set": allocating_a_project,
     "allocation.set of a resource": allocating_a_resource,

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from catalog.models import SupplyProfile
+from catalog.models import SealMinimum, SupplyProfile
+from catalog.placement_words import Objective
 from catalog.services.placement import answer_questions, confirm_supply, refuse_supply
+from catalog.services.placement.minimums import (
+    confirm_minimum,
+    propose_minimum,
+    refuse_minimum,
+)
 from tests.authorisation.rows.placement import ANSWERS
 from tests.factories import CloudFactory, answers, proposed_supply
 from tests.portal.identity.doors import Doors, Get
@@ -44,6 +50,33 @@ def refusing_a_supply(get: Get) -> Doors:
         api=_decision_on(profile),
         body={"decision": "refused", "reason": "Nog niet"},
     )
+
+
+def confirming_a_minimum(get: Get) -> Doors:
+    minimum, actor = _proposed_minimum(get, Objective.SOV_1), get("platform").colleague
+    page = f"/placement/minimums/{minimum.public_id}"
+    return Doors(
+        actor=actor,
+        service=lambda: confirm_minimum(minimum.public_id, actor=actor),
+        page=f"{page}/confirm",
+        stands_on=page,
+    )
+
+
+def refusing_a_minimum(get: Get) -> Doors:
+    minimum, actor = _proposed_minimum(get, Objective.SOV_2), get("platform").colleague
+    page = f"/placement/minimums/{minimum.public_id}"
+    return Doors(
+        actor=actor,
+        service=lambda: refuse_minimum(minimum.public_id, actor=actor, reason="Te hoog"),
+        page=f"{page}/refuse",
+        stands_on=page,
+        form={"reason": "Te hoog"},
+    )
+
+
+def _proposed_minimum(get: Get, objective: Objective) -> SealMinimum:
+    return propose_minimum(2, objective, 3, actor=get("platform").drafter)
 
 
 def _proposed_supply(get: Get, key: str) -> SupplyProfile:
