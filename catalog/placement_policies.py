@@ -67,7 +67,7 @@ def supplies_to_decide(person: Person) -> QuerySet[SupplyProfile]:
 
 
 def visible_minimums(person: Person) -> QuerySet[SealMinimum]:
-    """How the lowest SEALs came to be, for who may look behind the catalogue; all see what holds."""
+    """How the lowest SEALs came to be, for who may look behind the catalogue."""
     minimums = SealMinimum.objects.all()
     return minimums if may_look_behind(person) else minimums.none()
 

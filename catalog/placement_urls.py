@@ -22,6 +22,10 @@ from catalog.views.placement.minimums import (
     minimum_refuse,
     minimum_take_back,
 )
+from catalog.views.placement.sovereignty import (
+    workload_sovereignty,
+    workload_sovereignty_sheet,
+)
 from catalog.views.placement.supplies import (
     supplies,
     supply,
@@ -69,7 +73,18 @@ SUPPLIES: Final[list[URLPattern]] = [
     path(f"{_ONE_MINIMUM}/take-back", minimum_take_back, name="seal-minimum-take-back"),
 ]
 PERMISSIONS: Final[list[URLPattern]] = []
-REPORTS: Final[list[URLPattern]] = []
+REPORTS: Final[list[URLPattern]] = [
+    path(
+        "placement/projects/<uuid:public_id>/sovereignty",
+        workload_sovereignty,
+        name="workload-sovereignty",
+    ),
+    path(
+        "placement/projects/<uuid:public_id>/sovereignty.<sheet:form>",
+        workload_sovereignty_sheet,
+        name="workload-sovereignty-sheet",
+    ),
+]
 EXIT: Final[list[URLPattern]] = [
     path("placement/projects/<uuid:public_id>/exit", exit_detail, name="exit"),
     path("placement/projects/<uuid:public_id>/exit/package", exit_package, name="exit-package"),

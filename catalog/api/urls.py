@@ -15,6 +15,7 @@ from catalog.api.placement import (
 )
 from catalog.api.quota_requests import QuotaRequestViewSet
 from catalog.api.resource_costs import ResourceCostViewSet
+from catalog.api.sovereignty import SovereigntyViewSet
 from catalog.api.supplies import SupplyViewSet
 from catalog.api.usage_checks import UsageCheckViewSet
 from portal.core.openapi import OpenApiView
@@ -35,6 +36,7 @@ router.register("quota-requests", QuotaRequestViewSet, basename="quota-request")
 router.register("differences", DifferenceViewSet, basename="difference")
 router.register("exit-packages", ExitPackageViewSet, basename="exit-package")
 router.register("exit-tests", ExitTestViewSet, basename="exit-test")
+router.register("sovereignty-reports", SovereigntyViewSet, basename="sovereignty-report")
 router.register("supply-profiles", SupplyViewSet, basename="supply-profile")
 router.register("usage-checks", UsageCheckViewSet, basename="usage-check")
 router.register("workloads", WorkloadViewSet, basename="workload")

@@ -16,6 +16,7 @@ from catalog.placement import Supply
 from catalog.placement.csf import Answer, Framework, assess, proven_seals
 from catalog.placement_errors import SupplySettled, SupplyWaits
 from catalog.placement_policies import may_draft_supplies
+from catalog.placement_words import Objective
 from catalog.services.placement.supply_content import (
     COPIED_FACTS,
     CsfAnswer,
@@ -129,7 +130,7 @@ def reckon(draft: SupplyProfile) -> None:
     answers = answers_of(draft)
     seals = proven_seals(answers)
     draft.seals = dict(seals)
-    draft.seal = _lowest(seals)
+    draft.seal = lowest_of(draft.seals)
     framework = Framework(draft.framework or FRAMEWORK)
     draft.framework = framework
     draft.score = assess(answers, framework, only_proven=True).score if answers else None
@@ -141,6 +142,19 @@ def answers_of(profile: SupplyProfile) -> dict[str, Answer]:
         each.criterion: Answer(each.answer, is_proven=bool(each.evidence))
         for each in profile.answers.all()
     }
+
+
+def seals_of(profile: SupplyProfile) -> dict[Objective, int | None]:
+    """The proven SEAL by objective: as it was reckoned, or of a draft as it is now."""
+    if profile.is_draft:
+        return dict(proven_seals(answers_of(profile)))
+    return {objective: profile.seals.get(objective) for objective in Objective}
+
+
+def lowest_of(seals: Mapping[Any, int | None]) -> int | None:
+    """None, so not known, as long as one of them is, or where there are none."""
+    known = [seal for seal in seals.values() if seal is not None]
+    return min(known) if known and len(known) == len(seals) else None
 
 
 def put_in_force(profile: SupplyProfile, decider: Person) -> SupplyProfile | None:
@@ -241,12 +255,6 @@ def _columns(supply: Supply) -> dict[str, object]:
         "admits_personal_data": supply.admits_personal_data,
         "admits_special_data": supply.admits_special_data,
         "seals": dict(supply.seals),
-        "seal": _lowest(supply.seals),
+        "seal": lowest_of(dict(supply.seals)),
         "valid_until": supply.valid_until,
     }
-
-
-def _lowest(seals: tuple[tuple[Any, int | None], ...]) -> int | None:
-    """None, so not known, as long as an objective is a gap."""
-    known = [seal for _objective, seal in seals if seal is not None]
-    return min(known) if known and len(known) == len(seals) else None

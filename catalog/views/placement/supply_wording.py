@@ -23,13 +23,13 @@ from catalog.placement.csf import (
     assess,
     criteria_of,
     proven,
-    proven_seals,
 )
 from catalog.placement.csf_words import CRITERION_WORDS, FRAMEWORK_NAMES
 from catalog.placement.raising import what_raises
 from catalog.placement.supply import EEA
 from catalog.placement_words import Hosting, Keys, Objective, Rubricering, Screening, label_of
 from catalog.services.placement import answers_of
+from catalog.services.placement.supplies import lowest_of, seals_of
 from portal.core.formats import day, quantity
 
 USUAL_LEVEL: Final = 3  # the TBB whose minimum is shown where the place names none
@@ -163,17 +163,15 @@ def is_outside_eea(jurisdiction: str) -> bool:
     return bool(jurisdiction) and jurisdiction not in EEA
 
 
-def seals_of(profile: SupplyProfile) -> dict[Objective, int | None]:
-    """The proven SEAL by objective: as it was reckoned, or of a draft as it is now."""
-    if profile.is_draft:
-        return dict(proven_seals(answers_of(profile)))
-    return {objective: profile.seals.get(objective) for objective in Objective}
-
-
-def lowest_of(seals: Mapping[Objective, int | None]) -> int | None:
-    """Of the whole; None as long as an objective is not proven."""
-    known = [seal for seal in seals.values() if seal is not None]
-    return min(known) if len(known) == len(Objective) else None
+def ladders_of(
+    seals: Mapping[Objective, int | None], minimums: Minimums, level: int
+) -> list[Ladder]:
+    """A ladder for each objective, beside what data with that TBB asks."""
+    lowest = lowest_of(seals)
+    return [
+        _ladder(objective, seals[objective], minimums[level, objective], lowest)
+        for objective in Objective
+    ]
 
 
 def sovereignty_of(profile: SupplyProfile, minimums: Minimums) -> Sovereignty:
@@ -181,14 +179,10 @@ def sovereignty_of(profile: SupplyProfile, minimums: Minimums) -> Sovereignty:
     answers = answers_of(profile)
     seals = seals_of(profile)
     level = profile.highest_protection_level or USUAL_LEVEL
-    asked = {objective: minimums[level, objective] for objective in Objective}
-    lowest = lowest_of(seals)
-    ladders = [
-        _ladder(objective, seals[objective], asked[objective], lowest) for objective in Objective
-    ]
+    ladders = ladders_of(seals, minimums, level)
     claims = [code for code in CRITERIA if code in answers and not answers[code].is_proven]
     return Sovereignty(
-        seal=lowest,
+        seal=lowest_of(seals),
         level=level,
         ladders=ladders,
         scores=[_score(answers, framework) for framework in _frameworks(profile)]
