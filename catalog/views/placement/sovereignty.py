@@ -123,10 +123,8 @@ def _outside(profile: SupplyProfile) -> list[str]:
         for each in profile.dependencies.all()
         if each.is_critical and each.kind == DependencyKind.SERVICE
     ]
-    found = (
-        f"{name} ({country})" for name, country in owners + services if is_outside_eea(country)
-    )
-    return list(dict.fromkeys(found))
+    found = dict.fromkeys(owners + services)
+    return [f"{name} ({country})" for name, country in found if is_outside_eea(country)]
 
 
 def _sheet(project: Project, rows: Iterable[UsedRow]) -> Rows:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.utils.timezone import localdate, now
+from django.utils.timezone import now
 
 from catalog.models import (
     Offering,
@@ -15,17 +14,10 @@ from catalog.models import (
     Publication,
     PublicationState,
 )
-from catalog.placement import Dependency, Link, Supply
-from catalog.placement_words import (
-    DependencyKind,
-    Hosting,
-    Keys,
-    Objective,
-    Rubricering,
-)
 from catalog.services.placement import write_supply
 from portal.cloud.models import Cloud, Flavor, Image, VolumeType
 from portal.identity.models import Person
+from portal.web.demo.places import government_answers, government_place
 
 # name: processors, memory in MiB, root disk in GiB. The local OpenStack has the same.
 FLAVORS: Final = {
@@ -50,8 +42,6 @@ NETWORKS: Final = (
     },
 )
 VOLUME_TYPES: Final = ("standard",)
-# what keeps the place from being sovereign in all: makers of chips, and who certifies
-_SEALS: Final = {Objective.SOV_5: 3, Objective.SOV_7: 3}
 MAKERS: Final = ("Hilde Storm", "Bram Verkerk")  # of the catalogue; they have no login
 _WEB_SERVER: Final = {
     "flavor": {"ask": "flavor"},
@@ -318,46 +308,9 @@ def load_catalogue() -> None:
     for name in VOLUME_TYPES:
         VolumeType.objects.create(cloud=cloud, name=name)
     makers = [Person.objects.create(name=name, is_active=False) for name in MAKERS]
-    write_supply(cloud, _government_place(), by=(makers[0], makers[1]))
+    write_supply(cloud, government_place(), by=(makers[0], makers[1]), answers=government_answers())
     for position, facts in enumerate(OFFERINGS, start=1):
         _publish(cloud, position, makers, **facts)
-
-
-def _government_place() -> Supply:
-    """A data centre of the government: for TBB 3 and 4, by SEAL-3."""
-    return Supply(
-        hosting=Hosting.GOVERNMENT,
-        chain=(Link(name="Overheidsdatacenter Noord", jurisdiction="NL", is_operator=True),),
-        locations=("NL",),
-        keys=Keys.CUSTOMER,
-        is_encrypted_at_rest=True,
-        is_encrypted_in_transit=True,
-        highest_protection_level=3,
-        highest_rubricering=Rubricering.DEP_VERTROUWELIJK,
-        admits_personal_data=True,
-        admits_special_data=True,
-        seals=tuple((objective, _SEALS.get(objective, 4)) for objective in Objective),
-        valid_until=localdate() + timedelta(days=2 * 365),
-        dependencies=(
-            Dependency(
-                key="processors",
-                name="Processors",
-                kind=DependencyKind.HARDWARE,
-                supplier="Voorbeeldchips",
-                jurisdiction="US",
-                is_critical=True,
-            ),
-            Dependency(
-                key="openstack",
-                name="OpenStack",
-                kind=DependencyKind.SOFTWARE,
-                supplier="Voorbeeldstack",
-                jurisdiction="DE",
-                is_critical=True,
-                needs=("processors",),
-            ),
-        ),
-    )
 
 
 def _publish(
