@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from django import forms
 from django.forms.boundfield import BoundField
@@ -311,10 +311,8 @@ def _answers_form(objective: Objective) -> type[AnswersForm]:
     """The form of one objective: a class of its own, for each has other questions."""
     criteria = criteria_of(objective)
     name = f"AnswersForm{objective.name}"
-    made: type[AnswersForm] = type(
-        name, (AnswersForm,), {**_questions(criteria), "criteria": criteria}
-    )
-    return made
+    parts: dict[str, Any] = {**_questions(criteria), "criteria": criteria}
+    return cast("type[AnswersForm]", type(name, (AnswersForm,), parts))
 
 
 class _CriterionLabel:

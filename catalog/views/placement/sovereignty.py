@@ -134,7 +134,9 @@ def _sheet(project: Project, rows: Iterable[UsedRow]) -> Rows:
         owners = [owner.name for owner in profile.owners.all()] if profile else []
         until = profile.valid_until if profile else None
         yield (
-            *(project.name, row.name, Decimal(used.resources), *_ends(owners)),
+            *(project.name, row.name),
+            Decimal(used.resources),
+            *_ends(owners),
             ", ".join(profile.locations) if profile else "",
             *(_level(seal) for seal in (used.seal, *used.seals.values())),
             until.isoformat() if until else "",

@@ -29,6 +29,7 @@ from catalog.services.placement import missing_of
 from catalog.services.placement.minimums import minimums_in_force
 from catalog.supply_forms import SECTIONS
 from catalog.views.placement.supply_wording import (
+    Sovereignty,
     facts_in_words,
     is_outside_eea,
     name_of,
@@ -66,6 +67,16 @@ class PlaceRow:
     next: SupplyProfile | None
     next_tone: str = ""
     next_badge: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A section of a draft. ``gaps``: without an answer; ``claims``: without evidence."""
+
+    key: str
+    name: str
+    gaps: int
+    claims: int
 
 
 @require_safe
@@ -115,6 +126,7 @@ def render_supply(
     waits = not profile.is_draft and profile.state == DecisionState.PROPOSED
     is_own = profile.proposed_by_id == request.user.pk
     drafts = may_draft_supplies(request.user)
+    sovereignty = sovereignty_of(profile, minimums_in_force())
     context = {
         "profile": profile,
         "name": name_of(profile),
@@ -123,8 +135,8 @@ def render_supply(
         "facts": facts_in_words(profile),
         "chain": [(each, is_outside_eea(each.jurisdiction)) for each in profile.owners.all()],
         "dependencies": _dependencies(profile),
-        "sovereignty": sovereignty_of(profile, minimums_in_force()),
-        "sections": SECTIONS,
+        "sovereignty": sovereignty,
+        "sections": _sections(profile, sovereignty) if profile.is_draft else [],
         "missing": missing_of(profile) if profile.is_draft else [],
         "waits": waits,
         "is_own": waits and is_own,
@@ -210,8 +222,22 @@ def _dependencies(profile: SupplyProfile) -> list[tuple[Any, list[str], bool]]:
     found = list(profile.dependencies.all())
     names = {each.key: each.name for each in found}
     return [
-        (each, [names[key] for key in each.needs], is_outside_eea(each.jurisdiction))
+        (each, [names.get(key, key) for key in each.needs], is_outside_eea(each.jurisdiction))
         for each in found
+    ]
+
+
+def _sections(profile: SupplyProfile, sovereignty: Sovereignty) -> list[Section]:
+    """The sections of a draft, with what is open in those of the framework."""
+    parts = {part.section: part for part in sovereignty.parts}
+    return [
+        Section(
+            key=key,
+            name=str(name),
+            gaps=parts[key].gaps if key in parts else 0,
+            claims=parts[key].claims if key in parts else 0,
+        )
+        for key, name in SECTIONS.items()
     ]
 
 

@@ -17,7 +17,7 @@ from catalog.services.placement import CsfAnswer, SupplyChanges, edit_supply, pr
 from catalog.supply_forms import SECTIONS
 from portal.core.formats import DATE_FORMATS
 from tests.catalog.placement.answers import DATA_CENTRE
-from tests.factories import PersonFactory, drafted_supply, proposed_supply, unassessed
+from tests.factories import CloudFactory, PersonFactory, drafted_supply, proposed_supply, unassessed
 from tests.logins import log_in
 
 pytestmark = pytest.mark.django_db
@@ -222,6 +222,28 @@ def test_a_draft_that_lacks_something_says_what(client, platform, draft):
 
     assert "This cannot be proposed yet" in page
     assert "owners of the place, and their countries" in page
+
+
+def test_a_draft_says_what_is_open_in_each_section(client, platform, draft):
+    answers = {"SOV-1.1": CsfAnswer(index=3)}
+    edit_supply(draft.public_id, SupplyChanges(answers=answers), actor=platform.drafter)
+    log_in(client, platform.drafter)
+
+    shown = client.get(address("supply", draft.public_id)).context["sections"]
+
+    found = {section.key: (section.gaps, section.claims) for section in shown}
+    assert (found["general"], found["sov-1"], found["sov-3"]) == ((0, 0), (7, 1), (5, 0))
+
+
+def test_more_places_ask_no_more_of_the_database(client, cloud, django_assert_max_num_queries):
+    log_in(client, PersonFactory())
+    with django_assert_max_num_queries(40) as few:
+        client.get(address("supplies"))
+    for key in ("west", "oost", "zuid"):
+        CloudFactory(key=key, name=f"Overheidsdatacenter {key}")
+
+    with django_assert_max_num_queries(len(few)):
+        client.get(address("supplies"))
 
 
 def _as_sent(value):
