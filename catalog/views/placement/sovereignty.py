@@ -111,8 +111,13 @@ def _row(used: Used, report: WorkloadSovereignty) -> UsedRow:
             )
             for each in report.outlook.raises.get(used.place, ())
         ],
-        gaps=len(report.outlook.gaps.get(used.place, ())),
+        gaps=len(report.outlook.gaps.get(used.place, ())) if profile and _answered(profile) else 0,
     )
+
+
+def _answered(profile: SupplyProfile) -> bool:
+    """Whether answers were kept; else only the levels that came of them are known."""
+    return bool(profile.answers.all())
 
 
 def _outside(profile: SupplyProfile) -> list[str]:

@@ -164,8 +164,7 @@ def test_the_page_proposes_shows_what_changes_and_decides(client, platform):
     shown = client.get(sent["Location"], headers=ENGLISH)
     client.post(reverse("catalog:seal-minimum-confirm", args=[minimum.public_id]))
 
-    changes = [(str(name), before, after) for name, before, after in shown.context["changes"]]
-    assert len(changes) == 8
-    assert ("Environment and sustainability", 2, 1) in changes
+    changes = [(before, after) for _name, before, after in shown.context["changes"]]
+    assert changes == [(2, 1)] * 8
     minimum.refresh_from_db()
     assert minimum.state == "confirmed"
