@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -32,6 +31,7 @@ from catalog.placement_words import (
     Rubricering,
     Screening,
 )
+from portal.core.countries import COUNTRIES
 from portal.core.errors import InvalidInput
 from portal.core.text import clean_text
 
@@ -337,8 +337,9 @@ def _key(value: str) -> str:
 
 def _country(code: str) -> str:
     upper = code.strip().upper()
-    if not re.fullmatch("[A-Z]{2}", upper):
-        raise ValueError(_("Fill in a country by its two letters, such as NL."))
+    if upper not in COUNTRIES:
+        words = _("There is no country with the letters {code}. Fill in two, such as NL.")
+        raise ValueError(words.format(code=upper))
     return upper
 
 

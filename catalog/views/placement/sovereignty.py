@@ -26,6 +26,7 @@ from catalog.views.placement.supply_wording import (
     ladders_of,
     name_of,
 )
+from portal.core.countries import country_name
 from portal.core.sheets import Rows, answer_file
 from portal.identity.models import Project
 from portal.identity.requests import PersonRequest
@@ -129,7 +130,7 @@ def _outside(profile: SupplyProfile) -> list[str]:
         if each.is_critical and each.kind == DependencyKind.SERVICE
     ]
     found = dict.fromkeys(owners + services)
-    return [f"{name} ({country})" for name, country in found if is_outside_eea(country)]
+    return [f"{name} ({country_name(code)})" for name, code in found if is_outside_eea(code)]
 
 
 def _sheet(project: Project, rows: Iterable[UsedRow]) -> Rows:

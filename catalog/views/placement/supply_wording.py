@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -30,6 +30,7 @@ from catalog.placement.supply import EEA
 from catalog.placement_words import Hosting, Keys, Objective, Rubricering, Screening, label_of
 from catalog.services.placement import answers_of
 from catalog.services.placement.supplies import lowest_of, seals_of
+from portal.core.countries import country_name
 from portal.core.formats import day, quantity
 
 USUAL_LEVEL: Final = 3  # the TBB whose minimum is shown where the place names none
@@ -141,7 +142,7 @@ def facts_in_words(profile: SupplyProfile) -> list[tuple[str, str]]:
     """What was assessed in general: question and answer, in the order of the form."""
     return [
         (_("Whose place it is"), _word(Hosting, profile.hosting)),
-        (_("Countries where data stands"), ", ".join(profile.locations) or _unknown()),
+        (_("Countries where data stands"), _countries(profile.locations) or _unknown()),
         (_("Who holds the keys"), _word(Keys, profile.keys)),
         (_("Encrypted where it is stored"), _said(profile.is_encrypted_at_rest)),
         (_("Encrypted on its way"), _said(profile.is_encrypted_in_transit)),
@@ -288,6 +289,10 @@ def _said(value: bool | None) -> str:
 
 def _unknown() -> str:
     return _("Not known")
+
+
+def _countries(codes: Iterable[str]) -> str:
+    return ", ".join(map(country_name, codes))
 
 
 def _certificates(profile: SupplyProfile) -> str:

@@ -26,6 +26,7 @@ from django.utils.translation import gettext
 
 from portal.core import formats
 from portal.core.calendar import BUSINESS_TIME, last_day_before
+from portal.core.countries import country_in_words, country_name
 from portal.web import meters, tables
 from portal.web.fields import FieldView, list_errors
 from portal.web.icons import icon as draw_icon
@@ -101,6 +102,18 @@ def day(value: date) -> SafeString:
     """``{% day order.ends_on %}``: <time>5 oktober 2026</time>."""
     local = value.astimezone(BUSINESS_TIME).date() if isinstance(value, datetime) else value
     return format_html('<time datetime="{}">{}</time>', local.isoformat(), formats.day(local))
+
+
+@register.filter
+def country(code: str) -> str:
+    """``{{ owner.jurisdiction|country }}``: "Nederland (NL)"."""
+    return country_in_words(code)
+
+
+@register.filter
+def countries(codes: Iterable[str]) -> str:
+    """``{{ profile.locations|countries }}``: "Nederland, Duitsland"."""
+    return ", ".join(map(country_name, codes))
 
 
 @register.simple_tag
