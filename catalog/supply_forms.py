@@ -30,6 +30,7 @@ from catalog.services.placement import CsfAnswer, KnownDependency, SupplyChanges
 from catalog.supply_lines import (
     DEPENDENCY_PARTS,
     dependency_line,
+    line_of,
     read_day,
     read_dependency,
     read_lines,
@@ -180,7 +181,7 @@ class ChainForm(SupplyForm):
     )
 
     def __init__(self, draft: SupplyProfile, data: Any = None) -> None:
-        links = [f"{owner.name}; {owner.jurisdiction}" for owner in draft.owners.all()]
+        links = [line_of([owner.name, owner.jurisdiction]) for owner in draft.owners.all()]
         super().__init__(data, initial={"chain": "\n".join(links)})
 
     def clean_chain(self) -> list[Link]:
@@ -340,7 +341,7 @@ def _facts(draft: SupplyProfile) -> dict[str, Any]:
     found = {name: getattr(draft, name) for name in GeneralForm.base_fields}
     found["locations"] = ", ".join(draft.locations)
     found["certifications"] = "\n".join(
-        f"{one['name']}; {date.fromisoformat(one['valid_until']).strftime(DATE_FORMATS[0])}"
+        line_of([one["name"], date.fromisoformat(one["valid_until"]).strftime(DATE_FORMATS[0])])
         for one in draft.certifications
     )
     return {name: _as_choice(value) for name, value in found.items()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Final
 
@@ -11,24 +12,37 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
 from catalog.models import SupplyDependency
-from catalog.placement_words import DependencyKind, choices_of
+from catalog.placement_words import DependencyKind, choices_of, label_of
 from catalog.services.placement import KnownDependency
 from portal.core.formats import DATE_FORMATS
 
 DEPENDENCY_PARTS: Final = range(6, 10)  # the last three may be left out
 _YES: Final = ("ja", "yes")
 _NO: Final = ("nee", "no")
+_PART: Final = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"\s*|(?P<plain>[^;]*));')
 
 
 def dependency_line(each: SupplyDependency) -> str:
     """What is known of a dependency as a line, which ``read_dependency`` reads again."""
     is_critical = gettext("yes") if each.is_critical else gettext("no")
-    parts = [each.key, each.name, each.kind, each.supplier, each.jurisdiction, is_critical]
+    kind = str(label_of(DependencyKind(each.kind))).lower()
+    parts = [each.key, each.name, kind, each.supplier, each.jurisdiction, is_critical]
     if each.needs or each.evidence:
         parts.append(", ".join(each.needs))
     if each.evidenced_on:
         parts += [each.evidence, each.evidenced_on.strftime(DATE_FORMATS[0])]
-    return "; ".join(parts)
+    return line_of(parts)
+
+
+def line_of(parts: Iterable[str]) -> str:
+    """The parts as a line that ``read_lines`` cuts into the same parts.
+
+    One that holds a semicolon, or begins with a quote, stands between quotes, as in a file of a
+    spreadsheet: its own quotes are there twice.
+    """
+    return "; ".join(
+        _quoted(part) if ";" in part or part.startswith('"') else part for part in parts
+    )
 
 
 def read_dependency(*parts: str) -> KnownDependency:
@@ -58,15 +72,32 @@ def read_lines(text: str, counts: Collection[int]) -> list[list[str]]:
         ValidationError: a line has another number of parts than one of ``counts``.
     """
     found = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        parts = [part.strip() for part in line.split(";")]
+        parts = _cut(line)
         if len(parts) not in counts:
-            words = gettext("Line {number} has another number of parts. Put a ; between them.")
+            words = gettext(
+                "Line {number} has another number of parts. Put a ; between them, and a name that "
+                "holds a ; itself between quotes."
+            )
             raise ValidationError(words.format(number=number))
         found.append(parts)
     return found
+
+
+def _cut(line: str) -> list[str]:
+    found = _PART.finditer(f"{line};")
+    return [
+        part["plain"].strip()
+        if part["quoted"] is None
+        else part["quoted"].replace('""', '"').strip()
+        for part in found
+    ]
+
+
+def _quoted(part: str) -> str:
+    return '"' + part.replace('"', '""') + '"'
 
 
 def _read_kind(word: str) -> DependencyKind:
