@@ -171,7 +171,7 @@ MENU: Final = (
             MenuItem(
                 "catalog:supplies",
                 _("Places"),
-                "shield-check",
+                "cloud",
                 count_waiting=_count_supplies,
                 acted_on_by=DECIDERS,
             ),

@@ -177,14 +177,19 @@ def _changes(minimum: SealMinimum) -> list[tuple[Any, int, int]]:
     ]
 
 
-def _row(minimum: SealMinimum) -> MinimumRow:
+def name_of_minimum(minimum: SealMinimum) -> str:
+    """“TBB 3, Technology: SEAL-3”."""
     objective = (
         label_of(Objective(minimum.objective)) if minimum.objective else _("All other objectives")
     )
+    return f"TBB {minimum.protection_level}, {objective}: SEAL-{minimum.seal}"
+
+
+def _row(minimum: SealMinimum) -> MinimumRow:
     is_over = minimum.ended_at is not None
     return MinimumRow(
         minimum=minimum,
-        name=f"TBB {minimum.protection_level}, {objective}: SEAL-{minimum.seal}",
+        name=name_of_minimum(minimum),
         tone="neutral" if is_over else STATE_TONES[minimum.state],
         badge=_("Replaced") if is_over else minimum.get_state_display(),
     )

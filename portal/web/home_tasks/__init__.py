@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from portal.identity.models import Person
-from portal.web.home_tasks import money, orders, people, quotas
+from portal.web.home_tasks import money, orders, people, places, quotas
 from portal.web.home_tasks.task import Task
 
 __all__ = ["Task", "find_tasks"]
@@ -18,6 +18,7 @@ def find_tasks(person: Person, *, at: datetime) -> list[Task]:
         *orders.questions(person),
         *orders.decisions(person),
         *people.proposals(person),
+        *places.proposals(person),
         *money.proposals(person),
         *money.disputes(person),
         *money.closings(person, at),

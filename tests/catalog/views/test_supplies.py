@@ -13,7 +13,14 @@ from django.utils.timezone import localdate
 from catalog.models import SupplyProfile
 from catalog.placement.csf import criteria_of
 from catalog.placement_words import Objective
-from catalog.services.placement import CsfAnswer, SupplyChanges, edit_supply, propose_supply
+from catalog.services.placement import (
+    CsfAnswer,
+    SupplyChanges,
+    confirm_supply,
+    edit_supply,
+    propose_supply,
+)
+from catalog.services.placement.minimums import propose_minimum
 from catalog.supply_forms import SECTIONS
 from portal.core.formats import DATE_FORMATS
 from tests.catalog.placement.answers import DATA_CENTRE
@@ -260,3 +267,33 @@ def _said(draft):
             row.pop("id")
     profile = SupplyProfile.objects.filter(pk=draft.pk).values().get()
     return profile, *(sorted(rows, key=str) for rows in parts)
+
+
+def test_who_can_confirm_an_assessment_finds_it_on_the_first_page(client, platform, cloud):
+    profile = proposed_supply(cloud, by=platform.drafter)
+
+    log_in(client, platform.drafter)
+    assert titles(client) == []
+    log_in(client, platform.administrator)
+    assert titles(client) == [f"Assessment of {cloud.name}"]
+    assert address("supply", profile.public_id) in client.get("/").content.decode()
+    log_in(client, platform.auditor)
+    assert titles(client) == []
+
+    confirm_supply(profile.public_id, actor=platform.colleague)
+    log_in(client, platform.administrator)
+    assert titles(client) == []
+
+
+def test_who_can_confirm_a_lowest_seal_finds_it_on_the_first_page(client, platform):
+    minimum = propose_minimum(3, Objective.SOV_6, 4, actor=platform.drafter)
+
+    log_in(client, platform.drafter)
+    assert titles(client) == []
+    log_in(client, platform.colleague)
+    assert titles(client) == ["Lowest sovereignty: TBB 3, Technology: SEAL-4"]
+    assert address("seal-minimum", minimum.public_id) in client.get("/").content.decode()
+
+
+def titles(client):
+    return [task.title for task in client.get("/", headers=ENGLISH).context["tasks"]]
