@@ -38,8 +38,8 @@ _USUAL_REVIEW: Final = timedelta(days=365)
 class Question(forms.TypedChoiceField):
     """One answer out of some. Not knowing is one of them, so no question is optional.
 
-    ``columns``: how many stand beside each other on a wide screen. ``unknown``: what not knowing
-    is called.
+    ``columns``: how many stand beside each other on a wide screen; None: as many as short ones
+    fit. ``unknown``: what not knowing is called.
     """
 
     widget = forms.RadioSelect
@@ -51,6 +51,7 @@ class Question(forms.TypedChoiceField):
         coerce: Callable[[str], Any],
         help_text: Any = "",
         unknown: Any = _NOT_KNOWN,
+        columns: int | None = None,
     ) -> None:
         super().__init__(
             label=label,
@@ -59,7 +60,7 @@ class Question(forms.TypedChoiceField):
             coerce=coerce,
             empty_value=None,
         )
-        self.columns = 4 if len(choices) == _A_ROW else 3
+        self.columns = columns or (4 if len(choices) == _A_ROW else 3)
 
     def validate(self, value: Any) -> None:
         """Nothing chosen is not known either."""

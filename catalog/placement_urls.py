@@ -51,7 +51,7 @@ WORKLOADS: Final[list[URLPattern]] = [
     path("placement/projects/<uuid:public_id>", workload, name="workload"),
     path("placement/projects/<uuid:public_id>/answer", workload_answer, name="workload-answer"),
 ]
-_ONE_MINIMUM: Final = "placement/minimums/<uuid:public_id>"
+_ONE_MINIMUM: Final = "placement/places/minimums/<uuid:public_id>"
 _ONE_PLACE: Final = "placement/places/<uuid:public_id>"
 SUPPLIES: Final[list[URLPattern]] = [
     path("placement/places", supplies, name="supplies"),
@@ -66,7 +66,7 @@ SUPPLIES: Final[list[URLPattern]] = [
     path(f"{_ONE_PLACE}/take-back", supply_take_back, name="supply-take-back"),
     path(f"{_ONE_PLACE}/confirm", supply_confirm, name="supply-confirm"),
     path(f"{_ONE_PLACE}/refuse", supply_refuse, name="supply-refuse"),
-    path("placement/minimums", minimum_list, name="seal-minimums"),
+    path("placement/places/minimums", minimum_list, name="seal-minimums"),
     path(_ONE_MINIMUM, minimum_detail, name="seal-minimum"),
     path(f"{_ONE_MINIMUM}/confirm", minimum_confirm, name="seal-minimum-confirm"),
     path(f"{_ONE_MINIMUM}/refuse", minimum_refuse, name="seal-minimum-refuse"),

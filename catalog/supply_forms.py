@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any, ClassVar, Final, cast
 
 from django import forms
-from django.forms.boundfield import BoundField
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +15,7 @@ from catalog.offering_policies import nameable_versions
 from catalog.placement import Link
 from catalog.placement.csf import ASKED_PER_ENTITY, Criterion, Framework, criteria_of
 from catalog.placement.csf_words import CRITERION_WORDS, FRAMEWORK_NAMES
-from catalog.placement_forms import Question, one_of_words, yes_or_no
+from catalog.placement_forms import Question, Section, one_of_words, yes_or_no
 from catalog.placement_words import (
     LOWEST_INTEREST,
     Hosting,
@@ -46,21 +45,43 @@ _EVIDENCE: Final = "evidence"
 _EVIDENCED_ON: Final = "evidenced_on"
 
 
-def _lines(label: Any, help_text: Any, rows: int = 4) -> forms.CharField:
+class _Later:
+    """Kept empty in a draft, but no assessment is proposed without it: so it is not optional."""
+
+    empty_values: Any
+
+    def validate(self, value: Any) -> None:
+        if value not in self.empty_values:
+            super().validate(value)  # type: ignore[misc]  # the field beside it
+
+
+class _LaterText(_Later, forms.CharField):
+    pass
+
+
+class _LaterDay(_Later, forms.DateField):
+    pass
+
+
+def _lines(
+    label: Any, help_text: Any, rows: int = 4, field: type[forms.CharField] = forms.CharField
+) -> forms.CharField:
     attributes = {"rows": rows, "spellcheck": "false", "autocomplete": "off"}
-    return forms.CharField(
+    return field(
         label=label,
         help_text=help_text,
-        required=False,
+        required=field is _LaterText,
         widget=forms.Textarea(attrs=attributes),
     )
 
 
-def _day(label: Any, help_text: Any = "") -> forms.DateField:
-    return forms.DateField(
+def _day(
+    label: Any, help_text: Any = "", field: type[forms.DateField] = forms.DateField
+) -> forms.DateField:
+    return field(
         label=label,
         help_text=help_text,
-        required=False,
+        required=field is _LaterDay,
         input_formats=DATE_FORMATS,
         widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
     )
@@ -99,9 +120,9 @@ class SupplyForm(RefusableForm):
     intro: ClassVar[str | Promise] = ""
 
     @property
-    def groups(self) -> list[list[BoundField]]:
-        """The questions as they stand together; by themselves, unless a section says otherwise."""
-        return [[bound] for bound in self]
+    def sections(self) -> list[Section]:
+        """The questions as they stand together; by themselves, unless a form says otherwise."""
+        return [Section("", [bound]) for bound in self]
 
     def changes(self) -> SupplyChanges:
         """What was filled in; of a valid form."""
@@ -114,10 +135,9 @@ class GeneralForm(SupplyForm):
     intro = _("What you leave open counts as not allowed, where it matters.")
 
     hosting = one_of_words(_("Whose place is it?"), Hosting)
-    locations = forms.CharField(
+    locations = _LaterText(
         label=_("In which countries does data stand?"),
         help_text=_("Two letters for each, such as NL, DE. Copies and logs count too."),
-        required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     keys = one_of_words(_("Who holds the keys?"), Keys)
@@ -151,10 +171,15 @@ class GeneralForm(SupplyForm):
     valid_until = _day(
         _("Until when does this assessment hold?"),
         _("Day-month-year, within three years. After that day nothing new may stand here."),
+        _LaterDay,
     )
 
     def __init__(self, draft: SupplyProfile, data: Any = None) -> None:
         super().__init__(data, initial=_facts(draft))
+
+    @property
+    def sections(self) -> list[Section]:
+        return [Section(title, [self[name] for name in names]) for title, names in _SUBJECTS]
 
     def clean_locations(self) -> list[str]:
         return [code for code in self.cleaned_data["locations"].replace(",", " ").split() if code]
@@ -165,6 +190,26 @@ class GeneralForm(SupplyForm):
 
     def changes(self) -> SupplyChanges:
         return SupplyChanges(facts=self.cleaned_data)
+
+
+_SUBJECTS: Final = (
+    (
+        _("Whose it is, and where it stands"),
+        ("hosting", "locations", "personnel_screening", "certifications"),
+    ),
+    (
+        _("How data is protected"),
+        ("keys", "is_encrypted_at_rest", "is_encrypted_in_transit", "is_encrypted_in_use"),
+    ),
+    (
+        _("What may stand here"),
+        (
+            *("highest_protection_level", "highest_rubricering"),
+            *("admits_personal_data", "admits_special_data"),
+        ),
+    ),
+    (_("This assessment"), ("framework", "valid_until")),
+)
 
 
 class ChainForm(SupplyForm):
@@ -178,6 +223,7 @@ class ChainForm(SupplyForm):
         _("From the operator to the ultimate owner"),
         _("One on each line: name; country. For example: Datacentrum BV; NL."),
         rows=6,
+        field=_LaterText,
     )
 
     def __init__(self, draft: SupplyProfile, data: Any = None) -> None:
@@ -249,9 +295,9 @@ class AnswersForm(SupplyForm):
         super().__init__(data, initial=initial)
 
     @property
-    def groups(self) -> list[list[BoundField]]:
+    def sections(self) -> list[Section]:
         return [
-            [self[each.code], self[_of(each.code, _EVIDENCE)], self[_of(each.code, _EVIDENCED_ON)]]
+            Section(self[each.code].label, [self[name] for name in _names_of(each)])
             for each in self.criteria
         ]
 
@@ -269,6 +315,9 @@ class AnswersForm(SupplyForm):
         )
 
 
+# Where what must be said is said; all else is in the first section.
+_ELSEWHERE: Final = {"chain": "chain"}
+
 # The sections by their place in the address, in the order in which they are filled in.
 SECTIONS: Final[dict[str, str | Promise]] = {
     "general": _("In general"),
@@ -278,6 +327,11 @@ SECTIONS: Final[dict[str, str | Promise]] = {
 }
 
 
+def section_of(fact: str) -> str:
+    """The section that asks for a fact without which nothing can be proposed."""
+    return _ELSEWHERE.get(fact, "general")
+
+
 def form_of(section: str, draft: SupplyProfile, data: Any) -> SupplyForm:
     """The form of a section of ``SECTIONS``, with what the draft says."""
     return _FORMS[section](draft, data)
@@ -285,6 +339,11 @@ def form_of(section: str, draft: SupplyProfile, data: Any) -> SupplyForm:
 
 def _of(code: str, what: str) -> str:
     return f"{code}-{what}"
+
+
+def _names_of(criterion: Criterion) -> tuple[str, str, str]:
+    """The answer, where its evidence is, and the date of that."""
+    return criterion.code, _of(criterion.code, _EVIDENCE), _of(criterion.code, _EVIDENCED_ON)
 
 
 def _questions(criteria: Iterable[Criterion]) -> dict[str, forms.Field]:
@@ -298,7 +357,8 @@ def _questions(criteria: Iterable[Criterion]) -> dict[str, forms.Field]:
         worst = _("Answer for the worst one in the chain of owners.")
         hint = worst if each.code in ASKED_PER_ENTITY else ""
         label = _CriterionLabel(each.code, words.title)
-        found[each.code] = Question(label, answers, int, hint, unknown=_("No answer yet"))
+        unknown = _("No answer yet")
+        found[each.code] = Question(label, answers, int, hint, unknown=unknown, columns=1)
         found[_of(each.code, _EVIDENCE)] = forms.CharField(
             label=_("Where the evidence is"),
             required=False,

@@ -171,7 +171,7 @@ MENU: Final = (
             MenuItem(
                 "catalog:supplies",
                 _("Places"),
-                "cloud",
+                "world",
                 count_waiting=_count_supplies,
                 acted_on_by=DECIDERS,
             ),

@@ -41,14 +41,14 @@ Answer = TypeVar("Answer")
 REQUIRED: Final = ("hosting", "locations", "valid_until")
 
 
-def missing_of(profile: SupplyProfile) -> list[str | Promise]:
-    """What an assessment lacks before it can be proposed or confirmed, in words."""
+def missing_of(profile: SupplyProfile) -> dict[str, str | Promise]:
+    """What an assessment lacks before it can be proposed or confirmed: by fact, in words."""
     lacking = [name for name in REQUIRED if not getattr(profile, name)]
     if not profile.owners.exists():
         lacking.insert(1, "chain")
-    words = [FACT_WORDS[f"supply.{name}"] for name in lacking]
+    words: dict[str, str | Promise] = {name: FACT_WORDS[f"supply.{name}"] for name in lacking}
     if profile.valid_until and profile.valid_until < localdate():
-        words.append(_("a day that has not passed, until when it is assessed"))
+        words["valid_until"] = _("a day that has not passed, until when it is assessed")
     return words
 
 
@@ -194,4 +194,4 @@ def _lock_waiting(public_id: UUID) -> SupplyProfile:
 def _check_complete(profile: SupplyProfile) -> None:
     missing = missing_of(profile)
     if missing:
-        raise SupplyIncomplete(missing=", ".join(str(word) for word in missing))
+        raise SupplyIncomplete(missing=", ".join(str(words) for words in missing.values()))

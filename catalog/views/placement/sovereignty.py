@@ -32,7 +32,7 @@ from portal.identity.models import Project
 from portal.identity.requests import PersonRequest
 
 COLUMNS: Final = (
-    *(_("Project"), _("Place"), _("Resources"), _("Operator"), _("Ultimate owner"), _("Countries")),
+    *(_("Project"), _("Place"), _("Resources"), _("Run by"), _("Ultimate owner"), _("Countries")),
     *("SEAL", *Objective, _("Assessed until"), _("Outside the EEA")),
     *(_("Keeps it at this level"), _("Would raise it")),
 )

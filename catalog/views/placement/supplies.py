@@ -13,6 +13,7 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -27,7 +28,7 @@ from catalog.placement_policies import (
 from catalog.placement_words import Hosting, label_of
 from catalog.services.placement import missing_of
 from catalog.services.placement.minimums import minimums_in_force
-from catalog.supply_forms import SECTIONS
+from catalog.supply_forms import SECTIONS, section_of
 from catalog.views.placement.supply_wording import (
     Sovereignty,
     facts_in_words,
@@ -45,7 +46,7 @@ from portal.identity.oidc.step_up import kept_input
 from portal.identity.requests import PersonRequest
 
 COLUMNS: Final = (
-    *(_("Place"), _("Whose place it is"), _("Operator"), _("Ultimate owner"), _("Countries")),
+    *(_("Place"), _("Whose place it is"), _("Run by"), _("Ultimate owner"), _("Countries")),
     *("SEAL", _("Score"), _("Weights of the score"), _("Assessed"), _("Until when")),
 )
 ANSWER_COLUMNS: Final = (
@@ -137,7 +138,7 @@ def render_supply(
         "dependencies": _dependencies(profile),
         "sovereignty": sovereignty,
         "sections": _sections(profile, sovereignty) if profile.is_draft else [],
-        "missing": missing_of(profile) if profile.is_draft else [],
+        "missing": _lacking(profile) if profile.is_draft else [],
         "waits": waits,
         "is_own": waits and is_own,
         "may_edit": drafts and profile.is_draft,
@@ -225,6 +226,11 @@ def _dependencies(profile: SupplyProfile) -> list[tuple[Any, list[str], bool]]:
         (each, [names.get(key, key) for key in each.needs], is_outside_eea(each.jurisdiction))
         for each in found
     ]
+
+
+def _lacking(profile: SupplyProfile) -> list[tuple[str | Promise, str]]:
+    """What a draft lacks before it can be proposed, in words, and the section that asks for it."""
+    return [(words, section_of(fact)) for fact, words in missing_of(profile).items()]
 
 
 def _sections(profile: SupplyProfile, sovereignty: Sovereignty) -> list[Section]:

@@ -76,6 +76,8 @@ def supply_edit(request: PersonRequest, public_id: UUID, section: str) -> HttpRe
         "section": section,
         "sections": SECTIONS,
         "title": SECTIONS[section],
+        "number": list(SECTIONS).index(section) + 1,
+        "count": len(SECTIONS),
         "is_last": section == list(SECTIONS)[-1],
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

@@ -30,7 +30,7 @@ def proposals(person: Person) -> list[Task]:
 
 def _supply_task(proposed: SupplyProfile) -> Task:
     return Task(
-        icon="cloud",
+        icon="world",
         tone="",
         title=_("Assessment of {place}").format(place=name_of(proposed)),
         text=_("{proposer} proposes this. Once confirmed it decides what may stand there.").format(
@@ -43,7 +43,7 @@ def _supply_task(proposed: SupplyProfile) -> Task:
 
 def _minimum_task(proposed: SealMinimum) -> Task:
     return Task(
-        icon="cloud",
+        icon="world",
         tone="",
         title=_("Lowest sovereignty: {level}").format(level=name_of_minimum(proposed)),
         text=_("{proposer} proposes this. Once confirmed it decides what may stand where.").format(

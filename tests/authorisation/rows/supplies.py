@@ -19,7 +19,7 @@ from tests.factories import CloudFactory
 
 OF_DRAFT: Final[dict[str, Any]] = {"by": MAKERS, "seen_by": READERS}
 OF_PROPOSAL: Final[dict[str, Any]] = {"by": DECIDERS, "seen_by": READERS}
-NEW_MINIMUM: Final = {"protection_level": "4", "objective": "", "seal": "1"}
+NEW_MINIMUM: Final = {"protection_level": "4", "objective": "others", "seal": "1"}
 GENERAL: Final = {
     "hosting": "government",
     "locations": "NL",

@@ -156,7 +156,7 @@ def test_everybody_reads_the_table_and_few_how_it_came_to_be(client, platform, p
 
 def test_the_page_proposes_shows_what_changes_and_decides(client, platform):
     log_in(client, platform.drafter)
-    body = {"protection_level": "4", "objective": "", "seal": "1"}
+    body = {"protection_level": "4", "objective": "others", "seal": "1"}
     sent = client.post(reverse("catalog:seal-minimums"), body)
     minimum = SealMinimum.objects.get()
     log_in(client, platform.colleague)

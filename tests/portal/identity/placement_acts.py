@@ -54,7 +54,7 @@ def refusing_a_supply(get: Get) -> Doors:
 
 def confirming_a_minimum(get: Get) -> Doors:
     minimum, actor = _proposed_minimum(get, Objective.SOV_1), get("platform").colleague
-    page = f"/placement/minimums/{minimum.public_id}"
+    page = f"/placement/places/minimums/{minimum.public_id}"
     return Doors(
         actor=actor,
         service=lambda: confirm_minimum(minimum.public_id, actor=actor),
@@ -65,7 +65,7 @@ def confirming_a_minimum(get: Get) -> Doors:
 
 def refusing_a_minimum(get: Get) -> Doors:
     minimum, actor = _proposed_minimum(get, Objective.SOV_2), get("platform").colleague
-    page = f"/placement/minimums/{minimum.public_id}"
+    page = f"/placement/places/minimums/{minimum.public_id}"
     return Doors(
         actor=actor,
         service=lambda: refuse_minimum(minimum.public_id, actor=actor, reason="Te hoog"),
