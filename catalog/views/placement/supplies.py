@@ -29,6 +29,7 @@ from catalog.placement_words import Hosting, label_of
 from catalog.services.placement import missing_of
 from catalog.services.placement.minimums import minimums_in_force
 from catalog.supply_forms import SECTIONS, section_of
+from catalog.views.placement.supply_changes import changes_between
 from catalog.views.placement.supply_wording import (
     Sovereignty,
     facts_in_words,
@@ -127,6 +128,7 @@ def render_supply(
     waits = not profile.is_draft and profile.state == DecisionState.PROPOSED
     is_own = profile.proposed_by_id == request.user.pk
     drafts = may_draft_supplies(request.user)
+    in_force = _in_force(profile) if waits else None
     sovereignty = sovereignty_of(profile, minimums_in_force())
     context = {
         "profile": profile,
@@ -139,6 +141,8 @@ def render_supply(
         "sovereignty": sovereignty,
         "sections": _sections(profile, sovereignty) if profile.is_draft else [],
         "missing": _lacking(profile) if profile.is_draft else [],
+        "in_force": in_force,
+        "changes": changes_between(in_force, profile) if in_force else [],
         "waits": waits,
         "is_own": waits and is_own,
         "may_edit": drafts and profile.is_draft,
@@ -254,6 +258,12 @@ def _history(request: PersonRequest, profile: SupplyProfile) -> list[tuple[Any, 
     )
     found = of_place.select_related("proposed_by", "decided_by").order_by("-number")
     return [(each, *state_of(each)) for each in found]
+
+
+def _in_force(profile: SupplyProfile) -> SupplyProfile | None:
+    """What a proposal takes the place of."""
+    of_place = SupplyProfile.objects.filter(cloud=profile.cloud_id, offering=profile.offering_id)
+    return _whole(of_place).filter(state=DecisionState.CONFIRMED, ended_at=None).first()
 
 
 def _has_next(profile: SupplyProfile) -> bool:

@@ -11,6 +11,7 @@ from django.utils.html import strip_tags
 from django.utils.timezone import localdate
 
 from catalog.models import SupplyProfile
+from catalog.placement import Link
 from catalog.placement.csf import criteria_of
 from catalog.placement_words import Objective
 from catalog.services.placement import (
@@ -94,6 +95,42 @@ def test_one_shows_level_score_gaps_and_evidence(client, platform, answered):
     assert "88 of 100 proven, 88 claimed" in page
     assert "Rapport 12" in page
     assert "Higher with:" in page
+
+
+def test_who_decides_reads_what_changes(client, platform, cloud):
+    draft = drafted_supply(cloud, by=platform.drafter)
+    said = SupplyChanges(
+        facts={"locations": ["NL", "DE"]},
+        chain=[Link(name="Noord", jurisdiction="NL"), Link(name="Holding", jurisdiction="US")],
+        answers={"SOV-1.1": CsfAnswer(index=3)},
+    )
+    edit_supply(draft.public_id, said, actor=platform.drafter)
+    proposed = propose_supply(draft.public_id, actor=platform.drafter)
+    log_in(client, platform.colleague)
+
+    response = client.get(address("supply", proposed.public_id), headers=ENGLISH)
+
+    found = {each.name: (each.before, each.after) for each in response.context["changes"]}
+    assert found["Countries where data stands"] == ("Netherlands", "Netherlands, Germany")
+    assert found["Owners"] == (
+        "Overheidsdatacenter (Netherlands)",
+        "Noord (Netherlands), Holding (United States)",
+    )
+    (answer,) = [change for name, change in found.items() if name.startswith("SOV-1.1 ")]
+    assert answer == ("None", "Entirely within the EU; no evidence")
+    assert "Who holds the keys" not in found
+    assert "beside assessment 1, which is in force" in text_of(response)
+
+
+def test_a_first_assessment_is_told_as_such(client, platform, cloud):
+    unassessed(cloud)
+    proposed = proposed_supply(cloud, by=platform.drafter)
+    log_in(client, platform.colleague)
+
+    page = text_of(client.get(address("supply", proposed.public_id), headers=ENGLISH))
+
+    assert "It is the first assessment of this place." in page
+    assert "What changes" not in page
 
 
 def test_the_answers_are_a_file(client, platform, answered):
