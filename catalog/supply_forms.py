@@ -26,6 +26,7 @@ from catalog.placement_words import (
     label_of,
 )
 from catalog.services.placement import CsfAnswer, KnownDependency, SupplyChanges
+from catalog.supply_fields import LaterDay, LaterText, day_field, lines_field
 from catalog.supply_lines import (
     DEPENDENCY_PARTS,
     dependency_line,
@@ -43,48 +44,6 @@ _LINK_PARTS: Final = {2}  # name, country
 _CERTIFICATE_PARTS: Final = {2}  # name, day
 _EVIDENCE: Final = "evidence"
 _EVIDENCED_ON: Final = "evidenced_on"
-
-
-class _Later:
-    """Kept empty in a draft, but no assessment is proposed without it: so it is not optional."""
-
-    empty_values: Any
-
-    def validate(self, value: Any) -> None:
-        if value not in self.empty_values:
-            super().validate(value)  # type: ignore[misc]  # the field beside it
-
-
-class _LaterText(_Later, forms.CharField):
-    pass
-
-
-class _LaterDay(_Later, forms.DateField):
-    pass
-
-
-def _lines(
-    label: Any, help_text: Any, rows: int = 4, field: type[forms.CharField] = forms.CharField
-) -> forms.CharField:
-    attributes = {"rows": rows, "spellcheck": "false", "autocomplete": "off"}
-    return field(
-        label=label,
-        help_text=help_text,
-        required=field is _LaterText,
-        widget=forms.Textarea(attrs=attributes),
-    )
-
-
-def _day(
-    label: Any, help_text: Any = "", field: type[forms.DateField] = forms.DateField
-) -> forms.DateField:
-    return field(
-        label=label,
-        help_text=help_text,
-        required=field is _LaterDay,
-        input_formats=DATE_FORMATS,
-        widget=forms.DateInput(format=DATE_FORMATS[0], attrs={"autocomplete": "off"}),
-    )
 
 
 class NewSupplyForm(RefusableForm):
@@ -135,7 +94,7 @@ class GeneralForm(SupplyForm):
     intro = _("What you leave open counts as not allowed, where it matters.")
 
     hosting = one_of_words(_("Whose place is it?"), Hosting)
-    locations = _LaterText(
+    locations = LaterText(
         label=_("In which countries does data stand?"),
         help_text=_("Two letters for each, such as NL, DE. Copies and logs count too."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
@@ -145,7 +104,7 @@ class GeneralForm(SupplyForm):
     is_encrypted_in_transit = yes_or_no(_("Is data encrypted on its way?"))
     is_encrypted_in_use = yes_or_no(_("Is data encrypted while it is worked with?"))
     personnel_screening = one_of_words(_("How are people of the operator screened?"), Screening)
-    certifications = _lines(
+    certifications = lines_field(
         _("Certificates"),
         _("One on each line: name; last day. For example: ISO 27001; 31-12-2027."),
         rows=3,
@@ -168,10 +127,10 @@ class GeneralForm(SupplyForm):
         choices=[(version.value, FRAMEWORK_NAMES[version]) for version in Framework],
         help_text=_("Of the EU Cloud Sovereignty Framework. The SEAL is the same in both."),
     )
-    valid_until = _day(
+    valid_until = day_field(
         _("Until when does this assessment hold?"),
         _("Day-month-year, within three years. After that day nothing new may stand here."),
-        _LaterDay,
+        LaterDay,
     )
 
     def __init__(self, draft: SupplyProfile, data: Any = None) -> None:
@@ -219,11 +178,11 @@ class ChainForm(SupplyForm):
         "Begin with the company or body that runs it, then its owner, and so on to the last one."
     )
 
-    chain = _lines(
+    chain = lines_field(
         _("From the operator to the ultimate owner"),
         _("One on each line: name; country. For example: Datacentrum BV; NL."),
         rows=6,
-        field=_LaterText,
+        field=LaterText,
     )
 
     def __init__(self, draft: SupplyProfile, data: Any = None) -> None:
@@ -243,7 +202,7 @@ class DependenciesForm(SupplyForm):
 
     intro = _("Hardware, software and services of others that this place uses.")
 
-    dependencies = _lines(
+    dependencies = lines_field(
         _("What it depends on"),
         _(
             "One on each line: key; name; kind; supplier; country; critical (yes or no); keys of "
@@ -364,7 +323,7 @@ def _questions(criteria: Iterable[Criterion]) -> dict[str, forms.Field]:
             required=False,
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         )
-        found[_of(each.code, _EVIDENCED_ON)] = _day(_("Date of the evidence"))
+        found[_of(each.code, _EVIDENCED_ON)] = day_field(_("Date of the evidence"))
     return found
 
 
