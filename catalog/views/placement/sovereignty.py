@@ -50,12 +50,16 @@ class Raised:
 
 @dataclass(frozen=True, kw_only=True)
 class UsedRow:
-    """A place that the project uses. ``outside``: who of it is under law from outside the EEA."""
+    """A place that the project uses.
+
+    ``outside``: who of it is under law from outside the EEA. Empty: nobody, if that ``is_known``.
+    """
 
     used: Used
     name: str
     is_over: bool
     outside: list[str]
+    is_known: bool
     raises: list[Raised]
     gaps: int
 
@@ -103,6 +107,7 @@ def _row(used: Used, report: WorkloadSovereignty) -> UsedRow:
         name=name_of(profile) if profile else used.cloud.name,
         is_over=bool(profile and profile.valid_until and profile.valid_until < localdate()),
         outside=_outside(profile) if profile else [],
+        is_known=profile is not None and _knows_countries(profile),
         raises=[
             Raised(
                 code=each.criterion,
@@ -122,6 +127,17 @@ def _answered(profile: SupplyProfile) -> bool:
 
 
 def _outside(profile: SupplyProfile) -> list[str]:
+    found = dict.fromkeys(_with_countries(profile))
+    return [f"{name} ({country_name(code)})" for name, code in found if is_outside_eea(code)]
+
+
+def _knows_countries(profile: SupplyProfile) -> bool:
+    """Whether it is known of everybody who counts under which law they are."""
+    countries = [code for _name, code in _with_countries(profile)]
+    return profile.lists_dependencies and bool(profile.owners.all()) and all(countries)
+
+
+def _with_countries(profile: SupplyProfile) -> list[tuple[str, str]]:
     """Owners, and services that it cannot do without, as the rules count them."""
     owners = [(each.name, each.jurisdiction) for each in profile.owners.all()]
     services = [
@@ -129,8 +145,7 @@ def _outside(profile: SupplyProfile) -> list[str]:
         for each in profile.dependencies.all()
         if each.is_critical and each.kind == DependencyKind.SERVICE
     ]
-    found = dict.fromkeys(owners + services)
-    return [f"{name} ({country_name(code)})" for name, code in found if is_outside_eea(code)]
+    return owners + services
 
 
 def _sheet(project: Project, rows: Iterable[UsedRow]) -> Rows:
@@ -146,7 +161,7 @@ def _sheet(project: Project, rows: Iterable[UsedRow]) -> Rows:
             ", ".join(profile.locations) if profile else "",
             *(_level(seal) for seal in (used.seal, *used.seals.values())),
             until.isoformat() if until else "",
-            "; ".join(row.outside),
+            "; ".join(row.outside) or ("" if row.is_known else str(_("Not known"))),
             "; ".join(f"{each.code} {each.title}" for each in row.raises),
             "; ".join(f"{each.code} {each.answer}" for each in row.raises),
         )

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 from django.utils.timezone import localdate
 
+from catalog.placement import Link
 from catalog.placement_words import Objective
 from catalog.services.placement import CsfAnswer, Place, write_supply
 from catalog.services.placement.sovereignty import sovereignty_of
@@ -114,6 +115,28 @@ def test_the_page_tells_what_binds_and_what_would_raise_it(client, requester, pr
     assert "SEAL-3: the lowest level counts." in page
     assert "What would raise it to SEAL-4" in page
     assert "Origin of physical components" in page
+
+
+def test_what_is_outside_the_eea_is_nothing_only_where_all_is_known(
+    client, requester, project, running, version
+):
+    log_in(client, requester)
+    address = reverse("catalog:workload-sovereignty", args=[project.public_id])
+    chain = (Link(name="Noord", jurisdiction="NL", is_operator=True),)
+
+    def told():
+        (row,) = client.get(address).context["rows"]
+        return row.outside, row.is_known
+
+    assessed(version.cloud, chain=chain, dependencies=())
+    assert told() == ([], True)
+    assessed(version.cloud, chain=(*chain, Link(name="Wie", jurisdiction="")), dependencies=())
+    assert told() == ([], False)
+    assessed(version.cloud, chain=chain, dependencies=None)
+    assert told() == ([], False)
+    unassessed(version.cloud)
+    assert told() == ([], False)
+    assert "Not known" in text_of(client.get(address, headers=ENGLISH))
 
 
 def test_it_is_a_file_and_for_programs(client, requester, project, proven):
