@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
@@ -14,9 +16,12 @@ from catalog.offering_policies import (
     published_versions,
 )
 from portal.core.models import is_in_force
-from portal.identity.access import has_role, reached_projects
+from portal.identity.access import has_role, reached_nodes, reached_projects, workplace_id
 from portal.identity.models import DataOwner, Node, Person, Project, ProjectOwner, Role
 from portal.identity.models.proposed import DecisionState
+
+# Who says where data may stand, who checks that, and who pays for it.
+REGISTER_READERS: Final = frozenset({Role.QUOTA_ADMINISTRATOR, Role.AUDITOR, Role.FINANCE})
 
 
 def visible_workloads(person: Person) -> QuerySet[Project]:
@@ -78,3 +83,18 @@ def minimums_to_decide(person: Person) -> QuerySet[SealMinimum]:
     if not may_decide_on_supplies(person):
         return waiting.none()
     return waiting.exclude(proposed_by=person)
+
+
+def register_nodes(person: Person) -> QuerySet[Node]:
+    """The parts of which the person reads the register of known use."""
+    return reached_nodes(person, *REGISTER_READERS)
+
+
+def register_projects(person: Person) -> QuerySet[Project]:
+    """The projects among those."""
+    return reached_projects(person, *REGISTER_READERS)
+
+
+def register_workplace(person: Person) -> int | None:
+    """The highest node of which the person reads the register; primary key."""
+    return workplace_id(person, *REGISTER_READERS)

@@ -22,6 +22,12 @@ from catalog.views.placement.minimums import (
     minimum_refuse,
     minimum_take_back,
 )
+from catalog.views.placement.register import (
+    known_use_report,
+    register,
+    register_json,
+    register_sheet,
+)
 from catalog.views.placement.sovereignty import (
     workload_sovereignty,
     workload_sovereignty_sheet,
@@ -84,6 +90,10 @@ REPORTS: Final[list[URLPattern]] = [
         workload_sovereignty_sheet,
         name="workload-sovereignty-sheet",
     ),
+    path("placement/register", register, name="placement-register"),
+    path("placement/register.json", register_json, name="placement-register-json"),
+    path("placement/register.<sheet:form>", register_sheet, name="placement-register-sheet"),
+    path("placement/reports/<int:year>.<report:form>", known_use_report, name="known-use-report"),
 ]
 EXIT: Final[list[URLPattern]] = [
     path("placement/projects/<uuid:public_id>/exit", exit_detail, name="exit"),

@@ -13,4 +13,11 @@ class SheetConverter(StringConverter):
     regex = "csv|xlsx"
 
 
+class ReportConverter(StringConverter):
+    """The forms of a report: several sheets in one file, or the same for programs."""
+
+    regex = "xlsx|json"
+
+
 register_converter(SheetConverter, "sheet")
+register_converter(ReportConverter, "report")

@@ -34,12 +34,22 @@ def answer_file(rows: Rows, form: str, name: str) -> HttpResponseBase:
     if form not in ("csv", "xlsx"):
         raise Http404
     if form == "xlsx":
-        return FileResponse(
-            as_xlsx(rows), as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX_TYPE
-        )
+        return _answer_xlsx(as_xlsx(rows), name)
     response = StreamingHttpResponse(as_csv(rows), content_type=CSV_TYPE)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
+
+
+def answer_book(sheets: Iterable[tuple[str, Rows]], name: str) -> HttpResponseBase:
+    """Several sheets, each with its title, to download as ``name`` and then .xlsx.
+
+    They are written in this order, so a later one may tell what went by in an earlier one.
+    """
+    return _answer_xlsx(as_book(sheets), name)
+
+
+def _answer_xlsx(file: IO[bytes], name: str) -> HttpResponseBase:
+    return FileResponse(file, as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX_TYPE)
 
 
 def moment_cell(moment: datetime) -> str:
@@ -65,10 +75,16 @@ def _lines(rows: Rows, delimiter: str, point: str) -> Iterator[str]:
 
 def as_xlsx(rows: Rows) -> IO[bytes]:
     """The file, opened at its beginning; it is gone when it is closed."""
+    return as_book([(None, rows)])
+
+
+def as_book(sheets: Iterable[tuple[str | None, Rows]]) -> IO[bytes]:
+    """The same with several sheets, each with its title. None: that of the library."""
     book = Workbook(write_only=True)
-    sheet = book.create_sheet()
-    for row in rows:
-        sheet.append([_cell(sheet, value) for value in row])
+    for title, rows in sheets:
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append([_cell(sheet, value) for value in row])
     file = TemporaryFile()  # noqa: SIM115  (the answer closes it)
     book.save(file)
     file.seek(0)

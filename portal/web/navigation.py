@@ -19,7 +19,7 @@ from catalog.offering_policies import (
     may_look_behind,
     publications_to_decide,
 )
-from catalog.placement_policies import minimums_to_decide, supplies_to_decide
+from catalog.placement_policies import REGISTER_READERS, minimums_to_decide, supplies_to_decide
 from catalog.policies import (
     DRIFT_READERS,
     RULE_READERS,
@@ -175,6 +175,7 @@ MENU: Final = (
                 count_waiting=_count_supplies,
                 acted_on_by=DECIDERS,
             ),
+            MenuItem("catalog:placement-register", _("Known use"), "file-text", REGISTER_READERS),
             MenuItem("web:audit", _("Audit trail"), "shield-check", frozenset({Role.AUDITOR})),
         ),
     ),

@@ -19,6 +19,7 @@ SHEETS = [
     "/costs/resources",
     "/usage-checks",
     "/quotas/export",
+    "/placement/register",
 ]
 
 

@@ -1,0 +1,212 @@
+"""The register of known use, for programs: the same facts as on the page and in its files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils.timezone import now
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from catalog.api.serializers import Output
+from catalog.models.workload import OUTAGES_HOURS
+from catalog.placement_policies import REGISTER_READERS, register_nodes
+from catalog.placement_words import (
+    Advised,
+    BaseRegister,
+    EvidenceKind,
+    Hosting,
+    Keys,
+    PersonalData,
+    Rubricering,
+    Score,
+)
+from catalog.services.placement.register import RegisterQuestion
+from catalog.services.placement.register_files import use_json
+from portal.core.api import Input, PublicIdField, TextField
+from portal.core.calendar import start_of_day, year_of
+from portal.core.errors import NotAllowed
+from portal.identity.access import roles_of
+from portal.identity.models import Person, Project
+from portal.identity.requests import ApiRequest
+
+_YEAR: Final = re.compile("20[0-9]{2}")
+
+
+def _word(words: Any) -> serializers.ChoiceField:
+    """A word out of a list, or null: nobody said."""
+    return serializers.ChoiceField(choices=[word.value for word in words], allow_null=True)
+
+
+class UsedProjectOutput(Output):
+    id = serializers.UUIDField()
+    code = serializers.CharField()
+    name = serializers.CharField()
+
+
+class KnownAnswersOutput(Output):
+    """What people answered about the data of the project; null: not known."""
+
+    answered_at = serializers.DateTimeField()
+    is_core_task = serializers.BooleanField(allow_null=True)
+    personal_data = _word(PersonalData)
+    has_special_data = serializers.BooleanField(allow_null=True)
+    availability = _word(Score)
+    integrity = _word(Score)
+    confidentiality = _word(Score)
+    rubricering = _word(Rubricering)
+    base_register = _word(BaseRegister)
+    is_workplace = serializers.BooleanField(allow_null=True)
+    is_vital = serializers.BooleanField(allow_null=True)
+    longest_outage_hours = serializers.ChoiceField(choices=OUTAGES_HOURS, allow_null=True)
+    review_on = serializers.DateField()
+
+
+class KnownEvidenceOutput(Output):
+    """The newest of a kind; where it can be found is told with the project itself."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in EvidenceKind])
+    dated_on = serializers.DateField()
+
+
+class PlaceOwnerOutput(Output):
+    """A legal entity in the chain from operator to ultimate owner."""
+
+    name = serializers.CharField()
+    jurisdiction = serializers.CharField(allow_null=True)
+
+
+class NeedOutput(Output):
+    kind = serializers.ChoiceField(choices=[kind.value for kind in EvidenceKind])
+    is_met = serializers.BooleanField()
+
+
+class ClauseOutput(Output):
+    """A clause of the rule set that applies, or may: then ``missing`` says what is not known."""
+
+    id = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=[word.value for word in Advised])
+    missing = serializers.ListField(child=serializers.CharField())
+    needs = NeedOutput(many=True)
+
+
+class UsedPlaceOutput(Output):
+    """A cloud where the project has something, as far as one assessment speaks of it."""
+
+    cloud = serializers.CharField()
+    offerings = serializers.ListField(
+        child=serializers.CharField(), help_text="Codes of what was ordered there."
+    )
+    resources = serializers.IntegerField()
+    found = serializers.IntegerField(help_text="So many of them nobody ordered.")
+    since = serializers.DateTimeField()
+    hosting = _word(Hosting)
+    operator = serializers.CharField(allow_null=True)
+    owners = PlaceOwnerOutput(many=True)
+    locations = serializers.ListField(child=serializers.CharField())
+    keys = _word(Keys)
+    seal = serializers.IntegerField(
+        allow_null=True, help_text="Proven, the lowest of all objectives; null: with a gap in one."
+    )
+    assessed_until = serializers.DateField(allow_null=True)
+    verdict = serializers.ChoiceField(choices=[word.value for word in Advised])
+    is_admissible = serializers.BooleanField()
+    clauses = ClauseOutput(many=True)
+    missing = serializers.ListField(child=serializers.CharField())
+    permitted_until = serializers.DateField(allow_null=True)
+    due_on = serializers.DateField(
+        allow_null=True, help_text="Until when its owner settles that it may not stand there."
+    )
+
+
+class KnownUseOutput(Output):
+    """A project that has something, by what is known now. Null: nobody said."""
+
+    project = UsedProjectOutput()
+    organization = serializers.CharField(help_text="What it stands below, from the top.")
+    protection_level = serializers.IntegerField(allow_null=True)
+    is_material = serializers.BooleanField(allow_null=True)
+    data_owner = serializers.CharField(allow_null=True)
+    project_owner = serializers.CharField(allow_null=True)
+    answers = KnownAnswersOutput(allow_null=True)
+    evidence = KnownEvidenceOutput(many=True)
+    places = UsedPlaceOutput(many=True)
+
+
+class RegisterFilters(Input):
+    project = PublicIdField(required=False)
+    node = PublicIdField(required=False, help_text="Only this part and what stands below it.")
+    year = TextField(
+        required=False,
+        max_length=4,
+        help_text="What stood there at any moment of it, as 2026. Default: what stands there now.",
+    )
+
+    def validate_year(self, text: str) -> int:
+        """Return the number.
+
+        Raises:
+            ValidationError: the text is not a year.
+        """
+        if not _YEAR.fullmatch(text):
+            raise serializers.ValidationError(_("Give a year as 2026."))
+        return int(text)
+
+
+@dataclass
+class AskedRegister:
+    """What is asked for; takes the place of a queryset until it is filtered."""
+
+    person: Person
+    question: RegisterQuestion
+
+    def filter(
+        self, *, project: UUID | None = None, node: UUID | None = None, year: int | None = None
+    ) -> QuerySet[Project]:
+        """Keep the question, and return the projects that it is about.
+
+        Raises:
+            Http404: the person does not read the register of that part.
+        """
+        reached = register_nodes(self.person)
+        self.question = replace(
+            self.question,
+            node=get_object_or_404(reached, public_id=node) if node else None,
+            period=year_of(start_of_day(date(year, 1, 1))) if year else None,
+        )
+        found = self.question.projects()
+        return found.filter(public_id=project) if project else found
+
+
+class PlacementRegisterViewSet(GenericViewSet[Project]):
+    """The register of known use (gekend gebruik): every project that has something."""
+
+    request: ApiRequest
+    queryset = Project.objects.none()  # for the description only
+    serializer_class = KnownUseOutput
+    filters = RegisterFilters
+    ordering = ("pk",)
+
+    @extend_schema(responses=KnownUseOutput(many=True))
+    def list(self, request: ApiRequest) -> Response:
+        """The projects that have something, where they have it, and what the rules say of that.
+
+        By the facts and the rules of now, also of a year that is past.
+        """
+        if not roles_of(request.user) & REGISTER_READERS:
+            raise NotAllowed()
+        everything = RegisterQuestion(person=request.user, at=now())
+        asked: Any = AskedRegister(person=request.user, question=everything)
+        page = self.paginate_queryset(self.filter_queryset(asked)) or []
+        uses = asked.question.read([project.pk for project in page])
+        told = [use_json(use) for use in uses]
+        return self.get_paginated_response(KnownUseOutput(told, many=True).data)

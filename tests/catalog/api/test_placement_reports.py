@@ -1,0 +1,59 @@
+"""The register of known use, through the API."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.identity.models import Role
+from tests.catalog.api.conftest import assert_problem
+from tests.factories import delivered, make_project, place, unanswered
+
+pytestmark = pytest.mark.django_db
+PATH = "/placement-register"
+
+
+@pytest.fixture
+def server(requester, approver, project, version, sent_tasks):
+    return delivered(place(requester, project, version), approver=approver)
+
+
+def test_list(as_role, server, project):
+    (use,) = as_role(Role.AUDITOR).get(PATH).json()["results"]
+
+    assert use["project"]["id"] == str(project.public_id)
+    assert use["answers"]["personal_data"] == "some"
+    (there,) = use["places"]
+    assert (there["resources"], there["verdict"], there["is_admissible"]) == (1, "allowed", True)
+    assert there["owners"] == [{"name": "Overheidsdatacenter", "jurisdiction": "NL"}]
+
+
+def test_a_project_of_which_nobody_said_anything(as_role, server, project):
+    unanswered(project)
+
+    (use,) = as_role(Role.FINANCE).get(PATH).json()["results"]
+
+    assert (use["answers"], use["data_owner"], use["protection_level"]) == (None, None, None)
+    assert "workload.rubricering" in use["places"][0]["missing"]
+
+
+def test_filters(as_role, server, project):
+    api = as_role(Role.QUOTA_ADMINISTRATOR)
+    year = str(server.created_at.year)
+
+    def count(**query):
+        return len(api.get(PATH, query).json()["results"])
+
+    assert count(project=str(project.public_id)) == 1
+    assert count(project=str(make_project().public_id)) == 0
+    assert count(node=str(project.public_id)) == count(year=year) == 1
+    assert count(year="2019") == 0
+    assert_problem(api.get(PATH, {"node": str(make_project().public_id)}), 404, "not_found")
+
+
+@pytest.mark.parametrize("year", ["19", "x", "2026-1", "1999"])
+def test_no_year(as_role, year):
+    assert_problem(as_role(Role.AUDITOR).get(PATH, {"year": year}), 400, "invalid_input", "year")
+
+
+def test_who_neither_answers_checks_nor_pays(as_requester):
+    assert_problem(as_requester.get(PATH), 403, "not_allowed")
