@@ -39,6 +39,8 @@ from portal.identity.access import roles_of
 from portal.identity.models import Person, Project
 from portal.identity.requests import ApiRequest
 
+EVIDENCE_KINDS: Final = [kind.value for kind in EvidenceKind]
+SCORES: Final = [score.value for score in Score]
 _YEAR: Final = re.compile("20[0-9]{2}")
 
 
@@ -74,7 +76,7 @@ class KnownAnswersOutput(Output):
 class KnownEvidenceOutput(Output):
     """The newest of a kind; where it can be found is told with the project itself."""
 
-    kind = serializers.ChoiceField(choices=[kind.value for kind in EvidenceKind])
+    kind = serializers.ChoiceField(choices=EVIDENCE_KINDS)
     dated_on = serializers.DateField()
 
 
@@ -86,7 +88,7 @@ class PlaceOwnerOutput(Output):
 
 
 class NeedOutput(Output):
-    kind = serializers.ChoiceField(choices=[kind.value for kind in EvidenceKind])
+    kind = serializers.ChoiceField(choices=EVIDENCE_KINDS)
     is_met = serializers.BooleanField()
 
 
