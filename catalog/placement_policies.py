@@ -7,6 +7,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 from django.utils.timezone import now
 
+from billing.policies import COST_ROLES
 from catalog.models import SealMinimum, SupplyProfile
 from catalog.offering_policies import (
     is_offered_in_reach_of,
@@ -93,6 +94,11 @@ def register_nodes(person: Person) -> QuerySet[Node]:
 def register_projects(person: Person) -> QuerySet[Project]:
     """The projects among those."""
     return reached_projects(person, *REGISTER_READERS)
+
+
+def register_payers(person: Person) -> QuerySet[Node]:
+    """Those of which the person sees all costs too, also of what moved away since."""
+    return reached_nodes(person, *(REGISTER_READERS & set(COST_ROLES)))
 
 
 def register_workplace(person: Person) -> int | None:

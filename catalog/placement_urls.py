@@ -15,6 +15,11 @@ from catalog.views.exits import (
     exit_test_pass,
     exit_test_step,
 )
+from catalog.views.placement.concentration import (
+    concentration,
+    concentration_json,
+    concentration_sheet,
+)
 from catalog.views.placement.minimums import (
     minimum_confirm,
     minimum_detail,
@@ -93,6 +98,9 @@ REPORTS: Final[list[URLPattern]] = [
     path("placement/register", register, name="placement-register"),
     path("placement/register.json", register_json, name="placement-register-json"),
     path("placement/register.<sheet:form>", register_sheet, name="placement-register-sheet"),
+    path("placement/concentration", concentration, name="concentration"),
+    path("placement/concentration.json", concentration_json, name="concentration-json"),
+    path("placement/concentration.<sheet:form>", concentration_sheet, name="concentration-sheet"),
     path("placement/reports/<int:year>.<report:form>", known_use_report, name="known-use-report"),
 ]
 EXIT: Final[list[URLPattern]] = [

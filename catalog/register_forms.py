@@ -1,4 +1,4 @@
-"""What the register of known use asks: of which part, of when, and what to show of it."""
+"""What the register of known use and the report on concentration ask: of which part, and when."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from django import forms
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from billing.forms import EVERYTHING
+from billing.forms import EVERYTHING, month_key, name_of_month
+from catalog.models.supply import NAME_LENGTH
 from catalog.placement import Supply, is_material
 from catalog.placement_words import Hosting
 from catalog.services.placement.register import KnownUse
+from portal.core.calendar import Period
 from portal.identity.models import Node
 
 NOW: Final = "now"
@@ -97,6 +99,39 @@ class RegisterForm(PartForm):
     def shows(self) -> Callable[[KnownUse], bool] | None:
         """Which uses; None: all."""
         return SHOWS.get(self.cleaned_data["show"]) if self.is_valid() else None
+
+
+class ConcentrationForm(PartForm):
+    """Of which month, by default the running one; and without which supplier, by default none."""
+
+    month = forms.ChoiceField(
+        label=_("Month"), error_messages={"invalid_choice": _("Choose one of these months.")}
+    )
+    without = forms.CharField(
+        label=_("If this supplier stops"),
+        required=False,
+        max_length=NAME_LENGTH,
+        widget=forms.Select,
+    )
+
+    def __init__(
+        self, data: Mapping[str, str], *, nodes: Sequence[Node], months: Sequence[Period]
+    ) -> None:
+        super().__init__({"month": month_key(months[0]), **data}, nodes=nodes)
+        self._offer("month", [(month_key(one), name_of_month(one)) for one in months])
+        self._suppliers: Sequence[str] = ()
+
+    def offer_suppliers(self, names: Sequence[str]) -> None:
+        """Choose from these; another is as none."""
+        self._suppliers = names
+        choices = [("", _("Nobody")), *((name, name) for name in names)]
+        self.fields["without"].widget.choices = choices
+
+    @property
+    def supplier(self) -> str:
+        """Empty: none."""
+        name = self.cleaned_data["without"] if self.is_valid() else ""
+        return name if name in self._suppliers else ""
 
 
 def _supplies(use: KnownUse) -> list[Supply | None]:

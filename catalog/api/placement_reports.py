@@ -1,4 +1,4 @@
-"""The register of known use, for programs: the same facts as on the page and in its files."""
+"""The register of known use, and concentration, for programs: the same facts as on the pages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from billing.api.serializers import to_month
+from billing.forms import month_key
 from catalog.api.serializers import Output
+from catalog.models.supply import NAME_LENGTH
 from catalog.models.workload import OUTAGES_HOURS
 from catalog.placement_policies import REGISTER_READERS, register_nodes
 from catalog.placement_words import (
@@ -30,11 +33,14 @@ from catalog.placement_words import (
     Rubricering,
     Score,
 )
+from catalog.services.placement.dependence import dependence_of
+from catalog.services.placement.dependence_files import dependence_json
 from catalog.services.placement.register import RegisterQuestion
 from catalog.services.placement.register_files import use_json
-from portal.core.api import Input, PublicIdField, TextField
-from portal.core.calendar import start_of_day, year_of
+from portal.core.api import AmountField, Input, PublicIdField, TextField
+from portal.core.calendar import Period, month_of, start_of_day, year_of
 from portal.core.errors import NotAllowed
+from portal.core.problem import InvalidRequest
 from portal.identity.access import roles_of
 from portal.identity.models import Person, Project
 from portal.identity.requests import ApiRequest
@@ -212,3 +218,121 @@ class PlacementRegisterViewSet(GenericViewSet[Project]):
         uses = asked.question.read([project.pk for project in page])
         told = [use_json(use) for use in uses]
         return self.get_paginated_response(KnownUseOutput(told, many=True).data)
+
+
+class ShareOutput(Output):
+    """Of one supplier or country; an empty name: nobody knows. Percentages have one decimal."""
+
+    name = serializers.CharField()
+    amount = AmountField(help_text="Euros, without VAT.")
+    amount_percent = serializers.DecimalField(max_digits=4, decimal_places=1)
+    projects = serializers.IntegerField()
+    projects_percent = serializers.DecimalField(max_digits=4, decimal_places=1)
+
+
+class SplitOutput(Output):
+    """Each euro falls under one of these. ``…_hhi``: 10,000 when one has all; null: nothing."""
+
+    shares = ShareOutput(many=True)
+    amount_hhi = serializers.CharField(allow_null=True)
+    projects_hhi = serializers.CharField(allow_null=True)
+
+
+class SoilShareOutput(Output):
+    """Per cent; ``european`` has ``dutch`` in it. Null: there is nothing to divide."""
+
+    dutch = serializers.CharField(allow_null=True)
+    european = serializers.CharField(allow_null=True)
+    unknown = serializers.CharField(allow_null=True)
+
+
+class SoilOutput(Output):
+    aim_percent = serializers.CharField()
+    amount = SoilShareOutput()
+    projects = SoilShareOutput()
+
+
+class PlacedDependencyOutput(Output):
+    place = serializers.CharField()
+    name = serializers.CharField()
+
+
+class HitOutput(Output):
+    """What is hit when a supplier stops; ``amount`` was spent there in the month."""
+
+    dependencies = PlacedDependencyOutput(many=True)
+    places = serializers.ListField(child=serializers.CharField())
+    projects = UsedProjectOutput(many=True)
+    resources = serializers.IntegerField()
+    amount = AmountField()
+
+
+class OutageOutput(Output):
+    supplier = serializers.CharField()
+    stops = HitOutput()
+    weakens = HitOutput()
+
+
+@extend_schema_serializer(many=False)
+class ConcentrationOutput(Output):
+    """On whom all that you read the register of depends, by spending and by projects.
+
+    What is by a dependency overlaps: such shares do not add to 100.
+    """
+
+    month = serializers.CharField()
+    total = AmountField(help_text="What was spent, as in the costs per resource.")
+    projects = serializers.IntegerField()
+    is_price_missing = serializers.BooleanField(
+        help_text="Part of the use has no price, and is in no amount."
+    )
+    by_operator = SplitOutput()
+    by_jurisdiction = SplitOutput()
+    by_dependency_supplier = ShareOutput(many=True)
+    by_dependency_jurisdiction = ShareOutput(many=True)
+    soil = SoilOutput()
+    places_without_dependencies_listed = serializers.ListField(child=serializers.CharField())
+    suppliers = serializers.ListField(child=serializers.CharField())
+    without = OutageOutput(required=False, help_text="Only where ``without`` was asked.")
+
+
+class ConcentrationFilters(Input):
+    month = TextField(required=False, max_length=7, help_text="As 2026-11. Default: this month.")
+    node = PublicIdField(required=False, help_text="Only this part and what stands below it.")
+    without = TextField(
+        required=False, max_length=NAME_LENGTH, help_text="A supplier: what stops without it?"
+    )
+
+    def validate_month(self, text: str) -> Period:
+        """Return the month.
+
+        Raises:
+            ValidationError: the text is not a month.
+        """
+        return to_month(text)
+
+
+class ConcentrationViewSet(GenericViewSet[Project]):
+    """How much hangs on few suppliers and countries, and what stops when one of them stops."""
+
+    request: ApiRequest
+    queryset = Project.objects.none()  # for the description only
+    serializer_class = ConcentrationOutput
+    filters = ConcentrationFilters
+    pagination_class = None
+
+    @extend_schema(responses=ConcentrationOutput)
+    def list(self, request: ApiRequest) -> Response:
+        """Shares of one month, indices, soil; and, of one supplier, what stops without it."""
+        if not roles_of(request.user) & REGISTER_READERS:
+            raise NotAllowed()
+        query = ConcentrationFilters(data=request.query_params.dict())
+        if not query.is_valid():
+            raise InvalidRequest(query.errors, location="query")
+        asked, moment = query.validated_data, now()
+        reached = register_nodes(request.user)
+        node = get_object_or_404(reached, public_id=asked["node"]) if "node" in asked else None
+        month = asked.get("month") or month_of(moment)
+        found = dependence_of(request.user, node=node, month=month, at=moment)
+        told = dependence_json(found, asked.get("without", ""))
+        return Response(ConcentrationOutput({"month": month_key(month), **told}).data)

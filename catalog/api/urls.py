@@ -13,7 +13,7 @@ from catalog.api.placement import (
     PlacementDecisionViewSet,
     WorkloadViewSet,
 )
-from catalog.api.placement_reports import PlacementRegisterViewSet
+from catalog.api.placement_reports import ConcentrationViewSet, PlacementRegisterViewSet
 from catalog.api.quota_requests import QuotaRequestViewSet
 from catalog.api.resource_costs import ResourceCostViewSet
 from catalog.api.sovereignty import SovereigntyViewSet
@@ -40,6 +40,7 @@ router.register("exit-tests", ExitTestViewSet, basename="exit-test")
 router.register("sovereignty-reports", SovereigntyViewSet, basename="sovereignty-report")
 router.register("supply-profiles", SupplyViewSet, basename="supply-profile")
 router.register("placement-register", PlacementRegisterViewSet, basename="placement-register")
+router.register("concentration", ConcentrationViewSet, basename="concentration")
 router.register("usage-checks", UsageCheckViewSet, basename="usage-check")
 router.register("workloads", WorkloadViewSet, basename="workload")
 router.register("placement-advice", PlacementAdviceViewSet, basename="placement-advice")

@@ -40,6 +40,7 @@ from portal.core.calendar import day_of
 from portal.core.rows import ask
 from portal.identity.models import Project
 
+_NO_PROJECT: Final = 0  # no primary key
 Row = Mapping[str, Any]
 Word = TypeVar("Word", bound=StrEnum)
 _NO_PROJECT: Final = 0  # a primary key that none has
@@ -114,6 +115,14 @@ def read_many(
         for project, places in wanted.items()
         for place in places
     }
+
+
+def read_supplies(
+    places: Collection[Place], *, at: datetime
+) -> dict[Place, tuple[int | None, Supply | None]]:
+    """What was assessed of each place, with the primary key of that. One query."""
+    found = read_many({_NO_PROJECT: places}, at=at)
+    return {place: (judged.supply_id, judged.supply) for (_none, place), judged in found.items()}
 
 
 def places_in_use(project_ids: Collection[int]) -> dict[int, set[Place]]:

@@ -27,9 +27,13 @@ ROWS: list[Row] = [
         by=READERS,
         changes=Change.RECORD,
     ),
+    see("catalog:concentration", by=READERS),
+    see("catalog:concentration-sheet", arguments=("csv",), by=READERS),
+    see("catalog:concentration-json", by=READERS),
     see("api:placement-register-list", by=READERS),
     see("api:placement-register-list", case="of a project", query=project, by=READERS),
     see("catalog:workload-sovereignty", of=project_of),
     see("catalog:workload-sovereignty-sheet", of=project_of, arguments=("csv",)),
     see("api:sovereignty-report-detail", of=project_of),
+    see("api:concentration-list", by=READERS),
 ]

@@ -57,3 +57,32 @@ def test_no_year(as_role, year):
 
 def test_who_neither_answers_checks_nor_pays(as_requester):
     assert_problem(as_requester.get(PATH), 403, "not_allowed")
+
+
+def test_concentration(as_role, server, project):
+    told = as_role(Role.FINANCE).get("/concentration", {"without": "Overheidsdatacenter"}).json()
+
+    (share,) = told["by_operator"]["shares"]
+    assert (share["name"], share["projects"]) == ("Overheidsdatacenter", 1)
+    assert told["by_operator"]["projects_hhi"] == "10000"
+    assert told["soil"]["projects"] == {"dutch": "100.0", "european": "100.0", "unknown": "0.0"}
+    assert told["without"]["stops"]["projects"][0]["id"] == str(project.public_id)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"), [({"month": "2026-13"}, "month"), ({"year": "2026"}, "year")]
+)
+def test_concentration_of_what_is_not_possible(as_role, query, name):
+    answer = as_role(Role.AUDITOR).get("/concentration", query)
+
+    assert_problem(answer, 400, "invalid_input", name)
+
+
+def test_concentration_of_a_part_of_another(as_role):
+    answer = as_role(Role.AUDITOR).get("/concentration", {"node": str(make_project().public_id)})
+
+    assert_problem(answer, 404, "not_found")
+
+
+def test_concentration_is_not_for_everybody(as_requester):
+    assert_problem(as_requester.get("/concentration"), 403, "not_allowed")
