@@ -137,7 +137,7 @@ class UsedPlaceOutput(Output):
 
 
 class KnownUseOutput(Output):
-    """A project that has something, by what is known now. Null: nobody said."""
+    """A project that has something, and what is known of it. Null: nobody said."""
 
     project = UsedProjectOutput()
     organization = serializers.CharField(help_text="What it stands below, from the top.")
@@ -208,7 +208,7 @@ class PlacementRegisterViewSet(GenericViewSet[Project]):
     def list(self, request: ApiRequest) -> Response:
         """The projects that have something, where they have it, and what the rules say of that.
 
-        By the facts and the rules of now, also of a year that is past.
+        Of a year that is over by what was known at its end; by the rules of now.
         """
         if not roles_of(request.user) & REGISTER_READERS:
             raise NotAllowed()

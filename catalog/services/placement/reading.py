@@ -98,17 +98,23 @@ def read_places(places: Collection[Place], *, at: datetime) -> dict[Place, Judge
 
 
 def read_many(
-    wanted: Mapping[int, Collection[Place]], *, at: datetime
+    wanted: Mapping[int, Collection[Place]], *, at: datetime, as_of: datetime | None = None
 ) -> dict[tuple[int, Place], Judged]:
-    """The same for many projects, by primary key. One query, whatever the number."""
+    """The same for many projects, by primary key. One query, whatever the number.
+
+    Args:
+        at: the day of it decides which permissions are over.
+        as_of: what was known at this past moment, instead of what is known now.
+    """
     clouds = {place.cloud_id for places in wanted.values() for place in places}
     asked = {
         "projects": list(wanted),
         "clouds": list(clouds),
         "ruleset": RULESET,
         "day": day_of(at),
+        "as_of": as_of,
     }
-    (row,) = ask(_FACTS, asked)
+    (row,) = ask(_FACTS_THEN if as_of else _FACTS, asked)
     known = _Known(*(json.loads(found) if found else () for found in row.rest()))
     return {
         (project, place): known.judged(project, place)
@@ -158,13 +164,13 @@ def clauses_json(advice: Advice) -> list[dict[str, Any]]:
     ]
 
 
-_FACTS: Final = """
+_STATEMENT: Final = """
     SELECT
         (SELECT jsonb_agg(to_jsonb(profile)) FROM catalog_workloadprofile AS profile
-         WHERE project_id = ANY(%(projects)s) AND ended_at IS NULL),
+         WHERE project_id = ANY(%(projects)s) AND {answered}),
         (SELECT jsonb_agg(jsonb_build_array(project_id, kind, dated_on, outcome))
          FROM catalog_workloadevidence
-         WHERE project_id = ANY(%(projects)s) AND withdrawn_at IS NULL),
+         WHERE project_id = ANY(%(projects)s) AND {recorded}),
         (SELECT jsonb_agg(to_jsonb(profile) || jsonb_build_object(
             'owners', (
                 SELECT jsonb_agg(to_jsonb(owner) ORDER BY position)
@@ -174,14 +180,23 @@ _FACTS: Final = """
                 FROM catalog_supplydependency AS dependency
                 WHERE dependency.profile_id = profile.id)))
          FROM catalog_supplyprofile AS profile
-         WHERE cloud_id = ANY(%(clouds)s) AND state = 'confirmed' AND ended_at IS NULL),
+         WHERE cloud_id = ANY(%(clouds)s) AND state = 'confirmed' AND {decided}),
         (SELECT jsonb_agg(jsonb_build_array(protection_level, objective, seal))
-         FROM catalog_sealminimum WHERE state = 'confirmed' AND ended_at IS NULL),
+         FROM catalog_sealminimum WHERE state = 'confirmed' AND {decided}),
         (SELECT jsonb_agg(jsonb_build_array(workload_id, supply_id, id))
          FROM catalog_placementpermission
-         WHERE project_id = ANY(%(projects)s) AND state = 'confirmed' AND ended_at IS NULL
+         WHERE project_id = ANY(%(projects)s) AND state = 'confirmed' AND {decided}
            AND ruleset = %(ruleset)s AND valid_until >= %(day)s)
 """
+_FACTS: Final = _STATEMENT.format(
+    answered="ended_at IS NULL", recorded="withdrawn_at IS NULL", decided="ended_at IS NULL"
+)
+_NOT_OVER: Final = "(ended_at IS NULL OR ended_at > %(as_of)s)"
+_FACTS_THEN: Final = _STATEMENT.format(
+    answered=f"answered_at <= %(as_of)s AND {_NOT_OVER}",
+    recorded="recorded_at <= %(as_of)s AND (withdrawn_at IS NULL OR withdrawn_at > %(as_of)s)",
+    decided=f"decided_at <= %(as_of)s AND {_NOT_OVER}",
+)
 
 
 class _Known:

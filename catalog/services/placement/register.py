@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -84,9 +84,10 @@ class RegisterQuestion:
     """Whose register, and of when.
 
     Attributes:
-        at: the present moment, by whose facts and rules all is judged.
+        at: the present moment.
         node: only this part and what stands below it.
-        period: what stood there at any moment of it; None: what stands there now.
+        period: what stood there at any moment of it, judged by what was known at its end, with the
+            rules of now; None: what stands there now.
         words: part of the name of a project, or of the organization above it.
     """
 
@@ -95,6 +96,13 @@ class RegisterQuestion:
     node: Node | None = None
     period: Period | None = None
     words: str = ""
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The last moment of a period that is over, whose facts count; None: those of now."""
+        if self.period is None or self.period.end > self.at:
+            return None
+        return self.period.end - timedelta(microseconds=1)
 
     def projects(self) -> QuerySet[Project]:
         """Those that have something; what waits on its owner first, and then by name."""
@@ -105,7 +113,7 @@ class RegisterQuestion:
             found = found.filter(
                 Q(name__icontains=self.words) | Q(parent__name__icontains=self.words)
             )
-        return found.annotate(has_concern=Exists(_concerns())).order_by(
+        return found.annotate(has_concern=Exists(_concerns(self.as_of))).order_by(
             "-has_concern", "parent__name", "name", "pk"
         )
 
@@ -122,18 +130,18 @@ class RegisterQuestion:
         """What is known of these projects, in their order. Eleven queries at most."""
         projects = Project.objects.select_related("parent").in_bulk(project_ids)
         stands = _stands(self._resources().filter(project__in=project_ids))
-        found = _Found(projects, stands, at=self.at)
+        found = _Found(projects, stands, at=self.at, as_of=self.as_of)
         return [found.use(projects[key]) for key in project_ids]
 
     def totals(self) -> dict[str, int]:
         """How many projects, and of how many something is to be done. One query."""
-        answered = WorkloadProfile.objects.filter(project=OuterRef("pk"), ended_at=None)
+        answered = _profiles(self.as_of).filter(project=OuterRef("pk"))
         found = self._resources("project").filter(found_as__isnull=False)
         return self.projects().aggregate(
             projects=Count("pk"),
             unanswered=Count("pk", filter=~Exists(answered)),
             with_found=Count("pk", filter=Exists(found)),
-            with_concern=Count("pk", filter=Exists(_concerns())),
+            with_concern=Count("pk", filter=Exists(_concerns(self.as_of))),
         )
 
     def _resources(self, of: str = "") -> QuerySet[Resource]:
@@ -164,8 +172,23 @@ def note_register_export(
 _Stand = tuple[Place, str, str | None, int, int, datetime]
 
 
-def _concerns() -> QuerySet[PlacementConcern]:
-    return PlacementConcern.objects.filter(project=OuterRef("pk"), settled_at=None)
+def _concerns(as_of: datetime | None) -> QuerySet[PlacementConcern]:
+    """Those of the project that a query is about, which were open then; None: are open now."""
+    concerns = PlacementConcern.objects.filter(project=OuterRef("pk"))
+    return concerns.filter(_was_open(as_of))
+
+
+def _was_open(as_of: datetime | None) -> Q:
+    if as_of is None:
+        return Q(settled_at=None)
+    return is_in_force(as_of, start="first_seen_at", end="settled_at")
+
+
+def _profiles(as_of: datetime | None) -> QuerySet[WorkloadProfile]:
+    """The answers that were in force then; None: are in force now."""
+    if as_of is None:
+        return WorkloadProfile.objects.filter(ended_at=None)
+    return WorkloadProfile.objects.filter(is_in_force(as_of, start="answered_at", end="ended_at"))
 
 
 def _stands(resources: QuerySet[Resource]) -> dict[int, list[_Stand]]:
@@ -187,22 +210,29 @@ class _Found:
     """What is known of some projects and the places where they stand, each read once."""
 
     def __init__(
-        self, projects: Mapping[int, Project], stands: Mapping[int, list[_Stand]], *, at: datetime
+        self,
+        projects: Mapping[int, Project],
+        stands: Mapping[int, list[_Stand]],
+        *,
+        at: datetime,
+        as_of: datetime | None,
     ) -> None:
         wanted = {key: {stand[0] for stand in stands.get(key, ())} for key in projects}
         # A project without places is asked for in none: its answers are then read with a cloud
         # that there is not.
         asked = {key: places or {_NOWHERE} for key, places in wanted.items()}
-        self._at, self._stands = at, stands
-        self._judged = read_many(asked, at=at)
+        moment = as_of or at
+        self._day = day_of(moment)
+        self._stands = stands
+        self._judged = read_many(asked, at=moment, as_of=as_of)
         self._names = _names(projects.values())
-        profiles = WorkloadProfile.objects.filter(project__in=projects, ended_at=None)
+        profiles = _profiles(as_of).filter(project__in=projects)
         self._profiles = {profile.project_id: profile for profile in profiles}
-        self._data_owners = data_owners(projects, at=at)
-        owners = ProjectOwner.objects.filter(is_in_force(at), project__in=projects)
+        self._data_owners = data_owners(projects, at=moment)
+        owners = ProjectOwner.objects.filter(is_in_force(moment), project__in=projects)
         self._owners = {row.project_id: row.owner for row in owners.select_related("owner")}
         self._permitted = _permitted(self._judged.values())
-        self._due = _due(projects)
+        self._due = _due(projects, as_of)
 
     def use(self, project: Project) -> KnownUse:
         key = project.pk
@@ -239,10 +269,10 @@ class _Found:
         )
 
     def _opinion(self, place: Place, judged: Judged) -> Opinion:
-        day = day_of(self._at)
+        advice = advise(judged.workload, judged.supply, at=self._day, minimums=judged.minimums)
         return Opinion(
             place=place,
-            advice=advise(judged.workload, judged.supply, at=day, minimums=judged.minimums),
+            advice=advice,
             is_permitted=judged.permission_id is not None,
             judged=judged,
         )
@@ -263,9 +293,9 @@ def _permitted(judged: Iterable[Judged]) -> dict[int, date]:
     return dict(PlacementPermission.objects.filter(pk__in=keys).values_list("pk", "valid_until"))
 
 
-def _due(projects: Collection[int]) -> dict[tuple[int, Place], date]:
+def _due(projects: Collection[int], as_of: datetime | None) -> dict[tuple[int, Place], date]:
     """Until when what may not stand there any more is to be settled. One query."""
-    concerns = PlacementConcern.objects.filter(project__in=projects, settled_at=None)
+    concerns = PlacementConcern.objects.filter(_was_open(as_of), project__in=projects)
     columns = ("project", "cloud", "offering", "due_on")
     return {
         (project, Place(cloud, offering)): due

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing.models import Price
-from catalog.models import Difference, PlacementConcern, Resource, WorkloadEvidence
+from catalog.models import (
+    Difference,
+    PlacementConcern,
+    Resource,
+    SupplyProfile,
+    WorkloadEvidence,
+    WorkloadProfile,
+)
 from catalog.placement_words import Advised, EvidenceKind, Hosting
 from catalog.services.adoption import adopt_by_itself
 from catalog.services.placement import register
@@ -75,6 +83,15 @@ def adopted(project, cloud):
         project=project, cloud=cloud, purpose=CloudProjectPurpose.MANAGED
     )
     return adopt_by_itself(found.public_id)
+
+
+@contextmanager
+def as_superuser():
+    """Inside no trigger hears of what is written, as nothing in the portal can do."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        yield
+        cursor.execute("SET LOCAL session_replication_role = origin")
 
 
 def retire(resource):
@@ -222,6 +239,80 @@ class TestYear:
 
         assert projects(auditor, period=this_year) == []
         assert len(projects(auditor, period=year_of(this_year.start - timedelta(days=1)))) == 1
+
+
+class TestPastYear:
+    """Of a year that is over what was known at its end counts, however late the report is made."""
+
+    @pytest.fixture
+    def last_year(self, server):
+        """The server stood there all of it; what is known of it was known before."""
+        year = year_of(year_of(now()).start - timedelta(days=1))
+        long_before = year.start - timedelta(days=9)
+        with as_superuser():
+            Resource.objects.filter(pk=server.pk).update(created_at=long_before)
+            WorkloadProfile.objects.update(answered_at=long_before)
+            SupplyProfile.objects.update(proposed_at=long_before, decided_at=long_before)
+        return year
+
+    def test_answers_given_since_do_not_count(self, server, project, auditor, last_year):
+        classify(project, is_core_task=True, review_on=localdate())
+
+        (then,), (today,) = uses(auditor, period=last_year), uses(auditor)
+
+        assert (then.profile.is_core_task, today.profile.is_core_task) == (False, True)
+        assert (then.workload.is_core_task, today.workload.is_core_task) == (False, True)
+
+    def test_nor_what_was_forgotten_since(self, server, project, auditor, last_year):
+        unanswered(project)
+        unassessed(server.cloud_project.cloud)
+
+        (then,), (today,) = uses(auditor, period=last_year), uses(auditor)
+
+        assert then.profile is not None
+        assert then.places[0].opinion.judged.supply is not None
+        assert (today.profile, today.places[0].opinion.judged.supply) == (None, None)
+
+    def test_what_was_not_known_then_is_not_known(self, server, project, auditor, last_year):
+        with as_superuser():
+            WorkloadProfile.objects.update(answered_at=now())
+            SupplyProfile.objects.update(decided_at=now())
+
+        (then,) = uses(auditor, period=last_year)
+
+        assert (then.profile, then.workload.personal_data) == (None, None)
+        assert then.places[0].opinion.judged.supply is None
+        assert (
+            RegisterQuestion(person=auditor, at=now(), period=last_year).totals()["unanswered"] == 1
+        )
+
+    def test_owners_and_concerns_are_those_of_then(self, server, project, auditor, last_year):
+        then, today = PersonFactory(name="Toen"), PersonFactory(name="Nu")
+        turn = last_year.end + timedelta(hours=1)
+        DataOwner.objects.create(node=project, owner=then, valid_from=LONG_AGO, valid_until=turn)
+        DataOwner.objects.create(node=project, owner=today, valid_from=turn)
+        PlacementConcern.objects.create(
+            project=project,
+            cloud=server.cloud_project.cloud,
+            offering=server.order_line.offering_version.offering,
+            advised=Advised.PROHIBITED,
+            clauses=[],
+            first_seen_at=last_year.start,
+            due_on=localdate(),
+            settled_at=turn,
+        )
+
+        (before,), (after,) = uses(auditor, period=last_year), uses(auditor)
+
+        assert (before.data_owner, after.data_owner) == (then, today)
+        assert (before.places[0].due_on, after.places[0].due_on) == (localdate(), None)
+
+    def test_the_running_year_has_what_is_known_now(self, server, project, auditor):
+        unanswered(project)
+
+        (use,) = uses(auditor, period=year_of(now()))
+
+        assert use.profile is None
 
 
 class TestSheets:
