@@ -46,6 +46,7 @@ from portal.identity.models import Project
 from portal.identity.requests import ApiRequest
 
 ADVISED: Final = choices_of(Advised)
+EVIDENCE_KINDS: Final = choices_of(EvidenceKind)
 SCORES: Final = choices_of(Score)
 _NOT_KNOWN: Final = "Null, or left out: not known."
 
@@ -104,7 +105,7 @@ class AnswersInput(FactsInput):
 class NeedOutput(Output):
     """Evidence that a clause asks for."""
 
-    kind = serializers.ChoiceField(choices=choices_of(EvidenceKind))
+    kind = serializers.ChoiceField(choices=EVIDENCE_KINDS)
     is_met = serializers.BooleanField()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import date
+from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,19 +20,19 @@ from rest_framework.viewsets import GenericViewSet
 
 from billing.api.serializers import to_month
 from billing.forms import month_key
+from catalog.api.placement import ADVISED, EVIDENCE_KINDS, NeedOutput
 from catalog.api.serializers import Output
 from catalog.models.supply import NAME_LENGTH
 from catalog.models.workload import OUTAGES_HOURS
 from catalog.placement_policies import REGISTER_READERS, register_nodes
 from catalog.placement_words import (
-    Advised,
     BaseRegister,
-    EvidenceKind,
     Hosting,
     Keys,
     PersonalData,
     Rubricering,
     Score,
+    choices_of,
 )
 from catalog.services.placement.dependence import dependence_of
 from catalog.services.placement.dependence_files import dependence_json
@@ -45,14 +46,12 @@ from portal.identity.access import roles_of
 from portal.identity.models import Person, Project
 from portal.identity.requests import ApiRequest
 
-EVIDENCE_KINDS: Final = [kind.value for kind in EvidenceKind]
-SCORES: Final = [score.value for score in Score]
 _YEAR: Final = re.compile("20[0-9]{2}")
 
 
-def _word(words: Any) -> serializers.ChoiceField:
+def _word(words: type[StrEnum]) -> serializers.ChoiceField:
     """A word out of a list, or null: nobody said."""
-    return serializers.ChoiceField(choices=[word.value for word in words], allow_null=True)
+    return serializers.ChoiceField(choices=choices_of(words), allow_null=True)
 
 
 class UsedProjectOutput(Output):
@@ -93,16 +92,11 @@ class PlaceOwnerOutput(Output):
     jurisdiction = serializers.CharField(allow_null=True)
 
 
-class NeedOutput(Output):
-    kind = serializers.ChoiceField(choices=EVIDENCE_KINDS)
-    is_met = serializers.BooleanField()
-
-
-class ClauseOutput(Output):
+class UsedClauseOutput(Output):
     """A clause of the rule set that applies, or may: then ``missing`` says what is not known."""
 
     id = serializers.CharField()
-    verdict = serializers.ChoiceField(choices=[word.value for word in Advised])
+    verdict = serializers.ChoiceField(choices=ADVISED)
     missing = serializers.ListField(child=serializers.CharField())
     needs = NeedOutput(many=True)
 
@@ -126,9 +120,9 @@ class UsedPlaceOutput(Output):
         allow_null=True, help_text="Proven, the lowest of all objectives; null: with a gap in one."
     )
     assessed_until = serializers.DateField(allow_null=True)
-    verdict = serializers.ChoiceField(choices=[word.value for word in Advised])
+    verdict = serializers.ChoiceField(choices=ADVISED)
     is_admissible = serializers.BooleanField()
-    clauses = ClauseOutput(many=True)
+    clauses = UsedClauseOutput(many=True)
     missing = serializers.ListField(child=serializers.CharField())
     permitted_until = serializers.DateField(allow_null=True)
     due_on = serializers.DateField(

@@ -428,7 +428,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "DecisionState": "portal.identity.models.proposed.DecisionState",
         "DifferenceKind": "catalog.models.DifferenceKind",
         "DifferenceState": "catalog.api.drift.TOLD_STATES",
-        "EvidenceKind": "catalog.api.placement_reports.EVIDENCE_KINDS",
+        "EvidenceKind": "catalog.api.placement.EVIDENCE_KINDS",
         "FileKind": "billing.models.FileKind",
         "FileRhythm": "billing.models.FileRhythm",
         "LineKind": "billing.models.LineKind",
@@ -444,7 +444,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ReviewDecision": "portal.identity.models.ReviewDecision",
         "ReviewScope": "portal.identity.models.ReviewScope",
         "Score": "catalog.api.placement.SCORES",
-        "Score": "catalog.api.placement_reports.SCORES",
         "StepState": "catalog.models.StepState",
     },
     "POSTPROCESSING_HOOKS": [

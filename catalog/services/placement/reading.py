@@ -43,7 +43,6 @@ from portal.identity.models import Project
 _NO_PROJECT: Final = 0  # no primary key
 Row = Mapping[str, Any]
 Word = TypeVar("Word", bound=StrEnum)
-_NO_PROJECT: Final = 0  # a primary key that none has
 
 
 @dataclass(frozen=True)
