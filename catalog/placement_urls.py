@@ -98,9 +98,13 @@ REPORTS: Final[list[URLPattern]] = [
     path("placement/register", register, name="placement-register"),
     path("placement/register.json", register_json, name="placement-register-json"),
     path("placement/register.<sheet:form>", register_sheet, name="placement-register-sheet"),
-    path("placement/concentration", concentration, name="concentration"),
-    path("placement/concentration.json", concentration_json, name="concentration-json"),
-    path("placement/concentration.<sheet:form>", concentration_sheet, name="concentration-sheet"),
+    path("placement/register/concentration", concentration, name="concentration"),
+    path("placement/register/concentration.json", concentration_json, name="concentration-json"),
+    path(
+        "placement/register/concentration.<sheet:form>",
+        concentration_sheet,
+        name="concentration-sheet",
+    ),
     path("placement/reports/<int:year>.<report:form>", known_use_report, name="known-use-report"),
 ]
 EXIT: Final[list[URLPattern]] = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -15,9 +14,9 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
-from billing.charts import BarChart, make_bar_chart
 from billing.forms import month_key, read_month
 from billing.overview import months_with_use
 from catalog.placement.concentration import SOIL_AIM_PERCENT, SoilShare
@@ -33,27 +32,34 @@ from catalog.services.placement.dependence import (
 from catalog.services.placement.dependence_files import dependence_json, dependence_rows
 from catalog.views.placement.register import JSON_TYPE, chosen_node, node_choices
 from portal.core.calendar import Period
+from portal.core.countries import country_name
 from portal.core.formats import quantity
 from portal.core.sheets import answer_file
 from portal.identity.access import roles_of
 from portal.identity.models import Node
 from portal.identity.requests import PersonRequest
 
-MOST_BARS: Final = 5  # the rest are together one more
 _WHOLE: Final = Decimal(10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownShare:
+    """A row, with the per cent that its bar shows."""
+
+    name: str
+    share: ShareRow
+    bar: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShareCard:
-    """Shares as bars, beside them as a table. ``index``: what the concentration is, in words."""
+    """Shares as bars in a table. ``index``: what the concentration is, in words."""
 
     key: str
     title: str
     hint: str
     column: str
-    rows: list[tuple[str, ShareRow]]
-    chart: BarChart | None
-    labels: list[str]
+    rows: list[ShownShare]
     index: str
 
 
@@ -147,58 +153,59 @@ def _read(request: PersonRequest) -> _Asked:
 
 def _cards(found: Dependence) -> list[ShareCard]:
     return [
-        _split_card("operators", _("By operator"), _("Operator"), found.by_operator),
-        _split_card(
+        _card(
+            "operators",
+            _("By operator"),
+            pgettext("of a place", "Operator"),
+            found.by_operator.rows,
+            index=_index(found.by_operator),
+        ),
+        _card(
             "countries",
             _("By country of the ultimate owner"),
             _("Country"),
-            found.by_jurisdiction,
+            found.by_jurisdiction.rows,
+            index=_index(found.by_jurisdiction),
+            are_countries=True,
         ),
-        _touch_card("suppliers", _("By supplier behind it"), _("Supplier"), found.by_supplier),
-        _touch_card(
+        _card("suppliers", _("By supplier behind it"), _("Supplier"), found.by_supplier),
+        _card(
             "supplier-countries",
             _("By country of the suppliers behind it"),
             _("Country"),
             found.by_dependency_jurisdiction,
+            are_countries=True,
         ),
     ]
 
 
-def _split_card(key: str, title: str, column: str, split: Split) -> ShareCard:
-    return _card(key, title, column, split.rows, index=_index(split), is_whole=True)
-
-
-def _touch_card(key: str, title: str, column: str, rows: list[ShareRow]) -> ShareCard:
-    return _card(key, title, column, rows, index="", is_whole=False)
-
-
 def _card(
-    key: str, title: str, column: str, rows: list[ShareRow], *, index: str, is_whole: bool
+    key: str,
+    title: str,
+    column: str,
+    shares: list[ShareRow],
+    *,
+    index: str = "",
+    are_countries: bool = False,
 ) -> ShareCard:
     """With bars of what was spent, or of projects where nothing was."""
-    is_spent = any(row.amount_percent for row in rows)
-    parts = [
-        (_name_of(row), row.amount_percent if is_spent else row.projects_percent) for row in rows
-    ]
-    bars = parts[:MOST_BARS]
-    if is_whole and len(parts) > MOST_BARS:
-        bars.append((_("Other"), sum((part for _name, part in parts[MOST_BARS:]), Decimal(0))))
+    is_spent = any(share.amount_percent for share in shares)
+    name_of = country_name if are_countries else str
     return ShareCard(
         key=key,
         title=title,
         hint=_("per cent of what was spent") if is_spent else _("per cent of the projects"),
         column=column,
-        rows=[(_name_of(row), row) for row in rows],
-        chart=_chart([part for _name, part in bars]),
-        labels=[name for name, _part in bars],
+        rows=[
+            ShownShare(
+                name=name_of(share.name) or _("Not known yet"),
+                share=share,
+                bar=share.amount_percent if is_spent else share.projects_percent,
+            )
+            for share in shares
+        ],
         index=index,
     )
-
-
-def _chart(parts: Sequence[Decimal]) -> BarChart | None:
-    if not any(parts):
-        return None
-    return make_bar_chart([(part, Decimal(0)) for part in parts], unit=Decimal(1))
 
 
 def _index(split: Split) -> str:
@@ -233,10 +240,6 @@ def _hits(stops: Hit, weakens: Hit) -> list[dict[str, Any]]:
         {"key": "stops", "title": _("What stops"), "hit": stops},
         {"key": "weakens", "title": _("What goes on without something"), "hit": weakens},
     ]
-
-
-def _name_of(row: ShareRow) -> str:
-    return row.name or _("Not known yet")
 
 
 def _name(asked: _Asked) -> str:
