@@ -26,7 +26,14 @@ from catalog.placement_policies import (
     may_draft_supplies,
     visible_supplies,
 )
-from catalog.placement_words import DependencyKind, Hosting, Keys, Rubricering, Screening
+from catalog.placement_words import (
+    DependencyKind,
+    Hosting,
+    Keys,
+    Rubricering,
+    Screening,
+    choices_of,
+)
 from catalog.services.placement import (
     CsfAnswer,
     KnownDependency,
@@ -46,12 +53,13 @@ from portal.identity.models.proposed import DECISION_LENGTH, DecisionState
 from portal.identity.requests import ApiRequest
 
 DECISIONS: Final = ("confirmed", "refused")
+DEPENDENCY_KINDS: Final = choices_of(DependencyKind)
 
 
 # --- out ---------------------------------------------------------------------------------------
 
 
-class OwnerOutput(Output):
+class LinkOutput(Output):
     """A legal entity in the chain; ``jurisdiction`` empty: not known."""
 
     name = serializers.CharField()
@@ -64,7 +72,7 @@ class DependencyOutput(Output):
 
     key = serializers.CharField()
     name = serializers.CharField()
-    kind = serializers.ChoiceField(choices=[word.value for word in DependencyKind])
+    kind = serializers.ChoiceField(choices=DEPENDENCY_KINDS)
     supplier = serializers.CharField()
     jurisdiction = serializers.CharField()
     is_critical = serializers.BooleanField()
@@ -96,7 +104,7 @@ class SupplyOutput(Output):
     is_draft = serializers.BooleanField()
     state = serializers.ChoiceField(choices=DecisionState.choices)
     hosting = serializers.CharField()
-    chain = OwnerOutput(source="owners", many=True)
+    chain = LinkOutput(source="owners", many=True)
     locations = serializers.ListField(child=serializers.CharField())
     keys = serializers.CharField()
     is_encrypted_at_rest = serializers.BooleanField(allow_null=True)
@@ -150,7 +158,7 @@ class LinkInput(Input):
 class DependencyInput(Input):
     key = TextField(max_length=KEY_LENGTH)
     name = TextField(max_length=NAME_LENGTH)
-    kind = serializers.ChoiceField(choices=[word.value for word in DependencyKind])
+    kind = serializers.ChoiceField(choices=DEPENDENCY_KINDS)
     supplier = TextField(max_length=NAME_LENGTH)
     jurisdiction = TextField(max_length=2, allow_blank=True)
     is_critical = TruthField()

@@ -426,6 +426,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "Advised": "catalog.api.placement.ADVISED",
         "DecisionEnum": "catalog.models.Decision",
         "DecisionState": "portal.identity.models.proposed.DecisionState",
+        "DependencyKind": "catalog.api.supplies.DEPENDENCY_KINDS",
         "DifferenceKind": "catalog.models.DifferenceKind",
         "DifferenceState": "catalog.api.drift.TOLD_STATES",
         "EvidenceKind": "catalog.api.placement.EVIDENCE_KINDS",
