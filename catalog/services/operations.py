@@ -217,8 +217,7 @@ def set_going(operation: Operation) -> None:
         ResourceBusy: other work on the resource goes on.
     """
     check_transition(OPERATION_TRANSITIONS, operation.state, OperationState.RUNNING)
-    if operation.kind in _PLACING_KINDS:
-        check_goes_on(operation.resource)
+    check_still_placed(operation)
     going_on = operation.resource.operations.filter(state=OperationState.RUNNING)
     if going_on.exclude(pk=operation.pk).exists():
         raise ResourceBusy(name=operation.resource.name)
@@ -229,6 +228,18 @@ def set_going(operation: Operation) -> None:
     operation.state, operation.failed_at = OperationState.RUNNING, None
     operation.save(update_fields=["state", "failed_at"])
     restore(operation)
+
+
+def check_still_placed(operation: Operation) -> None:
+    """Refuse to have something made, by the engine or by hand, where it may not stand any more.
+
+    Call with it locked.
+
+    Raises:
+        PlacementRefused: as named.
+    """
+    if operation.kind in _PLACING_KINDS:
+        check_goes_on(operation.resource)
 
 
 def restore(operation: Operation) -> None:

@@ -33,6 +33,7 @@ from catalog.models import (
 from catalog.models.solution import REASON_LENGTH
 from catalog.services.completion import bring_about
 from catalog.services.operations import (
+    check_still_placed,
     end_operation,
     lock_operation,
     restore,
@@ -64,6 +65,7 @@ def solve_operation(public_id: UUID, *, actor: Person, reason: str) -> Solution:
         IllegalTransition: the operation is not waiting for a person.
         ReasonRequired, InvalidInput: about the reason.
         SolutionWaits: somebody said so already.
+        PlacementRefused: what was made may not stand there any more.
         NothingToCharge: the portal would not know what was delivered.
     """
     reason = _clean_reason(reason)
@@ -83,6 +85,7 @@ def _solve(public_id: UUID, actor: Person, reason: str) -> Solution:
         refuse_emergency_access(actor)
     if operation.solutions.filter(state=SolutionState.PROPOSED).exists():
         raise SolutionWaits()
+    check_still_placed(operation)
     _cloud_ids(operation)
     solution = Solution.objects.create(
         operation=operation,
@@ -107,7 +110,7 @@ def confirm_solution(public_id: UUID, *, actor: Person) -> Solution:
         OwnSolution, NotAllowed, SameHuman: somebody else must decide.
         SolutionSettled: somebody was first, or the operation went on in another way.
         SolverMayNot: who said so could not say it now.
-        NothingToCharge: as in ``solve_operation``.
+        PlacementRefused, NothingToCharge: as in ``solve_operation``.
     """
     try:
         return _confirm(public_id, actor)
@@ -121,6 +124,7 @@ def _confirm(public_id: UUID, actor: Person) -> Solution:
     solution = _lock_for_decision(public_id, actor)
     if not _is_operator(solution.proposed_by, solution.operation):
         raise SolverMayNot(name=solution.proposed_by.name)
+    check_still_placed(solution.operation)
     _settle(solution, SolutionState.CONFIRMED, by=actor)
     _bring_about(solution, actor)
     return solution

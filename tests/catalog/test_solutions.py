@@ -17,6 +17,7 @@ from catalog.errors import (
 from catalog.models import (
     ClaimState,
     Operation,
+    OperationKind,
     OperationState,
     OrderState,
     ResourceState,
@@ -24,7 +25,12 @@ from catalog.models import (
     SolutionState,
     StepState,
 )
+from catalog.placement_errors import PlacementRefused
+from catalog.placement_words import Score
+from catalog.services.approvals import approve_order
+from catalog.services.changes import Term, place_change
 from catalog.services.operations import resume_operation
+from catalog.services.recreation import begin_recreation
 from catalog.services.resources import act_on_resource, retire_resource
 from catalog.services.solutions import (
     confirm_solution,
@@ -41,7 +47,16 @@ from portal.identity.four_eyes import SameHuman
 from portal.identity.models import Role, RoleGrant
 from portal.identity.services import break_glass
 from tests.constraints import execute, refused_by
-from tests.factories import PersonFactory, delivered, failed, grant, make_project, place, stuck
+from tests.factories import (
+    PersonFactory,
+    classify,
+    delivered,
+    failed,
+    grant,
+    make_project,
+    place,
+    stuck,
+)
 
 pytestmark = pytest.mark.django_db
 REASON = "Koppeling van de schijf met de hand hersteld."
@@ -75,6 +90,27 @@ def removal(order, approver, requester, operators):
     resource = delivered(order, approver=approver)
     name = {"actor": requester, "confirmation": resource.name}
     return failed(retire_resource(resource.public_id, **name))
+
+
+@pytest.fixture
+def recreation(order, approver, operators):
+    resource = delivered(order, approver=approver)
+    return failed(begin_recreation(resource, actor=operators[0], is_whole=True))
+
+
+@pytest.fixture
+def change(order, approver, requester, operators):
+    resource = delivered(order, approver=approver)
+    larger, _ = place_change(
+        requested_by=requester,
+        resource=resource,
+        purpose="Meer ruimte",
+        answers={"volume_gib": 80},
+        end_date=Term.KEPT,
+        idempotency_key="groter",
+    )
+    approve_order(larger.public_id, approver=approver)
+    return failed(resource.operations.get(kind=OperationKind.CHANGE))
 
 
 @pytest.fixture
@@ -285,6 +321,39 @@ class TestWhoAndWhen:
             ("operation.solved", second.pk),
         ]
         assert entries[1].data["proposed_by"] == first.pk
+
+
+class TestWhereTheDataMayNotStandAnyMore:
+    """Nothing is brought into use there by hand that would not be tried again there."""
+
+    @pytest.mark.parametrize("stopped", ["delivery", "recreation", "change"])
+    def test_what_was_made_is_not_solved(self, stopped, operators, project, request):
+        operation = request.getfixturevalue(stopped)
+        classify(project, integrity=Score.VERY_HIGH)
+
+        with pytest.raises(PlacementRefused):
+            solve(operation, operators[0])
+
+        assert not Solution.objects.exists()
+
+    def test_nor_confirmed_but_refused_and_cleaned_up(self, delivery, operators, project):
+        solution = solve(delivery, operators[0])
+        classify(project, integrity=Score.VERY_HIGH)
+
+        with pytest.raises(PlacementRefused):
+            confirm_solution(solution.public_id, actor=operators[1])
+
+        assert fresh(delivery.resource).state == ResourceState.FAILED
+        assert not UsageSpan.objects.exists()
+        refuse_solution(solution.public_id, actor=operators[1], reason="Mag daar niet meer.")
+        compensate_operation(delivery.public_id, actor=operators[1])
+
+    def test_what_is_gone_is(self, removal, operators, project):
+        classify(project, integrity=Score.VERY_HIGH)
+
+        confirm_solution(solve(removal, operators[0]).public_id, actor=operators[1])
+
+        assert fresh(removal.resource).state == ResourceState.RETIRED
 
 
 class TestDatabase:
