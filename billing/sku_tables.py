@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from billing.asked_skus import MissingSku
 from billing.focus.category_names import category_name
-from billing.models import Price, PriceUnit, Sku, UsageSpan
+from billing.models import MeasuredUse, Price, PriceUnit, Sku, UsageSpan
 from billing.services.price_book import nearest_prices
 from portal.core.models import is_in_force
 from portal.core.sheets import Rows
@@ -45,17 +45,17 @@ class SkuRow:
 
 
 def sku_rows(skus: Sequence[Sku], *, at: datetime) -> list[SkuRow]:
-    """These, in the same order. Four queries."""
+    """These, in the same order. Five queries."""
     prices = nearest_prices([], at=at, skus=[sku.code for sku in skus])
     of_these = Price.objects.filter(sku__in=skus)
     own = of_these.filter(is_in_force(at)).exclude(organization=None).values_list("sku")
     own_prices = dict(own.annotate(number=Count("pk")).order_by())
     priced = set(of_these.values_list("sku", flat=True).distinct())
-    used = set(
-        UsageSpan.objects.filter(sku__in=skus, ended_at=None)
-        .values_list("sku", flat=True)
-        .distinct()
-    )
+    used = {  # of what is measured nothing may have been counted yet
+        sku
+        for uses in (UsageSpan.objects, MeasuredUse.objects)
+        for sku in uses.filter(sku__in=skus, ended_at=None).values_list("sku", flat=True).distinct()
+    }
     return [
         SkuRow(
             sku=sku,

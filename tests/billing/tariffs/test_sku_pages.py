@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
 from billing import asked_skus
 from billing.asked_skus import Asker
+from billing.meters import Measure, Meter
 from billing.models import SHARED_SKU, Sku
+from billing.services.metering import UsageTime, start_metering
 from billing.services.split_reading import shared_sku
 from portal.identity.models import Role
 from tests.billing.downloads import download
 from tests.billing.tariffs.conftest import DISK, SERVER
 from tests.billing.test_cost_pages import cells, text_of
 from tests.billing.visits import visit_as
-from tests.factories import PersonFactory, grant, make_organization, make_project
+from tests.factories import CloudFactory, PersonFactory, grant, make_organization, make_project
 from tests.factories.billing import MeteredResourceFactory, SkuFactory, UsageSpanFactory, set_price
 
 pytestmark = pytest.mark.django_db
 LIST, NEW = "/costs/tariffs/skus", "/costs/tariffs/new-sku"
-CODE = "server.g1.large"
+CODE, TRAFFIC = "server.g1.large", "load_balancer.traffic"
 NO_PRICE = "No price"
 
 
@@ -86,6 +91,28 @@ def test_the_list_says_what_each_costs_and_whether_it_is_used(auditor):
     ]
     assert f"{LIST}/{SERVER}" in page.content.decode()
     assert f"{LIST}/{CODE}" not in page.content.decode()  # it has no history
+
+
+def test_what_is_measured_is_in_use_also_while_nothing_was_counted(auditor):
+    set_price("0.01", sku=TRAFFIC, unit="gib")
+    moment = now()
+    resource = start_metering(
+        public_id=uuid4(),
+        project=make_project(),
+        cloud=CloudFactory(),
+        kind="load_balancer",
+        name="web",
+        openstack_id="balancer-1",
+        meters=[Meter.measured(TRAFFIC, Measure.TRAFFIC)],
+        time=UsageTime(cloud=None, intended=moment, observed=moment),
+    )
+
+    def is_in_use():
+        return cells(auditor.get(LIST), "skus")[1][-1]
+
+    assert is_in_use() == "Yes"
+    resource.measured_uses.update(ended_at=F("started_at"))
+    assert is_in_use() == "No"
 
 
 def test_the_file_has_what_the_page_shows(finance, asked):
