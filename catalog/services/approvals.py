@@ -218,7 +218,7 @@ def _deliver(
     check_hard_stops(order.project, costs_now(order, lines), besides=order)
     for line in lines:
         line.order = order
-        line.placement = decide_placement(order.project, line.offering_version)
+        line.placement = decide_placement(order.project, *_versions_of(line))
         commit_claim(line.claim)
         agree_on_change(line)
     resources = [open_resource(line) for line in new]

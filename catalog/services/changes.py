@@ -48,7 +48,7 @@ from catalog.services.orders import (
     ring_for_rule,
     write_order,
 )
-from catalog.services.placement import decide_placement, opinion_on
+from catalog.services.placement import Place, decide_placement, opinions_at
 from catalog.services.preview import (
     Consequences,
     Priced,
@@ -167,7 +167,9 @@ def preview_change(resource: Resource, wanted: Wanted) -> ChangePreview:
         price=price,
         consequences=Consequences(
             quote=price.after(before.quote),
-            placements=[opinion_on(project, version)],
+            placements=opinions_at(
+                project, [Place.of(one) for one in (version, *wholes_of(resource.order_line))]
+            ),
             quota=quota_effects(project, more),
             budget=budget_effect(project, costs),
             stop=find_stop(project, costs),
@@ -249,12 +251,12 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
     preview = preview_change(resource, wanted)
     price, due = preview.price, preview.consequences.quote
     expires_at = last_moment_to_decide(asked, version, wanted.end_date)
-    budget = preview.consequences.budget
+    budget, wholes = preview.consequences.budget, wholes_of(resource.order_line)
     route = route_for(
         asked.project,
         requested_by=asked.requested_by,
         amount=judged_amount(monthly=due.judged_monthly, one_off=due.one_off, later=due.later),
-        lines=[[version, *wholes_of(resource.order_line)]],
+        lines=[[version, *wholes]],
         budget=budget,
         changes=resource,
     )
@@ -272,7 +274,7 @@ def _write_change(asked: Asked, resource: Resource, wanted: Wanted) -> Order:
         end_date=wanted.end_date,
         quote=price.as_json(),
         monthly_price=price.monthly,
-        placement=decide_placement(asked.project, version),
+        placement=decide_placement(asked.project, version, *wholes),
         claim=claim,
         changes=resource,
         before={

@@ -258,7 +258,7 @@ def _write_line(
         end_date=line.end_date,
         quote=price.as_json(),
         monthly_price=price.monthly,
-        placement=decide_placement(project, line.version),
+        placement=decide_placement(project, *line.versions),
         claim=claim,
         tags=dict(line.tags),
         **memberships.columns(line.membership),

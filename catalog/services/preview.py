@@ -32,9 +32,10 @@ from catalog.models import (
     OrderLine,
     Resource,
 )
+from catalog.services.approval_routes import wholes_of
 from catalog.services.hard_stops import first_refusal
 from catalog.services.order_costs import Cost, cost_in_year, cost_of, pending_costs
-from catalog.services.placement import Opinion, opinions_on, worst
+from catalog.services.placement import Opinion, Place, opinions_at, places_of, worst
 from catalog.services.quotas import amounts_of
 from portal.core.rows import Cut, RowOf, ask
 from portal.identity.models import Node, Project
@@ -216,8 +217,7 @@ def preview_together(project: Project, wishes: Sequence[Wish]) -> Consequences:
 
 def opinions_of(project: Project, versions: Collection[OfferingVersion]) -> list[Opinion]:
     """What the rules say of each place where these would stand, each once. One query."""
-    found = opinions_on(project, versions)
-    return list({opinion.place: opinion for opinion in found.values()}.values())
+    return opinions_at(project, [place for version in versions for place in places_of(version)])
 
 
 def together(quotes: Iterable[Quote]) -> Quote:
@@ -320,7 +320,13 @@ def preview_of_order(order: Order) -> Consequences:
     is told so (``conditions.changed_conditions``).
     """
     lines = list(
-        order.lines.select_related("offering_version__offering", "offering_version__cloud", "claim")
+        order.lines.select_related(
+            "offering_version__offering",
+            "offering_version__cloud",
+            "assembly__offering_version",
+            "changes__order_line__assembly__offering_version",
+            "claim",
+        )
     )
     quotes = quotes_of_lines(lines, order.project)
     demands = [
@@ -337,8 +343,13 @@ def preview_of_order(order: Order) -> Consequences:
     budget, stop = budget_and_stop(order.project, costs, besides=order)
     return Consequences(
         quote=together(line.due_of(price) for line, price in zip(lines, quotes, strict=True)),
-        placements=opinions_of(order.project, [line.offering_version for line in lines]),
+        placements=opinions_at(order.project, _places_of_lines(lines)),
         quota=effects,
         budget=budget,
         stop=stop,
     )
+
+
+def _places_of_lines(lines: Iterable[OrderLine]) -> list[Place]:
+    versions = ((line.offering_version, *wholes_of(line)) for line in lines)
+    return [Place.of(version) for some in versions for version in some]

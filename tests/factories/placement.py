@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.timezone import localdate, now
 
-from catalog.models import SupplyProfile, WorkloadProfile
+from catalog.models import Offering, SupplyProfile, WorkloadProfile
 from catalog.placement import Link, Supply
 from catalog.placement_words import (
     BaseRegister,
@@ -82,9 +82,9 @@ def supply(**changes: Any) -> Supply:
     return replace(known, **changes)
 
 
-def assessed(cloud: Cloud, **changes: Any) -> SupplyProfile:
-    """Know this of the cloud from now on, as two people agreed."""
-    return write_supply(cloud, supply(**changes), by=_assessors())
+def assessed(cloud: Cloud, *, offering: Offering | None = None, **changes: Any) -> SupplyProfile:
+    """Know this of the cloud, or of one offering there, from now on, as two people agreed."""
+    return write_supply(cloud, supply(**changes), by=_assessors(), offering=offering)
 
 
 def unassessed(cloud: Cloud) -> None:

@@ -1,13 +1,14 @@
 """Which data may stand where: what is known, what the rules say of it, and what was decided."""
 
 from catalog.services.placement.judging import (
+    Found,
     Opinion,
     check_goes_on,
     check_placement,
     decide_placement,
     note_found,
-    opinion_on,
     opinion_on_place,
+    opinions_at,
     opinions_on,
     worst,
 )
@@ -17,7 +18,7 @@ from catalog.services.placement.profiles import (
     current_profile,
     write_profile,
 )
-from catalog.services.placement.reading import Judged, Place
+from catalog.services.placement.reading import Judged, Place, places_of
 from catalog.services.placement.supplies import (
     answers_of,
     begin_supply,
@@ -33,7 +34,7 @@ from catalog.services.placement.supply_decisions import (
     refuse_supply,
     take_back_supply,
 )
-from catalog.services.placement.trying import Found, Tried, try_answers, try_examples
+from catalog.services.placement.trying import Tried, try_answers, try_examples
 
 __all__ = [
     "Answers",
@@ -57,9 +58,10 @@ __all__ = [
     "edit_supply",
     "missing_of",
     "note_found",
-    "opinion_on",
     "opinion_on_place",
+    "opinions_at",
     "opinions_on",
+    "places_of",
     "propose_supply",
     "refuse_supply",
     "take_back_supply",

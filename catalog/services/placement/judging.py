@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -18,11 +19,27 @@ from catalog.services.placement.reading import (
     Place,
     as_json,
     clauses_json,
+    places_of,
+    places_of_resource,
     read_facts,
 )
 from portal.cloud.models import Cloud
 from portal.core.calendar import day_of
 from portal.identity.models import Project
+
+
+class Found(Protocol):
+    """What was found out about a place: an ``Opinion``, or a ``Tried``."""
+
+    @property
+    def advice(self) -> Advice: ...
+    @property
+    def judged(self) -> Judged: ...
+    @property
+    def is_admissible(self) -> bool: ...
+
+
+AFound = TypeVar("AFound", bound=Found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,25 +76,29 @@ class Opinion:
 def opinions_on(
     project: Project, versions: Collection[OfferingVersion], *, at: datetime | None = None
 ) -> dict[int, Opinion]:
-    """What the rules say of each version for the data of the project, by primary key. One query."""
-    places = {version.pk: Place.of(version) for version in versions}
-    found = _opinions(project, set(places.values()), at=at or now())
-    return {key: found[place] for key, place in places.items()}
+    """What the rules say of each version for the data of the project, by primary key. One query.
 
-
-def opinion_on(project: Project, version: OfferingVersion) -> Opinion:
-    """The same of one version."""
-    return opinions_on(project, [version])[version.pk]
+    Of a whole: of that place of its own or of a part that decides.
+    """
+    places = {version.pk: places_of(version) for version in versions}
+    asked = {place for some in places.values() for place in some}
+    found = _opinions(project, asked, at=at or now())
+    return {key: worst(found[place] for place in some) for key, some in places.items()}
 
 
 def opinion_on_place(project: Project, place: Place) -> Opinion:
-    """The same of a place that may have no version any more."""
+    """The same of a place, of which nothing need be on offer any more."""
     return _opinions(project, [place], at=now())[place]
 
 
-def worst(opinions: Iterable[Opinion]) -> Opinion:
+def opinions_at(project: Project, places: Iterable[Place]) -> list[Opinion]:
+    """The same of several, each once. One query."""
+    return list(_opinions(project, list(dict.fromkeys(places)), at=now()).values())
+
+
+def worst(found: Iterable[AFound]) -> AFound:
     """The one that decides about what is ordered together."""
-    return max(opinions, key=lambda one: (not one.is_admissible, severity(one.advice.verdict)))
+    return max(found, key=lambda one: (not one.is_admissible, severity(one.advice.verdict)))
 
 
 def check_placement(project: Project, place: Place) -> None:
@@ -95,20 +116,27 @@ def check_goes_on(resource: Resource) -> None:
     Raises:
         PlacementRefused: as named.
     """
-    check_placement(resource.project, Place.of_resource(resource))
+    for opinion in opinions_at(resource.project, places_of_resource(resource)):
+        _check(opinion)
 
 
-def decide_placement(project: Project, version: OfferingVersion) -> PlacementDecision:
+def decide_placement(
+    project: Project, version: OfferingVersion, *wholes: OfferingVersion
+) -> PlacementDecision:
     """Write down that the project's data may stand there, with the facts and the clauses.
 
     Call with the tree locked, at least shared: what makes facts stricter takes it alone.
 
+    Args:
+        wholes: what it is ordered, or was, as a part of: it may not stand there as that either.
+
     Raises:
         PlacementRefused: it may not; nothing is written.
     """
-    opinion = opinion_on(project, version)
-    _check(opinion)
-    return _write(project, opinion, PlacementVerdict.ALLOWED)
+    found = opinions_at(project, [Place.of(one) for one in (version, *wholes)])
+    for opinion in found:
+        _check(opinion)
+    return _write(project, found[0], PlacementVerdict.ALLOWED)
 
 
 def note_found(project: Project, cloud: Cloud) -> PlacementDecision:

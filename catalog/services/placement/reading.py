@@ -13,6 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from catalog.kinds import get_kind
 from catalog.models import NoticeOutcome, OfferingVersion, OrderLine, Resource, ResourceState
 from catalog.placement import (
     DEFAULT_MINIMUMS,
@@ -66,6 +67,19 @@ class Place:
         line: OrderLine | None = resource.order_line
         offering = line.offering_version.offering_id if line else None
         return cls(resource.cloud_project.cloud_id, offering)
+
+
+def places_of(version: OfferingVersion) -> list[Place]:
+    """Where it stands, and where each part does of what is a whole: any may be assessed apart."""
+    parts = get_kind(version.offering.kind).made_of(version)
+    return list(dict.fromkeys(Place.of(one) for one in (version, *parts)))
+
+
+def places_of_resource(resource: Resource) -> list[Place]:
+    """Where it stands, as what was ordered, and as a part of a whole."""
+    line = resource.order_line
+    whole = line.assembly if line else None
+    return [Place.of_resource(resource), *([Place.of(whole.offering_version)] if whole else [])]
 
 
 @dataclass(frozen=True, kw_only=True)

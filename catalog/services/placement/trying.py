@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from catalog.models import OfferingVersion
 from catalog.placement import Advice, Workload, advise
 from catalog.placement.archetypes import public_examples
+from catalog.services.placement.judging import worst
 from catalog.services.placement.profiles import Answers
-from catalog.services.placement.reading import Judged, Place, read_facts, read_places
+from catalog.services.placement.reading import Judged, places_of, read_facts, read_places
 from portal.core.calendar import day_of
 from portal.identity.models import Project
-
-
-class Found(Protocol):
-    """What was found out about a place: an ``Opinion``, or a ``Tried``."""
-
-    @property
-    def advice(self) -> Advice: ...
-    @property
-    def judged(self) -> Judged: ...
-    @property
-    def is_admissible(self) -> bool: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +40,16 @@ def try_answers(
 ) -> dict[int, Tried]:
     """What the rules would say of each version, by primary key. One query; nothing is kept.
 
+    Of a whole as ``opinions_on``.
+
     Args:
         project: whose evidence counts; None: there is no evidence.
     """
-    places = {version.pk: Place.of(version) for version in versions}
-    asked = set(places.values())
+    places = {version.pk: places_of(version) for version in versions}
+    asked = {place for some in places.values() for place in some}
     found = read_facts(project, asked, at=at) if project else read_places(asked, at=at)
     tried = {place: _try(answers, judged, at=at) for place, judged in found.items()}
-    return {key: tried[place] for key, place in places.items()}
+    return {key: worst(tried[place] for place in some) for key, some in places.items()}
 
 
 def try_examples(answers: Answers, *, at: datetime) -> dict[str, Advice]:

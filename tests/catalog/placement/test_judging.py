@@ -33,7 +33,6 @@ from catalog.services.placement import (
     Place,
     decide_placement,
     note_found,
-    opinion_on,
     opinion_on_place,
     opinions_on,
     worst,
@@ -60,6 +59,10 @@ def public(version):
     """The cloud is public now, and everything is in order; the data has the lowest interest."""
     assessed(version.cloud, hosting=Hosting.PUBLIC)
     return version
+
+
+def opinion_on(project, version):
+    return opinions_on(project, [version])[version.pk]
 
 
 def evidence(project, *kinds, outcome=""):
