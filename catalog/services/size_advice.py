@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from billing.errors import PriceMissing
+from billing.meters import FEE
 from billing.models import UsageSpan
 from billing.services.quotes import Quote
 from catalog.kinds import get_kind
@@ -94,10 +95,11 @@ def oversized_resources(resources: QuerySet[Resource], *, at: datetime) -> Query
     """Those of the resources that run, and of which something smaller would be enough.
 
     Not of one that changed since, or in a minimum term: until that ends it is due all the same.
+    What binds to a fee does not matter, for that is paid whatever the size.
     """
     in_term = UsageSpan.objects.filter(
         resource__public_id=OuterRef("public_id"), ended_at=None, term__ends_at__gt=at
-    )
+    ).exclude(sku__code__startswith=FEE)
     return resources.filter(
         ~Q(load__less={}),
         ~Exists(in_term),

@@ -27,7 +27,7 @@ from portal.identity.models import Role
 from tests.billing.visits import visit_as
 from tests.factories import OfferingVersionFactory, PersonFactory, grant, make_project
 from tests.factories.billing import metered_since, set_price
-from tests.factories.catalog import SPEC, end_price, withdrawn
+from tests.factories.catalog import SPEC, end_price, reoffered, withdrawn
 from tests.races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -355,6 +355,15 @@ class TestJudging:
         was_used(server)
 
         assert hints()["zaken"] == ("gp.lean", Decimal("46.80"))
+
+    def test_a_fee_in_a_minimum_term_is_no_reason_to_keep_the_size(self, run, version):
+        set_price("5.00", sku="fee.care", minimum_months=12)
+        managed = reoffered(version, fees=["fee.care"])
+        server = run(managed, name="zaken", spec=MEDIUM)
+
+        was_used(server)
+
+        assert hints() == {"zaken": ("gp.small", CHEAPER)}
 
     def test_in_a_minimum_term_nothing_is_saved(self, run, version, project):
         end_price("server.gp.medium")
