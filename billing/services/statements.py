@@ -182,13 +182,16 @@ def _put_right(
 
 
 def _correction_lines(corrections: Sequence[Correction]) -> list[StatementLine]:
-    """The lines, without their places. Four queries, and none for nothing."""
+    """The lines, without their places. Five queries, and none for nothing."""
     if not corrections:
         return []
     months = {month.period.start: month for month in BillingMonth.objects.all()}
     projects = Project.objects.in_bulk({correction.project_id for correction in corrections})
     skus = Sku.objects.in_bulk({correction.sku_id for correction in corrections})
     prices = Price.objects.in_bulk({correction.price_id for correction in corrections})
+    corrected = StatementLine.objects.in_bulk(
+        {correction.corrects_id for correction in corrections if correction.corrects_id}
+    )
     return [
         StatementLine(
             kind=correction.kind,
@@ -210,10 +213,17 @@ def _correction_lines(corrections: Sequence[Correction]) -> list[StatementLine]:
                 projects[correction.project_id],
                 skus[correction.sku_id],
                 prices[correction.price_id],
-            ),
+            )
+            | _counted_among(corrected.get(correction.corrects_id or 0)),
         )
         for correction in corrections
     ]
+
+
+def _counted_among(corrected: StatementLine | None) -> dict[str, str]:
+    """What FOCUS counted it among when it was billed, so that it is booked where that was."""
+    kept = corrected.names if corrected else {}
+    return {name: kept[name] for name in ("category", "subcategory") if name in kept}
 
 
 def _credit_line(credit: Credit, *, statement: Statement, position: int) -> StatementLine:

@@ -84,6 +84,25 @@ def test_another_category_of_a_sku_books_no_closed_month_anew(close, server, fir
 
 
 @pytest.mark.django_db
+def test_what_is_put_right_is_booked_where_it_was_booked(close, server, first):
+    close(SEPTEMBER)
+    edit_sku(
+        "server.gp.small",
+        actor=first,
+        service_category="Storage",
+        service_subcategory="Block Storage",
+    )
+    server.spans.update(ended_at=day(16))
+    close(OCTOBER)
+
+    (row,) = read_csv(visit_as(first).get(MONTH.replace("09", "10") + ".csv"))
+
+    assert (row["Bedrag"], row["Kostensoort"]) == ("-19,2", "Compute")
+    line = StatementLine.objects.get(kind=LineKind.CORRECTION)
+    assert (line.category, line.subcategory) == ("Compute", "Virtual Machines")
+
+
+@pytest.mark.django_db
 def test_a_month_adds_up_to_its_statements(close, server, first, project):
     used(make_project(make_organization(name="Andere dienst")), day(1), day(12))
     used(project, day(3), day(4))
