@@ -19,7 +19,7 @@ from catalog.services.placement.reading import (
     Place,
     as_json,
     clauses_json,
-    places_of,
+    places_by_version,
     places_of_resource,
     read_facts,
 )
@@ -76,11 +76,12 @@ class Opinion:
 def opinions_on(
     project: Project, versions: Collection[OfferingVersion], *, at: datetime | None = None
 ) -> dict[int, Opinion]:
-    """What the rules say of each version for the data of the project, by primary key. One query.
+    """What the rules say of each version for the data of the project, by primary key.
 
-    Of a whole: of that place of its own or of a part that decides.
+    Of a whole: of that place of its own or of a part that decides. One query, and for each cloud
+    with wholes what is offered there.
     """
-    places = {version.pk: places_of(version) for version in versions}
+    places = places_by_version(versions)
     asked = {place for some in places.values() for place in some}
     found = _opinions(project, asked, at=at or now())
     return {key: worst(found[place] for place in some) for key, some in places.items()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -73,6 +73,18 @@ def places_of(version: OfferingVersion) -> list[Place]:
     """Where it stands, and where each part does of what is a whole: any may be assessed apart."""
     parts = get_kind(version.offering.kind).made_of(version)
     return list(dict.fromkeys(Place.of(one) for one in (version, *parts)))
+
+
+def places_by_version(versions: Iterable[OfferingVersion]) -> dict[int, list[Place]]:
+    """The same of many, by primary key. What stands beside each other is looked up once a cloud."""
+    beside: dict[int, dict[str, OfferingVersion]] = {}
+    found = {}
+    for version in versions:
+        if get_kind(version.offering.kind).is_whole:
+            version.neighbours = beside.get(version.cloud_id) or version.neighbours
+            beside[version.cloud_id] = version.neighbours
+        found[version.pk] = places_of(version)
+    return found
 
 
 def places_of_resource(resource: Resource) -> list[Place]:

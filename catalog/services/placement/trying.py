@@ -11,7 +11,7 @@ from catalog.placement import Advice, Workload, advise
 from catalog.placement.archetypes import public_examples
 from catalog.services.placement.judging import worst
 from catalog.services.placement.profiles import Answers
-from catalog.services.placement.reading import Judged, places_of, read_facts, read_places
+from catalog.services.placement.reading import Judged, places_by_version, read_facts, read_places
 from portal.core.calendar import day_of
 from portal.identity.models import Project
 
@@ -38,14 +38,14 @@ def try_answers(
     project: Project | None,
     at: datetime,
 ) -> dict[int, Tried]:
-    """What the rules would say of each version, by primary key. One query; nothing is kept.
+    """What the rules would say of each version, by primary key; nothing is kept.
 
-    Of a whole as ``opinions_on``.
+    Of wholes, and in queries, as ``opinions_on``.
 
     Args:
         project: whose evidence counts; None: there is no evidence.
     """
-    places = {version.pk: places_of(version) for version in versions}
+    places = places_by_version(versions)
     asked = {place for some in places.values() for place in some}
     found = read_facts(project, asked, at=at) if project else read_places(asked, at=at)
     tried = {place: _try(answers, judged, at=at) for place, judged in found.items()}

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from catalog.models import Offering, Operation, Order, OrderState
 from catalog.placement_errors import PlacementRefused
+from catalog.policies import offerings_for
 from catalog.services.approvals import approve_order
 from catalog.services.changes import Term, place_change
 from catalog.services.operations import resume_operation
-from catalog.services.placement import try_answers
+from catalog.services.placement import opinions_on, try_answers
 from catalog.services.preview import preview, preview_of_order
+from portal.web.demo.catalogue import WEB_APPLICATION
 from tests.catalog.blueprints.conftest import ANSWERS
-from tests.factories import answers, assessed, failed, finished, place
+from tests.factories import OfferingVersionFactory, answers, assessed, failed, finished, place
 
 pytestmark = pytest.mark.django_db
 WHOLE, PART = "web-application", "volume"
@@ -85,3 +89,19 @@ def test_who_decides_reads_why_not(order: Any, blueprint: Any) -> None:
     too_low(WHOLE, blueprint.cloud)
 
     assert len(preview_of_order(order).refusals) == 1
+
+
+def test_advice_on_many_wholes_asks_as_much_as_on_one(project: Any, blueprint: Any) -> None:
+    def count() -> int:
+        versions = list(offerings_for(project).filter(offering__kind="blueprint"))
+        with CaptureQueriesContext(connection) as found:
+            opinions_on(project, versions)
+        return len(found)
+
+    few = count()
+    for number in range(3):
+        offering = Offering.objects.create(code=f"other-{number}", kind="blueprint", position=10)
+        OfferingVersionFactory(
+            offering=offering, cloud=blueprint.cloud, choices={"design": WEB_APPLICATION}
+        )
+    assert count() == few
