@@ -102,11 +102,14 @@ def test_one_look_settles_everything_that_waits_in_a_project(engine, cloud, star
     assert cloud.calls == {"list_volumes": 1}
 
 
-def test_second_message_for_the_same_look_is_spent(engine, cloud, resource):
+def test_second_message_for_the_same_look_is_spent(engine, cloud, resource, monkeypatch):
+    """At one moment: where a second passes between the messages another look is due."""
     cloud.polls_until_settled = 99
     engine.run_until("volume", StepState.AWAITING)
     engine.let_delays_pass()
     cloud.calls.clear()
+    at = now()
+    monkeypatch.setattr("catalog.provisioning.polling.now", lambda: at)
 
     for _ in range(3):
         engine.call(poll_cloud_project, resource.cloud_project_id)
