@@ -64,7 +64,7 @@ class NewSupplyForm(RefusableForm):
         self._offerings = {str(each.offering.public_id): each for each in versions}
         self.fields["offering"].choices = [  # type: ignore[attr-defined]  # a ChoiceField
             ("", _("The whole cloud")),
-            *((key, f"{each.name}") for key, each in self._offerings.items()),
+            *((key, str(each.name)) for key, each in self._offerings.items()),
         ]
 
     def chosen_offering(self) -> Offering | None:

@@ -126,8 +126,7 @@ def key_confirm(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def key_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """No, with a reason."""
     form = SplitDecisionForm(request.POST)
-    form.is_valid()  # the service says what is wrong with it
-    reason = form.data.get("reason", "")
+    reason = form.typed("reason")
     return _do(
         request,
         public_id,

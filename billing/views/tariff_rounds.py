@@ -167,8 +167,7 @@ def round_confirm(request: PersonRequest, public_id: UUID) -> HttpResponse:
 def round_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """No, with a reason."""
     form = RoundDecisionForm(request.POST)
-    form.is_valid()  # the service says what is wrong with it
-    reason = form.data.get("reason", "")
+    reason = form.typed("reason")
     return _do(
         request,
         public_id,

@@ -129,8 +129,7 @@ def rule_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """No, with a reason."""
     rule = _governed(request, _rule_of(request, public_id))
     form = RuleDecisionForm(request.POST)
-    form.is_valid()  # the service says what is wrong with it
-    reason = form.data.get("reason", "")
+    reason = form.typed("reason")
     return _do(
         request,
         rule,

@@ -72,8 +72,7 @@ def publication_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """No, with a reason."""
     version = _get_to_decide(request, public_id)
     form = RefusalForm(request.POST)
-    form.is_valid()  # the service says what is wrong with it
-    reason = form.data.get("reason", "")
+    reason = form.typed("reason")
     return _do(
         request,
         version,

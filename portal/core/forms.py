@@ -52,6 +52,11 @@ class RefusableForm(forms.Form):
             if isinstance(item, forms.DateField):
                 item.error_messages["invalid"] = _("Fill in a date as 31-12-2026.")
 
+    def typed(self, name: str) -> str:
+        """What was typed in a field, right or not: a service says what is wrong with it."""
+        self.is_valid()  # so that the form has room for that
+        return str(self.data.get(name, ""))
+
     def show(self, refusal: DomainError) -> None:
         """Put the refusal at the fields that it is about, or above the form."""
         if isinstance(refusal, InvalidInput):

@@ -109,8 +109,7 @@ def minimum_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """No, with a reason."""
     minimum = _to_decide(request, public_id)
     form = RefusalForm(request.POST)
-    form.is_valid()  # the service says what is wrong with it
-    reason = form.data.get("reason", "")
+    reason = form.typed("reason")
     return _do(
         request,
         minimum,

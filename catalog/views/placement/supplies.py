@@ -161,12 +161,12 @@ def render_supply(
 def _rows(request: PersonRequest) -> list[PlaceRow]:
     living = (DecisionState.CONFIRMED, DecisionState.PROPOSED)
     visible = _whole(visible_supplies(request.user)).filter(state__in=living, ended_at=None)
+    names = dict(Cloud.objects.values_list("pk", "name"))
     by_place: dict[tuple[int, int | None], list[SupplyProfile]] = {
-        (cloud.pk, None): [] for cloud in Cloud.objects.all()
+        (cloud, None): [] for cloud in names
     }
     for profile in visible:
         by_place.setdefault((profile.cloud_id, profile.offering_id), []).append(profile)
-    names = {cloud.pk: cloud.name for cloud in Cloud.objects.all()}
     rows = [_row(names[cloud], found) for (cloud, _offering), found in by_place.items()]
     return sorted(rows, key=lambda row: row.name.lower())
 

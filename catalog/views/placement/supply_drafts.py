@@ -146,8 +146,7 @@ def supply_refuse(request: PersonRequest, public_id: UUID) -> HttpResponse:
     """No, with a reason."""
     profile = _to_decide(request, public_id)
     form = RefusalForm(request.POST)
-    form.is_valid()  # the service says what is wrong with it
-    reason = form.data.get("reason", "")
+    reason = form.typed("reason")
     return _do(
         request,
         profile,
